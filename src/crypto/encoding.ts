@@ -1,0 +1,63 @@
+/** Text encodings of bytes, as the wire and the stored formats use them. */
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+const encoder = new TextEncoder();
+
+/** The UTF-8 bytes of `text`. */
+export function utf8(text: string): Bytes {
+  return encoder.encode(text) as Bytes;
+}
+
+/** Crockford's base32: no I, L, O, U; sorts as the bits do. https://www.crockford.com/base32.html */
+const BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+export function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
+
+/** `text` must be an even number of hex digits. */
+export function fromHex(text: string): Bytes {
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+/** Throws a `DOMException` when `text` is not base64. */
+export function fromBase64(text: string): Bytes {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}
+
+/** The lowest `digits` × 5 bits of a non-negative integer below 2^53, most significant digit first. */
+export function integerToBase32(value: number, digits: number): string {
+  let text = "";
+  let rest = value;
+  for (let i = 0; i < digits; i++) {
+    text = (BASE32[rest % 32] ?? "") + text;
+    rest = Math.floor(rest / 32);
+  }
+  return text;
+}
+
+/** The inverse of {@link integerToBase32}; NaN when a character is not of the alphabet. */
+export function integerFromBase32(text: string): number {
+  let value = 0;
+  for (const char of text) {
+    const digit = BASE32.indexOf(char);
+    if (digit < 0) return Number.NaN;
+    value = value * 32 + digit;
+  }
+  return value;
+}
+
+export async function sha256Hex(text: string): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", utf8(text))));
+}

@@ -1,0 +1,164 @@
+/**
+ * Envelope encryption: every connection and API key has a random data key; data keys rest wrapped by the key ring.
+ *
+ * Sealed value: `0x01 | nonce (12) | AES-256-GCM ciphertext and tag`. Wrapped data key: `{ring key id}.{base64 of a
+ * sealed value}`. The context string, which names what is sealed and where it belongs, is the additional data: a
+ * sealed value that was copied to another place does not open. Nonces are random; one data key may seal 2^32 values,
+ * nine years of the largest plan at its limit.
+ *
+ * Errors: {@link KeyRingError} for a ring that cannot be used, {@link SealBroken} for a value that does not open.
+ */
+import { type Bytes, fromBase64, toBase64, utf8 } from "./encoding.ts";
+
+const FORMAT = 1;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const KEY_BYTES = 32;
+/** What sealing adds to a value's length. */
+export const SEAL_OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
+
+export class KeyRingError extends Error {}
+export class SealBroken extends Error {}
+
+/** Opens with any of its keys, wraps with the first. */
+export interface KeyRing {
+  first: string;
+  keys: ReadonlyMap<string, Promise<CryptoKey>>;
+}
+
+/** What one data key does: seal and open values, and fingerprint bytes so that equals are found without storing them. */
+export interface DataKey {
+  aead: CryptoKey;
+  mac: CryptoKey;
+}
+
+/** Parses `VAULT_KEYS`: `id:base64 of 32 bytes`, several separated by commas. The messages never repeat key material. */
+export function parseKeyRing(text: string | undefined): KeyRing {
+  if (!text)
+    throw new KeyRingError("VAULT_KEYS is not set: it holds the keys that seal payloads and secrets");
+  const keys = new Map<string, Promise<CryptoKey>>();
+  for (const [position, entry] of text.split(",").entries()) {
+    const [, id, encoded] = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]+=*)\s*$/.exec(entry) ?? [];
+    if (id === undefined || encoded === undefined) {
+      throw new KeyRingError(`VAULT_KEYS entry ${position + 1} is not of the form id:base64`);
+    }
+    if (keys.has(id)) throw new KeyRingError(`VAULT_KEYS names the key ${id} twice`);
+    keys.set(id, importRingKey(id, encoded));
+  }
+  const [first] = keys.keys();
+  if (first === undefined) throw new KeyRingError("VAULT_KEYS holds no key");
+  return { first, keys };
+}
+
+function importRingKey(id: string, encoded: string): Promise<CryptoKey> {
+  let raw: Bytes;
+  try {
+    raw = fromBase64(encoded);
+  } catch {
+    throw new KeyRingError(`VAULT_KEYS key ${id} is not base64`);
+  }
+  if (raw.byteLength !== KEY_BYTES) {
+    throw new KeyRingError(`VAULT_KEYS key ${id} has ${raw.byteLength} bytes; it needs ${KEY_BYTES}`);
+  }
+  return crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+/** A new random data key, wrapped. `context` names the row that will hold it. */
+export async function createDataKey(ring: KeyRing, context: string): Promise<string> {
+  return wrap(ring, crypto.getRandomValues(new Uint8Array(KEY_BYTES)), context);
+}
+
+/** Throws {@link SealBroken} when the ring lacks the key or the value belongs elsewhere. */
+export async function unwrapDataKey(ring: KeyRing, wrapped: string, context: string): Promise<DataKey> {
+  return importDataKey(await unwrapRaw(ring, wrapped, context));
+}
+
+async function wrap(ring: KeyRing, raw: Bytes, context: string): Promise<string> {
+  const key = await ring.keys.get(ring.first);
+  if (key === undefined) throw new KeyRingError(`the ring lost its key ${ring.first}`);
+  return `${ring.first}.${toBase64(await sealWith(key, raw, context))}`;
+}
+
+async function unwrapRaw(ring: KeyRing, wrapped: string, context: string): Promise<Bytes> {
+  const dot = wrapped.indexOf(".");
+  const key = await ring.keys.get(wrapped.slice(0, dot));
+  if (key === undefined) throw new SealBroken(`no key ${wrapped.slice(0, dot)} in the ring`);
+  return openWith(key, fromBase64(wrapped.slice(dot + 1)), context);
+}
+
+async function importDataKey(raw: Bytes): Promise<DataKey> {
+  const master = await crypto.subtle.importKey("raw", raw, "HKDF", false, ["deriveKey"]);
+  const from = (info: string) => ({
+    name: "HKDF",
+    hash: "SHA-256",
+    salt: new Uint8Array(0),
+    info: utf8(info),
+  });
+  const [aead, mac] = await Promise.all([
+    crypto.subtle.deriveKey(from("audit1 seal"), master, { name: "AES-GCM", length: 256 }, false, [
+      "encrypt",
+      "decrypt",
+    ]),
+    crypto.subtle.deriveKey(
+      from("audit1 fingerprint"),
+      master,
+      { name: "HMAC", hash: "SHA-256", length: 256 },
+      false,
+      ["sign"],
+    ),
+  ]);
+  return { aead, mac };
+}
+
+export function seal(key: DataKey, plain: Bytes, context: string): Promise<Bytes> {
+  return sealWith(key.aead, plain, context);
+}
+
+/** Throws {@link SealBroken} for a wrong key, another context or a changed byte. */
+export function open(key: DataKey, sealed: Bytes, context: string): Promise<Bytes> {
+  return openWith(key.aead, sealed, context);
+}
+
+export async function sealText(key: DataKey, plain: string, context: string): Promise<string> {
+  return toBase64(await seal(key, utf8(plain), context));
+}
+
+export async function openText(key: DataKey, sealed: string, context: string): Promise<string> {
+  return new TextDecoder().decode(await open(key, fromBase64(sealed), context));
+}
+
+/** The first 16 bytes of HMAC-SHA256 under the data key: equal for equal bytes, useless to who lacks the key. */
+export async function fingerprint(key: DataKey, bytes: Bytes): Promise<Bytes> {
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key.mac, bytes)).slice(0, 16);
+}
+
+async function sealWith(key: CryptoKey, plain: Bytes, context: string): Promise<Bytes> {
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const additionalData = utf8(context);
+  const encrypted = new Uint8Array(
+    await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData }, key, plain),
+  );
+  const sealed = new Uint8Array(1 + NONCE_BYTES + encrypted.byteLength);
+  sealed[0] = FORMAT;
+  sealed.set(nonce, 1);
+  sealed.set(encrypted, 1 + NONCE_BYTES);
+  return sealed;
+}
+
+async function openWith(key: CryptoKey, sealed: Bytes, context: string): Promise<Bytes> {
+  if (sealed.byteLength < SEAL_OVERHEAD_BYTES || sealed[0] !== FORMAT)
+    throw new SealBroken(`not a sealed value: ${context}`);
+  const iv = sealed.subarray(1, 1 + NONCE_BYTES);
+  const additionalData = utf8(context);
+  try {
+    return new Uint8Array(
+      await crypto.subtle.decrypt(
+        { name: "AES-GCM", iv, additionalData },
+        key,
+        sealed.subarray(1 + NONCE_BYTES),
+      ),
+    );
+  } catch (cause) {
+    throw new SealBroken(`does not open: ${context}`, { cause });
+  }
+}
