@@ -1,0 +1,171 @@
+/**
+ * Admission: one synchronous decision per signed request. Nothing here awaits, so reading and writing are one
+ * transaction, and the object's output gate holds the answer until it is on disk.
+ */
+import type { Bytes } from "../crypto/encoding.ts";
+import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
+import { fileIdOf, parseFileId } from "./file-id.ts";
+import { KEY_MEMORY_MS, publicStatus } from "./inbox.ts";
+import { MAX_CLOCK_SKEW_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
+import type { Admission, Admitted, Charged, Snapshot } from "./protocol.ts";
+import { HOUR_MS, PLAN_LIMITS, RateWindows, type Standing } from "./rate-window.ts";
+import { segmentKey } from "./segment.ts";
+import type { GateState } from "./state.ts";
+
+/** An object holds 10 GB; above this the gate takes no more, so that archiving still has room to work. */
+export const MAX_DATABASE_BYTES = 8 * 1024 ** 3;
+/** Reservations whose payload never came are dropped after this. */
+export const RESERVATION_MS = 600_000;
+/** Repeats cost no quota, but each found by its key writes a row: more than these at a time are turned away. */
+export const MAX_ALIASES = 20_000;
+
+export class Admissions {
+  readonly #state: GateState;
+  #reads: RateWindows | null = null;
+
+  constructor(state: GateState) {
+    this.#state = state;
+  }
+
+  /** Idempotent on the file id. Order: version, clock, signature, key, body, rate, room, row. */
+  admit(admission: Admission, now: number): Admitted {
+    const { inbox, memory } = this.#state;
+    const { fileId, signed, bodyMac, keyMac, facts, snapshot } = admission;
+    const parsed = parseFileId(fileId);
+    if (parsed === null) throw new Error("admit was called without a file id");
+    const { seq } = parsed;
+
+    if (!this.#state.learn(snapshot)) return { outcome: "stale" };
+    this.#state.tick(now);
+    if (signed !== null && Math.abs(now - signed.timestampMs) > SIGNATURE_WINDOW_MS)
+      return { outcome: "expired" };
+    if (Math.abs(now - parsed.mintedAt) > MAX_CLOCK_SKEW_MS)
+      return { outcome: "unavailable", reason: "clock_skew" };
+
+    const bySignature = signed && memory.bySignature(signed.signature, now);
+    if (bySignature !== null) return this.#repeat(bySignature, seq, now);
+    const byKey = keyMac && inbox.byKey(keyMac, now - KEY_MEMORY_MS);
+    if (byKey !== null) {
+      if (byKey.seq !== seq && !equal(byKey.bodyMac, bodyMac))
+        return { outcome: "conflict", rate: this.#standing(now) };
+      return this.#repeatOtherwise(byKey.seq, admission, seq, now);
+    }
+    const byBody = memory.byBody(bodyMac, now);
+    if (byBody !== null && admission.sameBody === "deduplicate")
+      return this.#repeatOtherwise(byBody, admission, seq, now);
+
+    if (!this.#standing(now).allowed) return { outcome: "limited", rate: this.#standing(now) };
+    if (inbox.size > MAX_DATABASE_BYTES) return { outcome: "unavailable", reason: "full" };
+
+    const sameBodyAs = byBody === null ? {} : { sameBodyAs: fileIdOf(parsed.gate, byBody) };
+    const large = admission.sealed === null;
+    const place = segmentKey(parsed.gate, snapshot.retentionYears, seq);
+    const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
+    inbox.insert({
+      seq,
+      state: large ? "receiving" : "queued",
+      now,
+      signature: signed?.signature ?? null,
+      signedUntil,
+      bodyMac,
+      keyMac,
+      facts: { ...facts, ...sameBodyAs },
+      dueAt: large ? now + RESERVATION_MS : this.#state.firstDueAt(seq, now),
+      stored: large ? { key: place, offset: 0, length: facts.size + SEAL_OVERHEAD_BYTES } : null,
+      sealed: admission.sealed,
+    });
+    const signature = signed && (signed.signature.slice().buffer as ArrayBuffer);
+    memory.add({ seq, admittedAt: now, signature, signedUntil, bodyMac: bodyMac.slice().buffer });
+    const rate = this.#standing(now);
+    return large
+      ? { outcome: "reserved", place, rate, ...sameBodyAs }
+      : { outcome: "accepted", rate, ...sameBodyAs };
+  }
+
+  /** The payload of a reservation is in place. False when the reservation is gone: nothing was accepted. */
+  commit(seq: string, now: number): boolean {
+    const row = this.#state.inbox.get(seq);
+    if (row === null || row.state === "dropped") return false;
+    if (row.state === "receiving") {
+      this.#state.inbox.update(seq, {
+        state: "queued",
+        dueAt: this.#state.firstDueAt(seq, now),
+        updatedAt: now,
+      });
+    }
+    return true;
+  }
+
+  /** A signed request that was refused for its content: it counts, and nothing is written. */
+  charge(snapshot: Snapshot, now: number): Charged {
+    if (!this.#state.learn(snapshot)) return { outcome: "stale" };
+    this.#state.tick(now);
+    this.#state.memory.charge(now);
+    return { outcome: "charged", rate: this.#standing(now) };
+  }
+
+  /** A read with the key this gate belongs to: limited apart from submissions, exact across restarts (one row a read). */
+  read(snapshot: Snapshot, now: number): Charged {
+    if (!this.#state.learn(snapshot)) return { outcome: "stale" };
+    this.#reads ??= this.#rebuildReads(now);
+    const before = this.#reads.standing(PLAN_LIMITS[snapshot.plan], now);
+    if (!before.allowed) return { outcome: "charged", rate: before };
+    this.#state.inbox.countRead(now);
+    this.#reads.add(now);
+    return {
+      outcome: "charged",
+      rate: { ...this.#reads.standing(PLAN_LIMITS[snapshot.plan], now), allowed: true },
+    };
+  }
+
+  #repeat(seq: string, ownSeq: string, now: number): Admitted {
+    const { gate, inbox } = this.#state;
+    const row = inbox.get(seq);
+    if (row === null) throw new Error("a remembered file has no row");
+    const rate = this.#standing(now);
+    const status = publicStatus(row.state);
+    if (status === null) {
+      const place = row.stored?.key ?? segmentKey(gate, this.#state.snapshot?.retentionYears ?? 0, seq);
+      // The Worker asks again with its own id when it got no answer: that is still its reservation.
+      return seq === ownSeq
+        ? { outcome: "reserved", place, rate }
+        : { outcome: "receiving", fileId: fileIdOf(gate, seq), place, rate };
+    }
+    if (seq === ownSeq) {
+      const { sameBodyAs } = row.facts;
+      return sameBodyAs === undefined
+        ? { outcome: "accepted", rate }
+        : { outcome: "accepted", rate, sameBodyAs };
+    }
+    return { outcome: "repeat", fileId: fileIdOf(gate, seq), status, facts: row.facts, rate };
+  }
+
+  /** A repeat that was not found by its signature: remembers that too, so that it is found without the key or the body. */
+  #repeatOtherwise(seq: string, { signed }: Admission, ownSeq: string, now: number): Admitted {
+    const { inbox, memory } = this.#state;
+    if (signed !== null && seq !== ownSeq) {
+      if (inbox.countAliases() >= MAX_ALIASES) return { outcome: "unavailable", reason: "too_many_repeats" };
+      const signedUntil = signed.timestampMs + SIGNATURE_WINDOW_MS;
+      inbox.addAlias(signed.signature, seq, signedUntil, now);
+      const signature = signed.signature.slice().buffer as ArrayBuffer;
+      memory.add({ seq, admittedAt: null, signature, signedUntil, bodyMac: null });
+    }
+    return this.#repeat(seq, ownSeq, now);
+  }
+
+  #standing(now: number): Standing {
+    const { snapshot, memory } = this.#state;
+    if (snapshot === null) throw new Error("the gate has not learned its plan");
+    return memory.standing(PLAN_LIMITS[snapshot.plan], now);
+  }
+
+  #rebuildReads(now: number): RateWindows {
+    const windows = new RateWindows();
+    for (const { at, count } of this.#state.inbox.reads(now - HOUR_MS - 60_000)) windows.add(at, count);
+    return windows;
+  }
+}
+
+function equal(a: Bytes, b: Bytes): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}

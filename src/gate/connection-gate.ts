@@ -1,0 +1,166 @@
+/**
+ * The durable object of one inbound connection or one API key. It admits reports, is their home until they are archived,
+ * and knows their status for 90 days. The decisions live next door; this class loads, delegates and keeps the alarm.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { type Bindings, readSettings } from "../env.ts";
+import { Admissions } from "./admissions.ts";
+import { parseFileId } from "./file-id.ts";
+import { Inbox } from "./inbox.ts";
+import { Memory } from "./memory.ts";
+import type {
+  Admission,
+  Admitted,
+  Charged,
+  Claim,
+  FileRecord,
+  FileStatus,
+  Outcome,
+  ProgressReport,
+  Replayed,
+  Reported,
+  Settled,
+  Snapshot,
+} from "./protocol.ts";
+import { Settlement } from "./settlement.ts";
+import { GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
+import { Upkeep } from "./upkeep.ts";
+
+/** An alarm that is this late was dropped by the platform, which gives up after six failures. */
+const DROPPED_ALARM_MS = 60_000;
+
+export class ConnectionGate extends DurableObject<Bindings> {
+  readonly #state: GateState;
+  readonly #admissions: Admissions;
+  readonly #settlement: Settlement;
+  readonly #upkeep: Upkeep;
+  #alarmAt: number | null = null;
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    const { archiveAfterMs } = readSettings(env);
+    const memory = new Memory();
+    this.#state = new GateState(new Inbox(ctx.storage.sql), memory, Date.now());
+    this.#admissions = new Admissions(this.#state);
+    this.#settlement = new Settlement(this.#state, archiveAfterMs);
+    this.#upkeep = new Upkeep(this.#state, {
+      wake: (messages) => env.FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
+      archive: env.ARCHIVE,
+      archiveAfterMs,
+      leased: (seq, now) => this.#settlement.leased(seq, now),
+      forget: (seq) => memory.forget(seq),
+      now: () => Date.now(),
+      random: () => Math.random(),
+    });
+    ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAt = await ctx.storage.getAlarm();
+    });
+  }
+
+  /** See {@link Admissions.admit}. */
+  admit(admission: Admission): Admitted {
+    const now = Date.now();
+    const admitted = this.#admissions.admit(admission, now);
+    if (admitted.outcome === "accepted" || admitted.outcome === "reserved")
+      this.#wakeBy(now + WAKE_AGAIN_AFTER_MS);
+    else this.#rearm();
+    return admitted;
+  }
+
+  commit(fileId: string): boolean {
+    const now = Date.now();
+    const committed = this.#admissions.commit(seqOf(fileId), now);
+    this.#wakeBy(now + WAKE_AGAIN_AFTER_MS);
+    return committed;
+  }
+
+  charge(snapshot: Snapshot): Charged {
+    return this.#admissions.charge(snapshot, Date.now());
+  }
+
+  read(snapshot: Snapshot): Charged {
+    const charged = this.#admissions.read(snapshot, Date.now());
+    this.#rearm();
+    return charged;
+  }
+
+  /** Learns a newer snapshot. Answers the version the gate knows now. */
+  refresh(snapshot: Snapshot): number {
+    this.#state.learn(snapshot);
+    this.#rearm();
+    return this.#state.snapshot?.version ?? 0;
+  }
+
+  /** Makes up for a dropped alarm. Any call does; this one does nothing else. */
+  poke(): void {
+    this.#rearm();
+  }
+
+  claim(fileIds: string[]): Claim {
+    const claim = this.#settlement.claim(fileIds, Date.now());
+    this.#rearm();
+    return claim;
+  }
+
+  settle(fileId: string, token: string, outcome: Outcome): Settled {
+    const settled = this.#settlement.settle(seqOf(fileId), token, outcome, Date.now(), Math.random());
+    this.#rearm();
+    return settled;
+  }
+
+  report(fileId: string, report: ProgressReport): Reported {
+    const reported = this.#settlement.report(seqOf(fileId), report, Date.now());
+    this.#rearm();
+    return reported;
+  }
+
+  replay(fileId: string): Replayed {
+    const replayed = this.#settlement.replay(seqOf(fileId), Date.now());
+    this.#rearm();
+    return replayed;
+  }
+
+  wait(fileId: string, timeoutMs: number): Promise<FileStatus | null> {
+    return this.#settlement.wait(seqOf(fileId), timeoutMs);
+  }
+
+  status(fileId: string): FileRecord | null {
+    const row = this.#state.inbox.get(seqOf(fileId));
+    return row && this.#settlement.record(row);
+  }
+
+  /** Newest first; `before` is the last file id of the page before. */
+  list(before: string | null, limit: number): FileRecord[] {
+    const rows = this.#state.inbox.list(before === null ? null : seqOf(before), limit);
+    return rows.map((row) => this.#settlement.record(row)).filter((record) => record !== null);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    try {
+      await this.#upkeep.run();
+    } finally {
+      this.#rearm();
+    }
+  }
+
+  #rearm(): void {
+    const next = this.#upkeep.nextAt();
+    if (next !== null) this.#wakeBy(next);
+  }
+
+  /** Sets the alarm unless an earlier one stands. Not awaited: it is written with the rows, and the output gate waits for both. */
+  #wakeBy(at: number): void {
+    const stands =
+      this.#alarmAt !== null && this.#alarmAt <= at && this.#alarmAt > Date.now() - DROPPED_ALARM_MS;
+    if (stands) return;
+    this.#alarmAt = at;
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
+  }
+}
+
+function seqOf(fileId: string): string {
+  const parsed = parseFileId(fileId);
+  if (parsed === null) throw new Error("not a file id");
+  return parsed.seq;
+}

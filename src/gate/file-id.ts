@@ -1,0 +1,83 @@
+/**
+ * File ids: `FILE_` and 40 characters of Crockford's base32, which are
+ * the gate (20: kind in four bits, then the row's public 12 bytes), the time (10: milliseconds), randomness (10: 50 bits).
+ *
+ * The id carries its gate, so a status is asked of the object that holds the file, and a file id in a support mail
+ * names the connection. Its last 20 characters sort by time and are the file's key inside the gate.
+ */
+import { integerFromBase32, integerToBase32 } from "../crypto/encoding.ts";
+import { randomBase32 } from "../crypto/ids.ts";
+
+export const GATE_KINDS = ["connection", "key"] as const;
+/** Whose gate it is: an inbound connection's or an API key's. */
+export type GateKind = (typeof GATE_KINDS)[number];
+
+export interface GateAddress {
+  kind: GateKind;
+  /** 24 lower-case hex digits: the row's id. */
+  id: string;
+}
+
+const GATE_DIGITS = 20;
+const TIME_DIGITS = 10;
+const RANDOM_DIGITS = 10;
+const FILE_ID = /^FILE_([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{20})$/;
+
+/** The name of the object: `connection:…` or `key:…`. */
+export function gateName(gate: GateAddress): string {
+  return `${gate.kind}:${gate.id}`;
+}
+
+/** Null when `name` is not one that {@link gateName} makes. */
+export function parseGateName(name: string): GateAddress | null {
+  const [, kind, id] = /^(connection|key):([0-9a-f]{24})$/.exec(name) ?? [];
+  return id === undefined ? null : { kind: kind === "key" ? "key" : "connection", id };
+}
+
+export function mintFileId(gate: GateAddress, nowMs: number): string {
+  return `FILE_${gateDigits(gate)}${integerToBase32(nowMs, TIME_DIGITS)}${randomBase32(RANDOM_DIGITS)}`;
+}
+
+/** The gate and the key inside it; null when `text` is no file id. Letter case does not matter. */
+export function parseFileId(
+  text: string,
+): { fileId: string; gate: GateAddress; seq: string; mintedAt: number } | null {
+  const [fileId, digits, seq] = FILE_ID.exec(text.toUpperCase()) ?? [];
+  if (fileId === undefined || digits === undefined || seq === undefined) return null;
+  const gate = parseGateDigits(digits);
+  return gate && { fileId, gate, seq, mintedAt: integerFromBase32(seq.slice(0, TIME_DIGITS)) };
+}
+
+/** The file id of a key inside a gate. */
+export function fileIdOf(gate: GateAddress, seq: string): string {
+  return `FILE_${gateDigits(gate)}${seq}`;
+}
+
+/** The smallest key of files minted at or after `ms`. */
+export function seqAt(ms: number): string {
+  return integerToBase32(Math.max(0, ms), TIME_DIGITS) + "0".repeat(RANDOM_DIGITS);
+}
+
+/** When the file with this key was minted, in milliseconds. */
+export function mintedAt(seq: string): number {
+  return integerFromBase32(seq.slice(0, TIME_DIGITS));
+}
+
+// 100 bits: four for the kind, 96 for the id, taken as four groups of 25 bits so that each stays an exact number.
+function gateDigits(gate: GateAddress): string {
+  let bits = (BigInt(GATE_KINDS.indexOf(gate.kind)) << 96n) | BigInt(`0x${gate.id}`);
+  let text = "";
+  for (let i = 0; i < GATE_DIGITS / 5; i++) {
+    text = integerToBase32(Number(bits & 0x1ffffffn), 5) + text;
+    bits >>= 25n;
+  }
+  return text;
+}
+
+function parseGateDigits(digits: string): GateAddress | null {
+  let bits = 0n;
+  for (let i = 0; i < GATE_DIGITS; i += 5)
+    bits = (bits << 25n) | BigInt(integerFromBase32(digits.slice(i, i + 5)));
+  const kind = GATE_KINDS[Number(bits >> 96n)];
+  return kind === undefined ? null : { kind, id: (bits & ((1n << 96n) - 1n)).toString(16).padStart(24, "0") };
+}

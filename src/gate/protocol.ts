@@ -1,0 +1,136 @@
+/** What the Worker and a gate say to each other: plain data, structured-cloneable, no behaviour. */
+
+import type { Bytes } from "../crypto/encoding.ts";
+import type { Environment, PlanName } from "../db/schema.ts";
+import type { GateAddress } from "./file-id.ts";
+import type { Standing } from "./rate-window.ts";
+
+/** What a gate keeps of its row in D1. The newest version it ever learned wins. */
+export interface Snapshot {
+  gate: GateAddress;
+  version: number;
+  plan: PlanName;
+  environment: Environment;
+  retentionYears: number;
+  wrappedKey: string;
+}
+
+export type FileKind = "payroll_report" | "employee_sync";
+export type FileStatus = "queued" | "processing" | "completed" | "failed";
+
+/** What travels with a payload to the files-creator, and names it in the archive. */
+export interface FileFacts {
+  kind: FileKind;
+  employerId: string;
+  environment: Environment;
+  contentType: string;
+  requestId: string;
+  /** Bytes of the payload as received. */
+  size: number;
+  /** When the Worker had the whole request, ms. */
+  receivedAt: number;
+  /** An earlier file with the same bytes; set by the gate. */
+  sameBodyAs?: string;
+}
+
+export interface Admission {
+  snapshot: Snapshot;
+  fileId: string;
+  facts: FileFacts;
+  /** Absent for requests that carry a bearer key instead of a signature. */
+  signed: { signature: Bytes; timestampMs: number } | null;
+  bodyMac: Bytes;
+  keyMac: Bytes | null;
+  sameBody: "accept" | "deduplicate";
+  /** The sealed payload; null when it is too large for a row and will be put into the archive bucket. */
+  sealed: Bytes | null;
+}
+
+export type Admitted =
+  /** Stored: the 202 may be said. */
+  | { outcome: "accepted"; rate: Standing; sameBodyAs?: string }
+  /** A place is reserved: put the sealed payload at `place`, then commit. */
+  | { outcome: "reserved"; place: string; rate: Standing; sameBodyAs?: string }
+  /** A copy of a request whose payload is still on its way: put it under `fileId` at `place`, then commit. */
+  | { outcome: "receiving"; fileId: string; place: string; rate: Standing }
+  | { outcome: "repeat"; fileId: string; status: FileStatus; facts: FileFacts; rate: Standing }
+  | { outcome: "conflict"; rate: Standing }
+  | { outcome: "limited"; rate: Standing }
+  | { outcome: "expired" }
+  /** The caller's snapshot is older than the gate's. */
+  | { outcome: "stale" }
+  | { outcome: "unavailable"; reason: "full" | "clock_skew" | "too_many_repeats" };
+
+export type Charged = { outcome: "charged"; rate: Standing } | { outcome: "stale" };
+
+/** Where a sealed payload lies in the archive bucket. */
+export interface Stored {
+  key: string;
+  offset: number;
+  length: number;
+}
+
+export interface Claimed {
+  fileId: string;
+  token: string;
+  attempt: number;
+  generation: number;
+  facts: FileFacts;
+  /** Has been handed out several times without an answer: may be what kills the consumer. */
+  suspect: boolean;
+  payload: { sealed: Bytes } | { stored: Stored };
+}
+
+export interface Claim {
+  wrappedKey: string;
+  files: Claimed[];
+}
+
+export type Outcome =
+  | { kind: "forwarded"; recordsTotal: number | null }
+  /** The files-creator will never take it. `error` is its answer, sealed. */
+  | { kind: "refused"; responseStatus: number; error: Bytes }
+  /** Try again, not before `retryAfterMs` if it is given. */
+  | { kind: "deferred"; responseStatus: number | null; retryAfterMs: number | null; error: Bytes }
+  /** Not tried: the files-creator is down. Costs no attempt. */
+  | { kind: "postponed"; retryAfterMs: number };
+
+export interface Settled {
+  /** False when the token was no longer the current one, or there was nothing left to settle. */
+  applied: boolean;
+  status: FileStatus;
+  attempts: number;
+  nextAttemptAt: number | null;
+}
+
+/** A report of the files-creator about one file. */
+export interface ProgressReport {
+  eventId: string;
+  status: Exclude<FileStatus, "queued">;
+  recordsTotal?: number;
+  recordsProcessed?: number;
+  recordsFailed?: number;
+}
+
+export type Reported =
+  | { outcome: "moved" | "unmoved" | "repeat"; status: FileStatus }
+  | { outcome: "unknown" };
+export type Replayed = { outcome: "queued"; generation: number } | { outcome: "unknown" | "unsettled" };
+
+export interface FileRecord {
+  fileId: string;
+  status: FileStatus;
+  facts: FileFacts;
+  generation: number;
+  attempts: number;
+  nextAttemptAt: number | null;
+  recordsTotal: number | null;
+  recordsProcessed: number | null;
+  recordsFailed: number | null;
+  updatedAt: number;
+}
+
+/** A wake-up: ids of files of one gate that may need forwarding. The gate's rows are the truth. */
+export interface WakeUp {
+  file_ids: string[];
+}

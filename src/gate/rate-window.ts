@@ -1,0 +1,96 @@
+/**
+ * Exact sliding windows over sub-buckets: one second for the minute, one minute for the hour.
+ *
+ * A bucket counts until the last instant it may hold has left the window, so a window never admits more than the plan
+ * and never refuses more than one sub-bucket early. Buckets ahead of the clock (it was set back) count as well.
+ */
+import type { PlanName } from "../db/schema.ts";
+
+export interface Plan {
+  perMinute: number;
+  perHour: number;
+}
+
+export const PLAN_LIMITS: Record<PlanName, Plan> = {
+  sandbox: { perMinute: 100, perHour: 1_000 },
+  production: { perMinute: 500, perHour: 10_000 },
+  enterprise: { perMinute: 2_000, perHour: 50_000 },
+};
+
+/** Where a caller stands, described for the window that would block first. */
+export interface Standing {
+  allowed: boolean;
+  limit: number;
+  remaining: number;
+  /** When the next place comes free (blocked), or the oldest one used (not blocked), in ms since the epoch. */
+  resetAt: number;
+  window: "1 minute" | "1 hour";
+}
+
+export const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+
+class SlidingCount {
+  readonly #bucketMs: number;
+  readonly #windowMs: number;
+  /** Bucket number to count, in the order of first use. */
+  readonly #buckets = new Map<number, number>();
+  #total = 0;
+
+  constructor(bucketMs: number, windowMs: number) {
+    this.#bucketMs = bucketMs;
+    this.#windowMs = windowMs;
+  }
+
+  add(at: number, count: number): void {
+    const bucket = Math.floor(at / this.#bucketMs);
+    this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + count);
+    this.#total += count;
+  }
+
+  total(now: number): number {
+    for (const [bucket, count] of this.#buckets) {
+      if (this.#leavesAt(bucket) > now) continue;
+      this.#buckets.delete(bucket);
+      this.#total -= count;
+    }
+    return this.#total;
+  }
+
+  /** The first instant at which fewer than `limit` are counted, or the oldest bucket leaves when that is so already. */
+  resetAt(limit: number, now: number): number {
+    let left = this.total(now);
+    for (const bucket of [...this.#buckets.keys()].sort((a, b) => a - b)) {
+      left -= this.#buckets.get(bucket) ?? 0;
+      if (left < limit) return this.#leavesAt(bucket);
+    }
+    return now + this.#windowMs;
+  }
+
+  #leavesAt(bucket: number): number {
+    return (bucket + 1) * this.#bucketMs + this.#windowMs;
+  }
+}
+
+export class RateWindows {
+  readonly #minute = new SlidingCount(1_000, MINUTE_MS);
+  readonly #hour = new SlidingCount(MINUTE_MS, HOUR_MS);
+
+  /** Counts `count` requests at the instant `at` (ms). */
+  add(at: number, count = 1): void {
+    this.#minute.add(at, count);
+    this.#hour.add(at, count);
+  }
+
+  standing(plan: Plan, now: number): Standing {
+    const minute = this.#describe(this.#minute, "1 minute", plan.perMinute, now);
+    const hour = this.#describe(this.#hour, "1 hour", plan.perHour, now);
+    if (!minute.allowed && !hour.allowed) return hour.resetAt > minute.resetAt ? hour : minute;
+    return hour.remaining < minute.remaining ? hour : minute;
+  }
+
+  #describe(count: SlidingCount, window: Standing["window"], limit: number, now: number): Standing {
+    const remaining = Math.max(0, limit - count.total(now));
+    return { allowed: remaining > 0, limit, remaining, resetAt: count.resetAt(limit, now), window };
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The archive's format: a segment holds sealed payloads of one gate, readable without any database.
+ *
+ *   sealed payloads, one after the other | manifest (JSON, UTF-8) | length of the manifest (uint32, big endian) | "A1SEG001"
+ *
+ * `keys/{kind}/{id}.json` beside the segments holds the gate's wrapped data key; deleting it erases every segment of
+ * the gate. Payloads open under {@link payloadContext}.
+ */
+import { type Bytes, utf8 } from "../crypto/encoding.ts";
+import { type GateAddress, gateName, mintedAt } from "./file-id.ts";
+import type { FileFacts, Stored } from "./protocol.ts";
+
+const MAGIC = "A1SEG001";
+/** Length field and magic. */
+export const SEGMENT_FOOTER_BYTES = 4 + MAGIC.length;
+
+export interface ManifestEntry extends FileFacts {
+  fileId: string;
+  offset: number;
+  length: number;
+}
+
+export interface Manifest {
+  gate: string;
+  files: ManifestEntry[];
+}
+
+export interface KeyObject {
+  gate: string;
+  version: number;
+  wrappedKey: string;
+}
+
+/** What a payload's seal is bound to: the gate and the file. */
+export function payloadContext(gate: GateAddress, fileId: string): string {
+  return `payload:${gateName(gate)}:${fileId}`;
+}
+
+/** What a data key's wrapping is bound to: the row that owns it. */
+export function dataKeyContext(gate: GateAddress): string {
+  return `data-key:${gateName(gate)}`;
+}
+
+/** Object key of the segment whose first file has the key `seq`. Retention rules go by the first two parts. */
+export function segmentKey(gate: GateAddress, retentionYears: number, seq: string): string {
+  const day = new Date(mintedAt(seq)).toISOString().slice(0, 10).replaceAll("-", "/");
+  return `archive/${retentionYears}y/${gate.kind}/${gate.id}/${day}/${seq}.seg`;
+}
+
+export function keyObjectKey(gate: GateAddress): string {
+  return `keys/${gate.kind}/${gate.id}.json`;
+}
+
+/** What follows the payloads. */
+export function segmentTrailer(manifest: Manifest): Bytes {
+  const json = utf8(JSON.stringify(manifest));
+  const trailer = new Uint8Array(json.byteLength + SEGMENT_FOOTER_BYTES);
+  trailer.set(json);
+  new DataView(trailer.buffer).setUint32(json.byteLength, json.byteLength);
+  trailer.set(utf8(MAGIC), json.byteLength + 4);
+  return trailer;
+}
+
+/** A whole segment, and where in it each file lies. */
+export function buildSegment(
+  gate: GateAddress,
+  key: string,
+  files: readonly { fileId: string; facts: FileFacts; sealed: Bytes }[],
+): { bytes: Bytes; stored: Map<string, Stored> } {
+  const entries: ManifestEntry[] = [];
+  let offset = 0;
+  for (const { fileId, facts, sealed } of files) {
+    entries.push({ fileId, ...facts, offset, length: sealed.byteLength });
+    offset += sealed.byteLength;
+  }
+  const trailer = segmentTrailer({ gate: gateName(gate), files: entries });
+  const bytes = new Uint8Array(offset + trailer.byteLength);
+  for (const [position, entry] of entries.entries()) {
+    const file = files[position];
+    if (file !== undefined) bytes.set(file.sealed, entry.offset);
+  }
+  bytes.set(trailer, offset);
+  return {
+    bytes,
+    stored: new Map(entries.map((e) => [e.fileId, { key, offset: e.offset, length: e.length }])),
+  };
+}
+
+/** How many bytes before the end of a segment its manifest begins. `footer` is the segment's last {@link SEGMENT_FOOTER_BYTES}. */
+export function trailerLength(footer: Bytes): number {
+  if (footer.byteLength !== SEGMENT_FOOTER_BYTES || new TextDecoder().decode(footer.subarray(4)) !== MAGIC) {
+    throw new Error("not an archive segment");
+  }
+  return new DataView(footer.buffer, footer.byteOffset).getUint32(0) + SEGMENT_FOOTER_BYTES;
+}
+
+/** Reads the manifest from a segment's trailer. */
+export function parseTrailer(trailer: Bytes): Manifest {
+  return JSON.parse(new TextDecoder().decode(trailer.subarray(0, trailer.byteLength - SEGMENT_FOOTER_BYTES)));
+}

@@ -1,0 +1,214 @@
+/**
+ * From claim to settlement: leases in memory, results in the row, waiting callers.
+ *
+ * A success settles from any token, because the files-creator has the file whoever says so. A deferral or a refusal
+ * counts only from the current token, so that a consumer that was given up on never undoes a later success. An object
+ * that restarts forgets its leases: the worst that follows is one more POST, which the files-creator drops by its key.
+ */
+import { randomBase32 } from "../crypto/ids.ts";
+import { fileIdOf, parseFileId } from "./file-id.ts";
+import { type Progress, publicStatus, type Row } from "./inbox.ts";
+import type {
+  Claim,
+  Claimed,
+  FileRecord,
+  FileStatus,
+  Outcome,
+  ProgressReport,
+  Replayed,
+  Reported,
+  Settled,
+} from "./protocol.ts";
+import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./retry.ts";
+import type { GateState } from "./state.ts";
+
+/** Longer than any consumer batch takes: ten messages of ten files, six at a time, 30 s each. */
+export const LEASE_MS = 600_000;
+/** From this many wake-ups without a settlement on, a file is forwarded alone. */
+const SUSPECT_AFTER_WAKE_UPS = 3;
+/** A file sees a handful of reports; more ids than this are not kept. */
+const KEPT_EVENT_IDS = 16;
+
+const ORDER: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 2, failed: 2 };
+
+export class Settlement {
+  readonly #state: GateState;
+  readonly #archiveAfterMs: number;
+  readonly #leases = new Map<string, { token: string; until: number }>();
+  readonly #waiting = new Map<string, Set<(status: FileStatus) => void>>();
+
+  constructor(state: GateState, archiveAfterMs: number) {
+    this.#state = state;
+    this.#archiveAfterMs = archiveAfterMs;
+  }
+
+  /** Leases the files among `fileIds` that still need forwarding and that nobody else holds. */
+  claim(fileIds: readonly string[], now: number): Claim {
+    const { inbox, snapshot } = this.#state;
+    if (snapshot === null) return { wrappedKey: "", files: [] };
+    const files: Claimed[] = [];
+    for (const fileId of fileIds) {
+      const seq = parseFileId(fileId)?.seq;
+      const row = seq === undefined ? null : inbox.get(seq);
+      if (row === null || row.state !== "queued" || this.leased(row.seq, now)) continue;
+      const payload = this.#payloadOf(row);
+      const token = randomBase32(16);
+      this.#leases.set(row.seq, { token, until: now + LEASE_MS });
+      files.push({
+        fileId,
+        token,
+        attempt: row.attempts + 1,
+        generation: row.generation,
+        facts: row.facts,
+        suspect: row.wakeUps >= SUSPECT_AFTER_WAKE_UPS,
+        payload,
+      });
+    }
+    return { wrappedKey: snapshot.wrappedKey, files };
+  }
+
+  leased(seq: string, now: number): boolean {
+    return (this.#leases.get(seq)?.until ?? 0) > now;
+  }
+
+  settle(seq: string, token: string, outcome: Outcome, now: number, random: number): Settled {
+    const { inbox } = this.#state;
+    const row = inbox.get(seq);
+    const status = row && publicStatus(row.state);
+    if (row === null || status === null)
+      return { applied: false, status: "failed", attempts: 0, nextAttemptAt: null };
+    const unchanged = { applied: false, status, attempts: row.attempts, nextAttemptAt: row.dueAt };
+    const current = this.#leases.get(seq)?.token === token;
+    if (current) this.#leases.delete(seq);
+    if (row.state !== "queued" || !(current || outcome.kind === "forwarded")) return unchanged;
+
+    switch (outcome.kind) {
+      case "forwarded": {
+        const progress = {
+          ...emptyProgress(row),
+          ...(outcome.recordsTotal !== null && { recordsTotal: outcome.recordsTotal }),
+        };
+        return this.#finish(row, "processing", row.attempts + 1, now, { progress });
+      }
+      case "refused":
+        return this.#finish(row, "failed", row.attempts + 1, now, { error: outcome.error });
+      case "deferred": {
+        const attempts = row.attempts + 1;
+        if (now - row.queuedAt >= GIVE_UP_AFTER_MS)
+          return this.#finish(row, "failed", attempts, now, { error: outcome.error });
+        const dueAt = now + retryDelayMs(attempts, outcome.retryAfterMs, random);
+        inbox.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });
+        return { applied: true, status: "queued", attempts, nextAttemptAt: dueAt };
+      }
+      case "postponed": {
+        const dueAt = now + postponeDelayMs(outcome.retryAfterMs, now - row.queuedAt, random);
+        inbox.update(seq, { dueAt, wakeUps: 0 });
+        return { applied: true, status: "queued", attempts: row.attempts, nextAttemptAt: dueAt };
+      }
+    }
+  }
+
+  /** Moves a file's status forwards, and settles it: who reports on a file has it. Idempotent on the event's id. */
+  report(seq: string, report: ProgressReport, now: number): Reported {
+    const row = this.#state.inbox.get(seq);
+    const status = row && publicStatus(row.state);
+    if (row === null || status === null) return { outcome: "unknown" };
+    const known = emptyProgress(row);
+    if (known.eventIds.includes(report.eventId)) return { outcome: "repeat", status };
+    const progress: Progress = {
+      recordsTotal: report.recordsTotal ?? known.recordsTotal,
+      recordsProcessed: report.recordsProcessed ?? known.recordsProcessed,
+      recordsFailed: report.recordsFailed ?? known.recordsFailed,
+      eventIds: [...known.eventIds, report.eventId].slice(-KEPT_EVENT_IDS),
+    };
+    if (ORDER[report.status] <= ORDER[status]) {
+      this.#state.inbox.update(seq, { progress });
+      return { outcome: "unmoved", status };
+    }
+    this.#finish(row, report.status, Math.max(row.attempts, 1), now, { progress });
+    return { outcome: "moved", status: report.status };
+  }
+
+  /** Queues a settled file again, as a new generation with a key of its own for the files-creator. */
+  replay(seq: string, now: number): Replayed {
+    const { inbox } = this.#state;
+    const row = inbox.get(seq);
+    const status = row && publicStatus(row.state);
+    if (row === null || status === null) return { outcome: "unknown" };
+    if (status === "queued" || status === "processing") return { outcome: "unsettled" };
+    const generation = row.generation + 1;
+    inbox.update(seq, {
+      state: "queued",
+      generation,
+      attempts: 0,
+      wakeUps: 0,
+      queuedAt: now,
+      updatedAt: now,
+      dueAt: now + 60_000,
+      progress: null,
+      error: null,
+    });
+    return { outcome: "queued", generation };
+  }
+
+  /** Resolves when the file is settled, or after `timeoutMs` with its status then; null for an unknown file. */
+  async wait(seq: string, timeoutMs: number): Promise<FileStatus | null> {
+    const row = this.#state.inbox.get(seq);
+    const status = row && publicStatus(row.state);
+    if (status === null || status !== "queued") return status;
+    const { promise, resolve } = Promise.withResolvers<FileStatus>();
+    const waiting = this.#waiting.get(seq) ?? new Set();
+    this.#waiting.set(seq, waiting.add(resolve));
+    const timer = setTimeout(resolve, timeoutMs, "queued");
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(resolve);
+      if (waiting.size === 0) this.#waiting.delete(seq);
+    }
+  }
+
+  record(row: Row): FileRecord | null {
+    const status = publicStatus(row.state);
+    if (status === null) return null;
+    return {
+      fileId: fileIdOf(this.#state.gate, row.seq),
+      status,
+      facts: row.facts,
+      generation: row.generation,
+      attempts: row.attempts,
+      nextAttemptAt: status === "queued" ? row.dueAt : null,
+      recordsTotal: row.progress?.recordsTotal ?? null,
+      recordsProcessed: row.progress?.recordsProcessed ?? null,
+      recordsFailed: row.progress?.recordsFailed ?? null,
+      updatedAt: row.updatedAt,
+    };
+  }
+
+  #payloadOf(row: Row): Claimed["payload"] {
+    if (row.stored !== null) return { stored: row.stored };
+    const sealed = this.#state.inbox.payload(row.seq);
+    if (sealed === null) throw new Error(`the payload of row ${row.seq} is neither here nor archived`);
+    return { sealed };
+  }
+
+  /** A row that had a due time keeps one until it is archived: the alarm's marks may have passed it. */
+  #finish(
+    row: Row,
+    state: Exclude<FileStatus, "queued">,
+    attempts: number,
+    now: number,
+    change: { progress?: Progress; error?: Uint8Array<ArrayBuffer> },
+  ): Settled {
+    const dueAt = row.dueAt === null ? null : now + this.#archiveAfterMs;
+    this.#leases.delete(row.seq);
+    this.#state.inbox.update(row.seq, { state, attempts, dueAt, wakeUps: 0, updatedAt: now, ...change });
+    for (const resolve of this.#waiting.get(row.seq) ?? []) resolve(state);
+    return { applied: true, status: state, attempts, nextAttemptAt: null };
+  }
+}
+
+function emptyProgress(row: Row): Progress {
+  return row.progress ?? { recordsTotal: null, recordsProcessed: null, recordsFailed: null, eventIds: [] };
+}

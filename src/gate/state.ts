@@ -1,0 +1,61 @@
+/** What the parts of one gate share: its rows, its memory, and the newest it knows of its row in D1. */
+import { type GateAddress, seqAt } from "./file-id.ts";
+import type { Inbox } from "./inbox.ts";
+import { MAX_CLOCK_SKEW_MS, type Memory, SIGNATURE_WINDOW_MS } from "./memory.ts";
+import type { Snapshot } from "./protocol.ts";
+import { HOUR_MS } from "./rate-window.ts";
+
+/** How long a report may wait for its first settlement before the gate wakes the consumer again. */
+export const WAKE_AGAIN_AFTER_MS = 60_000;
+
+// Memory reaches back an hour (rates, bodies), which covers every signature that can still verify.
+const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;
+
+export class GateState {
+  readonly inbox: Inbox;
+  readonly memory: Memory;
+  #snapshot: Snapshot | null;
+
+  constructor(inbox: Inbox, memory: Memory, now: number) {
+    this.inbox = inbox;
+    this.memory = memory;
+    this.#snapshot = inbox.snapshot();
+    this.#remember(now);
+  }
+
+  /** Null until the gate was first spoken to. */
+  get snapshot(): Snapshot | null {
+    return this.#snapshot;
+  }
+
+  /** Throws before the gate was first spoken to: it holds no file then. */
+  get gate(): GateAddress {
+    if (this.#snapshot === null) throw new Error("this gate does not know its address yet");
+    return this.#snapshot.gate;
+  }
+
+  /** Keeps the newer snapshot. False when the caller's is the older one. */
+  learn(snapshot: Snapshot): boolean {
+    if (this.#snapshot !== null && snapshot.version <= this.#snapshot.version) {
+      return snapshot.version === this.#snapshot.version;
+    }
+    this.#snapshot = snapshot;
+    this.inbox.setSnapshot(snapshot);
+    return true;
+  }
+
+  /** Notes the time. A clock that went back makes forgotten entries count again, so they are read back. */
+  tick(now: number): void {
+    if (this.memory.wentBack(now)) this.#remember(now);
+    this.memory.sweep(now);
+  }
+
+  /** The due time a row needs at birth: none in the ordinary course, one when the alarm's mark has already passed it. */
+  firstDueAt(seq: string, now: number): number | null {
+    return seq < this.inbox.mark("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
+  }
+
+  #remember(now: number): void {
+    this.memory.rebuild(now, this.inbox.remembered(seqAt(now - REACH_MS), now));
+  }
+}

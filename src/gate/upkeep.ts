@@ -1,0 +1,216 @@
+/**
+ * What a gate does on its alarm: wake the consumer for files that are due, drop reservations whose payload never came,
+ * archive what settled, purge what is old. Each step may fail without stopping the others; what failed is due again.
+ */
+
+import type { Bytes } from "../crypto/encoding.ts";
+import { logError } from "../http/log.ts";
+import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
+import { KEEP_ROWS_MS, type Row } from "./inbox.ts";
+import type { WakeUp } from "./protocol.ts";
+import { wakeAgainDelayMs } from "./retry.ts";
+import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./segment.ts";
+import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
+
+/** Files handled by one run of each step; what is left is due at once. */
+const ROWS_PER_RUN = 500;
+const SEGMENT_BYTES = 4 * 1024 ** 2;
+const SEGMENTS_PER_RUN = 25;
+/** Files named by one wake-up. Ten messages make a batch, which must end within the lease. */
+export const FILES_PER_WAKE_UP = 10;
+/** How long a step that failed waits. */
+const STEP_RETRY_MS = 60_000;
+
+export interface UpkeepDeps {
+  /** Sends wake-ups to the files queue. */
+  wake(messages: WakeUp[]): Promise<void>;
+  archive: Pick<R2Bucket, "put" | "delete">;
+  archiveAfterMs: number;
+  leased(seq: string, now: number): boolean;
+  forget(seq: string): void;
+  now(): number;
+  random(): number;
+}
+
+export class Upkeep {
+  readonly #state: GateState;
+  readonly #deps: UpkeepDeps;
+  #archiveNotBefore = 0;
+
+  constructor(state: GateState, deps: UpkeepDeps) {
+    this.#state = state;
+    this.#deps = deps;
+  }
+
+  async run(): Promise<void> {
+    if (this.#state.snapshot === null) return;
+    await this.#step("wake", () => this.#wakeDue());
+    await this.#step("archive", () => this.#archive());
+    await this.#step("purge", async () => {
+      this.#state.inbox.purge(this.#deps.now(), ROWS_PER_RUN);
+    });
+  }
+
+  /** When the alarm is needed next; null when nothing is kept. */
+  nextAt(): number | null {
+    const { inbox } = this.#state;
+    const now = this.#deps.now();
+    const fresh = inbox.firstFrom(inbox.mark("woken_to"));
+    const unarchived = inbox.firstFrom(inbox.mark("archived_to"));
+    const oldest = inbox.firstFrom("");
+    const candidates = [
+      inbox.earliestDue(),
+      fresh === null ? null : mintedAt(fresh) + WAKE_AGAIN_AFTER_MS,
+      unarchived === null
+        ? null
+        : Math.max(
+            mintedAt(unarchived) + this.#deps.archiveAfterMs + WAKE_AGAIN_AFTER_MS,
+            this.#archiveNotBefore,
+          ),
+      oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
+      inbox.readsExpireAt(),
+    ].filter((at) => at !== null);
+    return candidates.length === 0 ? null : Math.max(now + 1_000, Math.min(...candidates));
+  }
+
+  async #step(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (name === "archive") this.#archiveNotBefore = this.#deps.now() + STEP_RETRY_MS;
+      logError("gate upkeep step failed", { step: name, gate: this.#state.gate.id }, error);
+    }
+  }
+
+  async #wakeDue(): Promise<void> {
+    const { inbox } = this.#state;
+    const now = this.#deps.now();
+    const upTo = seqAt(now - WAKE_AGAIN_AFTER_MS);
+    const from = inbox.mark("woken_to");
+    const fresh = from < upTo ? inbox.freshQueued(from, upTo, ROWS_PER_RUN) : [];
+    const due = inbox.due(now, ROWS_PER_RUN);
+    const queued = [...fresh, ...due.filter((row) => row.state === "queued")];
+    const woken = queued.filter((row) => {
+      const leased = this.#deps.leased(row.seq, now);
+      inbox.update(row.seq, {
+        wakeUps: leased ? row.wakeUps : row.wakeUps + 1,
+        dueAt: now + wakeAgainDelayMs(row.wakeUps, this.#deps.random()),
+      });
+      return !leased;
+    });
+    if (from < upTo)
+      inbox.setMark("woken_to", fresh.length < ROWS_PER_RUN ? upTo : (fresh.at(-1)?.seq ?? upTo));
+    await this.#send(woken);
+    await this.#dropReservations(due);
+  }
+
+  async #send(rows: Row[]): Promise<void> {
+    const { gate, inbox } = this.#state;
+    const messages: WakeUp[] = [];
+    for (let i = 0; i < rows.length; i += FILES_PER_WAKE_UP) {
+      messages.push({ file_ids: rows.slice(i, i + FILES_PER_WAKE_UP).map((row) => fileIdOf(gate, row.seq)) });
+    }
+    if (messages.length === 0) return;
+    try {
+      await this.#deps.wake(messages);
+    } catch (error) {
+      // Nobody was woken: it does not count, or an outage of the queue would make every file look suspect.
+      const dueAt = this.#deps.now() + STEP_RETRY_MS;
+      for (const row of rows) inbox.update(row.seq, { wakeUps: row.wakeUps, dueAt });
+      throw error;
+    }
+  }
+
+  /** The row stays, answering nothing, until its object is gone: a late put is then deleted by who made it. */
+  async #dropReservations(due: Row[]): Promise<void> {
+    const { inbox } = this.#state;
+    const dropped = due.filter((row) => row.state === "receiving" || row.state === "dropped");
+    for (const row of dropped) {
+      inbox.update(row.seq, { state: "dropped", dueAt: this.#deps.now() + STEP_RETRY_MS });
+      this.#deps.forget(row.seq);
+    }
+    for (const row of dropped) {
+      if (row.stored !== null) await this.#deps.archive.delete(row.stored.key);
+      inbox.delete(row.seq);
+    }
+  }
+
+  async #archive(): Promise<void> {
+    const { inbox } = this.#state;
+    const now = this.#deps.now();
+    if (now < this.#archiveNotBefore || inbox.firstFrom("") === null) return;
+    await this.#putKeyObject();
+    await this.#archiveLate(now);
+    const upTo = seqAt(Math.min(mintedAt(inbox.mark("woken_to")), now - this.#deps.archiveAfterMs));
+    for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
+      const from = inbox.mark("archived_to");
+      if (from >= upTo) return;
+      const batch = inbox.archivable(from, upTo, SEGMENT_BYTES);
+      await this.#putSegment(batch);
+      inbox.setMark("archived_to", batch.at(-1)?.row.seq ?? upTo);
+    }
+  }
+
+  /** Rows that were deferred or replayed: they carry a due time until their payload has left. */
+  async #archiveLate(now: number): Promise<void> {
+    const { inbox } = this.#state;
+    const settled = inbox
+      .due(now, ROWS_PER_RUN)
+      .filter((row) => row.state === "processing" || row.state === "completed" || row.state === "failed");
+    let batch: { row: Row; sealed: Bytes }[] = [];
+    let bytes = 0;
+    const flush = async () => {
+      try {
+        await this.#putSegment(batch);
+      } catch (error) {
+        for (const { row } of batch) inbox.update(row.seq, { dueAt: now + STEP_RETRY_MS });
+        throw error;
+      }
+      for (const { row } of batch) inbox.update(row.seq, { dueAt: null });
+      batch = [];
+      bytes = 0;
+    };
+    for (const row of settled) {
+      const sealed = inbox.payload(row.seq);
+      if (sealed === null) {
+        inbox.update(row.seq, { dueAt: null });
+        continue;
+      }
+      batch.push({ row, sealed });
+      bytes += sealed.byteLength;
+      if (bytes >= SEGMENT_BYTES) await flush();
+    }
+    await flush();
+  }
+
+  async #putSegment(batch: { row: Row; sealed: Bytes }[]): Promise<void> {
+    const { gate, inbox, snapshot } = this.#state;
+    const [first] = batch;
+    if (first === undefined || snapshot === null) return;
+    const files = batch.map(({ row, sealed }) => ({
+      fileId: fileIdOf(gate, row.seq),
+      facts: row.facts,
+      sealed,
+    }));
+    const { bytes, stored } = buildSegment(
+      gate,
+      segmentKey(gate, snapshot.retentionYears, first.row.seq),
+      files,
+    );
+    await this.#deps.archive.put(segmentKey(gate, snapshot.retentionYears, first.row.seq), bytes);
+    for (const { row } of batch) {
+      const place = stored.get(fileIdOf(gate, row.seq));
+      if (place !== undefined) inbox.markArchived(row.seq, place);
+    }
+  }
+
+  /** The wrapped data key lies beside the segments, so that they open without any database. */
+  async #putKeyObject(): Promise<void> {
+    const { gate, inbox, snapshot } = this.#state;
+    if (snapshot === null || inbox.mark("key_object") === snapshot.wrappedKey) return;
+    const { version, wrappedKey } = snapshot;
+    const object: KeyObject = { gate: `${gate.kind}:${gate.id}`, version, wrappedKey };
+    await this.#deps.archive.put(keyObjectKey(gate), JSON.stringify(object));
+    inbox.setMark("key_object", wrappedKey);
+  }
+}
