@@ -1,0 +1,96 @@
+/**
+ * What the Worker is given, read once: bindings as wrangler generates their types, settings parsed from variables and
+ * secrets. A setting that cannot be used stops the Worker with a {@link ConfigurationError} that says which and why.
+ */
+import * as z from "zod";
+import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
+import { OWNER_TYPES } from "./db/schema.ts";
+import type { WakeUp } from "./gate/protocol.ts";
+
+/** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
+export type Bindings = Omit<Cloudflare.Env, "FILES" | "FILES_CREATOR"> & {
+  FILES: Queue<WakeUp>;
+  FILES_CREATOR?: Fetcher;
+  FILES_CREATOR_TOKEN?: string;
+};
+
+const portalClients = z.array(
+  z.strictObject({
+    id: z.string().min(1).max(64),
+    secret_sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"),
+    /** Binds the pair to one owner. */
+    owner: z.strictObject({ type: z.enum(OWNER_TYPES), id: z.string().min(1).max(64) }).optional(),
+  }),
+);
+export type PortalClient = z.infer<typeof portalClients>[number];
+
+export interface Settings {
+  maxBodyBytes: number;
+  archiveAfterMs: number;
+  keyRing: KeyRing;
+  portalClients: PortalClient[];
+  filesCreator: { url: string; token: string | null };
+}
+
+export class ConfigurationError extends Error {}
+
+const LARGEST_BODY_BYTES = 10 * 1024 ** 2;
+
+const parsed = new WeakMap<object, Settings>();
+
+/** Throws a {@link ConfigurationError}; its message never repeats a secret. */
+export function readSettings(env: Bindings): Settings {
+  const known = parsed.get(env);
+  if (known !== undefined) return known;
+  const settings: Settings = {
+    maxBodyBytes: integer("MAX_BODY_BYTES", env.MAX_BODY_BYTES, 1_024, LARGEST_BODY_BYTES),
+    archiveAfterMs: integer("ARCHIVE_AFTER_SECONDS", env.ARCHIVE_AFTER_SECONDS, 1, 86_400) * 1_000,
+    keyRing: checked("VAULT_KEYS", () => parseKeyRing(env.VAULT_KEYS)),
+    portalClients: checked("PORTAL_CLIENTS", () => parsePortalClients(env.PORTAL_CLIENTS)),
+    filesCreator: {
+      url: checked("FILES_CREATOR_URL", () => filesCreatorUrl(env)),
+      token: env.FILES_CREATOR_TOKEN || null,
+    },
+  };
+  parsed.set(env, settings);
+  return settings;
+}
+
+function integer(name: string, text: string | undefined, lowest: number, highest: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < lowest || value > highest) {
+    throw new ConfigurationError(`${name} must be an integer from ${lowest} to ${highest}`);
+  }
+  return value;
+}
+
+function checked<T>(name: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new ConfigurationError(`${name}: ${error instanceof Error ? error.message : "cannot be read"}`);
+  }
+}
+
+function parsePortalClients(text: string | undefined): PortalClient[] {
+  if (!text) throw new Error("is not set: it lists the portal's client ids and the hashes of their secrets");
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new Error("is not JSON");
+  }
+  const result = portalClients.safeParse(json);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Error(`${issue?.path.join(".") || "the list"}: ${issue?.message}`);
+}
+
+/** A service binding ignores the host of the address. */
+function filesCreatorUrl(env: Bindings): string {
+  if (env.FILES_CREATOR !== undefined) return "https://files-creator/files";
+  if (!env.FILES_CREATOR_URL) throw new Error("must be set where no FILES_CREATOR service is bound");
+  const url = new URL(env.FILES_CREATOR_URL);
+  if (url.protocol !== "https:") throw new Error("must be an https address");
+  return `${url.href.replace(/\/$/, "")}/files`;
+}

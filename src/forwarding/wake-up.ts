@@ -1,0 +1,55 @@
+/**
+ * Wake-ups for the forwarding consumer, coalesced in the isolate: many answers, one send. They carry file ids only, and a
+ * lost one costs a minute, because the gate's alarm sends another.
+ */
+import { parseFileId } from "../gate/file-id.ts";
+import type { WakeUp } from "../gate/protocol.ts";
+import { FILES_PER_WAKE_UP } from "../gate/upkeep.ts";
+import { logError } from "../http/log.ts";
+
+const COALESCE_MS = 5;
+/** A request that was to send and died is replaced by the next one after this. */
+const OVERDUE_MS = 100;
+/** The queue's limit for one send. */
+const MESSAGES_PER_SEND = 100;
+
+export class WakeUps {
+  #pending: string[] = [];
+  /** When somebody is due to send; 0 when nobody is. A time, not a flag: it cannot be left standing by a request that died. */
+  #sendingAt = 0;
+
+  /** Resolves when the pending ids were sent, by this call or by one that is due. Never rejects. */
+  async add(fileId: string, queue: Queue<WakeUp>): Promise<void> {
+    this.#pending.push(fileId);
+    const now = Date.now();
+    if (this.#sendingAt !== 0 && now < this.#sendingAt + OVERDUE_MS) return;
+    this.#sendingAt = now + COALESCE_MS;
+    await scheduler.wait(COALESCE_MS);
+    this.#sendingAt = 0;
+    await this.flush(queue);
+  }
+
+  /** Sends what is pending, now. Never rejects: what could not be sent is left to the alarms. */
+  async flush(queue: Queue<WakeUp>): Promise<void> {
+    const messages = groupByGate(this.#pending);
+    this.#pending = [];
+    for (let i = 0; i < messages.length; i += MESSAGES_PER_SEND) {
+      try {
+        await queue.sendBatch(messages.slice(i, i + MESSAGES_PER_SEND).map((body) => ({ body })));
+      } catch (error) {
+        logError("wake-ups were not sent", { messages: messages.length }, error);
+      }
+    }
+  }
+}
+
+/** Messages of at most ten files, each of one gate. */
+export function groupByGate(fileIds: readonly string[]): WakeUp[] {
+  const byGate = Map.groupBy(fileIds, (fileId) => parseFileId(fileId)?.gate.id);
+  const messages: WakeUp[] = [];
+  for (const ids of byGate.values()) {
+    for (let i = 0; i < ids.length; i += FILES_PER_WAKE_UP)
+      messages.push({ file_ids: ids.slice(i, i + FILES_PER_WAKE_UP) });
+  }
+  return messages;
+}

@@ -1,0 +1,52 @@
+/** Hono's view of a request in this Worker, and the answers every route gives in the same way. */
+import type { Context } from "hono";
+import type { ApiKey } from "../db/api-keys.ts";
+import type { Bindings, PortalClient, Settings } from "../env.ts";
+import type { Standing } from "../gate/rate-window.ts";
+import { describeFailure, type Failure } from "./failure.ts";
+import type { LogFields } from "./log.ts";
+
+export type AppEnv = {
+  Bindings: Bindings;
+  Variables: {
+    requestId: string;
+    settings: Settings;
+    /** What the request's log line says beyond route, status and time. */
+    log: LogFields;
+    /** Set by the portal's authentication, for its routes. */
+    client: PortalClient;
+    /** Set by the developer API's authentication, for its routes. */
+    apiKey: ApiKey;
+  };
+};
+export type AppContext = Context<AppEnv>;
+
+/** The answer to a failure: the error form of the wire contract, with the failure's own headers. */
+export function failureResponse(c: AppContext, failure: Failure, rate: Standing | null = null): Response {
+  const { status, error, code, message, details, headers } = describeFailure(failure);
+  const requestId = c.get("requestId");
+  c.set("log", { ...c.get("log"), outcome: failure.kind });
+  const body = {
+    error,
+    message,
+    code,
+    ...(details && { details }),
+    request_id: requestId,
+    timestamp: new Date().toISOString(),
+  };
+  return c.json(body, status, { ...headers, ...(rate && rateHeaders(rate)) });
+}
+
+/** Describes the window that would block first. Reset is in Unix seconds, rounded up. */
+export function rateHeaders(rate: Standing): Record<string, string> {
+  return {
+    "X-RateLimit-Limit": String(rate.limit),
+    "X-RateLimit-Remaining": String(rate.remaining),
+    "X-RateLimit-Reset": String(Math.ceil(rate.resetAt / 1_000)),
+  };
+}
+
+/** Adds to the request's log line. */
+export function note(c: AppContext, fields: LogFields): void {
+  c.set("log", { ...c.get("log"), ...fields });
+}

@@ -1,0 +1,253 @@
+/**
+ * Every way in which a request fails, as values, and the one switch that turns them into answers. The wording of `error`
+ * is the wire contract's; `message` says what to do about it.
+ */
+import type { Standing } from "../gate/rate-window.ts";
+
+export type Details = Record<string, unknown>;
+
+export type Failure =
+  | { kind: "invalid_connection_id" }
+  | { kind: "missing_headers"; missing: string[] }
+  | {
+      kind: "timestamp_expired";
+      reason: "not_an_integer" | "looks_like_seconds" | "outside_window";
+      serverTimeMs: number;
+    }
+  | { kind: "unsupported_encoding"; encoding: string }
+  | { kind: "payload_too_large"; limitBytes: number }
+  | { kind: "connection_not_found" }
+  | { kind: "not_a_webhook" }
+  | { kind: "connection_inactive" }
+  | { kind: "invalid_signature" }
+  | { kind: "invalid_json"; reason: string }
+  | { kind: "no_employees" }
+  | { kind: "employer_unresolved"; reason: string }
+  | { kind: "rate_limited"; rate: Pick<Standing, "limit" | "window" | "resetAt">; now: number }
+  | { kind: "too_many_refusals"; retryAfterSeconds: number }
+  | { kind: "key_reused" }
+  | { kind: "invalid_idempotency_key" }
+  | { kind: "processing_failed"; fileId: string }
+  | { kind: "unavailable"; retryAfterSeconds: number; reason: string }
+  | { kind: "internal" }
+  | { kind: "validation"; message: string; details: Details }
+  | { kind: "unauthenticated"; message: string }
+  | { kind: "portal_unauthenticated" }
+  | { kind: "portal_only" }
+  /** `error` is the documented word, such as `owner_id_required`. */
+  | { kind: "portal"; status: 400 | 404 | 409; error: string; message: string; details?: Details }
+  | { kind: "not_found" }
+  | { kind: "method_not_allowed"; allow: string[] };
+
+export interface FailureAnswer {
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 502 | 503;
+  error: string;
+  code: string;
+  message: string;
+  details?: Details;
+  headers?: Record<string, string>;
+}
+
+export function describeFailure(failure: Failure): FailureAnswer {
+  switch (failure.kind) {
+    case "invalid_connection_id":
+      return {
+        status: 400,
+        error: "Invalid connection_id",
+        code: "INVALID_CONNECTION_ID",
+        message:
+          "The last part of the URL must be the connection's 24 hex characters. Copy the URL from the portal.",
+      };
+    case "missing_headers":
+      return {
+        status: 401,
+        error: "Missing required headers",
+        code: "MISSING_HEADERS",
+        message: `Send ${failure.missing.join(" and ")} with every request.`,
+        details: { missing: failure.missing },
+      };
+    case "timestamp_expired":
+      return {
+        status: 401,
+        error: "Request timestamp expired",
+        code: "TIMESTAMP_EXPIRED",
+        message: TIMESTAMP_ADVICE[failure.reason],
+        details: { server_time: failure.serverTimeMs, window_ms: 300_000 },
+      };
+    case "unsupported_encoding":
+      return {
+        status: 415,
+        error: "Unsupported content encoding",
+        code: "UNSUPPORTED_CONTENT_ENCODING",
+        message: "Send the body uncompressed: the signature covers the bytes as they travel.",
+      };
+    case "payload_too_large":
+      return {
+        status: 413,
+        error: "Payload too large",
+        code: "PAYLOAD_TOO_LARGE",
+        message: `A report may have at most ${failure.limitBytes} bytes. Split it by employees or pay period.`,
+        details: { limit_bytes: failure.limitBytes },
+      };
+    case "connection_not_found":
+      return {
+        status: 404,
+        error: "Webhook connection not found",
+        code: "CONNECTION_NOT_FOUND",
+        message: "No connection has this id, or it was deleted. Check the URL in the portal.",
+      };
+    case "not_a_webhook":
+      return {
+        status: 400,
+        error: "Connection is not a webhook type",
+        code: "NOT_A_WEBHOOK_CONNECTION",
+        message:
+          "This connection takes no webhooks. Set up a webhook connection in the portal and use its URL.",
+      };
+    case "connection_inactive":
+      return {
+        status: 403,
+        error: "Webhook connection is inactive",
+        code: "CONNECTION_INACTIVE",
+        message: "The connection was disconnected. Activate it in the portal, then send the report again.",
+      };
+    case "invalid_signature":
+      return {
+        status: 401,
+        error: "Invalid webhook signature",
+        code: "INVALID_SIGNATURE",
+        message:
+          "X-Webhook-Signature must be the hex HMAC-SHA256, under the connection's secret, of the timestamp, a dot and the exact bytes of the body.",
+      };
+    case "invalid_json":
+      return { status: 400, error: "Invalid JSON body", code: "INVALID_JSON", message: failure.reason };
+    case "no_employees":
+      return {
+        status: 400,
+        error: "Missing or empty employees array",
+        code: "NO_EMPLOYEES",
+        message: "The report must have an array `employees` with at least one entry.",
+      };
+    case "employer_unresolved":
+      return {
+        status: 404,
+        error: "Could not resolve employer",
+        code: "EMPLOYER_NOT_RESOLVED",
+        message: failure.reason,
+      };
+    case "rate_limited": {
+      const seconds = Math.max(1, Math.ceil((failure.rate.resetAt - failure.now) / 1_000));
+      return {
+        status: 429,
+        error: "Rate Limit Exceeded",
+        code: "RATE_LIMIT_EXCEEDED",
+        message: `Too many requests. Please retry after ${seconds} seconds.`,
+        details: { retry_after: seconds, limit: failure.rate.limit, window: failure.rate.window },
+        headers: { "Retry-After": String(seconds) },
+      };
+    }
+    case "too_many_refusals":
+      return {
+        status: 429,
+        error: "Rate Limit Exceeded",
+        code: "TOO_MANY_REFUSED_REQUESTS",
+        message: "Too many refused requests from this address. Correct the request before sending more.",
+        details: { retry_after: failure.retryAfterSeconds },
+        headers: { "Retry-After": String(failure.retryAfterSeconds) },
+      };
+    case "key_reused":
+      return {
+        status: 409,
+        error: "Idempotency-Key reused with a different body",
+        code: "IDEMPOTENCY_KEY_REUSED",
+        message:
+          "This key already names another report of the last 24 hours. Use a new key for a new report.",
+      };
+    case "invalid_idempotency_key":
+      return {
+        status: 400,
+        error: "Invalid Idempotency-Key",
+        code: "INVALID_IDEMPOTENCY_KEY",
+        message: "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+      };
+    case "processing_failed":
+      return {
+        status: 502,
+        error: "File processing failed",
+        code: "FILE_PROCESSING_FAILED",
+        message:
+          "The report was received but could not be made into a file. Contact support with the file id.",
+        details: { file_id: failure.fileId },
+      };
+    case "unavailable":
+      return {
+        status: 503,
+        error: "Service unavailable",
+        code: "SERVICE_UNAVAILABLE",
+        message: `${failure.reason} Repeat the same request; at most one file will come of it.`,
+        headers: { "Retry-After": String(failure.retryAfterSeconds) },
+      };
+    case "internal":
+      return {
+        status: 500,
+        error: "Internal error",
+        code: "INTERNAL_ERROR",
+        message: "Something went wrong on our side. Contact support with the request id.",
+      };
+    case "validation":
+      return {
+        status: 400,
+        error: "Validation Error",
+        code: "VALIDATION_ERROR",
+        message: failure.message,
+        details: failure.details,
+      };
+    case "unauthenticated":
+      return {
+        status: 401,
+        error: "Authentication Failed",
+        code: "AUTHENTICATION_FAILED",
+        message: failure.message,
+        headers: { "WWW-Authenticate": 'Bearer realm="Audit1"' },
+      };
+    case "portal_unauthenticated":
+      return {
+        status: 401,
+        error: "Authentication Failed",
+        code: "AUTHENTICATION_FAILED",
+        message: "Send X-Client-ID and X-Client-Secret of a portal client.",
+      };
+    case "portal_only":
+      return {
+        status: 403,
+        error: "Forbidden",
+        code: "PORTAL_ONLY",
+        message: "Developer API keys cannot manage this. Use the portal.",
+      };
+    case "portal": {
+      const { status, error, message, details } = failure;
+      const code = status === 404 ? "NOT_FOUND" : status === 409 ? "CONFLICT" : "VALIDATION_ERROR";
+      return details === undefined
+        ? { status, error, code, message }
+        : { status, error, code, message, details };
+    }
+    case "not_found":
+      return { status: 404, error: "Not Found", code: "NOT_FOUND", message: "There is nothing here." };
+    case "method_not_allowed":
+      return {
+        status: 405,
+        error: "Method Not Allowed",
+        code: "METHOD_NOT_ALLOWED",
+        message: `Use ${failure.allow.join(" or ")}.`,
+        headers: { Allow: failure.allow.join(", ") },
+      };
+  }
+}
+
+const TIMESTAMP_ADVICE = {
+  not_an_integer: "X-Webhook-Timestamp must be the time in Unix milliseconds, digits only.",
+  looks_like_seconds:
+    "X-Webhook-Timestamp looks like seconds; it must be Unix milliseconds. Multiply it by 1000 before signing.",
+  outside_window:
+    "X-Webhook-Timestamp must be within five minutes of the server's time. Check the sender's clock, and sign again before resending.",
+};

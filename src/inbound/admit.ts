@@ -1,0 +1,170 @@
+/**
+ * From a verified report to its row: mint the file id, seal the payload, one call to the gate. Large payloads are put into
+ * the archive bucket between a reservation and a commit. Used by every door that takes reports.
+ */
+import type { Bytes } from "../crypto/encoding.ts";
+import { type DataKey, fingerprint, seal } from "../crypto/vault.ts";
+import type { Bindings } from "../env.ts";
+import type { ConnectionGate } from "../gate/connection-gate.ts";
+import { type GateAddress, gateName, mintFileId } from "../gate/file-id.ts";
+import type { Admission, Admitted, FileFacts, FileStatus, Snapshot } from "../gate/protocol.ts";
+import type { Standing } from "../gate/rate-window.ts";
+import { payloadContext, segmentTrailer } from "../gate/segment.ts";
+import type { Failure } from "../http/failure.ts";
+import { logError } from "../http/log.ts";
+
+/** Larger payloads rest in the bucket: ten thousand of them would fill an object. */
+export const INLINE_UP_TO_BYTES = 64 * 1024;
+
+export interface Sender {
+  gate: GateAddress;
+  snapshot: Snapshot;
+  dataKey: DataKey;
+}
+
+export interface VerifiedReport {
+  facts: FileFacts;
+  signed: Admission["signed"];
+  body: Bytes;
+  keyMac: Bytes | null;
+  sameBody: Admission["sameBody"];
+}
+
+export type AdmittedReport =
+  | {
+      fileId: string;
+      status: FileStatus;
+      duplicate: boolean;
+      employerId: string;
+      receivedAt: number;
+      sameBodyAs?: string;
+      rate: Standing;
+    }
+  /** `revisit`: the gate knows a newer row than the caller. */
+  | { failure: Failure; revisit: boolean; rate?: Standing };
+
+type GateStub = DurableObjectStub<ConnectionGate>;
+
+/** Never rejects: what is not known to be accepted is a 503. */
+export async function admitReport(
+  sender: Sender,
+  report: VerifiedReport,
+  env: Bindings,
+): Promise<AdmittedReport> {
+  const { gate, snapshot, dataKey } = sender;
+  const { facts, signed, body, keyMac, sameBody } = report;
+  const fileId = mintFileId(gate, Date.now());
+  const inline = body.byteLength <= INLINE_UP_TO_BYTES;
+  const [bodyMac, sealed] = await Promise.all([
+    fingerprint(dataKey, body),
+    inline ? seal(dataKey, body, payloadContext(gate, fileId)) : null,
+  ]);
+  const stub = env.CONNECTION_GATE.getByName(gateName(gate));
+  const admission: Admission = { snapshot, fileId, facts, signed, bodyMac, keyMac, sameBody, sealed };
+  const admitted = await twice<Admitted>(() => stub.admit(admission), fileId);
+  if (admitted === null) return unavailable(5);
+
+  switch (admitted.outcome) {
+    case "accepted":
+      return { fileId, status: "queued", duplicate: false, ...named(facts, admitted), rate: admitted.rate };
+    case "repeat": {
+      const { fileId: first, status, rate } = admitted;
+      return { fileId: first, status, duplicate: true, ...named(admitted.facts, {}), rate };
+    }
+    case "reserved": {
+      const stored = await store(stub, env.ARCHIVE, admitted.place, sender, fileId, facts, body);
+      if (!stored) return unavailable(5);
+      return { fileId, status: "queued", duplicate: false, ...named(facts, admitted), rate: admitted.rate };
+    }
+    case "receiving": {
+      const stored = await store(stub, env.ARCHIVE, admitted.place, sender, admitted.fileId, facts, body);
+      if (!stored) return unavailable(5);
+      return {
+        fileId: admitted.fileId,
+        status: "queued",
+        duplicate: true,
+        ...named(facts, {}),
+        rate: admitted.rate,
+      };
+    }
+    case "conflict":
+      return { failure: { kind: "key_reused" }, revisit: false, rate: admitted.rate };
+    case "limited":
+      return {
+        failure: { kind: "rate_limited", rate: admitted.rate, now: Date.now() },
+        revisit: false,
+        rate: admitted.rate,
+      };
+    case "expired":
+      return {
+        failure: { kind: "timestamp_expired", reason: "outside_window", serverTimeMs: Date.now() },
+        revisit: false,
+      };
+    case "stale":
+      return { ...unavailable(1), revisit: true };
+    case "unavailable":
+      logError("a gate turned a report away", { gate: gate.id, reason: admitted.reason });
+      return unavailable(60);
+  }
+}
+
+/** Puts the payload at its place in the archive, as a segment of its own, and commits the reservation. */
+async function store(
+  stub: GateStub,
+  archive: R2Bucket,
+  place: string,
+  { gate, dataKey }: Sender,
+  fileId: string,
+  facts: FileFacts,
+  body: Bytes,
+): Promise<boolean> {
+  try {
+    const sealed = await seal(dataKey, body, payloadContext(gate, fileId));
+    const entry = { fileId, ...facts, offset: 0, length: sealed.byteLength };
+    await putParts(archive, place, [sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })]);
+  } catch (error) {
+    logError("a large payload was not stored", { file_id: fileId }, error);
+    return false;
+  }
+  const committed = await twice(() => stub.commit(fileId), fileId);
+  if (committed === false) {
+    // The reservation has expired and nobody knows of the object: nothing may stay that is not accepted.
+    await archive
+      .delete(place)
+      .catch((error) => logError("an orphaned payload was not deleted", { file_id: fileId }, error));
+  }
+  return committed === true;
+}
+
+/** One object from several buffers, without joining them in memory. */
+async function putParts(archive: R2Bucket, key: string, parts: readonly Bytes[]): Promise<void> {
+  const { readable, writable } = new FixedLengthStream(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  const write = async () => {
+    const writer = writable.getWriter();
+    for (const part of parts) await writer.write(part);
+    await writer.close();
+  };
+  await Promise.all([archive.put(key, readable), write()]);
+}
+
+/** Calls a gate, and once more when it gave no answer: its methods are idempotent on the file id. Null without any answer. */
+async function twice<T>(call: () => Promise<T>, fileId: string): Promise<T | null> {
+  for (const attempt of [1, 2]) {
+    try {
+      return await call();
+    } catch (error) {
+      logError("a gate gave no answer", { file_id: fileId, attempt }, error);
+    }
+  }
+  return null;
+}
+
+function named(facts: FileFacts, { sameBodyAs }: { sameBodyAs?: string }) {
+  const known = { employerId: facts.employerId, receivedAt: facts.receivedAt };
+  return sameBodyAs === undefined ? known : { ...known, sameBodyAs };
+}
+
+function unavailable(retryAfterSeconds: number): { failure: Failure; revisit: false } {
+  const reason = "The report is not known to be accepted.";
+  return { failure: { kind: "unavailable", retryAfterSeconds, reason }, revisit: false };
+}
