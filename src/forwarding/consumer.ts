@@ -1,0 +1,218 @@
+/**
+ * The files queue's consumer: claim what a wake-up names, hand it to the files-creator, settle it in its gate.
+ *
+ * The gates' rows are the truth. A message only ever leads to work that a row still asks for, so lost, repeated and late
+ * messages are all the same; a file whose settlement is lost is forwarded again and dropped there by its key.
+ */
+import * as z from "zod";
+import { type Bytes, utf8 } from "../crypto/encoding.ts";
+import { type DataKey, open, seal, unwrapDataKey } from "../crypto/vault.ts";
+import { type AttentionChange, recordAttention } from "../db/attention.ts";
+import type { Bindings, Settings } from "../env.ts";
+import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
+import type { Claimed, Outcome, Settled, WakeUp } from "../gate/protocol.ts";
+import { dataKeyContext, payloadContext } from "../gate/segment.ts";
+import { logError, logLine } from "../http/log.ts";
+import { type Answer, postFile } from "./files-creator.ts";
+import { GOVERNOR_NAME } from "./governor.ts";
+import { inParallel, Weights } from "./parallel.ts";
+
+/** The platform lets six requests of one invocation wait for headers at a time. */
+const MAX_IN_FLIGHT = 6;
+/** Payload bytes held at a time: sealed and open, a 10 MiB report takes twice its size. */
+const MAX_PAYLOAD_BYTES = 24 * 1024 ** 2;
+/** How long a message waits whose gate could not be asked. */
+const GATE_RETRY_S = 30;
+
+export const wakeUp = z.object({ file_ids: z.array(z.string()).min(1).max(100) });
+
+/** A claimed file with what is needed to open it. */
+interface Job {
+  file: Claimed;
+  gate: GateAddress;
+  dataKey: DataKey;
+}
+
+const UNREADABLE: Answer = {
+  kind: "unavailable",
+  responseStatus: null,
+  retryAfterMs: null,
+  text: "the payload could not be read",
+};
+
+/** What an error text of the files-creator is sealed for. */
+export function errorContext(gate: GateAddress, fileId: string): string {
+  return `error:${gateName(gate)}:${fileId}`;
+}
+
+/** Every message settles on its own; never rejects for one file's sake. */
+export async function forwardBatch(
+  batch: MessageBatch<WakeUp>,
+  env: Bindings,
+  settings: Settings,
+): Promise<void> {
+  const jobs: Job[] = [];
+  await inParallel(batch.messages, MAX_IN_FLIGHT, async (message) => {
+    const body = wakeUp.safeParse(message.body);
+    if (!body.success) {
+      logError("a message of the files queue is not a wake-up", { message_id: message.id });
+      return message.ack();
+    }
+    try {
+      jobs.push(...(await claimAll(body.data.file_ids, env, settings)));
+      message.ack();
+    } catch (error) {
+      logError("a gate could not be asked for its files", { message_id: message.id }, error);
+      message.retry({ delaySeconds: GATE_RETRY_S });
+    }
+  });
+
+  // One file at a time that may be what kills the consumer, after all others are safe.
+  const [suspects, others] = [
+    jobs.filter((job) => job.file.suspect),
+    jobs.filter((job) => !job.file.suspect),
+  ];
+  const attention: AttentionChange[] = [];
+  await forwardAll(others, MAX_IN_FLIGHT, env, settings, attention);
+  await recordAttention(env.DB, attention.splice(0));
+  await forwardAll(suspects, 1, env, settings, attention);
+  await recordAttention(env.DB, attention);
+}
+
+async function claimAll(fileIds: string[], env: Bindings, settings: Settings): Promise<Job[]> {
+  const jobs: Job[] = [];
+  const byGate = Map.groupBy(
+    fileIds.map((fileId) => parseFileId(fileId)).filter((parsed) => parsed !== null),
+    (parsed) => gateName(parsed.gate),
+  );
+  for (const [name, parsed] of byGate) {
+    const gate = parsed[0]?.gate;
+    if (gate === undefined) continue;
+    const claim = await env.CONNECTION_GATE.getByName(name).claim(parsed.map(({ fileId }) => fileId));
+    if (claim.files.length === 0) continue;
+    const dataKey = await unwrapDataKey(settings.keyRing, claim.wrappedKey, dataKeyContext(gate));
+    for (const file of claim.files) jobs.push({ file, gate, dataKey });
+  }
+  return jobs;
+}
+
+async function forwardAll(
+  jobs: Job[],
+  inFlight: number,
+  env: Bindings,
+  settings: Settings,
+  attention: AttentionChange[],
+): Promise<void> {
+  if (jobs.length === 0) return;
+  const { granted, retryAfterMs } = await askGovernor(jobs.length, env);
+  const weights = new Weights(MAX_PAYLOAD_BYTES);
+  let answered = 0;
+  let unanswered = 0;
+  await inParallel(jobs.slice(0, granted), inFlight, async (job) => {
+    const release = await weights.take(2 * job.file.facts.size);
+    try {
+      const payload = await readPayload(job, env);
+      const answer = payload === null ? UNREADABLE : await post(job, payload, env, settings);
+      if (answer.kind !== "unavailable") answered++;
+      else if (payload !== null) unanswered++;
+      const settled = await settle(job, await outcomeOf(job, answer), env);
+      if (settled !== null) attention.push(...attentionFor(job, answer, settled));
+    } finally {
+      release();
+    }
+  });
+  await inParallel(jobs.slice(granted), MAX_IN_FLIGHT, async (job) => {
+    await settle(job, { kind: "postponed", retryAfterMs }, env);
+  });
+  await tellGovernor(answered, unanswered, env);
+}
+
+async function post(job: Job, payload: Bytes, env: Bindings, settings: Settings): Promise<Answer> {
+  const startedAt = Date.now();
+  const answer = await postFile(job.file, payload, env, settings);
+  logLine("forwarded", {
+    file_id: job.file.fileId,
+    request_id: job.file.facts.requestId,
+    outcome: answer.kind,
+    status: answer.kind === "taken" ? 200 : answer.responseStatus,
+    attempt: job.file.attempt,
+    ms: Date.now() - startedAt,
+  });
+  return answer;
+}
+
+/** Null when the payload cannot be read now. That says nothing about the files-creator; the file is deferred. */
+async function readPayload({ file, gate, dataKey }: Job, env: Bindings): Promise<Bytes | null> {
+  const context = payloadContext(gate, file.fileId);
+  try {
+    if ("sealed" in file.payload) return await open(dataKey, file.payload.sealed, context);
+    const { key, offset, length } = file.payload.stored;
+    const object = await env.ARCHIVE.get(key, { range: { offset, length } });
+    if (object === null) throw new Error("it is missing from the archive");
+    return await open(dataKey, new Uint8Array(await object.arrayBuffer()), context);
+  } catch (error) {
+    logError("a payload could not be read", { file_id: file.fileId }, error);
+    return null;
+  }
+}
+
+async function outcomeOf({ file, gate, dataKey }: Job, answer: Answer): Promise<Outcome> {
+  if (answer.kind === "taken") return { kind: "forwarded", recordsTotal: answer.recordsTotal };
+  const error = await seal(dataKey, utf8(answer.text), errorContext(gate, file.fileId));
+  return answer.kind === "refused"
+    ? { kind: "refused", responseStatus: answer.responseStatus, error }
+    : { kind: "deferred", responseStatus: answer.responseStatus, retryAfterMs: answer.retryAfterMs, error };
+}
+
+/** Null without an answer from the gate, after a second try: the row still asks for the file then. */
+async function settle({ file, gate }: Job, outcome: Outcome, env: Bindings): Promise<Settled | null> {
+  for (const attempt of [1, 2]) {
+    try {
+      return await env.CONNECTION_GATE.getByName(gateName(gate)).settle(file.fileId, file.token, outcome);
+    } catch (error) {
+      logError("a file was not settled", { file_id: file.fileId, outcome: outcome.kind, attempt }, error);
+    }
+  }
+  return null;
+}
+
+function attentionFor({ file }: Job, answer: Answer, settled: Settled): AttentionChange[] {
+  if (answer.kind === "taken")
+    return file.attempt > 1 || file.generation > 1 ? [{ kind: "clear", fileId: file.fileId }] : [];
+  if (!settled.applied) return [];
+  const { attempts, nextAttemptAt } = settled;
+  const reason =
+    settled.status === "failed" ? (answer.kind === "refused" ? "refused" : "gave_up") : "deferred";
+  return [
+    {
+      kind: "set",
+      fileId: file.fileId,
+      reason,
+      responseStatus: answer.responseStatus,
+      attempts,
+      nextAttemptAt,
+    },
+  ];
+}
+
+/** Without the governor everything is tried: it only saves effort. */
+async function askGovernor(
+  wanted: number,
+  env: Bindings,
+): Promise<{ granted: number; retryAfterMs: number }> {
+  try {
+    return await env.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME).permit(wanted);
+  } catch (error) {
+    logError("the governor gave no answer", { wanted }, error);
+    return { granted: wanted, retryAfterMs: 0 };
+  }
+}
+
+async function tellGovernor(answered: number, unanswered: number, env: Bindings): Promise<void> {
+  if (answered + unanswered === 0) return;
+  try {
+    await env.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME).observe(answered, unanswered);
+  } catch (error) {
+    logError("the governor was not told", { answered, unanswered }, error);
+  }
+}
