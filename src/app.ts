@@ -1,0 +1,98 @@
+/** The HTTP surface: what every request gets (id, settings, log line, error form), and the routers. */
+import { Hono } from "hono";
+import { files } from "./developer/files.ts";
+import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
+import { type AppEnv, failureResponse } from "./http/context.ts";
+import { logError, logLine } from "./http/log.ts";
+import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
+import { inbound } from "./inbound/route.ts";
+import { apiKeys } from "./portal/api-keys.ts";
+import { portalAuth } from "./portal/auth.ts";
+import { connections } from "./portal/connections.ts";
+import { employers } from "./portal/employers.ts";
+import { events } from "./portal/events.ts";
+import { portalFiles } from "./portal/files.ts";
+
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+const portal = new Hono<AppEnv>();
+for (const path of [
+  "/connections",
+  "/connections/*",
+  "/api-keys",
+  "/employers/*",
+  "/events",
+  "/files/:id/replay",
+])
+  portal.use(path, portalAuth);
+for (const router of [connections, apiKeys, employers, events, portalFiles]) portal.route("/", router);
+
+export const app = new Hono<AppEnv>();
+
+app.use(async (c, next) => {
+  const startedAt = Date.now();
+  const requestId = requestIdOf(c.req.raw.headers);
+  c.set("requestId", requestId);
+  c.set("log", {});
+  const settings = settingsOrNull(c.env);
+  if (settings === null) {
+    c.res = failureResponse(c, {
+      kind: "unavailable",
+      retryAfterSeconds: 60,
+      reason: "The service is not configured.",
+    });
+  } else {
+    c.set("settings", settings);
+    await next();
+  }
+  for (const [name, value] of Object.entries(requestIdHeaders(requestId))) c.res.headers.set(name, value);
+  const { log } = c.var;
+  logLine("request", {
+    request_id: requestId,
+    method: c.req.method,
+    route: c.req.routePath,
+    status: c.res.status,
+    ms: Date.now() - startedAt,
+    outcome: "ok",
+    ...log,
+  });
+});
+
+app.route("/api/v1", inbound);
+app.route("/api/v1", files);
+app.route("/api/v1", portal);
+app.get("/health", (c) => c.json({ status: "ok" }));
+
+app.notFound((c) => {
+  const allow = METHODS.filter((method) => handles(method, c.req.path));
+  return failureResponse(
+    c,
+    allow.length === 0 ? { kind: "not_found" } : { kind: "method_not_allowed", allow },
+  );
+});
+
+app.onError((error, c) => {
+  logError(
+    "unexpected error",
+    { request_id: c.get("requestId"), route: c.req.routePath, stack: error.stack?.slice(0, 2_000) },
+    error,
+  );
+  return failureResponse(c, { kind: "internal" });
+});
+
+/** Whether some route, middleware aside, takes `method` at `path`. */
+function handles(method: string, path: string): boolean {
+  const [matches] = app.router.match(method, path);
+  return matches.some(([[, route]]) => route.method === method);
+}
+
+/** A gateway that cannot seal or recognise its clients must not serve at all. */
+function settingsOrNull(env: Bindings) {
+  try {
+    return readSettings(env);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    logError("the gateway is not configured and refuses to serve", {}, error);
+    return null;
+  }
+}

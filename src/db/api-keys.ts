@@ -1,0 +1,16 @@
+/** Bearer keys of the developer API. */
+import { eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { apiKeys } from "./schema.ts";
+
+export type ApiKey = typeof apiKeys.$inferSelect;
+
+export async function insertApiKey(db: D1Database, row: ApiKey): Promise<void> {
+  await drizzle(db).insert(apiKeys).values(row);
+}
+
+/** Looked up on the primary: a key that was deactivated is refused from the next request on. */
+export async function findApiKey(db: D1Database, tokenSha256: string): Promise<ApiKey | null> {
+  const [row] = await drizzle(db).select().from(apiKeys).where(eq(apiKeys.token_sha256, tokenSha256));
+  return row ?? null;
+}

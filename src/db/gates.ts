@@ -1,0 +1,88 @@
+/**
+ * Rows that have a gate, and telling the gate of their changes. A portal change is answered only after its gate knows the
+ * new version; where that fails half-way, the minute cron finds the row by `gate_version <> version` and tells it then.
+ */
+import type { Bindings } from "../env.ts";
+import { type GateAddress, type GateKind, gateName } from "../gate/file-id.ts";
+import type { Snapshot } from "../gate/protocol.ts";
+import type { Environment, PlanName } from "./schema.ts";
+
+/** Reports that arrive with a bearer key are kept as long as the default connection keeps its own. */
+export const DEFAULT_RETENTION_YEARS = 7;
+
+const TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
+const COLUMNS: Record<GateKind, string> = {
+  connection: "id, version, plan, environment, retention_years, data_key",
+  key: `id, version, plan, environment, ${DEFAULT_RETENTION_YEARS} AS retention_years, data_key`,
+};
+
+export interface GateRow {
+  id: string;
+  version: number;
+  plan: PlanName;
+  environment: Environment;
+  retention_years: number;
+  data_key: string;
+}
+
+export function snapshotOf(kind: GateKind, row: GateRow): Snapshot {
+  return {
+    gate: { kind, id: row.id },
+    version: row.version,
+    plan: row.plan,
+    environment: row.environment,
+    retentionYears: row.retention_years,
+    wrappedKey: row.data_key,
+  };
+}
+
+/** The version after `old`: grows with the clock, so that a database restored from a backup overtakes what gates remember. */
+export function nextVersion(old: number, now: number): number {
+  return Math.max(now, old + 1);
+}
+
+/** Tells a gate its row. Rejects when the gate cannot be told; repeating is safe. */
+export async function announce(snapshot: Snapshot, env: Bindings): Promise<void> {
+  const { gate, version } = snapshot;
+  await env.CONNECTION_GATE.getByName(gateName(gate)).refresh(snapshot);
+  await env.DB.prepare(`UPDATE ${TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
+    .bind(gate.id, version)
+    .run();
+}
+
+/** Rows whose gate was not told of their last change. */
+export async function findBehind(db: D1Database, kind: GateKind, limit: number): Promise<Snapshot[]> {
+  const { results } = await db
+    .prepare(`SELECT ${COLUMNS[kind]} FROM ${TABLES[kind]} WHERE gate_version <> version LIMIT ?`)
+    .bind(limit)
+    .all<GateRow>();
+  return results.map((row) => snapshotOf(kind, row));
+}
+
+/** Ids of rows from `from` up to `to`, inactive and deleted ones too. */
+export async function findInRange(
+  db: D1Database,
+  kind: GateKind,
+  from: string,
+  to: string,
+): Promise<GateAddress[]> {
+  const { results } = await db
+    .prepare(`SELECT id FROM ${TABLES[kind]} WHERE id >= ? AND id < ?`)
+    .bind(from, to)
+    .all<{ id: string }>();
+  return results.map(({ id }) => ({ kind, id }));
+}
+
+export interface GateOwner {
+  owner_type: string;
+  owner_id: string;
+  environment: Environment;
+}
+
+/** Who owns a gate; null for an address that no row ever had, whose object must not be created. */
+export async function findGateOwner(db: D1Database, gate: GateAddress): Promise<GateOwner | null> {
+  return db
+    .prepare(`SELECT owner_type, owner_id, environment FROM ${TABLES[gate.kind]} WHERE id = ?`)
+    .bind(gate.id)
+    .first<GateOwner>();
+}

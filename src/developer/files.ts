@@ -1,0 +1,126 @@
+/** Files of a key's owner: their status, and lists of them. Another owner's file is one that does not exist. */
+import { Hono } from "hono";
+import * as z from "zod";
+import { findGateOwner } from "../db/gates.ts";
+import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
+import type { FileRecord } from "../gate/protocol.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { parseQuery } from "../http/validation.ts";
+import { developerAuth, readLimit } from "./auth.ts";
+
+/** A page is filled from at most this many pages of rows, so that a rare status does not scan a whole gate. */
+const SCANNED_PAGES = 10;
+
+const listQuery = z.strictObject({
+  connection_id: z
+    .string()
+    .regex(/^[0-9a-f]{24}$/i, "Must be 24 hex characters")
+    .optional(),
+  status: z.enum(["queued", "processing", "completed", "failed"]).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z
+    .string()
+    .refine((text) => parseFileId(text) !== null, "Not a cursor of this list")
+    .optional(),
+});
+
+const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+
+export const files = new Hono<AppEnv>()
+  .get("/files/status/:id", developerAuth, readLimit, async (c) => {
+    const parsed = parseFileId(c.req.param("id"));
+    if (parsed === null || !(await reaches(c, parsed.gate))) return failureResponse(c, NOT_FOUND);
+    const record = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).status(parsed.fileId);
+    return record === null ? failureResponse(c, NOT_FOUND) : c.json(presentFile(record));
+  })
+  .get("/files", developerAuth, readLimit, async (c) => {
+    const query = parseQuery(c, listQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { connection_id: connectionId, status, limit, cursor } = query.value;
+    const gate: GateAddress =
+      connectionId === undefined
+        ? { kind: "key", id: c.get("apiKey").id }
+        : { kind: "connection", id: connectionId.toLowerCase() };
+    const foreignCursor =
+      cursor !== undefined && gateName(parseFileId(cursor)?.gate ?? gate) !== gateName(gate);
+    if (foreignCursor) {
+      return failureResponse(c, {
+        kind: "validation",
+        message: "Invalid cursor",
+        details: { cursor: "Not a cursor of this list" },
+      });
+    }
+    if (!(await reaches(c, gate))) {
+      return failureResponse(c, {
+        kind: "portal",
+        status: 404,
+        error: "connection_not_found",
+        message: "No such connection.",
+      });
+    }
+    const page = await listFiles(c, gate, { status, limit, cursor: cursor ?? null });
+    return c.json({ files: page.files.map(presentFile), next_cursor: page.nextCursor });
+  });
+
+async function listFiles(
+  c: AppContext,
+  gate: GateAddress,
+  {
+    status,
+    limit,
+    cursor,
+  }: { status: FileRecord["status"] | undefined; limit: number; cursor: string | null },
+): Promise<{ files: FileRecord[]; nextCursor: string | null }> {
+  const stub = c.env.CONNECTION_GATE.getByName(gateName(gate));
+  const found: FileRecord[] = [];
+  let before = cursor;
+  for (let page = 0; page < SCANNED_PAGES; page++) {
+    const records = await stub.list(before, limit);
+    for (const record of records) {
+      if (status !== undefined && record.status !== status) continue;
+      if (found.length === limit) return { files: found, nextCursor: found.at(-1)?.fileId ?? null };
+      found.push(record);
+    }
+    const last = records.at(-1);
+    if (last === undefined || records.length < limit) return { files: found, nextCursor: null };
+    before = last.fileId;
+    if (found.length === limit) break;
+  }
+  return { files: found, nextCursor: found.length === limit ? (found.at(-1)?.fileId ?? null) : before };
+}
+
+/** Asked of D1 before a gate is touched: a forged id must not create an object. */
+async function reaches(c: AppContext, gate: GateAddress): Promise<boolean> {
+  const key = c.get("apiKey");
+  const owner = await findGateOwner(c.env.DB, gate);
+  return (
+    owner !== null &&
+    owner.owner_type === key.owner_type &&
+    owner.owner_id === key.owner_id &&
+    owner.environment === key.environment
+  );
+}
+
+export function presentFile(record: FileRecord) {
+  const { fileId, facts } = record;
+  const gate = parseFileId(fileId)?.gate;
+  return {
+    file_id: fileId,
+    status: record.status,
+    records_total: record.recordsTotal,
+    records_processed: record.recordsProcessed,
+    records_failed: record.recordsFailed,
+    kind: facts.kind,
+    environment: facts.environment,
+    employer_id: facts.employerId,
+    ...(gate?.kind === "key" ? { api_key_id: gate.id } : { connection_id: gate?.id }),
+    request_id: facts.requestId,
+    size: facts.size,
+    generation: record.generation,
+    attempts: record.attempts,
+    next_attempt_at: record.nextAttemptAt && new Date(record.nextAttemptAt).toISOString(),
+    received_at: new Date(facts.receivedAt).toISOString(),
+    updated_at: new Date(record.updatedAt).toISOString(),
+  };
+}

@@ -1,0 +1,45 @@
+/** `POST /files/{id}/replay`: forwards a settled file again, as a new generation. */
+import { Hono } from "hono";
+import * as z from "zod";
+import { findGateOwner } from "../db/gates.ts";
+import { OWNER_TYPES } from "../db/schema.ts";
+import { gateName, parseFileId } from "../gate/file-id.ts";
+import { type AppEnv, failureResponse, note } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { logError } from "../http/log.ts";
+import { mayActFor } from "./owner.ts";
+
+const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+
+export const portalFiles = new Hono<AppEnv>().post("/files/:id/replay", async (c) => {
+  const parsed = parseFileId(c.req.param("id"));
+  const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
+  if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
+  if (
+    !mayActFor(c.get("client"), { type: z.enum(OWNER_TYPES).parse(owner.owner_type), id: owner.owner_id })
+  ) {
+    return failureResponse(c, NOT_FOUND);
+  }
+  const { fileId } = parsed;
+  const replayed = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).replay(fileId);
+  switch (replayed.outcome) {
+    case "unknown":
+      return failureResponse(c, NOT_FOUND);
+    case "unsettled": {
+      const message = "The file is still on its way. Only a completed or failed file can be replayed.";
+      return failureResponse(c, { kind: "portal", status: 409, error: "file_not_settled", message });
+    }
+    case "queued":
+      note(c, { outcome: "replayed", file_id: fileId });
+      c.executionCtx.waitUntil(
+        // A lost wake-up costs a minute: the file's gate sends another.
+        c.env.FILES.send({ file_ids: [fileId] }).catch((error) =>
+          logError("a wake-up was not sent", { file_id: fileId }, error),
+        ),
+      );
+      return c.json(
+        { success: true, file_id: fileId, status: "queued", generation: replayed.generation },
+        202,
+      );
+  }
+});

@@ -1,0 +1,56 @@
+/**
+ * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
+ * dropped, and brings the operators' list up to date. Each part is on its own; a part that fails is logged and comes again.
+ */
+import { reconcileAttention } from "./db/attention.ts";
+import { announce, findBehind, findInRange } from "./db/gates.ts";
+import type { Bindings } from "./env.ts";
+import { inParallel } from "./forwarding/parallel.ts";
+import { GATE_KINDS, gateName } from "./gate/file-id.ts";
+import { logError } from "./http/log.ts";
+
+export const EVERY_MINUTE = "* * * * *";
+const MINUTES_PER_DAY = 1_440;
+const BEHIND_PER_RUN = 200;
+const GATES_AT_A_TIME = 6;
+
+/** Throws for a cron expression that nobody handles: a trigger without work is a mistake in the configuration. */
+export async function runScheduled(cron: string, scheduledTime: number, env: Bindings): Promise<void> {
+  if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
+  await part("refresh gates", () => refreshBehind(env));
+  await part("poke gates", () => pokeSlice(env, scheduledTime));
+  await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
+}
+
+async function part(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    logError("a part of the minute cron failed", { part: name }, error);
+  }
+}
+
+async function refreshBehind(env: Bindings): Promise<void> {
+  for (const kind of GATE_KINDS) {
+    await inParallel(await findBehind(env.DB, kind, BEHIND_PER_RUN), GATES_AT_A_TIME, (snapshot) =>
+      announce(snapshot, env),
+    );
+  }
+}
+
+async function pokeSlice(env: Bindings, scheduledTime: number): Promise<void> {
+  const { from, to } = sliceOfDay(scheduledTime);
+  for (const kind of GATE_KINDS) {
+    await inParallel(await findInRange(env.DB, kind, from, to), GATES_AT_A_TIME, async (gate) => {
+      await env.CONNECTION_GATE.getByName(gateName(gate)).poke();
+    });
+  }
+}
+
+/** Ids are random hex: a minute of the day takes its 1440th of them, by their first six digits. Pure. */
+export function sliceOfDay(time: number): { from: string; to: string } {
+  const minute = Math.floor(time / 60_000) % MINUTES_PER_DAY;
+  const bound = (m: number) => Math.ceil((m * 0x1000000) / MINUTES_PER_DAY);
+  const hex = (n: number) => n.toString(16).padStart(6, "0");
+  return { from: hex(bound(minute)), to: minute === MINUTES_PER_DAY - 1 ? "g" : hex(bound(minute + 1)) };
+}
