@@ -1,0 +1,54 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+/** Secrets of the tests alone. The client secrets are "portal-secret" and "bound-secret". */
+const TEST_SECRETS = {
+  VAULT_KEYS: "test-1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+  PORTAL_CLIENTS: JSON.stringify([
+    { id: "portal", secret_sha256: "9792ab9d5299bb82a4b403da1bfa99def25e8884e678dd67281da34aedf5e881" },
+    {
+      id: "bound",
+      secret_sha256: "84f9e945f165d62b49455a6e9900ec35a428076f57a378e18437b0f94afa8e5a",
+      owner: { type: "payroll_company", id: "acme" },
+    },
+  ]),
+};
+
+export default defineConfig(async () => ({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "node",
+          include: ["test/dev/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: { ...TEST_SECRETS, MIGRATIONS: await readD1Migrations("./migrations") },
+              workers: [
+                {
+                  name: "audit1-files-creator-standin",
+                  modules: true,
+                  compatibilityDate: "2026-10-23",
+                  scriptPath: "./test/support/files-creator.mjs",
+                },
+              ],
+            },
+          }),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          setupFiles: ["./test/support/setup.ts"],
+          testTimeout: 20_000,
+        },
+      },
+    ],
+  },
+}));
