@@ -17,26 +17,29 @@ const KEY_BYTES = 32;
 /** What sealing adds to a value's length. */
 export const SEAL_OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
+/** WebCrypto's `CryptoKey`, by a name that Node's declarations know as well. */
+export type PlatformKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
+
 export class KeyRingError extends Error {}
 export class SealBroken extends Error {}
 
 /** Opens with any of its keys, wraps with the first. */
 export interface KeyRing {
   first: string;
-  keys: ReadonlyMap<string, Promise<CryptoKey>>;
+  keys: ReadonlyMap<string, Promise<PlatformKey>>;
 }
 
 /** What one data key does: seal and open values, and fingerprint bytes so that equals are found without storing them. */
 export interface DataKey {
-  aead: CryptoKey;
-  mac: CryptoKey;
+  aead: PlatformKey;
+  mac: PlatformKey;
 }
 
 /** Parses `VAULT_KEYS`: `id:base64 of 32 bytes`, several separated by commas. The messages never repeat key material. */
 export function parseKeyRing(text: string | undefined): KeyRing {
   if (!text)
     throw new KeyRingError("VAULT_KEYS is not set: it holds the keys that seal payloads and secrets");
-  const keys = new Map<string, Promise<CryptoKey>>();
+  const keys = new Map<string, Promise<PlatformKey>>();
   for (const [position, entry] of text.split(",").entries()) {
     const [, id, encoded] = /^\s*([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]+=*)\s*$/.exec(entry) ?? [];
     if (id === undefined || encoded === undefined) {
@@ -50,7 +53,7 @@ export function parseKeyRing(text: string | undefined): KeyRing {
   return { first, keys };
 }
 
-function importRingKey(id: string, encoded: string): Promise<CryptoKey> {
+function importRingKey(id: string, encoded: string): Promise<PlatformKey> {
   let raw: Bytes;
   try {
     raw = fromBase64(encoded);
@@ -132,7 +135,7 @@ export async function fingerprint(key: DataKey, bytes: Bytes): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.sign("HMAC", key.mac, bytes)).slice(0, 16);
 }
 
-async function sealWith(key: CryptoKey, plain: Bytes, context: string): Promise<Bytes> {
+async function sealWith(key: PlatformKey, plain: Bytes, context: string): Promise<Bytes> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const additionalData = utf8(context);
   const encrypted = new Uint8Array(
@@ -145,7 +148,7 @@ async function sealWith(key: CryptoKey, plain: Bytes, context: string): Promise<
   return sealed;
 }
 
-async function openWith(key: CryptoKey, sealed: Bytes, context: string): Promise<Bytes> {
+async function openWith(key: PlatformKey, sealed: Bytes, context: string): Promise<Bytes> {
   if (sealed.byteLength < SEAL_OVERHEAD_BYTES || sealed[0] !== FORMAT)
     throw new SealBroken(`not a sealed value: ${context}`);
   const iv = sealed.subarray(1, 1 + NONCE_BYTES);

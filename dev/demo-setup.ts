@@ -1,0 +1,72 @@
+/** Sets up the demonstration: makes what is missing of employer, connection and key, and keeps what still works. */
+
+import { DEMO_EMPLOYER, type Demo, readDemo, writeDemo } from "./demo.ts";
+import type { GatewayClient } from "./gateway-client.ts";
+import type { PortalClient } from "./secrets.ts";
+
+/** Shows a line to the person who watches. */
+export type Say = (line: string) => void;
+
+export async function setUpDemo(
+  gateway: GatewayClient,
+  portal: PortalClient,
+  urls: { base_url: string; files_creator_url: string },
+  say: Say,
+): Promise<Demo> {
+  const earlier = readDemo();
+  const status = await gateway.putEmployer();
+  say(
+    `✓ Employer ${DEMO_EMPLOYER.id} (FEIN ${DEMO_EMPLOYER.fein}) ${status === 201 ? "created" : "is there"}`,
+  );
+  const demo: Demo = {
+    ...urls,
+    ...(await keptConnection(gateway, earlier, say)),
+    api_key: await keptApiKey(gateway, earlier, say),
+    employer_id: DEMO_EMPLOYER.id,
+    employer_fein: DEMO_EMPLOYER.fein,
+    portal_client_id: portal.id,
+    portal_client_secret: portal.secret,
+  };
+  writeDemo(demo);
+  return demo;
+}
+
+/** The same demonstration with a new connection, for when the old one does not take its secret any more. */
+export async function replaceConnection(gateway: GatewayClient, demo: Demo, say: Say): Promise<Demo> {
+  const replaced = { ...demo, ...(await newConnection(gateway, say)) };
+  writeDemo(replaced);
+  return replaced;
+}
+
+async function keptConnection(
+  gateway: GatewayClient,
+  earlier: Demo | null,
+  say: Say,
+): Promise<Pick<Demo, "connection_id" | "secret">> {
+  if (earlier === null) return newConnection(gateway, say);
+  if (await gateway.hasConnection(earlier.connection_id)) {
+    say(`✓ Connection ${earlier.connection_id} kept from an earlier start`);
+    return { connection_id: earlier.connection_id, secret: earlier.secret };
+  }
+  say("  The gateway no longer knows the connection of an earlier start: making a new one");
+  return newConnection(gateway, say);
+}
+
+async function newConnection(
+  gateway: GatewayClient,
+  say: Say,
+): Promise<Pick<Demo, "connection_id" | "secret">> {
+  const { connection, secret } = await gateway.createConnection();
+  say(`✓ Connection ${connection.id} created (production plan, no employer bound)`);
+  return { connection_id: connection.id, secret };
+}
+
+async function keptApiKey(gateway: GatewayClient, earlier: Demo | null, say: Say): Promise<string> {
+  if (earlier !== null && (await gateway.acceptsKey(earlier.api_key))) {
+    say("✓ API key kept from an earlier start");
+    return earlier.api_key;
+  }
+  const key = await gateway.createApiKey();
+  say("✓ API key created");
+  return key;
+}

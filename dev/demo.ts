@@ -1,0 +1,36 @@
+/** The demonstration's own data, as kept in .dev/demo.json for `npm run send` and for a second `npm start`. */
+
+import { existsSync, readFileSync } from "node:fs";
+import * as z from "zod";
+import { workspace, writePrivately } from "./workspace.ts";
+
+const demo = z.object({
+  base_url: z.url(),
+  connection_id: z.string().min(1),
+  secret: z.string().min(1),
+  api_key: z.string().min(1),
+  employer_id: z.string().min(1),
+  employer_fein: z.string().min(1),
+  portal_client_id: z.string().min(1),
+  portal_client_secret: z.string().min(1),
+  files_creator_url: z.url(),
+});
+
+export type Demo = z.infer<typeof demo>;
+
+export const DEMO_OWNER = { owner_id: "demo-payroll", owner_type: "payroll_company" } as const;
+export const DEMO_EMPLOYER = { id: "demo-employer", fein: "12-3456789", name: "Demo Employer LLC" } as const;
+
+/** Null when there is none, or when it is not whole. */
+export function readDemo(): Demo | null {
+  if (!existsSync(workspace.demo)) return null;
+  try {
+    return demo.parse(JSON.parse(readFileSync(workspace.demo, "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+export function writeDemo(data: Demo): void {
+  writePrivately(workspace.demo, `${JSON.stringify(data, null, 2)}\n`);
+}

@@ -1,0 +1,195 @@
+/**
+ * The stand-in's memory: one object that knows every POST, every file, the faults to come and the reports still owed.
+ * It decides which of several copies of a report is the first, and repeats reports until the gateway has them.
+ */
+
+import { DurableObject } from "cloudflare:workers";
+import type { FileEvent } from "./events.ts";
+import { type Fault, storesFile, takeFault } from "./faults.ts";
+import { type FilePage, fileMeta, listFiles } from "./file-views.ts";
+import { nextReportAt } from "./report-backoff.ts";
+import { type ReportResult, sendReports } from "./reporting.ts";
+import { type ReportRow, SCHEMA, type SubmissionRow } from "./schema.ts";
+
+/** One POST /files as it arrived. `table` is null when the body could not be read. */
+export interface Post {
+  fileId: string;
+  idempotencyKey: string;
+  attempt: string | null;
+  sha256: string;
+  byteLength: number;
+  headers: Record<string, string>;
+  table: { total: number; written: number } | null;
+}
+
+/** What the first copy was answered; every later copy is answered the same. */
+export interface Submission {
+  fileId: string;
+  sha256: string;
+  recordsTotal: number;
+  stored: boolean;
+}
+
+export interface Admission {
+  fault: Fault | undefined;
+  /** Null when this POST leaves no file: its body is unreadable, or a fault forbids it. */
+  submission: Submission | null;
+}
+
+/** A Worker that reports by itself gets this long before the alarm takes over. */
+const REPORT_LEASE_MS = 20_000;
+const REPORTS_PER_ALARM = 60;
+
+export class FileLedger extends DurableObject<Env> {
+  readonly #sql: SqlStorage;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#sql.exec(SCHEMA);
+  }
+
+  /** Notes a POST, takes the fault meant for it and says whether it is the first of its key. */
+  admit(post: Post): Admission {
+    const now = Date.now();
+    const { fault, left } = takeFault(this.faults());
+    if (fault !== undefined) this.setFaults(left);
+    const known = this.#submission(post.idempotencyKey);
+    const submission =
+      known ?? (post.table !== null && storesFile(fault) ? this.#insert(post, post.table, now) : null);
+    const outcome = known ? "repeat" : submission ? "first" : post.table ? "not stored" : "unreadable";
+    this.#sql.exec(
+      `INSERT INTO posts (file_id, idempotency_key, attempt, sha256, byte_length, headers, received_at, outcome)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      post.fileId,
+      post.idempotencyKey,
+      post.attempt,
+      post.sha256,
+      post.byteLength,
+      JSON.stringify(post.headers),
+      now,
+      outcome,
+    );
+    return { fault, submission };
+  }
+
+  /** The file's objects are in the bucket; from now on its events are owed to the gateway. */
+  async stored(idempotencyKey: string, events: FileEvent[]): Promise<void> {
+    const now = Date.now();
+    this.#sql.exec(
+      "UPDATE submissions SET stored_at = coalesce(stored_at, ?) WHERE idempotency_key = ?",
+      now,
+      idempotencyKey,
+    );
+    for (const event of events) {
+      this.#sql.exec(
+        "INSERT INTO reports (idempotency_key, event, event_id, due_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        idempotencyKey,
+        JSON.stringify(event),
+        event.id,
+        now + REPORT_LEASE_MS,
+      );
+    }
+    await this.#arm();
+  }
+
+  /** Notes how reporting went; what the gateway did not take is owed again later. */
+  async reported(results: ReportResult[]): Promise<void> {
+    const now = Date.now();
+    for (const { eventId, error } of results) {
+      if (error === null) {
+        this.#sql.exec(
+          "UPDATE reports SET reported_at = ?, due_at = NULL, tries = tries + 1, last_error = NULL WHERE event_id = ?",
+          now,
+          eventId,
+        );
+        continue;
+      }
+      const [row] = this.#sql.exec<ReportRow>("SELECT * FROM reports WHERE event_id = ?", eventId).toArray();
+      if (row === undefined || row.reported_at !== null) continue;
+      const tries = row.tries + 1;
+      this.#sql.exec(
+        "UPDATE reports SET tries = ?, due_at = ?, last_error = ? WHERE event_id = ?",
+        tries,
+        nextReportAt(now, tries, Number(this.env.REPORT_TRIES)),
+        error,
+        eventId,
+      );
+    }
+    await this.#arm();
+  }
+
+  override async alarm(): Promise<void> {
+    try {
+      const due = this.#sql
+        .exec<ReportRow>(
+          "SELECT * FROM reports WHERE due_at <= ? ORDER BY number LIMIT ?",
+          Date.now(),
+          REPORTS_PER_ALARM,
+        )
+        .toArray();
+      const byKey = Map.groupBy(due, (row) => row.idempotency_key);
+      const batches = [...byKey.values()].map((rows) => rows.map((row): FileEvent => JSON.parse(row.event)));
+      await Promise.all(batches.map(async (events) => this.reported(await sendReports(this.env, events))));
+    } catch (error) {
+      console.error(JSON.stringify({ message: "reporting failed", error: String(error) }));
+    } finally {
+      await this.#arm();
+    }
+  }
+
+  faults(): Fault[] {
+    const [row] = this.#sql.exec<{ list: string }>("SELECT list FROM faults").toArray();
+    return row === undefined ? [] : JSON.parse(row.list);
+  }
+
+  setFaults(faults: Fault[]): void {
+    this.#sql.exec("INSERT OR REPLACE INTO faults (only, list) VALUES (1, ?)", JSON.stringify(faults));
+  }
+
+  list(limit: number, before: number): FilePage {
+    return listFiles(this.#sql, limit, before);
+  }
+
+  meta(fileId: string): Record<string, unknown> | null {
+    return fileMeta(this.#sql, fileId);
+  }
+
+  #insert(post: Post, table: { total: number; written: number }, now: number): Submission {
+    this.#sql.exec(
+      `INSERT INTO submissions
+         (idempotency_key, file_id, sha256, byte_length, records_total, records_written, headers, received_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      post.idempotencyKey,
+      post.fileId,
+      post.sha256,
+      post.byteLength,
+      table.total,
+      table.written,
+      JSON.stringify(post.headers),
+      now,
+    );
+    return { fileId: post.fileId, sha256: post.sha256, recordsTotal: table.total, stored: false };
+  }
+
+  #submission(idempotencyKey: string): Submission | null {
+    const [row] = this.#sql
+      .exec<SubmissionRow>("SELECT * FROM submissions WHERE idempotency_key = ?", idempotencyKey)
+      .toArray();
+    if (row === undefined) return null;
+    return {
+      fileId: row.file_id,
+      sha256: row.sha256,
+      recordsTotal: row.records_total,
+      stored: row.stored_at !== null,
+    };
+  }
+
+  async #arm(): Promise<void> {
+    const [next] = this.#sql
+      .exec<{ at: number | null }>("SELECT min(due_at) AS at FROM reports WHERE due_at IS NOT NULL")
+      .toArray();
+    if (next?.at === undefined || next.at === null) await this.ctx.storage.deleteAlarm();
+    else await this.ctx.storage.setAlarm(next.at);
+  }
+}

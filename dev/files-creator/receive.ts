@@ -1,0 +1,127 @@
+/** POST /files: notes the report, writes its CSV once, answers as ordered, and reports what came of it. */
+
+import { csvFile } from "./csv.ts";
+import { fileEvents, hex } from "./events.ts";
+import { type Fault, HANG_MS } from "./faults.ts";
+import type { FileLedger, Submission } from "./ledger.ts";
+import { type ParsedReport, type PayrollTable, parseReport } from "./payroll.ts";
+import { sendReports } from "./reporting.ts";
+
+const FILE_ID = /^[A-Za-z0-9_.-]{1,128}$/;
+const KEPT_HEADER = /^(x-audit1-.*|content-type|idempotency-key)$/;
+
+export const csvKey = (fileId: string): string => `csv/${fileId}.csv`;
+export const rawKey = (fileId: string): string => `raw/${fileId}`;
+
+/** Everything that belongs to one file: one object of this name holds it. */
+export function ledgerOf(env: Env): DurableObjectStub<FileLedger> {
+  return env.LEDGER.get(env.LEDGER.idFromName("ledger"));
+}
+
+export async function receiveFile(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+  const fileId = request.headers.get("x-audit1-file-id") ?? "";
+  if (!FILE_ID.test(fileId)) {
+    return refusal(400, "Missing X-Audit1-File-Id", "Name the file: 1 to 128 of A-Z a-z 0-9 _ . -");
+  }
+  const idempotencyKey = request.headers.get("idempotency-key") ?? fileId;
+  const bytes = await request.arrayBuffer();
+  const parsed = parseReport(bytes);
+  const { fault, submission } = await ledgerOf(env).admit({
+    fileId,
+    idempotencyKey,
+    attempt: request.headers.get("x-audit1-attempt"),
+    sha256: hex(await crypto.subtle.digest("SHA-256", bytes)),
+    byteLength: bytes.byteLength,
+    headers: Object.fromEntries([...request.headers].filter(([name]) => KEPT_HEADER.test(name))),
+    table: parsed.ok ? { total: parsed.table.total, written: parsed.table.rows.length } : null,
+  });
+
+  if (fault?.delay_ms) await scheduler.wait(fault.delay_ms);
+  if (submission !== null && parsed.ok && !submission.stored) {
+    await store(env, ctx, fault, { idempotencyKey, submission, bytes, table: parsed.table, request });
+  }
+  return answer(fault, submission, parsed);
+}
+
+/**
+ * Writes the file of the first copy. A concurrent copy that finds it not written yet writes the same bytes again;
+ * one with other bytes under the same key writes nothing.
+ */
+async function store(
+  env: Env,
+  ctx: ExecutionContext,
+  fault: Fault | undefined,
+  file: {
+    idempotencyKey: string;
+    submission: Submission;
+    bytes: ArrayBuffer;
+    table: PayrollTable;
+    request: Request;
+  },
+): Promise<void> {
+  const { idempotencyKey, submission, bytes, table, request } = file;
+  const sha256 = hex(await crypto.subtle.digest("SHA-256", bytes));
+  if (sha256 !== submission.sha256) return;
+  await Promise.all([
+    env.FILES.put(rawKey(submission.fileId), bytes, { sha256 }),
+    env.FILES.put(csvKey(submission.fileId), csvFile(table.columns, table.rows), {
+      httpMetadata: { contentType: "text/csv; charset=utf-8" },
+    }),
+  ]);
+  const employerId = request.headers.get("x-audit1-employer-id");
+  const events = await fileEvents(
+    { fileId: submission.fileId, employerId, idempotencyKey },
+    table,
+    new Date(),
+  );
+  const owed = fault?.report === "none" ? [] : events;
+  const ledger = ledgerOf(env);
+  await ledger.stored(idempotencyKey, owed);
+  const reporting = async () => ledger.reported(await sendReports(env, owed));
+  if (fault?.report === "before_answer") await reporting();
+  else if (owed.length > 0) ctx.waitUntil(reporting());
+}
+
+async function answer(
+  fault: Fault | undefined,
+  submission: Submission | null,
+  parsed: ParsedReport,
+): Promise<Response> {
+  if (fault?.hang) {
+    await scheduler.wait(HANG_MS);
+    return refusal(504, "Timeout", "This answer was ordered to hang.", fault);
+  }
+  if (fault?.drop === true) throw new Error("This connection was ordered to break.");
+  if (fault?.drop === "body") return brokenBody();
+  if (fault?.status !== undefined && fault.status >= 300) {
+    return refusal(fault.status, "Ordered fault", `This status was ordered: ${fault.status}.`, fault);
+  }
+  if (submission !== null) {
+    const body = { file_id: submission.fileId, status: "processing", records_total: submission.recordsTotal };
+    return Response.json(body, { status: fault?.status ?? 202 });
+  }
+  if (!parsed.ok) return refusal(422, parsed.error, parsed.message);
+  return Response.json(
+    { status: "processing", records_total: parsed.table.total },
+    { status: fault?.status ?? 202 },
+  );
+}
+
+/** The headers of a success, then a body that ends in an error. */
+function brokenBody(): Response {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"file_id":'));
+    },
+    pull(controller) {
+      controller.error(new Error("This body was ordered to break."));
+    },
+  });
+  return new Response(body, { status: 202, headers: { "content-type": "application/json" } });
+}
+
+export function refusal(status: number, error: string, message: string, fault?: Fault): Response {
+  const headers: HeadersInit =
+    fault?.retry_after === undefined ? {} : { "retry-after": String(fault.retry_after) };
+  return Response.json({ error, message }, { status, headers });
+}

@@ -1,0 +1,21 @@
+/** `npm run reset`: removes the local state and the development secrets. Refuses while a gateway runs on them. */
+
+import { rmSync } from "node:fs";
+import { Problem, runCommand } from "./problem.ts";
+import { currentRun } from "./run-record.ts";
+import { shown, workspace } from "./workspace.ts";
+
+async function reset(): Promise<number> {
+  const running = currentRun();
+  if (running !== null) {
+    throw new Problem(
+      `A gateway is running on this state: http://127.0.0.1:${running.port} (process ${running.pid}). Stop it first.`,
+    );
+  }
+  const removed = [workspace.local, workspace.gatewayVars, workspace.filesCreatorVars];
+  for (const target of removed) rmSync(target, { recursive: true, force: true });
+  process.stdout.write(`Removed ${removed.map(shown).join(", ")}. \`npm start\` begins afresh.\n`);
+  return 0;
+}
+
+await runCommand(reset);

@@ -1,0 +1,91 @@
+/** `npm run send`: signs reports and sends them to a gateway, one or thousands, and sums up the answers. */
+
+import { readFile } from "node:fs/promises";
+import { type DeliveryWithAnswer, deliver, signReport } from "./deliver.ts";
+import { DeliverySummary } from "./delivery-summary.ts";
+import { readDemo } from "./demo.ts";
+import { EXAMPLE_REPORT } from "./example-report.ts";
+import { Problem, runCommand } from "./problem.ts";
+import { Progress } from "./progress.ts";
+import { reportSeries } from "./report-series.ts";
+import { parseSendArguments, SEND_HELP, type SendArguments } from "./send-arguments.ts";
+
+async function send(): Promise<number> {
+  const args = parseSendArguments(process.argv.slice(2), readDemo);
+  if (args === null) {
+    process.stdout.write(SEND_HELP);
+    return 0;
+  }
+  const original =
+    args.file === null ? new TextEncoder().encode(EXAMPLE_REPORT) : await readReport(args.file);
+  const bodyOf = reportSeries(original, args.vary, Date.now().toString(36));
+  const nextTimestamp = args.vary ? Date.now : distinctTimestamps();
+  const sendOne = (n: number): Promise<DeliveryWithAnswer> => {
+    const idempotencyKey = keyOf(args, n);
+    return deliver(
+      signReport(args, bodyOf(n), nextTimestamp(), { wait: args.wait, idempotencyKey }),
+      args.retry,
+    );
+  };
+  return args.count === 1 ? single(await sendOne(1)) : series(args, sendOne);
+}
+
+function single({ outcome, answer, latencyMs }: DeliveryWithAnswer): number {
+  const good = outcome.kind === "accepted" || outcome.kind === "duplicate";
+  if (answer === null) process.stderr.write(`No answer${"reason" in outcome ? `: ${outcome.reason}` : ""}\n`);
+  else process.stdout.write(`${answer.status} in ${latencyMs.toFixed(0)} ms\n${answer.text}\n`);
+  return good ? 0 : 1;
+}
+
+async function series(
+  args: SendArguments,
+  sendOne: (n: number) => Promise<DeliveryWithAnswer>,
+): Promise<number> {
+  const summary = new DeliverySummary();
+  const progress = new Progress(args.count, process.stderr);
+  const start = performance.now();
+  let started = 0;
+  let interrupted = false;
+  process.once("SIGINT", () => {
+    interrupted = true;
+  });
+  const lane = async () => {
+    while (started < args.count && !interrupted) {
+      started += 1;
+      summary.add(await sendOne(started));
+      progress.advance();
+    }
+  };
+  await Promise.all(Array.from({ length: args.concurrency }, lane));
+  progress.end();
+  process.stdout.write(`${summary.render(performance.now() - start)}\n`);
+  return summary.complete && !interrupted ? 0 : 1;
+}
+
+async function readReport(file: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(file));
+  } catch (error) {
+    throw new Problem(
+      `The report cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      2,
+    );
+  }
+}
+
+/** With bodies that differ, one key for all would be a reuse and refused. */
+function keyOf({ idempotencyKey, vary, count }: SendArguments, n: number): string | null {
+  if (idempotencyKey === null) return null;
+  return vary && count > 1 ? `${idempotencyKey}-${n}` : idempotencyKey;
+}
+
+/** The time in milliseconds, moved on where two reports would share one: same bytes and time are one signature. */
+function distinctTimestamps(): () => number {
+  let last = 0;
+  return () => {
+    last = Math.max(Date.now(), last + 1);
+    return last;
+  };
+}
+
+await runCommand(send);

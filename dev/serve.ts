@@ -1,0 +1,96 @@
+/**
+ * Serves both Workers from one process until its parent tells it to stop, or dies.
+ * Started by processes.ts as the leader of its own process group; the runtimes it starts belong to that group.
+ * Nothing is watched: a reload would lose the queue messages that only live in memory.
+ */
+
+import type { ChildProcess } from "node:child_process";
+import { subscribe } from "node:diagnostics_channel";
+import { createWriteStream, renameSync, statSync, type WriteStream, writeSync } from "node:fs";
+import { unstable_startWorker as startWorker } from "wrangler";
+import { type LogEntry, logLine } from "./log-line.ts";
+import { workspace } from "./workspace.ts";
+
+export type ServeMessage = { type: "ready" } | { type: "failed"; message: string };
+
+const LARGEST_LOG_BYTES = 20 * 1024 ** 2;
+
+/** Ends this process and the runtimes at once. */
+function endAll(): void {
+  process.kill(-process.pid, "SIGKILL");
+}
+
+// With the parent gone nobody is left to stop the runtimes.
+process.on("disconnect", endAll);
+
+// A runtime that crashed is started again by wrangler, but the two Workers may not find each other any more.
+// The parent starts both afresh instead.
+subscribe("child_process", (message) => {
+  const { process: child } = message as { process: ChildProcess };
+  child.once("exit", (code, signal) => {
+    if (child.killed || !child.spawnfile.includes("workerd")) return;
+    writeSync(process.stderr.fd, `A runtime ended by itself (${signal ?? code}).\n`);
+    endAll();
+  });
+});
+
+const port = Number(process.argv[2]);
+
+async function serve(): Promise<void> {
+  const gatewayLog = openLog(workspace.gatewayLog);
+  const filesCreatorLog = openLog(workspace.filesCreatorLog);
+  // The parent ends the runtimes: they are made to be killed. Only the logs want to be written to their end.
+  process.once("message", () => {
+    gatewayLog.end(() => filesCreatorLog.end(() => process.exit(0)));
+  });
+  await Promise.all([
+    startServing(workspace.gatewayConfig, workspace.gatewayState, port, gatewayLog),
+    startServing(workspace.filesCreatorConfig, workspace.filesCreatorState, port + 1, filesCreatorLog),
+  ]);
+  tell({ type: "ready" });
+}
+
+async function startServing(
+  config: string,
+  persist: string,
+  atPort: number,
+  log: WriteStream,
+): Promise<void> {
+  const worker = await startWorker({
+    config,
+    dev: {
+      persist,
+      registry: workspace.registry,
+      server: { hostname: "127.0.0.1", port: atPort },
+      watch: false,
+      inspector: false,
+      logLevel: "error",
+      structuredLogsHandler: (entry: LogEntry) => {
+        if (log.writable) log.write(logLine(entry));
+      },
+    },
+  });
+  // A Worker that does not compile is an event and leaves `ready` pending for ever.
+  const broken = new Promise<never>((_, reject) => {
+    worker.raw.once("error", (event: { reason?: string; cause?: unknown }) => {
+      reject(new Error(event.reason ?? "The Worker could not be started.", { cause: event.cause }));
+    });
+  });
+  await Promise.race([worker.ready, broken]);
+}
+
+function openLog(file: string): WriteStream {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > LARGEST_LOG_BYTES) renameSync(file, `${file}.1`);
+  return createWriteStream(file, { flags: "a", mode: 0o600 });
+}
+
+function tell(message: ServeMessage): void {
+  process.send?.(message);
+}
+
+serve().catch((error: unknown) => {
+  console.error(error);
+  const { message, cause } = error instanceof Error ? error : { message: String(error), cause: undefined };
+  tell({ type: "failed", message: cause === undefined ? message : `${message}\n${String(cause)}` });
+});
