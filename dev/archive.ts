@@ -24,16 +24,7 @@ VAULT_KEYS is taken from the environment, else from .dev.vars. Reports reach the
 const OBJECT_ID = /^[0-9a-f]{24}$/;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      connection: { type: "string" },
-      key: { type: "string" },
-      out: { type: "string" },
-      env: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
-  });
+  const { values, positionals } = readArguments();
   const [command, fileId] = positionals;
   if (values.help || command === undefined) {
     console.error(HELP);
