@@ -46,6 +46,23 @@ async function main(): Promise<number> {
   }
 }
 
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        connection: { type: "string" },
+        key: { type: "string" },
+        out: { type: "string" },
+        env: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (error) {
+    throw new Problem(error instanceof Error ? error.message : "the arguments cannot be read", 2);
+  }
+}
+
 async function list(
   bucket: Bucket,
   { connection, key }: { connection?: string | undefined; key?: string | undefined },
