@@ -1,0 +1,163 @@
+/** `npm start` as a new user meets it: a real process in a copy of the project, the README's curl, a kill -9 in between. */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { root, shellBlock } from "./readme.ts";
+
+interface Demo {
+  base_url: string;
+  connection_id: string;
+  secret: string;
+  api_key: string;
+  employer_id: string;
+  employer_fein: string;
+  portal_client_id: string;
+  portal_client_secret: string;
+  files_creator_url: string;
+}
+
+const STARTED = { timeout: 60_000, interval: 200 };
+const copy = mkdtempSync(path.join(tmpdir(), "gateway-"));
+let port = 0;
+let running: ChildProcess | null = null;
+let output = "";
+
+beforeAll(async () => {
+  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  for (const file of files.split("\n").filter((name) => name !== "" && existsSync(path.join(root, name)))) {
+    mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
+    cpSync(path.join(root, file), path.join(copy, file));
+  }
+  symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
+  port = await freePort();
+});
+
+afterAll(async () => {
+  await stop("SIGKILL");
+  rmSync(copy, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+});
+
+it("starts on a fresh copy, and shows a report on its way to a file", async () => {
+  await start();
+  expect(output).toMatch(/answered 202: FILE_/);
+  expect(output).toMatch(/completed/);
+  const demo = readDemo();
+  expect(demo.base_url).toBe(`http://127.0.0.1:${port}`);
+  expect(Object.values(demo).every((value) => typeof value === "string" && value !== "")).toBe(true);
+});
+
+it("takes the README's signed request, and a file comes of it, byte for byte", async () => {
+  const answer = runShell(shellBlock("signed-request"));
+  expect(answer).toMatchObject({ success: true, status: "queued", duplicate: false });
+  const body = /^BODY='(.*)'$/m.exec(shellBlock("signed-request"))?.[1] ?? "";
+  await expectFile(answer.file_id, body);
+});
+
+it("lists the files with the README's bearer request", () => {
+  const list = runShell(`${shellBlock("signed-request").split("\n")[0]}\n${shellBlock("status")}`);
+  expect(list.files.length).toBeGreaterThanOrEqual(2);
+  expect(list.files[0].connection_id).toBe(readDemo().connection_id);
+});
+
+it("sends reports with npm run send, and tells how they fared", () => {
+  const sent = spawnSync("npm", ["run", "-s", "send", "--", "--count", "20", "--concurrency", "4"], {
+    cwd: copy,
+    encoding: "utf8",
+  });
+  expect(sent.stdout + sent.stderr).toMatch(/accepted\s+20\b/);
+  expect(sent.status).toBe(0);
+});
+
+it("loses no accepted report when everything is killed, and keeps its data", async () => {
+  const demo = readDemo();
+  const answers = Array.from({ length: 10 }, () => runShell(shellBlock("signed-request")));
+  expect(new Set(answers.map((answer) => answer.file_id)).size).toBeGreaterThan(0);
+  await stop("SIGKILL");
+  await vi.waitFor(() => expectClosed(port), STARTED);
+  await start();
+  expect(output).toMatch(/kept from an earlier start/);
+  expect(readDemo()).toEqual(demo);
+  for (const fileId of new Set(answers.map((answer) => answer.file_id))) await expectCompleted(fileId);
+});
+
+it("stops on SIGINT and leaves nothing listening", async () => {
+  await stop("SIGINT");
+  await vi.waitFor(() => expectClosed(port), STARTED);
+  await vi.waitFor(() => expectClosed(port + 1), STARTED);
+});
+
+async function start(): Promise<void> {
+  output = "";
+  const child = spawn("npm", ["start"], {
+    cwd: copy,
+    detached: true,
+    env: { ...process.env, PORT: String(port) },
+  });
+  running = child;
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  await vi.waitFor(() => {
+    if (child.exitCode !== null) throw new Error(`npm start ended:\n${output}`);
+    expect(output, output).toContain("Ctrl-C stops it");
+  }, STARTED);
+}
+
+async function stop(signal: "SIGINT" | "SIGKILL"): Promise<void> {
+  const child = running;
+  running = null;
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  process.kill(-child.pid, signal);
+  await ended;
+}
+
+function readDemo(): Demo {
+  return JSON.parse(readFileSync(path.join(copy, ".dev/demo.json"), "utf8"));
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: an answer of the gateway, looked into field by field
+function runShell(script: string): any {
+  const run = spawnSync("bash", ["-euo", "pipefail", "-c", script], { cwd: copy, encoding: "utf8" });
+  if (run.status !== 0) throw new Error(run.stderr);
+  return JSON.parse(run.stdout);
+}
+
+async function expectCompleted(fileId: string): Promise<void> {
+  const demo = readDemo();
+  await vi.waitFor(
+    async () => {
+      const status = await fetch(`${demo.base_url}/api/v1/files/status/${fileId}`, {
+        headers: { Authorization: `Bearer ${demo.api_key}` },
+      });
+      expect(await status.json()).toMatchObject({ file_id: fileId, status: "completed" });
+    },
+    { timeout: 100_000, interval: 500 },
+  );
+}
+
+async function expectFile(fileId: string, body: string): Promise<void> {
+  await expectCompleted(fileId);
+  const raw = await fetch(`${readDemo().files_creator_url}/files/${fileId}/raw`);
+  const digest = (bytes: string | Buffer) => createHash("sha256").update(bytes).digest("hex");
+  expect(digest(Buffer.from(await raw.arrayBuffer()))).toBe(digest(body));
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function expectClosed(closed: number): Promise<void> {
+  await expect(fetch(`http://127.0.0.1:${closed}/health`)).rejects.toThrow();
+}
