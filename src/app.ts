@@ -72,13 +72,32 @@ app.notFound((c) => {
 });
 
 app.onError((error, c) => {
+  const requestId = c.get("requestId");
+  if (isOutage(error)) {
+    logError("a binding gave no answer", { request_id: requestId, route: c.req.routePath }, error);
+    return failureResponse(c, {
+      kind: "unavailable",
+      retryAfterSeconds: 5,
+      reason: "A part of the service gave no answer.",
+    });
+  }
   logError(
     "unexpected error",
-    { request_id: c.get("requestId"), route: c.req.routePath, stack: error.stack?.slice(0, 2_000) },
+    { request_id: requestId, route: c.req.routePath, stack: error.stack?.slice(0, 2_000) },
     error,
   );
   return failureResponse(c, { kind: "internal" });
 });
+
+/** Whether the error came from a binding rather than from a mistake of ours: D1's and the objects' own marks. */
+function isOutage(error: Error & { remote?: boolean; retryable?: boolean; overloaded?: boolean }): boolean {
+  return (
+    error.message.startsWith("D1_") ||
+    error.remote === true ||
+    error.retryable === true ||
+    error.overloaded === true
+  );
+}
 
 /** Whether some route, middleware aside, takes `method` at `path`. */
 function handles(method: string, path: string): boolean {

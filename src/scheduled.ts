@@ -6,7 +6,7 @@ import { reconcileAttention } from "./db/attention.ts";
 import { announce, findBehind, findInRange } from "./db/gates.ts";
 import type { Bindings } from "./env.ts";
 import { inParallel } from "./forwarding/parallel.ts";
-import { GATE_KINDS, gateName } from "./gate/file-id.ts";
+import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
 import { logError } from "./http/log.ts";
 
 export const EVERY_MINUTE = "* * * * *";
@@ -33,7 +33,7 @@ async function part(name: string, work: () => Promise<void>): Promise<void> {
 async function refreshBehind(env: Bindings): Promise<void> {
   for (const kind of GATE_KINDS) {
     await inParallel(await findBehind(env.DB, kind, BEHIND_PER_RUN), GATES_AT_A_TIME, (snapshot) =>
-      announce(snapshot, env),
+      reach(snapshot.gate, () => announce(snapshot, env)),
     );
   }
 }
@@ -41,9 +41,18 @@ async function refreshBehind(env: Bindings): Promise<void> {
 async function pokeSlice(env: Bindings, scheduledTime: number): Promise<void> {
   const { from, to } = sliceOfDay(scheduledTime);
   for (const kind of GATE_KINDS) {
-    await inParallel(await findInRange(env.DB, kind, from, to), GATES_AT_A_TIME, async (gate) => {
-      await env.CONNECTION_GATE.getByName(gateName(gate)).poke();
-    });
+    await inParallel(await findInRange(env.DB, kind, from, to), GATES_AT_A_TIME, (gate) =>
+      reach(gate, () => env.CONNECTION_GATE.getByName(gateName(gate)).poke()),
+    );
+  }
+}
+
+/** A gate that cannot be reached keeps no other waiting. */
+async function reach(gate: GateAddress, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    logError("the minute cron did not reach a gate", { gate: gateName(gate) }, error);
   }
 }
 

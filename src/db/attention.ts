@@ -64,16 +64,24 @@ export async function reconcileAttention(env: Bindings, now: number): Promise<vo
     .bind(now - STALE_MS, ROWS_PER_RUN)
     .all<{ file_id: string }>();
   for (const { file_id: fileId } of results) {
-    const gate = parseFileId(fileId)?.gate;
-    const record = gate && (await env.CONNECTION_GATE.getByName(gateName(gate)).status(fileId));
-    if (record?.status === "queued") {
-      await env.DB.prepare("UPDATE attention SET updated_at = ? WHERE file_id = ?").bind(now, fileId).run();
-    } else if (record?.status === "failed") {
-      await env.DB.prepare("UPDATE attention SET reason = 'gave_up', updated_at = ? WHERE file_id = ?")
-        .bind(now, fileId)
-        .run();
-    } else {
-      await env.DB.prepare("DELETE FROM attention WHERE file_id = ?").bind(fileId).run();
+    try {
+      await reconcile(fileId, env, now);
+    } catch (error) {
+      logError("attention was not reconciled", { file_id: fileId }, error);
     }
+  }
+}
+
+async function reconcile(fileId: string, env: Bindings, now: number): Promise<void> {
+  const gate = parseFileId(fileId)?.gate;
+  const record = gate && (await env.CONNECTION_GATE.getByName(gateName(gate)).status(fileId));
+  if (record?.status === "queued") {
+    await env.DB.prepare("UPDATE attention SET updated_at = ? WHERE file_id = ?").bind(now, fileId).run();
+  } else if (record?.status === "failed") {
+    await env.DB.prepare("UPDATE attention SET reason = 'gave_up', updated_at = ? WHERE file_id = ?")
+      .bind(now, fileId)
+      .run();
+  } else {
+    await env.DB.prepare("DELETE FROM attention WHERE file_id = ?").bind(fileId).run();
   }
 }

@@ -177,8 +177,11 @@ async function settle({ file, gate }: Job, outcome: Outcome, env: Bindings): Pro
 }
 
 function attentionFor({ file }: Job, answer: Answer, settled: Settled): AttentionChange[] {
-  if (answer.kind === "taken")
-    return file.attempt > 1 || file.generation > 1 ? [{ kind: "clear", fileId: file.fileId }] : [];
+  if (answer.kind === "taken") {
+    // A report of the files-creator may have failed the file already, or a replay may have queued it again.
+    const done = settled.status === "processing" || settled.status === "completed";
+    return done && (file.attempt > 1 || file.generation > 1) ? [{ kind: "clear", fileId: file.fileId }] : [];
+  }
   if (!settled.applied) return [];
   const { attempts, nextAttemptAt } = settled;
   const reason =

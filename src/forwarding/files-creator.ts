@@ -57,7 +57,8 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
 export function retryAfterMs(headers: Headers, now: number): number | null {
   const value = headers.get("Retry-After")?.trim() ?? "";
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
-  const at = /[a-z]/i.test(value) ? Date.parse(value) : Number.NaN;
+  // All three forms of an HTTP date begin with the day's name; Date.parse would find a year in any words.
+  const at = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(at) ? null : Math.max(0, at - now);
 }
 

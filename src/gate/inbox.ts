@@ -17,6 +17,9 @@ const DAY_MS = 86_400_000;
 export const KEY_MEMORY_MS = DAY_MS;
 /** How long a file can be asked for, listed and replayed. */
 export const KEEP_ROWS_MS = 90 * DAY_MS;
+/** How long in a gate that is nearly full: a shorter memory of old files is better than refusing new ones. */
+export const KEEP_ROWS_CROWDED_MS = 7 * DAY_MS;
+export const CROWDED_BYTES = 6 * 1024 ** 3;
 
 /** Twice the longest rate window, so that the alarm that deletes them runs rarely. */
 const READS_KEPT_S = 7_200;
@@ -293,17 +296,19 @@ export class Inbox {
     this.#sql.exec("DELETE FROM inbox WHERE seq = ?", seq);
   }
 
-  /** Deletes what has outlived its use; at most `limit` files at a time. Answers how many files went. */
-  purge(now: number, limit: number): number {
+  /** Deletes what has outlived its use: at most `limit` settled and archived files from before `beforeSeq`. Answers how many. */
+  purge(now: number, beforeSeq: string, limit: number): number {
     this.#sql.exec("DELETE FROM aliases WHERE written_at < ?", now - DAY_MS);
     this.#sql.exec("DELETE FROM reads WHERE second < ?", Math.floor(now / 1_000) - READS_KEPT_S);
-    return this.#sql.exec(
-      `DELETE FROM inbox WHERE seq IN (
-         SELECT seq FROM inbox WHERE admitted_at < ? AND payload IS NULL AND due_at IS NULL
-           AND state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")}) ORDER BY seq LIMIT ?)`,
-      now - KEEP_ROWS_MS,
+    const old = this.#sql.exec(
+      `SELECT seq FROM inbox WHERE seq < ? AND payload IS NULL AND due_at IS NULL
+         AND state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")}) ORDER BY seq LIMIT ?`,
+      beforeSeq,
       limit,
-    ).rowsWritten;
+    );
+    const seqs = old.toArray().map((row) => String(row.seq));
+    for (const seq of seqs) this.delete(seq);
+    return seqs.length;
   }
 
   /** The oldest key at or after `fromSeq`. */

@@ -1,9 +1,10 @@
 /**
  * From claim to settlement: leases in memory, results in the row, waiting callers.
  *
- * A success settles from any token, because the files-creator has the file whoever says so. A deferral or a refusal
- * counts only from the current token, so that a consumer that was given up on never undoes a later success. An object
- * that restarts forgets its leases: the worst that follows is one more POST, which the files-creator drops by its key.
+ * A success settles from any token of the file's generation, because the files-creator has the file whoever says so. A
+ * deferral or a refusal counts only from the current token, so that a consumer that was given up on never undoes a later
+ * success. An object that restarts forgets its leases: the worst that follows is one more POST, which the files-creator
+ * drops by its key.
  */
 import { randomBase32 } from "../crypto/ids.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
@@ -52,7 +53,7 @@ export class Settlement {
       const row = seq === undefined ? null : inbox.get(seq);
       if (row === null || row.state !== "queued" || this.leased(row.seq, now)) continue;
       const payload = this.#payloadOf(row);
-      const token = randomBase32(16);
+      const token = `${row.generation}.${randomBase32(16)}`;
       this.#leases.set(row.seq, { token, until: now + LEASE_MS });
       files.push({
         fileId,
@@ -80,7 +81,8 @@ export class Settlement {
     const unchanged = { applied: false, status, attempts: row.attempts, nextAttemptAt: row.dueAt };
     const current = this.#leases.get(seq)?.token === token;
     if (current) this.#leases.delete(seq);
-    if (row.state !== "queued" || !(current || outcome.kind === "forwarded")) return unchanged;
+    const taken = outcome.kind === "forwarded" && token.startsWith(`${row.generation}.`);
+    if (row.state !== "queued" || !(current || taken)) return unchanged;
 
     switch (outcome.kind) {
       case "forwarded": {
@@ -102,7 +104,8 @@ export class Settlement {
       }
       case "postponed": {
         const dueAt = now + postponeDelayMs(outcome.retryAfterMs, now - row.queuedAt, random);
-        inbox.update(seq, { dueAt, wakeUps: 0 });
+        // Untried, it is neither cleared of killing the consumer nor more suspect for having been woken.
+        inbox.update(seq, { dueAt, wakeUps: Math.max(0, row.wakeUps - 1) });
         return { applied: true, status: "queued", attempts: row.attempts, nextAttemptAt: dueAt };
       }
     }

@@ -6,7 +6,7 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { logError } from "../http/log.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
-import { KEEP_ROWS_MS, type Row } from "./inbox.ts";
+import { CROWDED_BYTES, KEEP_ROWS_CROWDED_MS, KEEP_ROWS_MS, type Row } from "./inbox.ts";
 import type { WakeUp } from "./protocol.ts";
 import { wakeAgainDelayMs } from "./retry.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./segment.ts";
@@ -14,6 +14,7 @@ import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Files handled by one run of each step; what is left is due at once. */
 const ROWS_PER_RUN = 500;
+const PURGED_PER_RUN = 5_000;
 const SEGMENT_BYTES = 4 * 1024 ** 2;
 const SEGMENTS_PER_RUN = 25;
 /** Files named by one wake-up. Ten messages make a batch, which must end within the lease. */
@@ -36,6 +37,8 @@ export class Upkeep {
   readonly #state: GateState;
   readonly #deps: UpkeepDeps;
   #archiveNotBefore = 0;
+  /** Set while a purge left something for the next run. */
+  #purgeAgainAt: number | null = null;
 
   constructor(state: GateState, deps: UpkeepDeps) {
     this.#state = state;
@@ -46,9 +49,7 @@ export class Upkeep {
     if (this.#state.snapshot === null) return;
     await this.#step("wake", () => this.#wakeDue());
     await this.#step("archive", () => this.#archive());
-    await this.#step("purge", async () => {
-      this.#state.inbox.purge(this.#deps.now(), ROWS_PER_RUN);
-    });
+    await this.#step("purge", async () => this.#purge());
   }
 
   /** When the alarm is needed next; null when nothing is kept. */
@@ -69,8 +70,17 @@ export class Upkeep {
           ),
       oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
       inbox.readsExpireAt(),
+      this.#purgeAgainAt,
     ].filter((at) => at !== null);
     return candidates.length === 0 ? null : Math.max(now + 1_000, Math.min(...candidates));
+  }
+
+  #purge(): void {
+    const { inbox } = this.#state;
+    const now = this.#deps.now();
+    const keepMs = inbox.size > CROWDED_BYTES ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
+    const purged = inbox.purge(now, seqAt(now - keepMs), PURGED_PER_RUN);
+    this.#purgeAgainAt = purged === PURGED_PER_RUN ? now : null;
   }
 
   async #step(name: string, work: () => Promise<void>): Promise<void> {

@@ -36,7 +36,7 @@ export interface KnownConnection {
   snapshot: Snapshot;
   dataKey: DataKey;
   secrets: { key: CryptoKey; expiresAt: number | null }[];
-  /** When the read began that the primary served; 0 when a replica served it. */
+  /** The {@link ConnectionDirectory.moment} at which the read began that the primary served; 0 when a replica served it. */
   primaryAt: number;
   loadedAt: number;
   employers: Map<string, EmployerMatch[]>;
@@ -55,9 +55,15 @@ export function secretContext(connectionId: string, secretId: string): string {
 export class ConnectionDirectory {
   readonly #known = new Map<string, KnownConnection>();
   readonly #confirming = new Map<string, number>();
-  /** Ids that the primary did not know, and when it was asked: spares those who asked at the same time. */
+  /** Ids that the primary did not know, and the moment it was asked: spares those who asked at the same time. */
   readonly #missing = new Map<string, number>();
   #confirmations = { second: 0, count: 0 };
+  #moment = 0;
+
+  /** Orders what happens in this isolate. The clock cannot: it stands still between answers from outside. */
+  moment(): number {
+    return ++this.#moment;
+  }
 
   /** Null when there is none, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
   async find(id: string, deps: DirectoryDeps): Promise<KnownConnection | null> {
@@ -72,7 +78,7 @@ export class ConnectionDirectory {
     }
   }
 
-  /** What the primary says now, or said since `since`. `"busy"` when too many are being confirmed. */
+  /** What the primary says now, or said since the moment `since`. `"busy"` when too many are being confirmed. */
   async confirm(id: string, since: number, deps: DirectoryDeps): Promise<KnownConnection | null | "busy"> {
     for (;;) {
       const cached = this.#known.get(id);
@@ -119,14 +125,15 @@ export class ConnectionDirectory {
     { db, keyRing }: DirectoryDeps,
     consistency: Consistency,
   ): Promise<KnownConnection | null> {
-    const startedAt = Date.now();
+    const loadedAt = Date.now();
+    const began = this.moment();
     const { value: row, fromPrimary } = await findConnection(db, id, consistency);
     this.#known.delete(id);
     if (row === null) {
-      if (fromPrimary) keep(this.#missing, id, startedAt, MAX_MISSING);
+      if (fromPrimary) keep(this.#missing, id, began, MAX_MISSING);
       return null;
     }
-    const connection = await openConnection(row, keyRing, fromPrimary ? startedAt : 0, startedAt);
+    const connection = await openConnection(row, keyRing, fromPrimary ? began : 0, loadedAt);
     keep(this.#known, id, connection, MAX_CONNECTIONS);
     return connection;
   }

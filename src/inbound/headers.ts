@@ -72,3 +72,9 @@ export function preferredWait(headers: Headers, defaultSeconds: number): number 
   }
   return defaultSeconds;
 }
+
+/** What the files-creator is told of the body: the sender's own word for it where that can travel in a header again. */
+export function contentTypeOf(headers: Headers): string {
+  const given = headers.get("Content-Type") ?? "";
+  return /^[\x21-\x7e][\x20-\x7e]{0,127}$/.test(given) ? given : "application/json";
+}

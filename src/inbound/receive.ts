@@ -18,7 +18,7 @@ import { readBody } from "./body.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { ConnectionDirectory, KnownConnection } from "./directory.ts";
 import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
-import { checkHeaders, idempotencyKey, preferredWait, type SignedRequest } from "./headers.ts";
+import { checkHeaders, contentTypeOf, idempotencyKey, preferredWait, type SignedRequest } from "./headers.ts";
 import { type Inspected, inspectBody } from "./inspect.ts";
 import type { FieldProblems } from "./payroll.ts";
 import { verifySignature } from "./signature.ts";
@@ -64,21 +64,21 @@ export async function receive(
   requestId: string,
   deps: ReceiveDeps,
 ): Promise<Received> {
-  const startedAt = Date.now();
+  const since = deps.directory.moment();
   const checked = checkHeaders(connectionId, http.headers, {
     maxBodyBytes: deps.settings.maxBodyBytes,
-    now: startedAt,
+    now: Date.now(),
   });
   if ("failure" in checked) return { failure: checked.failure, rate: null, connectionId: null };
   const { request } = checked;
 
   const lookup = { db: deps.env.DB, keyRing: deps.settings.keyRing };
   const id = request.connectionId;
-  const confirm = () => confirmed(() => deps.directory.confirm(id, startedAt, lookup));
+  const confirm = () => confirmed(() => deps.directory.confirm(id, since, lookup));
   let connection = await confirmed(() => deps.directory.find(id, lookup));
   if (connection === "busy") return { failure: RETRY_SOON, rate: null, connectionId: null };
   let closed = whyClosed(connection);
-  if (closed !== null && !(connection !== null && connection.primaryAt >= startedAt)) {
+  if (closed !== null && !(connection !== null && connection.primaryAt >= since)) {
     connection = await confirm();
     if (connection === "busy") return { failure: RETRY_SOON, rate: null, connectionId: null };
     closed = whyClosed(connection);
@@ -95,8 +95,8 @@ export async function receive(
   if (!read.ok) return { failure: bodyFailure(read.reason, deps.settings), rate: null, connectionId: id };
   try {
     const report = new Report(request, http.headers, requestId, read, deps);
-    let verdict = await report.judge(connection, startedAt);
-    if ("failure" in verdict && verdict.revisit && connection.primaryAt < startedAt) {
+    let verdict = await report.judge(connection, since);
+    if ("failure" in verdict && verdict.revisit && connection.primaryAt < since) {
       const reloaded = await confirm();
       if (reloaded === "busy") return { failure: RETRY_SOON, rate: null, connectionId: id };
       const nowClosed = whyClosed(reloaded);
@@ -104,7 +104,7 @@ export async function receive(
         return { failure: nowClosed ?? { kind: "connection_not_found" }, rate: null, connectionId: id };
       }
       connection = reloaded;
-      verdict = await report.judge(connection, startedAt);
+      verdict = await report.judge(connection, since);
     }
     if ("accepted" in verdict) return { accepted: verdict.accepted, rate: verdict.rate, connectionId: id };
     const rate = verdict.charged ? await charge(connection, deps.env) : (verdict.rate ?? null);
@@ -149,7 +149,7 @@ class Report {
     this.#deps = deps;
   }
 
-  async judge(connection: KnownConnection, startedAt: number): Promise<Verdict> {
+  async judge(connection: KnownConnection, since: number): Promise<Verdict> {
     const { signature, timestampMs } = this.#request;
     const now = Date.now();
     const keys = connection.secrets
@@ -163,7 +163,7 @@ class Report {
     if ("failure" in this.#inspected)
       return { failure: this.#inspected.failure, revisit: false, charged: true };
 
-    const employer = await this.#resolveEmployer(connection, this.#inspected, startedAt);
+    const employer = await this.#resolveEmployer(connection, this.#inspected, since);
     if ("failure" in employer) return employer;
     const key = idempotencyKey(this.#headers);
     if ("failure" in key) return { failure: key.failure, revisit: false, charged: true };
@@ -172,7 +172,7 @@ class Report {
       kind: "payroll_report",
       employerId: employer.employerId,
       environment: connection.row.environment,
-      contentType: this.#headers.get("Content-Type") ?? "application/json",
+      contentType: contentTypeOf(this.#headers),
       requestId: this.#requestId,
       size: this.#bytes.body.byteLength,
       receivedAt: now,
@@ -212,7 +212,7 @@ class Report {
   async #resolveEmployer(
     connection: KnownConnection,
     inspected: Inspected,
-    startedAt: number,
+    since: number,
   ): Promise<Exclude<Resolution, { reason: string }> | Extract<Verdict, { failure: Failure }>> {
     const named = namedEmployer(inspected.employerFein, inspected.employerId);
     const { employer_id: boundId, employer_fein: boundFein } = connection.row;
@@ -224,7 +224,7 @@ class Report {
     try {
       const known = nobody
         ? []
-        : await this.#deps.directory.employers(connection, named, this.#deps.env.DB, startedAt);
+        : await this.#deps.directory.employers(connection, named, this.#deps.env.DB, since);
       resolution = boundId === null ? resolveGranted(named, known) : resolveBound(named, boundId, known);
     } catch (error) {
       logError("employer lookup failed", { connection_id: connection.row.id }, error);
