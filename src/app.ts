@@ -1,4 +1,5 @@
 /** The HTTP surface: what every request gets (id, settings, log line, error form), and the routers. */
+import { DrizzleQueryError } from "drizzle-orm";
 import { Hono } from "hono";
 import { files } from "./developer/files.ts";
 import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
@@ -71,7 +72,8 @@ app.notFound((c) => {
   );
 });
 
-app.onError((error, c) => {
+app.onError((thrown, c) => {
+  const error = loggable(thrown);
   const requestId = c.get("requestId");
   if (isOutage(error)) {
     logError("a binding gave no answer", { request_id: requestId, route: c.req.routePath }, error);
@@ -88,6 +90,11 @@ app.onError((error, c) => {
   );
   return failureResponse(c, { kind: "internal" });
 });
+
+/** The query builder's error repeats every parameter of the query: only what the database said may be logged. */
+function loggable(error: Error): Error {
+  return error instanceof DrizzleQueryError ? (error.cause ?? new Error("a query failed")) : error;
+}
 
 /** Whether the error came from a binding rather than from a mistake of ours: D1's and the objects' own marks. */
 function isOutage(error: Error & { remote?: boolean; retryable?: boolean; overloaded?: boolean }): boolean {

@@ -26,18 +26,24 @@ export async function putEmployer(
     if (other !== undefined) return "fein_taken";
   }
   const [existing] = await orm.select({ id: employers.id }).from(employers).where(eq(employers.id, id));
-  await orm.batch([
-    orm
-      .insert(employers)
-      .values({ id, fein, name, created_at: now, updated_at: now })
-      .onConflictDoUpdate({ target: employers.id, set: { fein, name, updated_at: now } }),
-    orm.delete(employerGrants).where(eq(employerGrants.employer_id, id)),
-    ...owners.map((owner) =>
+  try {
+    await orm.batch([
       orm
-        .insert(employerGrants)
-        .values({ employer_id: id, ...owner })
-        .onConflictDoNothing(),
-    ),
-  ]);
+        .insert(employers)
+        .values({ id, fein, name, created_at: now, updated_at: now })
+        .onConflictDoUpdate({ target: employers.id, set: { fein, name, updated_at: now } }),
+      orm.delete(employerGrants).where(eq(employerGrants.employer_id, id)),
+      ...owners.map((owner) =>
+        orm
+          .insert(employerGrants)
+          .values({ employer_id: id, ...owner })
+          .onConflictDoNothing(),
+      ),
+    ]);
+  } catch (error) {
+    // Another employer took it after it was looked for.
+    if (/UNIQUE constraint failed: employers\.fein/.test(String(error))) return "fein_taken";
+    throw error;
+  }
   return existing === undefined ? "created" : "replaced";
 }

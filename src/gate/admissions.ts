@@ -16,7 +16,7 @@ import type { GateState } from "./state.ts";
 export const MAX_DATABASE_BYTES = 8 * 1024 ** 3;
 /** Reservations whose payload never came are dropped after this. */
 export const RESERVATION_MS = 600_000;
-/** Repeats cost no quota, but each found by its key writes a row: more than these at a time are turned away. */
+/** Repeats cost no quota, but each found by its key or body writes rows: more than these at a time are turned away. */
 export const MAX_ALIASES = 20_000;
 
 export class Admissions {
@@ -44,20 +44,25 @@ export class Admissions {
 
     const bySignature = signed && memory.bySignature(signed.signature, now);
     if (bySignature !== null) return this.#repeat(bySignature, seq, now);
-    const byKey = keyMac && inbox.byKey(keyMac, now - KEY_MEMORY_MS);
+    if (signed === null && inbox.get(seq) !== null) return this.#repeat(seq, seq, now);
+    const byKey = keyMac && inbox.byKey(keyMac, now);
     if (byKey !== null) {
       if (byKey.seq !== seq && !equal(byKey.bodyMac, bodyMac))
         return { outcome: "conflict", rate: this.#standing(now) };
-      return this.#repeatOtherwise(byKey.seq, admission, seq, now);
+      return this.#repeatOtherwise(byKey.seq, { signed, newKeyMac: null }, seq, now);
     }
     const byBody = memory.byBody(bodyMac, now);
     if (byBody !== null && admission.sameBody === "deduplicate")
-      return this.#repeatOtherwise(byBody, admission, seq, now);
+      return this.#repeatOtherwise(byBody, { signed, newKeyMac: keyMac }, seq, now);
 
     if (!this.#standing(now).allowed) return { outcome: "limited", rate: this.#standing(now) };
     if (inbox.size > MAX_DATABASE_BYTES) return { outcome: "unavailable", reason: "full" };
 
-    const sameBodyAs = byBody === null ? {} : { sameBodyAs: fileIdOf(parsed.gate, byBody) };
+    const earlier = byBody && inbox.get(byBody);
+    const sameBodyAs =
+      earlier && publicStatus(earlier.state) !== null
+        ? { sameBodyAs: fileIdOf(parsed.gate, earlier.seq) }
+        : {};
     const large = admission.sealed === null;
     const place = segmentKey(parsed.gate, snapshot.retentionYears, seq);
     const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
@@ -140,13 +145,26 @@ export class Admissions {
     return { outcome: "repeat", fileId: fileIdOf(gate, seq), status, facts: row.facts, rate };
   }
 
-  /** A repeat that was not found by its signature: remembers that too, so that it is found without the key or the body. */
-  #repeatOtherwise(seq: string, { signed }: Admission, ownSeq: string, now: number): Admitted {
+  /**
+   * A repeat that was not found by its signature: remembers its signature too, and its key where that is new, so that it
+   * is found without the key or the body. (A repeat found by its signature teaches no key: anyone can add an unsigned one.)
+   */
+  #repeatOtherwise(
+    seq: string,
+    { signed, newKeyMac }: { signed: Admission["signed"]; newKeyMac: Bytes | null },
+    ownSeq: string,
+    now: number,
+  ): Admitted {
     const { inbox, memory } = this.#state;
-    if (signed !== null && seq !== ownSeq) {
+    if (seq === ownSeq) return this.#repeat(seq, ownSeq, now);
+    if (signed !== null || newKeyMac !== null) {
+      if (inbox.countAliases() >= MAX_ALIASES) inbox.purgeAliases(now);
       if (inbox.countAliases() >= MAX_ALIASES) return { outcome: "unavailable", reason: "too_many_repeats" };
+    }
+    if (newKeyMac !== null) inbox.addAlias(newKeyMac, seq, now + KEY_MEMORY_MS);
+    if (signed !== null) {
       const signedUntil = signed.timestampMs + SIGNATURE_WINDOW_MS;
-      inbox.addAlias(signed.signature, seq, signedUntil, now);
+      inbox.addAlias(signed.signature, seq, signedUntil);
       const signature = signed.signature.slice().buffer as ArrayBuffer;
       memory.add({ seq, admittedAt: null, signature, signedUntil, bodyMac: null });
     }

@@ -2,17 +2,20 @@
  * The SQL of a gate's inbox: one row per admission, which stays the file's record for 90 days.
  *
  * A row's key sorts by time, so that memory, listing, archiving and purging are range scans. `due_at` is set only where
- * the ordinary course does not suffice (deferred, woken again, settled late) and only such rows are in its index: an
- * ordinary admission writes one row. Rows before the mark `woken_to` are settled or have a `due_at`; rows before
+ * the ordinary course does not suffice (deferred, woken again, settled late) and only such rows are in an index of it: one
+ * for what waits for the consumer, one for what waits for the archive, so that neither holds up the other. An ordinary
+ * admission writes one row. Rows before the mark `woken_to` are settled or have a `due_at`; rows before
  * `archived_to` have left for the archive or have a `due_at`.
  *
- * The gate's alarm deletes: aliases after a day, reads after an hour, rows {@link KEEP_ROWS_MS} after admission.
+ * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows {@link KEEP_ROWS_MS} after admission.
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Remembered } from "./memory.ts";
 import type { FileFacts, FileStatus, Snapshot, Stored } from "./protocol.ts";
 
 const DAY_MS = 86_400_000;
+/** HMAC-SHA256; fingerprints of keys are shorter, which tells the aliases apart. */
+const SIGNATURE_BYTES = 32;
 /** How long an `Idempotency-Key` is remembered. From the wire contract. */
 export const KEY_MEMORY_MS = DAY_MS;
 /** How long a file can be asked for, listed and replayed. */
@@ -21,13 +24,18 @@ export const KEEP_ROWS_MS = 90 * DAY_MS;
 export const KEEP_ROWS_CROWDED_MS = 7 * DAY_MS;
 export const CROWDED_BYTES = 6 * 1024 ** 3;
 
-/** Twice the longest rate window, so that the alarm that deletes them runs rarely. */
-const READS_KEPT_S = 7_200;
+/** Longer than the longest rate window and its bucket. */
+const READS_COUNT_S = 3_720;
+/** The alarm that deletes them waits this long for the oldest, so that it runs once an hour and not with every read. */
+const READS_KEPT_S = 2 * READS_COUNT_S;
 
 /** `receiving`: reserved, payload not there yet. `dropped`: the payload never came, its object is being deleted. */
 const STATES = ["receiving", "queued", "processing", "completed", "failed", "dropped"] as const;
 export type State = (typeof STATES)[number];
 const codeOf = (state: State): number => STATES.indexOf(state);
+/** The indexes on `due_at` are split by these; a query uses one when it repeats its words. */
+const UNSETTLED = `state IN (${codeOf("receiving")}, ${codeOf("queued")}, ${codeOf("dropped")})`;
+const SETTLED = `state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")})`;
 
 /** What the files-creator reported, as one JSON column. */
 export interface Progress {
@@ -89,9 +97,10 @@ export class Inbox {
         payload BLOB
       ) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS inbox_key ON inbox (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
-      CREATE INDEX IF NOT EXISTS inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL;
+      CREATE INDEX IF NOT EXISTS inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
+      CREATE INDEX IF NOT EXISTS inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
       CREATE TABLE IF NOT EXISTS aliases (
-        signature BLOB PRIMARY KEY, seq TEXT NOT NULL, signed_until INTEGER NOT NULL, written_at INTEGER NOT NULL
+        mac BLOB PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL
       ) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS reads (second INTEGER PRIMARY KEY, count INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -149,20 +158,29 @@ export class Inbox {
     return row?.payload instanceof ArrayBuffer ? new Uint8Array(row.payload) : null;
   }
 
-  /** The newest file admitted under this key since `since`, and the fingerprint of its body. */
-  byKey(keyMac: Bytes, since: number): { seq: string; bodyMac: Bytes } | null {
-    const [row] = this.#sql
+  /** The newest file admitted under this key within its memory, or answered to it, and the fingerprint of its body. */
+  byKey(keyMac: Bytes, now: number): { seq: string; bodyMac: Bytes } | null {
+    const [admitted] = this.#sql
       .exec(
         `SELECT seq, body_mac FROM inbox WHERE key_mac = ? AND admitted_at > ? AND state <> ${codeOf("dropped")}
          ORDER BY admitted_at DESC LIMIT 1`,
         keyMac,
-        since,
+        now - KEY_MEMORY_MS,
       )
       .toArray();
+    const [row] = admitted
+      ? [admitted]
+      : this.#sql
+          .exec(
+            "SELECT seq, body_mac FROM aliases JOIN inbox USING (seq) WHERE mac = ? AND until > ?",
+            keyMac,
+            now,
+          )
+          .toArray();
     return row === undefined ? null : { seq: String(row.seq), bodyMac: new Uint8Array(blob(row.body_mac)) };
   }
 
-  /** What counts for memory: rows with a key from `fromSeq` on, and all live aliases. */
+  /** What counts for memory: rows with a key from `fromSeq` on, and the signatures among the live aliases. */
   *remembered(fromSeq: string, now: number): Generator<Remembered> {
     const rows = this.#sql.exec(
       `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox WHERE seq >= ? AND state <> ${codeOf("dropped")}`,
@@ -178,31 +196,31 @@ export class Inbox {
       };
     }
     for (const row of this.#sql.exec(
-      "SELECT signature, seq, signed_until FROM aliases WHERE signed_until >= ?",
+      `SELECT mac, seq, until FROM aliases WHERE length(mac) = ${SIGNATURE_BYTES} AND until >= ?`,
       now,
     )) {
       yield {
         seq: String(row.seq),
         admittedAt: null,
-        signature: blob(row.signature),
-        signedUntil: Number(row.signed_until),
+        signature: blob(row.mac),
+        signedUntil: Number(row.until),
         bodyMac: null,
       };
     }
   }
 
-  addAlias(signature: Bytes, seq: string, signedUntil: number, now: number): void {
-    this.#sql.exec(
-      "INSERT OR IGNORE INTO aliases (signature, seq, signed_until, written_at) VALUES (?, ?, ?, ?)",
-      signature,
-      seq,
-      signedUntil,
-      now,
-    );
+  /** Remembers a further signature, or the fingerprint of a further key, of a file. */
+  addAlias(mac: Bytes, seq: string, until: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO aliases (mac, seq, until) VALUES (?, ?, ?)", mac, seq, until);
   }
 
   countAliases(): number {
     return Number(this.#sql.exec("SELECT count(*) AS n FROM aliases").one().n);
+  }
+
+  /** Deletes the aliases that ran out before `before`. */
+  purgeAliases(before: number): void {
+    this.#sql.exec("DELETE FROM aliases WHERE until < ?", before);
   }
 
   /** Writes the changed columns of one row. */
@@ -263,21 +281,61 @@ export class Inbox {
     );
   }
 
-  due(now: number, limit: number): Row[] {
-    return this.#rows(`SELECT ${HEAD} FROM inbox WHERE due_at <= ? ORDER BY due_at LIMIT ?`, now, limit);
+  /** Queued rows whose due time has come. */
+  dueQueued(now: number, limit: number): Row[] {
+    return this.#rows(
+      `SELECT ${HEAD} FROM inbox WHERE due_at <= ? AND ${UNSETTLED} AND state = ${codeOf("queued")} ORDER BY due_at LIMIT ?`,
+      now,
+      limit,
+    );
+  }
+
+  /** Reservations whose time has run out, and dropped rows whose object may still be there. */
+  dueReservations(now: number, limit: number): Row[] {
+    return this.#rows(
+      `SELECT ${HEAD} FROM inbox WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${codeOf("queued")} ORDER BY due_at LIMIT ?`,
+      now,
+      limit,
+    );
+  }
+
+  /** Marks a reservation whose payload never came. Its signatures and keys are free again. */
+  drop(seq: string, retryAt: number): void {
+    this.update(seq, { state: "dropped", dueAt: retryAt });
+    this.#sql.exec("DELETE FROM aliases WHERE seq = ?", seq);
   }
 
   /** Settled rows in the ordinary course whose payload is still here, oldest first, up to `maxBytes` of payload. */
   archivable(fromSeq: string, toSeq: string, maxBytes: number): { row: Row; sealed: Bytes }[] {
+    return this.#withPayloads(
+      `SELECT ${HEAD}, payload FROM inbox
+       WHERE seq >= ? AND seq < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY seq`,
+      [fromSeq, toSeq],
+      maxBytes,
+    );
+  }
+
+  /** Settled rows with a due time whose payload is still here, up to `maxBytes` of payload. */
+  archivableLate(maxBytes: number): { row: Row; sealed: Bytes }[] {
+    return this.#withPayloads(
+      `SELECT ${HEAD}, payload FROM inbox
+       WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NOT NULL ORDER BY due_at`,
+      [],
+      maxBytes,
+    );
+  }
+
+  /** Settled rows whose payload has left need no due time any more. */
+  releaseArchived(): void {
+    this.#sql.exec(
+      `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`,
+    );
+  }
+
+  #withPayloads(query: string, values: SqlStorageValue[], maxBytes: number): { row: Row; sealed: Bytes }[] {
     const found: { row: Row; sealed: Bytes }[] = [];
     let bytes = 0;
-    const rows = this.#sql.exec(
-      `SELECT ${HEAD}, payload FROM inbox
-       WHERE seq >= ? AND seq < ? AND due_at IS NULL AND payload IS NOT NULL
-         AND state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")}) ORDER BY seq`,
-      fromSeq,
-      toSeq,
-    );
+    const rows = this.#sql.exec(query, ...values);
     for (const raw of rows) {
       const sealed = new Uint8Array(blob(raw.payload));
       if (found.length > 0 && bytes + sealed.byteLength > maxBytes) break;
@@ -287,9 +345,13 @@ export class Inbox {
     return found;
   }
 
-  /** The payload now lies in the archive: the row lets go of it. */
+  /** The payload now lies in the archive: the row lets go of it. A row that was replayed meanwhile stays due. */
   markArchived(seq: string, stored: Stored): void {
-    this.#sql.exec("UPDATE inbox SET stored = ?, payload = NULL WHERE seq = ?", JSON.stringify(stored), seq);
+    this.#sql.exec(
+      `UPDATE inbox SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE seq = ?`,
+      JSON.stringify(stored),
+      seq,
+    );
   }
 
   delete(seq: string): void {
@@ -298,11 +360,10 @@ export class Inbox {
 
   /** Deletes what has outlived its use: at most `limit` settled and archived files from before `beforeSeq`. Answers how many. */
   purge(now: number, beforeSeq: string, limit: number): number {
-    this.#sql.exec("DELETE FROM aliases WHERE written_at < ?", now - DAY_MS);
-    this.#sql.exec("DELETE FROM reads WHERE second < ?", Math.floor(now / 1_000) - READS_KEPT_S);
+    this.purgeAliases(now - DAY_MS);
+    this.#sql.exec("DELETE FROM reads WHERE second < ?", Math.floor(now / 1_000) - READS_COUNT_S);
     const old = this.#sql.exec(
-      `SELECT seq FROM inbox WHERE seq < ? AND payload IS NULL AND due_at IS NULL
-         AND state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")}) ORDER BY seq LIMIT ?`,
+      `SELECT seq FROM inbox WHERE seq < ? AND payload IS NULL AND due_at IS NULL AND ${SETTLED} ORDER BY seq LIMIT ?`,
       beforeSeq,
       limit,
     );
@@ -319,8 +380,20 @@ export class Inbox {
     return row === undefined ? null : String(row.seq);
   }
 
+  /** The earliest due time of what waits for the consumer or is reserved. */
   earliestDue(): number | null {
-    const { at } = this.#sql.exec("SELECT min(due_at) AS at FROM inbox WHERE due_at IS NOT NULL").one();
+    return this.#earliest(UNSETTLED);
+  }
+
+  /** The earliest due time of what waits for the archive. */
+  earliestLate(): number | null {
+    return this.#earliest(SETTLED);
+  }
+
+  #earliest(states: string): number | null {
+    const { at } = this.#sql
+      .exec(`SELECT min(due_at) AS at FROM inbox WHERE due_at IS NOT NULL AND ${states}`)
+      .one();
     return at === null ? null : Number(at);
   }
 

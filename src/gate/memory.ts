@@ -84,7 +84,9 @@ export class Memory {
     this.#latest = Math.max(this.#latest, now);
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
-    for (const [key, entry] of this.#signatures) if (entry.until < now) this.#signatures.delete(key);
+    // A step back that is too small to be noticed makes a signature verify again that had run out.
+    const before = now - BACKWARD_JUMP_MS;
+    for (const [key, entry] of this.#signatures) if (entry.until < before) this.#signatures.delete(key);
     for (const [key, entry] of this.#bodies) if (now - entry.at >= SAME_BODY_MS) this.#bodies.delete(key);
   }
 }

@@ -148,7 +148,8 @@ export class Settlement {
       queuedAt: now,
       updatedAt: now,
       dueAt: now + 60_000,
-      progress: null,
+      // A report that is repeated after the replay is about the generation before.
+      progress: { ...NO_PROGRESS, eventIds: emptyProgress(row).eventIds },
       error: null,
     });
     return { outcome: "queued", generation };
@@ -212,6 +213,13 @@ export class Settlement {
   }
 }
 
+const NO_PROGRESS: Progress = {
+  recordsTotal: null,
+  recordsProcessed: null,
+  recordsFailed: null,
+  eventIds: [],
+};
+
 function emptyProgress(row: Row): Progress {
-  return row.progress ?? { recordsTotal: null, recordsProcessed: null, recordsFailed: null, eventIds: [] };
+  return row.progress ?? NO_PROGRESS;
 }

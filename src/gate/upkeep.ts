@@ -48,6 +48,7 @@ export class Upkeep {
   async run(): Promise<void> {
     if (this.#state.snapshot === null) return;
     await this.#step("wake", () => this.#wakeDue());
+    await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#archive());
     await this.#step("purge", async () => this.#purge());
   }
@@ -57,22 +58,34 @@ export class Upkeep {
     const { inbox } = this.#state;
     const now = this.#deps.now();
     const fresh = inbox.firstFrom(inbox.mark("woken_to"));
-    const unarchived = inbox.firstFrom(inbox.mark("archived_to"));
+    const archiveAt = this.#archiveAt();
     const oldest = inbox.firstFrom("");
     const candidates = [
       inbox.earliestDue(),
       fresh === null ? null : mintedAt(fresh) + WAKE_AGAIN_AFTER_MS,
-      unarchived === null
-        ? null
-        : Math.max(
-            mintedAt(unarchived) + this.#deps.archiveAfterMs + WAKE_AGAIN_AFTER_MS,
-            this.#archiveNotBefore,
-          ),
+      archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
       oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
       inbox.readsExpireAt(),
       this.#purgeAgainAt,
     ].filter((at) => at !== null);
     return candidates.length === 0 ? null : Math.max(now + 1_000, Math.min(...candidates));
+  }
+
+  /** When something is next due to leave for the archive. */
+  #archiveAt(): number | null {
+    const { inbox, snapshot } = this.#state;
+    const keyObject = inbox.mark("key_object");
+    if (keyObject !== "" && keyObject !== snapshot?.wrappedKey) return 0;
+    const ordinary = this.#segmentDueAt();
+    const late = inbox.earliestLate();
+    return ordinary === null || late === null ? (ordinary ?? late) : Math.min(ordinary, late);
+  }
+
+  /** The oldest file that is still here decides; what settled after it leaves with it, so that a segment holds an hour. */
+  #segmentDueAt(): number | null {
+    const { inbox } = this.#state;
+    const oldest = inbox.firstFrom(inbox.mark("archived_to"));
+    return oldest === null ? null : mintedAt(oldest) + this.#deps.archiveAfterMs + WAKE_AGAIN_AFTER_MS;
   }
 
   #purge(): void {
@@ -98,8 +111,7 @@ export class Upkeep {
     const upTo = seqAt(now - WAKE_AGAIN_AFTER_MS);
     const from = inbox.mark("woken_to");
     const fresh = from < upTo ? inbox.freshQueued(from, upTo, ROWS_PER_RUN) : [];
-    const due = inbox.due(now, ROWS_PER_RUN);
-    const queued = [...fresh, ...due.filter((row) => row.state === "queued")];
+    const queued = [...fresh, ...inbox.dueQueued(now, ROWS_PER_RUN - fresh.length)];
     const woken = queued.filter((row) => {
       const leased = this.#deps.leased(row.seq, now);
       inbox.update(row.seq, {
@@ -111,7 +123,6 @@ export class Upkeep {
     if (from < upTo)
       inbox.setMark("woken_to", fresh.length < ROWS_PER_RUN ? upTo : (fresh.at(-1)?.seq ?? upTo));
     await this.#send(woken);
-    await this.#dropReservations(due);
   }
 
   async #send(rows: Row[]): Promise<void> {
@@ -132,11 +143,12 @@ export class Upkeep {
   }
 
   /** The row stays, answering nothing, until its object is gone: a late put is then deleted by who made it. */
-  async #dropReservations(due: Row[]): Promise<void> {
+  async #dropReservations(): Promise<void> {
     const { inbox } = this.#state;
-    const dropped = due.filter((row) => row.state === "receiving" || row.state === "dropped");
+    const now = this.#deps.now();
+    const dropped = inbox.dueReservations(now, ROWS_PER_RUN);
     for (const row of dropped) {
-      inbox.update(row.seq, { state: "dropped", dueAt: this.#deps.now() + STEP_RETRY_MS });
+      inbox.drop(row.seq, now + STEP_RETRY_MS);
       this.#deps.forget(row.seq);
     }
     for (const row of dropped) {
@@ -148,10 +160,12 @@ export class Upkeep {
   async #archive(): Promise<void> {
     const { inbox } = this.#state;
     const now = this.#deps.now();
-    if (now < this.#archiveNotBefore || inbox.firstFrom("") === null) return;
-    await this.#putKeyObject();
+    if (now < this.#archiveNotBefore) return;
+    if (inbox.firstFrom("") !== null || inbox.mark("key_object") !== "") await this.#putKeyObject();
     await this.#archiveLate(now);
-    const upTo = seqAt(Math.min(mintedAt(inbox.mark("woken_to")), now - this.#deps.archiveAfterMs));
+    const dueAt = this.#segmentDueAt();
+    if (dueAt === null || dueAt > now) return;
+    const upTo = inbox.mark("woken_to");
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
       const from = inbox.mark("archived_to");
       if (from >= upTo) return;
@@ -161,36 +175,17 @@ export class Upkeep {
     }
   }
 
-  /** Rows that were deferred or replayed: they carry a due time until their payload has left. */
+  /** Rows that were deferred or replayed: they carry a due time until their payload has left. One takes all others along. */
   async #archiveLate(now: number): Promise<void> {
     const { inbox } = this.#state;
-    const settled = inbox
-      .due(now, ROWS_PER_RUN)
-      .filter((row) => row.state === "processing" || row.state === "completed" || row.state === "failed");
-    let batch: { row: Row; sealed: Bytes }[] = [];
-    let bytes = 0;
-    const flush = async () => {
-      try {
-        await this.#putSegment(batch);
-      } catch (error) {
-        for (const { row } of batch) inbox.update(row.seq, { dueAt: now + STEP_RETRY_MS });
-        throw error;
-      }
-      for (const { row } of batch) inbox.update(row.seq, { dueAt: null });
-      batch = [];
-      bytes = 0;
-    };
-    for (const row of settled) {
-      const sealed = inbox.payload(row.seq);
-      if (sealed === null) {
-        inbox.update(row.seq, { dueAt: null });
-        continue;
-      }
-      batch.push({ row, sealed });
-      bytes += sealed.byteLength;
-      if (bytes >= SEGMENT_BYTES) await flush();
+    const earliest = inbox.earliestLate();
+    if (earliest === null || earliest > now) return;
+    inbox.releaseArchived();
+    for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
+      const batch = inbox.archivableLate(SEGMENT_BYTES);
+      if (batch.length === 0) return;
+      await this.#putSegment(batch);
     }
-    await flush();
   }
 
   async #putSegment(batch: { row: Row; sealed: Bytes }[]): Promise<void> {

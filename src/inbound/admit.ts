@@ -35,6 +35,8 @@ export type AdmittedReport =
       fileId: string;
       status: FileStatus;
       duplicate: boolean;
+      /** Whether this request made the file ready to be forwarded, so that the consumer has to be woken. */
+      ready: boolean;
       employerId: string;
       receivedAt: number;
       sameBodyAs?: string;
@@ -66,26 +68,20 @@ export async function admitReport(
 
   switch (admitted.outcome) {
     case "accepted":
-      return { fileId, status: "queued", duplicate: false, ...named(facts, admitted), rate: admitted.rate };
+      return newFile(fileId, facts, admitted);
     case "repeat": {
       const { fileId: first, status, rate } = admitted;
-      return { fileId: first, status, duplicate: true, ...named(admitted.facts, {}), rate };
+      return { fileId: first, status, duplicate: true, ready: false, ...named(admitted.facts, {}), rate };
     }
     case "reserved": {
       const stored = await store(stub, env.ARCHIVE, admitted.place, sender, fileId, facts, body);
       if (!stored) return unavailable(5);
-      return { fileId, status: "queued", duplicate: false, ...named(facts, admitted), rate: admitted.rate };
+      return newFile(fileId, facts, admitted);
     }
     case "receiving": {
       const stored = await store(stub, env.ARCHIVE, admitted.place, sender, admitted.fileId, facts, body);
       if (!stored) return unavailable(5);
-      return {
-        fileId: admitted.fileId,
-        status: "queued",
-        duplicate: true,
-        ...named(facts, {}),
-        rate: admitted.rate,
-      };
+      return { ...newFile(admitted.fileId, facts, admitted), duplicate: true };
     }
     case "conflict":
       return { failure: { kind: "key_reused" }, revisit: false, rate: admitted.rate };
@@ -157,6 +153,18 @@ async function twice<T>(call: () => Promise<T>, fileId: string): Promise<T | nul
     }
   }
   return null;
+}
+
+function newFile(fileId: string, facts: FileFacts, admitted: { sameBodyAs?: string; rate: Standing }) {
+  const { rate } = admitted;
+  return {
+    fileId,
+    status: "queued",
+    duplicate: false,
+    ready: true,
+    ...named(facts, admitted),
+    rate,
+  } as const;
 }
 
 function named(facts: FileFacts, { sameBodyAs }: { sameBodyAs?: string }) {

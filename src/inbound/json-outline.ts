@@ -66,7 +66,7 @@ export class JsonOutline {
 
   /** Throws {@link OutlineError} when the document is not complete. */
   end(): void {
-    this.#tokenizer.write(" ");
+    this.#tokenizer.end();
     if (this.#expect !== "end") throw new OutlineError("The body is not valid JSON: it ends too early.");
   }
 

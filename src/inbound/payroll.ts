@@ -66,6 +66,11 @@ export class Advice {
   }
 }
 
+/** As many as an answer names. */
+export function firstProblems(problems: FieldProblems): FieldProblems {
+  return Object.fromEntries(Object.entries(problems).slice(0, MAX_WARNINGS));
+}
+
 export function adviseOnEmployee(advice: Advice, index: number, employee: unknown): void {
   if (advice.full) return;
   const path = `employees[${index}]`;

@@ -20,13 +20,15 @@ import type { ConnectionDirectory, KnownConnection } from "./directory.ts";
 import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
 import { checkHeaders, contentTypeOf, idempotencyKey, preferredWait, type SignedRequest } from "./headers.ts";
 import { type Inspected, inspectBody } from "./inspect.ts";
-import type { FieldProblems } from "./payroll.ts";
+import { type FieldProblems, firstProblems } from "./payroll.ts";
 import { verifySignature } from "./signature.ts";
 
 export interface Accepted {
   fileId: string;
   status: FileStatus;
   duplicate: boolean;
+  /** Whether this request made the file ready to be forwarded. */
+  ready: boolean;
   employerId: string;
   receivedAt: number;
   warnings: FieldProblems;
@@ -189,17 +191,19 @@ class Report {
       this.#deps.env,
     );
     if ("failure" in admitted) return { ...admitted, charged: false };
-    const { fileId, status, duplicate, sameBodyAs, rate } = admitted;
+    const { fileId, status, duplicate, ready, sameBodyAs, rate } = admitted;
     if (status === "failed")
       return { failure: { kind: "processing_failed", fileId }, revisit: false, charged: false, rate };
-    const warnings = { ...this.#inspected.warnings, ...employer.warnings };
-    if (sameBodyAs !== undefined) warnings.body = `Identical to ${sameBodyAs}, received within the last hour`;
+    const sameBody: FieldProblems =
+      sameBodyAs === undefined ? {} : { body: `Identical to ${sameBodyAs}, received within the last hour` };
+    const warnings = firstProblems({ ...sameBody, ...employer.warnings, ...this.#inspected.warnings });
     return {
       rate,
       accepted: {
         fileId,
         status,
         duplicate,
+        ready,
         employerId: admitted.employerId,
         receivedAt: admitted.receivedAt,
         warnings,

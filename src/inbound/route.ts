@@ -40,9 +40,9 @@ async function answer(
   accepted: Accepted,
   rate: Standing | null,
 ): Promise<Response> {
-  const { fileId, duplicate, waitSeconds } = accepted;
+  const { fileId, duplicate, ready, waitSeconds } = accepted;
   let { status } = accepted;
-  if (status === "queued" && !duplicate) {
+  if (ready) {
     const sent = wakeUps.add(fileId, c.env.FILES);
     c.executionCtx.waitUntil(sent);
     if (waitSeconds > 0) await sent;

@@ -1,7 +1,12 @@
 /**
  * The files-creator as the tests in workerd see it: takes files, remembers every POST, and answers as it is told.
- * PUT /script with a list of steps {status, body, headers, delayMs, hang} sets the next answers; then 202 again.
+ * PUT /script with a list of steps {status, body, headers, delayMs, hang, hangBody} sets the next answers; then
+ * 202 again. `hang` never answers, `hangBody` answers its headers and no more.
+ * A step with a `connection` waits for a file of that connection.
  */
+/** Longer than any test. A promise that never settles would be found out by the runtime and answered. */
+const FOREVER_MS = 60_000;
+
 let received = [];
 let script = [];
 
@@ -20,7 +25,9 @@ export default {
     }
     const bytes = new Uint8Array(await request.arrayBuffer());
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    const step = script.shift() ?? {};
+    const connection = request.headers.get("X-Audit1-Connection-Id");
+    const at = script.findIndex((step) => (step.connection ?? connection) === connection);
+    const [step = {}] = at < 0 ? [] : script.splice(at, 1);
     received.push({
       method: request.method,
       path: pathname,
@@ -29,9 +36,18 @@ export default {
       sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""),
       text: bytes.byteLength < 10_000 ? new TextDecoder().decode(bytes) : null,
     });
-    if (step.hang) await new Promise(() => undefined);
+    if (step.hang) await scheduler.wait(FOREVER_MS);
     if (step.delayMs) await scheduler.wait(step.delayMs);
     const status = step.status ?? 202;
+    if (step.hangBody) {
+      const body = new ReadableStream({
+        async pull(controller) {
+          controller.enqueue(new Uint8Array(1));
+          await scheduler.wait(FOREVER_MS);
+        },
+      });
+      return new Response(body, { status });
+    }
     return new Response(step.body ?? JSON.stringify({ records_total: 1 }), { status, headers: step.headers });
   },
 };

@@ -36,8 +36,15 @@ export async function send(
   return { status: response.status, headers: response.headers, json: text === "" ? {} : JSON.parse(text) };
 }
 
-export function portal(method: string, path: string, body?: unknown, client = "portal"): Promise<Answer> {
-  return send(`/api/v1${path}`, {
+/** `client` is one of the pairs in the tests' configuration; their secrets are named after them. */
+export function portal(
+  method: string,
+  path: string,
+  body?: unknown,
+  client = "portal",
+  using?: Bindings,
+): Promise<Answer> {
+  const init: RequestInit = {
     method,
     headers: {
       "X-Client-ID": client,
@@ -45,7 +52,8 @@ export function portal(method: string, path: string, body?: unknown, client = "p
       "Content-Type": "application/json",
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
+  };
+  return send(`/api/v1${path}`, init, using);
 }
 
 export interface Connection {

@@ -1,0 +1,71 @@
+/** The inbound door in states that the portal alone does not bring about, and what is left behind a refusal. */
+import { expect } from "vitest";
+import { announce, nextVersion, snapshotOf } from "../../src/db/gates.ts";
+import {
+  type ConnectionChange,
+  changeConnection,
+  getConnection,
+  type ManagedConnection,
+} from "../../src/db/managed-connections.ts";
+import type { Snapshot } from "../../src/gate/protocol.ts";
+import { PLAN_LIMITS } from "../../src/gate/rate-window.ts";
+import { type Answer, bindings, type Connection, filesCreator, gateOf, portal } from "./gateway.ts";
+
+export async function rowOf(connection: { id: string }): Promise<ManagedConnection> {
+  const row = await getConnection(bindings.DB, connection.id);
+  if (row === null) throw new Error("no such connection");
+  return row;
+}
+
+export async function snapshotOfConnection(connection: { id: string }): Promise<Snapshot> {
+  return snapshotOf("connection", await rowOf(connection));
+}
+
+/** Changes the row and tells its gate, as the portal does. */
+export async function change(connection: { id: string }, by: ConnectionChange): Promise<void> {
+  const row = await rowOf(connection);
+  const now = Date.now();
+  const changed = await changeConnection(bindings.DB, row, by, nextVersion(row.version, now), now);
+  if (changed === null) throw new Error("the connection was changed meanwhile");
+  await announce(snapshotOf("connection", changed), bindings);
+}
+
+export function softDelete(connection: { id: string }): Promise<void> {
+  return change(connection, { deleted_at: Date.now() });
+}
+
+export async function setStatus(connection: { id: string }, status: "active" | "inactive"): Promise<void> {
+  const answer = await portal("PATCH", `/connections/${connection.id}`, { status });
+  if (answer.status !== 200) throw new Error(`patch: ${answer.status}`);
+}
+
+/** A new secret for the connection; the one it has goes on for the overlap. */
+export async function rotate(connection: Connection, overlapSeconds: number): Promise<Connection> {
+  const answer = await portal("POST", `/connections/${connection.id}/rotate-secret`, {
+    overlap_seconds: overlapSeconds,
+  });
+  if (answer.status !== 200) throw new Error(`rotate: ${answer.status}`);
+  return { id: connection.id, secret: answer.json.secret };
+}
+
+/** Uses up the plan's minute. */
+export async function exhaust(connection: { id: string }): Promise<void> {
+  const snapshot = await snapshotOfConnection(connection);
+  const gate = gateOf(connection);
+  await Promise.all(
+    Array.from({ length: PLAN_LIMITS[snapshot.plan].perMinute }, () => gate.charge(snapshot)),
+  );
+}
+
+/** No row in the gate, and the files-creator heard of nothing. */
+export async function expectNothingStored(connection: { id: string }): Promise<void> {
+  expect(await gateOf(connection).list(null, 10)).toEqual([]);
+  const received = await filesCreator.received();
+  expect(received.filter((file) => file.headers["x-audit1-connection-id"] === connection.id)).toEqual([]);
+}
+
+const RATE_HEADERS = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];
+
+export function rateHeadersOf(answer: Answer): (string | null)[] {
+  return RATE_HEADERS.map((name) => answer.headers.get(name));
+}

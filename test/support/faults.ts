@@ -1,0 +1,93 @@
+/** Bindings that break at one call, so that a consumer can be made to fail or to die between any two of its steps. */
+import type { Bindings } from "../../src/env.ts";
+
+export interface Fault {
+  /** Which binding call breaks, counted from 1. */
+  call: number;
+  /** Whether the call took effect before its answer was lost. */
+  took: "before it took effect" | "after it took effect";
+  /** Whether everything after it is lost as well. */
+  then: "and lives on" | "and dies";
+}
+
+/** The bindings with `fault` in them, and the names of the calls made through them. */
+export function withFault(env: Bindings, fault: Fault | null): { using: Bindings; calls: string[] } {
+  const calls: string[] = [];
+  const broken = () => {
+    throw new Error("the binding gave no answer");
+  };
+  const guarded = async (name: string, call: () => Promise<unknown>) => {
+    const position = calls.push(name);
+    if (fault === null || position < fault.call) return call();
+    if (position > fault.call) return fault.then === "and dies" ? broken() : call();
+    if (fault.took === "after it took effect") await discard(await call());
+    return broken();
+  };
+  const methods = <T extends object>(binding: T, prefix: string, names: readonly string[]): T =>
+    new Proxy(binding, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        // Stubs answer every property with a method, "then" too.
+        if (name === "then") return undefined;
+        const call = (...args: unknown[]) => Reflect.apply(value, target, args);
+        if (!names.includes(String(name))) return call;
+        return (...args: unknown[]) => guarded(`${prefix}.${String(name)}`, () => call(...args));
+      },
+    });
+  const objects = <T extends object>(namespace: T, prefix: string, names: readonly string[]): T =>
+    new Proxy(namespace, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        if (name !== "getByName") return value.bind(target);
+        return (id: string) => methods(Reflect.apply(value, target, [id]) as object, prefix, names);
+      },
+    });
+  const using: Bindings = {
+    ...env,
+    CONNECTION_GATE: objects(env.CONNECTION_GATE, "gate", ["claim", "settle", "refresh", "poke", "status"]),
+    FORWARDING_GOVERNOR: objects(env.FORWARDING_GOVERNOR, "governor", ["permit", "observe"]),
+    ARCHIVE: methods(env.ARCHIVE, "archive", ["get"]),
+    DB: methods(env.DB, "db", ["batch"]),
+  };
+  if (env.FILES_CREATOR !== undefined)
+    using.FILES_CREATOR = methods(env.FILES_CREATOR, "files-creator", ["fetch"]);
+  return { using, calls };
+}
+
+/** Reads the body of an answer that nobody will get. */
+async function discard(answer: unknown): Promise<void> {
+  const { body } = (answer ?? {}) as { body?: unknown };
+  if (body instanceof ReadableStream) await new Response(body).arrayBuffer();
+}
+
+/** The bindings, with every call of `method` on gates named by `breaks` failing as an object that is away does. */
+export function withBrokenGates(
+  env: Bindings,
+  method: string,
+  breaks: (name: string) => boolean = () => true,
+): Bindings {
+  const namespace = new Proxy(env.CONNECTION_GATE, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== "function") return value;
+      if (name !== "getByName") return value.bind(target);
+      return (id: string) => {
+        const stub = target.getByName(id);
+        if (!breaks(id)) return stub;
+        return new Proxy(stub, {
+          get(object, property) {
+            if (property === method)
+              return () => Promise.reject(Object.assign(new Error("the gate is away"), { remote: true }));
+            if (property === "then") return undefined;
+            const member: unknown = Reflect.get(object, property, object);
+            if (typeof member !== "function") return member;
+            return (...args: unknown[]) => Reflect.apply(member, object, args);
+          },
+        });
+      };
+    },
+  });
+  return { ...env, CONNECTION_GATE: namespace };
+}

@@ -1,0 +1,166 @@
+/** The way from a wake-up to the files-creator, step by step: wake-ups are caught, batches handed over, time is moved. */
+import {
+  createMessageBatch,
+  createScheduledController,
+  evictDurableObject,
+  runDurableObjectAlarm,
+} from "cloudflare:test";
+import { expect, vi } from "vitest";
+import { toHex } from "../../src/crypto/encoding.ts";
+import type { Bindings } from "../../src/env.ts";
+import { GOVERNOR_NAME } from "../../src/forwarding/governor.ts";
+import { gateName, parseFileId } from "../../src/gate/file-id.ts";
+import type { WakeUp } from "../../src/gate/protocol.ts";
+import worker from "../../src/index.ts";
+import { bindings, type Json, post } from "./gateway.ts";
+
+/** The minute cron, at `at`. */
+export async function runCron(at = Date.now(), using: Bindings = bindings): Promise<void> {
+  const controller = createScheduledController({ cron: "* * * * *", scheduledTime: new Date(at) });
+  await worker.scheduled(controller, using);
+}
+
+/** From here on no wake-up reaches the queue: they gather in the list that is answered. */
+export function catchWakeUps(): WakeUp[] {
+  const caught: WakeUp[] = [];
+  vi.spyOn(bindings.FILES, "send").mockImplementation(async (body) => {
+    caught.push(body);
+    return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+  });
+  vi.spyOn(bindings.FILES, "sendBatch").mockImplementation(async (messages) => {
+    for (const { body } of messages) caught.push(body);
+    return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+  });
+  return caught;
+}
+
+export interface Delivered {
+  /** Positions of the messages, in the order they were given. */
+  acked: number[];
+  retried: { position: number; delaySeconds: number | undefined }[];
+}
+
+/** Hands the consumer of `queue` one batch. Rejects as the consumer does. */
+export async function deliver(
+  bodies: readonly unknown[],
+  using: Bindings = bindings,
+  queue = "audit1-files",
+): Promise<Delivered> {
+  const batch = createMessageBatch<WakeUp>(
+    queue,
+    bodies.map((body, i) => ({ id: `m${i}`, timestamp: new Date(), attempts: 1, body: body as WakeUp })),
+  );
+  const delivered: Delivered = { acked: [], retried: [] };
+  for (const [position, message] of batch.messages.entries()) {
+    vi.spyOn(message, "ack").mockImplementation(() => void delivered.acked.push(position));
+    vi.spyOn(message, "retry").mockImplementation(
+      (options) => void delivered.retried.push({ position, delaySeconds: options?.delaySeconds }),
+    );
+  }
+  await worker.queue(batch, using);
+  return delivered;
+}
+
+/** One batch with one message that names these files. */
+export function deliverFiles(fileIds: string[], using?: Bindings): Promise<Delivered> {
+  return deliver([{ file_ids: fileIds }], using);
+}
+
+/** Sends a report and answers its file id; the wake-up is left to the test. */
+export async function accepted(
+  connection: { id: string; secret: string },
+  body?: string | Uint8Array<ArrayBuffer>,
+  options?: Parameters<typeof post>[2],
+): Promise<string> {
+  const answer = await post(connection, body, options);
+  expect(answer.status).toBe(202);
+  return answer.json.file_id;
+}
+
+export function gateOfFile(fileId: string) {
+  const gate = parseFileId(fileId)?.gate;
+  if (gate === undefined) throw new Error(`not a file id: ${fileId}`);
+  return bindings.CONNECTION_GATE.getByName(gateName(gate));
+}
+
+export async function recordOf(fileId: string) {
+  const record = await gateOfFile(fileId).status(fileId);
+  if (record === null) throw new Error(`no such file: ${fileId}`);
+  return record;
+}
+
+export function attentionOf(fileId: string): Promise<Json | null> {
+  return bindings.DB.prepare("SELECT * FROM attention WHERE file_id = ?").bind(fileId).first<Json>();
+}
+
+/** Moves the clock of the Worker and of every object; timers go on in real time. */
+export function advance(ms: number): number {
+  const now = Date.now() + ms;
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now);
+  return now;
+}
+
+/** Runs the gate's alarm and its wake-ups, eleven minutes apart, until the file is no longer queued. */
+export async function bringToTheEnd(fileId: string, wakeUps: WakeUp[], using?: Bindings): Promise<void> {
+  for (let round = 0; round < 20; round++) {
+    if ((await recordOf(fileId)).status !== "queued") return;
+    advance(11 * 60_000);
+    wakeUps.length = 0;
+    await runDurableObjectAlarm(gateOfFile(fileId));
+    if (wakeUps.length > 0) await deliver(wakeUps.splice(0), using);
+  }
+  throw new Error(`${fileId} is still queued`);
+}
+
+/** The governor forgets what it has learned. */
+export async function freshGovernor(): Promise<void> {
+  const governor = bindings.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME);
+  await governor.permit(0);
+  await evictDurableObject(governor);
+}
+
+export interface Received {
+  headers: Headers;
+  fileId: string;
+  key: string;
+  sha256: string;
+  size: number;
+}
+type Respond = (received: Received, request: Request) => Response | Promise<Response>;
+
+export const TAKEN = () => Response.json({ records_total: 1 }, { status: 202 });
+
+/** A files-creator inside the test: it notes every POST it has read, then answers as told. */
+export function creatorThat(respond: Respond = TAKEN): { received: Received[]; using: Bindings } {
+  const received: Received[] = [];
+  const creator = {
+    async fetch(request: Request): Promise<Response> {
+      const bytes = await request.arrayBuffer();
+      const file = {
+        headers: request.headers,
+        fileId: request.headers.get("X-Audit1-File-Id") ?? "",
+        key: request.headers.get("Idempotency-Key") ?? "",
+        sha256: await sha256(bytes),
+        size: bytes.byteLength,
+      };
+      received.push(file);
+      return respond(file, request);
+    },
+  };
+  return { received, using: { ...bindings, FILES_CREATOR: creator as unknown as Fetcher } };
+}
+
+/** Answers with each status in turn, then 202. */
+export function answering(...statuses: (number | Response)[]): Respond {
+  const steps = [...statuses];
+  return () => {
+    const step = steps.shift();
+    if (step === undefined) return TAKEN();
+    return step instanceof Response ? step : new Response(null, { status: step });
+  };
+}
+
+export async function sha256(bytes: BufferSource): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}

@@ -1,0 +1,283 @@
+/**
+ * Gates without a Worker in front. {@link newGate} speaks to a real object; {@link inGate} puts a gate's parts together
+ * over a real object's storage, with a clock, a queue and an archive that the test holds in its hands.
+ */
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { vi } from "vitest";
+import type { Bytes } from "../../src/crypto/encoding.ts";
+import { newObjectId } from "../../src/crypto/ids.ts";
+import { createDataKey, type DataKey, parseKeyRing, seal, unwrapDataKey } from "../../src/crypto/vault.ts";
+import type { Bindings } from "../../src/env.ts";
+import { Admissions } from "../../src/gate/admissions.ts";
+import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
+import {
+  type GateAddress,
+  type GateKind,
+  gateName,
+  mintFileId,
+  parseFileId,
+} from "../../src/gate/file-id.ts";
+import { Inbox, type Row } from "../../src/gate/inbox.ts";
+import { Memory } from "../../src/gate/memory.ts";
+import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
+import { dataKeyContext, payloadContext } from "../../src/gate/segment.ts";
+import { Settlement } from "../../src/gate/settlement.ts";
+import { GateState } from "../../src/gate/state.ts";
+import { Upkeep } from "../../src/gate/upkeep.ts";
+import { bindings } from "./gateway.ts";
+
+export const SECOND = 1_000;
+export const MINUTE = 60_000;
+export const HOUR = 3_600_000;
+export const DAY = 86_400_000;
+
+/** A Worker whose wake-ups get lost: what it accepts stays queued until an alarm or the test itself moves it. */
+export const unwoken: Bindings = { ...bindings, FILES: lostQueue() };
+
+function lostQueue(): Bindings["FILES"] {
+  return {
+    send: () => Promise.reject(new Error("the queue is away")),
+    sendBatch: () => Promise.reject(new Error("the queue is away")),
+  } as unknown as Bindings["FILES"];
+}
+
+/** Waits until `check` stops throwing; long enough for a busy machine. */
+export function eventually(check: () => Promise<unknown>): Promise<unknown> {
+  return vi.waitFor(check, { timeout: 15_000 });
+}
+
+export interface TestGate {
+  address: GateAddress;
+  stub: DurableObjectStub<ConnectionGate>;
+  snapshot: Snapshot;
+  dataKey: DataKey;
+}
+
+/** A gate of its own, with a data key that the tests' ring opens. Nobody has spoken to it yet. */
+export async function newGate(
+  fields: Partial<Snapshot> = {},
+  kind: GateKind = "connection",
+): Promise<TestGate> {
+  const address: GateAddress = { kind, id: newObjectId() };
+  const ring = parseKeyRing(bindings.VAULT_KEYS);
+  const wrappedKey = await createDataKey(ring, dataKeyContext(address));
+  return {
+    address,
+    stub: bindings.CONNECTION_GATE.getByName(gateName(address)),
+    snapshot: {
+      gate: address,
+      version: 1,
+      plan: "production",
+      environment: "production",
+      retentionYears: 7,
+      wrappedKey,
+      ...fields,
+    },
+    dataKey: await unwrapDataKey(ring, wrappedKey, dataKeyContext(address)),
+  };
+}
+
+export function randomBytes(length: number): Bytes {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+export function factsAt(now: number, fields: Partial<FileFacts> = {}): FileFacts {
+  return {
+    kind: "payroll_report",
+    employerId: "EMP_1",
+    environment: "production",
+    contentType: "application/json",
+    requestId: "req_1",
+    size: 100,
+    receivedAt: now,
+    ...fields,
+  };
+}
+
+/** What a Worker would send to `gate` at `now` for one signed request, different from every other. */
+export function admissionAt(
+  { address, snapshot }: Pick<TestGate, "address" | "snapshot">,
+  now: number,
+  fields: Partial<Admission> = {},
+): Admission {
+  return {
+    snapshot,
+    fileId: mintFileId(address, now),
+    facts: factsAt(now),
+    signed: { signature: randomBytes(32), timestampMs: now },
+    bodyMac: randomBytes(16),
+    keyMac: null,
+    sameBody: "accept",
+    sealed: randomBytes(100),
+    ...fields,
+  };
+}
+
+/** A payload sealed as the Worker seals it. */
+export function sealFor({ address, dataKey }: TestGate, fileId: string, body: Bytes): Promise<Bytes> {
+  return seal(dataKey, body, payloadContext(address, fileId));
+}
+
+export function seqOf(fileId: string): string {
+  const parsed = parseFileId(fileId);
+  if (parsed === null) throw new Error(`not a file id: ${fileId}`);
+  return parsed.seq;
+}
+
+/** How a call outside fails: it throws before or after it has taken effect, or the object dies in it. */
+export type Failing = "before" | "after" | "death";
+
+/** The parts of one gate over its real storage. */
+export class Bench {
+  readonly clock = { now: Date.now() };
+  /** File ids of every wake-up that reached the queue. */
+  readonly woken: string[][] = [];
+  /** What lies in the archive bucket. */
+  readonly archive = new Map<string, Bytes>();
+  /** Every call outside, in order: `wake`, `put …`, `delete …`. Throwing or waiting here is what an outage does. */
+  onCall: (call: string) => Failing | undefined | Promise<undefined> = () => undefined;
+  readonly sql: SqlStorage;
+  readonly gate: TestGate;
+  archiveAfterMs = HOUR;
+  inbox!: Inbox;
+  state!: GateState;
+  admissions!: Admissions;
+  settlement!: Settlement;
+  upkeep!: Upkeep;
+
+  constructor(gate: TestGate, sql: SqlStorage) {
+    this.gate = gate;
+    this.sql = sql;
+    this.restart();
+  }
+
+  /** What happens when the object is evicted and wakes again: memory and leases are gone. */
+  restart(): void {
+    const memory = new Memory();
+    this.inbox = new Inbox(this.sql);
+    this.state = new GateState(this.inbox, memory, this.clock.now);
+    this.admissions = new Admissions(this.state);
+    const settlement = new Settlement(this.state, this.archiveAfterMs);
+    this.settlement = settlement;
+    const archive = {
+      put: (key: string, value: Bytes | string) =>
+        this.#outside(`put ${key}`, () => {
+          this.archive.set(
+            key,
+            typeof value === "string" ? (new TextEncoder().encode(value) as Bytes) : value,
+          );
+          return {} as R2Object;
+        }),
+      delete: (key: string) => this.#outside(`delete ${key}`, () => void this.archive.delete(key)),
+    };
+    this.upkeep = new Upkeep(this.state, {
+      wake: (messages) =>
+        this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),
+      archive: archive as unknown as R2Bucket,
+      archiveAfterMs: this.archiveAfterMs,
+      leased: (seq, now) => settlement.leased(seq, now),
+      forget: (seq) => memory.forget(seq),
+      now: () => this.clock.now,
+      random: () => 0.5,
+    });
+  }
+
+  async #outside<T>(call: string, effect: () => T): Promise<T> {
+    const failing = await this.onCall(call);
+    if (failing === "before") throw new Error(`${call}: away`);
+    const result = effect();
+    if (failing === "after") throw new Error(`${call}: the answer was lost`);
+    if (failing === "death") return new Promise(() => undefined);
+    return result;
+  }
+
+  admission(fields: Partial<Admission> = {}): Admission {
+    return admissionAt(this.gate, this.clock.now, fields);
+  }
+
+  admit(admission: Admission): Admitted {
+    return this.admissions.admit(admission, this.clock.now);
+  }
+
+  /** Admits one ordinary report and answers its file id. */
+  accept(fields: Partial<Admission> = {}): string {
+    const admission = this.admission(fields);
+    const { outcome } = this.admit(admission);
+    if (outcome !== "accepted" && outcome !== "reserved") throw new Error(`not accepted: ${outcome}`);
+    return admission.fileId;
+  }
+
+  row(fileId: string): Row | null {
+    return this.inbox.get(seqOf(fileId));
+  }
+
+  claim(fileId: string): Claimed | undefined {
+    return this.settlement.claim([fileId], this.clock.now).files[0];
+  }
+
+  settle(fileId: string, token: string, outcome: Outcome) {
+    return this.settlement.settle(seqOf(fileId), token, outcome, this.clock.now, 0.5);
+  }
+
+  /** Claims and settles: as a consumer does whose every call succeeds. */
+  forward(fileId: string, outcome: Outcome = { kind: "forwarded", recordsTotal: null }) {
+    const claimed = this.claim(fileId);
+    if (claimed === undefined) throw new Error(`${fileId} cannot be claimed`);
+    return this.settle(fileId, claimed.token, outcome);
+  }
+
+  /** Runs the alarm now and `ms` later. */
+  async runAfter(ms: number): Promise<void> {
+    this.clock.now += ms;
+    await this.upkeep.run();
+  }
+
+  /** The alarm as the object keeps it, from now until `until`; answers how often it ran. */
+  async runAlarmsUntil(until: number): Promise<number> {
+    let runs = 0;
+    for (let at = this.upkeep.nextAt(); at !== null && at <= until; at = this.upkeep.nextAt()) {
+      this.clock.now = Math.max(this.clock.now, at);
+      await this.upkeep.run();
+      if (++runs > 5_000) throw new Error("the alarm does not come to rest");
+    }
+    this.clock.now = Math.max(this.clock.now, until);
+    return runs;
+  }
+
+  /** The bytes that a claim would hand out, from wherever they lie now. */
+  sealedOf(fileId: string): Bytes | null {
+    const stored = this.row(fileId)?.stored;
+    const inline = this.inbox.payload(seqOf(fileId));
+    if (!stored) return inline;
+    return this.archive.get(stored.key)?.slice(stored.offset, stored.offset + stored.length) ?? null;
+  }
+}
+
+/** Runs `work` with the parts of `gate` inside its object. The object itself is evicted before and after. */
+export async function inGate<R>(gate: TestGate, work: (bench: Bench) => R | Promise<R>): Promise<R> {
+  const result = await runInDurableObject(gate.stub, (_object, { storage }) =>
+    work(new Bench(gate, storage.sql)),
+  );
+  await evictDurableObject(gate.stub);
+  return result;
+}
+
+/** Sums the rows that every statement through it has written and read, indexes included. */
+export function countingRows(sql: SqlStorage): { sql: SqlStorage; written(): number; read(): number } {
+  const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+  const counting = new Proxy(sql, {
+    get(target, name) {
+      if (name !== "exec") return Reflect.get(target, name, target);
+      return (query: string, ...values: SqlStorageValue[]) => {
+        const cursor = target.exec(query, ...values);
+        cursors.push(cursor);
+        return cursor;
+      };
+    },
+  });
+  return {
+    sql: counting,
+    written: () => cursors.reduce((sum, cursor) => sum + cursor.rowsWritten, 0),
+    read: () => cursors.reduce((sum, cursor) => sum + cursor.rowsRead, 0),
+  };
+}

@@ -1,0 +1,101 @@
+/** Bindings whose calls can be watched, failed and delayed: every call that leaves the Worker passes a hook. */
+import type { Bindings } from "../../src/env.ts";
+import { bindings } from "./gateway.ts";
+
+/**
+ * `call` is the binding and the method that talks to it, such as `DB.all`, `CONNECTION_GATE.admit` or `ARCHIVE.put`.
+ * `proceed` makes the call; a hook that does not call it keeps the binding from hearing of it.
+ */
+export type Hook = (call: string, proceed: () => Promise<unknown>) => Promise<unknown>;
+
+type Method = (...args: unknown[]) => unknown;
+type Talk = (method: string, proceed: () => unknown) => Promise<unknown>;
+
+const QUERIES = new Set(["all", "first", "run", "raw", "batch", "exec"]);
+
+/** The bindings of the tests with `hook` around every call. */
+export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
+  const talk =
+    (name: string): Talk =>
+    (method, proceed) =>
+      hook(`${name}.${method}`, async () => proceed());
+  const { DB, CONNECTION_GATE, ARCHIVE, FILES, REFUSALS, FORWARDING_GOVERNOR } = using;
+  return {
+    ...using,
+    DB: database(DB, talk("DB")),
+    CONNECTION_GATE: namespace(CONNECTION_GATE, talk("CONNECTION_GATE")),
+    FORWARDING_GOVERNOR: namespace(FORWARDING_GOVERNOR, talk("FORWARDING_GOVERNOR")),
+    ARCHIVE: every(ARCHIVE, talk("ARCHIVE")),
+    FILES: every(FILES, talk("FILES")),
+    REFUSALS: every(REFUSALS, talk("REFUSALS")),
+    ...(using.FILES_CREATOR && { FILES_CREATOR: every(using.FILES_CREATOR, talk("FILES_CREATOR")) }),
+  };
+}
+
+/** Bindings of which those whose calls begin with one of `prefixes` are away. `times` ends the outage after so many calls. */
+export function without(prefixes: string | string[], times = Number.POSITIVE_INFINITY): Bindings {
+  let left = times;
+  return intercepted((call, proceed) => {
+    if (![prefixes].flat().some((prefix) => call.startsWith(prefix)) || left-- <= 0) return proceed();
+    return Promise.reject(new Error("the binding is away: injected"));
+  });
+}
+
+/** Bindings that write down every call, in order. */
+export function watched(): { calls: string[]; using: Bindings } {
+  const calls: string[] = [];
+  const using = intercepted((call, proceed) => {
+    calls.push(call);
+    return proceed();
+  });
+  return { calls, using };
+}
+
+/** Every method talks. */
+function every<T extends object>(target: T, talk: Talk): T {
+  return wrap(
+    target,
+    (name, method) =>
+      (...args) =>
+        talk(name, () => method(...args)),
+  );
+}
+
+function namespace<T extends object>(target: T, talk: Talk): T {
+  return wrap(
+    target,
+    (_name, method) =>
+      (...args) =>
+        every(method(...args) as object, talk),
+  );
+}
+
+/** Sessions and statements are made without talking; queries talk. */
+function database<T extends object>(target: T, talk: Talk): T {
+  return wrap(target, (name, method) => (...args) => {
+    if (QUERIES.has(name)) return talk(name, () => method(...args.map(unwrapAll)));
+    const made = method(...args);
+    return typeof made === "object" && made !== null ? database(made, talk) : made;
+  });
+}
+
+const targets = new WeakMap<object, object>();
+
+function unwrapAll(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unwrapAll);
+  return typeof value === "object" && value !== null ? (targets.get(value) ?? value) : value;
+}
+
+function wrap<T extends object>(target: T, around: (name: string, method: Method) => Method): T {
+  const proxy = new Proxy(target, {
+    get(_, name) {
+      // A stub takes every property for a method of its object, "then" too.
+      if (name === "then") return undefined;
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function" || typeof name !== "string") return value;
+      return around(name, (...args) => Reflect.apply(value, target, args));
+    },
+  });
+  targets.set(proxy, target);
+  return proxy;
+}

@@ -1,0 +1,116 @@
+/** What an acceptance costs: the binding calls made before its answer, counted. */
+
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { beforeEach, describe, expect, it } from "vitest";
+import { directory } from "../../../src/inbound/route.ts";
+import worker from "../../../src/index.ts";
+import { setStatus } from "../../support/door.ts";
+import {
+  BASE,
+  type Connection,
+  createBoundConnection,
+  createConnection,
+  createEmployer,
+  inboundPath,
+  post,
+  report,
+  signedRequest,
+} from "../../support/gateway.ts";
+import { watched } from "../../support/interception.ts";
+
+/** The calls begun before the answer was there, and all of them. */
+async function callsOf(connection: Connection, body?: string) {
+  const { calls, using } = watched();
+  const request = new Request(BASE + inboundPath(connection), await signedRequest(connection, body));
+  const ctx = createExecutionContext();
+  const response = await worker.fetch(request as Parameters<typeof worker.fetch>[0], using, ctx);
+  const before = [...calls];
+  await response.arrayBuffer();
+  await waitOnExecutionContext(ctx);
+  return { status: response.status, before, calls };
+}
+
+beforeEach(() => directory.clear());
+
+describe("an accepted report", () => {
+  it("costs one call when the connection is known, and the wake-up after the answer", async () => {
+    const connection = await createBoundConnection();
+    await post(connection);
+    const { status, before, calls } = await callsOf(connection);
+    expect(status).toBe(202);
+    expect(before).toEqual(["CONNECTION_GATE.admit"]);
+    expect(calls).toEqual(["CONNECTION_GATE.admit", "FILES.sendBatch"]);
+  });
+
+  it("costs one call when it names the bound employer by FEIN and id", async () => {
+    const connection = await createBoundConnection();
+    await post(connection);
+    const body = report({ employer_fein: connection.fein, employer_id: connection.employerId });
+    expect((await callsOf(connection, body)).before).toEqual(["CONNECTION_GATE.admit"]);
+  });
+
+  it("costs one read more when the connection is not known", async () => {
+    const connection = await createBoundConnection();
+    const { status, before } = await callsOf(connection);
+    expect(status).toBe(202);
+    expect(before).toEqual(["DB.all", "CONNECTION_GATE.admit"]);
+  });
+
+  it("costs two reads more when the employer is not known either, and none once it is", async () => {
+    const employer = await createEmployer();
+    const connection = await createConnection();
+    const body = () => report({ employer_fein: employer.fein });
+    expect((await callsOf(connection, body())).before).toEqual(["DB.all", "DB.all", "CONNECTION_GATE.admit"]);
+    expect((await callsOf(connection, body())).before).toEqual(["CONNECTION_GATE.admit"]);
+  });
+
+  it("costs no write to the database, ever", async () => {
+    const connection = await createBoundConnection();
+    const { calls } = await callsOf(connection);
+    expect(calls.filter((call) => call.startsWith("DB.") && call !== "DB.all")).toEqual([]);
+  });
+
+  it("of more than 64 KiB costs a put and a commit more, and the row does not hold it", async () => {
+    const connection = await createBoundConnection();
+    await post(connection);
+    const { status, before } = await callsOf(connection, report({ note: "x".repeat(64 * 1_024) }));
+    expect(status).toBe(202);
+    expect(before).toEqual(["CONNECTION_GATE.admit", "ARCHIVE.put", "CONNECTION_GATE.commit"]);
+  });
+});
+
+describe("a refused request", () => {
+  it("costs nothing when its headers are refused", async () => {
+    const { calls } = await callsOf({ id: "nothing", secret: "s" });
+    expect(calls).toEqual([]);
+  });
+
+  it("costs one read when its connection is unknown, and the limiter after the answer", async () => {
+    const { status, before, calls } = await callsOf({ id: "a".repeat(24), secret: "s" });
+    expect(status).toBe(404);
+    expect(before.filter((call) => call !== "REFUSALS.limit")).toEqual(["DB.all"]);
+    expect(calls.toSorted()).toEqual(["DB.all", "REFUSALS.limit"]);
+  });
+
+  it("never touches the gate when the signature is wrong or the connection inactive", async () => {
+    const connection = await createBoundConnection();
+    expect((await callsOf({ ...connection, secret: "another" })).calls.join()).not.toContain("GATE");
+    await setStatus(connection, "inactive");
+    directory.clear();
+    expect((await callsOf(connection)).calls.join()).not.toContain("GATE");
+  });
+
+  it("never touches the archive or the queue", async () => {
+    const connection = await createBoundConnection();
+    for (const body of [
+      "{",
+      "{}",
+      report({ employer_id: (await createEmployer()).id }),
+      `{"a":"${"x".repeat(300_000)}"}`,
+    ]) {
+      const { status, calls } = await callsOf(connection, body);
+      expect(status).toBeGreaterThanOrEqual(400);
+      expect(calls.filter((call) => /^(ARCHIVE|FILES)/.test(call))).toEqual([]);
+    }
+  });
+});

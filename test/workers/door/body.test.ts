@@ -1,0 +1,310 @@
+/** Reading bodies with real streams: the limit, the deadline, the sender's going away, and the isolate's budget. */
+import { describe, expect, it } from "vitest";
+import { utf8 } from "../../../src/crypto/encoding.ts";
+import { readBody } from "../../../src/inbound/body.ts";
+import { BodyBudget } from "../../../src/inbound/body-budget.ts";
+import { expectNothingStored } from "../../support/door.ts";
+import {
+  bindings,
+  createBoundConnection,
+  inboundPath,
+  post,
+  report,
+  send,
+  sign,
+} from "../../support/gateway.ts";
+
+const KIB = 1_024;
+const MIB = 1_024 ** 2;
+const PREFIX = utf8("1772323200000.");
+
+/** A sender whose chunks are made when they are asked for, and what became of it. */
+function sender(chunkBytes: number, chunks: number, then: "ends" | "stalls" | "breaks" = "ends") {
+  const seen = { pulledBytes: 0, cancelled: null as unknown };
+  let left = chunks;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (left-- > 0) {
+          seen.pulledBytes += chunkBytes;
+          return controller.enqueue(new Uint8Array(chunkBytes).fill(chunks - left));
+        }
+        if (then === "ends") return controller.close();
+        if (then === "breaks") return controller.error(new Error("the sender hung up"));
+        return new Promise<void>(() => undefined);
+      },
+      cancel(reason) {
+        seen.cancelled = reason;
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { stream, seen };
+}
+
+/** True when the whole budget is free again: one more body of its size fits without waiting. */
+function isFree(budget: BodyBudget, totalBytes: number): boolean {
+  const share = budget.open();
+  const waits = share.take(totalBytes);
+  share.close();
+  return waits === undefined;
+}
+
+describe("readBody", () => {
+  it("answers the body's bytes in order, and the signed bytes with the prefix before them, in one piece", async () => {
+    const budget = new BodyBudget();
+    const read = await readBody(sender(3, 4).stream, PREFIX, 100, budget);
+    if (!read.ok) throw new Error(read.reason);
+    expect([...read.body]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    expect([...read.signed]).toEqual([...PREFIX, ...read.body]);
+    expect(read.body.buffer).toBe(read.signed.buffer);
+    read.release();
+  });
+
+  it.each([
+    { what: "no body", stream: null },
+    { what: "an empty stream", stream: sender(1, 0).stream },
+    { what: "empty chunks", stream: sender(0, 3).stream },
+  ])("takes $what for zero bytes", async ({ stream }) => {
+    const read = await readBody(stream, PREFIX, 100, new BodyBudget());
+    expect(read).toMatchObject({ ok: true, body: new Uint8Array(0), signed: PREFIX });
+  });
+
+  it.each([
+    { bytes: 100, ok: true },
+    { bytes: 101, ok: false },
+  ])("with a limit of 100 bytes takes $bytes: $ok", async ({ bytes, ok }) => {
+    expect((await readBody(sender(1, bytes).stream, PREFIX, 100, new BodyBudget())).ok).toBe(ok);
+  });
+
+  it("stops an endless body at the limit: not more is pulled, the sender is cancelled, nothing is held", async () => {
+    const budget = new BodyBudget(2 * MIB);
+    const { stream, seen } = sender(64 * KIB, Number.POSITIVE_INFINITY);
+    expect(await readBody(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
+    expect(seen.pulledBytes).toBeLessThanOrEqual(MIB + 64 * KIB);
+    expect(seen.cancelled).toBe("too_large");
+    expect(isFree(budget, 2 * MIB)).toBe(true);
+  });
+
+  it("does not hold a single chunk that is larger than the limit", async () => {
+    const budget = new BodyBudget(MIB);
+    const { stream, seen } = sender(4 * MIB, 2);
+    expect(await readBody(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
+    expect(seen.pulledBytes).toBe(4 * MIB);
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("gives up on a sender who stalls, at the deadline for the whole body", async () => {
+    const budget = new BodyBudget(MIB);
+    const { stream, seen } = sender(KIB, 5, "stalls");
+    expect(await readBody(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
+    expect(seen.cancelled).toBe("timeout");
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("gives up on a sender who trickles: every byte in time does not make the body so", async () => {
+    const stream = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await scheduler.wait(10);
+        controller.enqueue(new Uint8Array(1));
+      },
+    });
+    const startedAt = Date.now();
+    expect(await readBody(stream, PREFIX, MIB, new BodyBudget(), 100)).toEqual({
+      ok: false,
+      reason: "timeout",
+    });
+    expect(Date.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  it("gives up at the deadline while it waits for the budget, and leaves its place in the line", async () => {
+    const budget = new BodyBudget(MIB);
+    const [holder, favoured] = [budget.open(), budget.open()];
+    await holder.take(MIB);
+    await favoured.take(MIB);
+    const { stream, seen } = sender(512 * KIB, 2);
+    expect(await readBody(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
+    expect(seen.cancelled).toBe("timeout");
+    holder.close();
+    favoured.close();
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("tells a sender who hung up, and holds nothing", async () => {
+    const budget = new BodyBudget(MIB);
+    const { stream } = sender(KIB, 5, "breaks");
+    expect(await readBody(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "aborted" });
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("holds what it read until it is released, and no longer", async () => {
+    const budget = new BodyBudget(MIB);
+    const read = await readBody(sender(64 * KIB, 16).stream, PREFIX, MIB, budget);
+    if (!read.ok) throw new Error(read.reason);
+    expect(isFree(budget, 512 * KIB)).toBe(false);
+    read.release();
+    read.release();
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+});
+
+describe("the budget", () => {
+  const read = async (budget: BodyBudget, bytes: number) => {
+    const body = await readBody(sender(64 * KIB, bytes / (64 * KIB)).stream, PREFIX, bytes, budget, 5_000);
+    if (body.ok) body.release();
+    return body.ok;
+  };
+
+  it.each([2, 3, 5, 12])("never deadlocks: %i full bodies at once all arrive", async (bodies) => {
+    const budget = new BodyBudget(4 * MIB);
+    const reads = await Promise.all(Array.from({ length: bodies }, () => read(budget, 3 * MIB)));
+    expect(reads).toEqual(Array(bodies).fill(true));
+    expect(isFree(budget, 4 * MIB)).toBe(true);
+  });
+
+  it("is exceeded by one body at most", async () => {
+    const budget = new BodyBudget(4 * MIB);
+    const shares = Array.from({ length: 8 }, () => budget.open());
+    let held = 0;
+    let highest = 0;
+    await Promise.all(
+      shares.map(async (share) => {
+        for (let taken = 0; taken < 3 * MIB; taken += 512 * KIB) {
+          await share.take(512 * KIB);
+          held += 512 * KIB;
+          highest = Math.max(highest, held);
+          await scheduler.wait(0);
+        }
+        share.close();
+        held -= 3 * MIB;
+      }),
+    );
+    expect(highest).toBeLessThanOrEqual(7 * MIB);
+    expect(held).toBe(0);
+  });
+
+  it("is not kept from others by slow senders: they hold only what they sent", async () => {
+    const budget = new BodyBudget(4 * MIB);
+    const slow = Array.from({ length: 6 }, () =>
+      readBody(sender(64 * KIB, 8, "stalls").stream, PREFIX, 3 * MIB, budget, 800),
+    );
+    const reads = await Promise.all(Array.from({ length: 4 }, () => read(budget, 3 * MIB)));
+    expect(reads).toEqual([true, true, true, true]);
+    expect(await Promise.all(slow)).toEqual(slow.map(() => ({ ok: false, reason: "timeout" })));
+  });
+
+  it("goes on when slow senders hold all of it", async () => {
+    const budget = new BodyBudget(4 * MIB);
+    const slow = Array.from({ length: 4 }, () => budget.open());
+    for (const share of slow) await share.take(MIB);
+    expect(await Promise.all(Array.from({ length: 4 }, () => read(budget, 3 * MIB)))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
+    for (const share of slow) share.close();
+    expect(isFree(budget, 4 * MIB)).toBe(true);
+  });
+
+  it("never lets a small body wait", async () => {
+    const budget = new BodyBudget(MIB);
+    const [holder, waiting] = [budget.open(), budget.open()];
+    await holder.take(MIB);
+    const favoured = budget.open();
+    await favoured.take(MIB);
+    const waits = waiting.take(MIB);
+    expect(waits).toBeInstanceOf(Promise);
+    const small = budget.open();
+    expect(small.take(256 * KIB)).toBeUndefined();
+    expect(small.take(1)).toBeInstanceOf(Promise);
+    for (const share of [holder, favoured, small]) share.close();
+    await waits;
+    waiting.close();
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("serves those who wait in the order in which they came", async () => {
+    const budget = new BodyBudget(MIB);
+    const [holder, favoured] = [budget.open(), budget.open()];
+    await holder.take(MIB);
+    await favoured.take(MIB);
+    const order: number[] = [];
+    const shares = [1, 2, 3].map((number) => ({ number, share: budget.open() }));
+    const waits = shares.map(async ({ number, share }) => {
+      await share.take(MIB);
+      order.push(number);
+      await scheduler.wait(0);
+      share.close();
+    });
+    holder.close();
+    favoured.close();
+    await Promise.all(waits);
+    expect(order).toEqual([1, 2, 3]);
+  });
+
+  it("gets back a share that is closed twice only once", () => {
+    const budget = new BodyBudget(MIB);
+    const [one, other] = [budget.open(), budget.open()];
+    one.take(512 * KIB);
+    other.take(512 * KIB);
+    one.close();
+    one.close();
+    expect(isFree(budget, 512 * KIB)).toBe(true);
+    expect(isFree(budget, 512 * KIB + 1)).toBe(false);
+  });
+});
+
+describe("over HTTP", () => {
+  const chunked = async (body: ReadableStream<Uint8Array>, signedBody: string, using = bindings) => {
+    const connection = await createBoundConnection();
+    const timestamp = String(Date.now());
+    const headers = {
+      "X-Webhook-Timestamp": timestamp,
+      "X-Webhook-Signature": await sign(connection.secret, timestamp, signedBody),
+    };
+    return {
+      connection,
+      answer: await send(inboundPath(connection), { method: "POST", headers, body }, using),
+    };
+  };
+
+  it("an undeclared body in many chunks is the body that was signed", async () => {
+    const body = report({ note: "Zoë 李 😀".repeat(20) });
+    const bytes = utf8(body);
+    let at = 0;
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (at >= bytes.byteLength) return controller.close();
+        controller.enqueue(bytes.slice(at, at + 7));
+        at += 7;
+      },
+    });
+    expect((await chunked(stream, body)).answer.status).toBe(202);
+  });
+
+  it("an undeclared body that does not end is answered 413 and cancelled", async () => {
+    const { stream, seen } = sender(4 * KIB, Number.POSITIVE_INFINITY);
+    const { connection, answer } = await chunked(stream, "", { ...bindings, MAX_BODY_BYTES: "65536" });
+    expect(answer.status).toBe(413);
+    expect(seen.pulledBytes).toBeLessThan(512 * KIB);
+    await expectNothingStored(connection);
+  });
+
+  it("a body that breaks off is answered 503, and nothing is stored", async () => {
+    const { stream } = sender(KIB, 2, "breaks");
+    const { connection, answer } = await chunked(stream, "");
+    expect(answer.status).toBe(503);
+    await expectNothingStored(connection);
+  });
+
+  it("several bodies of ten MiB at once are all accepted", async () => {
+    const connection = await createBoundConnection();
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, (_, i) =>
+        post(connection, report({ i, note: "x".repeat(10 * MIB - 1_000) })),
+      ),
+    );
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 202));
+  });
+});

@@ -1,0 +1,263 @@
+/** Whom a report is for: the decisions as tables, the walls between owners over HTTP. */
+import { describe, expect, it } from "vitest";
+import type { EmployerMatch } from "../../../src/db/connections.ts";
+import {
+  type NamedEmployer,
+  namedEmployer,
+  namesOnlyBound,
+  normalizeFein,
+  resolveBound,
+  resolveGranted,
+} from "../../../src/inbound/employer.ts";
+import { directory } from "../../../src/inbound/route.ts";
+import { expectNothingStored } from "../../support/door.ts";
+import {
+  createBoundConnection,
+  createConnection,
+  createEmployer,
+  portal,
+  post,
+  report,
+} from "../../support/gateway.ts";
+
+const FEIN = "123456789";
+const BAD_FEIN = { employer_fein: "Must be a FEIN of nine digits, such as 12-3456789" };
+const BAD_ID = { employer_id: "Must be 1 to 64 letters, digits, underscores or dashes" };
+
+const named = (fein: string | null, id: string | null, warnings = {}): NamedEmployer => ({
+  fein,
+  id,
+  warnings,
+});
+const known = (id: string, fein: string | null, granted = true): EmployerMatch => ({ id, fein, granted });
+
+it.each([
+  ["12-3456789", FEIN],
+  ["123456789", FEIN],
+  ["00-0000000", "000000000"],
+  ["1-23456789", null],
+  ["123-456789", null],
+  ["12--3456789", null],
+  ["12 3456789", null],
+  ["12-345678", null],
+  ["12-34567890", null],
+  [" 12-3456789", null],
+  ["12-3456789\n", null],
+  ["12\u20133456789", null],
+  ["ab-cdefghi", null],
+  ["", null],
+])("the FEIN %j is %j", (text, fein) => {
+  expect(normalizeFein(text)).toBe(fein);
+});
+
+it.each<[unknown, unknown, NamedEmployer]>([
+  [undefined, undefined, named(null, null)],
+  [null, null, named(null, null)],
+  ["12-3456789", "EMP_1", named(FEIN, "EMP_1")],
+  ["123456789", undefined, named(FEIN, null)],
+  ["12-34567", undefined, named(null, null, BAD_FEIN)],
+  [123456789, undefined, named(null, null, BAD_FEIN)],
+  ["", "", named(null, null, { ...BAD_FEIN, ...BAD_ID })],
+  [undefined, "a b", named(null, null, BAD_ID)],
+  [undefined, "A".repeat(64), named(null, "A".repeat(64))],
+  [undefined, "A".repeat(65), named(null, null, BAD_ID)],
+  [undefined, 7, named(null, null, BAD_ID)],
+  [{}, [], named(null, null, { ...BAD_FEIN, ...BAD_ID })],
+  ["12-3456789", "é", named(FEIN, null, BAD_ID)],
+])("a body with employer_fein %j and employer_id %j names %j", (fein, id, expected) => {
+  expect(namedEmployer(fein, id)).toEqual(expected);
+});
+
+it.each<[string, NamedEmployer, boolean]>([
+  ["nobody", named(null, null), true],
+  ["its id", named(null, "E1"), true],
+  ["its FEIN", named(FEIN, null), true],
+  ["both", named(FEIN, "E1"), true],
+  ["another id", named(null, "E2"), false],
+  ["its id in another letter case", named(null, "e1"), false],
+  ["another FEIN", named("987654321", null), false],
+  ["its FEIN and another id", named(FEIN, "E2"), false],
+  ["its id and another FEIN", named("987654321", "E1"), false],
+])("a body that names %s needs no lookup beside the bound employer: %j → %s", (_, body, is) => {
+  expect(namesOnlyBound(body, { id: "E1", fein: FEIN })).toBe(is);
+});
+
+it("a body that names a FEIN needs a lookup when the bound employer has none", () => {
+  expect(namesOnlyBound(named(FEIN, null), { id: "E1", fein: null })).toBe(false);
+});
+
+const bound = (warnings = {}) => ({ employerId: "E1", warnings });
+const anotherNamed = { reason: expect.stringContaining("names another") };
+const UNKNOWN_FEIN = { employer_fein: "Unknown FEIN; the connection's employer is used" };
+const UNKNOWN_ID = { employer_id: "Unknown employer; the connection's employer is used" };
+
+it.each<[string, NamedEmployer, EmployerMatch[], object]>([
+  ["nobody", named(null, null), [], bound()],
+  ["the bound one", named(FEIN, "E1"), [known("E1", FEIN)], bound()],
+  ["the bound one, whose grant is gone", named(FEIN, "E1"), [known("E1", FEIN, false)], bound()],
+  ["an unknown FEIN", named("987654321", null), [], bound(UNKNOWN_FEIN)],
+  ["an unknown id", named(null, "E9"), [], bound(UNKNOWN_ID)],
+  ["two unknown ones", named("987654321", "E9"), [], bound({ ...UNKNOWN_FEIN, ...UNKNOWN_ID })],
+  ["the bound id and an unknown FEIN", named("987654321", "E1"), [known("E1", FEIN)], bound(UNKNOWN_FEIN)],
+  ["the bound FEIN and an unknown id", named(FEIN, "E9"), [known("E1", FEIN)], bound(UNKNOWN_ID)],
+  ["a malformed FEIN", named(null, null, BAD_FEIN), [], bound(BAD_FEIN)],
+  ["another known one by FEIN", named("987654321", null), [known("E2", "987654321")], anotherNamed],
+  ["another known one by id", named(null, "E2"), [known("E2", null)], anotherNamed],
+  ["another owner's", named(null, "E2"), [known("E2", null, false)], anotherNamed],
+  ["the bound one and another", named(FEIN, "E2"), [known("E1", FEIN), known("E2", null)], anotherNamed],
+])("a bound connection whose body names %s", (_, body, matches, expected) => {
+  expect(resolveBound(body, "E1", matches)).toEqual(expected);
+});
+
+const nobodyNamed = { reason: expect.stringContaining("name one in employer_fein or employer_id") };
+const notGranted = { reason: expect.stringContaining("is granted to this connection's owner") };
+
+it.each<[string, NamedEmployer, EmployerMatch[], object]>([
+  ["nobody", named(null, null), [], nobodyNamed],
+  ["nobody well-formed", named(null, null, BAD_FEIN), [], nobodyNamed],
+  ["nobody known", named(FEIN, "E1"), [], notGranted],
+  ["one that is granted to somebody else", named(FEIN, null), [known("E1", FEIN, false)], notGranted],
+  ["a granted one by FEIN", named(FEIN, null), [known("E1", FEIN)], bound()],
+  ["a granted one by id", named(null, "E1"), [known("E1", null)], bound()],
+  ["a granted one by both", named(FEIN, "E1"), [known("E1", FEIN)], bound()],
+  [
+    "a granted one by id, with a malformed FEIN",
+    named(null, "E1", BAD_FEIN),
+    [known("E1", FEIN)],
+    bound(BAD_FEIN),
+  ],
+  [
+    "a granted one by id, with an unknown FEIN",
+    named("987654321", "E1"),
+    [known("E1", FEIN)],
+    bound({ employer_fein: "Does not match the employer of employer_id" }),
+  ],
+  [
+    "a granted one by FEIN, with an unknown id",
+    named(FEIN, "E9"),
+    [known("E1", FEIN)],
+    bound({ employer_id: "Unknown employer; the one of employer_fein is used" }),
+  ],
+  [
+    "two granted ones",
+    named(FEIN, "E2"),
+    [known("E1", FEIN), known("E2", null)],
+    { reason: expect.stringContaining("two different employers") },
+  ],
+])("an unbound connection whose body names %s", (_, body, matches, expected) => {
+  expect(resolveGranted(body, matches)).toEqual(expected);
+});
+
+const STRANGER = [{ owner_type: "payroll_company", owner_id: "stranger" }];
+const UNRESOLVED = { error: "Could not resolve employer", code: "EMPLOYER_NOT_RESOLVED" };
+
+describe("a bound connection", () => {
+  it.each(["employer_id", "employer_fein"] as const)(
+    "refuses a body that names another employer by %s, of whichever owner",
+    async (field) => {
+      const connection = await createBoundConnection();
+      for (const other of [await createEmployer(), await createEmployer(STRANGER)]) {
+        const name = field === "employer_id" ? other.id : other.fein;
+        const answer = await post(connection, report({ [field]: name }));
+        expect(answer.status).toBe(404);
+        expect(answer.json).toMatchObject(UNRESOLVED);
+      }
+      await expectNothingStored(connection);
+    },
+  );
+
+  it("accepts an unknown FEIN for its own employer, with a warning", async () => {
+    const connection = await createBoundConnection();
+    const answer = await post(connection, report({ employer_fein: "00-0000001" }));
+    expect(answer.status).toBe(202);
+    expect(answer.json).toMatchObject({ employer_id: connection.employerId, warnings: UNKNOWN_FEIN });
+  });
+
+  it("accepts its own FEIN without the dash, without a warning", async () => {
+    const connection = await createBoundConnection();
+    const answer = await post(connection, report({ employer_fein: connection.fein.replace("-", "") }));
+    expect(answer.json).toMatchObject({ employer_id: connection.employerId, warnings: {} });
+  });
+
+  it("may speak for an employer that is granted to nobody", async () => {
+    const employer = await createEmployer([]);
+    const connection = await createConnection({ employer_id: employer.id });
+    expect((await post(connection, report({ employer_id: employer.id }))).json.employer_id).toBe(employer.id);
+  });
+});
+
+describe("an unbound connection", () => {
+  it.each(["employer_id", "employer_fein"] as const)("resolves a granted employer by %s", async (field) => {
+    const employer = await createEmployer();
+    const connection = await createConnection();
+    const answer = await post(
+      connection,
+      report({ [field]: field === "employer_id" ? employer.id : employer.fein }),
+    );
+    expect(answer.status).toBe(202);
+    expect(answer.json.employer_id).toBe(employer.id);
+  });
+
+  it("answers for another owner's employer exactly as for one that does not exist", async () => {
+    const connection = await createConnection();
+    const strange = await createEmployer(STRANGER);
+    const anothers = await createEmployer([{ owner_type: "employer", owner_id: "acme" }]);
+    const fields = ["error", "code", "message", "details"] as const;
+    const told = [];
+    for (const employer_id of [strange.id, anothers.id, "EMP_nobody"]) {
+      const answer = await post(connection, report({ employer_id }));
+      expect(answer.status).toBe(404);
+      told.push(fields.map((field) => answer.json[field]));
+    }
+    expect(told[1]).toEqual(told[0]);
+    expect(told[2]).toEqual(told[0]);
+    await expectNothingStored(connection);
+  });
+
+  it("may use an employer that was granted a moment ago, although it was refused before", async () => {
+    const connection = await createConnection();
+    const employer = await createEmployer(STRANGER);
+    const body = () => report({ employer_fein: employer.fein });
+    expect((await post(connection, body())).status).toBe(404);
+    expect((await post(connection, body())).status).toBe(404);
+    const owners = [...STRANGER, { owner_type: "payroll_company", owner_id: "acme" }];
+    await portal("PUT", `/employers/${employer.id}`, { fein: employer.fein, name: "Test Employer", owners });
+    expect((await post(connection, body())).status).toBe(202);
+  });
+
+  it("may use an employer that was created a moment ago, although it was unknown before", async () => {
+    const connection = await createConnection();
+    const id = `EMP_new_${Date.now()}`;
+    expect((await post(connection, report({ employer_id: id }))).status).toBe(404);
+    const owners = [{ owner_type: "payroll_company", owner_id: "acme" }];
+    await portal("PUT", `/employers/${id}`, { name: "New Employer", owners });
+    expect((await post(connection, report({ employer_id: id }))).status).toBe(202);
+  });
+
+  it("is refused again by an isolate that has no grant cached, once the grant is gone", async () => {
+    const connection = await createConnection();
+    const employer = await createEmployer();
+    expect((await post(connection, report({ employer_id: employer.id }))).status).toBe(202);
+    await portal("PUT", `/employers/${employer.id}`, {
+      fein: employer.fein,
+      name: "Test Employer",
+      owners: [],
+    });
+    directory.clear();
+    expect((await post(connection, report({ employer_id: employer.id }))).status).toBe(404);
+  });
+});
+
+it("a refusal for the employer counts for the rate and can be made good with the same body", async () => {
+  const connection = await createConnection();
+  const employer = await createEmployer([]);
+  const body = report({ employer_id: employer.id });
+  const timestamp = String(Date.now());
+  const refused = await post(connection, body, { timestamp });
+  expect([refused.status, refused.headers.get("X-RateLimit-Remaining")]).toEqual([404, "499"]);
+  const owners = [{ owner_type: "payroll_company", owner_id: "acme" }];
+  await portal("PUT", `/employers/${employer.id}`, { name: "Test Employer", owners });
+  const accepted = await post(connection, body, { timestamp });
+  expect(accepted.json).toMatchObject({ duplicate: false, employer_id: employer.id });
+  expect([accepted.status, accepted.headers.get("X-RateLimit-Remaining")]).toEqual([202, "498"]);
+});

@@ -1,0 +1,403 @@
+/**
+ * Small bodies are parsed, large ones outlined. Both must say the same of the same document, so each document is looked
+ * at twice: as it is, and padded beyond the limit with a field that nobody knows.
+ */
+import { describe, expect, it } from "vitest";
+import { utf8 } from "../../../src/crypto/encoding.ts";
+import { namedEmployer } from "../../../src/inbound/employer.ts";
+import { inspectBody, MAX_DEPTH, MAX_EMPLOYEES, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+
+const PADDING = "p".repeat(PARSE_UP_TO_BYTES);
+
+type Bytes = Uint8Array<ArrayBuffer>;
+type Verdict = "accepted" | "invalid_json" | "no_employees";
+
+function join(...parts: (string | Bytes)[]): Bytes {
+  const all = parts.map((part) => (typeof part === "string" ? utf8(part) : part));
+  const bytes = new Uint8Array(all.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of all) {
+    bytes.set(part, at);
+    at += part.byteLength;
+  }
+  return bytes;
+}
+
+/** Documents that are longer in a way that changes nothing: an unknown first or last member, or white space around. */
+function paddings(document: Bytes): { where: string; bytes: Bytes }[] {
+  const padded = [
+    { where: "white space around it", bytes: join(" ".repeat(PARSE_UP_TO_BYTES), document, "\n\t\r ") },
+  ];
+  const [first, last] = [document.indexOf(0x7b), document.lastIndexOf(0x7d)];
+  const blank = new TextDecoder().decode(document.slice(0, Math.max(first, 0))).trim() === "";
+  if (first < 0 || !blank || document.indexOf(0x22) < 0) return padded;
+  padded.push({
+    where: "an unknown first member",
+    bytes: join(document.slice(0, first + 1), `"zz_padding":"${PADDING}",`, document.slice(first + 1)),
+  });
+  if (last === document.byteLength - 1) {
+    padded.push({
+      where: "an unknown last member",
+      bytes: join(document.slice(0, last), `,"zz_padding":"${PADDING}"}`),
+    });
+  }
+  return padded;
+}
+
+function verdictOf(bytes: Uint8Array) {
+  const inspected = inspectBody(bytes);
+  if ("failure" in inspected) return { failure: inspected.failure.kind };
+  const { employees, employerFein, employerId, warnings } = inspected;
+  return { employees, named: namedEmployer(employerFein, employerId), warnings };
+}
+
+const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+const nestedObjects = (depth: number) => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
+const bytes = (...values: number[]) => new Uint8Array(values);
+const EMPLOYEE =
+  '{"first_name":"John","last_name":"Doe","class_code":"8810","state":"CA","gross_wages":5000,"hours_worked":80}';
+const GOOD = `"policy_number":"WC1","pay_period":{"start_date":"2026-03-01","end_date":"2026-03-15"}`;
+
+/** What is only found when it is written into an otherwise good report. */
+const inReport = (member: string) => `{"employees":[${EMPLOYEE}],${GOOD},${member}}`;
+const inEmployee = (members: string) => `{${GOOD},"employees":[{${members}}]}`;
+
+const DOCUMENTS: [string, string | Bytes, Verdict][] = [
+  ["a good report", `{${GOOD},"employees":[${EMPLOYEE}]}`, "accepted"],
+  ["white space everywhere", ` \t\r\n{ "employees" :\n[ { } , { } ]\t, "a" : [ 1 , 2 ] } \r\n`, "accepted"],
+  ["no white space at all", '{"employees":[{}]}', "accepted"],
+  ["a form feed for white space", '{"employees":\f[{}]}', "invalid_json"],
+  ["a no-break space for white space", '{"employees":\u00a0[{}]}', "invalid_json"],
+  ["a byte order mark within", '{"employees":\ufeff[{}]}', "invalid_json"],
+  ["a NUL at its end", '{"employees":[{}]}\u0000', "invalid_json"],
+  // Top level.
+  ["an array at the top", `[{"employees":[${EMPLOYEE}]}]`, "invalid_json"],
+  ["a string at the top", '"employees"', "invalid_json"],
+  ["a number at the top", "5", "invalid_json"],
+  ["null at the top", "null", "invalid_json"],
+  ["true at the top", "true", "invalid_json"],
+  ["nothing", "", "invalid_json"],
+  ["an empty object", "{}", "no_employees"],
+  ["two objects", '{"employees":[{}]}{"employees":[{}]}', "invalid_json"],
+  ["a comma after the object", '{"employees":[{}]},', "invalid_json"],
+  ["a bracket too many", '{"employees":[{}]}}', "invalid_json"],
+  ["a scalar after the object", '{"employees":[{}]} 1', "invalid_json"],
+  ["half a word after the object", '{"employees":[{}]} tru', "invalid_json"],
+  ["a quote after the object", '{"employees":[{}]}"', "invalid_json"],
+  ["an open string after the object", '{"employees":[{}]} "more', "invalid_json"],
+  ["an open escape after the object", '{"employees":[{}]} "\\', "invalid_json"],
+  ["a minus after the object", '{"employees":[{}]} -', "invalid_json"],
+  // Broken grammar.
+  ["an object that is not closed", '{"employees":[{}]', "invalid_json"],
+  ["an array that is not closed", '{"employees":[{}', "invalid_json"],
+  ["brackets that do not match", '{"employees":[{}}]', "invalid_json"],
+  ["a trailing comma in an array", '{"employees":[{},]}', "invalid_json"],
+  ["a trailing comma in an object", '{"employees":[{}],}', "invalid_json"],
+  ["a leading comma", '{,"employees":[{}]}', "invalid_json"],
+  ["two commas", '{"employees":[{},,{}]}', "invalid_json"],
+  ["no comma", '{"employees":[{}{}]}', "invalid_json"],
+  ["no colon", '{"employees" [{}]}', "invalid_json"],
+  ["two colons", '{"employees"::[{}]}', "invalid_json"],
+  ["a member without a value", '{"employees":[{}],"a":}', "invalid_json"],
+  ["a member without a name", '{"employees":[{}],"a"}', "invalid_json"],
+  ["a name that is no string", '{"employees":[{}],a:1}', "invalid_json"],
+  ["a name that is a number", '{"employees":[{}],1:1}', "invalid_json"],
+  ["a value in an array with a name", '{"employees":["a":1]}', "invalid_json"],
+  ["single quotes", "{'employees':[{}]}", "invalid_json"],
+  ["a line comment", '{"employees":[{}]// none\n}', "invalid_json"],
+  ["a block comment", '{"employees":[/* none */{}]}', "invalid_json"],
+  ["True", inReport('"a":True'), "invalid_json"],
+  ["undefined", inReport('"a":undefined'), "invalid_json"],
+  // Numbers.
+  ["NaN", inReport('"a":NaN'), "invalid_json"],
+  ["Infinity", inReport('"a":Infinity'), "invalid_json"],
+  ["-Infinity", inReport('"a":-Infinity'), "invalid_json"],
+  ["a leading zero", inReport('"a":01'), "invalid_json"],
+  ["a negative leading zero", inReport('"a":-01'), "invalid_json"],
+  ["a leading plus", inReport('"a":+1'), "invalid_json"],
+  ["a leading point", inReport('"a":.5'), "invalid_json"],
+  ["a trailing point", inReport('"a":1.'), "invalid_json"],
+  ["an empty exponent", inReport('"a":1e'), "invalid_json"],
+  ["a signed empty exponent", inReport('"a":1e+'), "invalid_json"],
+  ["a point after the exponent", inReport('"a":1e1.5'), "invalid_json"],
+  ["two minuses", inReport('"a":--1'), "invalid_json"],
+  ["a lone minus", inReport('"a":-'), "invalid_json"],
+  ["a minus before a blank", inReport('"a":- 1'), "invalid_json"],
+  ["hex", inReport('"a":0x1F'), "invalid_json"],
+  ["an underscore", inReport('"a":1_000'), "invalid_json"],
+  [
+    "every form of number",
+    inReport('"a":[0,-0,0.0,-0.0,1e5,1E5,1e+5,1e-5,0e0,1.5e300,123456789012345678901234567890]'),
+    "accepted",
+  ],
+  [
+    "a wage beyond every number",
+    inEmployee('"first_name":"A","gross_wages":1e999,"hours_worked":-1e999'),
+    "accepted",
+  ],
+  ["a wage of minus zero", inEmployee('"first_name":"A","gross_wages":-0,"hours_worked":-0.0'), "accepted"],
+  [
+    "a wage too small for a number",
+    inEmployee('"first_name":"A","gross_wages":-1e-999,"hours_worked":1e-999'),
+    "accepted",
+  ],
+  [
+    "a number of a thousand digits",
+    inEmployee(`"first_name":"A","gross_wages":-${"1".repeat(1_000)}`),
+    "accepted",
+  ],
+  // Strings.
+  ["every escape", inReport('"a":"\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9"'), "accepted"],
+  ["an escape that is none", inReport('"a":"\\x41"'), "invalid_json"],
+  ["an escape of three digits", inReport('"a":"\\u00e"'), "invalid_json"],
+  ["an escape that is not hex", inReport('"a":"\\u00zz"'), "invalid_json"],
+  ["an escaped line break", inReport('"a":"\\\n"'), "invalid_json"],
+  ["a line break in a string", inReport('"a":"\n"'), "invalid_json"],
+  ["a tab in a string", inReport('"a":"\t"'), "invalid_json"],
+  ["a NUL in a string", inReport('"a":"\u0000"'), "invalid_json"],
+  ["the last control character in a string", inReport('"a":"\u001f"'), "invalid_json"],
+  ["a DEL in a string", inReport('"a":"\u007f"'), "accepted"],
+  ["line separators in a string", inReport('"a":"\u2028\u2029"'), "accepted"],
+  ["a string that is not closed", '{"employees":[{}],"a":"b}', "invalid_json"],
+  ["a quote escaped at the end", '{"employees":[{}],"a":"b\\"}', "invalid_json"],
+  ["brackets and quotes in a string", inReport('"a":"]}\\"]}{{[[\\\\"'), "accepted"],
+  ["a surrogate pair in escapes", inEmployee('"first_name":"\\ud83d\\ude00"'), "accepted"],
+  ["a lone high surrogate in an escape", inEmployee('"first_name":"\\ud83d"'), "accepted"],
+  ["a lone low surrogate in an escape", inEmployee('"first_name":"\\ude00"'), "accepted"],
+  [
+    "surrogates the wrong way round",
+    inEmployee('"first_name":"\\ude00\\ud83d","last_name":"\\ud83dx"'),
+    "accepted",
+  ],
+  [
+    "text of two, three and four bytes a character",
+    inEmployee('"first_name":"é","last_name":"李","state":"😀"'),
+    "accepted",
+  ],
+  // Bytes.
+  ["a byte order mark before it", join(bytes(0xef, 0xbb, 0xbf), '{"employees":[{}]}'), "invalid_json"],
+  ["a stray byte in a string", join('{"employees":[{}],"a":"', bytes(0xff), '"}'), "invalid_json"],
+  ["Latin-1", join('{"employees":[{"first_name":"Zo', bytes(0xeb), '"}]}'), "invalid_json"],
+  ["an overlong slash", join('{"employees":[{}],"a":"', bytes(0xc0, 0xaf), '"}'), "invalid_json"],
+  ["an encoded surrogate", join('{"employees":[{}],"a":"', bytes(0xed, 0xa0, 0x80), '"}'), "invalid_json"],
+  [
+    "a character beyond Unicode",
+    join('{"employees":[{}],"a":"', bytes(0xf4, 0x90, 0x80, 0x80), '"}'),
+    "invalid_json",
+  ],
+  ["a character cut short", join('{"employees":[{}],"a":"', bytes(0xe6, 0x9d), '"}'), "invalid_json"],
+  ["a character cut short at the very end", join('{"employees":[{}]}', bytes(0xe6, 0x9d)), "invalid_json"],
+  ["a stray byte outside of strings", join('{"employees":[{}]', bytes(0x80), "}"), "invalid_json"],
+  [
+    "UTF-16",
+    new Uint8Array(Array.from('{"employees":[{}]}').flatMap((c) => [0, c.charCodeAt(0)])),
+    "invalid_json",
+  ],
+  // Names.
+  ["an empty name", inReport('"":1,"a":{"":{"":[]}}'), "accepted"],
+  ["employees in escapes", '{"\\u0065mploy\\u0065es":[{}]}', "accepted"],
+  ["Employees in upper case", '{"Employees":[{}]}', "no_employees"],
+  ["employees in another object", '{"report":{"employees":[{}]}}', "no_employees"],
+  ["employees in the employees", '{"employees":[{"employees":[]},{"employees":[{},{}]}]}', "accepted"],
+  ["__proto__ with employees", '{"__proto__":{"employees":[{}]}}', "no_employees"],
+  [
+    "__proto__ in many places",
+    `{"__proto__":{"policy_number":"WC"},"employees":[{"__proto__":{"first_name":"A"}}],"pay_period":{"__proto__":{"start_date":"2026-01-01"}}}`,
+    "accepted",
+  ],
+  [
+    "constructor and its like",
+    '{"constructor":1,"toString":2,"employees":[{"constructor":{},"hasOwnProperty":1}]}',
+    "accepted",
+  ],
+  // Employees.
+  ["employees: null", '{"employees":null}', "no_employees"],
+  ["employees: an object", '{"employees":{"0":{},"length":1}}', "no_employees"],
+  ["employees: a string", '{"employees":"[{}]"}', "no_employees"],
+  ["employees: a number", '{"employees":1}', "no_employees"],
+  ["employees: true", '{"employees":true}', "no_employees"],
+  ["employees: an empty array", '{"employees":[]}', "no_employees"],
+  ["employees: a blank array", '{"employees":[ \n ]}', "no_employees"],
+  ["employees that are no objects", '{"employees":[null,1,"a",true,[],[{}],[[]],{}]}', "accepted"],
+  ["an array that holds a good employee", `{"employees":[[${EMPLOYEE}],{}]}`, "accepted"],
+  ["employees given twice", `{"employees":[{},{},{}],"employees":[${EMPLOYEE}]}`, "accepted"],
+  ["employees given twice, the second empty", '{"employees":[{}],"employees":[]}', "no_employees"],
+  ["employees given twice, the second null", '{"employees":[{}],"employees":null}', "no_employees"],
+  [
+    "employees given twice, the second an object",
+    '{"employees":[{}],"employees":{"a":[{}]}}',
+    "no_employees",
+  ],
+  ["employees given twice, the first no array", `{"employees":"none","employees":[${EMPLOYEE}]}`, "accepted"],
+  ["employees given three times", '{"employees":[{}],"employees":1,"employees":[{},{}]}', "accepted"],
+  ["employees given twice, the second broken", '{"employees":[{}],"employees":[{},]}', "invalid_json"],
+  // Fields given twice, or of the wrong kind.
+  [
+    "a field given twice",
+    '{"employees":[{"first_name":1,"first_name":"A","state":"CA","state":7}],"policy_number":1,"policy_number":"WC"}',
+    "accepted",
+  ],
+  [
+    "a period given twice",
+    '{"employees":[{}],"policy_number":"WC","pay_period":{"start_date":"2026-01-01"},"pay_period":{"end_date":"2026-01-02"}}',
+    "accepted",
+  ],
+  [
+    "a period and then a scalar",
+    '{"employees":[{}],"policy_number":"WC","pay_period":{"start_date":"2026-01-01"},"pay_period":7}',
+    "accepted",
+  ],
+  [
+    "a scalar and then a period",
+    '{"employees":[{}],"policy_number":"WC","pay_period":7,"pay_period":{"start_date":"2026-01-01"}}',
+    "accepted",
+  ],
+  [
+    "a period that is an array",
+    '{"employees":[{}],"policy_number":"WC","pay_period":[{"start_date":"2026-01-01"}]}',
+    "accepted",
+  ],
+  ["a period that is null", '{"employees":[{}],"policy_number":"WC","pay_period":null}', "accepted"],
+  [
+    "objects and arrays for scalars",
+    '{"employees":[{"first_name":{"last_name":"B"},"last_name":["A"],"gross_wages":{"gross_wages":1},"hours_worked":[1]}],"policy_number":{"a":"b"},"pay_period":{"start_date":{"end_date":"2026-01-01"},"end_date":[]}}',
+    "accepted",
+  ],
+  [
+    "null for scalars",
+    '{"employees":[{"first_name":null,"gross_wages":null}],"policy_number":null}',
+    "accepted",
+  ],
+  ["empty texts", '{"employees":[{"first_name":"","state":"  "}],"policy_number":""}', "accepted"],
+  [
+    "numbers in texts",
+    '{"employees":[{"first_name":"A","gross_wages":"5000","hours_worked":""}]}',
+    "accepted",
+  ],
+  [
+    "employer fields that are objects",
+    '{"employees":[{}],"employer_fein":{"a":1},"employer_id":[1]}',
+    "accepted",
+  ],
+  ["an employer of 5 000 characters", `{"employees":[{}],"employer_id":"${"A".repeat(5_000)}"}`, "accepted"],
+  [
+    "employer fields given twice",
+    '{"employees":[{}],"employer_fein":"12-3456789","employer_id":"A","employer_fein":"98-7654321"}',
+    "accepted",
+  ],
+  [
+    "a name after the employees' fields",
+    `{"employees":[${EMPLOYEE}],"first_name":"A","start_date":"2026-01-01"}`,
+    "accepted",
+  ],
+  [
+    "the other dialect",
+    '{"employer_id":"E1","period_start":"2026-01-01","period_end":"2025-01-01","payroll_data":{"total_payroll":-1,"total_hours":"x","officer_payroll":1e999},"employees":[{"employee_id":"1","name":"A"},{"employee_id":2,"classification_code":"8810","gross_wages":-1}]}',
+    "accepted",
+  ],
+  ["a hundred and fifty bad employees", `{"employees":[${Array(150).fill("{}").join()}]}`, "accepted"],
+  [
+    "a hundred and fifty good employees, then a bad one",
+    `{${GOOD},"employees":[${Array(150).fill(EMPLOYEE).join()},{}]}`,
+    "accepted",
+  ],
+  // Depth. The report itself is the first level.
+  ["64 levels of arrays", inReport(`"a":${nested(MAX_DEPTH - 1)}`), "accepted"],
+  ["65 levels of arrays", inReport(`"a":${nested(MAX_DEPTH)}`), "invalid_json"],
+  ["64 levels of objects", inReport(`"a":${nestedObjects(MAX_DEPTH - 1)}`), "accepted"],
+  ["65 levels of objects", inReport(`"a":${nestedObjects(MAX_DEPTH)}`), "invalid_json"],
+  ["64 levels in an employee", `{"employees":[{"a":${nested(MAX_DEPTH - 3)}}]}`, "accepted"],
+  ["65 levels in an employee", `{"employees":[{"a":${nested(MAX_DEPTH - 2)}}]}`, "invalid_json"],
+  ["64 levels of employees", `{"employees":${nested(MAX_DEPTH - 1)}}`, "accepted"],
+  ["many levels side by side", inReport(`"a":[${Array(50).fill(nested(50)).join()}]`), "accepted"],
+  ["100 000 open brackets", "[".repeat(100_000), "invalid_json"],
+  ["100 000 levels", `{"employees":${nested(100_000)}}`, "invalid_json"],
+  ["brackets in a string", inReport(`"a":"${"[".repeat(100)}"`), "accepted"],
+];
+
+describe("a document", () => {
+  it.each(DOCUMENTS)(
+    "with %s is judged the same whether it is parsed or outlined: $2",
+    (_, document, verdict) => {
+      const small = typeof document === "string" ? utf8(document) : document;
+      expect(small.byteLength).toBeLessThanOrEqual(PARSE_UP_TO_BYTES);
+      const judged = verdictOf(small);
+      expect("failure" in judged ? judged.failure : "accepted").toBe(verdict);
+      for (const { where, bytes: large } of paddings(small)) {
+        if (small[0] === 0xef) continue;
+        expect({ where, ...verdictOf(large) }).toEqual({ where, ...judged });
+      }
+    },
+  );
+
+  it("of every prefix of a report is refused, and only the whole is accepted, parsed or outlined", () => {
+    const document = `{"a":"\\u00e9\\n","b":[-1.5e+3,true,null],"employees":[{"first_name":"李","gross_wages":0}]}`;
+    const whole = utf8(document);
+    for (let length = 0; length < whole.byteLength; length++) {
+      const prefix = whole.slice(0, length);
+      expect(verdictOf(prefix)).toEqual({ failure: "invalid_json" });
+      const padded = join(" ".repeat(PARSE_UP_TO_BYTES), prefix);
+      expect(verdictOf(padded)).toEqual({ failure: "invalid_json" });
+    }
+    expect(verdictOf(whole)).toMatchObject({ employees: 1 });
+  });
+
+  it("is judged the same wherever a chunk ends", () => {
+    const document = utf8(
+      `{"employer_fein":"12-3456789","note":"é李😀\\ud83d\\ude00\\\\","employees":[{"first_name":"Zoë","gross_wages":-12.5e-1},7],"last":null}`,
+    );
+    const expected = verdictOf(document);
+    const chunk = 64 * 1_024;
+    for (let before = 1; before < document.byteLength; before++) {
+      const padded = join(" ".repeat(5 * chunk - before), document);
+      expect(verdictOf(padded)).toEqual(expected);
+    }
+  });
+});
+
+describe("a body of", () => {
+  const MIB = 1_024 ** 2;
+
+  // What is between the first text and the last is the second text, as often as it fits.
+  it.each<[number, string, [string, string, string], Verdict]>([
+    [
+      10,
+      "empty objects in an unknown field",
+      [`{${GOOD},"employees":[${EMPLOYEE}],"a":[`, "{},", "{}]}"],
+      "accepted",
+    ],
+    [10, "empty employees", ['{"employees":[', "{},", "{}]}"], "invalid_json"],
+    [10, "one string", ['{"employees":[{}],"a":"', "x", '"}'], "accepted"],
+    [10, "one number", ['{"employees":[{}],"a":', "1", "}"], "accepted"],
+    [10, "one name", ['{"employees":[{}],"', "x", '":1}'], "accepted"],
+    [10, "white space", ['{"employees":[{}]', " ", "}"], "accepted"],
+    [10, "open brackets", ["", "[", ""], "invalid_json"],
+    [10, "open arrays and objects in turn", ['{"employees":[{}],"a":', "[{", ""], "invalid_json"],
+    [10, "quotes", ["", '"', ""], "invalid_json"],
+    [2, "members of one object", ['{"employees":[{}],"a":{', '"a":0,', '"b":1}}'], "accepted"],
+    [2, "numbers", ['{"employees":[{}],"a":[', "0,", "0]}"], "accepted"],
+    [2, "scalar employees", ['{"employees":[', "0,", "0]}"], "invalid_json"],
+    [2, "employees given again and again", ['{"employees":[{}]', ',"employees":[{}]', "}"], "accepted"],
+  ])(
+    "%i MiB of %s is judged in good time",
+    (mib, _, [before, unit, after], verdict) => {
+      const count = Math.floor((mib * MIB - before.length - after.length) / unit.length);
+      const judged = verdictOf(utf8(before + unit.repeat(count) + after));
+      expect("failure" in judged ? judged.failure : "accepted").toBe(verdict);
+    },
+    15_000,
+  );
+
+  it.each([
+    [MAX_EMPLOYEES, "accepted"],
+    [MAX_EMPLOYEES + 1, "invalid_json"],
+  ])("%i employees are %s", (count, verdict) => {
+    const judged = inspectBody(utf8(`{"employees":[${"{},".repeat(count - 1)}{}]}`));
+    if ("failure" in judged) {
+      expect(judged.failure).toMatchObject({
+        kind: verdict,
+        reason: expect.stringContaining("250000 employees"),
+      });
+    } else expect([judged.employees, verdict]).toEqual([count, "accepted"]);
+  });
+});

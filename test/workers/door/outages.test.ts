@@ -1,0 +1,208 @@
+/** Bindings that are away: accepted where the report is safe, 503 where it is not known to be, never two files. */
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { directory } from "../../../src/inbound/route.ts";
+import { expectNothingStored, rateHeadersOf } from "../../support/door.ts";
+import {
+  type Answer,
+  createBoundConnection,
+  createConnection,
+  createEmployer,
+  filesCreator,
+  gateOf,
+  inboundPath,
+  post,
+  report,
+  send,
+  signedRequest,
+} from "../../support/gateway.ts";
+import { intercepted, without } from "../../support/interception.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const filesOf = async (connection: { id: string }) =>
+  (await gateOf(connection).list(null, 10)).map((file) => file.fileId);
+
+function expectUnavailable(answer: Answer) {
+  expect(answer.status).toBe(503);
+  expect(answer.json.error).toBe("Service unavailable");
+  expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
+  expect(JSON.stringify(answer.json)).not.toContain("injected");
+  expect(rateHeadersOf(answer)).toEqual([null, null, null]);
+}
+
+const afterAMinute = () => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+
+describe("with the database away", () => {
+  it("a known connection is served on, even when its row has expired", async () => {
+    const connection = await createBoundConnection();
+    await post(connection);
+    expect((await post(connection, report(), {}, without("DB"))).status).toBe(202);
+    afterAMinute();
+    expect((await post(connection, report(), {}, without("DB"))).status).toBe(202);
+    expect(await filesOf(connection)).toHaveLength(3);
+  });
+
+  it("an unknown connection is answered 503, and the same request succeeds afterwards", async () => {
+    const connection = await createBoundConnection();
+    directory.clear();
+    const request = await signedRequest(connection);
+    expectUnavailable(await send(inboundPath(connection), request, without("DB")));
+    await expectNothingStored(connection);
+    expect((await send(inboundPath(connection), request)).status).toBe(202);
+  });
+
+  it.each([
+    { what: "a wrong signature", spoil: { secret: "another" } },
+    { what: "an unknown id", spoil: { id: "b".repeat(24) } },
+  ])("nothing is refused that the database could set right: $what is answered 503", async ({ spoil }) => {
+    const connection = await createBoundConnection();
+    await post(connection);
+    expectUnavailable(await post({ ...connection, ...spoil }, report(), {}, without("DB")));
+  });
+
+  it("a report whose employer must be looked up is answered 503, and succeeds afterwards", async () => {
+    const employer = await createEmployer();
+    const connection = await createConnection();
+    await post(connection, "{}");
+    const request = await signedRequest(connection, report({ employer_fein: employer.fein }));
+    expectUnavailable(await send(inboundPath(connection), request, without("DB")));
+    await expectNothingStored(connection);
+    expect((await send(inboundPath(connection), request)).status).toBe(202);
+  });
+});
+
+describe("with the gate away", () => {
+  it("for one call, the report is accepted as one file", async () => {
+    const connection = await createBoundConnection();
+    const answer = await post(connection, report(), {}, without("CONNECTION_GATE", 1));
+    expect(answer.json).toMatchObject({ status: "queued", duplicate: false });
+    expect(answer.status).toBe(202);
+    expect(await filesOf(connection)).toEqual([answer.json.file_id]);
+  });
+
+  it("and its answer lost, the report is accepted as one file: the repeated call finds its own row", async () => {
+    const connection = await createBoundConnection();
+    let lost = 0;
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call === "CONNECTION_GATE.admit" && lost++ === 0) throw new Error("the answer was lost: injected");
+      return answer;
+    });
+    const answer = await post(connection, report(), {}, using);
+    expect([answer.status, answer.json.duplicate]).toEqual([202, false]);
+    expect(answer.headers.get("X-RateLimit-Remaining")).toBe("499");
+    expect(await filesOf(connection)).toEqual([answer.json.file_id]);
+  });
+
+  it("and both answers lost, the report is answered 503, and the repeated request finds the one file", async () => {
+    const connection = await createBoundConnection();
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call === "CONNECTION_GATE.admit") throw new Error("the answer was lost: injected");
+      return answer;
+    });
+    const request = await signedRequest(connection);
+    expectUnavailable(await send(inboundPath(connection), request, using));
+    const files = await filesOf(connection);
+    expect(files).toHaveLength(1);
+    const again = await send(inboundPath(connection), request);
+    expect(again.json).toMatchObject({ file_id: files[0], duplicate: true });
+    expect(await filesOf(connection)).toEqual(files);
+  });
+
+  it("for good, the report is answered 503 and nothing is stored", async () => {
+    const connection = await createBoundConnection();
+    expectUnavailable(await post(connection, report(), {}, without("CONNECTION_GATE")));
+    await expectNothingStored(connection);
+  });
+
+  it("a refusal is a refusal, only without rate headers", async () => {
+    const connection = await createBoundConnection();
+    const answer = await post(connection, "{}", {}, without("CONNECTION_GATE"));
+    expect(answer.json.error).toBe("Missing or empty employees array");
+    expect(rateHeadersOf(answer)).toEqual([null, null, null]);
+  });
+
+  it("waiting for an answer is cut short: the report is accepted all the same", async () => {
+    const connection = await createBoundConnection();
+    const headers = { Prefer: "wait=5" };
+    const answer = await post(connection, report(), { headers }, without("CONNECTION_GATE.wait"));
+    expect([answer.status, answer.json.status]).toEqual([202, "queued"]);
+  });
+});
+
+describe("with the archive away", () => {
+  const LARGE = "x".repeat(100_000);
+
+  it("a large report is answered 503, and the same request then makes one file that arrives whole", async () => {
+    const connection = await createBoundConnection();
+    const request = await signedRequest(connection, report({ note: LARGE }));
+    expectUnavailable(await send(inboundPath(connection), request, without("ARCHIVE")));
+    await expectNothingStored(connection);
+    const answer = await send(inboundPath(connection), request);
+    expect(answer.status).toBe(202);
+    const again = await send(inboundPath(connection), request);
+    expect(again.json).toMatchObject({ file_id: answer.json.file_id, duplicate: true });
+    expect(await filesOf(connection)).toEqual([answer.json.file_id]);
+    await vi.waitFor(
+      async () => expect(await filesCreator.receivedFile(answer.json.file_id)).toHaveLength(1),
+      { timeout: 5_000 },
+    );
+    const [file] = await filesCreator.receivedFile(answer.json.file_id);
+    expect(file?.size).toBe(String(request.body).length);
+  });
+
+  it("a caller who repeats a large report and waits has the answer of the files-creator", async () => {
+    const connection = await createBoundConnection();
+    const request = await signedRequest(connection, report({ note: LARGE }), {
+      headers: { Prefer: "wait=5" },
+    });
+    expectUnavailable(await send(inboundPath(connection), request, without("ARCHIVE")));
+    const answer = await send(inboundPath(connection), request);
+    expect([answer.status, answer.json.status]).toEqual([200, "processing"]);
+  });
+
+  it("for good, nothing of a large report is left but a reservation that nobody sees", async () => {
+    const connection = await createBoundConnection();
+    const request = await signedRequest(connection, report({ note: LARGE }));
+    for (let i = 0; i < 3; i++) {
+      expectUnavailable(await send(inboundPath(connection), request, without("ARCHIVE")));
+    }
+    await expectNothingStored(connection);
+    expect((await post(connection)).headers.get("X-RateLimit-Remaining")).toBe("498");
+  });
+
+  it("small reports are accepted", async () => {
+    const connection = await createBoundConnection();
+    expect((await post(connection, report(), {}, without("ARCHIVE"))).status).toBe(202);
+  });
+
+  it("or the commit's answer lost, a large report is one file", async () => {
+    const connection = await createBoundConnection();
+    let lost = 0;
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call === "CONNECTION_GATE.commit" && lost++ === 0) throw new Error("the answer was lost: injected");
+      return answer;
+    });
+    const answer = await post(connection, report({ note: LARGE }), {}, using);
+    expect(answer.status).toBe(202);
+    expect(await filesOf(connection)).toEqual([answer.json.file_id]);
+  });
+});
+
+describe("with the queue or the limiter away", () => {
+  it.each(["FILES", "REFUSALS"])("a report is accepted: %s", async (binding) => {
+    const connection = await createBoundConnection();
+    expect((await post(connection, report(), {}, without(binding))).status).toBe(202);
+    expect(await filesOf(connection)).toHaveLength(1);
+  });
+
+  it("refusals are what they are", async () => {
+    const connection = await createBoundConnection();
+    const answer = await post({ ...connection, secret: "another" }, report(), {}, without("REFUSALS"));
+    expect(answer.status).toBe(401);
+  });
+});
