@@ -1,0 +1,356 @@
+import { createMessageBatch, runDurableObjectAlarm } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { WakeUp } from "../../../src/gate/protocol.ts";
+import worker from "../../../src/index.ts";
+import { withBrokenGates, withFault } from "../../support/faults.ts";
+import {
+  accepted,
+  advance,
+  attentionOf,
+  bringToTheEnd,
+  catchWakeUps,
+  creatorThat,
+  deliver,
+  deliverFiles,
+  freshGovernor,
+  gateOfFile,
+  recordOf,
+  TAKEN,
+} from "../../support/forwarding.ts";
+import { bindings, createBoundConnection, report } from "../../support/gateway.ts";
+
+let wakeUps: WakeUp[];
+
+beforeEach(async () => {
+  wakeUps = catchWakeUps();
+  await freshGovernor();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A files-creator that holds each file for a moment: who was in flight together, and how much at most. */
+function meteredCreator(respond: () => Response = TAKEN) {
+  const inFlight = new Map<string, number>();
+  const meter = { mostFiles: 0, mostBytes: 0, alone: new Set<string>(), ended: [] as string[] };
+  const creator = creatorThat(async ({ fileId, size }) => {
+    inFlight.set(fileId, size);
+    meter.mostFiles = Math.max(meter.mostFiles, inFlight.size);
+    meter.mostBytes = Math.max(
+      meter.mostBytes,
+      [...inFlight.values()].reduce((sum, each) => sum + each, 0),
+    );
+    if (inFlight.size === 1) meter.alone.add(fileId);
+    else for (const other of inFlight.keys()) meter.alone.delete(other);
+    await scheduler.wait(10);
+    inFlight.delete(fileId);
+    meter.ended.push(fileId);
+    return respond();
+  });
+  return { ...creator, meter };
+}
+
+async function acceptMany(count: number, body?: () => string): Promise<string[]> {
+  const connection = await createBoundConnection();
+  return Promise.all(Array.from({ length: count }, () => accepted(connection, body?.())));
+}
+
+describe("a message that is not a wake-up", () => {
+  it.each([
+    [null],
+    ["FILE_1"],
+    [{}],
+    [{ file_ids: [] }],
+    [{ file_ids: "FILE_1" }],
+    [{ file_ids: [1] }],
+    [{ file_ids: Array.from({ length: 101 }, () => "FILE_1") }],
+  ])("is acknowledged and logged, and the others are forwarded: %j", async (malformed) => {
+    const logged = vi.spyOn(console, "error");
+    const { received, using } = creatorThat();
+    const fileIds = await acceptMany(2);
+    const batch = [{ file_ids: [fileIds[0]] }, malformed, { file_ids: [fileIds[1]] }];
+    expect(await deliver(batch, using)).toMatchObject({
+      acked: expect.arrayContaining([0, 1, 2]),
+      retried: [],
+    });
+    expect(received.map(({ fileId }) => fileId).sort()).toEqual(fileIds.sort());
+    expect(logged.mock.calls.flat().join()).toContain("a message of the files queue is not a wake-up");
+  });
+
+  it("may name things that are no file ids among others that are", async () => {
+    const { received, using } = creatorThat();
+    const [fileId = ""] = await acceptMany(1);
+    await deliver([{ file_ids: ["", "FILE_", "../../etc", fileId.toLowerCase()] }], using);
+    expect(received.map((file) => file.fileId)).toEqual([fileId]);
+  });
+});
+
+describe("a gate that cannot be asked", () => {
+  it("has its message repeated later, and the other messages of the batch are done", async () => {
+    const { received, using } = creatorThat();
+    const [broken = ""] = await acceptMany(1);
+    const fine = await acceptMany(2);
+    const away = gateOfFile(broken).name ?? "";
+    const faulty = withBrokenGates(using, "claim", (name) => name === away);
+    const messages = [fine[0], broken, fine[1]].map((fileId) => ({ file_ids: [fileId] }));
+    const delivered = await deliver(messages, faulty);
+    expect(delivered.acked.sort()).toEqual([0, 2]);
+    expect(delivered.retried).toEqual([{ position: 1, delaySeconds: 30 }]);
+    expect(received.map(({ fileId }) => fileId).sort()).toEqual(fine.sort());
+    await deliverFiles([broken], using);
+    expect(received.at(-1)?.fileId).toBe(broken);
+  });
+
+  it("when settling leaves the file to its lease; the batch goes on", async () => {
+    const { received, using } = creatorThat();
+    const [lost = "", ...others] = await acceptMany(3);
+    const other = await acceptMany(1);
+    const faulty = withBrokenGates(using, "settle", (name) => name === gateOfFile(lost).name);
+    expect(await deliverFiles([lost, ...others, ...other], faulty)).toEqual({ acked: [0], retried: [] });
+    expect(await recordOf(lost)).toMatchObject({ status: "queued" });
+    expect(await recordOf(other[0] ?? "")).toMatchObject({ status: "processing" });
+    await deliverFiles([lost], using);
+    expect(received.filter(({ fileId }) => fileId === lost)).toHaveLength(1);
+    await bringToTheEnd(lost, wakeUps, using);
+    expect(received.filter(({ fileId }) => fileId === lost).map(({ key }) => key)).toEqual([lost, lost]);
+  });
+});
+
+it("a payload whose seal is broken is deferred and listed, and the others are forwarded", async () => {
+  const { received, using } = creatorThat();
+  const [broken = "", fine = ""] = await acceptMany(2, () => report({ pad: "x".repeat(70_000) }));
+  const archived = bindings.ARCHIVE.get.bind(bindings.ARCHIVE);
+  vi.spyOn(bindings.ARCHIVE, "get").mockImplementation((async (key: string, options: R2GetOptions) => {
+    const object = await archived(key, options);
+    if (object === null || !key.includes(broken.slice(-20))) return object;
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    bytes[100] = (bytes[100] ?? 0) ^ 1;
+    return { arrayBuffer: async () => bytes.buffer } as R2ObjectBody;
+  }) as typeof archived);
+  await deliverFiles([broken, fine], using);
+  expect(received.map(({ fileId }) => fileId)).toEqual([fine]);
+  expect(await attentionOf(broken)).toMatchObject({ reason: "deferred", response_status: null });
+});
+
+describe("what one batch carries at a time", () => {
+  it("is six files, whatever their order, from as many gates as there are", async () => {
+    const { received, using, meter } = meteredCreator();
+    const fileIds = [...(await acceptMany(8)), ...(await acceptMany(8))];
+    await deliver(
+      fileIds.toReversed().map((fileId) => ({ file_ids: [fileId] })),
+      using,
+    );
+    expect(received).toHaveLength(16);
+    expect(meter.mostFiles).toBe(6);
+  });
+
+  it("is bounded by weight: two reports of five megabytes, never three", async () => {
+    const { received, using, meter } = meteredCreator();
+    const fileIds = await acceptMany(4, () => report({ pad: "x".repeat(5 * 1024 ** 2) }));
+    const small = await acceptMany(2);
+    await deliverFiles([...fileIds, ...small], using);
+    expect(received).toHaveLength(6);
+    expect(meter.mostBytes).toBeGreaterThan(10 * 1024 ** 2);
+    expect(meter.mostBytes).toBeLessThan(12 * 1024 ** 2);
+  });
+});
+
+describe("a file that was handed out three times without an answer", () => {
+  /** The consumer takes the file and is never heard of again, `times` over. */
+  async function killsConsumer(fileId: string, times: number) {
+    for (let i = 0; i < times; i++) {
+      await gateOfFile(fileId).claim([fileId]);
+      advance(2 * 3_600_000);
+      wakeUps.length = 0;
+      await runDurableObjectAlarm(gateOfFile(fileId));
+      expect(wakeUps).toHaveLength(1);
+    }
+  }
+
+  it("is forwarded alone, after all others are safe", async () => {
+    const { received, using, meter } = meteredCreator();
+    const [suspect = ""] = await acceptMany(1);
+    await killsConsumer(suspect, 3);
+    const others = await acceptMany(7);
+    await deliverFiles([suspect, ...others], using);
+    expect(received).toHaveLength(8);
+    expect(meter.ended.at(-1)).toBe(suspect);
+    expect(meter.alone.has(suspect)).toBe(true);
+    expect(received.at(-1)?.headers.get("X-Audit1-Attempt")).toBe("1");
+  });
+
+  it("waits alone even among other suspects", async () => {
+    const { using, meter } = meteredCreator();
+    const suspects: string[] = [];
+    for (let i = 0; i < 3; i++) suspects.push(...(await acceptMany(1)));
+    for (const suspect of suspects) await killsConsumer(suspect, 3);
+    await deliverFiles(suspects, using);
+    expect(meter.mostFiles).toBe(1);
+    expect(meter.ended).toHaveLength(3);
+  });
+
+  it("is no suspect any more once it was answered", async () => {
+    const [file = ""] = await acceptMany(1);
+    await killsConsumer(file, 3);
+    await deliverFiles([file], creatorThat(() => new Response(null, { status: 503 })).using);
+    advance(10_000);
+    expect((await gateOfFile(file).claim([file])).files).toMatchObject([{ suspect: false, attempt: 2 }]);
+  });
+
+  it("is still one after it was held back untried", async () => {
+    const [suspect = ""] = await acceptMany(1);
+    await killsConsumer(suspect, 3);
+    await bindings.FORWARDING_GOVERNOR.getByName("files-creator").observe(0, 5);
+    const { received, using } = creatorThat();
+    await deliverFiles([suspect], using);
+    expect(received).toEqual([]);
+    await freshGovernor();
+    advance(3_600_000);
+    await runDurableObjectAlarm(gateOfFile(suspect));
+    expect((await gateOfFile(suspect).claim([suspect])).files).toMatchObject([{ suspect: true }]);
+  });
+
+  it("is two times handed out still an ordinary one", async () => {
+    const [file = ""] = await acceptMany(1);
+    await killsConsumer(file, 2);
+    expect((await gateOfFile(file).claim([file])).files).toMatchObject([{ suspect: false }]);
+  });
+});
+
+describe("the governor", () => {
+  it("being away holds nothing back", async () => {
+    const { received, using } = creatorThat();
+    const fileIds = await acceptMany(3);
+    const away = {
+      getByName: () => ({
+        permit: () => Promise.reject(new Error("away")),
+        observe: () => Promise.reject(new Error("away")),
+      }),
+    } as unknown as typeof bindings.FORWARDING_GOVERNOR;
+    const delivered = await deliverFiles(fileIds, { ...using, FORWARDING_GOVERNOR: away });
+    expect(delivered).toEqual({ acked: [0], retried: [] });
+    expect(received).toHaveLength(3);
+  });
+
+  it("is asked and told once a batch", async () => {
+    const fileIds = [...(await acceptMany(5)), ...(await acceptMany(5))];
+    const { using, calls } = withFault(creatorThat().using, null);
+    await deliver(
+      fileIds.map((fileId) => ({ file_ids: [fileId] })),
+      using,
+    );
+    expect(calls.filter((call) => call.startsWith("governor"))).toEqual([
+      "governor.permit",
+      "governor.observe",
+    ]);
+  });
+
+  it("holds files back during an outage at no attempt's cost, and lets everything through afterwards", async () => {
+    let up = false;
+    const { received, using } = creatorThat(() => (up ? TAKEN() : new Response(null, { status: 503 })));
+    const fileIds = await acceptMany(12);
+    await deliverFiles(fileIds, using);
+    expect(received).toHaveLength(12);
+    received.length = 0;
+    const more = await acceptMany(12);
+    await deliverFiles(more, using);
+    expect(received).toEqual([]);
+    for (const fileId of more)
+      expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
+    expect(await attentionOf(more[0] ?? "")).toBeNull();
+
+    for (let minute = 0; minute < 10; minute++) {
+      advance(60_000);
+      await deliverFiles([...fileIds, ...more], using);
+    }
+    expect(received.length).toBeLessThanOrEqual(10);
+    up = true;
+    received.length = 0;
+    for (let round = 0; round < 12; round++) {
+      advance(20 * 60_000);
+      await deliverFiles([...fileIds, ...more], using);
+    }
+    expect(received.map(({ key }) => key).sort()).toEqual([...fileIds, ...more].sort());
+  });
+
+  it("is not told of reports that are refused for their own sake", async () => {
+    const { using } = creatorThat(() => new Response(null, { status: 422 }));
+    await deliverFiles(await acceptMany(10), using);
+    const { received, using: fine } = creatorThat();
+    await deliverFiles(await acceptMany(3), fine);
+    expect(received).toHaveLength(3);
+  });
+});
+
+describe("queues", () => {
+  it.each(["audit1-files", "audit1-files-staging", "audit1-files-dead", "audit1-files-dead-staging"])(
+    "%s has a consumer",
+    async (queue) => {
+      expect(await deliver([{ file_ids: ["no file"] }], bindings, queue)).toEqual({
+        acked: [0],
+        retried: [],
+      });
+    },
+  );
+
+  it.each(["audit1-deliveries", "audit1-files-production", "x-audit1-files", ""])(
+    "an unknown one throws: %j",
+    async (queue) => {
+      const batch = createMessageBatch<WakeUp>(queue, []);
+      await expect(worker.queue(batch, bindings)).rejects.toThrow(
+        `no consumer is known for the queue ${queue}`,
+      );
+    },
+  );
+});
+
+describe("the dead-letter queue", () => {
+  const dead = (bodies: unknown[], using = bindings) => deliver(bodies, using, "audit1-files-dead");
+
+  it("pokes the files' gates, lists what is still queued, and is done", async () => {
+    const fileIds = await acceptMany(2);
+    const [done = ""] = await acceptMany(1);
+    await deliverFiles([done], creatorThat().using);
+    const { using, calls } = withFault(bindings, null);
+    expect(await dead([{ file_ids: [...fileIds, done] }], using)).toEqual({ acked: [0], retried: [] });
+    expect(calls.filter((call) => call === "gate.poke")).toHaveLength(3);
+    for (const fileId of fileIds) {
+      expect(await attentionOf(fileId)).toMatchObject({
+        reason: "consumer_died",
+        response_status: null,
+        attempts: 0,
+      });
+    }
+    expect(await attentionOf(done)).toBeNull();
+  });
+
+  it("loses nothing: the gate's alarm brings the file to its end", async () => {
+    const { received, using } = creatorThat();
+    const [fileId = ""] = await acceptMany(1);
+    wakeUps.length = 0;
+    await dead([{ file_ids: [fileId] }]);
+    await bringToTheEnd(fileId, wakeUps, using);
+    expect(received.map(({ key }) => key)).toEqual([fileId]);
+  });
+
+  it("has a message repeated whose gate cannot be asked; the others are done", async () => {
+    const [broken = ""] = await acceptMany(1);
+    const [fine = ""] = await acceptMany(1);
+    const using = withBrokenGates(bindings, "poke", (name) => name === gateOfFile(broken).name);
+    const messages = [{ file_ids: [broken] }, { file_ids: [fine] }];
+    expect(await dead(messages, using)).toEqual({
+      acked: [1],
+      retried: [{ position: 0, delaySeconds: 60 }],
+    });
+    expect(await attentionOf(fine)).toMatchObject({ reason: "consumer_died" });
+    expect(await attentionOf(broken)).toBeNull();
+  });
+
+  it.each([[null], [{}], [{ file_ids: ["nonsense"] }]])(
+    "acknowledges what names no file: %j",
+    async (body) => {
+      expect(await dead([body])).toEqual({ acked: [0], retried: [] });
+    },
+  );
+});

@@ -1,0 +1,550 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { open } from "../../../src/crypto/vault.ts";
+import { type Bindings, readSettings } from "../../../src/env.ts";
+import { errorContext } from "../../../src/forwarding/consumer.ts";
+import { postFile } from "../../../src/forwarding/files-creator.ts";
+import { groupByGate, WakeUps } from "../../../src/forwarding/wake-up.ts";
+import { mintFileId } from "../../../src/gate/file-id.ts";
+import type { Claimed, WakeUp } from "../../../src/gate/protocol.ts";
+import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
+import {
+  accepted,
+  advance,
+  answering,
+  attentionOf,
+  bringToTheEnd,
+  catchWakeUps,
+  creatorThat,
+  deliverFiles,
+  freshGovernor,
+  recordOf,
+  sha256,
+  TAKEN,
+} from "../../support/forwarding.ts";
+import {
+  bindings,
+  createBoundConnection,
+  filesCreator,
+  gateOf,
+  post,
+  report,
+  signedRequest,
+} from "../../support/gateway.ts";
+
+const DAY_MS = 86_400_000;
+let wakeUps: WakeUp[];
+
+beforeEach(async () => {
+  wakeUps = catchWakeUps();
+  await freshGovernor();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A file as a gate hands it out. */
+function claimed(fields: Partial<Claimed> = {}): Claimed {
+  return {
+    fileId: mintFileId({ kind: "connection", id: "a".repeat(24) }, 0),
+    token: "token",
+    attempt: 1,
+    generation: 1,
+    facts: {
+      kind: "employee_sync",
+      employerId: "EMP_1",
+      environment: "sandbox",
+      contentType: "application/json",
+      requestId: "r-1",
+      size: 2,
+      receivedAt: 0,
+    },
+    suspect: false,
+    payload: { sealed: new Uint8Array(0) },
+    ...fields,
+  };
+}
+
+describe("with the files-creator's service bound", () => {
+  it("hands a report over, keeps how many records it has, and is done with it", async () => {
+    const connection = await createBoundConnection();
+    const body = report();
+    const fileId = await accepted(connection, body);
+    expect(wakeUps).toEqual([{ file_ids: [fileId] }]);
+    expect(await deliverFiles([fileId])).toEqual({ acked: [0], retried: [] });
+    const [received, ...more] = await filesCreator.receivedFile(fileId);
+    expect(more).toEqual([]);
+    expect(received).toMatchObject({ method: "POST", path: "/files", text: body });
+    expect(await recordOf(fileId)).toMatchObject({
+      status: "processing",
+      recordsTotal: 1,
+      attempts: 1,
+      nextAttemptAt: null,
+    });
+    expect(await attentionOf(fileId)).toBeNull();
+    await deliverFiles([fileId]);
+    expect(await filesCreator.receivedFile(fileId)).toHaveLength(1);
+  });
+
+  it.each([
+    ["an answer that does not come in time", { hang: true }],
+    ["an answer whose body does not come in time", { hangBody: true }],
+  ])("takes %s for no answer", async (_name, step) => {
+    await filesCreator.script(step);
+    const answer = await postFile(claimed(), new Uint8Array(2), bindings, readSettings(bindings), 100);
+    const text = "no answer in time";
+    expect(answer).toEqual({ kind: "unavailable", responseStatus: null, retryAfterMs: null, text });
+  });
+});
+
+describe("headers of POST /files", () => {
+  it("name the file, its gate, employer, environment, request and attempt, and carry no token where none is set", async () => {
+    const connection = await createBoundConnection({ environment: "sandbox" });
+    const { received, using } = creatorThat();
+    const fileId = await accepted(connection, report(), {
+      headers: { "Content-Type": "application/json; charset=utf-8", "X-Request-Id": "req-42" },
+    });
+    const { facts } = await recordOf(fileId);
+    await deliverFiles([fileId], using);
+    expect(Object.fromEntries(received[0]?.headers ?? [])).toEqual({
+      "content-type": "application/json; charset=utf-8",
+      "idempotency-key": fileId,
+      "x-audit1-file-id": fileId,
+      "x-audit1-kind": "payroll_report",
+      "x-audit1-connection-id": connection.id,
+      "x-audit1-employer-id": connection.employerId,
+      "x-audit1-environment": "sandbox",
+      "x-audit1-received-at": new Date(facts.receivedAt).toISOString(),
+      "x-audit1-request-id": "req-42",
+      "x-audit1-attempt": "1",
+    });
+  });
+
+  it("name an earlier file with the same body", async () => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat();
+    const body = report();
+    const first = await accepted(connection, body);
+    const second = await accepted(connection, body, { timestamp: String(Date.now() - 1_000) });
+    expect(second).not.toBe(first);
+    await deliverFiles([first, second], using);
+    expect(received.map(({ fileId, headers }) => [fileId, headers.get("X-Audit1-Same-Body-As")])).toEqual(
+      expect.arrayContaining([
+        [first, null],
+        [second, first],
+      ]),
+    );
+  });
+
+  it("name the API key where a report came with one", async () => {
+    const fileId = mintFileId({ kind: "key", id: "b".repeat(24) }, 0);
+    const file = claimed({ fileId, attempt: 3, generation: 2 });
+    const { received, using } = creatorThat();
+    await postFile(file, new Uint8Array(2), using, readSettings(using));
+    const headers = Object.fromEntries(received[0]?.headers ?? []);
+    expect(headers).toMatchObject({
+      "x-audit1-api-key-id": "b".repeat(24),
+      "x-audit1-kind": "employee_sync",
+      "x-audit1-environment": "sandbox",
+      "x-audit1-attempt": "3",
+      "idempotency-key": `${fileId}.2`,
+    });
+    expect(headers).not.toHaveProperty("x-audit1-connection-id");
+  });
+
+  it("count the attempts, all under one key", async () => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat(answering(503, 500));
+    const fileId = await accepted(connection);
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      await deliverFiles([fileId], using);
+      advance(3_600_000);
+    }
+    expect(received.map(({ key, headers }) => [key, headers.get("X-Audit1-Attempt")])).toEqual([
+      [fileId, "1"],
+      [fileId, "2"],
+      [fileId, "3"],
+    ]);
+  });
+
+  it("carry the bearer token where one is set", async () => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat();
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], { ...using, FILES_CREATOR_TOKEN: "fc-token" });
+    expect(received[0]?.headers.get("Authorization")).toBe("Bearer fc-token");
+  });
+});
+
+describe("the bytes of a report", () => {
+  const padded = (size: number) => {
+    const bare = report({ pad: "" });
+    return report({ pad: "x".repeat(size - bare.length - 8), policy_number: bare.slice(18, 26) });
+  };
+
+  it.each([
+    ["300 bytes", 300],
+    ["a byte less than a row holds", 64 * 1024 - 1],
+    ["exactly what a row holds", 64 * 1024],
+    ["a byte more than a row holds", 64 * 1024 + 1],
+    ["the largest report", 10 * 1024 ** 2],
+  ])("reach the files-creator untouched: %s", async (_name, size) => {
+    const connection = await createBoundConnection();
+    const text = padded(size);
+    const body = new TextEncoder().encode(text + " ".repeat(size - text.length)) as Uint8Array<ArrayBuffer>;
+    expect(body.byteLength).toBe(size);
+    const { received, using } = creatorThat();
+    const fileId = await accepted(connection, body);
+    await deliverFiles([fileId], using);
+    expect(received).toMatchObject([{ fileId, size, sha256: await sha256(body) }]);
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
+  });
+
+  it("reach it as they were written: escapes, odd spacing, duplicate keys, letters of all scripts", async () => {
+    const connection = await createBoundConnection();
+    const body = '{ "employees":[{"name":"J\\u00f6rg \u{1F600} 名"}],\r\n\t"a":1,"a":2.50, "b":1e2 }\n';
+    const { received, using } = creatorThat();
+    const fileId = await accepted(connection, body);
+    await deliverFiles([fileId], using);
+    expect(received[0]?.sha256).toBe(await sha256(new TextEncoder().encode(body) as Uint8Array<ArrayBuffer>));
+  });
+});
+
+describe("when the files-creator refuses a report for good", () => {
+  it.each([400, 413, 415, 422])("%i fails it at once and lists it for operators", async (status) => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat(answering(status));
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], using);
+    expect(await recordOf(fileId)).toMatchObject({ status: "failed", attempts: 1, nextAttemptAt: null });
+    expect(await attentionOf(fileId)).toMatchObject({
+      reason: "refused",
+      response_status: status,
+      attempts: 1,
+      next_attempt_at: null,
+    });
+    advance(DAY_MS);
+    await deliverFiles([fileId], using);
+    expect(received).toHaveLength(1);
+  });
+
+  it("a sender that repeats the report is told so", async () => {
+    const connection = await createBoundConnection();
+    const request = await signedRequest(connection);
+    const body = String(request.body);
+    const timestamp = String(new Headers(request.headers).get("X-Webhook-Timestamp"));
+    const fileId = await accepted(connection, body, { timestamp });
+    await deliverFiles([fileId], creatorThat(answering(422)).using);
+    const again = await post(connection, body, { timestamp });
+    expect(again).toMatchObject({
+      status: 502,
+      json: { error: "File processing failed", details: { file_id: fileId } },
+    });
+  });
+
+  it("its error text is kept sealed, and stands in clear nowhere", async () => {
+    const marker = "row 17: 078-05-1120 is no class code";
+    const connection = await createBoundConnection();
+    const log = [vi.spyOn(console, "log"), vi.spyOn(console, "error")];
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], creatorThat(() => new Response(marker, { status: 422 })).using);
+    const gate = { kind: "connection", id: connection.id } as const;
+    const sealed = await columnOf(fileId, "error");
+    if (!(sealed instanceof ArrayBuffer)) throw new Error("the error was not kept");
+    const opened = await open(await dataKeyOf(gate), new Uint8Array(sealed), errorContext(gate, fileId));
+    expect(new TextDecoder().decode(opened)).toBe(marker);
+    const everywhere = [await dumpGate(fileId), await dumpDatabase(), await dumpArchive()].join("\n");
+    expect(everywhere).toContain(fileId.slice(-20));
+    expect(everywhere).not.toContain("078-05-1120");
+    expect(JSON.stringify(log.map((spy) => spy.mock.calls))).not.toContain("078-05-1120");
+  });
+
+  it("keeps no more than the first 16 KiB of an answer, however long it is", async () => {
+    const connection = await createBoundConnection();
+    const fileId = await accepted(connection);
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(5_000).fill(120));
+        sent += 5_000;
+      },
+    });
+    await deliverFiles([fileId], creatorThat(() => new Response(endless, { status: 400 })).using);
+    const gate = { kind: "connection", id: connection.id } as const;
+    const sealed = await columnOf(fileId, "error");
+    if (!(sealed instanceof ArrayBuffer)) throw new Error("the error was not kept");
+    const opened = await open(await dataKeyOf(gate), new Uint8Array(sealed), errorContext(gate, fileId));
+    expect(opened.byteLength).toBe(16 * 1024);
+    expect(sent).toBeLessThan(64 * 1024);
+  });
+});
+
+describe("when the files-creator cannot take a report now", () => {
+  const unavailable = (status: number) => () =>
+    status === 302
+      ? new Response(null, { status, headers: { Location: "https://elsewhere.test/" } })
+      : new Response("later", { status });
+
+  it.each([302, 401, 403, 404, 408, 409, 425, 429, 500, 502, 503, 504])(
+    "%i defers it, lists it, and a later success clears the list",
+    async (status) => {
+      const connection = await createBoundConnection();
+      const fileId = await accepted(connection);
+      await deliverFiles([fileId], creatorThat(unavailable(status)).using);
+      const deferred = await recordOf(fileId);
+      expect(deferred).toMatchObject({ status: "queued", attempts: 1 });
+      const wait = (deferred.nextAttemptAt ?? 0) - deferred.updatedAt;
+      expect(wait).toBeGreaterThanOrEqual(3_750);
+      expect(wait).toBeLessThanOrEqual(6_250);
+      expect(await attentionOf(fileId)).toMatchObject({
+        reason: "deferred",
+        response_status: status,
+        attempts: 1,
+        next_attempt_at: deferred.nextAttemptAt,
+      });
+      advance(10_000);
+      await deliverFiles([fileId], creatorThat().using);
+      expect(await recordOf(fileId)).toMatchObject({ status: "processing", attempts: 2 });
+      expect(await attentionOf(fileId)).toBeNull();
+    },
+  );
+
+  it.each([
+    ["the connection breaks", () => Promise.reject(new Error("Network connection lost."))],
+    [
+      "its answer breaks off",
+      () =>
+        new Response(
+          new ReadableStream({
+            pull(controller) {
+              controller.error(new Error("reset by peer"));
+            },
+          }),
+          { status: 202 },
+        ),
+    ],
+  ])("defers it where %s", async (_name, respond) => {
+    const connection = await createBoundConnection();
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], creatorThat(respond).using);
+    expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 1 });
+    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
+  });
+
+  it("waits longer from attempt to attempt, up to an hour, and not always equally long", async () => {
+    const connection = await createBoundConnection();
+    const { using } = creatorThat(() => new Response(null, { status: 503 }));
+    const fileIds = await Promise.all(Array.from({ length: 4 }, () => accepted(connection)));
+    const waits: number[][] = [];
+    for (let attempt = 1; attempt <= 13; attempt++) {
+      await freshGovernor();
+      await deliverFiles(fileIds, using);
+      const records = await Promise.all(fileIds.map(recordOf));
+      waits.push(records.map((record) => (record.nextAttemptAt ?? 0) - record.updatedAt));
+      advance(3_600_000);
+    }
+    for (const [i, each] of waits.entries()) {
+      const step = Math.min(3_600_000, 5_000 * 2 ** i);
+      for (const wait of each) {
+        expect(wait).toBeGreaterThanOrEqual(0.75 * step);
+        expect(wait).toBeLessThanOrEqual(1.25 * step);
+      }
+      expect(new Set(each).size).toBeGreaterThan(1);
+    }
+  });
+
+  it.each([
+    ["120", 120_000],
+    ["1", null],
+    [() => new Date(Date.now() + 300_000).toUTCString(), 300_000],
+    ["99999999", 6 * 3_600_000],
+  ])("Retry-After %s lengthens the wait, never shortens it", async (header, expected) => {
+    const connection = await createBoundConnection();
+    const value = typeof header === "string" ? header : header();
+    const headers = { "Retry-After": value };
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], creatorThat(() => new Response(null, { status: 429, headers })).using);
+    const record = await recordOf(fileId);
+    const wait = (record.nextAttemptAt ?? 0) - record.updatedAt;
+    if (expected === null) expect(wait).toBeGreaterThanOrEqual(3_750);
+    else expect(Math.abs(wait - expected)).toBeLessThanOrEqual(1_500);
+  });
+
+  it("does not try again before it is due, whatever wakes it, and then by the gate's alarm", async () => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat(answering(503));
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], using);
+    await bringToTheEnd(fileId, wakeUps, using);
+    expect(received).toHaveLength(2);
+    expect(await attentionOf(fileId)).toBeNull();
+  });
+
+  it("is tried for a day, then fails and is listed", async () => {
+    const connection = await createBoundConnection();
+    const { using } = creatorThat(() => new Response(null, { status: 503 }));
+    const fileId = await accepted(connection);
+    const { receivedAt } = (await recordOf(fileId)).facts;
+    await deliverFiles([fileId], using);
+    advance(receivedAt + DAY_MS - 60_000 - Date.now());
+    await deliverFiles([fileId], using);
+    expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 2 });
+    advance(120_000);
+    await deliverFiles([fileId], using);
+    expect(await recordOf(fileId)).toMatchObject({ status: "failed", attempts: 3, nextAttemptAt: null });
+    expect(await attentionOf(fileId)).toMatchObject({
+      reason: "gave_up",
+      response_status: 503,
+      attempts: 3,
+      next_attempt_at: null,
+    });
+  });
+});
+
+describe("when a payload cannot be read", () => {
+  it("defers the file, asks nothing of the files-creator, and forwards it once it can be read", async () => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat();
+    const fileId = await accepted(connection, report({ pad: "x".repeat(70_000) }));
+    const archive = vi.spyOn(bindings.ARCHIVE, "get").mockRejectedValueOnce(new Error("R2 is away"));
+    await deliverFiles([fileId], using);
+    expect(archive).toHaveBeenCalledOnce();
+    expect(received).toEqual([]);
+    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
+    await bringToTheEnd(fileId, wakeUps, using);
+    expect(received).toHaveLength(1);
+  });
+
+  it("does not take the files-creator for down", async () => {
+    const connection = await createBoundConnection();
+    const { received, using } = creatorThat();
+    const large = await Promise.all(
+      Array.from({ length: 6 }, () => accepted(connection, report({ pad: "x".repeat(70_000) }))),
+    );
+    const archive = vi.spyOn(bindings.ARCHIVE, "get").mockRejectedValue(new Error("R2 is away"));
+    await deliverFiles(large, using);
+    archive.mockRestore();
+    const small = await accepted(connection);
+    await deliverFiles([small], using);
+    expect(received.map(({ fileId }) => fileId)).toEqual([small]);
+  });
+});
+
+describe("where the files-creator is an address", () => {
+  const overUrl = (url = "https://files.example.test/base/"): Bindings => {
+    const { FILES_CREATOR: _service, ...rest } = bindings;
+    return { ...rest, FILES_CREATOR_URL: url, FILES_CREATOR_TOKEN: "url-token" };
+  };
+
+  it("posts there, with the token, and follows no redirect", async () => {
+    const connection = await createBoundConnection();
+    const body = report();
+    const fetched: Request[] = [];
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
+      const request = new Request(input as RequestInfo);
+      fetched.push(request.clone());
+      return TAKEN();
+    });
+    const fileId = await accepted(connection, body);
+    await deliverFiles([fileId], overUrl());
+    const [request, ...more] = fetched;
+    expect(more).toEqual([]);
+    expect(request?.url).toBe("https://files.example.test/base/files");
+    expect(request?.redirect).toBe("manual");
+    expect(request?.headers.get("Authorization")).toBe("Bearer url-token");
+    expect(await request?.text()).toBe(body);
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing", recordsTotal: 1 });
+  });
+
+  it("defers the file where the address cannot be reached", async () => {
+    const connection = await createBoundConnection();
+    vi.spyOn(globalThis, "fetch").mockRejectedValue(new TypeError("fetch failed: dns"));
+    const fileId = await accepted(connection);
+    await deliverFiles([fileId], overUrl());
+    expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 1 });
+    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
+  });
+
+  it.each(["", "http://files.example.test", "not an address"])("refuses to work with %j", async (url) => {
+    await expect(deliverFiles(["x"], overUrl(url))).rejects.toThrow("FILES_CREATOR_URL");
+  });
+});
+
+describe("wake-ups", () => {
+  const idsOf = (gate: string, count: number) =>
+    Array.from({ length: count }, () => mintFileId({ kind: "connection", id: gate.repeat(24) }, Date.now()));
+
+  it("carry file ids and nothing else, from the door, the alarm and a replay", async () => {
+    const connection = await createBoundConnection();
+    const fileId = await accepted(connection, report({ secret: "marker-of-the-payload" }));
+    await bringToTheEnd(fileId, wakeUps);
+    const sent = [
+      ...vi.mocked(bindings.FILES.sendBatch).mock.calls,
+      ...vi.mocked(bindings.FILES.send).mock.calls,
+    ];
+    expect(sent.length).toBeGreaterThanOrEqual(2);
+    for (const [messages] of sent) {
+      expect(messages).toEqual([{ body: { file_ids: [expect.stringMatching(/^FILE_[0-9A-Z]{40}$/)] } }]);
+      expect(JSON.stringify(messages)).not.toContain("marker");
+    }
+  });
+
+  it("of many requests leave in one send, ten files of one gate to a message", async () => {
+    const all = new WakeUps();
+    const ids = [...idsOf("a", 25), ...idsOf("b", 3)];
+    await Promise.all(ids.map((id) => all.add(id, bindings.FILES)));
+    expect(bindings.FILES.sendBatch).toHaveBeenCalledOnce();
+    expect(wakeUps.map(({ file_ids }) => file_ids.length)).toEqual([10, 10, 5, 3]);
+    expect(wakeUps.flatMap(({ file_ids }) => file_ids)).toEqual(ids);
+  });
+
+  it("of more gates than one send holds leave in several", async () => {
+    const all = new WakeUps();
+    const gates = Array.from({ length: 230 }, (_, i) => i.toString(16).padStart(24, "0"));
+    const ids = gates.map((id) => mintFileId({ kind: "connection", id }, 0));
+    await Promise.all(ids.map((id) => all.add(id, bindings.FILES)));
+    const sizes = vi.mocked(bindings.FILES.sendBatch).mock.calls.map(([messages]) => [...messages].length);
+    expect(sizes).toEqual([100, 100, 30]);
+  });
+
+  it("that cannot be sent fail nobody's request, and the gate's alarm makes up for them", async () => {
+    const connection = await createBoundConnection();
+    vi.mocked(bindings.FILES.sendBatch).mockRejectedValueOnce(new Error("the queue is away"));
+    const { received, using } = creatorThat();
+    const fileId = await accepted(connection);
+    expect(wakeUps).toEqual([]);
+    await bringToTheEnd(fileId, wakeUps, using);
+    expect(received).toHaveLength(1);
+  });
+
+  it("left by a request that died are sent by the next one", async () => {
+    const all = new WakeUps();
+    const [first = "", second = ""] = idsOf("a", 2);
+    vi.spyOn(scheduler, "wait").mockReturnValueOnce(new Promise(() => undefined));
+    all.add(first, bindings.FILES);
+    advance(200);
+    await all.add(second, bindings.FILES);
+    expect(wakeUps).toEqual([{ file_ids: [first, second] }]);
+  });
+
+  it("after a send are sent as well, at once", async () => {
+    const all = new WakeUps();
+    const [first = "", second = ""] = idsOf("a", 2);
+    await all.add(first, bindings.FILES);
+    await all.add(second, bindings.FILES);
+    expect(wakeUps).toEqual([{ file_ids: [first] }, { file_ids: [second] }]);
+  });
+
+  it("never mix gates in a message", () => {
+    const ids = [...idsOf("a", 2), ...idsOf("b", 2), ...idsOf("a", 1)];
+    expect(groupByGate(ids)).toHaveLength(2);
+  });
+});
+
+it("a gate nobody ever spoke to has nothing to forward", async () => {
+  const { received, using } = creatorThat();
+  const stranger = mintFileId({ kind: "connection", id: "f".repeat(24) }, Date.now());
+  expect(await deliverFiles([stranger], using)).toEqual({ acked: [0], retried: [] });
+  expect(received).toEqual([]);
+  expect(await gateOf({ id: "f".repeat(24) }).status(stranger)).toBeNull();
+});

@@ -1,0 +1,262 @@
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { WakeUp } from "../../../src/gate/protocol.ts";
+import { type Fault, withFault } from "../../support/faults.ts";
+import {
+  accepted,
+  advance,
+  answering,
+  attentionOf,
+  bringToTheEnd,
+  catchWakeUps,
+  creatorThat,
+  deliver,
+  deliverFiles,
+  freshGovernor,
+  gateOfFile,
+  recordOf,
+  runCron,
+  TAKEN,
+} from "../../support/forwarding.ts";
+import {
+  bindings,
+  createBoundConnection,
+  portal,
+  post,
+  report,
+  signedRequest,
+} from "../../support/gateway.ts";
+
+const HOUR_MS = 3_600_000;
+let wakeUps: WakeUp[];
+
+beforeEach(async () => {
+  wakeUps = catchWakeUps();
+  await freshGovernor();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a consumer that fails between any two of its steps", () => {
+  // A large report on its second attempt goes through every binding there is.
+  const steps = [
+    "gate.claim",
+    "governor.permit",
+    "archive.get",
+    "files-creator.fetch",
+    "gate.settle",
+    "governor.observe",
+    "db.batch",
+  ];
+  const large = () => report({ pad: "x".repeat(70_000) });
+
+  it("takes these steps", async () => {
+    const fileId = await accepted(await createBoundConnection(), large());
+    await deliverFiles([fileId], creatorThat(answering(503)).using);
+    advance(HOUR_MS);
+    const { using, calls } = withFault(creatorThat().using, null);
+    await deliverFiles([fileId], using);
+    expect(calls).toEqual(steps);
+  });
+
+  const cases = steps.flatMap((step, i) =>
+    (["before it took effect", "after it took effect"] as const).flatMap((took) =>
+      (["and lives on", "and dies"] as const).map((then): [string, string, Fault] => [
+        `at ${step}, ${took}, ${then}`,
+        step,
+        { call: i + 1, took, then },
+      ]),
+    ),
+  );
+
+  it.each(cases)("makes exactly one file all the same: %s", async (_name, step, fault) => {
+    const { received, using } = creatorThat(answering(503));
+    const fileId = await accepted(await createBoundConnection(), large());
+    await deliverFiles([fileId], using);
+    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred" });
+    advance(HOUR_MS);
+
+    const message = await deliverFiles([fileId], withFault(using, fault).using);
+    expect(message.acked.length + message.retried.length).toBe(1);
+    // The queue's own repeat of the message finds the file leased, settled, or free to be taken.
+    if (message.retried.length > 0) await deliverFiles([fileId], using);
+    await bringToTheEnd(fileId, wakeUps, using);
+
+    const taken = received.slice(1);
+    // Only a lost answer, or a consumer that died before it could settle, makes the files-creator see a repeat.
+    const unknown =
+      (step === "files-creator.fetch" && fault.took === "after it took effect") ||
+      (step === "gate.settle" && fault.took === "before it took effect" && fault.then === "and dies");
+    expect(taken).toHaveLength(unknown ? 2 : 1);
+    expect(new Set(received.map(({ key }) => key))).toEqual(new Set([fileId]));
+    expect(new Set(received.map(({ sha256 }) => sha256)).size).toBe(1);
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing", generation: 1 });
+    await runCron(advance(3 * HOUR_MS));
+    expect(await attentionOf(fileId)).toBeNull();
+    await deliverFiles([fileId], using);
+    expect(received.slice(1)).toHaveLength(taken.length);
+  });
+});
+
+describe("an object that is evicted", () => {
+  it("between admission and wake-up still has the report", async () => {
+    const { received, using } = creatorThat();
+    const fileId = await accepted(await createBoundConnection());
+    await evictDurableObject(gateOfFile(fileId));
+    await deliverFiles([fileId], using);
+    expect(received.map(({ key }) => key)).toEqual([fileId]);
+  });
+
+  it("before its only wake-up was sent wakes the consumer by its alarm", async () => {
+    const { received, using } = creatorThat();
+    const fileId = await accepted(await createBoundConnection());
+    wakeUps.length = 0;
+    await evictDurableObject(gateOfFile(fileId));
+    advance(61_000);
+    expect(await runDurableObjectAlarm(gateOfFile(fileId))).toBe(true);
+    expect(wakeUps).toEqual([{ file_ids: [fileId] }]);
+    await deliver(wakeUps, using);
+    expect(received).toHaveLength(1);
+  });
+
+  it("while a consumer is posting takes that consumer's success for what it is", async () => {
+    const { received, using } = creatorThat(async ({ fileId }) => {
+      await evictDurableObject(gateOfFile(fileId));
+      return TAKEN();
+    });
+    const fileId = await accepted(await createBoundConnection());
+    await deliverFiles([fileId], using);
+    expect(received).toHaveLength(1);
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing", attempts: 1 });
+  });
+});
+
+describe("consumers that overlap", () => {
+  /** A consumer whose POST waits; the file's lease is forgotten meanwhile. */
+  async function slowConsumer(fileId: string, answer: () => Response) {
+    const { promise: answered, resolve } = Promise.withResolvers<Response>();
+    const { received, using } = creatorThat(() => answered);
+    const ended = deliverFiles([fileId], using);
+    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await evictDurableObject(gateOfFile(fileId));
+    return {
+      finish: () => {
+        resolve(answer());
+        return ended;
+      },
+    };
+  }
+
+  it("a slow one's deferral never undoes a success", async () => {
+    const fileId = await accepted(await createBoundConnection());
+    const slow = await slowConsumer(fileId, () => new Response(null, { status: 503 }));
+    await deliverFiles([fileId], creatorThat().using);
+    await slow.finish();
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing", attempts: 1 });
+    expect(await attentionOf(fileId)).toBeNull();
+  });
+
+  it("a slow one's refusal never undoes a success", async () => {
+    const fileId = await accepted(await createBoundConnection());
+    const slow = await slowConsumer(fileId, () => new Response(null, { status: 422 }));
+    await deliverFiles([fileId], creatorThat().using);
+    await slow.finish();
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
+    expect(await attentionOf(fileId)).toBeNull();
+  });
+
+  it("a slow one's success ends a file that was deferred meanwhile", async () => {
+    const { received, using } = creatorThat(answering(503));
+    const fileId = await accepted(await createBoundConnection());
+    const slow = await slowConsumer(fileId, TAKEN);
+    await deliverFiles([fileId], using);
+    await slow.finish();
+    expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
+    advance(HOUR_MS);
+    await deliverFiles([fileId], using);
+    expect(received).toHaveLength(1);
+  });
+
+  it("a slow one's success of an earlier generation is none of the present one", async () => {
+    const fileId = await accepted(await createBoundConnection());
+    const slow = await slowConsumer(fileId, TAKEN);
+    await portal("POST", "/events", { id: "evt_slow", type: "file.processed", data: { fileId } });
+    expect((await portal("POST", `/files/${fileId}/replay`)).json).toMatchObject({ generation: 2 });
+    await slow.finish();
+    expect(await recordOf(fileId)).toMatchObject({ status: "queued", generation: 2 });
+    const { received, using } = creatorThat();
+    await deliverFiles([fileId], using);
+    expect(received.map(({ key }) => key)).toEqual([`${fileId}.2`]);
+  });
+
+  it("messages that come twice, at once or one after the other, forward a file once", async () => {
+    const { received, using } = creatorThat();
+    const connection = await createBoundConnection();
+    const fileIds = await Promise.all(Array.from({ length: 5 }, () => accepted(connection)));
+    const messages = fileIds.map((fileId) => ({ file_ids: [fileId] }));
+    await Promise.all([
+      deliver([...messages, ...messages], using),
+      deliver(messages.toReversed(), using),
+      deliver([{ file_ids: [...fileIds, ...fileIds] }], using),
+    ]);
+    await deliver(messages, using);
+    expect(received.map(({ key }) => key).sort()).toEqual(fileIds.sort());
+  });
+});
+
+describe("every wake-up lost", () => {
+  it("each report is forwarded by its gate's alarm, once", async () => {
+    const { received, using } = creatorThat();
+    const connection = await createBoundConnection();
+    const fileIds = [];
+    for (let i = 0; i < 25; i++) fileIds.push(await accepted(connection));
+    wakeUps.length = 0;
+    advance(61_000);
+    await runDurableObjectAlarm(gateOfFile(fileIds[0] ?? ""));
+    expect(wakeUps.map(({ file_ids }) => file_ids.length)).toEqual([10, 10, 5]);
+    await deliver(wakeUps, using);
+    expect(received.map(({ key }) => key).sort()).toEqual(fileIds.sort());
+  });
+
+  it("for hours, the queue away as well: nothing is lost, nothing is suspected, and it drains", async () => {
+    const { received, using } = creatorThat();
+    const connection = await createBoundConnection();
+    const fileIds = await Promise.all([accepted(connection), accepted(connection)]);
+    const [fileId = ""] = fileIds;
+    const queue = vi.mocked(bindings.FILES.sendBatch);
+    for (let minute = 0; minute < 30; minute++) {
+      queue.mockRejectedValueOnce(new Error("the queue is away"));
+      advance(7 * 60_000);
+      await runDurableObjectAlarm(gateOfFile(fileId));
+    }
+    queue.mockClear();
+    wakeUps.length = 0;
+    advance(7 * 60_000);
+    await runDurableObjectAlarm(gateOfFile(fileId));
+    expect(wakeUps).toHaveLength(1);
+    const claim = await gateOfFile(fileId).claim(fileIds);
+    expect(claim.files.map(({ suspect }) => suspect)).toEqual([false, false]);
+    await evictDurableObject(gateOfFile(fileId));
+    await deliver(wakeUps, using);
+    expect(received.map(({ key }) => key).sort()).toEqual(fileIds.sort());
+  });
+});
+
+it("the same signed request, sent many times over while its file is forwarded, is one file", async () => {
+  const { received, using } = creatorThat();
+  const connection = await createBoundConnection();
+  const request = await signedRequest(connection);
+  const timestamp = String(new Headers(request.headers).get("X-Webhook-Timestamp"));
+  const again = () => post(connection, String(request.body), { timestamp });
+  const answers = await Promise.all(Array.from({ length: 8 }, again));
+  await deliver(wakeUps.splice(0), using);
+  answers.push(await again());
+  await deliver(wakeUps.splice(0), using);
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([202]));
+  const fileIds = new Set(answers.map(({ json }) => json.file_id));
+  expect(fileIds.size).toBe(1);
+  expect(received.map(({ key }) => key)).toEqual([...fileIds]);
+  expect(answers.filter(({ json }) => !json.duplicate)).toHaveLength(1);
+});

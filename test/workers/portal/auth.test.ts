@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { sha256Hex } from "../../../src/crypto/encoding.ts";
+import { bindings, createApiKey, createConnection, portal, send } from "../../support/gateway.ts";
+
+const ROUTES: [string, string][] = [
+  ["POST", "/connections"],
+  ["GET", `/connections/${"a".repeat(24)}`],
+  ["PATCH", `/connections/${"a".repeat(24)}`],
+  ["POST", `/connections/${"a".repeat(24)}/rotate-secret`],
+  ["POST", "/api-keys"],
+  ["PUT", "/employers/EMP_1"],
+  ["POST", "/events"],
+  ["POST", "/files/FILE_1/replay"],
+];
+
+function call(method: string, path: string, headers: Record<string, string>, using = bindings) {
+  const body = method === "GET" ? {} : { body: "{}" };
+  return send(
+    `/api/v1${path}`,
+    { method, headers: { "Content-Type": "application/json", ...headers }, ...body },
+    using,
+  );
+}
+
+describe.each(ROUTES)("%s %s", (method, path) => {
+  it.each([
+    ["nothing", {}],
+    ["a client id alone", { "X-Client-ID": "portal" }],
+    ["a secret alone", { "X-Client-Secret": "portal-secret" }],
+    ["an empty pair", { "X-Client-ID": "", "X-Client-Secret": "" }],
+    ["a wrong secret", { "X-Client-ID": "portal", "X-Client-Secret": "portal-secre" }],
+    ["another client's secret", { "X-Client-ID": "bound", "X-Client-Secret": "portal-secret" }],
+    ["an unknown client", { "X-Client-ID": "nobody", "X-Client-Secret": "portal-secret" }],
+    [
+      "the hash of the secret in its place",
+      {
+        "X-Client-ID": "portal",
+        "X-Client-Secret": "9792ab9d5299bb82a4b403da1bfa99def25e8884e678dd67281da34aedf5e881",
+      },
+    ],
+  ])("refuses %s with 401 and says nothing more", async (_name, headers) => {
+    const answer = await call(method, path, headers as Record<string, string>);
+    expect(answer.status).toBe(401);
+    expect(answer.json).toMatchObject({ error: "Authentication Failed", code: "AUTHENTICATION_FAILED" });
+    expect(answer.json).not.toHaveProperty("details");
+  });
+
+  it("refuses a developer's key with 403, a valid one too", async () => {
+    const key = await createApiKey();
+    for (const token of [key.token, "audit1_live_sk_unknown"]) {
+      const answer = await call(method, path, { Authorization: `Bearer ${token}` });
+      expect(answer).toMatchObject({ status: 403, json: { error: "Forbidden", code: "PORTAL_ONLY" } });
+    }
+  });
+});
+
+describe("a pair that is being rotated", () => {
+  it("stands in the list with both secrets, and either works", async () => {
+    const pair = async (secret: string) => ({ id: "rotated", secret_sha256: await sha256Hex(secret) });
+    const using = {
+      ...bindings,
+      PORTAL_CLIENTS: JSON.stringify([await pair("old-secret"), await pair("new-secret")]),
+    };
+    const path = `/connections/${"a".repeat(24)}`;
+    for (const [secret, status] of [
+      ["old-secret", 404],
+      ["new-secret", 404],
+      ["other-secret", 401],
+    ] as const) {
+      const headers = { "X-Client-ID": "rotated", "X-Client-Secret": secret };
+      expect((await call("GET", path, headers, using)).status).toBe(status);
+    }
+  });
+});
+
+describe("a pair bound to one owner", () => {
+  const acme = { owner_type: "payroll_company", owner_id: "acme" };
+  const other = { owner_type: "payroll_company", owner_id: "other" };
+
+  it("need not name its owner", async () => {
+    const answer = await portal("POST", "/connections", {}, "bound");
+    expect(answer).toMatchObject({ status: 201, json: { connection: acme } });
+    const key = await portal("POST", "/api-keys", { environment: "sandbox" }, "bound");
+    expect(key).toMatchObject({ status: 201, json: { apiKey: acme } });
+  });
+
+  it.each([other, { owner_type: "user", owner_id: "acme" }, { owner_id: "other" }, { owner_type: "user" }])(
+    "cannot act for %j",
+    async (owner) => {
+      for (const [path, body] of [
+        ["/connections", owner],
+        ["/api-keys", { ...owner, environment: "sandbox" }],
+      ] as const) {
+        const answer = await portal("POST", path, body, "bound");
+        expect(answer).toMatchObject({ status: 404, json: { error: "owner_not_found" } });
+      }
+    },
+  );
+
+  it("cannot tell another owner's connection from one that does not exist", async () => {
+    const theirs = await createConnection(other);
+    for (const [method, action, body] of [
+      ["GET", "", undefined],
+      ["PATCH", "", { status: "inactive" }],
+      ["POST", "/rotate-secret", {}],
+    ] as const) {
+      const answers = await Promise.all(
+        [theirs.id, "a".repeat(24)].map((id) => portal(method, `/connections/${id}${action}`, body, "bound")),
+      );
+      const [existing, missing] = answers.map(({ status, json }) => ({
+        status,
+        ...json,
+        request_id: "",
+        timestamp: "",
+      }));
+      expect(existing).toEqual(missing);
+      expect(existing).toMatchObject({ status: 404, error: "connection_not_found" });
+    }
+    expect((await portal("GET", `/connections/${theirs.id}`)).json.connection.status).toBe("active");
+  });
+
+  it("cannot write employers, whose grants decide who reports for whom", async () => {
+    const answer = await portal("PUT", "/employers/EMP_bound", { name: "X", owners: [acme] }, "bound");
+    expect(answer).toMatchObject({ status: 404, json: { error: "employer_not_found" } });
+    const row = await bindings.DB.prepare("SELECT 1 FROM employers WHERE id = 'EMP_bound'").first();
+    expect(row).toBeNull();
+  });
+});
+
+describe("a gateway without usable clients", () => {
+  it.each([undefined, "", "not json", "{}", '[{"id":"a"}]', '[{"id":"a","secret_sha256":"zz"}]'])(
+    "serves nobody, and says no more than that: %j",
+    async (clients) => {
+      const using = { ...bindings, PORTAL_CLIENTS: clients as string };
+      const headers = { "X-Client-ID": "a", "X-Client-Secret": "b" };
+      const answer = await call("GET", `/connections/${"a".repeat(24)}`, headers, using);
+      expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
+    },
+  );
+});

@@ -1,0 +1,349 @@
+import { describe, expect, it } from "vitest";
+import { sha256Hex } from "../../../src/crypto/encoding.ts";
+import {
+  bindings,
+  createConnection,
+  createEmployer,
+  type Json,
+  portal,
+  send,
+} from "../../support/gateway.ts";
+
+const OWNER = { owner_type: "payroll_company", owner_id: "acme" };
+const HEADERS = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
+
+/** The field of the row as D1 holds it. */
+function stored(table: string, id: string): Promise<Json | null> {
+  return bindings.DB.prepare(`SELECT * FROM ${table} WHERE id = ?`).bind(id).first<Json>();
+}
+
+describe("bodies of every management endpoint", () => {
+  const routes: [string, string][] = [
+    ["POST", "/connections"],
+    ["POST", "/api-keys"],
+    ["PUT", "/employers/EMP_bodies"],
+    ["POST", "/events"],
+  ];
+
+  it.each(routes)("%s %s refuses another content type", async (method, path) => {
+    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""]) {
+      const init = { method, headers: { ...HEADERS, "Content-Type": type }, body: "{}" };
+      expect(await send(`/api/v1${path}`, init)).toMatchObject({
+        status: 400,
+        json: {
+          error: "Validation Error",
+          code: "VALIDATION_ERROR",
+          details: { expected: "application/json", received: type },
+        },
+      });
+    }
+  });
+
+  it.each(routes)("%s %s takes the content type with a charset and in any case", async (method, path) => {
+    const init = {
+      method,
+      headers: { ...HEADERS, "Content-Type": "Application/JSON; charset=utf-8" },
+      body: "[]",
+    };
+    const answer = await send(`/api/v1${path}`, init);
+    expect(answer.status).toBe(400);
+    expect(answer.json.details).not.toHaveProperty("expected");
+  });
+
+  it.each(routes)("%s %s refuses what is not JSON", async (method, path) => {
+    for (const body of ["", "{", "{'a':1}", "\u0000", '{"a":1}x']) {
+      const init = { method, headers: { ...HEADERS, "Content-Type": "application/json" }, body };
+      expect(await send(`/api/v1${path}`, init)).toMatchObject({
+        status: 400,
+        json: { error: "Validation Error", message: "The body is not valid JSON." },
+      });
+    }
+  });
+
+  it.each(routes)("%s %s refuses JSON that is no object", async (method, path) => {
+    for (const body of [null, [], 5, "text"]) {
+      const answer = await portal(method, path, body);
+      expect(answer).toMatchObject({ status: 400, json: { error: "Validation Error" } });
+      expect(answer.json.details).toHaveProperty("body");
+    }
+  });
+
+  it.each([
+    ["POST", "/connections", { ...OWNER, plan_name: "enterprise", secrets: [] }, ["plan_name", "secrets"]],
+    ["POST", "/api-keys", { ...OWNER, environment: "sandbox", is_active: false }, ["is_active"]],
+    [
+      "PUT",
+      "/employers/EMP_bodies",
+      { name: "X", owners: [{ ...OWNER, role: "admin" }], id: "E" },
+      ["owners[0].role", "id"],
+    ],
+  ] as const)("%s %s refuses unknown fields by their name", async (method, path, body, names) => {
+    const answer = await portal(method, path, body);
+    expect(answer.status).toBe(400);
+    expect(answer.json.details).toEqual(Object.fromEntries(names.map((name) => [name, "Unknown field"])));
+  });
+
+  it.each(routes)("%s %s refuses a declared megabyte", async (method, path) => {
+    const headers = {
+      ...HEADERS,
+      "Content-Type": "application/json",
+      "Content-Length": String(1024 ** 2 + 1),
+    };
+    expect((await send(`/api/v1${path}`, { method, headers, body: "{}" })).status).toBe(413);
+  });
+});
+
+describe("POST /connections", () => {
+  it("answers the connection with its URL, and the secret once", async () => {
+    const answer = await portal("POST", "/connections", { ...OWNER, description: "ADP" });
+    expect(answer.status).toBe(201);
+    const { success, connection, secret } = answer.json;
+    expect(success).toBe(true);
+    expect(secret).toMatch(/^whsec_[A-Za-z0-9]{43}$/);
+    expect(connection).toMatchObject({
+      ...OWNER,
+      type: "webhook",
+      status: "active",
+      plan: "sandbox",
+      environment: "sandbox",
+      employer_id: null,
+      default_wait_seconds: 0,
+      same_body: "accept",
+      retention_years: 7,
+      description: "ADP",
+      url: `https://webhooks.audit1.com/api/v1/webhook/inbound/${connection.id}`,
+      secrets: [{ id: expect.stringMatching(/^[0-9a-f]{24}$/), expires_at: null }],
+    });
+    expect(connection.id).toMatch(/^[0-9a-f]{24}$/);
+    expect(connection.created_at).toBe(connection.updated_at);
+    const read = await portal("GET", `/connections/${connection.id}`);
+    expect(read).toMatchObject({ status: 200, json: { connection } });
+    for (const hidden of ["secret", "data_key", "gate_version", "deleted_at", "sealed"])
+      expect(JSON.stringify(read.json)).not.toContain(`"${hidden}"`);
+    expect(JSON.stringify(read.json)).not.toContain(secret);
+  });
+
+  it.each([
+    [{ owner_type: "user" }, "owner_id_required", "The owner_id field is required"],
+    [{}, "owner_id_required", "The owner_id field is required"],
+    [{ owner_id: "acme" }, "owner_type_required", "The owner_type field is required"],
+  ])("asks for what is missing of the owner: %j", async (body, error, message) => {
+    for (const [path, rest] of [
+      ["/connections", {}],
+      ["/api-keys", { environment: "sandbox" }],
+    ] as const) {
+      expect(await portal("POST", path, { ...rest, ...body })).toMatchObject({
+        status: 400,
+        json: { error, message, code: "VALIDATION_ERROR" },
+      });
+    }
+  });
+
+  it.each([
+    [
+      { owner_type: "company" },
+      "owner_type",
+      "Must be one of user, employer, payroll_company, software_company",
+    ],
+    [{ owner_id: "a/b" }, "owner_id", "Must be 1 to 64 characters of A-Za-z0-9_.:-"],
+    [{ owner_id: "" }, "owner_id", "Must be 1 to 64 characters of A-Za-z0-9_.:-"],
+    [{ type: "Web Hook" }, "type", "Must be a word such as webhook"],
+    [{ plan: "gold" }, "plan", null],
+    [{ environment: "live" }, "environment", null],
+    [{ employer_id: "a b" }, "employer_id", "Must be 1 to 64 characters of A-Za-z0-9_-"],
+    [{ default_wait_seconds: 31 }, "default_wait_seconds", null],
+    [{ default_wait_seconds: 0.5 }, "default_wait_seconds", null],
+    [{ same_body: "drop" }, "same_body", null],
+    [{ retention_years: 0 }, "retention_years", null],
+    [{ retention_years: 11 }, "retention_years", null],
+    [{ description: "x".repeat(501) }, "description", null],
+  ])("refuses %j by its path", async (fields, path, text) => {
+    const answer = await portal("POST", "/connections", { ...OWNER, ...fields });
+    expect(answer).toMatchObject({
+      status: 400,
+      json: { error: "Validation Error", message: "The request has invalid fields." },
+    });
+    expect(Object.keys(answer.json.details)).toEqual([path]);
+    if (text !== null) expect(answer.json.details[path]).toBe(text);
+  });
+
+  it("takes ids in either letter case where a connection is read", async () => {
+    const { id } = await createConnection();
+    expect((await portal("GET", `/connections/${id.toUpperCase()}`)).json.connection.id).toBe(id);
+  });
+
+  it.each(["x", "0".repeat(24), "'; --", "%00"])("answers 404 for the id %j", async (id) => {
+    const answer = await portal("GET", `/connections/${encodeURIComponent(id)}`);
+    expect(answer).toMatchObject({ status: 404, json: { error: "connection_not_found", code: "NOT_FOUND" } });
+  });
+
+  it("answers 404 for a deleted connection", async () => {
+    const { id } = await createConnection();
+    await bindings.DB.prepare("UPDATE connections SET deleted_at = 1 WHERE id = ?").bind(id).run();
+    for (const [method, action, body] of [
+      ["GET", "", undefined],
+      ["PATCH", "", { status: "active" }],
+      ["POST", "/rotate-secret", {}],
+    ] as const)
+      expect((await portal(method, `/connections/${id}${action}`, body)).status).toBe(404);
+  });
+});
+
+describe("PUT /employers/{id}", () => {
+  it("creates an employer, then replaces it and its grants as a whole", async () => {
+    const id = `EMP_put_${Date.now()}`;
+    const first = {
+      fein: "21-1234567",
+      name: "First",
+      owners: [OWNER, { owner_type: "user", owner_id: "u1" }],
+    };
+    expect(await portal("PUT", `/employers/${id}`, first)).toMatchObject({
+      status: 201,
+      json: { success: true, employer: { ...first, id, fein: "211234567" } },
+    });
+    expect(await stored("employers", id)).toMatchObject({ fein: "211234567", name: "First" });
+    const second = { fein: "211234568", name: "Second" };
+    expect(await portal("PUT", `/employers/${id}`, second)).toMatchObject({
+      status: 200,
+      json: { employer: { id, fein: "211234568", name: "Second", owners: [] } },
+    });
+    expect(await stored("employers", id)).toMatchObject({ fein: "211234568", name: "Second" });
+    const grants = await bindings.DB.prepare("SELECT 1 FROM employer_grants WHERE employer_id = ?")
+      .bind(id)
+      .all();
+    expect(grants.results).toEqual([]);
+  });
+
+  it("may be repeated as it is, with a grant named twice, and without a FEIN", async () => {
+    const id = `EMP_again_${Date.now()}`;
+    const body = { name: "Again", owners: [OWNER, OWNER] };
+    expect((await portal("PUT", `/employers/${id}`, body)).status).toBe(201);
+    expect((await portal("PUT", `/employers/${id}`, body)).status).toBe(200);
+    expect(await stored("employers", id)).toMatchObject({ fein: null });
+  });
+
+  it("answers 409 for a FEIN that another employer has, however it is written, and changes nothing", async () => {
+    const taken = await createEmployer();
+    const id = `EMP_taken_${Date.now()}`;
+    for (const fein of [taken.fein, taken.fein.replace("-", "")]) {
+      expect(await portal("PUT", `/employers/${id}`, { fein, name: "X", owners: [OWNER] })).toMatchObject({
+        status: 409,
+        json: { error: "fein_taken", code: "CONFLICT", details: { fein: "Another employer has this FEIN." } },
+      });
+    }
+    expect(await stored("employers", id)).toBeNull();
+  });
+
+  it("answers 409 as well when two take a FEIN at the same time", async () => {
+    const fein = `31-${String(Math.floor(Math.random() * 1e7)).padStart(7, "0")}`;
+    const stamp = Date.now();
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, (_, i) =>
+        portal("PUT", `/employers/EMP_race_${stamp}_${i}`, { fein, name: "X" }),
+      ),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([201, 409, 409, 409, 409, 409]);
+  });
+
+  it.each([
+    [{ fein: "12-345678" }, { fein: "Must be a FEIN of nine digits, such as 12-3456789" }],
+    [{ fein: 123456789 }, { fein: expect.any(String) }],
+    [{ name: "" }, { name: "Must not be empty" }],
+    [{ name: "x".repeat(201) }, { name: "Must have at most 200 characters" }],
+    [{ owners: {} }, { owners: expect.any(String) }],
+    [{ owners: [OWNER, { owner_type: "user" }] }, { "owners[1].owner_id": "Required field missing" }],
+    [
+      { owners: [{ owner_type: "boss", owner_id: "" }] },
+      {
+        "owners[0].owner_type": "Must be one of user, employer, payroll_company, software_company",
+        "owners[0].owner_id": "Must be 1 to 64 characters of A-Za-z0-9_.:-",
+      },
+    ],
+  ])("names what is wrong by its path: %j", async (fields, details) => {
+    const answer = await portal("PUT", "/employers/EMP_bad", { name: "Bad", ...fields });
+    expect(answer).toMatchObject({ status: 400, json: { error: "Validation Error" } });
+    expect(answer.json.details).toEqual(details);
+  });
+
+  it("names missing fields together", async () => {
+    expect(await portal("PUT", "/employers/EMP_bad", {})).toMatchObject({
+      status: 400,
+      json: { message: "Missing required fields: name", details: { required: ["name"] } },
+    });
+  });
+
+  it.each(["a b", "ä", "x".repeat(65), "a.b"])("refuses the id %j", async (id) => {
+    const answer = await portal("PUT", `/employers/${encodeURIComponent(id)}`, { name: "X" });
+    expect(answer).toMatchObject({ status: 400, json: { details: { id: expect.any(String) } } });
+  });
+});
+
+describe("POST /api-keys", () => {
+  it.each([
+    ["sandbox", "audit1_test_sk_"],
+    ["production", "audit1_live_sk_"],
+  ])("makes a %s key that begins with %s, shown once and stored as a hash", async (environment, prefix) => {
+    const answer = await portal("POST", "/api-keys", { ...OWNER, environment });
+    expect(answer.status).toBe(201);
+    const { apiKey, secret } = answer.json;
+    expect(secret).toMatch(new RegExp(`^${prefix}[A-Za-z0-9]{32}$`));
+    expect(apiKey).toEqual({
+      _id: expect.stringMatching(/^[0-9a-f]{24}$/),
+      id: `ak_${apiKey._id}`,
+      key: `${secret.slice(0, prefix.length + 4)}…`,
+      environment,
+      plan: environment,
+      ...OWNER,
+      is_active: true,
+      created_at: expect.stringMatching(/Z$/),
+      updated_at: apiKey.created_at,
+    });
+    const row = await stored("api_keys", apiKey._id);
+    expect(row).toMatchObject({ token_sha256: await sha256Hex(secret) });
+    expect(JSON.stringify(row)).not.toContain(secret.slice(-20));
+  });
+
+  it("takes a plan of its own", async () => {
+    const answer = await portal("POST", "/api-keys", {
+      ...OWNER,
+      environment: "production",
+      plan: "enterprise",
+    });
+    expect(answer.json.apiKey.plan).toBe("enterprise");
+  });
+
+  it("asks for the environment", async () => {
+    expect(await portal("POST", "/api-keys", OWNER)).toMatchObject({
+      status: 400,
+      json: { error: "environment_required", message: "The environment field is required" },
+    });
+  });
+
+  it("refuses another environment by its path", async () => {
+    const answer = await portal("POST", "/api-keys", { ...OWNER, environment: "test" });
+    expect(answer.json.details).toEqual({ environment: "Must be one of sandbox, production" });
+  });
+});
+
+describe("paths", () => {
+  it.each([
+    ["PUT", "/connections", "POST"],
+    ["POST", `/connections/${"a".repeat(24)}`, "GET, PATCH"],
+    ["GET", `/connections/${"a".repeat(24)}/rotate-secret`, "POST"],
+    ["GET", "/files/FILE_1/replay", "POST"],
+  ])("%s %s is 405 and names what is allowed", async (method, path, allow) => {
+    const answer = await portal(method, path, method === "GET" ? undefined : {});
+    expect(answer.status).toBe(405);
+    const allowed = new Set(answer.headers.get("Allow")?.split(", "));
+    for (const name of allow.split(", ")) expect(allowed).toContain(name);
+    expect(allowed).not.toContain(method);
+  });
+
+  it("carry the request's id in every answer, errors too", async () => {
+    const headers = { ...HEADERS, "X-Request-Id": "portal-7" };
+    const answer = await send("/api/v1/connections/x", { headers });
+    expect(answer.headers.get("X-Request-Id")).toBe("portal-7");
+    expect(answer.json).toMatchObject({ request_id: "portal-7", timestamp: expect.stringMatching(/Z$/) });
+  });
+});

@@ -1,0 +1,85 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import { mintFileId } from "../../../src/gate/file-id.ts";
+import { withBrokenGates } from "../../support/faults.ts";
+import { bindings, createApiKey, createConnection, fileStatus, portal, send } from "../../support/gateway.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** D1 as it is away: every query fails, with the error that D1 gives. */
+function withoutDatabase(): Bindings {
+  const away = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
+  const statement: object = new Proxy({}, { get: (_, name) => (name === "bind" ? () => statement : away) });
+  const session = { prepare: () => statement, batch: away };
+  return { ...bindings, DB: { ...session, withSession: () => session } as unknown as D1Database };
+}
+
+describe("with D1 away", () => {
+  const marker = "Marker Company";
+  const owner = { owner_type: "payroll_company", owner_id: "acme" };
+
+  it.each([
+    ["POST", "/connections", { ...owner, description: marker }],
+    ["GET", `/connections/${"a".repeat(24)}`, undefined],
+    ["PATCH", `/connections/${"a".repeat(24)}`, { status: "inactive" }],
+    ["POST", `/connections/${"a".repeat(24)}/rotate-secret`, {}],
+    ["PUT", "/employers/EMP_away", { name: marker, fein: "12-3456789" }],
+    ["POST", "/api-keys", { ...owner, environment: "sandbox" }],
+  ])("%s %s says so, and logs nothing of what it was given", async (method, path, body) => {
+    const logs = [vi.spyOn(console, "log"), vi.spyOn(console, "error")];
+    const answer = await portal(method, path, body, "portal", withoutDatabase());
+    expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
+    expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
+    const said = JSON.stringify([answer.json, logs.map((log) => log.mock.calls)]);
+    expect(said).toContain("D1_ERROR");
+    for (const secret of [marker, "123456789", "params", "insert into", "D1_ERROR"])
+      expect(JSON.stringify(answer.json)).not.toContain(secret);
+    for (const secret of [marker, "123456789", "params"]) expect(said).not.toContain(secret);
+  });
+
+  it("a developer's read says so too", async () => {
+    const key = await createApiKey();
+    const logs = vi.spyOn(console, "error");
+    const answer = await send(
+      "/api/v1/files",
+      { headers: { Authorization: `Bearer ${key.token}` } },
+      withoutDatabase(),
+    );
+    expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
+    expect(JSON.stringify(logs.mock.calls)).not.toContain("params");
+  });
+});
+
+describe("with a gate away", () => {
+  it.each([
+    ["report", "/events", { id: "evt_1", type: "file.failed" }],
+    ["replay", "/files/{id}/replay", undefined],
+  ])("a %s says so", async (method, path, event) => {
+    const { id } = await createConnection();
+    const fileId = mintFileId({ kind: "connection", id }, Date.now());
+    const body = event && { ...event, data: { fileId } };
+    const using = withBrokenGates(bindings, method);
+    const answer = await portal("POST", path.replace("{id}", fileId), body, "portal", using);
+    expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
+    expect(JSON.stringify(answer.json)).not.toContain("the gate is away");
+  });
+
+  it("a developer's read says so, and is not let through unlimited", async () => {
+    const key = await createApiKey();
+    const headers = { Authorization: `Bearer ${key.token}` };
+    const answer = await send("/api/v1/files", { headers }, withBrokenGates(bindings, "read"));
+    expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
+    expect(JSON.stringify(answer.json)).not.toContain("the gate is away");
+    expect((await fileStatus(key.token, "FILE_1")).status).toBe(404);
+  });
+
+  it("a change of a connection says that it is stored but not yet in force", async () => {
+    const { id } = await createConnection();
+    const using = withBrokenGates(bindings, "refresh");
+    const answer = await portal("PATCH", `/connections/${id}`, { status: "inactive" }, "portal", using);
+    expect(answer.status).toBe(503);
+    expect((await portal("GET", `/connections/${id}`)).json.connection.status).toBe("inactive");
+  });
+});
