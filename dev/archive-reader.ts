@@ -4,14 +4,13 @@
  */
 import type { Bytes } from "../src/crypto/encoding.ts";
 import { type KeyRing, open, unwrapDataKey } from "../src/crypto/vault.ts";
+import { dataKeyContext, payloadContext } from "../src/gate/contexts.ts";
 import { type GateAddress, parseFileId, parseGateName } from "../src/gate/file-id.ts";
 import {
-  dataKeyContext,
   type KeyObject,
   keyObjectKey,
   type ManifestEntry,
   parseTrailer,
-  payloadContext,
   SEGMENT_FOOTER_BYTES,
   trailerLength,
 } from "../src/gate/segment.ts";

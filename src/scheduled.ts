@@ -2,12 +2,14 @@
  * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
  * dropped, and brings the operators' list up to date. Each part is on its own; a part that fails is logged and comes again.
  */
-import { reconcileAttention } from "./db/attention.ts";
-import { announce, findBehind, findInRange } from "./db/gates.ts";
+
+import { findBehind, findInRange } from "./db/gates.ts";
 import type { Bindings } from "./env.ts";
+import { reconcileAttention } from "./forwarding/attention.ts";
 import { inParallel } from "./forwarding/parallel.ts";
+import { announce, snapshotOf } from "./gate/announce.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
-import { logError } from "./http/log.ts";
+import { logError } from "./log.ts";
 
 export const EVERY_MINUTE = "* * * * *";
 const MINUTES_PER_DAY = 1_440;
@@ -32,8 +34,8 @@ async function part(name: string, work: () => Promise<void>): Promise<void> {
 
 async function refreshBehind(env: Bindings): Promise<void> {
   for (const kind of GATE_KINDS) {
-    await inParallel(await findBehind(env.DB, kind, BEHIND_PER_RUN), GATES_AT_A_TIME, (snapshot) =>
-      reach(snapshot.gate, () => announce(snapshot, env)),
+    await inParallel(await findBehind(env.DB, kind, BEHIND_PER_RUN), GATES_AT_A_TIME, (row) =>
+      reach({ kind, id: row.id }, () => announce(snapshotOf(kind, row), env)),
     );
   }
 }

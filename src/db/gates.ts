@@ -1,10 +1,5 @@
-/**
- * Rows that have a gate, and telling the gate of their changes. A portal change is answered only after its gate knows the
- * new version; where that fails half-way, the minute cron finds the row by `gate_version <> version` and tells it then.
- */
-import type { Bindings } from "../env.ts";
-import { type GateAddress, type GateKind, gateName } from "../gate/file-id.ts";
-import type { Snapshot } from "../gate/protocol.ts";
+/** Rows that have a gate: connections and API keys, as far as they are alike. */
+import type { GateAddress, GateKind } from "../gate/file-id.ts";
 import type { Environment, PlanName } from "./schema.ts";
 
 /** Reports that arrive with a bearer key are kept as long as the default connection keeps its own. */
@@ -25,38 +20,28 @@ export interface GateRow {
   data_key: string;
 }
 
-export function snapshotOf(kind: GateKind, row: GateRow): Snapshot {
-  return {
-    gate: { kind, id: row.id },
-    version: row.version,
-    plan: row.plan,
-    environment: row.environment,
-    retentionYears: row.retention_years,
-    wrappedKey: row.data_key,
-  };
-}
-
 /** The version after `old`: grows with the clock, so that a database restored from a backup overtakes what gates remember. */
 export function nextVersion(old: number, now: number): number {
   return Math.max(now, old + 1);
 }
 
-/** Tells a gate its row. Rejects when the gate cannot be told; repeating is safe. */
-export async function announce(snapshot: Snapshot, env: Bindings): Promise<void> {
-  const { gate, version } = snapshot;
-  await env.CONNECTION_GATE.getByName(gateName(gate)).refresh(snapshot);
-  await env.DB.prepare(`UPDATE ${TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
+/** Notes that the gate knows this version, unless the row has changed again. */
+export async function markAnnounced(db: D1Database, gate: GateAddress, version: number): Promise<void> {
+  await db
+    .prepare(`UPDATE ${TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
     .bind(gate.id, version)
     .run();
 }
 
-/** Rows whose gate was not told of their last change. */
-export async function findBehind(db: D1Database, kind: GateKind, limit: number): Promise<Snapshot[]> {
+/** Rows whose gate was not told of their last change, the longest waiting of them first. */
+export async function findBehind(db: D1Database, kind: GateKind, limit: number): Promise<GateRow[]> {
   const { results } = await db
-    .prepare(`SELECT ${COLUMNS[kind]} FROM ${TABLES[kind]} WHERE gate_version <> version LIMIT ?`)
+    .prepare(
+      `SELECT ${COLUMNS[kind]} FROM ${TABLES[kind]} WHERE gate_version <> version ORDER BY updated_at LIMIT ?`,
+    )
     .bind(limit)
     .all<GateRow>();
-  return results.map((row) => snapshotOf(kind, row));
+  return results;
 }
 
 /** Ids of rows from `from` up to `to`, inactive and deleted ones too. */

@@ -1,12 +1,13 @@
 /** Bearer keys: checked on D1's primary for every read, and counted by the key's own gate. */
 import { createMiddleware } from "hono/factory";
+import { environmentOf } from "../crypto/api-token.ts";
 import { sha256Hex } from "../crypto/encoding.ts";
 import { findApiKey } from "../db/api-keys.ts";
-import { DEFAULT_RETENTION_YEARS, snapshotOf } from "../db/gates.ts";
+import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
+import { snapshotOf } from "../gate/announce.ts";
 import { gateName } from "../gate/file-id.ts";
 import { type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
-import { environmentOf } from "./token.ts";
 
 export const developerAuth = createMiddleware<AppEnv>(async (c, next) => {
   const header = c.req.header("Authorization");

@@ -7,12 +7,12 @@
 import * as z from "zod";
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, seal, unwrapDataKey } from "../crypto/vault.ts";
-import { type AttentionChange, recordAttention } from "../db/attention.ts";
 import type { Bindings, Settings } from "../env.ts";
+import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.ts";
 import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, Settled, WakeUp } from "../gate/protocol.ts";
-import { dataKeyContext, payloadContext } from "../gate/segment.ts";
-import { logError, logLine } from "../http/log.ts";
+import { logError, logLine } from "../log.ts";
+import { type AttentionChange, recordAttention } from "./attention.ts";
 import { type Answer, postFile } from "./files-creator.ts";
 import { GOVERNOR_NAME } from "./governor.ts";
 import { inParallel, Weights } from "./parallel.ts";
@@ -39,11 +39,6 @@ const UNREADABLE: Answer = {
   retryAfterMs: null,
   text: "the payload could not be read",
 };
-
-/** What an error text of the files-creator is sealed for. */
-export function errorContext(gate: GateAddress, fileId: string): string {
-  return `error:${gateName(gate)}:${fileId}`;
-}
 
 /** Every message settles on its own; never rejects for one file's sake. */
 export async function forwardBatch(

@@ -2,11 +2,12 @@
  * The dead-letter queue's consumer. A message comes here when the consumer died with it again and again; nothing is lost,
  * because the files' gates wake the consumer on their own. Operators are told which files were in it.
  */
-import { recordAttention } from "../db/attention.ts";
+
 import type { Bindings } from "../env.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { WakeUp } from "../gate/protocol.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
+import { recordAttention } from "./attention.ts";
 import { wakeUp } from "./consumer.ts";
 
 const RETRY_S = 60;

@@ -5,7 +5,7 @@
 import { parseFileId } from "../gate/file-id.ts";
 import type { WakeUp } from "../gate/protocol.ts";
 import { FILES_PER_WAKE_UP } from "../gate/upkeep.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 
 const COALESCE_MS = 5;
 /** A request that was to send and died is replaced by the next one after this. */

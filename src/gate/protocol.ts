@@ -113,7 +113,9 @@ export interface ProgressReport {
 }
 
 export type Reported =
-  | { outcome: "moved" | "unmoved" | "repeat"; status: FileStatus }
+  /** `wasDeferred`: the file had been tried without success, so that operators were told of it. */
+  | { outcome: "moved"; status: FileStatus; wasDeferred: boolean }
+  | { outcome: "unmoved" | "repeat"; status: FileStatus }
   | { outcome: "unknown" };
 export type Replayed = { outcome: "queued"; generation: number } | { outcome: "unknown" | "unsettled" };
 

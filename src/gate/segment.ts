@@ -31,16 +31,6 @@ export interface KeyObject {
   wrappedKey: string;
 }
 
-/** What a payload's seal is bound to: the gate and the file. */
-export function payloadContext(gate: GateAddress, fileId: string): string {
-  return `payload:${gateName(gate)}:${fileId}`;
-}
-
-/** What a data key's wrapping is bound to: the row that owns it. */
-export function dataKeyContext(gate: GateAddress): string {
-  return `data-key:${gateName(gate)}`;
-}
-
 /** Object key of the segment whose first file has the key `seq`. Retention rules go by the first two parts. */
 export function segmentKey(gate: GateAddress, retentionYears: number, seq: string): string {
   const day = new Date(mintedAt(seq)).toISOString().slice(0, 10).replaceAll("-", "/");

@@ -7,6 +7,7 @@
  * drops by its key.
  */
 import { randomBase32 } from "../crypto/ids.ts";
+import { logError } from "../log.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
 import { type Progress, publicStatus, type Row } from "./inbox.ts";
 import type {
@@ -53,6 +54,10 @@ export class Settlement {
       const row = seq === undefined ? null : inbox.get(seq);
       if (row === null || row.state !== "queued" || this.leased(row.seq, now)) continue;
       const payload = this.#payloadOf(row);
+      if (payload === null) {
+        logError("the payload of a queued file is neither here nor archived", { file_id: fileId });
+        continue;
+      }
       const token = `${row.generation}.${randomBase32(16)}`;
       this.#leases.set(row.seq, { token, until: now + LEASE_MS });
       files.push({
@@ -129,7 +134,7 @@ export class Settlement {
       return { outcome: "unmoved", status };
     }
     this.#finish(row, report.status, Math.max(row.attempts, 1), now, { progress });
-    return { outcome: "moved", status: report.status };
+    return { outcome: "moved", status: report.status, wasDeferred: status === "queued" && row.attempts > 0 };
   }
 
   /** Queues a settled file again, as a new generation with a key of its own for the files-creator. */
@@ -190,11 +195,10 @@ export class Settlement {
     };
   }
 
-  #payloadOf(row: Row): Claimed["payload"] {
+  #payloadOf(row: Row): Claimed["payload"] | null {
     if (row.stored !== null) return { stored: row.stored };
     const sealed = this.#state.inbox.payload(row.seq);
-    if (sealed === null) throw new Error(`the payload of row ${row.seq} is neither here nor archived`);
-    return { sealed };
+    return sealed && { sealed };
   }
 
   /** A row that had a due time keeps one until it is archived: the alarm's marks may have passed it. */

@@ -4,7 +4,7 @@
  */
 
 import type { Bytes } from "../crypto/encoding.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import { CROWDED_BYTES, KEEP_ROWS_CROWDED_MS, KEEP_ROWS_MS, type Row } from "./inbox.ts";
 import type { WakeUp } from "./protocol.ts";

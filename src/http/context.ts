@@ -3,8 +3,8 @@ import type { Context } from "hono";
 import type { ApiKey } from "../db/api-keys.ts";
 import type { Bindings, PortalClient, Settings } from "../env.ts";
 import type { Standing } from "../gate/rate-window.ts";
+import type { LogFields } from "../log.ts";
 import { describeFailure, type Failure } from "./failure.ts";
-import type { LogFields } from "./log.ts";
 
 export type AppEnv = {
   Bindings: Bindings;

@@ -6,12 +6,13 @@ import type { Bytes } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, seal } from "../crypto/vault.ts";
 import type { Bindings } from "../env.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
+import { payloadContext } from "../gate/contexts.ts";
 import { type GateAddress, gateName, mintFileId } from "../gate/file-id.ts";
 import type { Admission, Admitted, FileFacts, FileStatus, Snapshot } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
-import { payloadContext, segmentTrailer } from "../gate/segment.ts";
+import { segmentTrailer } from "../gate/segment.ts";
 import type { Failure } from "../http/failure.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 
 /** Larger payloads rest in the bucket: ten thousand of them would fill an object. */
 export const INLINE_UP_TO_BYTES = 64 * 1024;

@@ -15,9 +15,9 @@ import {
   findConnection,
   findEmployers,
 } from "../db/connections.ts";
+import { dataKeyContext, secretContext } from "../gate/contexts.ts";
 import type { GateAddress } from "../gate/file-id.ts";
 import type { Snapshot } from "../gate/protocol.ts";
-import { dataKeyContext } from "../gate/segment.ts";
 import { importSigningKey } from "./signature.ts";
 
 const FRESH_MS = 60_000;
@@ -45,11 +45,6 @@ export interface KnownConnection {
 export interface DirectoryDeps {
   db: D1Database;
   keyRing: KeyRing;
-}
-
-/** What a connection's secret is sealed for. */
-export function secretContext(connectionId: string, secretId: string): string {
-  return `connection-secret:${connectionId}:${secretId}`;
 }
 
 export class ConnectionDirectory {

@@ -1,5 +1,6 @@
 /** Which employer a report is for. A connection speaks for its bound employer, or for those granted to its owner. */
 import type { EmployerMatch } from "../db/connections.ts";
+import { normalizeFein } from "../db/employers.ts";
 import type { FieldProblems } from "./payroll.ts";
 
 /** What a body says of its employer, as far as it is well-formed. */
@@ -13,11 +14,6 @@ export interface NamedEmployer {
 export type Resolution = { employerId: string; warnings: FieldProblems } | { reason: string };
 
 const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
-
-/** Nine digits; null when `text` is no FEIN with or without its dash. */
-export function normalizeFein(text: string): string | null {
-  return /^\d{2}-?\d{7}$/.test(text) ? text.replace("-", "") : null;
-}
 
 export function namedEmployer(fein: unknown, id: unknown): NamedEmployer {
   const named: NamedEmployer = { fein: null, id: null, warnings: {} };

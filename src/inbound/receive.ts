@@ -12,7 +12,7 @@ import { gateName } from "../gate/file-id.ts";
 import type { FileFacts, FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 import { admitReport } from "./admit.ts";
 import { readBody } from "./body.ts";
 import type { BodyBudget } from "./body-budget.ts";

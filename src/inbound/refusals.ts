@@ -4,7 +4,7 @@
  * answered from the isolate's memory for a while. An address is held back only towards the connection it tried, and only
  * where the connection is not known here if it tried unknown ones.
  */
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 
 const HELD_BACK_MS = 10_000;
 const MAX_HELD_BACK = 10_000;

@@ -5,7 +5,7 @@ import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import { type AppContext, type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { ConnectionDirectory } from "./directory.ts";
 import { type Accepted, receive } from "./receive.ts";

@@ -1,13 +1,13 @@
 /** `POST /api-keys`: a bearer key of the developer API. It is answered once and stored as a hash. */
 import { Hono } from "hono";
 import * as z from "zod";
+import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../crypto/api-token.ts";
 import { sha256Hex } from "../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey } from "../crypto/vault.ts";
 import { type ApiKey, insertApiKey } from "../db/api-keys.ts";
 import { ENVIRONMENTS, PLANS } from "../db/schema.ts";
-import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../developer/token.ts";
-import { dataKeyContext } from "../gate/segment.ts";
+import { dataKeyContext } from "../gate/contexts.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { parseJsonBody } from "../http/validation.ts";
 import { ownerFields, ownerOf } from "./owner.ts";

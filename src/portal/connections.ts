@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey, type KeyRing, sealText, unwrapDataKey } from "../crypto/vault.ts";
-import { announce, DEFAULT_RETENTION_YEARS, nextVersion, snapshotOf } from "../db/gates.ts";
+import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
 import {
   type ConnectionChange,
   changeConnection,
@@ -12,18 +12,20 @@ import {
   type ManagedConnection,
 } from "../db/managed-connections.ts";
 import { ENVIRONMENTS, PLANS, type StoredSecret } from "../db/schema.ts";
+import { announce, snapshotOf } from "../gate/announce.ts";
+import { dataKeyContext, secretContext } from "../gate/contexts.ts";
 import type { GateAddress } from "../gate/file-id.ts";
-import { dataKeyContext } from "../gate/segment.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
-import { logError } from "../http/log.ts";
 import { parseJsonBody } from "../http/validation.ts";
-import { secretContext } from "../inbound/directory.ts";
+import { logError } from "../log.ts";
 import { mayActFor, ownerFields, ownerOf } from "./owner.ts";
 
 /** The old secret goes on working for this long after a rotation, unless told otherwise. */
 const DEFAULT_OVERLAP_S = 86_400;
 const LONGEST_OVERLAP_S = 7 * 86_400;
+/** Every secret in force is tried on every signature. */
+const MAX_SECRETS = 10;
 
 const newConnection = z.strictObject({
   ...ownerFields,
@@ -52,6 +54,13 @@ const NOT_FOUND: Failure = {
   status: 404,
   error: "connection_not_found",
   message: "No such connection.",
+};
+
+const TOO_MANY_SECRETS: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "too_many_secrets",
+  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
 };
 
 export const connections = new Hono<AppEnv>()
@@ -102,11 +111,11 @@ export const connections = new Hono<AppEnv>()
       c,
       async (row) => {
         const now = Date.now();
+        const kept = overlapping(row.secrets, now, body.value.overlap_seconds * 1_000);
+        if (kept.length >= MAX_SECRETS) return TOO_MANY_SECRETS;
         const made = await newSecret(c.get("settings").keyRing, row.id, row.data_key, now);
         secret = made.secret;
-        return {
-          secrets: [made.stored, ...overlapping(row.secrets, now, body.value.overlap_seconds * 1_000)],
-        };
+        return { secrets: [made.stored, ...kept] };
       },
       () => ({ secret }),
     );
@@ -125,19 +134,15 @@ function overlapping(secrets: readonly StoredSecret[], now: number, overlapMs: n
 /** Reads, changes and tells the gate, in that order; answers only when the gate knows. Every failure is safe to repeat. */
 async function change(
   c: AppContext,
-  decide: (row: ManagedConnection) => Promise<ConnectionChange>,
+  decide: (row: ManagedConnection) => Promise<ConnectionChange | Failure>,
   extra: () => object = () => ({}),
 ): Promise<Response> {
   const row = await find(c);
   if (row === null) return failureResponse(c, NOT_FOUND);
   const now = Date.now();
-  const changed = await changeConnection(
-    c.env.DB,
-    row,
-    await decide(row),
-    nextVersion(row.version, now),
-    now,
-  );
+  const decided = await decide(row);
+  if ("kind" in decided) return failureResponse(c, decided);
+  const changed = await changeConnection(c.env.DB, row, decided, nextVersion(row.version, now), now);
   if (changed === null) {
     const message = "The connection was changed by somebody else at the same time. Read it again.";
     return failureResponse(c, { kind: "portal", status: 409, error: "connection_changed", message });

@@ -1,10 +1,9 @@
 /** `PUT /employers/{id}`: an employer, and the owners it is granted to. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { putEmployer } from "../db/employers.ts";
+import { normalizeFein, putEmployer } from "../db/employers.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { parseJsonBody } from "../http/validation.ts";
-import { normalizeFein } from "../inbound/employer.ts";
 import { mayActFor, ownerId, ownerType } from "./owner.ts";
 
 const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;

@@ -1,15 +1,13 @@
 /** `POST /events`: the files-creator reports on files. Safe to repeat: an event counts once per file. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { recordAttention } from "../db/attention.ts";
 import { findGateOwner } from "../db/gates.ts";
-import { OWNER_TYPES } from "../db/schema.ts";
+import { type AttentionChange, recordAttention } from "../forwarding/attention.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
-import type { ProgressReport } from "../gate/protocol.ts";
+import type { ProgressReport, Reported } from "../gate/protocol.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { parseJsonBody } from "../http/validation.ts";
-import { mayActFor } from "./owner.ts";
 
 const STATUS_AFTER = {
   "file.validated": "processing",
@@ -34,11 +32,8 @@ export const events = new Hono<AppEnv>().post("/events", async (c) => {
   const parsed = parseFileId(data.fileId);
   const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
   if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
-  if (
-    !mayActFor(c.get("client"), { type: z.enum(OWNER_TYPES).parse(owner.owner_type), id: owner.owner_id })
-  ) {
-    return failureResponse(c, NOT_FOUND);
-  }
+  // Only Audit1's own services know what became of a file: a pair bound to an owner must not settle the owner's files.
+  if (c.get("client").owner !== undefined) return failureResponse(c, NOT_FOUND);
   const report: ProgressReport = {
     eventId: id,
     status: STATUS_AFTER[type],
@@ -49,18 +44,26 @@ export const events = new Hono<AppEnv>().post("/events", async (c) => {
   const reported = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).report(parsed.fileId, report);
   if (reported.outcome === "unknown") return failureResponse(c, NOT_FOUND);
   note(c, { outcome: reported.outcome, event_type: type, file_id: parsed.fileId });
-  if (reported.outcome === "moved" && reported.status === "failed") {
-    await recordAttention(c.env.DB, [
+  if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(parsed.fileId, reported));
+  const duplicate = reported.outcome === "repeat";
+  return c.json({ success: true, id, file_id: parsed.fileId, status: reported.status, duplicate }, 202);
+});
+
+function attentionFor(
+  fileId: string,
+  { status, wasDeferred }: Extract<Reported, { outcome: "moved" }>,
+): AttentionChange[] {
+  if (status === "failed") {
+    return [
       {
         kind: "set",
-        fileId: parsed.fileId,
+        fileId,
         reason: "reported_failed",
         responseStatus: null,
         attempts: 0,
         nextAttemptAt: null,
       },
-    ]);
+    ];
   }
-  const duplicate = reported.outcome === "repeat";
-  return c.json({ success: true, id, file_id: parsed.fileId, status: reported.status, duplicate }, 202);
-});
+  return wasDeferred ? [{ kind: "clear", fileId }] : [];
+}

@@ -6,7 +6,7 @@ import { OWNER_TYPES } from "../db/schema.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 import { mayActFor } from "./owner.ts";
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };

@@ -2,8 +2,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { type DataKey, unwrapDataKey } from "../../src/crypto/vault.ts";
 import { readSettings } from "../../src/env.ts";
+import { dataKeyContext } from "../../src/gate/contexts.ts";
 import { type GateAddress, parseFileId } from "../../src/gate/file-id.ts";
-import { dataKeyContext } from "../../src/gate/segment.ts";
 import { gateOfFile } from "./forwarding.ts";
 import { bindings } from "./gateway.ts";
 

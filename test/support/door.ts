@@ -1,12 +1,13 @@
 /** The inbound door in states that the portal alone does not bring about, and what is left behind a refusal. */
 import { expect } from "vitest";
-import { announce, nextVersion, snapshotOf } from "../../src/db/gates.ts";
+import { nextVersion } from "../../src/db/gates.ts";
 import {
   type ConnectionChange,
   changeConnection,
   getConnection,
   type ManagedConnection,
 } from "../../src/db/managed-connections.ts";
+import { announce, snapshotOf } from "../../src/gate/announce.ts";
 import type { Snapshot } from "../../src/gate/protocol.ts";
 import { PLAN_LIMITS } from "../../src/gate/rate-window.ts";
 import { type Answer, bindings, type Connection, filesCreator, gateOf, portal } from "./gateway.ts";

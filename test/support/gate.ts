@@ -10,6 +10,7 @@ import { createDataKey, type DataKey, parseKeyRing, seal, unwrapDataKey } from "
 import type { Bindings } from "../../src/env.ts";
 import { Admissions } from "../../src/gate/admissions.ts";
 import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
+import { dataKeyContext, payloadContext } from "../../src/gate/contexts.ts";
 import {
   type GateAddress,
   type GateKind,
@@ -20,7 +21,6 @@ import {
 import { Inbox, type Row } from "../../src/gate/inbox.ts";
 import { Memory } from "../../src/gate/memory.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
-import { dataKeyContext, payloadContext } from "../../src/gate/segment.ts";
 import { Settlement } from "../../src/gate/settlement.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { Upkeep } from "../../src/gate/upkeep.ts";

@@ -3,8 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { toBase64, toHex, utf8 } from "../../../src/crypto/encoding.ts";
 import { open, openText, SealBroken } from "../../../src/crypto/vault.ts";
 import type { StoredSecret } from "../../../src/db/schema.ts";
-import { payloadContext } from "../../../src/gate/segment.ts";
-import { secretContext } from "../../../src/inbound/directory.ts";
+import { payloadContext, secretContext } from "../../../src/gate/contexts.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
 import {
   accepted,

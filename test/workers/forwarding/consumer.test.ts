@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { open } from "../../../src/crypto/vault.ts";
 import { type Bindings, readSettings } from "../../../src/env.ts";
-import { errorContext } from "../../../src/forwarding/consumer.ts";
 import { postFile } from "../../../src/forwarding/files-creator.ts";
 import { groupByGate, WakeUps } from "../../../src/forwarding/wake-up.ts";
+import { errorContext } from "../../../src/gate/contexts.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { Claimed, WakeUp } from "../../../src/gate/protocol.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";

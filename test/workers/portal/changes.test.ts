@@ -97,6 +97,13 @@ describe("POST /connections/{id}/rotate-secret", () => {
     for (const each of secrets) expect(await works(id, each)).toBe(true);
   });
 
+  it("is refused while ten secrets would stay in force, and taken again without an overlap", async () => {
+    const { id } = await createBoundConnection();
+    for (let i = 0; i < 9; i++) expect((await rotate(id)).status).toBe(200);
+    expect(await rotate(id)).toMatchObject({ status: 409, json: { error: "too_many_secrets" } });
+    expect((await rotate(id, { overlap_seconds: 0 })).json.connection.secrets).toHaveLength(1);
+  });
+
   it("repeated never lengthens a secret that is ending, and may shorten it", async () => {
     const { id, secret: first } = await createBoundConnection();
     const { secret: second } = (await rotate(id, { overlap_seconds: HOUR_S })).json;

@@ -326,9 +326,16 @@ describe("a file that is none of the caller's", () => {
     },
   );
 
-  it("POST /events: the bound pair's own file is moved, in either letter case", async () => {
+  it("POST /events: not even the bound pair's own file is moved by it", async () => {
     const fileId = await accepted(await createBoundConnection());
-    const answer = await reportOn(fileId.toLowerCase(), "file.validated", {}, undefined, "bound");
+    const answer = await reportOn(fileId, "file.processed", {}, undefined, "bound");
+    expect(answer).toMatchObject({ status: 404, json: { error: "file_not_found" } });
+    expect(await recordOf(fileId)).toMatchObject({ status: "queued" });
+  });
+
+  it("POST /events: a file is moved in either letter case of its id", async () => {
+    const fileId = await accepted(await createBoundConnection());
+    const answer = await reportOn(fileId.toLowerCase(), "file.validated");
     expect(answer).toMatchObject({ status: 202, json: { file_id: fileId, status: "processing" } });
   });
 });

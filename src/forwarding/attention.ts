@@ -1,7 +1,7 @@
 /** Files that operators should know of: deferred, failed, or in a message that killed the consumer. */
 import type { Bindings } from "../env.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
-import { logError } from "../http/log.ts";
+import { logError } from "../log.ts";
 
 export type AttentionReason = "deferred" | "refused" | "reported_failed" | "gave_up" | "consumer_died";
 
