@@ -21,6 +21,10 @@ import { inParallel, Weights } from "./parallel.ts";
 const MAX_IN_FLIGHT = 6;
 /** Payload bytes held at a time: sealed and open, a 10 MiB report takes twice its size. */
 const MAX_PAYLOAD_BYTES = 24 * 1024 ** 2;
+/** How long suspects are started: with one more answer after it, and the others before, a batch ends within its lease. */
+const SUSPECTS_BUDGET_MS = 60_000;
+/** The shortest time that a file waits which was not tried. */
+const POSTPONE_MS = 1_000;
 /** How long a message waits whose gate could not be asked. */
 const GATE_RETRY_S = 30;
 
@@ -62,15 +66,14 @@ export async function forwardBatch(
     }
   });
 
-  // One file at a time that may be what kills the consumer, after all others are safe.
-  const [suspects, others] = [
-    jobs.filter((job) => job.file.suspect),
-    jobs.filter((job) => !job.file.suspect),
-  ];
+  // One file at a time that may be what kills the consumer, after all others are safe, and only as long as leases last.
+  const suspects = jobs.filter((job) => job.file.suspect);
+  const others = jobs.filter((job) => !job.file.suspect);
   const attention: AttentionChange[] = [];
-  await forwardAll(others, MAX_IN_FLIGHT, env, settings, attention);
+  await forwardAll(others, { inFlight: MAX_IN_FLIGHT, startUntil: null }, env, settings, attention);
   await recordAttention(env.DB, attention.splice(0));
-  await forwardAll(suspects, 1, env, settings, attention);
+  const startUntil = Date.now() + SUSPECTS_BUDGET_MS;
+  await forwardAll(suspects, { inFlight: 1, startUntil }, env, settings, attention);
   await recordAttention(env.DB, attention);
 }
 
@@ -91,35 +94,51 @@ async function claimAll(fileIds: string[], env: Bindings, settings: Settings): P
   return jobs;
 }
 
+/** Files that are not granted by the governor, or not started before `startUntil`, go back untried. */
 async function forwardAll(
   jobs: Job[],
-  inFlight: number,
+  { inFlight, startUntil }: { inFlight: number; startUntil: number | null },
   env: Bindings,
   settings: Settings,
   attention: AttentionChange[],
 ): Promise<void> {
   if (jobs.length === 0) return;
   const { granted, retryAfterMs } = await askGovernor(jobs.length, env);
+  const untried = jobs.slice(granted);
   const weights = new Weights(MAX_PAYLOAD_BYTES);
   let answered = 0;
   let unanswered = 0;
   await inParallel(jobs.slice(0, granted), inFlight, async (job) => {
+    if (startUntil !== null && Date.now() > startUntil) return void untried.push(job);
     const release = await weights.take(2 * job.file.facts.size);
     try {
-      const payload = await readPayload(job, env);
-      const answer = payload === null ? UNREADABLE : await post(job, payload, env, settings);
+      const { answer, reached } = await attempt(job, env, settings);
       if (answer.kind !== "unavailable") answered++;
-      else if (payload !== null) unanswered++;
+      else if (reached) unanswered++;
       const settled = await settle(job, await outcomeOf(job, answer), env);
       if (settled !== null) attention.push(...attentionFor(job, answer, settled));
     } finally {
       release();
     }
   });
-  await inParallel(jobs.slice(granted), MAX_IN_FLIGHT, async (job) => {
-    await settle(job, { kind: "postponed", retryAfterMs }, env);
-  });
+  const postponed: Outcome = { kind: "postponed", retryAfterMs: Math.max(retryAfterMs, POSTPONE_MS) };
+  await inParallel(untried, MAX_IN_FLIGHT, async (job) => void (await settle(job, postponed, env)));
   await tellGovernor(answered, unanswered, env);
+}
+
+/** `reached`: whether the answer, or its absence, says anything about the files-creator. Never rejects. */
+async function attempt(
+  job: Job,
+  env: Bindings,
+  settings: Settings,
+): Promise<{ answer: Answer; reached: boolean }> {
+  try {
+    const payload = await readPayload(job, env);
+    if (payload !== null) return { answer: await post(job, payload, env, settings), reached: true };
+  } catch (error) {
+    logError("a file could not be posted", { file_id: job.file.fileId }, error);
+  }
+  return { answer: UNREADABLE, reached: false };
 }
 
 async function post(job: Job, payload: Bytes, env: Bindings, settings: Settings): Promise<Answer> {

@@ -5,10 +5,11 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
-import { KEY_MEMORY_MS, publicStatus } from "./inbox.ts";
+import { KEY_MEMORY_MS } from "./inbox.ts";
 import { MAX_CLOCK_SKEW_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
 import type { Admission, Admitted, Charged, Snapshot } from "./protocol.ts";
 import { HOUR_MS, PLAN_LIMITS, RateWindows, type Standing } from "./rate-window.ts";
+import { publicStatus } from "./rows.ts";
 import { segmentKey } from "./segment.ts";
 import type { GateState } from "./state.ts";
 
@@ -115,7 +116,7 @@ export class Admissions {
     this.#reads ??= this.#rebuildReads(now);
     const before = this.#reads.standing(PLAN_LIMITS[snapshot.plan], now);
     if (!before.allowed) return { outcome: "charged", rate: before };
-    this.#state.inbox.countRead(now);
+    this.#state.readLog.count(now);
     this.#reads.add(now);
     return {
       outcome: "charged",
@@ -179,7 +180,7 @@ export class Admissions {
 
   #rebuildReads(now: number): RateWindows {
     const windows = new RateWindows();
-    for (const { at, count } of this.#state.inbox.reads(now - HOUR_MS - 60_000)) windows.add(at, count);
+    for (const { at, count } of this.#state.readLog.since(now - HOUR_MS - 60_000)) windows.add(at, count);
     return windows;
   }
 }

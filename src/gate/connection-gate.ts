@@ -6,7 +6,6 @@ import { DurableObject } from "cloudflare:workers";
 import { type Bindings, readSettings } from "../env.ts";
 import { Admissions } from "./admissions.ts";
 import { parseFileId } from "./file-id.ts";
-import { Inbox } from "./inbox.ts";
 import { Memory } from "./memory.ts";
 import type {
   Admission,
@@ -40,7 +39,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     super(ctx, env);
     const { archiveAfterMs } = readSettings(env);
     const memory = new Memory();
-    this.#state = new GateState(new Inbox(ctx.storage.sql), memory, Date.now());
+    this.#state = new GateState(ctx.storage.sql, memory, Date.now());
     this.#admissions = new Admissions(this.#state);
     this.#settlement = new Settlement(this.#state, archiveAfterMs);
     this.#upkeep = new Upkeep(this.#state, {

@@ -1,9 +1,14 @@
 /** What the parts of one gate share: its rows, its memory, and the newest it knows of its row in D1. */
+
+import { Agenda } from "./agenda.ts";
 import { type GateAddress, seqAt } from "./file-id.ts";
-import type { Inbox } from "./inbox.ts";
+import { Inbox } from "./inbox.ts";
+import { Marks } from "./marks.ts";
 import { MAX_CLOCK_SKEW_MS, type Memory, SIGNATURE_WINDOW_MS } from "./memory.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
+import { ReadLog } from "./read-log.ts";
+import { createTables } from "./rows.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;
@@ -13,13 +18,20 @@ const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK
 
 export class GateState {
   readonly inbox: Inbox;
+  readonly agenda: Agenda;
+  readonly marks: Marks;
+  readonly readLog: ReadLog;
   readonly memory: Memory;
   #snapshot: Snapshot | null;
 
-  constructor(inbox: Inbox, memory: Memory, now: number) {
-    this.inbox = inbox;
+  constructor(sql: SqlStorage, memory: Memory, now: number) {
+    createTables(sql);
+    this.inbox = new Inbox(sql);
+    this.agenda = new Agenda(sql);
+    this.marks = new Marks(sql);
+    this.readLog = new ReadLog(sql);
     this.memory = memory;
-    this.#snapshot = inbox.snapshot();
+    this.#snapshot = this.marks.snapshot();
     this.#remember(now);
   }
 
@@ -40,7 +52,7 @@ export class GateState {
       return snapshot.version === this.#snapshot.version;
     }
     this.#snapshot = snapshot;
-    this.inbox.setSnapshot(snapshot);
+    this.marks.setSnapshot(snapshot);
     return true;
   }
 
@@ -52,7 +64,7 @@ export class GateState {
 
   /** The due time a row needs at birth: none in the ordinary course, one when the alarm's mark has already passed it. */
   firstDueAt(seq: string, now: number): number | null {
-    return seq < this.inbox.mark("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
+    return seq < this.marks.get("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
   }
 
   #remember(now: number): void {

@@ -6,14 +6,22 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { logError } from "../log.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
-import { CROWDED_BYTES, KEEP_ROWS_CROWDED_MS, KEEP_ROWS_MS, type Row } from "./inbox.ts";
 import type { WakeUp } from "./protocol.ts";
 import { wakeAgainDelayMs } from "./retry.ts";
+import type { Row } from "./rows.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./segment.ts";
 import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Files handled by one run of each step; what is left is due at once. */
 const ROWS_PER_RUN = 500;
+/** Aliases that ran out stay a day longer, for a clock that is set back. */
+const ALIASES_KEPT_MS = 86_400_000;
+/** How long a file can be asked for, listed and replayed. */
+export const KEEP_ROWS_MS = 90 * 86_400_000;
+/** How long in a gate that is nearly full: a shorter memory of old files is better than refusing new ones. */
+export const KEEP_ROWS_CROWDED_MS = 7 * 86_400_000;
+export const CROWDED_BYTES = 6 * 1024 ** 3;
+
 const PURGED_PER_RUN = 5_000;
 const SEGMENT_BYTES = 4 * 1024 ** 2;
 const SEGMENTS_PER_RUN = 25;
@@ -55,17 +63,17 @@ export class Upkeep {
 
   /** When the alarm is needed next; null when nothing is kept. */
   nextAt(): number | null {
-    const { inbox } = this.#state;
+    const { agenda, marks, readLog } = this.#state;
     const now = this.#deps.now();
-    const fresh = inbox.firstFrom(inbox.mark("woken_to"));
+    const fresh = agenda.firstFrom(marks.get("woken_to"));
     const archiveAt = this.#archiveAt();
-    const oldest = inbox.firstFrom("");
+    const oldest = agenda.firstFrom("");
     const candidates = [
-      inbox.earliestDue(),
+      agenda.earliestDue(),
       fresh === null ? null : mintedAt(fresh) + WAKE_AGAIN_AFTER_MS,
       archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
       oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
-      inbox.readsExpireAt(),
+      readLog.expireAt(),
       this.#purgeAgainAt,
     ].filter((at) => at !== null);
     return candidates.length === 0 ? null : Math.max(now + 1_000, Math.min(...candidates));
@@ -73,26 +81,28 @@ export class Upkeep {
 
   /** When something is next due to leave for the archive. */
   #archiveAt(): number | null {
-    const { inbox, snapshot } = this.#state;
-    const keyObject = inbox.mark("key_object");
+    const { agenda, marks, snapshot } = this.#state;
+    const keyObject = marks.get("key_object");
     if (keyObject !== "" && keyObject !== snapshot?.wrappedKey) return 0;
     const ordinary = this.#segmentDueAt();
-    const late = inbox.earliestLate();
+    const late = agenda.earliestLate();
     return ordinary === null || late === null ? (ordinary ?? late) : Math.min(ordinary, late);
   }
 
   /** The oldest file that is still here decides; what settled after it leaves with it, so that a segment holds an hour. */
   #segmentDueAt(): number | null {
-    const { inbox } = this.#state;
-    const oldest = inbox.firstFrom(inbox.mark("archived_to"));
+    const { agenda, marks } = this.#state;
+    const oldest = agenda.firstFrom(marks.get("archived_to"));
     return oldest === null ? null : mintedAt(oldest) + this.#deps.archiveAfterMs + WAKE_AGAIN_AFTER_MS;
   }
 
   #purge(): void {
-    const { inbox } = this.#state;
+    const { agenda, inbox, readLog } = this.#state;
     const now = this.#deps.now();
     const keepMs = inbox.size > CROWDED_BYTES ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
-    const purged = inbox.purge(now, seqAt(now - keepMs), PURGED_PER_RUN);
+    inbox.purgeAliases(now - ALIASES_KEPT_MS);
+    readLog.purge(now);
+    const purged = agenda.purge(seqAt(now - keepMs), PURGED_PER_RUN);
     this.#purgeAgainAt = purged === PURGED_PER_RUN ? now : null;
   }
 
@@ -106,12 +116,12 @@ export class Upkeep {
   }
 
   async #wakeDue(): Promise<void> {
-    const { inbox } = this.#state;
+    const { agenda, inbox, marks } = this.#state;
     const now = this.#deps.now();
     const upTo = seqAt(now - WAKE_AGAIN_AFTER_MS);
-    const from = inbox.mark("woken_to");
-    const fresh = from < upTo ? inbox.freshQueued(from, upTo, ROWS_PER_RUN) : [];
-    const queued = [...fresh, ...inbox.dueQueued(now, ROWS_PER_RUN - fresh.length)];
+    const from = marks.get("woken_to");
+    const fresh = from < upTo ? agenda.freshQueued(from, upTo, ROWS_PER_RUN) : [];
+    const queued = [...fresh, ...agenda.dueQueued(now, ROWS_PER_RUN - fresh.length)];
     const woken = queued.filter((row) => {
       const leased = this.#deps.leased(row.seq, now);
       inbox.update(row.seq, {
@@ -120,8 +130,7 @@ export class Upkeep {
       });
       return !leased;
     });
-    if (from < upTo)
-      inbox.setMark("woken_to", fresh.length < ROWS_PER_RUN ? upTo : (fresh.at(-1)?.seq ?? upTo));
+    if (from < upTo) marks.set("woken_to", fresh.length < ROWS_PER_RUN ? upTo : (fresh.at(-1)?.seq ?? upTo));
     await this.#send(woken);
   }
 
@@ -144,9 +153,9 @@ export class Upkeep {
 
   /** The row stays, answering nothing, until its object is gone: a late put is then deleted by who made it. */
   async #dropReservations(): Promise<void> {
-    const { inbox } = this.#state;
+    const { agenda, inbox } = this.#state;
     const now = this.#deps.now();
-    const dropped = inbox.dueReservations(now, ROWS_PER_RUN);
+    const dropped = agenda.dueReservations(now, ROWS_PER_RUN);
     for (const row of dropped) {
       inbox.drop(row.seq, now + STEP_RETRY_MS);
       this.#deps.forget(row.seq);
@@ -158,31 +167,31 @@ export class Upkeep {
   }
 
   async #archive(): Promise<void> {
-    const { inbox } = this.#state;
+    const { agenda, marks } = this.#state;
     const now = this.#deps.now();
     if (now < this.#archiveNotBefore) return;
-    if (inbox.firstFrom("") !== null || inbox.mark("key_object") !== "") await this.#putKeyObject();
+    if (agenda.firstFrom("") !== null || marks.get("key_object") !== "") await this.#putKeyObject();
     await this.#archiveLate(now);
     const dueAt = this.#segmentDueAt();
     if (dueAt === null || dueAt > now) return;
-    const upTo = inbox.mark("woken_to");
+    const upTo = marks.get("woken_to");
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
-      const from = inbox.mark("archived_to");
+      const from = marks.get("archived_to");
       if (from >= upTo) return;
-      const batch = inbox.archivable(from, upTo, SEGMENT_BYTES);
+      const batch = agenda.archivable(from, upTo, SEGMENT_BYTES);
       await this.#putSegment(batch);
-      inbox.setMark("archived_to", batch.at(-1)?.row.seq ?? upTo);
+      marks.set("archived_to", batch.at(-1)?.row.seq ?? upTo);
     }
   }
 
   /** Rows that were deferred or replayed: they carry a due time until their payload has left. One takes all others along. */
   async #archiveLate(now: number): Promise<void> {
-    const { inbox } = this.#state;
-    const earliest = inbox.earliestLate();
+    const { agenda } = this.#state;
+    const earliest = agenda.earliestLate();
     if (earliest === null || earliest > now) return;
-    inbox.releaseArchived();
+    agenda.releaseArchived();
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
-      const batch = inbox.archivableLate(SEGMENT_BYTES);
+      const batch = agenda.archivableLate(SEGMENT_BYTES);
       if (batch.length === 0) return;
       await this.#putSegment(batch);
     }
@@ -211,11 +220,11 @@ export class Upkeep {
 
   /** The wrapped data key lies beside the segments, so that they open without any database. */
   async #putKeyObject(): Promise<void> {
-    const { gate, inbox, snapshot } = this.#state;
-    if (snapshot === null || inbox.mark("key_object") === snapshot.wrappedKey) return;
+    const { gate, marks, snapshot } = this.#state;
+    if (snapshot === null || marks.get("key_object") === snapshot.wrappedKey) return;
     const { version, wrappedKey } = snapshot;
     const object: KeyObject = { gate: `${gate.kind}:${gate.id}`, version, wrappedKey };
     await this.#deps.archive.put(keyObjectKey(gate), JSON.stringify(object));
-    inbox.setMark("key_object", wrappedKey);
+    marks.set("key_object", wrappedKey);
   }
 }

@@ -18,9 +18,10 @@ import {
   mintFileId,
   parseFileId,
 } from "../../src/gate/file-id.ts";
-import { Inbox, type Row } from "../../src/gate/inbox.ts";
+import type { Inbox } from "../../src/gate/inbox.ts";
 import { Memory } from "../../src/gate/memory.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
+import type { Row } from "../../src/gate/rows.ts";
 import { Settlement } from "../../src/gate/settlement.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { Upkeep } from "../../src/gate/upkeep.ts";
@@ -154,8 +155,8 @@ export class Bench {
   /** What happens when the object is evicted and wakes again: memory and leases are gone. */
   restart(): void {
     const memory = new Memory();
-    this.inbox = new Inbox(this.sql);
-    this.state = new GateState(this.inbox, memory, this.clock.now);
+    this.state = new GateState(this.sql, memory, this.clock.now);
+    this.inbox = this.state.inbox;
     this.admissions = new Admissions(this.state);
     const settlement = new Settlement(this.state, this.archiveAfterMs);
     this.settlement = settlement;

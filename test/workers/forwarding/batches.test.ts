@@ -190,6 +190,23 @@ describe("a file that was handed out three times without an answer", () => {
     expect(meter.ended).toHaveLength(3);
   });
 
+  it("goes back untried when those before it took too long, and is tried in a later batch", async () => {
+    const suspects: string[] = [];
+    for (let i = 0; i < 3; i++) suspects.push(...(await acceptMany(1)));
+    for (const suspect of suspects) await killsConsumer(suspect, 3);
+    const { received, using } = creatorThat(() => {
+      advance(61_000);
+      return TAKEN();
+    });
+    await deliverFiles(suspects, using);
+    expect(received).toHaveLength(1);
+    const left = suspects.filter((fileId) => fileId !== received[0]?.fileId);
+    for (const fileId of left)
+      expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
+    for (const fileId of left) await deliverFiles([fileId], using);
+    expect(new Set(received.map(({ fileId }) => fileId))).toEqual(new Set(suspects));
+  });
+
   it("is no suspect any more once it was answered", async () => {
     const [file = ""] = await acceptMany(1);
     await killsConsumer(file, 3);

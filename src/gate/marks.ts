@@ -1,0 +1,39 @@
+/** A gate's marks: how far its alarm has come, and the newest it learned of its row in D1. Kept in memory, written through. */
+import type { Snapshot } from "./protocol.ts";
+
+type MarkName = "woken_to" | "archived_to" | "key_object" | "snapshot";
+
+export class Marks {
+  readonly #sql: SqlStorage;
+  readonly #marks = new Map<string, string>();
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    for (const row of sql.exec("SELECT name, value FROM marks"))
+      this.#marks.set(String(row.name), String(row.value));
+  }
+
+  /** How far the alarm has come; empty before it first ran. */
+  get(name: Exclude<MarkName, "snapshot">): string {
+    return this.#marks.get(name) ?? "";
+  }
+
+  set(name: MarkName, value: string): void {
+    if (this.#marks.get(name) === value) return;
+    this.#sql.exec(
+      "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      name,
+      value,
+    );
+    this.#marks.set(name, value);
+  }
+
+  snapshot(): Snapshot | null {
+    const text = this.#marks.get("snapshot");
+    return text === undefined ? null : JSON.parse(text);
+  }
+
+  setSnapshot(snapshot: Snapshot): void {
+    this.set("snapshot", JSON.stringify(snapshot));
+  }
+}

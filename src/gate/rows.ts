@@ -1,0 +1,113 @@
+/**
+ * The rows of a gate's inbox: one per admission, which stays the file's record for 90 days.
+ *
+ * A row's key sorts by time, so that memory, listing, archiving and purging are range scans. `due_at` is set only where
+ * the ordinary course does not suffice (deferred, woken again, settled late) and only such rows are in an index of it: one
+ * for what waits for the consumer, one for what waits for the archive, so that neither holds up the other. An ordinary
+ * admission writes one row. Rows before the mark `woken_to` are settled or have a `due_at`; rows before
+ * `archived_to` have left for the archive or have a `due_at`.
+ *
+ * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows 90 days after admission.
+ */
+import type { FileFacts, FileStatus, Stored } from "./protocol.ts";
+
+/** `receiving`: reserved, payload not there yet. `dropped`: the payload never came, its object is being deleted. */
+const STATES = ["receiving", "queued", "processing", "completed", "failed", "dropped"] as const;
+export type State = (typeof STATES)[number];
+export const codeOf = (state: State): number => STATES.indexOf(state);
+/** The indexes on `due_at` are split by these; a query uses one when it repeats its words. */
+export const UNSETTLED = `state IN (${codeOf("receiving")}, ${codeOf("queued")}, ${codeOf("dropped")})`;
+export const SETTLED = `state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")})`;
+
+/** What the files-creator reported, as one JSON column. */
+export interface Progress {
+  recordsTotal: number | null;
+  recordsProcessed: number | null;
+  recordsFailed: number | null;
+  /** Ids of the events already taken, newest last. */
+  eventIds: string[];
+}
+
+export interface Row {
+  seq: string;
+  state: State;
+  admittedAt: number;
+  facts: FileFacts;
+  generation: number;
+  attempts: number;
+  wakeUps: number;
+  dueAt: number | null;
+  /** Start of the present generation, from which the time to give up is counted. */
+  queuedAt: number;
+  updatedAt: number;
+  progress: Progress | null;
+  stored: Stored | null;
+}
+
+/** The columns of a {@link Row}: all but the payload. */
+export const HEAD =
+  "seq, state, admitted_at, facts, generation, attempts, wake_ups, due_at, queued_at, updated_at, progress, stored";
+
+type SqlRow = Record<string, SqlStorageValue>;
+
+export function createTables(sql: SqlStorage): void {
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS inbox (
+      seq TEXT PRIMARY KEY,
+      state INTEGER NOT NULL,
+      admitted_at INTEGER NOT NULL,
+      signature BLOB,
+      signed_until INTEGER,
+      body_mac BLOB NOT NULL,
+      key_mac BLOB,
+      facts TEXT NOT NULL,
+      generation INTEGER NOT NULL,
+      attempts INTEGER NOT NULL,
+      wake_ups INTEGER NOT NULL,
+      due_at INTEGER,
+      queued_at INTEGER NOT NULL,
+      updated_at INTEGER NOT NULL,
+      progress TEXT,
+      error BLOB,
+      stored TEXT,
+      payload BLOB
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS inbox_key ON inbox (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
+    CREATE INDEX IF NOT EXISTS inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
+    CREATE INDEX IF NOT EXISTS inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
+    CREATE TABLE IF NOT EXISTS aliases (
+      mac BLOB PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS reads (second INTEGER PRIMARY KEY, count INTEGER NOT NULL);
+    CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  `);
+}
+
+/** What a state is called outside: a reservation is no file yet. */
+export function publicStatus(state: State): FileStatus | null {
+  return state === "receiving" || state === "dropped" ? null : state;
+}
+
+export function parseRow(row: SqlRow): Row {
+  const state = STATES[Number(row.state)];
+  if (state === undefined) throw new Error(`inbox row ${row.seq} has the unknown state ${row.state}`);
+  return {
+    seq: String(row.seq),
+    state,
+    admittedAt: Number(row.admitted_at),
+    facts: JSON.parse(String(row.facts)),
+    generation: Number(row.generation),
+    attempts: Number(row.attempts),
+    wakeUps: Number(row.wake_ups),
+    dueAt: row.due_at === null ? null : Number(row.due_at),
+    queuedAt: Number(row.queued_at),
+    updatedAt: Number(row.updated_at),
+    progress: row.progress === null ? null : JSON.parse(String(row.progress)),
+    stored: row.stored === null ? null : JSON.parse(String(row.stored)),
+  };
+}
+
+export function blob(value: SqlStorageValue | undefined): ArrayBuffer {
+  if (!(value instanceof ArrayBuffer)) throw new Error("expected a blob");
+  return value;
+}

@@ -1,0 +1,473 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import { MAX_ALIASES, MAX_DATABASE_BYTES, RESERVATION_MS } from "../../../src/gate/admissions.ts";
+import { mintFileId } from "../../../src/gate/file-id.ts";
+import type { Admission } from "../../../src/gate/protocol.ts";
+import {
+  admissionAt,
+  Bench,
+  countingRows,
+  DAY,
+  HOUR,
+  inGate,
+  MINUTE,
+  newGate,
+  randomBytes,
+  SECOND,
+  seqOf,
+} from "../../support/gate.ts";
+
+/** What a sender's repeat looks like to the gate: another file id and seal, the rest as it was. */
+function again(bench: Bench, admission: Admission, fields: Partial<Admission> = {}): Admission {
+  const fileId = mintFileId(bench.gate.address, bench.clock.now);
+  return { ...admission, fileId, sealed: admission.sealed && randomBytes(100), ...fields };
+}
+
+function newlySigned(bench: Bench): Pick<Admission, "signed"> {
+  return { signed: { signature: randomBytes(32), timestampMs: bench.clock.now } };
+}
+
+describe("rows written", () => {
+  it.each([
+    { name: "one for an ordinary report", fields: () => ({}), rows: 1 },
+    {
+      name: "two for a report with an Idempotency-Key",
+      fields: () => ({ keyMac: randomBytes(16) }),
+      rows: 2,
+    },
+    { name: "two for a large report's reservation", fields: () => ({ sealed: null }), rows: 2 },
+    { name: "one for a report with a bearer key", fields: () => ({ signed: null }), rows: 1 },
+  ])("are $name", async ({ fields, rows }) => {
+    await inGate(await newGate(), async (bench) => {
+      bench.accept();
+      const counted = countingRows(bench.sql);
+      const warm = new Bench(bench.gate, counted.sql);
+      const before = counted.written();
+      warm.accept(fields());
+      expect(counted.written() - before).toBe(rows);
+    });
+  });
+
+  it.each([
+    {
+      name: "a repeat of a signed request",
+      second: (bench: Bench, first: Admission) => again(bench, first),
+      outcome: "repeat",
+    },
+    {
+      name: "a report past the rate limit",
+      second: (bench: Bench) => {
+        for (let i = 1; i < 100; i++) bench.accept();
+        return bench.admission();
+      },
+      outcome: "limited",
+    },
+    {
+      name: "a key used for another body",
+      second: (bench: Bench, first: Admission) => bench.admission({ keyMac: first.keyMac }),
+      outcome: "conflict",
+    },
+    {
+      name: "a timestamp outside the window",
+      second: (bench: Bench) =>
+        bench.admission({
+          signed: { signature: randomBytes(32), timestampMs: bench.clock.now - 5 * MINUTE - 1 },
+        }),
+      outcome: "expired",
+    },
+    {
+      name: "an older snapshot",
+      second: (bench: Bench, first: Admission) =>
+        bench.admission({ snapshot: { ...first.snapshot, version: 0 } }),
+      outcome: "stale",
+    },
+    {
+      name: "a file id from another clock",
+      second: (bench: Bench) =>
+        bench.admission({ fileId: mintFileId(bench.gate.address, bench.clock.now + MINUTE + SECOND) }),
+      outcome: "unavailable",
+    },
+  ])("are none for $name", async ({ second, outcome }) => {
+    await inGate(await newGate({ plan: "sandbox" }), (bench) => {
+      const first = bench.admission({ keyMac: randomBytes(16) });
+      bench.admit(first);
+      const refused = second(bench, first);
+      const rows = () =>
+        bench.sql.exec("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM aliases) AS n").one().n;
+      const before = rows();
+      expect(bench.admit(refused).outcome).toBe(outcome);
+      expect(rows()).toBe(before);
+    });
+  });
+
+  it("leave the alarm alone while an earlier one stands", async () => {
+    const { stub, snapshot, address } = await newGate();
+    const alarm = () => runInDurableObject(stub, (_object, { storage }) => storage.getAlarm());
+    await stub.admit(admissionAt({ address, snapshot }, Date.now()));
+    const first = await alarm();
+    expect(first).toBeGreaterThan(Date.now());
+    for (let i = 0; i < 5; i++) await stub.admit(admissionAt({ address, snapshot }, Date.now()));
+    expect(await alarm()).toBe(first);
+  });
+});
+
+describe("a call repeated with its own file id", () => {
+  it.each<[string, Partial<Admission>]>([
+    ["signed", {}],
+    ["signed, with a key", { keyMac: randomBytes(16) }],
+    ["unsigned", { signed: null }],
+    ["unsigned, with a key", { signed: null, keyMac: randomBytes(16) }],
+    ["unsigned, where equal bodies are repeats", { signed: null, sameBody: "deduplicate" }],
+  ])("is answered as the first was: %s", async (_name, fields) => {
+    await inGate(await newGate(), (bench) => {
+      const admission = bench.admission(fields);
+      expect(bench.admit(admission).outcome).toBe("accepted");
+      expect(bench.admit(admission).outcome).toBe("accepted");
+      bench.restart();
+      expect(bench.admit(admission).outcome).toBe("accepted");
+      expect(bench.inbox.list(null, 10)).toHaveLength(1);
+    });
+  });
+
+  it("is answered as the first was, though another file with its body came between", async () => {
+    await inGate(await newGate(), (bench) => {
+      const admission = bench.admission({ signed: null });
+      bench.admit(admission);
+      bench.accept({ signed: null, bodyMac: admission.bodyMac });
+      expect(bench.admit(admission)).toMatchObject({ outcome: "accepted" });
+    });
+  });
+
+  it("keeps the place that was reserved for a large one", async () => {
+    await inGate(await newGate(), (bench) => {
+      const admission = bench.admission({ sealed: null });
+      const first = bench.admit(admission);
+      expect(first).toMatchObject({ outcome: "reserved" });
+      expect(bench.admit(admission)).toEqual(first);
+    });
+  });
+
+  it("names the earlier file with its body again", async () => {
+    await inGate(await newGate(), (bench) => {
+      const earlier = bench.admission();
+      bench.admit(earlier);
+      const admission = bench.admission({ bodyMac: earlier.bodyMac });
+      expect(bench.admit(admission)).toMatchObject({ sameBodyAs: earlier.fileId });
+      expect(bench.admit(admission)).toMatchObject({ outcome: "accepted", sameBodyAs: earlier.fileId });
+    });
+  });
+});
+
+describe("a signature", () => {
+  it.each([
+    { name: "of a timestamp five minutes ahead", ahead: 5 * MINUTE, remembered: 10 * MINUTE },
+    { name: "of this very moment", ahead: 0, remembered: 5 * MINUTE },
+    { name: "of a timestamp five minutes ago", ahead: -5 * MINUTE, remembered: 0 },
+  ])("is remembered exactly as long as it could verify: $name", async ({ ahead, remembered }) => {
+    await inGate(await newGate(), (bench) => {
+      const start = bench.clock.now;
+      const signed = { signature: randomBytes(32), timestampMs: start + ahead };
+      const first = bench.admission({ signed });
+      expect(bench.admit(first).outcome).toBe("accepted");
+      bench.clock.now = start + remembered;
+      expect(bench.admit(again(bench, first))).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+      bench.restart();
+      expect(bench.admit(again(bench, first))).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+      bench.clock.now += 1;
+      expect(bench.admit(again(bench, first)).outcome).toBe("expired");
+    });
+  });
+
+  it.each([
+    { name: "a little", ahead: 5 * MINUTE + 1, back: 900 },
+    { name: "two minutes", ahead: 6 * MINUTE, back: 2 * MINUTE },
+    { name: "hours", ahead: 5 * HOUR, back: 5 * HOUR - MINUTE },
+  ])("is known again after the clock was set back by $name", async ({ ahead, back }) => {
+    await inGate(await newGate(), (bench) => {
+      const first = bench.admission();
+      bench.admit(first);
+      // Past the end of its window other traffic makes the gate forget it; then the clock goes back into the window.
+      bench.clock.now += ahead;
+      bench.accept();
+      bench.clock.now -= back;
+      expect(bench.admit(again(bench, first))).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+    });
+  });
+});
+
+describe("a key", () => {
+  it("is remembered for 24 hours after the admission and no longer", async () => {
+    await inGate(await newGate(), (bench) => {
+      const start = bench.clock.now;
+      const first = bench.admission({ keyMac: randomBytes(16) });
+      bench.admit(first);
+      bench.clock.now = start + DAY - 1;
+      bench.restart();
+      expect(bench.admit(again(bench, first, newlySigned(bench)))).toMatchObject({
+        outcome: "repeat",
+        fileId: first.fileId,
+      });
+      bench.clock.now = start + DAY;
+      expect(bench.admit(again(bench, first, newlySigned(bench))).outcome).toBe("accepted");
+    });
+  });
+
+  it("still names its file when it was first seen on a repeat that was found by its body", async () => {
+    await inGate(await newGate(), (bench) => {
+      const first = bench.admission();
+      bench.admit(first);
+      const keyed = again(bench, first, {
+        ...newlySigned(bench),
+        keyMac: randomBytes(16),
+        sameBody: "deduplicate",
+      });
+      expect(bench.admit(keyed)).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+      bench.clock.now += 2 * HOUR;
+      bench.restart();
+      expect(bench.admit(again(bench, keyed, newlySigned(bench)))).toMatchObject({
+        outcome: "repeat",
+        fileId: first.fileId,
+      });
+      const otherBody = again(bench, keyed, { ...newlySigned(bench), bodyMac: randomBytes(16) });
+      expect(bench.admit(otherBody).outcome).toBe("conflict");
+    });
+  });
+});
+
+describe("the same body under a new signature", () => {
+  it("is accepted, and names the earlier file, for an hour", async () => {
+    await inGate(await newGate(), (bench) => {
+      const start = bench.clock.now;
+      const first = bench.admission();
+      bench.admit(first);
+      bench.clock.now = start + HOUR - 1;
+      bench.restart();
+      const second = again(bench, first, newlySigned(bench));
+      expect(bench.admit(second)).toMatchObject({ outcome: "accepted", sameBodyAs: first.fileId });
+      expect(bench.row(second.fileId)?.facts.sameBodyAs).toBe(first.fileId);
+    });
+  });
+
+  it("is nothing special an hour later", async () => {
+    await inGate(await newGate(), (bench) => {
+      const first = bench.admission();
+      bench.admit(first);
+      bench.clock.now += HOUR;
+      const second = again(bench, first, newlySigned(bench));
+      expect(bench.admit(second)).not.toHaveProperty("sameBodyAs");
+      expect(bench.row(second.fileId)?.facts).not.toHaveProperty("sameBodyAs");
+    });
+  });
+
+  it("is a repeat where the connection wants that, and its signature is remembered", async () => {
+    await inGate(await newGate(), (bench) => {
+      const first = bench.admission();
+      bench.admit(first);
+      const second = again(bench, first, { ...newlySigned(bench), sameBody: "deduplicate" });
+      expect(bench.admit(second)).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+      // The connection changed its mind; the request it answered is still the same request.
+      bench.restart();
+      expect(bench.admit(again(bench, second, { sameBody: "accept" }))).toMatchObject({
+        outcome: "repeat",
+        fileId: first.fileId,
+      });
+    });
+  });
+
+  it("does not name a file whose payload has not come", async () => {
+    await inGate(await newGate(), (bench) => {
+      const reserved = bench.admission({ sealed: null });
+      bench.admit(reserved);
+      const second = again(bench, reserved, newlySigned(bench));
+      expect(bench.admit(second)).not.toHaveProperty("sameBodyAs");
+      bench.admissions.commit(seqOf(reserved.fileId), bench.clock.now);
+    });
+  });
+});
+
+describe("repeats found by their key", () => {
+  it("are turned away when too many were written, and taken again when their signatures have run out", async () => {
+    await inGate(await newGate({ plan: "enterprise" }), (bench) => {
+      const first = bench.admission({ keyMac: randomBytes(16) });
+      bench.admit(first);
+      const insert = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MAX_ALIASES})
+        INSERT INTO aliases SELECT randomblob(32), ?, ? FROM n`;
+      const { now } = bench.clock;
+      bench.sql.exec(insert, seqOf(first.fileId), now + 5 * MINUTE);
+      const repeat = again(bench, first, newlySigned(bench));
+      expect(bench.admit(repeat)).toEqual({ outcome: "unavailable", reason: "too_many_repeats" });
+      expect(bench.admit(again(bench, first))).toMatchObject({ outcome: "repeat" });
+      bench.clock.now += 6 * MINUTE;
+      expect(bench.admit(again(bench, first, newlySigned(bench)))).toMatchObject({
+        outcome: "repeat",
+        fileId: first.fileId,
+      });
+    });
+  });
+});
+
+describe("a gate that is full", () => {
+  it("takes no new report, and still answers repeats", async () => {
+    await inGate(await newGate(), (bench) => {
+      const first = bench.admission({ keyMac: randomBytes(16) });
+      bench.admit(first);
+      Object.defineProperty(bench.inbox, "size", { value: MAX_DATABASE_BYTES + 1 });
+      expect(bench.admit(bench.admission())).toEqual({ outcome: "unavailable", reason: "full" });
+      expect(bench.admit(again(bench, first)).outcome).toBe("repeat");
+      expect(bench.admit(again(bench, first, newlySigned(bench))).outcome).toBe("repeat");
+    });
+  });
+});
+
+describe("a reservation", () => {
+  it("is no file yet, and counts for the rate", async () => {
+    await inGate(await newGate({ plan: "sandbox" }), (bench) => {
+      const reserved = bench.admission({ sealed: null });
+      const admitted = bench.admit(reserved);
+      expect(admitted).toMatchObject({ outcome: "reserved", rate: { remaining: 99 } });
+      expect(bench.claim(reserved.fileId)).toBeUndefined();
+      expect(bench.inbox.list(null, 10)).toEqual([]);
+      expect(
+        bench.settlement.report(seqOf(reserved.fileId), { eventId: "e", status: "completed" }, 0),
+      ).toEqual({
+        outcome: "unknown",
+      });
+      expect(bench.settlement.replay(seqOf(reserved.fileId), 0)).toEqual({ outcome: "unknown" });
+    });
+  });
+
+  it("is completed by any copy of its request", async () => {
+    await inGate(await newGate(), (bench) => {
+      const keyMac = randomBytes(16);
+      const first = bench.admission({ sealed: null, keyMac });
+      const reserved = bench.admit(first);
+      const place = reserved.outcome === "reserved" ? reserved.place : "";
+      const receiving = { outcome: "receiving", fileId: first.fileId, place };
+      expect(bench.admit(again(bench, first))).toMatchObject(receiving);
+      expect(bench.admit(again(bench, first, newlySigned(bench)))).toMatchObject(receiving);
+      expect(bench.admissions.commit(seqOf(first.fileId), bench.clock.now)).toBe(true);
+      expect(bench.admissions.commit(seqOf(first.fileId), bench.clock.now)).toBe(true);
+      expect(bench.admit(again(bench, first))).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+      expect(bench.claim(first.fileId)?.payload).toEqual({ stored: { key: place, offset: 0, length: 129 } });
+    });
+  });
+
+  it("is dropped with its object after ten minutes, and the same request can be sent again", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const start = bench.clock.now;
+      const signed = { signature: randomBytes(32), timestampMs: start + 5 * MINUTE };
+      const first = bench.admission({ sealed: null, signed, keyMac: randomBytes(16) });
+      const reserved = bench.admit(first);
+      const place = reserved.outcome === "reserved" ? reserved.place : "";
+      bench.archive.set(place, randomBytes(10));
+      await bench.runAlarmsUntil(start + RESERVATION_MS - 1);
+      expect(bench.archive.has(place)).toBe(true);
+      await bench.runAlarmsUntil(start + RESERVATION_MS + SECOND);
+      expect(bench.archive.has(place)).toBe(false);
+      expect(bench.row(first.fileId)).toBeNull();
+      expect(bench.admissions.commit(seqOf(first.fileId), bench.clock.now)).toBe(false);
+      const resigned = again(bench, first, newlySigned(bench));
+      expect(bench.admit(resigned)).toMatchObject({ outcome: "reserved" });
+      expect(bench.admissions.commit(seqOf(resigned.fileId), bench.clock.now)).toBe(true);
+    });
+  });
+
+  it("answers nothing while its object cannot be deleted, and goes when it can", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const first = bench.admission({ sealed: null, keyMac: randomBytes(16) });
+      bench.admit(first);
+      bench.clock.now += 9 * MINUTE;
+      const resigned = again(bench, first, {
+        signed: { signature: randomBytes(32), timestampMs: bench.clock.now + 4 * MINUTE },
+      });
+      expect(bench.admit(resigned)).toMatchObject({ outcome: "receiving", fileId: first.fileId });
+      bench.onCall = (call) => (call.startsWith("delete") ? "before" : undefined);
+      await bench.runAfter(MINUTE);
+      for (const evicted of [false, true]) {
+        if (evicted) bench.restart();
+        expect(bench.admissions.commit(seqOf(first.fileId), bench.clock.now)).toBe(false);
+        // Found by neither its signature, the signature of its copy, nor their key.
+        expect(bench.admit(again(bench, resigned, { keyMac: null })).outcome).toBe("reserved");
+        bench.sql.exec("DELETE FROM inbox WHERE seq <> ?", seqOf(first.fileId));
+        bench.restart();
+        expect(bench.admit(again(bench, resigned)).outcome).toBe("reserved");
+        bench.sql.exec("DELETE FROM inbox WHERE seq <> ?", seqOf(first.fileId));
+        bench.restart();
+      }
+      bench.onCall = () => undefined;
+      await bench.runAfter(MINUTE);
+      expect(bench.row(first.fileId)).toBeNull();
+      bench.restart();
+      expect(bench.admit(again(bench, resigned)).outcome).toBe("reserved");
+    });
+  });
+
+  it("is not dropped when it is committed while the alarm waits for the queue", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const reserved = bench.admission({ sealed: null });
+      bench.admit(reserved);
+      bench.clock.now += RESERVATION_MS;
+      bench.clock.now -= 2 * MINUTE;
+      const queued = bench.accept();
+      bench.clock.now += 2 * MINUTE;
+      let committed: boolean | undefined;
+      bench.onCall = async (call) => {
+        if (call === "wake") committed = bench.admissions.commit(seqOf(reserved.fileId), bench.clock.now);
+        return undefined;
+      };
+      await bench.upkeep.run();
+      expect(bench.woken).toEqual([[queued]]);
+      expect(committed).toBe(true);
+      expect(bench.row(reserved.fileId)?.state).toBe("queued");
+    });
+  });
+});
+
+describe("versions", () => {
+  it.each([
+    { known: 5, told: 4, outcome: "stale" },
+    { known: 5, told: 5, outcome: "accepted" },
+    { known: 5, told: 6, outcome: "accepted" },
+  ])(
+    "a gate that knows $known answers $outcome to $told, also after its rows are gone",
+    async ({ known, told, outcome }) => {
+      const gate = await newGate({ version: known });
+      await inGate(gate, async (bench) => {
+        bench.forward(bench.accept());
+        await bench.runAlarmsUntil(bench.clock.now + 91 * DAY);
+        expect(bench.state.agenda.firstFrom("")).toBeNull();
+        bench.restart();
+        const admission = bench.admission({ snapshot: { ...gate.snapshot, version: told } });
+        expect(bench.admit(admission).outcome).toBe(outcome);
+        const snapshot = { ...gate.snapshot, version: told };
+        expect(bench.admissions.charge(snapshot, bench.clock.now).outcome).toBe(
+          outcome === "stale" ? "stale" : "charged",
+        );
+        expect(bench.admissions.read(snapshot, bench.clock.now).outcome).toBe(
+          outcome === "stale" ? "stale" : "charged",
+        );
+      });
+    },
+  );
+
+  it("are learned from a refresh, and kept across eviction", async () => {
+    const gate = await newGate({ version: 1 });
+    expect(await gate.stub.refresh({ ...gate.snapshot, version: 7 })).toBe(7);
+    expect(await gate.stub.refresh({ ...gate.snapshot, version: 3 })).toBe(7);
+    await evictDurableObject(gate.stub);
+    expect(await gate.stub.admit(admissionAt(gate, Date.now()))).toEqual({ outcome: "stale" });
+  });
+
+  it("bring the new plan with them", async () => {
+    const gate = await newGate({ plan: "sandbox" });
+    await inGate(gate, (bench) => {
+      for (let i = 0; i < 100; i++) bench.accept();
+      expect(bench.admit(bench.admission()).outcome).toBe("limited");
+      const snapshot = { ...gate.snapshot, plan: "production", version: 2 } as const;
+      expect(bench.admit(bench.admission({ snapshot }))).toMatchObject({
+        outcome: "accepted",
+        rate: { limit: 500, remaining: 399 },
+      });
+    });
+  });
+});
