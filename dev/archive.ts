@@ -18,8 +18,8 @@ const HELP = `Looks into the archive of settled reports. Needs the bucket and th
 
   --env staging|production   the bucket in the account (local: the one of npm start)
 
-VAULT_KEYS is taken from the environment, else from .dev.vars. Reports reach the archive an hour after they settled
-(ARCHIVE_AFTER_SECONDS).`;
+VAULT_KEYS is taken from the environment, else from .dev.vars. Reports reach the archive about an hour after they
+came (ARCHIVE_AFTER_SECONDS).`;
 
 const OBJECT_ID = /^[0-9a-f]{24}$/;
 
