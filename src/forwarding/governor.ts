@@ -15,9 +15,18 @@ export interface Course {
   /** When the next interval begins, ms. */
   nextAt: number;
   intervalMs: number;
+  /** Whether a file was granted since the last failure: only then does another failure say anything new. */
+  probed: boolean;
 }
 
-export const OPEN_COURSE: Course = { failures: 0, level: null, left: 0, nextAt: 0, intervalMs: 0 };
+export const OPEN_COURSE: Course = {
+  failures: 0,
+  level: null,
+  left: 0,
+  nextAt: 0,
+  intervalMs: 0,
+  probed: false,
+};
 
 /** Fewer failures in a row may be the reports' own fault. */
 const DOWN_AFTER_FAILURES = 5;
@@ -38,7 +47,11 @@ export function permit(
     now < course.nextAt ? course : { ...course, left: course.level, nextAt: now + course.intervalMs };
   const granted = Math.min(wanted, renewed.left);
   const retryAfterMs = Math.max(RAMP_INTERVAL_MS, renewed.nextAt - now);
-  return { granted, retryAfterMs, course: { ...renewed, left: renewed.left - granted } };
+  return {
+    granted,
+    retryAfterMs,
+    course: { ...renewed, left: renewed.left - granted, probed: renewed.probed || granted > 0 },
+  };
 }
 
 /** What a batch learned: how many files the files-creator answered for, and how many it did not. Pure. */
@@ -52,13 +65,16 @@ export function observe(course: Course, answered: number, unanswered: number, no
       left: course.left,
       nextAt: Math.min(course.nextAt, now + RAMP_INTERVAL_MS),
       intervalMs: RAMP_INTERVAL_MS,
+      probed: false,
     };
   }
   if (unanswered === 0) return course;
   const failures = course.failures + unanswered;
   if (failures < DOWN_AFTER_FAILURES && course.level === null) return { ...course, failures };
+  // Batches that were under way when the outage began fail as well; that does not make it longer.
+  if (course.level === 1 && !course.probed) return { ...course, failures };
   const intervalMs = Math.min(LONGEST_INTERVAL_MS, Math.max(FIRST_INTERVAL_MS, course.intervalMs * 2));
-  return { failures, level: 1, left: 0, nextAt: now + intervalMs, intervalMs };
+  return { failures, level: 1, left: 0, nextAt: now + intervalMs, intervalMs, probed: false };
 }
 
 /** The one governor's name. */

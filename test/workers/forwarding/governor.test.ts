@@ -70,10 +70,16 @@ describe("while the files-creator is down", () => {
   });
 
   it("tells those who are held back to wait at least a second, and about until the next probe", () => {
-    const course = observe(down(), 0, 1, 0);
+    const course = observe(permit(down(), 1, 1_000).course, 0, 1, 0);
     expect(permit(course, 10, 0)).toMatchObject({ granted: 0, retryAfterMs: 2_000 });
     expect(permit(course, 10, 1_900)).toMatchObject({ granted: 0, retryAfterMs: 1_000 });
     expect(permit(course, 10, 2_000)).toMatchObject({ granted: 1, retryAfterMs: 2_000 });
+  });
+
+  it("is not made longer by batches that were under way when it began", () => {
+    let course = down();
+    for (let batch = 0; batch < 6; batch++) course = observe(course, 0, 6, 100 * batch);
+    expect(permit(course, 10, 1_000).granted).toBe(1);
   });
 
   it("grants one probe among any number of batches that ask at once", () => {
