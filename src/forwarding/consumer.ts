@@ -5,7 +5,7 @@
  * messages are all the same; a file whose settlement is lost is forwarded again and dropped there by its key.
  */
 import * as z from "zod";
-import { type Bytes, utf8 } from "../crypto/encoding.ts";
+import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, seal, unwrapDataKey } from "../crypto/vault.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.ts";
@@ -134,7 +134,11 @@ async function attempt(
 ): Promise<{ answer: Answer; reached: boolean }> {
   try {
     const payload = await readPayload(job, env);
-    if (payload !== null) return { answer: await post(job, payload, env, settings), reached: true };
+    if (payload !== null) {
+      const answer = await post(job, payload, env, settings);
+      discard(payload);
+      return { answer, reached: true };
+    }
   } catch (error) {
     logError("a file could not be posted", { file_id: job.file.fileId }, error);
   }
@@ -163,7 +167,10 @@ async function readPayload({ file, gate, dataKey }: Job, env: Bindings): Promise
     const { key, offset, length } = file.payload.stored;
     const object = await env.ARCHIVE.get(key, { range: { offset, length } });
     if (object === null) throw new Error("it is missing from the archive");
-    return await open(dataKey, new Uint8Array(await object.arrayBuffer()), context);
+    const sealed = new Uint8Array(await object.arrayBuffer());
+    const payload = await open(dataKey, sealed, context);
+    discard(sealed);
+    return payload;
   } catch (error) {
     logError("a payload could not be read", { file_id: file.fileId }, error);
     return null;

@@ -7,7 +7,8 @@ import type { WakeUp } from "../gate/protocol.ts";
 import { FILES_PER_WAKE_UP } from "../gate/upkeep.ts";
 import { logError } from "../log.ts";
 
-const COALESCE_MS = 5;
+/** A report may wait this long for others to be woken with: a send costs as much as a tenth of an acceptance. */
+const COALESCE_MS = 20;
 /** A request that was to send and died is replaced by the next one after this. */
 const OVERDUE_MS = 100;
 /** The queue's limit for one send. */

@@ -8,13 +8,22 @@ import { fileIdOf, parseFileId } from "./file-id.ts";
 import { KEY_MEMORY_MS } from "./inbox.ts";
 import { MAX_CLOCK_SKEW_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
 import type { Admission, Admitted, Charged, Snapshot } from "./protocol.ts";
-import { HOUR_MS, PLAN_LIMITS, RateWindows, type Standing } from "./rate-window.ts";
+import {
+  HOUR_MS,
+  PLAN_LIMITS,
+  type Plan,
+  RateWindows,
+  type Standing,
+  UNNOTICED_STEP_MS,
+} from "./rate-window.ts";
 import { publicStatus } from "./rows.ts";
 import { segmentKey } from "./segment.ts";
 import type { GateState } from "./state.ts";
 
 /** An object holds 10 GB; above this the gate takes no more, so that archiving still has room to work. */
 export const MAX_DATABASE_BYTES = 8 * 1024 ** 3;
+/** The largest plan adds 130 MB in this time, far less than what is left above the limit. */
+const ROOM_HOLDS_MS = 60_000;
 /** Reservations whose payload never came are dropped after this. */
 export const RESERVATION_MS = 600_000;
 /** Repeats cost no quota, but each found by its key or body writes rows: more than these at a time are turned away. */
@@ -23,6 +32,8 @@ export const MAX_ALIASES = 20_000;
 export class Admissions {
   readonly #state: GateState;
   #reads: RateWindows | null = null;
+  #latestRead = 0;
+  #roomUntil = 0;
 
   constructor(state: GateState) {
     this.#state = state;
@@ -56,36 +67,42 @@ export class Admissions {
     if (byBody !== null && admission.sameBody === "deduplicate")
       return this.#repeatOtherwise(byBody, { signed, newKeyMac: keyMac }, seq, now);
 
-    if (!this.#standing(now).allowed) return { outcome: "limited", rate: this.#standing(now) };
-    if (inbox.size > MAX_DATABASE_BYTES) return { outcome: "unavailable", reason: "full" };
+    if (!memory.allows(this.#plan, now)) return { outcome: "limited", rate: this.#standing(now) };
+    if (!this.#hasRoom(now)) return { outcome: "unavailable", reason: "full" };
 
     const earlier = byBody && inbox.get(byBody);
     const sameBodyAs =
       earlier && publicStatus(earlier.state) !== null
         ? { sameBodyAs: fileIdOf(parsed.gate, earlier.seq) }
         : {};
-    const large = admission.sealed === null;
-    const place = segmentKey(parsed.gate, snapshot.retentionYears, seq);
+    const stored =
+      admission.sealed === null
+        ? {
+            key: segmentKey(parsed.gate, snapshot.retentionYears, seq),
+            offset: 0,
+            length: facts.size + SEAL_OVERHEAD_BYTES,
+          }
+        : null;
     const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
     inbox.insert({
       seq,
-      state: large ? "receiving" : "queued",
+      state: stored === null ? "queued" : "receiving",
       now,
       signature: signed?.signature ?? null,
       signedUntil,
       bodyMac,
       keyMac,
       facts: { ...facts, ...sameBodyAs },
-      dueAt: large ? now + RESERVATION_MS : this.#state.firstDueAt(seq, now),
-      stored: large ? { key: place, offset: 0, length: facts.size + SEAL_OVERHEAD_BYTES } : null,
+      dueAt: stored === null ? this.#state.firstDueAt(seq, now) : now + RESERVATION_MS,
+      stored,
       sealed: admission.sealed,
     });
     const signature = signed && (signed.signature.slice().buffer as ArrayBuffer);
     memory.add({ seq, admittedAt: now, signature, signedUntil, bodyMac: bodyMac.slice().buffer });
     const rate = this.#standing(now);
-    return large
-      ? { outcome: "reserved", place, rate, ...sameBodyAs }
-      : { outcome: "accepted", rate, ...sameBodyAs };
+    return stored === null
+      ? { outcome: "accepted", rate, ...sameBodyAs }
+      : { outcome: "reserved", place: stored.key, rate, ...sameBodyAs };
   }
 
   /** The payload of a reservation is in place. False when the reservation is gone: nothing was accepted. */
@@ -113,6 +130,9 @@ export class Admissions {
   /** A read with the key this gate belongs to: limited apart from submissions, exact across restarts (one row a read). */
   read(snapshot: Snapshot, now: number): Charged {
     if (!this.#state.learn(snapshot)) return { outcome: "stale" };
+    const wentBack = now < this.#latestRead - UNNOTICED_STEP_MS;
+    if (wentBack) this.#reads = null;
+    this.#latestRead = wentBack ? now : Math.max(this.#latestRead, now);
     this.#reads ??= this.#rebuildReads(now);
     const before = this.#reads.standing(PLAN_LIMITS[snapshot.plan], now);
     if (!before.allowed) return { outcome: "charged", rate: before };
@@ -172,10 +192,22 @@ export class Admissions {
     return this.#repeat(seq, ownSeq, now);
   }
 
-  #standing(now: number): Standing {
-    const { snapshot, memory } = this.#state;
+  /** Asking the database for its size costs as much as the rest of the decision: room that was seen is taken for a while. */
+  #hasRoom(now: number): boolean {
+    if (now < this.#roomUntil && now >= this.#roomUntil - ROOM_HOLDS_MS) return true;
+    const room = this.#state.inbox.size <= MAX_DATABASE_BYTES;
+    this.#roomUntil = room ? now + ROOM_HOLDS_MS : 0;
+    return room;
+  }
+
+  get #plan(): Plan {
+    const { snapshot } = this.#state;
     if (snapshot === null) throw new Error("the gate has not learned its plan");
-    return memory.standing(PLAN_LIMITS[snapshot.plan], now);
+    return PLAN_LIMITS[snapshot.plan];
+  }
+
+  #standing(now: number): Standing {
+    return this.#state.memory.standing(this.#plan, now);
   }
 
   #rebuildReads(now: number): RateWindows {

@@ -3,7 +3,7 @@
  * verify, bodies seen, and the rate windows.
  */
 import type { Plan, Standing } from "./rate-window.ts";
-import { HOUR_MS, RateWindows } from "./rate-window.ts";
+import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
 /** A timestamp may be this far from the clock, on either side. From the wire contract. */
 export const SIGNATURE_WINDOW_MS = 300_000;
@@ -11,8 +11,6 @@ export const SIGNATURE_WINDOW_MS = 300_000;
 export const SAME_BODY_MS = HOUR_MS;
 /** How far the clocks of a Worker and a gate may differ; Cloudflare keeps them within milliseconds. */
 export const MAX_CLOCK_SKEW_MS = 60_000;
-/** A clock that went back further than this makes a gate read its rows again. */
-const BACKWARD_JUMP_MS = 1_000;
 const SWEEP_EVERY_MS = 30_000;
 
 /** A row, or an alias (`signature` only), as the inbox reads it back. */
@@ -33,7 +31,7 @@ export class Memory {
 
   /** True when the clock went back so far that entries may have been forgotten that count again. */
   wentBack(now: number): boolean {
-    return now < this.#latest - BACKWARD_JUMP_MS;
+    return now < this.#latest - UNNOTICED_STEP_MS;
   }
 
   /** Starts over from what the inbox holds of the last hour. */
@@ -75,6 +73,10 @@ export class Memory {
     this.#rate.add(now);
   }
 
+  allows(plan: Plan, now: number): boolean {
+    return this.#rate.allows(plan, now);
+  }
+
   standing(plan: Plan, now: number): Standing {
     return this.#rate.standing(plan, now);
   }
@@ -85,7 +87,7 @@ export class Memory {
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
     // A step back that is too small to be noticed makes a signature verify again that had run out.
-    const before = now - BACKWARD_JUMP_MS;
+    const before = now - UNNOTICED_STEP_MS;
     for (const [key, entry] of this.#signatures) if (entry.until < before) this.#signatures.delete(key);
     for (const [key, entry] of this.#bodies) if (now - entry.at >= SAME_BODY_MS) this.#bodies.delete(key);
   }

@@ -29,13 +29,14 @@ export interface Standing {
 
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
+/** A clock that steps back by no more than this is not noticed: what left a window within it counts again. */
+export const UNNOTICED_STEP_MS = 1_000;
 
 class SlidingCount {
   readonly #bucketMs: number;
   readonly #windowMs: number;
   /** Bucket number to count, in the order of first use. */
   readonly #buckets = new Map<number, number>();
-  #total = 0;
 
   constructor(bucketMs: number, windowMs: number) {
     this.#bucketMs = bucketMs;
@@ -45,22 +46,26 @@ class SlidingCount {
   add(at: number, count: number): void {
     const bucket = Math.floor(at / this.#bucketMs);
     this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + count);
-    this.#total += count;
   }
 
   total(now: number): number {
+    let total = 0;
     for (const [bucket, count] of this.#buckets) {
-      if (this.#leavesAt(bucket) > now) continue;
-      this.#buckets.delete(bucket);
-      this.#total -= count;
+      const leavesAt = this.#leavesAt(bucket);
+      if (leavesAt > now) total += count;
+      else if (leavesAt <= now - UNNOTICED_STEP_MS) this.#buckets.delete(bucket);
     }
-    return this.#total;
+    return total;
   }
 
-  /** The first instant at which fewer than `limit` are counted, or the oldest bucket leaves when that is so already. */
-  resetAt(limit: number, now: number): number {
-    let left = this.total(now);
-    for (const bucket of [...this.#buckets.keys()].sort((a, b) => a - b)) {
+  /**
+   * The first instant at which fewer than `limit` are counted, or the oldest bucket leaves when that is so already.
+   * `total` is what {@link total} says now.
+   */
+  resetAt(limit: number, total: number, now: number): number {
+    let left = total;
+    const counted = [...this.#buckets.keys()].filter((bucket) => this.#leavesAt(bucket) > now);
+    for (const bucket of counted.sort((a, b) => a - b)) {
       left -= this.#buckets.get(bucket) ?? 0;
       if (left < limit) return this.#leavesAt(bucket);
     }
@@ -82,6 +87,11 @@ export class RateWindows {
     this.#hour.add(at, count);
   }
 
+  /** Whether both windows have room. */
+  allows(plan: Plan, now: number): boolean {
+    return this.#minute.total(now) < plan.perMinute && this.#hour.total(now) < plan.perHour;
+  }
+
   standing(plan: Plan, now: number): Standing {
     const minute = this.#describe(this.#minute, "1 minute", plan.perMinute, now);
     const hour = this.#describe(this.#hour, "1 hour", plan.perHour, now);
@@ -90,7 +100,8 @@ export class RateWindows {
   }
 
   #describe(count: SlidingCount, window: Standing["window"], limit: number, now: number): Standing {
-    const remaining = Math.max(0, limit - count.total(now));
-    return { allowed: remaining > 0, limit, remaining, resetAt: count.resetAt(limit, now), window };
+    const total = count.total(now);
+    const remaining = Math.max(0, limit - total);
+    return { allowed: remaining > 0, limit, remaining, resetAt: count.resetAt(limit, total, now), window };
   }
 }

@@ -2,8 +2,8 @@
  * From a verified report to its row: mint the file id, seal the payload, one call to the gate. Large payloads are put into
  * the archive bucket between a reservation and a commit. Used by every door that takes reports.
  */
-import type { Bytes } from "../crypto/encoding.ts";
-import { type DataKey, fingerprint, seal } from "../crypto/vault.ts";
+import { type Bytes, discard } from "../crypto/encoding.ts";
+import { type DataKey, fingerprint, SEAL_OVERHEAD_BYTES, seal, sealInParts } from "../crypto/vault.ts";
 import type { Bindings } from "../env.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
 import { payloadContext } from "../gate/contexts.ts";
@@ -116,9 +116,9 @@ async function store(
   body: Bytes,
 ): Promise<boolean> {
   try {
-    const sealed = await seal(dataKey, body, payloadContext(gate, fileId));
-    const entry = { fileId, ...facts, offset: 0, length: sealed.byteLength };
-    await putParts(archive, place, [sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })]);
+    const sealed = await sealInParts(dataKey, body, payloadContext(gate, fileId));
+    const entry = { fileId, ...facts, offset: 0, length: body.byteLength + SEAL_OVERHEAD_BYTES };
+    await putParts(archive, place, [...sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })]);
   } catch (error) {
     logError("a large payload was not stored", { file_id: fileId }, error);
     return false;
@@ -133,7 +133,7 @@ async function store(
   return committed === true;
 }
 
-/** One object from several buffers, without joining them in memory. */
+/** One object from several buffers, without joining them in memory. Ends them. */
 async function putParts(archive: R2Bucket, key: string, parts: readonly Bytes[]): Promise<void> {
   const { readable, writable } = new FixedLengthStream(parts.reduce((sum, part) => sum + part.byteLength, 0));
   const write = async () => {
@@ -142,6 +142,7 @@ async function putParts(archive: R2Bucket, key: string, parts: readonly Bytes[])
     await writer.close();
   };
   await Promise.all([archive.put(key, readable), write()]);
+  for (const part of parts) discard(part);
 }
 
 /** Calls a gate, and once more when it gave no answer: its methods are idempotent on the file id. Null without any answer. */

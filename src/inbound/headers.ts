@@ -11,6 +11,8 @@ export interface SignedRequest {
   timestampMs: number;
   /** What goes before the body under the signature. */
   prefix: Bytes;
+  /** The body's `Content-Length`; null without one. */
+  declaredBytes: number | null;
 }
 
 const CONNECTION_ID = /^[0-9a-f]{24}$/i;
@@ -41,6 +43,7 @@ export function checkHeaders(
       signature: parseSignature(signature),
       timestampMs: time.timestampMs,
       prefix: signedPrefix(timestamp),
+      declaredBytes: declaredBytes(headers),
     },
   };
 }
@@ -49,9 +52,14 @@ export function checkHeaders(
 export function checkBodyHeaders(headers: Headers, maxBodyBytes: number): Failure | null {
   const encoding = headers.get("Content-Encoding")?.trim().toLowerCase() ?? "";
   if (encoding !== "" && encoding !== "identity") return { kind: "unsupported_encoding", encoding };
-  if (Number(headers.get("Content-Length") ?? 0) > maxBodyBytes)
-    return { kind: "payload_too_large", limitBytes: maxBodyBytes };
-  return null;
+  return (declaredBytes(headers) ?? 0) > maxBodyBytes
+    ? { kind: "payload_too_large", limitBytes: maxBodyBytes }
+    : null;
+}
+
+function declaredBytes(headers: Headers): number | null {
+  const length = headers.get("Content-Length");
+  return length === null ? null : Number(length);
 }
 
 /** The key, null without one, or a failure when it cannot be one. */
@@ -66,7 +74,7 @@ export function idempotencyKey(headers: Headers): { key: string | null } | { fai
  * ones are cut to 30, malformed ones are ignored as the RFC asks.
  */
 export function preferredWait(headers: Headers, defaultSeconds: number): number {
-  for (const preference of (headers.get("Prefer") ?? "").split(",")) {
+  for (const preference of headers.get("Prefer")?.split(",") ?? []) {
     const [, seconds] = /^\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:;.*)?$/i.exec(preference) ?? [];
     if (seconds !== undefined) return Math.min(Number(seconds), LONGEST_WAIT_S);
   }

@@ -73,17 +73,24 @@ export function firstProblems(problems: FieldProblems): FieldProblems {
 
 export function adviseOnEmployee(advice: Advice, index: number, employee: unknown): void {
   if (advice.full) return;
-  const path = `employees[${index}]`;
-  if (!isRecord(employee)) return advice.add(path, NOT_AN_OBJECT);
+  if (!isRecord(employee)) return advice.add(`employees[${index}]`, NOT_AN_OBJECT);
   const dialect = dialectOf(employee, WEBHOOK.employeeTexts, REPORT.employeeTexts);
-  for (const field of dialect.employeeTexts) text(advice, `${path}.${field}`, employee[field]);
-  for (const field of dialect.employeeNumbers) amount(advice, `${path}.${field}`, employee[field], true);
+  // Most reports are in order: a field's path is put together only to complain of it.
+  for (const field of dialect.employeeTexts) {
+    const problem = textProblem(employee[field]);
+    if (problem !== null) advice.add(`employees[${index}].${field}`, problem);
+  }
+  for (const field of dialect.employeeNumbers) {
+    const problem = amountProblem(employee[field], true);
+    if (problem !== null) advice.add(`employees[${index}].${field}`, problem);
+  }
 }
 
 /** `report` is the body's top level; only its scalars and the {@link NESTED_OBJECTS} are looked at. */
 export function adviseOnReport(advice: Advice, report: Record<string, unknown>): void {
   if (dialectOf(report, WEBHOOK.marks, REPORT.marks) === WEBHOOK) {
-    text(advice, "policy_number", report.policy_number);
+    const problem = textProblem(report.policy_number);
+    if (problem !== null) advice.add("policy_number", problem);
     const period = report.pay_period;
     if (!isRecord(period)) return advice.add("pay_period", period === undefined ? MISSING : NOT_AN_OBJECT);
     return dates(
@@ -95,8 +102,10 @@ export function adviseOnReport(advice: Advice, report: Record<string, unknown>):
   dates(advice, ["period_start", report.period_start], ["period_end", report.period_end]);
   const totals = report.payroll_data;
   if (!isRecord(totals)) return advice.add("payroll_data", totals === undefined ? MISSING : NOT_AN_OBJECT);
-  for (const field of TOTALS)
-    amount(advice, `payroll_data.${field}`, totals[field], field === "total_payroll");
+  for (const field of TOTALS) {
+    const problem = amountProblem(totals[field], field === "total_payroll");
+    if (problem !== null) advice.add(`payroll_data.${field}`, problem);
+  }
 }
 
 /** The dialect with more of its fields present; `webhook` when it is a draw. */
@@ -105,19 +114,20 @@ function dialectOf(
   webhook: readonly string[],
   report: readonly string[],
 ): Dialect {
-  const present = (fields: readonly string[]) => fields.filter((field) => value[field] !== undefined).length;
-  return present(report) > present(webhook) ? REPORT : WEBHOOK;
+  let lead = 0;
+  for (const field of report) if (value[field] !== undefined) lead++;
+  for (const field of webhook) if (value[field] !== undefined) lead--;
+  return lead > 0 ? REPORT : WEBHOOK;
 }
 
-function text(advice: Advice, path: string, value: unknown): void {
-  if (value === undefined || value === null || value === "") advice.add(path, MISSING);
-  else if (typeof value !== "string") advice.add(path, NOT_A_STRING);
+function textProblem(value: unknown): string | null {
+  if (value === undefined || value === null || value === "") return MISSING;
+  return typeof value === "string" ? null : NOT_A_STRING;
 }
 
-function amount(advice: Advice, path: string, value: unknown, required: boolean): void {
-  if (value === undefined || value === null) {
-    if (required) advice.add(path, MISSING);
-  } else if (typeof value !== "number" || value < 0) advice.add(path, NOT_POSITIVE);
+function amountProblem(value: unknown, required: boolean): string | null {
+  if (value === undefined || value === null) return required ? MISSING : null;
+  return typeof value !== "number" || value < 0 ? NOT_POSITIVE : null;
 }
 
 function dates(
@@ -125,22 +135,24 @@ function dates(
   [startPath, start]: [string, unknown],
   [endPath, end]: [string, unknown],
 ): void {
-  for (const [path, value] of [
-    [startPath, start],
-    [endPath, end],
-  ] as const) {
-    if (value === undefined || value === null || value === "") advice.add(path, MISSING);
-    else if (!isCalendarDate(value)) advice.add(path, NOT_A_DATE);
-  }
-  if (isCalendarDate(start) && isCalendarDate(end) && end < start)
+  const startProblem = dateProblem(start);
+  const endProblem = dateProblem(end);
+  if (startProblem !== null) advice.add(startPath, startProblem);
+  if (endProblem !== null) advice.add(endPath, endProblem);
+  if (startProblem === null && endProblem === null && String(end) < String(start))
     advice.add(endPath, `Must not be before ${startPath}`);
+}
+
+function dateProblem(value: unknown): string | null {
+  if (value === undefined || value === null || value === "") return MISSING;
+  return isCalendarDate(value) ? null : NOT_A_DATE;
 }
 
 /** `YYYY-MM-DD` and a day that exists. */
 export function isCalendarDate(value: unknown): value is string {
   if (typeof value !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
-  const time = Date.parse(`${value}T00:00:00Z`);
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(value);
+  // A day that the month does not have is taken for one of the next.
+  return new Date(`${value}T00:00:00Z`).getUTCDate() === Number(value.slice(8));
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -14,7 +14,7 @@ import type { Standing } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { admitReport } from "./admit.ts";
-import { readBody } from "./body.ts";
+import { BODY_TIMEOUT_MS, readBody } from "./body.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { ConnectionDirectory, KnownConnection } from "./directory.ts";
 import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
@@ -93,7 +93,14 @@ export async function receive(
     };
   }
 
-  const read = await readBody(http.body, request.prefix, deps.settings.maxBodyBytes, deps.budget);
+  const read = await readBody(
+    http.body,
+    request.prefix,
+    deps.settings.maxBodyBytes,
+    deps.budget,
+    BODY_TIMEOUT_MS,
+    request.declaredBytes,
+  );
   if (!read.ok) return { failure: bodyFailure(read.reason, deps.settings), rate: null, connectionId: id };
   try {
     const report = new Report(request, http.headers, requestId, read, deps);

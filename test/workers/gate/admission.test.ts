@@ -312,6 +312,7 @@ describe("a gate that is full", () => {
       const first = bench.admission({ keyMac: randomBytes(16) });
       bench.admit(first);
       Object.defineProperty(bench.inbox, "size", { value: MAX_DATABASE_BYTES + 1 });
+      bench.clock.now += MINUTE;
       expect(bench.admit(bench.admission())).toEqual({ outcome: "unavailable", reason: "full" });
       expect(bench.admit(again(bench, first)).outcome).toBe("repeat");
       expect(bench.admit(again(bench, first, newlySigned(bench))).outcome).toBe("repeat");

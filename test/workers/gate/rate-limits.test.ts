@@ -182,6 +182,20 @@ describe("reads with a key", () => {
     expect(await gate.stub.charge(gate.snapshot)).toMatchObject({ rate: { remaining: 98 } });
   });
 
+  it("are not allowed again by a clock that is set back", async () => {
+    const gate = await newGate({ plan: "sandbox" }, "key");
+    await inGate(gate, (bench) => {
+      const start = bench.clock.now;
+      const allowed = (at: number) => {
+        const charged = bench.admissions.read(gate.snapshot, at);
+        return charged.outcome === "charged" && charged.rate.allowed;
+      };
+      for (let i = 0; i < 100; i++) expect(allowed(start)).toBe(true);
+      expect(allowed(start + 2 * MINUTE)).toBe(true);
+      for (const back of [0, 500, 30 * SECOND]) expect(allowed(start + back)).toBe(false);
+    });
+  });
+
   it("are limited by the hour across restarts", async () => {
     const gate = await newGate({ plan: "sandbox" }, "key");
     await inGate(gate, (bench) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, type Plan, RateWindows } from "../../../src/gate/rate-window.ts";
+import { HOUR_MS, type Plan, RateWindows, UNNOTICED_STEP_MS } from "../../../src/gate/rate-window.ts";
 import { seeded } from "../../support/random.ts";
 
 const MINUTE_MS = 60_000;
@@ -138,6 +138,17 @@ describe("the window that is described", () => {
       allowed: remaining > 0,
       limit: window === "1 hour" ? 20 : 10,
     });
+  });
+
+  it("counts what has just left again when the clock steps back by less than anybody notices", () => {
+    const windows = new RateWindows();
+    windows.add(T0, 10);
+    const left = T0 + MINUTE_MS + SECOND_MS;
+    expect(windows.standing(plan, left).remaining).toBe(10);
+    expect(windows.standing(plan, left - 1)).toMatchObject({ remaining: 0, resetAt: left });
+    expect(windows.standing(plan, left).remaining).toBe(10);
+    windows.standing(plan, left + UNNOTICED_STEP_MS);
+    expect(windows.standing(plan, left - 1).remaining).toBe(10);
   });
 
   it("opens the minute again when its oldest second has left, not when the newest has", () => {

@@ -1,0 +1,95 @@
+/**
+ * Bodies of every shape: the parsed and the outlined way agree, fields that nobody knows change nothing, and nothing
+ * throws.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { namedEmployer } from "../../../src/inbound/employer.ts";
+import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { KNOWN_FIELDS } from "../../../src/inbound/payroll.ts";
+import { bodyText, brokenBody, jsonValue, quoted, scalar, unknownName } from "../../support/json-texts.ts";
+
+const encoder = new TextEncoder();
+const PADDING = new Uint8Array(PARSE_UP_TO_BYTES).fill(0x20);
+
+/** What matters of an inspection. The reasons of the two ways differ in their words. */
+function verdictOf(body: Uint8Array) {
+  const inspected = inspectBody(body);
+  if ("failure" in inspected) return inspected.failure.kind;
+  const { employees: count, employerFein, employerId, warnings } = inspected;
+  return { count, named: namedEmployer(employerFein, employerId), warnings: Object.entries(warnings) };
+}
+
+/** The same document, long enough to be outlined. */
+function outlinedVerdictOf(body: Uint8Array) {
+  const padded = new Uint8Array(PADDING.byteLength + body.byteLength);
+  padded.set(PADDING);
+  padded.set(body, PADDING.byteLength);
+  return verdictOf(padded);
+}
+
+describe("a body", () => {
+  it("is judged alike whether it is parsed or outlined", () => {
+    const property = fc.property(bodyText, (text) => {
+      const body = encoder.encode(text);
+      expect(outlinedVerdictOf(body)).toEqual(verdictOf(body));
+    });
+    fc.assert(property, { numRuns: 400 });
+  });
+
+  it("is judged alike when it is broken, and by nothing else than JSON.parse", () => {
+    const property = fc.property(brokenBody, (body) => {
+      // A byte order mark is no white space: it may not be padded before.
+      fc.pre(body[0] !== 0xef);
+      const verdict = verdictOf(body);
+      expect(outlinedVerdictOf(body)).toEqual(verdict);
+      expect(verdict === "invalid_json").toBe(!isJsonObject(body));
+    });
+    fc.assert(property, { numRuns: 400 });
+  });
+
+  it("is judged whatever it is, without an exception", () => {
+    const property = fc.property(fc.uint8Array({ maxLength: 400 }), (body) => {
+      const verdict = isJsonObject(body) ? "no_employees" : "invalid_json";
+      expect(outlinedVerdictOf(body)).toEqual(verdict);
+      expect(verdictOf(body)).toEqual(verdict);
+    });
+    fc.assert(property, { numRuns: 150 });
+  });
+
+  it("is judged alike with fields that nobody knows", () => {
+    const extra = fc.tuple(quoted(unknownName), jsonValue).map(([name, member]) => `${name}:${member}`);
+    const field = fc
+      .tuple(quoted(fc.constantFrom(...KNOWN_FIELDS)), scalar)
+      .map(([name, member]) => `${name}:${member}`);
+    const property = fc.property(
+      fc.array(field, { maxLength: 5 }),
+      fc.array(fc.array(field, { maxLength: 8 }), { minLength: 1, maxLength: 4 }),
+      fc.array(field, { maxLength: 3 }),
+      fc.array(extra, { minLength: 1, maxLength: 4 }),
+      (top, people, period, unknown) => {
+        const reportWith = (more: string[]) =>
+          `{${[
+            ...top,
+            `"employees":[${people.map((fields) => `{${[...fields, ...more].join(",")}}`).join(",")}]`,
+            `"pay_period":{${[...more, ...period].join(",")}}`,
+            ...more,
+          ].join(",")}}`;
+        const plain = verdictOf(encoder.encode(reportWith([])));
+        expect(verdictOf(encoder.encode(reportWith(unknown)))).toEqual(plain);
+        expect(outlinedVerdictOf(encoder.encode(reportWith(unknown)))).toEqual(plain);
+      },
+    );
+    fc.assert(property, { numRuns: 200 });
+  });
+});
+
+function isJsonObject(body: Uint8Array): boolean {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
+  } catch {
+    return false;
+  }
+}
