@@ -14,6 +14,7 @@ import {
   SEGMENT_FOOTER_BYTES,
   trailerLength,
 } from "../src/gate/segment.ts";
+import { Problem } from "./problem.ts";
 
 /** What is used of an R2 bucket. */
 export interface Bucket {
@@ -49,7 +50,7 @@ export async function readArchived(
   ring: KeyRing,
 ): Promise<{ file: ArchivedFile; payload: Bytes } | null> {
   const parsed = parseFileId(fileId);
-  if (parsed === null) throw new Error(`${fileId} is not a file id`);
+  if (parsed === null) throw new Problem(`${fileId} is not a file id: it is FILE_ and 40 characters.`);
   const file = await findArchived(bucket, parsed);
   if (file === null) return null;
   const keyObject = await bucket.get(keyObjectKey(parsed.gate));

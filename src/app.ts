@@ -28,7 +28,8 @@ for (const path of [
   portal.use(path, portalAuth);
 for (const router of [connections, apiKeys, employers, events, portalFiles]) portal.route("/", router);
 
-export const app = new Hono<AppEnv>();
+/** A slash at the end of a path makes no difference. */
+export const app = new Hono<AppEnv>({ strict: false });
 
 app.use(async (c, next) => {
   const startedAt = Date.now();
@@ -65,7 +66,7 @@ app.route("/api/v1", portal);
 app.get("/health", (c) => c.json({ status: "ok" }));
 
 app.notFound((c) => {
-  const allow = METHODS.filter((method) => handles(method, c.req.path));
+  const allow = METHODS.filter((method) => handles(method, c.req.path.replace(/(?<=.)\/$/, "")));
   return failureResponse(
     c,
     allow.length === 0 ? { kind: "not_found" } : { kind: "method_not_allowed", allow },

@@ -52,3 +52,22 @@ export async function putEmployer(
 export function normalizeFein(text: string): string | null {
   return /^\d{2}-?\d{7}$/.test(text) ? text.replace("-", "") : null;
 }
+
+export async function isGranted(
+  db: D1Database,
+  employerId: string,
+  ownerType: OwnerType,
+  ownerId: string,
+): Promise<boolean> {
+  const [grant] = await drizzle(db)
+    .select({ id: employerGrants.employer_id })
+    .from(employerGrants)
+    .where(
+      and(
+        eq(employerGrants.employer_id, employerId),
+        eq(employerGrants.owner_type, ownerType),
+        eq(employerGrants.owner_id, ownerId),
+      ),
+    );
+  return grant !== undefined;
+}

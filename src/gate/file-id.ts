@@ -21,7 +21,7 @@ export interface GateAddress {
 const GATE_DIGITS = 20;
 const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 10;
-const FILE_ID = /^FILE_([0-9A-HJKMNP-TV-Z]{20})([0-9A-HJKMNP-TV-Z]{20})$/;
+const FILE_ID = /^FILE_[0-9A-HJKMNP-TV-Z]{40}$/i;
 
 /** The name of the object: `connection:…` or `key:…`. */
 export function gateName(gate: GateAddress): string {
@@ -42,8 +42,10 @@ export function mintFileId(gate: GateAddress, nowMs: number): string {
 export function parseFileId(
   text: string,
 ): { fileId: string; gate: GateAddress; seq: string; mintedAt: number } | null {
-  const [fileId, digits, seq] = FILE_ID.exec(text.toUpperCase()) ?? [];
-  if (fileId === undefined || digits === undefined || seq === undefined) return null;
+  if (!FILE_ID.test(text)) return null;
+  const fileId = text.toUpperCase();
+  const digits = fileId.slice(5, 5 + GATE_DIGITS);
+  const seq = fileId.slice(5 + GATE_DIGITS);
   const gate = parseGateDigits(digits);
   return gate && { fileId, gate, seq, mintedAt: integerFromBase32(seq.slice(0, TIME_DIGITS)) };
 }
@@ -56,6 +58,11 @@ export function fileIdOf(gate: GateAddress, seq: string): string {
 /** The smallest key of files minted at or after `ms`. */
 export function seqAt(ms: number): string {
   return integerToBase32(Math.max(0, ms), TIME_DIGITS) + "0".repeat(RANDOM_DIGITS);
+}
+
+/** What sorts after `seq` and before every later key. */
+export function seqAfter(seq: string): string {
+  return `${seq}0`;
 }
 
 /** When the file with this key was minted, in milliseconds. */

@@ -30,7 +30,7 @@ export type Failure =
   | { kind: "processing_failed"; fileId: string }
   | { kind: "unavailable"; retryAfterSeconds: number; reason: string }
   | { kind: "internal" }
-  | { kind: "validation"; message: string; details: Details }
+  | { kind: "validation"; message: string; details?: Details }
   | { kind: "unauthenticated"; message: string }
   | { kind: "portal_unauthenticated" }
   | { kind: "portal_only" }
@@ -117,7 +117,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         error: "Invalid webhook signature",
         code: "INVALID_SIGNATURE",
         message:
-          "X-Webhook-Signature must be the hex HMAC-SHA256, under the connection's secret, of the timestamp, a dot and the exact bytes of the body.",
+          "X-Webhook-Signature must be the hex HMAC-SHA256 (64 digits, no prefix), under the connection's secret, of the timestamp, a dot and the exact bytes of the body.",
       };
     case "invalid_json":
       return { status: 400, error: "Invalid JSON body", code: "INVALID_JSON", message: failure.reason };
@@ -152,7 +152,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         error: "Rate Limit Exceeded",
         code: "TOO_MANY_REFUSED_REQUESTS",
         message: "Too many refused requests from this address. Correct the request before sending more.",
-        details: { retry_after: failure.retryAfterSeconds },
+        details: { retry_after: failure.retryAfterSeconds, limit: 120, window: "1 minute" },
         headers: { "Retry-After": String(failure.retryAfterSeconds) },
       };
     case "key_reused":
@@ -200,7 +200,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         error: "Validation Error",
         code: "VALIDATION_ERROR",
         message: failure.message,
-        details: failure.details,
+        ...(failure.details && { details: failure.details }),
       };
     case "unauthenticated":
       return {

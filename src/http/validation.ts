@@ -20,11 +20,13 @@ export async function parseJsonBody<T>(c: AppContext, schema: z.ZodType<T>): Pro
   }
   if (Number(c.req.header("Content-Length") ?? 0) > MAX_BODY_BYTES)
     return { failure: { kind: "payload_too_large", limitBytes: MAX_BODY_BYTES } };
+  const text = await c.req.text();
+  if (text === "") return refuse("The body is empty; send a JSON object, {} where nothing is to be said.");
   let json: unknown;
   try {
-    json = JSON.parse(await c.req.text());
+    json = JSON.parse(text);
   } catch {
-    return refuse("The body is not valid JSON.", {});
+    return refuse("The body is not valid JSON.");
   }
   return parseWith(json, schema);
 }
@@ -37,24 +39,43 @@ export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
 function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
   const result = schema.safeParse(input);
   if (result.success) return { value: result.data };
-  const missing = result.error.issues.filter(isMissing);
-  if (missing.length === result.error.issues.length && missing.every((issue) => issue.path.length === 1)) {
+  const { issues } = result.error;
+  const missing = issues.filter((issue) => isMissing(issue, input));
+  if (missing.length === issues.length && missing.every((issue) => issue.path.length === 1)) {
     const required = missing.map((issue) => String(issue.path[0]));
     return refuse(`Missing required fields: ${required.join(", ")}`, { required });
   }
   const details: Record<string, string> = {};
-  for (const issue of result.error.issues.slice(0, MAX_PROBLEMS)) {
+  for (const issue of issues.slice(0, MAX_PROBLEMS)) {
     if (issue.code === "unrecognized_keys")
       for (const key of issue.keys) details[pathOf([...issue.path, key])] = "Unknown field";
-    else details[pathOf(issue.path)] ??= isMissing(issue) ? "Required field missing" : issue.message;
+    else
+      details[pathOf(issue.path)] ??= isMissing(issue, input) ? "Required field missing" : problemOf(issue);
   }
   return refuse("The request has invalid fields.", details);
 }
 
-function isMissing(issue: z.core.$ZodIssue): boolean {
-  return (
-    issue.code === "invalid_type" && issue.input === undefined && /received undefined/.test(issue.message)
-  );
+function isMissing(issue: z.core.$ZodIssue, input: unknown): boolean {
+  let value = input;
+  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  return value === undefined && issue.path.length > 0;
+}
+
+/** The schema's own words where it has some, plain ones for what the library words for developers. */
+function problemOf(issue: z.core.$ZodIssue): string {
+  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case "invalid_type":
+      return `Must be ${issue.expected === "object" || issue.expected === "array" ? "an" : "a"} ${issue.expected}`;
+    case "invalid_value":
+      return `Must be one of ${issue.values.map(String).join(", ")}`;
+    case "too_big":
+      return `Must be at most ${issue.maximum}${issue.origin === "string" ? " characters" : ""}`;
+    case "too_small":
+      return `Must be at least ${issue.minimum}${issue.origin === "string" ? " characters" : ""}`;
+    default:
+      return issue.message;
+  }
 }
 
 function pathOf(path: readonly PropertyKey[]): string {
@@ -64,6 +85,9 @@ function pathOf(path: readonly PropertyKey[]): string {
   return text || "body";
 }
 
-function refuse(message: string, details: Record<string, unknown>): { failure: Failure } {
-  return { failure: { kind: "validation", message, details } };
+function refuse(message: string, details?: Record<string, unknown>): { failure: Failure } {
+  return {
+    failure:
+      details === undefined ? { kind: "validation", message } : { kind: "validation", message, details },
+  };
 }

@@ -17,7 +17,11 @@ const budget = new BodyBudget();
 const refusals = new Refusals();
 const wakeUps = new WakeUps();
 
-export const inbound = new Hono<AppEnv>().post("/webhook/inbound/:connection_id", async (c) => {
+export const inbound = new Hono<AppEnv>();
+
+inbound.post("/webhook/inbound", (c) => failureResponse(c, { kind: "invalid_connection_id" }));
+
+inbound.post("/webhook/inbound/:connection_id", async (c) => {
   const id = c.req.param("connection_id");
   const address = c.req.header("CF-Connecting-IP") ?? "unknown";
   const heldBackFor = refusals.heldBack(address, id.toLowerCase(), Date.now());

@@ -10,7 +10,7 @@ import { ENVIRONMENTS, PLANS } from "../db/schema.ts";
 import { dataKeyContext } from "../gate/contexts.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { parseJsonBody } from "../http/validation.ts";
-import { ownerFields, ownerOf } from "./owner.ts";
+import { choiceOfPlan, ownerFields, ownerOf } from "./owner.ts";
 
 /** Characters of the token that lists show after the prefix. */
 const SHOWN_CHARS = 4;
@@ -27,6 +27,8 @@ export const apiKeys = new Hono<AppEnv>().post("/api-keys", async (c) => {
   const owned = ownerOf(c.get("client"), body.value);
   if ("failure" in owned) return failureResponse(c, owned.failure);
   const { environment, plan } = body.value;
+  const refused = choiceOfPlan(c.get("client"), plan);
+  if (refused !== null) return failureResponse(c, refused);
   if (environment === undefined) {
     const message = "The environment field is required";
     return failureResponse(c, { kind: "portal", status: 400, error: "environment_required", message });

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey, type KeyRing, sealText, unwrapDataKey } from "../crypto/vault.ts";
+import { isGranted } from "../db/employers.ts";
 import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
 import {
   type ConnectionChange,
@@ -19,7 +20,7 @@ import { type AppContext, type AppEnv, failureResponse } from "../http/context.t
 import type { Failure } from "../http/failure.ts";
 import { parseJsonBody } from "../http/validation.ts";
 import { logError } from "../log.ts";
-import { mayActFor, ownerFields, ownerOf } from "./owner.ts";
+import { choiceOfPlan, mayActFor, type Owner, ownerFields, ownerOf } from "./owner.ts";
 
 /** The old secret goes on working for this long after a rotation, unless told otherwise. */
 const DEFAULT_OVERLAP_S = 86_400;
@@ -33,7 +34,7 @@ const newConnection = z.strictObject({
     .string()
     .regex(/^[a-z][a-z0-9_]{0,31}$/, "Must be a word such as webhook")
     .default("webhook"),
-  plan: z.enum(PLANS).default("sandbox"),
+  plan: z.enum(PLANS).optional(),
   environment: z.enum(ENVIRONMENTS).default("sandbox"),
   employer_id: z
     .string()
@@ -69,15 +70,20 @@ export const connections = new Hono<AppEnv>()
     if ("failure" in body) return failureResponse(c, body.failure);
     const owned = ownerOf(c.get("client"), body.value);
     if ("failure" in owned) return failureResponse(c, owned.failure);
+    const refused =
+      choiceOfPlan(c.get("client"), body.value.plan) ??
+      (await unusableEmployer(c, owned.owner, body.value.employer_id));
+    if (refused !== null) return failureResponse(c, refused);
     const now = Date.now();
     const id = newObjectId();
     const { keyRing } = c.get("settings");
     const dataKey = await createDataKey(keyRing, dataKeyContext(gateOf(id)));
     const { secret, stored } = await newSecret(keyRing, id, dataKey, now);
-    const { owner_type: _type, owner_id: _id, employer_id, description, ...settings } = body.value;
+    const { owner_type: _type, owner_id: _id, employer_id, description, plan, ...settings } = body.value;
     const row: ManagedConnection = {
       ...settings,
       id,
+      plan: plan ?? settings.environment,
       owner_type: owned.owner.type,
       owner_id: owned.owner.id,
       status: "active",
@@ -120,6 +126,23 @@ export const connections = new Hono<AppEnv>()
       () => ({ secret }),
     );
   });
+
+/** A connection may only be bound to an employer that is granted to its owner. */
+async function unusableEmployer(
+  c: AppContext,
+  owner: Owner,
+  employerId: string | null | undefined,
+): Promise<Failure | null> {
+  if (!employerId || (await isGranted(c.env.DB, employerId, owner.type, owner.id))) return null;
+  const message = "No such employer is granted to this owner.";
+  return {
+    kind: "portal",
+    status: 404,
+    error: "employer_not_found",
+    message,
+    details: { employer_id: message },
+  };
+}
 
 /** Secrets that still verify for a while: none that was already ending ends later than it was told. */
 function overlapping(secrets: readonly StoredSecret[], now: number, overlapMs: number): StoredSecret[] {

@@ -45,3 +45,10 @@ function required(field: "owner_id" | "owner_type"): { failure: Failure } {
     },
   };
 }
+
+/** Plans are what Audit1 agreed with an owner: a client that is bound to one cannot choose. */
+export function choiceOfPlan(client: PortalClient, plan: string | undefined): Failure | null {
+  if (client.owner === undefined || plan === undefined) return null;
+  const message = "Only the portal itself can choose a plan";
+  return { kind: "validation", message, details: { plan: message } };
+}

@@ -76,6 +76,8 @@ export async function createEmployer(
 
 /** A webhook connection of the owner "acme" on the production plan. */
 export async function createConnection(fields: Json = {}): Promise<Connection> {
+  const { employer_id, owner_type = "payroll_company", owner_id = "acme" } = fields;
+  if (employer_id !== undefined) await grant(employer_id, owner_type, owner_id);
   const answer = await portal("POST", "/connections", {
     owner_type: "payroll_company",
     owner_id: "acme",
@@ -85,6 +87,18 @@ export async function createConnection(fields: Json = {}): Promise<Connection> {
   });
   if (answer.status !== 201) throw new Error(`connection: ${answer.status} ${JSON.stringify(answer.json)}`);
   return { id: answer.json.connection.id, secret: answer.json.secret };
+}
+
+/** Makes the owner one who may report for the employer, beside those who may already. */
+async function grant(employerId: string, ownerType: string, ownerId: string): Promise<void> {
+  const { DB } = bindings;
+  await DB.batch([
+    DB.prepare("INSERT OR IGNORE INTO employers (id, name, created_at, updated_at) VALUES (?, ?, 0, 0)").bind(
+      employerId,
+      employerId,
+    ),
+    DB.prepare("INSERT OR IGNORE INTO employer_grants VALUES (?, ?, ?)").bind(employerId, ownerType, ownerId),
+  ]);
 }
 
 /** A connection bound to an employer of its own: what most tests need. */

@@ -179,9 +179,14 @@ describe("a bound connection", () => {
     expect(answer.json).toMatchObject({ employer_id: connection.employerId, warnings: {} });
   });
 
-  it("may speak for an employer that is granted to nobody", async () => {
-    const employer = await createEmployer([]);
+  it("goes on speaking for its employer when the grant is withdrawn", async () => {
+    const employer = await createEmployer();
     const connection = await createConnection({ employer_id: employer.id });
+    await portal("PUT", `/employers/${employer.id}`, {
+      fein: employer.fein,
+      name: "Test Employer",
+      owners: [],
+    });
     expect((await post(connection, report({ employer_id: employer.id }))).json.employer_id).toBe(employer.id);
   });
 });

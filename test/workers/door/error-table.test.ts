@@ -540,8 +540,6 @@ describe("the path", () => {
   });
 
   it.each([
-    "/api/v1/webhook/inbound",
-    "/api/v1/webhook/inbound/",
     "/api/v1/webhook/inbound/0123456789abcdef01234567/more",
     "/api/v2/webhook/inbound/0123456789abcdef01234567",
     "/",
@@ -549,6 +547,20 @@ describe("the path", () => {
     const answer = await send(path, { method: "POST" });
     expect(answer.status).toBe(404);
     expect(answer.json).toMatchObject({ error: "Not Found", code: "NOT_FOUND" });
+  });
+
+  it.each(["/api/v1/webhook/inbound", "/api/v1/webhook/inbound/"])(
+    "%s lacks the connection's id",
+    async (path) => {
+      const answer = await send(path, { method: "POST" });
+      expect(answer).toMatchObject({ status: 400, json: { error: "Invalid connection_id" } });
+    },
+  );
+
+  it("makes no difference of a slash at the end", async () => {
+    const connection = await createBoundConnection();
+    const answer = await send(`${inboundPath(connection)}/`, await signedRequest(connection));
+    expect(answer.status).toBe(202);
   });
 
   it("takes the connection's id in either letter case, and names it in lower case from there on", async () => {

@@ -55,7 +55,10 @@ describe("bodies of every management endpoint", () => {
       const init = { method, headers: { ...HEADERS, "Content-Type": "application/json" }, body };
       expect(await send(`/api/v1${path}`, init)).toMatchObject({
         status: 400,
-        json: { error: "Validation Error", message: "The body is not valid JSON." },
+        json: {
+          error: "Validation Error",
+          message: expect.stringMatching(body === "" ? /empty/ : /not valid JSON/),
+        },
       });
     }
   });
@@ -345,5 +348,28 @@ describe("paths", () => {
     const answer = await send("/api/v1/connections/x", { headers });
     expect(answer.headers.get("X-Request-Id")).toBe("portal-7");
     expect(answer.json).toMatchObject({ request_id: "portal-7", timestamp: expect.stringMatching(/Z$/) });
+  });
+});
+
+describe("what a pair bound to an owner may not take for itself", () => {
+  it("is a connection that speaks for an employer which is not granted to the owner", async () => {
+    const employer = await createEmployer([{ owner_type: "payroll_company", owner_id: "other" }]);
+    for (const client of ["bound", "portal"]) {
+      const owner = client === "portal" ? { owner_type: "payroll_company", owner_id: "acme" } : {};
+      const answer = await portal("POST", "/connections", { ...owner, employer_id: employer.id }, client);
+      const unknown = await portal("POST", "/connections", { ...owner, employer_id: "nobody" }, client);
+      expect(answer).toMatchObject({ status: 404, json: { error: "employer_not_found" } });
+      expect(answer.json.message).toBe(unknown.json.message);
+    }
+  });
+
+  it.each(["/connections", "/api-keys"])("is a plan of its choice: %s", async (path) => {
+    const body = { environment: "production", plan: "enterprise" };
+    expect(await portal("POST", path, body, "bound")).toMatchObject({
+      status: 400,
+      json: { details: { plan: expect.any(String) } },
+    });
+    const answer = await portal("POST", path, { environment: "production" }, "bound");
+    expect((answer.json.connection ?? answer.json.apiKey).plan).toBe("production");
   });
 });
