@@ -97,6 +97,12 @@ export class Agenda {
     return row === undefined ? null : String(row.seq);
   }
 
+  /** Whether there is a row from `fromSeq` up to `toSeq`. */
+  holdsAny(fromSeq: string, toSeq: string): boolean {
+    const first = this.firstFrom(fromSeq);
+    return first !== null && first < toSeq;
+  }
+
   /** The earliest due time of what waits for the consumer or is reserved. */
   earliestDue(): number | null {
     return this.#earliest(UNSETTLED);

@@ -22,7 +22,7 @@ import type {
   Snapshot,
 } from "./protocol.ts";
 import { Settlement } from "./settlement.ts";
-import { GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
+import { GateState, LOOK_AFTER_MS } from "./state.ts";
 import { Upkeep } from "./upkeep.ts";
 
 /** An alarm that is this late was dropped by the platform, which gives up after six failures. */
@@ -60,8 +60,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   admit(admission: Admission): Admitted {
     const now = Date.now();
     const admitted = this.#admissions.admit(admission, now);
-    if (admitted.outcome === "accepted" || admitted.outcome === "reserved")
-      this.#wakeBy(now + WAKE_AGAIN_AFTER_MS);
+    if (admitted.outcome === "accepted" || admitted.outcome === "reserved") this.#wakeBy(now + LOOK_AFTER_MS);
     else this.#rearm();
     return admitted;
   }
@@ -69,7 +68,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   commit(fileId: string): boolean {
     const now = Date.now();
     const committed = this.#admissions.commit(seqOf(fileId), now);
-    this.#wakeBy(now + WAKE_AGAIN_AFTER_MS);
+    this.#wakeBy(now + LOOK_AFTER_MS);
     return committed;
   }
 

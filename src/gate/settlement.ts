@@ -129,8 +129,13 @@ export class Settlement {
       recordsFailed: report.recordsFailed ?? known.recordsFailed,
       eventIds: [...known.eventIds, report.eventId].slice(-KEPT_EVENT_IDS),
     };
-    if (ORDER[report.status] <= ORDER[status]) {
-      this.#state.inbox.update(seq, { progress });
+    // After a replay, word of a validation may still be about the generation before. Nothing is lost without it: the
+    // files-creator's answer to the POST says as much.
+    const early = report.status === "processing" && row.generation > 1 && !this.leased(seq, now);
+    if (early || ORDER[report.status] <= ORDER[status]) {
+      // Counts belong to the status they came with. What brings none is not worth a row, and may come again.
+      const counted = report.status === status ? progress : { ...known, eventIds: progress.eventIds };
+      if (!sameCounts(counted, known)) this.#state.inbox.update(seq, { progress: counted });
       return { outcome: "unmoved", status };
     }
     this.#finish(row, report.status, Math.max(row.attempts, 1), now, { progress });
@@ -223,6 +228,14 @@ const NO_PROGRESS: Progress = {
   recordsFailed: null,
   eventIds: [],
 };
+
+function sameCounts(a: Progress, b: Progress): boolean {
+  return (
+    a.recordsTotal === b.recordsTotal &&
+    a.recordsProcessed === b.recordsProcessed &&
+    a.recordsFailed === b.recordsFailed
+  );
+}
 
 function emptyProgress(row: Row): Progress {
   return row.progress ?? NO_PROGRESS;

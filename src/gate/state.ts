@@ -12,6 +12,8 @@ import { createTables } from "./rows.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;
+/** When the alarm looks after it: keys are told apart by the millisecond, so that one must have passed. */
+export const LOOK_AFTER_MS = WAKE_AGAIN_AFTER_MS + 1;
 
 // Memory reaches back an hour (rates, bodies), which covers every signature that can still verify.
 const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;

@@ -5,12 +5,12 @@
 
 import type { Bytes } from "../crypto/encoding.ts";
 import { logError } from "../log.ts";
-import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
+import { fileIdOf, mintedAt, seqAfter, seqAt } from "./file-id.ts";
 import type { WakeUp } from "./protocol.ts";
 import { wakeAgainDelayMs } from "./retry.ts";
 import type { Row } from "./rows.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./segment.ts";
-import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
+import { type GateState, LOOK_AFTER_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Files handled by one run of each step; what is left is due at once. */
 const ROWS_PER_RUN = 500;
@@ -25,6 +25,8 @@ export const CROWDED_BYTES = 6 * 1024 ** 3;
 const PURGED_PER_RUN = 5_000;
 const SEGMENT_BYTES = 4 * 1024 ** 2;
 const SEGMENTS_PER_RUN = 25;
+/** A busy gate has a file that was just accepted at every moment: one alarm looks after all of half a minute. */
+const BETWEEN_LOOKS_MS = 30_000;
 /** Files named by one wake-up. Ten messages make a batch, which must end within the lease. */
 export const FILES_PER_WAKE_UP = 10;
 /** How long a step that failed waits. */
@@ -45,6 +47,7 @@ export class Upkeep {
   readonly #state: GateState;
   readonly #deps: UpkeepDeps;
   #archiveNotBefore = 0;
+  #freshNotBefore = 0;
   /** Set while a purge left something for the next run. */
   #purgeAgainAt: number | null = null;
 
@@ -70,7 +73,7 @@ export class Upkeep {
     const oldest = agenda.firstFrom("");
     const candidates = [
       agenda.earliestDue(),
-      fresh === null ? null : mintedAt(fresh) + WAKE_AGAIN_AFTER_MS,
+      fresh === null ? null : Math.max(mintedAt(fresh) + LOOK_AFTER_MS, this.#freshNotBefore),
       archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
       oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
       readLog.expireAt(),
@@ -130,7 +133,9 @@ export class Upkeep {
       });
       return !leased;
     });
-    if (from < upTo) marks.set("woken_to", fresh.length < ROWS_PER_RUN ? upTo : (fresh.at(-1)?.seq ?? upTo));
+    const goesOn = fresh.length === ROWS_PER_RUN;
+    if (agenda.holdsAny(from, upTo)) marks.set("woken_to", goesOn ? (fresh.at(-1)?.seq ?? upTo) : upTo);
+    this.#freshNotBefore = goesOn ? 0 : now + BETWEEN_LOOKS_MS;
     await this.#send(woken);
   }
 
@@ -177,10 +182,11 @@ export class Upkeep {
     const upTo = marks.get("woken_to");
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
       const from = marks.get("archived_to");
-      if (from >= upTo) return;
+      if (!agenda.holdsAny(from, upTo)) return;
       const batch = agenda.archivable(from, upTo, SEGMENT_BYTES);
       await this.#putSegment(batch);
-      marks.set("archived_to", batch.at(-1)?.row.seq ?? upTo);
+      const last = batch.at(-1)?.row.seq;
+      marks.set("archived_to", last === undefined ? upTo : seqAfter(last));
     }
   }
 
