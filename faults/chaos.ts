@@ -1,0 +1,160 @@
+/** What happens to the gateway while senders send: kills, clock jumps, outages of its parts, moods of the files-creator. */
+import { type Chance, pause } from "./chance.ts";
+import type { FilesCreator, Weather } from "./files-creator.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { type Rates, ROUGH } from "./orders.ts";
+import type { SendingRecord } from "./record.ts";
+
+export interface ChaosPlan {
+  /** Our milliseconds between two kills, at least and at most. */
+  killEveryMs: [number, number];
+}
+
+/** The usual weather comes back most of the time. */
+const OUTAGES: Record<string, { weight: number; rates: Partial<Rates> }> = {
+  none: { weight: 6, rates: {} },
+  d1: { weight: 1, rates: { d1: 1 } },
+  r2: { weight: 2, rates: { r2: 1 } },
+  gate: { weight: 1, rates: { gate: 0.5 } },
+  "dying gates": { weight: 1, rates: { abort: 0.15 } },
+  send: { weight: 1, rates: { send: 1 } },
+  "lossy queue": { weight: 1, rates: { drop: 0.9 } },
+  "dying consumers": { weight: 1, rates: { die: 0.8 } },
+};
+const MOODS: Record<Weather, number> = {
+  fine: 4,
+  rough: 8,
+  failing: 1,
+  hanging: 1,
+  resetting: 1,
+  forgetful: 2,
+  away: 1,
+};
+/** Of the gateway's clock. A step back of under a second is one the gate does not notice. */
+const JUMPS = {
+  "a moment": { weight: 5, ms: [100, 990] },
+  seconds: { weight: 4, ms: [1_000, 50_000] },
+  minutes: { weight: 2, ms: [60_000, 420_000] },
+} as const;
+
+const KILLED_WHILE_STARTING = 0.25;
+const LONGEST_DOWN_MS = 700;
+const TRIGGER_PATIENCE_MS = 2_000;
+
+export class Chaos {
+  kills = 0;
+  readonly counts = new Map<string, number>();
+  readonly #gateway: GatewayProcess;
+  readonly #filesCreator: FilesCreator;
+  readonly #record: SendingRecord;
+  readonly #chance: Chance;
+  readonly #stopped: AbortSignal;
+
+  constructor(
+    gateway: GatewayProcess,
+    filesCreator: FilesCreator,
+    record: SendingRecord,
+    chance: Chance,
+    stopped: AbortSignal,
+  ) {
+    this.#gateway = gateway;
+    this.#filesCreator = filesCreator;
+    this.#record = record;
+    this.#chance = chance;
+    this.#stopped = stopped;
+  }
+
+  /** Until it is stopped. The gateway is up then. */
+  async rage(plan: ChaosPlan): Promise<void> {
+    await Promise.all([
+      this.#killing(plan, this.#chance.fork()),
+      this.#jumping(this.#chance.fork()),
+      this.#breaking(this.#chance.fork()),
+      this.#moody(this.#chance.fork()),
+    ]);
+  }
+
+  async #killing({ killEveryMs }: ChaosPlan, chance: Chance): Promise<void> {
+    while (await this.#after(chance.between(...killEveryMs))) {
+      const instant = chance.pick({ "at any time": 2, "at a 202": 3, "during a POST": 3 });
+      await this.#reached(instant);
+      await pause(chance.between(0, 8));
+      await this.#gateway.kill();
+      this.#count(`kill -9 ${instant}`);
+      this.kills++;
+      await pause(chance.between(0, LONGEST_DOWN_MS));
+      if (chance.happens(KILLED_WHILE_STARTING)) {
+        const started = this.#gateway.start();
+        await pause(chance.between(100, 1_500));
+        await this.#gateway.kill();
+        await started;
+        this.#count("kill -9 while it starts");
+        this.kills++;
+      }
+      await this.#gateway.start();
+      // Alarms that were set by the clock of before are due by the clock of now.
+      await this.#gateway.order({ forwardMs: 0 });
+    }
+  }
+
+  /** Resolves at the next such instant, or when none comes. */
+  async #reached(instant: "at any time" | "at a 202" | "during a POST"): Promise<void> {
+    if (instant === "at any time") return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (instant === "at a 202") this.#record.onAccepted = resolve;
+    else this.#filesCreator.onPost = resolve;
+    await Promise.race([promise, pause(TRIGGER_PATIENCE_MS)]);
+    this.#record.onAccepted = () => undefined;
+    this.#filesCreator.onPost = () => undefined;
+  }
+
+  async #jumping(chance: Chance): Promise<void> {
+    const weights = Object.fromEntries(Object.entries(JUMPS).map(([name, { weight }]) => [name, weight]));
+    // What goes forwards comes back, so that the clock stays near the truth.
+    let ahead = 0;
+    while (await this.#after(chance.between(600, 2_500))) {
+      const size = chance.pick(weights) as keyof typeof JUMPS;
+      const [low, high] = JUMPS[size].ms;
+      const back = ahead > 0 ? chance.happens(0.7) : chance.happens(0.3);
+      const ms = Math.round(chance.between(low, high)) * (back ? -1 : 1);
+      ahead += ms;
+      this.#count(`the clock jumps ${back ? "back" : "forwards"} by ${size}`);
+      await this.#order({ forwardMs: ms });
+    }
+  }
+
+  async #breaking(chance: Chance): Promise<void> {
+    const weights = Object.fromEntries(Object.entries(OUTAGES).map(([name, { weight }]) => [name, weight]));
+    while (await this.#after(chance.between(500, 2_500))) {
+      const outage = chance.pick(weights);
+      if (outage !== "none") this.#count(`outage: ${outage}`);
+      await this.#order({ rates: { ...ROUGH, ...OUTAGES[outage]?.rates } });
+    }
+  }
+
+  async #moody(chance: Chance): Promise<void> {
+    while (await this.#after(chance.between(500, 3_000))) {
+      this.#filesCreator.weather = chance.pick(MOODS);
+      this.#count(`files-creator: ${this.#filesCreator.weather}`);
+    }
+    this.#filesCreator.weather = "fine";
+  }
+
+  /** While the gateway is down the order is only noted; it gets it with its start. */
+  async #order(change: Parameters<GatewayProcess["order"]>[0]): Promise<void> {
+    await this.#gateway.order(change).catch(() => undefined);
+  }
+
+  /** Waits; false when the time is over. */
+  async #after(ms: number): Promise<boolean> {
+    if (this.#stopped.aborted) return false;
+    const over = Promise.withResolvers<void>();
+    this.#stopped.addEventListener("abort", () => over.resolve(), { once: true });
+    await Promise.race([pause(ms), over.promise]);
+    return !this.#stopped.aborted;
+  }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+}

@@ -1,0 +1,111 @@
+/** After the storm: nothing breaks any more, the clock runs on, and everything that is owed has to come in. */
+import { pause } from "./chance.ts";
+import type { FilesCreator } from "./files-creator.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { type Backlog, CALM } from "./orders.ts";
+
+/** Of the gateway's clock, so that no wait of it is skipped. */
+const HOP_MS = 300_000;
+/** A file that is due for longer than a lease and one hop was forgotten. */
+const LEASE_MS = 600_000;
+const STUCK_AFTER_MS = LEASE_MS + HOP_MS;
+/** The longest backoff after a few failures is an hour and a quarter; then comes at most a lease. */
+const LONGEST_DRAIN_MS = 3 * 3_600_000;
+const QUIET_MS = 250;
+/** Of our clock: a long run leaves a backlog that takes its time. */
+const QUIET_PATIENCE_MS = 300_000;
+const STUCK_PATIENCE_MS = 10_000;
+const REPORTS_PATIENCE_MS = 10_000;
+const REPLAY_ROUNDS = 3;
+const POLL_MS = 50;
+
+export interface Drained {
+  backlog: Backlog;
+  /** Of the gateway's clock, until nothing was unsettled. */
+  tookMs: number;
+  /** Files that were due for longer than a lease. */
+  stuck: string[];
+  replayed: number;
+}
+
+export async function drain(
+  gateway: GatewayProcess,
+  filesCreator: FilesCreator,
+  portal: Record<string, string>,
+): Promise<Drained> {
+  filesCreator.weather = "fine";
+  await gateway.order({ rates: CALM });
+  const startedAt = gateway.now();
+  const stuck = new Set<string>();
+  const replayed = new Set<string>();
+  let tookMs = 0;
+  for (let round = 0; round < REPLAY_ROUNDS; round++) {
+    await settle(gateway, filesCreator, stuck, gateway.now() + LONGEST_DRAIN_MS);
+    if (round === 0) tookMs = gateway.now() - startedAt;
+    // What the files-creator refused is forwarded again by an operator, and taken: so every 202 ends as a file.
+    const refused = [...filesCreator.refused.values()].filter((fileId) => !replayed.has(fileId));
+    if (refused.length === 0) break;
+    for (const fileId of refused) {
+      const response = await fetch(`${gateway.url}/api/v1/files/${fileId}/replay`, {
+        method: "POST",
+        headers: portal,
+      });
+      await response.arrayBuffer();
+      replayed.add(fileId);
+    }
+  }
+  for (let i = 0; filesCreator.reports.pending > 0 && i < REPORTS_PATIENCE_MS / POLL_MS; i++)
+    await pause(POLL_MS);
+  const backlog = await archive(gateway, filesCreator);
+  return { backlog, tookMs, stuck: [...stuck], replayed: replayed.size };
+}
+
+/** Lets the clock run until nothing is unsettled, or until `deadline`. */
+async function settle(
+  gateway: GatewayProcess,
+  filesCreator: FilesCreator,
+  stuck: Set<string>,
+  deadline: number,
+): Promise<Backlog> {
+  for (let first = true; ; first = false) {
+    await quiet(filesCreator);
+    const backlog = await gateway.control<Backlog>("backlog");
+    const overdue = first || stuck.size > 0 ? null : await forgotten(gateway, backlog);
+    if (overdue !== null) stuck.add(overdue);
+    if (backlog.unsettled === 0 || backlog.now > deadline) return backlog;
+    await gateway.order({ forwardMs: HOP_MS });
+    await gateway.control("cron");
+  }
+}
+
+/** A file that is due for too long, and still is when a busy machine has had time to come to it. */
+async function forgotten(gateway: GatewayProcess, seen: Backlog): Promise<string | null> {
+  let backlog = seen;
+  for (const since = Date.now(); backlog.overdueMs > STUCK_AFTER_MS; ) {
+    if (Date.now() - since > STUCK_PATIENCE_MS) return backlog.overdueFile;
+    await pause(QUIET_MS);
+    backlog = await gateway.control<Backlog>("backlog");
+  }
+  return null;
+}
+
+/** Lets the clock run until every payload has left for the archive. */
+async function archive(gateway: GatewayProcess, filesCreator: FilesCreator): Promise<Backlog> {
+  const deadline = gateway.now() + LONGEST_DRAIN_MS;
+  for (;;) {
+    const backlog = await gateway.control<Backlog>("backlog");
+    if (backlog.unarchived === 0 || backlog.now > deadline) return backlog;
+    await gateway.order({ forwardMs: HOP_MS });
+    await quiet(filesCreator);
+  }
+}
+
+/** Until no POST has come for a moment: the alarms and the queue have done what was due. */
+async function quiet(filesCreator: FilesCreator): Promise<void> {
+  const since = Date.now();
+  while (Date.now() - since < QUIET_PATIENCE_MS) {
+    await pause(POLL_MS);
+    const calmSince = Math.max(since, filesCreator.lastPostAt);
+    if (filesCreator.inFlight === 0 && Date.now() - calmSince > QUIET_MS) return;
+  }
+}

@@ -1,0 +1,102 @@
+/** What the Worker under test is told to suffer: plain data, given to it at its start and changed while it runs. */
+import type { ClockSetting } from "./clock.ts";
+
+/** Shares in [0, 1]. */
+export interface Rates {
+  /** Calls of a binding that throw: half of them before they took effect, half after. */
+  d1: number;
+  r2: number;
+  gate: number;
+  governor: number;
+  send: number;
+  /** Calls that are held up for up to 300 ms. */
+  slow: number;
+  /** Messages that are lost, come twice, or come later than those behind them. */
+  drop: number;
+  repeat: number;
+  hold: number;
+  /** Batches that run beside the next ones, and batches whose consumer dies half-way. */
+  overlap: number;
+  die: number;
+  /** Calls of a gate at whose end its object dies, and alarms that throw before or after their work. */
+  abort: number;
+  alarm: number;
+}
+
+export interface Orders {
+  clock: ClockSetting;
+  seed: number;
+  rates: Rates;
+}
+
+export const CALM: Rates = {
+  d1: 0,
+  r2: 0,
+  gate: 0,
+  governor: 0,
+  send: 0,
+  slow: 0,
+  drop: 0,
+  repeat: 0,
+  hold: 0,
+  overlap: 0,
+  die: 0,
+  abort: 0,
+  alarm: 0,
+};
+
+/** The usual weather of a run: everything fails a little. */
+export const ROUGH: Rates = {
+  d1: 0.03,
+  r2: 0.2,
+  gate: 0.04,
+  governor: 0.05,
+  send: 0.1,
+  slow: 0.05,
+  drop: 0.12,
+  repeat: 0.15,
+  hold: 0.15,
+  overlap: 0.3,
+  die: 0.05,
+  abort: 0.01,
+  alarm: 0.05,
+};
+
+/** One row of a gate's inbox, as far as the checks need it. */
+export interface InboxRow {
+  fileId: string;
+  requestId: string;
+  state: "receiving" | "queued" | "processing" | "completed" | "failed" | "dropped";
+  admittedAt: number;
+  mintedAt: number;
+  dueAt: number | null;
+  /** Whether the payload has left for the archive. */
+  archived: boolean;
+}
+
+export interface InboxReport {
+  /** Its name; empty when it was never spoken to. */
+  gate: string;
+  now: number;
+  rows: InboxRow[];
+  /** Files that were handed to a second consumer while the first held them. */
+  handedOutTwice: string[];
+}
+
+/** Where the gates stand, without their rows. */
+export interface Backlog {
+  now: number;
+  unsettled: number;
+  /** Rows whose payload is still in the gate. */
+  unarchived: number;
+  /** For how long the row that is due longest has been due, ms; 0 when none is. */
+  overdueMs: number;
+  overdueFile: string | null;
+}
+
+/** A stored payload, opened: the digest of its bytes, or why it cannot be read. */
+export interface AtRest {
+  fileId: string;
+  sha256?: string;
+  error?: string;
+}

@@ -1,0 +1,21 @@
+/** How large a run of a given length is. */
+import type { TrialPlan } from "./trial.ts";
+
+/** With building, draining and judging the short run stays under a minute on two free cores. */
+export const QUICK_STORM_S = 25;
+
+/** A storm of a minute or more has more connections, and longer lives between its kills. */
+const LONG_STORM_MS = 60_000;
+
+export function planOf(seed: number, stormMs: number): TrialPlan {
+  const long = stormMs >= LONG_STORM_MS;
+  return {
+    seed,
+    stormMs,
+    connections: long ? 12 : 8,
+    thinkMs: long ? 1_200 : 450,
+    killEveryMs: long ? [6_000, 24_000] : [2_500, 6_000],
+    leastKills: Math.max(2, Math.floor(stormMs / (long ? 28_000 : 12_000))),
+    leastAccepted: Math.floor(stormMs / 600),
+  };
+}

@@ -1,0 +1,66 @@
+/** How the files-creator tells the gateway what became of its files: in order, each report until it is taken. */
+import { type Chance, pause } from "./chance.ts";
+
+/** Reports that come once more although they were taken. */
+const REPEATED_SHARE = 0.1;
+const ANSWER_LIMIT_MS = 5_000;
+
+export class ProgressReports {
+  /** The file by the key of which `file.processed` was taken. */
+  readonly taken = new Map<string, string>();
+  /** Reports that were answered with 404. */
+  readonly unknown: string[] = [];
+  /** Files about which something is still to be told. */
+  pending = 0;
+  readonly #chance: Chance;
+  readonly #gatewayUrl: () => string | null;
+  readonly #portal: Record<string, string>;
+  readonly #stopped = new AbortController();
+
+  /** `gatewayUrl` answers null while the gateway is down. */
+  constructor(chance: Chance, gatewayUrl: () => string | null, portal: Record<string, string>) {
+    this.#chance = chance;
+    this.#gatewayUrl = gatewayUrl;
+    this.#portal = portal;
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** Resolves when everything about the file was taken. */
+  async tellAll(key: string, fileId: string): Promise<void> {
+    this.pending++;
+    try {
+      for (const type of ["file.validated", "file.processed"]) {
+        const event = { id: `${key}.${type}`, type, data: { fileId, recordsTotal: 1 } };
+        while (!(await this.#tell(event))) {
+          if (this.#stopped.signal.aborted) return;
+          await pause(this.#chance.between(100, 600));
+        }
+        if (this.#chance.happens(REPEATED_SHARE)) await this.#tell(event);
+      }
+      this.taken.set(key, fileId);
+    } finally {
+      this.pending--;
+    }
+  }
+
+  async #tell(event: { id: string }): Promise<boolean> {
+    const url = this.#gatewayUrl();
+    if (url === null) return false;
+    try {
+      const response = await fetch(`${url}/api/v1/events`, {
+        method: "POST",
+        headers: { ...this.#portal, "content-type": "application/json" },
+        body: JSON.stringify(event),
+        signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+      });
+      await response.arrayBuffer();
+      if (response.status === 404) this.unknown.push(event.id);
+      return response.ok;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Senders that behave like real ones: without an answer, after a 429 and after a 503 they send the same signed request
+ * again, with jittered backoff and with `Retry-After` in mind, and give up after a while.
+ */
+import { type Chance, pause } from "./chance.ts";
+import type { Heard, SendingRecord, Unit } from "./record.ts";
+import { type Connection, refusable, reportBody, type SignedRequest, sha256, signed } from "./reports.ts";
+
+export interface Door {
+  /** Null while it is down. */
+  readonly url: string | null;
+  readonly clock: { speed: number };
+  now(): number;
+}
+
+const ATTEMPTS = 7;
+const FIRST_BACKOFF_MS = 80;
+const LONGEST_BACKOFF_MS = 2_500;
+const ANSWER_LIMIT_MS = 8_000;
+/** How far a sender's clock is off, of the gateway's own milliseconds. */
+const SENDER_SKEW_MS = 60_000;
+const DISCONNECTS = 0.03;
+const LARGE_BYTES = { low: 66_000, high: 300_000 };
+
+const KINDS = {
+  plain: 45,
+  keyed: 18,
+  large: 7,
+  "same body": 7,
+  "copies at once": 7,
+  "copy later": 7,
+  waiting: 3,
+  "key used twice": 2,
+  refusable: 7,
+};
+type Kind = keyof typeof KINDS;
+/** A flooding system sends little, and much of it. */
+const FLOODING_KINDS: Record<Kind, number> = { ...KINDS, plain: 200, large: 0, waiting: 0, refusable: 0 };
+
+interface Answer {
+  file_id?: string;
+  error?: string;
+  details?: { file_id?: string };
+}
+
+/** One payroll system of one connection. */
+export class Sender {
+  readonly #connection: Connection;
+  readonly #door: Door;
+  readonly #record: SendingRecord;
+  readonly #chance: Chance;
+  readonly #name: string;
+  readonly #skewMs: number;
+  readonly #stopped: AbortSignal;
+  #count = 0;
+
+  constructor(
+    name: string,
+    connection: Connection,
+    door: Door,
+    record: SendingRecord,
+    chance: Chance,
+    stopped: AbortSignal,
+  ) {
+    this.#name = name;
+    this.#connection = connection;
+    this.#door = door;
+    this.#record = record;
+    this.#chance = chance;
+    this.#skewMs = chance.between(-SENDER_SKEW_MS, SENDER_SKEW_MS);
+    this.#stopped = stopped;
+  }
+
+  /** Sends report after report, with a pause of about `thinkMs` in between, until it is stopped. */
+  async run(thinkMs: number, flooding: boolean): Promise<void> {
+    while (!this.#stopped.aborted) {
+      const kind = this.#chance.pick(flooding ? FLOODING_KINDS : KINDS);
+      await this.#send(kind, `${this.#name}.${++this.#count}`);
+      await pause(this.#chance.between(0.5, 1.5) * thinkMs);
+    }
+  }
+
+  async #send(kind: Kind, name: string): Promise<void> {
+    const chance = this.#chance;
+    if (kind === "refusable") {
+      const { wrong, request } = refusable(this.#connection, `${name}-1`, this.#signingTime(), chance);
+      const unit = this.#record.open(name, `wrong ${wrong}`, false, sha256(request.body));
+      await this.#deliver(unit, request);
+      return;
+    }
+    const size =
+      kind === "large" ? chance.between(LARGE_BYTES.low, LARGE_BYTES.high) : chance.between(300, 4_000);
+    const body = reportBody(name, size);
+    const unit = this.#record.open(name, kind, true, sha256(body));
+    const key = { "idempotency-key": `key-${name}` };
+    let sent = 0;
+    const sign = (extra: Record<string, string> = {}, of = body) =>
+      signed(this.#connection, `${name}-${++sent}`, this.#signingTime(), of, extra);
+
+    switch (kind) {
+      case "plain":
+      case "large":
+        await this.#deliver(unit, sign());
+        return;
+      case "waiting":
+        await this.#deliver(unit, sign({ prefer: "wait=1" }));
+        return;
+      case "copies at once": {
+        const request = sign();
+        await Promise.all([1, 2, 3].map(() => this.#deliver(unit, request)));
+        return;
+      }
+      case "copy later": {
+        const request = sign();
+        await this.#deliver(unit, request);
+        await this.#pause(chance.between(100, 6_000));
+        await this.#deliver(unit, request);
+        return;
+      }
+      case "same body": {
+        // A gate that deduplicates by body makes one file of them, any other two.
+        await this.#deliver(unit, sign());
+        if (this.#connection.deduplicates) await this.#deliver(unit, sign());
+        else await this.#deliver(this.#record.open(`${name}b`, kind, true, sha256(body)), sign());
+        return;
+      }
+      case "key used twice": {
+        await this.#deliver(unit, sign(key));
+        const other = reportBody(`${name}b`, 500);
+        await this.#deliver(this.#record.open(`${name}b`, kind, true, sha256(other)), sign(key, other));
+        return;
+      }
+      case "keyed": {
+        const requests = [sign(key), sign(key)];
+        if (chance.happens(0.5)) await Promise.all(requests.map((request) => this.#deliver(unit, request)));
+        else for (const request of requests) await this.#deliver(unit, request);
+        // A copy that was answered is remembered by its signature: without the key it is still the same.
+        const answered = (id: string) => unit.heard.some((h) => h.requestId === id && h.status === 202);
+        const last = requests.findLast(({ requestId }) => answered(requestId));
+        if (last === undefined) return;
+        await this.#pause(chance.between(0, 2_000));
+        const { "idempotency-key": _, ...headers } = last.headers;
+        await this.#deliver(unit, { ...last, headers });
+      }
+    }
+  }
+
+  /** Repeats the request until it is answered for good, or its sender loses patience. */
+  async #deliver(unit: Unit, request: SignedRequest): Promise<void> {
+    this.#record.sending(unit, request.requestId);
+    for (let attempt = 0; attempt < ATTEMPTS && !this.#stopped.aborted; attempt++) {
+      const { heard, retryAfterS } = await this.#post(request);
+      this.#record.hear(unit, heard);
+      if (heard.status !== null && heard.status !== 429 && heard.status !== 503) return;
+      const backoff = FIRST_BACKOFF_MS * 2 ** attempt * this.#chance.between(0.5, 1.5);
+      const asked = (retryAfterS * 1_000) / this.#door.clock.speed;
+      await this.#pause(Math.min(LONGEST_BACKOFF_MS, Math.max(backoff, asked)));
+    }
+  }
+
+  async #post({
+    requestId,
+    path,
+    headers,
+    body,
+  }: SignedRequest): Promise<{ heard: Heard; retryAfterS: number }> {
+    const nothing = { heard: { requestId, status: null, fileId: null, error: null }, retryAfterS: 0 };
+    const limit = this.#chance.happens(DISCONNECTS) ? this.#chance.between(0, 25) : ANSWER_LIMIT_MS;
+    const { url } = this.#door;
+    if (url === null) return nothing;
+    try {
+      const response = await fetch(url + path, {
+        method: "POST",
+        headers,
+        body,
+        signal: AbortSignal.timeout(limit),
+      });
+      const { status } = response;
+      const answer = (await response.json()) as Answer;
+      const fileId = answer.file_id ?? answer.details?.file_id ?? null;
+      return {
+        heard: { requestId, status, fileId, error: answer.error ?? null },
+        retryAfterS: Number(response.headers.get("retry-after") ?? 0),
+      };
+    } catch {
+      return nothing;
+    }
+  }
+
+  #signingTime(): number {
+    return Math.round(this.#door.now() + this.#skewMs);
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (!this.#stopped.aborted) await pause(ms);
+  }
+}

@@ -1,0 +1,60 @@
+/** What the run needs before it starts: secrets, an employer, connections. */
+import { createHash } from "node:crypto";
+import type { Chance } from "./chance.ts";
+import type { GatewayProcess } from "./gateway-process.ts";
+import { type Connection, EMPLOYER } from "./reports.ts";
+
+const OWNER = { owner_type: "payroll_company", owner_id: "faults" };
+const PORTAL = { id: "portal", secret: "faults-portal-secret" };
+export const PORTAL_HEADERS = { "x-client-id": PORTAL.id, "x-client-secret": PORTAL.secret };
+/** Of the gateway's clock: short, so that files leave for the archive during the run. */
+const ARCHIVE_AFTER_S = 20;
+
+/** Secrets and variables of this run. */
+export function bindings(chance: Chance): Record<string, string> {
+  const key = Buffer.from(Array.from({ length: 32 }, () => Math.floor(chance.between(0, 256))));
+  const hash = createHash("sha256").update(PORTAL.secret).digest("hex");
+  return {
+    VAULT_KEYS: `faults:${key.toString("base64")}`,
+    PORTAL_CLIENTS: JSON.stringify([{ id: PORTAL.id, secret_sha256: hash }]),
+    ARCHIVE_AFTER_SECONDS: String(ARCHIVE_AFTER_S),
+  };
+}
+
+/** One connection that is sent too much, one that deduplicates by body, one bound to its employer, and ordinary ones. */
+export async function setUp(gateway: GatewayProcess, count: number): Promise<Connection[]> {
+  const { id, fein } = EMPLOYER;
+  await portal(gateway, "PUT", `employers/${id}`, { fein, name: "Faults Inc.", owners: [OWNER] });
+  const connections: Connection[] = [];
+  for (let i = 0; i < count; i++) {
+    const plan = i === 0 ? "sandbox" : i % 2 === 0 ? "enterprise" : "production";
+    const deduplicates = i === 1;
+    const bound = i === 2;
+    const made = await portal<{ connection: { id: string }; secret: string }>(
+      gateway,
+      "POST",
+      "connections",
+      {
+        ...OWNER,
+        plan,
+        same_body: deduplicates ? "deduplicate" : "accept",
+        environment: plan === "sandbox" ? "sandbox" : "production",
+        ...(bound && { employer_id: id }),
+      },
+    );
+    connections.push({ id: made.connection.id, secret: made.secret, plan, deduplicates, bound });
+  }
+  gateway.gates = connections.map((connection) => `connection:${connection.id}`);
+  return connections;
+}
+
+async function portal<T>(gateway: GatewayProcess, method: string, path: string, body: unknown): Promise<T> {
+  const response = await fetch(`${gateway.url}/api/v1/${path}`, {
+    method,
+    headers: { ...PORTAL_HEADERS, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path} was answered ${response.status}: ${answer}`);
+  return JSON.parse(answer) as T;
+}

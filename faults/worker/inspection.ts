@@ -1,0 +1,63 @@
+/** What a gate holds, read beside it from its rows. */
+import { fileIdOf, gateName, mintedAt } from "../../src/gate/file-id.ts";
+import { Marks } from "../../src/gate/marks.ts";
+import type { Stored } from "../../src/gate/protocol.ts";
+import { codeOf, HEAD, parseRow } from "../../src/gate/rows.ts";
+import type { InboxRow } from "../orders.ts";
+
+/** One file's payload where it rests: in its row or in the archive. */
+export interface Kept {
+  fileId: string;
+  payload: ArrayBuffer | null;
+  stored: Stored | null;
+}
+
+export interface KeptPage {
+  wrappedKey: string;
+  files: Kept[];
+  /** Where the next page begins; null after the last. */
+  last: string | null;
+}
+
+/** The gate's id and all its rows, oldest first. */
+export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[] } {
+  const gate = new Marks(sql).snapshot()?.gate;
+  if (gate === undefined) return { gate: "", rows: [] };
+  const rows: InboxRow[] = [];
+  for (const raw of sql.exec(`SELECT ${HEAD}, payload IS NULL AS gone FROM inbox ORDER BY seq`)) {
+    const { seq, facts, stored, state, admittedAt, dueAt } = parseRow(raw);
+    rows.push({
+      fileId: fileIdOf(gate, seq),
+      requestId: facts.requestId,
+      state,
+      admittedAt,
+      mintedAt: mintedAt(seq),
+      dueAt,
+      archived: stored !== null && Number(raw.gone) === 1,
+    });
+  }
+  return { gate: gateName(gate), rows };
+}
+
+/** What rests of the files that were taken: at most `limit` of them, from after the key `after` on. */
+export function keptPage(sql: SqlStorage, after: string, limit: number): KeptPage {
+  const snapshot = new Marks(sql).snapshot();
+  if (snapshot === null) return { wrappedKey: "", files: [], last: null };
+  const rows = sql
+    .exec(
+      `SELECT seq, payload, stored FROM inbox
+       WHERE seq > ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")}) ORDER BY seq LIMIT ?`,
+      after,
+      limit,
+    )
+    .toArray();
+  return {
+    wrappedKey: snapshot.wrappedKey,
+    files: rows.map((row) => ({
+      fileId: fileIdOf(snapshot.gate, String(row.seq)),
+      payload: row.payload instanceof ArrayBuffer ? row.payload : null,
+      stored: row.stored === null ? null : JSON.parse(String(row.stored)),
+    })),
+    last: rows.length === limit ? String(rows.at(-1)?.seq) : null,
+  };
+}
