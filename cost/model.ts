@@ -1,0 +1,78 @@
+/** Counts of what reports use, times prices. Pure. */
+import { OBJECT_GIGABYTES, PRICES } from "./prices.ts";
+
+/** Per report, as test/workers/cost.test.ts counts them. */
+export interface Counts {
+  workerRequests: number;
+  logLines: number;
+  objectRequests: number;
+  objectRowsWritten: number;
+  objectRowsRead: number;
+  d1RowsRead: number;
+  d1RowsWritten: number;
+  queueMessages: number;
+  bucketWrites: number;
+  bucketReads: number;
+}
+
+/** How long an object works on a call, ms: mostly it waits until what it wrote is on disk in several places. */
+export const OBJECT_CALL_MS = 10;
+
+/** CPU of all invocations for one report, ms, by the size of its body: measured with the platform's stand-ins, so too high. */
+const CPU_MS: readonly [bytes: number, ms: number][] = [
+  [300, 4.8],
+  [2_400, 5.5],
+  [60_000, 7.8],
+  [1_000_000, 71],
+];
+
+const RETENTION_MONTHS = 84;
+const RECORD_MONTHS = 3;
+/** A segment's manifest names each file. */
+const MANIFEST_ENTRY_BYTES = 330;
+const SEAL_BYTES = 29;
+
+export type Line = [what: string, dollars: number];
+
+/** Dollars for a million reports, by what they are spent on. */
+export function operations(counts: Counts, bodyBytes: number): Line[] {
+  const gigabyteSeconds = counts.objectRequests * (OBJECT_CALL_MS / 1_000) * OBJECT_GIGABYTES;
+  return [
+    ["rows written", counts.objectRowsWritten * PRICES.objectRowsWritten],
+    ["queue", counts.queueMessages * PRICES.queueMessages],
+    ["requests", counts.workerRequests * PRICES.workerRequests],
+    ["object calls", counts.objectRequests * PRICES.objectRequests],
+    ["CPU", cpuMs(bodyBytes) * PRICES.workerCpuMs],
+    ["object time", gigabyteSeconds * PRICES.objectGigabyteSeconds],
+    ["bucket", counts.bucketWrites * PRICES.bucketWrites + counts.bucketReads * PRICES.bucketReads],
+    ["rows read", counts.objectRowsRead * PRICES.objectRowsRead],
+    ["D1", counts.d1RowsRead * PRICES.d1RowsRead + counts.d1RowsWritten * PRICES.d1RowsWritten],
+  ];
+}
+
+/** Dollars for keeping a million reports: the payloads for seven years, the records for ninety days. */
+export function keeping(bodyBytes: number, recordBytes: number): Line[] {
+  const gigabytes = (bytes: number) => (bytes * 1e6) / 1e9;
+  const archived = gigabytes(bodyBytes + SEAL_BYTES + MANIFEST_ENTRY_BYTES);
+  return [
+    ["bucket, 7 years", archived * PRICES.bucketGigabyteMonth * RETENTION_MONTHS],
+    ["records, 90 days", gigabytes(recordBytes) * PRICES.objectGigabyteMonth * RECORD_MONTHS],
+  ];
+}
+
+/** Dollars for the log of a million reports, where more than the included lines are written. */
+export function logging(counts: Counts): number {
+  return counts.logLines * PRICES.logLines;
+}
+
+export function sum(lines: readonly Line[]): number {
+  return lines.reduce((total, [, dollars]) => total + dollars, 0);
+}
+
+/** Between two measurements, in proportion. */
+function cpuMs(bytes: number): number {
+  const above = CPU_MS.findIndex(([size]) => size >= bytes);
+  const [highSize, highMs] = CPU_MS[above] ?? CPU_MS.at(-1) ?? [1, 0];
+  const [lowSize, lowMs] = CPU_MS[above - 1] ?? [0, highMs];
+  return lowMs + ((highMs - lowMs) * (Math.min(bytes, highSize) - lowSize)) / (highSize - lowSize || 1);
+}

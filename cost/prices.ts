@@ -1,0 +1,32 @@
+/**
+ * Cloudflare's prices for the paid plan, in dollars, beyond what the plan includes, as of {@link AS_OF}. From the pricing
+ * pages of Workers, Durable Objects, D1, Queues, R2 and Workers Logs. Look them up again before relying on them.
+ */
+export const AS_OF = "2026-11-22";
+
+/** Per million, unless the name says otherwise. */
+export const PRICES = {
+  /** Invocations of the Worker: requests, consumer batches, crons. A service binding costs nothing. */
+  workerRequests: 0.3,
+  workerCpuMs: 0.02,
+  /** Every call of an object's method, and every alarm. */
+  objectRequests: 0.15,
+  /** Gigabyte-seconds while an object works. One that is idle and may hibernate is not billed. */
+  objectGigabyteSeconds: 12.5,
+  /** `setAlarm` is one as well. */
+  objectRowsWritten: 1,
+  objectRowsRead: 0.001,
+  d1RowsWritten: 1,
+  d1RowsRead: 0.001,
+  /** A message of up to 64 KB is written, read and deleted. */
+  queueMessages: 3 * 0.4,
+  bucketWrites: 4.5,
+  bucketReads: 0.36,
+  /** Beyond twenty million a month. */
+  logLines: 0.6,
+  bucketGigabyteMonth: 0.015,
+  objectGigabyteMonth: 0.2,
+} as const;
+
+/** What an object is billed for while it works, whatever it uses. */
+export const OBJECT_GIGABYTES = 0.128;

@@ -1,0 +1,171 @@
+/**
+ * What reports cost, counted: every call that leaves the Worker, every row and alarm that an object writes, every message
+ * and every object in the bucket, from the POST to the purge.
+ */
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { expect, vi } from "vitest";
+import type { WakeUp } from "../../src/gate/protocol.ts";
+import { advance, deliver } from "./forwarding.ts";
+import { bindings, type Connection, gateOf, portal, post, report } from "./gateway.ts";
+import { intercepted } from "./interception.ts";
+
+/** All are numbers per report. */
+export interface Counts {
+  /** Invocations of the Worker: the POST, the consumer, and the files-creator's two reports. */
+  workerRequests: number;
+  /** Lines that are logged. */
+  logLines: number;
+  /** Calls of objects, and their alarms. */
+  objectRequests: number;
+  objectRowsWritten: number;
+  objectRowsRead: number;
+  d1RowsRead: number;
+  d1RowsWritten: number;
+  queueMessages: number;
+  /** Puts and deletes, which are billed as writes. */
+  bucketWrites: number;
+  bucketReads: number;
+}
+
+const NOTHING: Counts = {
+  workerRequests: 0,
+  logLines: 0,
+  objectRequests: 0,
+  objectRowsWritten: 0,
+  objectRowsRead: 0,
+  d1RowsRead: 0,
+  d1RowsWritten: 0,
+  queueMessages: 0,
+  bucketWrites: 0,
+  bucketReads: 0,
+};
+
+const DAY_MS = 86_400_000;
+/** The consumer's `max_batch_size`. */
+const MESSAGES_PER_BATCH = 10;
+
+export class Meter {
+  readonly #counts = { ...NOTHING };
+  readonly #cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+  readonly #wakeUps: WakeUp[] = [];
+  readonly #restore: (() => void)[] = [];
+  readonly using = intercepted(async (call, proceed) => {
+    const result = await proceed();
+    if (/^(CONNECTION_GATE|FORWARDING_GOVERNOR)\./.test(call)) this.#counts.objectRequests++;
+    if (call.startsWith("DB.")) {
+      for (const answered of [result].flat() as (Partial<D1Result> | null)[]) {
+        // `first` answers a row found by its key, and says nothing of what that took.
+        this.#counts.d1RowsRead += answered?.meta?.rows_read ?? 1;
+        this.#counts.d1RowsWritten += answered?.meta?.rows_written ?? 0;
+      }
+    }
+    return result;
+  });
+
+  /** From here on everything is counted; `connection` must have been spoken to, so that its gate exists. */
+  async start(connection: Connection): Promise<void> {
+    await runInDurableObject(gateOf(connection), (_gate, { storage }) => {
+      const [sql, store] = [Object.getPrototypeOf(storage.sql), Object.getPrototypeOf(storage)];
+      const [exec, setAlarm] = [sql.exec, store.setAlarm];
+      const cursors = this.#cursors;
+      const counts = this.#counts;
+      sql.exec = function (this: SqlStorage, ...args: unknown[]) {
+        const cursor = exec.apply(this, args);
+        cursors.push(cursor);
+        return cursor;
+      };
+      store.setAlarm = function (this: DurableObjectStorage, ...args: unknown[]) {
+        counts.objectRowsWritten++;
+        return setAlarm.apply(this, args);
+      };
+      this.#restore.push(() => Object.assign(sql, { exec }) && Object.assign(store, { setAlarm }));
+    });
+    vi.spyOn(bindings.FILES, "sendBatch").mockImplementation(async (messages) => {
+      for (const { body } of messages) this.#wakeUps.push(body);
+      return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+    });
+    const { put, get, delete: remove } = bindings.ARCHIVE;
+    const counting =
+      (name: "bucketWrites" | "bucketReads", method: (...args: never[]) => unknown) =>
+      (...args: unknown[]) => {
+        this.#counts[name]++;
+        return Reflect.apply(method, bindings.ARCHIVE, args);
+      };
+    vi.spyOn(bindings.ARCHIVE, "put").mockImplementation(counting("bucketWrites", put) as typeof put);
+    vi.spyOn(bindings.ARCHIVE, "delete").mockImplementation(
+      counting("bucketWrites", remove) as typeof remove,
+    );
+    vi.spyOn(bindings.ARCHIVE, "get").mockImplementation(counting("bucketReads", get) as typeof get);
+    vi.spyOn(console, "log").mockImplementation(() => void this.#counts.logLines++);
+  }
+
+  /** Ends the counting; answers the counts for each of `reports`. */
+  stop(reports: number): Counts {
+    for (const restore of this.#restore) restore();
+    vi.restoreAllMocks();
+    for (const cursor of this.#cursors) {
+      this.#counts.objectRowsWritten += cursor.rowsWritten;
+      this.#counts.objectRowsRead += cursor.rowsRead;
+    }
+    const each = (total: number) => Math.round((total / reports) * 1_000) / 1_000;
+    return Object.fromEntries(
+      Object.entries(this.#counts).map(([name, n]) => [name, each(n)]),
+    ) as unknown as Counts;
+  }
+
+  async accept(connection: Connection, body: string = report()): Promise<string> {
+    this.#counts.workerRequests++;
+    const answer = await post(connection, body, undefined, this.using);
+    expect(answer.status).toBe(202);
+    return answer.json.file_id;
+  }
+
+  /** Hands the consumer everything it was woken for, in batches as the queue makes them. */
+  async consume(): Promise<void> {
+    while (this.#wakeUps.length > 0) {
+      const batch = this.#wakeUps.splice(0, MESSAGES_PER_BATCH);
+      this.#counts.workerRequests++;
+      this.#counts.queueMessages += batch.length;
+      await deliver(batch, this.using);
+    }
+  }
+
+  /** The two reports of the files-creator on a file that turns out well. */
+  async complete(fileId: string): Promise<void> {
+    for (const type of ["file.validated", "file.processed"]) {
+      this.#counts.workerRequests++;
+      const data = {
+        fileId,
+        recordsTotal: 1,
+        ...(type === "file.processed" && { recordsProcessed: 1, recordsFailed: 0 }),
+      };
+      const answer = await portal(
+        "POST",
+        "/events",
+        { id: `${type}.${fileId}`, type, data },
+        "portal",
+        this.using,
+      );
+      expect(answer.json.status).toBe(type === "file.validated" ? "processing" : "completed");
+    }
+  }
+
+  /** Lets the gate's alarms run until `until`, each at its time. */
+  async alarmsUntil(connection: Connection, until: number): Promise<void> {
+    const gate = gateOf(connection);
+    for (;;) {
+      const at = await runInDurableObject(gate, (_gate, { storage }) => storage.getAlarm());
+      if (at === null || at > until) break;
+      advance(Math.max(0, at - Date.now()));
+      this.#counts.objectRequests++;
+      await runDurableObjectAlarm(gate);
+      await this.consume();
+    }
+    advance(Math.max(0, until - Date.now()));
+  }
+
+  /** Past the time for which a gate remembers a file. */
+  async purge(connection: Connection): Promise<void> {
+    await this.alarmsUntil(connection, Date.now() + 91 * DAY_MS);
+  }
+}
