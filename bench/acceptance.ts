@@ -1,0 +1,121 @@
+/**
+ * Acceptance and refusal. A set starts every server afresh and lets them take turns, so that a set is over before the gates'
+ * alarms look for a consumer that is not there, and whatever else the machine does meanwhile falls on all of them.
+ */
+import { ALTERNATIVE_PATH, startAlternative } from "./alternative.ts";
+import { INBOUND_PATH, startGateway } from "./gateway.ts";
+import type { Load } from "./load.ts";
+import type { Flaw, Recipe, Sender } from "./requests.ts";
+import { type Modules, type Server, startWorkers, withoutPrinting } from "./runtime.ts";
+import { measure, type Samples } from "./samples.ts";
+
+export const FLOOR_CONFIG = "bench/floor/wrangler.toml";
+const FLOOR_PATH = "/";
+const CLIENTS = 16;
+const CONNECTIONS = 200;
+/** Their quota is used up before they are refused; the smallest plan has a hundred a minute. */
+const LIMITED_CONNECTIONS = 8;
+const SANDBOX_PER_MINUTE = 100;
+const EXHAUST_LIMIT_MS = 10_000;
+/** Until the engine has compiled what is used most. */
+const WARM_UP_REPORTS = 2_500;
+const WARM_UP_LIMIT_MS = 6_000;
+
+export const REPORT_BYTES = 2_400;
+export const OTHER_SIZES = { "300 B": 300, "100 KB": 100_000, "1 MB": 1_000_000 };
+export const REFUSALS = ["bad signature", "expired timestamp", "unknown connection", "rate-limited"] as const;
+const FLAWS: Record<Exclude<(typeof REFUSALS)[number], "rate-limited">, Flaw> = {
+  "expired timestamp": "expired",
+  "unknown connection": "unknown_connection",
+  "bad signature": "bad_signature",
+};
+/** Acceptance at the time of the refusals, which they are compared with. */
+export const BESIDE_REFUSALS = "gateway, 2.4 KB, before refusals";
+
+/** Requests a second that no server here exceeds at a size. */
+const EXPECTED = { "300 B": 5_000, "2.4 KB": 5_000, "100 KB": 1_000, "1 MB": 250, refusals: 10_000 };
+
+/** Names of what a set measures, as the report shows them. */
+export const nameOf = (server: "floor" | "gateway" | "express" | "gateway, printing", size = "2.4 KB") =>
+  `${server}, ${size}`;
+export const refusalOf = (kind: (typeof REFUSALS)[number]) => `refused: ${kind}`;
+
+export interface Pace {
+  roundMs: number;
+  otherRoundMs: number;
+  /** How often floor, gateway and alternative take turns in a set. */
+  turns: number;
+}
+
+interface Contender {
+  name: "floor" | "gateway" | "express" | "gateway, printing";
+  server: Server;
+  path: string;
+  senders: Sender[];
+}
+
+export async function measureSet(
+  load: Load,
+  modules: { floor: Modules; gateway: Modules },
+  pace: Pace,
+  samples: Samples,
+): Promise<void> {
+  const floor = await startWorkers("floor", [{ config: FLOOR_CONFIG, modules: modules.floor }]);
+  const gateway = await startGateway("gateway", withoutPrinting(modules.gateway));
+  const printing = await startGateway("gateway-printing", modules.gateway);
+  const senders = await gateway.connections(CONNECTIONS, "enterprise");
+  const limited = await gateway.connections(LIMITED_CONNECTIONS, "sandbox");
+  const printingSenders = await printing.connections(CONNECTIONS, "enterprise");
+  const express = await startAlternative(senders);
+  try {
+    const contenders: Contender[] = [
+      { name: "floor", server: floor, path: FLOOR_PATH, senders },
+      { name: "gateway", server: gateway, path: INBOUND_PATH, senders },
+      { name: "express", server: express, path: ALTERNATIVE_PATH, senders },
+      { name: "gateway, printing", server: printing, path: INBOUND_PATH, senders: printingSenders },
+    ];
+    const take = (
+      { server, path, senders: from }: Omit<Contender, "name">,
+      milliseconds: number,
+      expected: number,
+      given: Partial<Recipe> = {},
+    ) => {
+      const recipe = {
+        path,
+        senders: from,
+        bodyBytes: REPORT_BYTES,
+        flaw: "none",
+        addresses: "many",
+        ...given,
+      } as const;
+      return measure(load, server, { clients: CLIENTS, milliseconds, recipe }, expected);
+    };
+
+    const warmUp = (WARM_UP_REPORTS * 1_000) / WARM_UP_LIMIT_MS;
+    for (const contender of contenders) await take(contender, WARM_UP_LIMIT_MS, warmUp);
+    for (let turn = 0; turn < pace.turns; turn++) {
+      for (const contender of contenders)
+        samples.add(nameOf(contender.name), await take(contender, pace.roundMs, EXPECTED["2.4 KB"]));
+    }
+
+    for (const [size, bodyBytes] of Object.entries(OTHER_SIZES)) {
+      for (const contender of contenders.slice(0, 3))
+        samples.add(
+          nameOf(contender.name, size),
+          await take(contender, pace.otherRoundMs, EXPECTED[size as keyof typeof OTHER_SIZES], { bodyBytes }),
+        );
+    }
+
+    const known = { server: gateway, path: INBOUND_PATH, senders };
+    samples.add(BESIDE_REFUSALS, await take(known, pace.otherRoundMs, EXPECTED["2.4 KB"]));
+    const used = { ...known, senders: limited };
+    await take(used, EXHAUST_LIMIT_MS, (LIMITED_CONNECTIONS * SANDBOX_PER_MINUTE * 1_000) / EXHAUST_LIMIT_MS);
+    samples.add(refusalOf("rate-limited"), await take(used, pace.otherRoundMs, EXPECTED.refusals));
+    // Bad signatures come last: each makes the gateway look the connection up again.
+    for (const [kind, flaw] of Object.entries(FLAWS) as [keyof typeof FLAWS, Flaw][]) {
+      samples.add(refusalOf(kind), await take(known, pace.otherRoundMs, EXPECTED.refusals, { flaw }));
+    }
+  } finally {
+    await Promise.all([floor.stop(), gateway.stop(), printing.stop(), express.stop()]);
+  }
+}

@@ -1,0 +1,72 @@
+/** What a run found, for a person. Pure. */
+import type { Flood } from "./flood.ts";
+import type { Samples } from "./samples.ts";
+import type { Summary } from "./statistics.ts";
+import { type Target, verdictOf } from "./targets.ts";
+import { STEADY_PER_SECOND, type WholePath } from "./whole-path.ts";
+
+export function samplesTable(samples: Samples): string {
+  const rows = samples.names().map((name) => [
+    name,
+    spread(samples.figure(name, "perSecond"), 0),
+    shown(samples.figure(name, "p50Ms").median, 1),
+    shown(samples.figure(name, "p99Ms").median, 1),
+    shown(samples.figure(name, "cpuPer10k").median, 2),
+    Object.entries(samples.statuses(name))
+      .map(([status, count]) => `${status === "0" ? "broken" : status}: ${count}`)
+      .join(", "),
+  ]);
+  return table(["", "answers a second", "p50 ms", "p99 ms", "CPU s per 10 000", "answers"], rows);
+}
+
+export function floodLines(flood: Flood): string {
+  return [
+    `Accepted a second, 4 clients on one connection: ${spread(flood.alone, 0)} alone, ${spread(flood.flooded, 0)} beside`,
+    `12 clients with bad signatures for it, which got ${spread(flood.flood, 0)} answers a second (${spread(flood.floodAlone, 0)} alone).`,
+    `That is ${spread(flood.share, 2)} of what the CPU that the flood leaves allows.`,
+  ].join("\n");
+}
+
+export function wholePathLines({ files, filesPerSecond, steady }: WholePath): string {
+  return [
+    `${files} reports sent as fast as they were accepted: ${shown(filesPerSecond, 0)} a second became files.`,
+    `${steady.reports} reports at ${STEADY_PER_SECOND} a second, from the 202 to the files-creator: p50 ${shown(steady.p50Ms, 0)} ms, p99 ${shown(steady.p99Ms, 0)} ms, worst ${shown(steady.worstMs, 0)} ms.`,
+  ].join("\n");
+}
+
+export function targetsTable(targets: readonly Target[]): string {
+  const rows = targets.map((target) => {
+    const { what, measured, bound, unit } = target;
+    const digits = unit === "×" ? 2 : 0;
+    return [
+      what,
+      `${shown(measured, digits)} ${unit}`,
+      bound === null ? "" : `${bound.at === "least" ? "≥" : "≤"} ${bound.value} ${unit}`,
+      verdictOf(target),
+    ];
+  });
+  return table(["", "measured", "target", ""], rows);
+}
+
+/** The median, and the lowest and highest round. */
+function spread({ median, lowest, highest, rounds }: Summary, digits: number): string {
+  const range = rounds > 1 ? ` (${shown(lowest, digits)}–${shown(highest, digits)})` : "";
+  return shown(median, digits) + range;
+}
+
+function shown(value: number, digits: number): string {
+  return Number.isNaN(value) ? "–" : value.toFixed(digits);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

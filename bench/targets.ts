@@ -1,0 +1,82 @@
+/** What is aimed at, and whether a run met it. A miss is shown; it fails nothing, because machines differ. */
+import { BESIDE_REFUSALS, nameOf, OTHER_SIZES, REFUSALS, refusalOf } from "./acceptance.ts";
+import type { Flood } from "./flood.ts";
+import type { Samples } from "./samples.ts";
+import type { WholePath } from "./whole-path.ts";
+
+export interface Target {
+  what: string;
+  /** In the target's own unit. */
+  measured: number;
+  /** Null for what is only told. */
+  bound: { at: "least" | "most"; value: number } | null;
+  unit: "×" | "ms" | "/s";
+}
+
+export function targetsOf(samples: Samples, flood: Flood, wholePath: WholePath): Target[] {
+  const ratio = (name: string, to: string, figure: "perSecond" | "p99Ms" = "perSecond") =>
+    samples.ratio(name, to, figure).median;
+  const least = (value: number) => ({ at: "least" as const, value });
+  const most = (value: number) => ({ at: "most" as const, value });
+  return [
+    {
+      what: "acceptance / floor, 2.4 KB, reports a second (aim 0.85)",
+      measured: ratio(nameOf("gateway"), nameOf("floor")),
+      bound: least(0.75),
+      unit: "×",
+    },
+    {
+      what: "acceptance / floor, 2.4 KB, p99",
+      measured: ratio(nameOf("gateway"), nameOf("floor"), "p99Ms"),
+      bound: most(1.5),
+      unit: "×",
+    },
+    ...Object.keys(OTHER_SIZES).map((size) => ({
+      what: `acceptance / floor, ${size}, reports a second`,
+      measured: ratio(nameOf("gateway", size), nameOf("floor", size)),
+      bound: null,
+      unit: "×" as const,
+    })),
+    ...REFUSALS.map((kind) => ({
+      what: `refusal / acceptance, ${kind}, answers a second`,
+      measured: ratio(refusalOf(kind), BESIDE_REFUSALS),
+      bound: least(1),
+      unit: "×" as const,
+    })),
+    {
+      what: "acceptance under a flood of bad signatures / what the CPU it leaves allows",
+      measured: flood.share.median,
+      bound: least(0.8),
+      unit: "×",
+    },
+    {
+      what: "whole path, from the 202 to the files-creator at 50 a second, p50",
+      measured: wholePath.steady.p50Ms,
+      bound: most(100),
+      unit: "ms",
+    },
+    {
+      what: "whole path, from the 202 to the files-creator at 50 a second, p99",
+      measured: wholePath.steady.p99Ms,
+      bound: most(1_000),
+      unit: "ms",
+    },
+    {
+      what: "whole path, from POST to file written, one process for everything",
+      measured: wholePath.filesPerSecond,
+      bound: null,
+      unit: "/s",
+    },
+    {
+      what: "acceptance / Express, 2.4 KB, reports a second",
+      measured: ratio(nameOf("gateway"), nameOf("express")),
+      bound: null,
+      unit: "×",
+    },
+  ];
+}
+
+export function verdictOf({ measured, bound }: Target): "met" | "missed" | "" {
+  if (bound === null) return "";
+  return (bound.at === "least" ? measured >= bound.value : measured <= bound.value) ? "met" : "missed";
+}
