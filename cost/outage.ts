@@ -188,7 +188,8 @@ class Outage {
       this.#wheel.put(file, (at + delayMs) / 1_000);
     }
     this.#second(Math.floor(at / 1_000)).postponed += untried.length;
-    at += Math.ceil(untried.length / IN_FLIGHT) * callMs;
+    const gates = new Set(untried.map((file) => file % this.#scenario.gates));
+    at += Math.ceil(gates.size / IN_FLIGHT) * callMs;
     if (granted > 0) this.#ends.push({ at: at + callMs, answered, unanswered: granted - answered });
     return at + callMs;
   }

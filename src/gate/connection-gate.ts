@@ -106,6 +106,15 @@ export class ConnectionGate extends DurableObject<Bindings> {
     return settled;
   }
 
+  /** Settles files that were claimed and then not tried: many at once, because in an outage they are. */
+  postpone(claimed: { fileId: string; token: string }[], retryAfterMs: number): void {
+    const now = Date.now();
+    const outcome: Outcome = { kind: "postponed", retryAfterMs };
+    for (const { fileId, token } of claimed)
+      this.#settlement.settle(seqOf(fileId), token, outcome, now, Math.random());
+    this.#rearm();
+  }
+
   report(fileId: string, report: ProgressReport): Reported {
     const reported = this.#settlement.report(seqOf(fileId), report, Date.now());
     this.#rearm();

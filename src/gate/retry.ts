@@ -22,9 +22,9 @@ export function wakeAgainDelayMs(wakeUps: number, random: number): number {
 const LONGEST_POSTPONE_MS = 900_000;
 
 /**
- * When a file is tried that was held back because the files-creator is down for everyone: the longer it has waited, the
- * rarer it asks, up to a quarter of an hour, so that an hour's backlog does not circle through the queue.
+ * When a file is tried that was held back because the files-creator is down for everyone: after as long again as it has
+ * waited, up to a quarter of an hour, so that an hour's backlog does not circle through the queue.
  */
 export function postponeDelayMs(retryAfterMs: number, waitedMs: number, random: number): number {
-  return Math.round(Math.max(retryAfterMs, Math.min(LONGEST_POSTPONE_MS, waitedMs / 2)) * (1 + random / 2));
+  return Math.round(Math.max(retryAfterMs, Math.min(LONGEST_POSTPONE_MS, waitedMs)) * (1 + random / 2));
 }

@@ -17,8 +17,8 @@ export type BodyRead =
   | { ok: false; reason: "too_large" | "timeout" | "aborted" };
 
 /**
- * `release` must be called when the bytes are no longer needed, and ends them. On failure the rest of the stream is cancelled and
- * nothing is held.
+ * `declaredBytes` is the `Content-Length`, null without one. `release` must be called when the bytes are no longer needed,
+ * and ends them. On failure the rest of the stream is cancelled and nothing is held.
  */
 export async function readBody(
   stream: ReadableStream<Uint8Array> | null,
@@ -43,16 +43,21 @@ export async function readBody(
     await reader.cancel(reason).catch(() => undefined);
     return { ok: false, reason };
   };
+  /** False when there was no room before the deadline. */
+  const hold = async (upTo: number): Promise<boolean> => {
+    const room = share.take(Math.max(0, upTo - share.held));
+    return room === undefined || (await Promise.race([deadline.promise, room])) !== "timeout";
+  };
   try {
+    // What the platform collects cannot be counted as it comes.
+    if (small && !(await hold(declaredBytes))) return await fail("timeout");
     for (;;) {
       const next = await Promise.race([deadline.promise, reader.read()]);
       if (next === "timeout") return await fail("timeout");
       if (next.done) break;
       length += next.value.byteLength;
       if (length > limitBytes) return await fail("too_large");
-      const held = share.take(next.value.byteLength);
-      if (held !== undefined && (await Promise.race([deadline.promise, held])) === "timeout")
-        return await fail("timeout");
+      if (!(await hold(length))) return await fail("timeout");
       chunks.push(next.value);
     }
   } catch {

@@ -148,6 +148,44 @@ describe("readBody", () => {
   });
 });
 
+describe("readBody, of a body that says it is small", () => {
+  it("answers the same bytes, and holds them until they are released", async () => {
+    const budget = new BodyBudget(MIB);
+    const read = await readBody(sender(3, 4).stream, PREFIX, 100, budget, 5_000, 12);
+    if (!read.ok) throw new Error(read.reason);
+    expect([...read.signed]).toEqual([...PREFIX, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    expect(read.body).toEqual(read.signed.subarray(PREFIX.byteLength));
+    expect(isFree(budget, MIB)).toBe(false);
+    read.release();
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("holds what it says from the start: many who say so and do not send are counted", async () => {
+    const budget = new BodyBudget(MIB);
+    const reading = readBody(sender(1, 1, "stalls").stream, PREFIX, MIB, budget, 50, 64 * KIB);
+    expect(isFree(budget, MIB - 32 * KIB)).toBe(false);
+    expect(await reading).toEqual({ ok: false, reason: "timeout" });
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("does not take more than the limit, whatever it said", async () => {
+    const budget = new BodyBudget(MIB);
+    const read = await readBody(sender(50, 4).stream, PREFIX, 100, budget, 5_000, 12);
+    expect(read).toEqual({ ok: false, reason: "too_large" });
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+
+  it("tells a sender who hung up, and holds nothing", async () => {
+    const budget = new BodyBudget(MIB);
+    const { stream } = sender(KIB, 5, "breaks");
+    expect(await readBody(stream, PREFIX, MIB, budget, 5_000, 8 * KIB)).toEqual({
+      ok: false,
+      reason: "aborted",
+    });
+    expect(isFree(budget, MIB)).toBe(true);
+  });
+});
+
 describe("the budget", () => {
   const read = async (budget: BodyBudget, bytes: number) => {
     const body = await readBody(sender(64 * KIB, bytes / (64 * KIB)).stream, PREFIX, bytes, budget, 5_000);

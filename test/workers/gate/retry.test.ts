@@ -71,10 +71,10 @@ describe("a file that was held back is tried", () => {
       least: SECOND,
     },
     {
-      name: "after half of what it has waited",
+      name: "after as long again as it has waited",
       retryAfterMs: SECOND,
       waitedMs: 10 * MINUTE,
-      least: 5 * MINUTE,
+      least: 10 * MINUTE,
     },
     {
       name: "every quarter of an hour at the rarest",
