@@ -14,6 +14,29 @@ const TEST_SECRETS = {
   ]),
 };
 
+/** Tests that run inside workerd, on real parts. */
+async function inWorkerd(name: string, include: string) {
+  return {
+    plugins: [
+      cloudflareTest({
+        wrangler: { configPath: "./wrangler.toml" },
+        miniflare: {
+          bindings: { ...TEST_SECRETS, MIGRATIONS: await readD1Migrations("./migrations") },
+          workers: [
+            {
+              name: "audit1-files-creator-standin",
+              modules: true,
+              compatibilityDate: "2026-10-23",
+              scriptPath: "./test/support/files-creator.mjs",
+            },
+          ],
+        },
+      }),
+    ],
+    test: { name, include: [include], setupFiles: ["./test/support/setup.ts"], testTimeout: 20_000 },
+  };
+}
+
 export default defineConfig(async () => ({
   test: {
     projects: [
@@ -25,30 +48,9 @@ export default defineConfig(async () => ({
           hookTimeout: 120_000,
         },
       },
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: {
-              bindings: { ...TEST_SECRETS, MIGRATIONS: await readD1Migrations("./migrations") },
-              workers: [
-                {
-                  name: "audit1-files-creator-standin",
-                  modules: true,
-                  compatibilityDate: "2026-10-23",
-                  scriptPath: "./test/support/files-creator.mjs",
-                },
-              ],
-            },
-          }),
-        ],
-        test: {
-          name: "workers",
-          include: ["test/workers/**/*.test.ts"],
-          setupFiles: ["./test/support/setup.ts"],
-          testTimeout: 20_000,
-        },
-      },
+      await inWorkerd("workers", "test/workers/**/*.test.ts"),
+      // Lives whole days of traffic: `npm run cost:check`.
+      await inWorkerd("cost", "test/cost/**/*.test.ts"),
     ],
   },
 }));

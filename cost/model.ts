@@ -1,7 +1,7 @@
 /** Counts of what reports use, times prices. Pure. */
 import { OBJECT_GIGABYTES, PRICES } from "./prices.ts";
 
-/** Per report, as test/workers/cost.test.ts counts them. */
+/** Per report, as test/cost/cost.test.ts counts them. */
 export interface Counts {
   workerRequests: number;
   logLines: number;

@@ -44,11 +44,10 @@ function url(): string {
   return `http://127.0.0.1:${gateway.port}/api/v1/webhook/inbound/${connection.id}`;
 }
 
-async function peakOf(reports: Buffer[]): Promise<Peak> {
+/** What `work` holds at most; printed, for whoever wants to see how much room is left. */
+async function peakOf(work: () => Promise<void>): Promise<Peak> {
   const before = residentMiB();
-  const peak = await memory.peakOf(async () => {
-    for (const report of reports) expect(await post(report)).toBe(202);
-  });
+  const peak = await memory.peakOf(work);
   process.stdout.write(
     `  isolate: heap ${peak.heapMiB.toFixed(0)} MiB, buffers ${peak.buffersMiB.toFixed(0)} MiB, ` +
       `together ${peak.totalMiB.toFixed(0)} MiB; process: ${before.toFixed(0)} to ${residentMiB().toFixed(0)} MiB\n`,
@@ -66,7 +65,9 @@ it.each([
   { what: "employees", reportOf: realReport },
   { what: "empty objects", reportOf: emptyObjects },
 ])("ten MiB of $what, one report after the other, fit with room", async ({ reportOf }) => {
-  const peak = await peakOf([1, 2, 3, 4].map(reportOf));
+  const peak = await peakOf(async () => {
+    for (const number of [1, 2, 3, 4]) expect(await post(reportOf(number))).toBe(202);
+  });
   // Twice ten MiB, for moments three and four times: a report comes in while another is handed over.
   expect(peak.buffersMiB).toBeLessThan(45);
   // The rest is what the checking of JSON leaves to the garbage collector, which has no reason to hurry here.
@@ -76,7 +77,7 @@ it.each([
 it("twenty at once are all accepted, and fit", async () => {
   const reports = Array.from({ length: 20 }, (_, i) => realReport(100 + i));
   let statuses: number[] = [];
-  const peak = await memory.peakOf(async () => {
+  const peak = await peakOf(async () => {
     statuses = await Promise.all(reports.map(post));
   });
   expect(statuses).toEqual(reports.map(() => 202));
