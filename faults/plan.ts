@@ -14,7 +14,7 @@ export function planOf(seed: number, stormMs: number): TrialPlan {
     stormMs,
     connections: long ? 12 : 8,
     thinkMs: long ? 1_200 : 450,
-    killEveryMs: long ? [6_000, 24_000] : [2_500, 6_000],
+    killEveryMs: long ? [6_000, 24_000] : [3_500, 8_000],
     leastKills: Math.max(2, Math.floor(stormMs / (long ? 28_000 : 12_000))),
     leastAccepted: Math.floor(stormMs / 600),
   };

@@ -23,8 +23,8 @@ const DISCONNECTS = 0.03;
 const LARGE_BYTES = { low: 66_000, high: 300_000 };
 
 const KINDS = {
-  plain: 45,
-  keyed: 18,
+  plain: 41,
+  keyed: 22,
   large: 7,
   "same body": 7,
   "copies at once": 7,

@@ -29,7 +29,10 @@ const LONGEST_LAST_BREATH_MS = 20;
 const CLOCK_GRAIN_MS = 1_000;
 
 export class ConnectionGate extends Production {
-  /** Independent of the gate's own leases; it lives and dies with this object, as they do. */
+  /**
+   * Who holds which file: independent of the gate's own leases, but it lives and dies with this object, as they do. Every
+   * method by which a file is given back has to be watched.
+   */
   readonly #held = new Map<string, { token: string; until: number }>();
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -59,6 +62,13 @@ export class ConnectionGate extends Production {
     const settled = super.settle(fileId, token, outcome);
     if (settled.applied || this.#held.get(fileId)?.token === token) this.#held.delete(fileId);
     return this.#mortal(settled);
+  }
+
+  override postpone(claimed: { fileId: string; token: string }[], retryAfterMs: number): void {
+    super.postpone(claimed, retryAfterMs);
+    for (const { fileId, token } of claimed)
+      if (this.#held.get(fileId)?.token === token) this.#held.delete(fileId);
+    this.#mortal(undefined);
   }
 
   override report(fileId: string, report: ProgressReport): Reported {

@@ -17,25 +17,26 @@ export async function suffer(
   consume: Consume,
 ): Promise<void> {
   const left: Message<WakeUp>[] = [];
+  const twice: Message<WakeUp>[] = [];
   for (const message of batch.messages) {
     if (strikes("drop")) message.ack();
     else if (strikes("hold")) message.retry({ delaySeconds: Math.ceil(random() * LONGEST_HOLD_S) });
     else left.push(message);
-    if (strikes("repeat")) await env.FILES.send(message.body);
+    if (!strikes("repeat")) continue;
+    if (random() < 0.5) twice.push(message);
+    else await env.FILES.send(message.body);
   }
+  const beside = (messages: Message<WakeUp>[]) => {
+    const given = messages.map((message) => resent(message, env));
+    ctx.waitUntil(consume(batchOf(batch, given), breaking(env)).catch(() => undefined));
+  };
   left.sort(() => random() - 0.5);
+  if (twice.length > 0) beside(twice);
   if (left.length === 0) return;
 
   if (strikes("overlap")) {
     for (const message of left) message.ack();
-    const beside = consume(
-      batchOf(
-        batch,
-        left.map((message) => resent(message, env)),
-      ),
-      breaking(env),
-    );
-    ctx.waitUntil(beside.catch(() => undefined));
+    beside(left);
     return;
   }
   const given = batchOf(batch, left.map(inItsTime));
