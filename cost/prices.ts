@@ -1,6 +1,6 @@
 /**
- * Cloudflare's prices for the paid plan, in dollars, beyond what the plan includes, as of {@link AS_OF}. From the pricing
- * pages of Workers, Durable Objects, D1, Queues, R2 and Workers Logs. Look them up again before relying on them.
+ * Cloudflare's prices for the paid plan, in dollars, beyond what the plan includes, as of {@link AS_OF}. Look them up again
+ * before relying on them: those of log lines and of stored gigabytes were not checked anew on that day.
  */
 export const AS_OF = "2026-11-22";
 

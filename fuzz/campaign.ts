@@ -2,8 +2,9 @@
 import fc from "fast-check";
 import { type Answered, Client } from "./client.ts";
 import { type Gateway, type Sender, startGateway } from "./gateway.ts";
+import type { Outgoing, Recipe } from "./outgoing.ts";
 import { rawRequest } from "./raw.ts";
-import { type Outgoing, type Recipe, recipe } from "./recipes.ts";
+import { recipe } from "./recipes.ts";
 import { Tally } from "./tally.ts";
 import { trickle } from "./trickle.ts";
 

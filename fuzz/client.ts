@@ -1,7 +1,7 @@
 /** Sends requests to the gateway on loopback, well-formed ones and bytes that are none, and times their answers. */
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import type { Outgoing } from "./recipes.ts";
+import type { Outgoing } from "./outgoing.ts";
 
 export interface Answered {
   status: number;

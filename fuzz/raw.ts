@@ -1,6 +1,6 @@
 /** Bytes that are no HTTP, or that try to be two requests at once. None of them is signed. */
 import fc from "fast-check";
-import { inbound } from "./recipes.ts";
+import { inbound } from "./outgoing.ts";
 
 const LINE = "\r\n";
 const junk = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));

@@ -1,7 +1,7 @@
 /** Senders on a bad line: correctly signed reports that arrive a few bytes at a time, over and over. */
 import { connect } from "node:net";
 import type { Gateway, Sender } from "./gateway.ts";
-import { inbound, sign } from "./recipes.ts";
+import { inbound, sign } from "./outgoing.ts";
 
 const REPORT_BYTES = 8 * 1024;
 const PIECE_BYTES = 128;

@@ -10,7 +10,7 @@ export function utf8(text: string): Bytes {
 }
 
 /** Below this, memory is left to the garbage collector. */
-const WORTH_DISCARDING_BYTES = 256 * 1024;
+const WORTH_DISCARDING_BYTES = 64 * 1024;
 
 /**
  * Gives the memory of large bytes back at once, with all views of them. The garbage collector sees but a small object in

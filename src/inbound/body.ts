@@ -10,6 +10,8 @@ export const BODY_TIMEOUT_MS = 30_000;
 
 /** Bodies that say they are no larger are taken from the platform in one piece, for a third of the work. */
 const READ_AT_ONCE_BYTES = 64 * 1024;
+/** Larger ones come in pieces of this size: the platform's own are of 4 KiB. */
+const PIECE_BYTES = 64 * 1024;
 
 export type BodyRead =
   /** `signed` is the prefix and the body in one piece; `body` is a view of it. */
@@ -33,9 +35,9 @@ export async function readBody(
   const deadline = Promise.withResolvers<"timeout">();
   const share = budget.open(() => deadline.resolve("timeout"));
   const small = declaredBytes !== null && declaredBytes <= READ_AT_ONCE_BYTES;
-  const reader = small ? readerAtOnce(stream) : stream.getReader();
+  const reader = small ? readerAtOnce(stream) : readerInPieces(stream);
   const timer = setTimeout(deadline.resolve, timeoutMs, "timeout");
-  const chunks: Uint8Array[] = [];
+  const chunks: Bytes[] = [];
   let length = 0;
   const fail = async (reason: "too_large" | "timeout" | "aborted"): Promise<BodyRead> => {
     share.close();
@@ -54,11 +56,11 @@ export async function readBody(
     for (;;) {
       const next = await Promise.race([deadline.promise, reader.read()]);
       if (next === "timeout") return await fail("timeout");
-      if (next.done) break;
+      if (next.done || next.value === undefined) break;
       length += next.value.byteLength;
       if (length > limitBytes) return await fail("too_large");
       if (!(await hold(length))) return await fail("timeout");
-      chunks.push(next.value);
+      chunks.push(next.value as Bytes);
     }
   } catch {
     return fail("aborted");
@@ -72,6 +74,7 @@ export async function readBody(
   for (const chunk of chunks) {
     signed.set(chunk, offset);
     offset += chunk.byteLength;
+    if (reader.owned) discard(chunk);
   }
   const release = () => {
     discard(signed);
@@ -80,17 +83,39 @@ export async function readBody(
   return { ok: true, signed, body: signed.subarray(prefix.byteLength), release };
 }
 
+interface BodyReader {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  cancel(reason: string): Promise<void>;
+  /** Whether the bytes that are read are nobody else's. */
+  owned: boolean;
+}
+
 /** Reads the whole body as its only chunk. An unfinished read ends with the request: there is nothing to cancel. */
-function readerAtOnce(
-  stream: ReadableStream<Uint8Array>,
-): Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> {
+function readerAtOnce(stream: ReadableStream<Uint8Array>): BodyReader {
   let asked = false;
   return {
     async read() {
-      if (asked) return { done: true, value: undefined };
+      if (asked) return { done: true };
       asked = true;
       return { done: false, value: new Uint8Array(await new Response(stream).arrayBuffer()) };
     },
     cancel: () => Promise.resolve(),
+    owned: true,
+  };
+}
+
+/** Reads into pieces of its own where the stream allows it, as that of every request does. */
+function readerInPieces(stream: ReadableStream<Uint8Array>): BodyReader {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+  } catch {
+    const chunks = stream.getReader();
+    return { read: () => chunks.read(), cancel: (reason) => chunks.cancel(reason), owned: false };
+  }
+  return {
+    read: () => reader.readAtLeast(PIECE_BYTES, new Uint8Array(PIECE_BYTES)),
+    cancel: (reason) => reader.cancel(reason),
+    owned: true,
   };
 }
