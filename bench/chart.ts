@@ -2,7 +2,7 @@
 
 export interface Bars {
   label: string;
-  bars: { name: string; median: number; lowest: number; highest: number }[];
+  bars: { name: string; median: number; low: number; high: number }[];
 }
 
 const COLOURS: Record<string, string> = { floor: "#9aa5b1", gateway: "#1f6feb", express: "#d29922" };
@@ -18,15 +18,15 @@ export function chart(title: string, subtitle: string, groups: readonly Bars[]):
   let y = TOP;
   const parts: string[] = [];
   for (const { label, bars } of groups) {
-    const scale = (WIDTH - LEFT - RIGHT) / Math.max(...bars.map((bar) => bar.highest));
+    const scale = (WIDTH - LEFT - RIGHT) / Math.max(...bars.map((bar) => bar.high));
     parts.push(text(LEFT - 12, y + (bars.length * BAR) / 2 + 5, label, "end", 14));
-    for (const { name, median, lowest, highest } of bars) {
+    for (const { name, median, low, high } of bars) {
       const middle = y + BAR / 2;
       const value = `${Math.round(median).toLocaleString("en-US")} ${name}`;
       parts.push(
         `<rect x="${LEFT}" y="${y + 1}" width="${fixed(median * scale)}" height="${BAR - 3}" fill="${COLOURS[name] ?? "#666"}"/>`,
-        `<path d="M${fixed(LEFT + lowest * scale)} ${middle}H${fixed(LEFT + highest * scale)}" stroke="#24292f"/>`,
-        text(LEFT + highest * scale + 8, middle + 4, value, "start", 12),
+        `<path d="M${fixed(LEFT + low * scale)} ${middle}H${fixed(LEFT + high * scale)}" stroke="#24292f"/>`,
+        text(LEFT + high * scale + 8, middle + 4, value, "start", 12),
       );
       y += BAR;
     }

@@ -48,9 +48,9 @@ export function targetsTable(targets: readonly Target[]): string {
   return table(["", "measured", "target", ""], rows);
 }
 
-/** The median, and the lowest and highest round. */
-function spread({ median, lowest, highest, rounds }: Summary, digits: number): string {
-  const range = rounds > 1 ? ` (${shown(lowest, digits)}–${shown(highest, digits)})` : "";
+/** The median, and the middle half. */
+function spread({ median, low, high, turns }: Summary, digits: number): string {
+  const range = turns > 1 ? ` (${shown(low, digits)}–${shown(high, digits)})` : "";
   return shown(median, digits) + range;
 }
 

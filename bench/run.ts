@@ -18,7 +18,7 @@ if (!existsSync(path.join(import.meta.dirname, "node_modules"))) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-const { FLOOR_CONFIG, measureSet, nameOf, OTHER_SIZES } = await import("./acceptance.ts");
+const { FLOOR_CONFIG, measureSet, OTHER_TURNS, nameOf, OTHER_SIZES } = await import("./acceptance.ts");
 const { chart } = await import("./chart.ts");
 const { measureFlood } = await import("./flood.ts");
 const { GATEWAY_CONFIG, STAND_IN_CONFIG } = await import("./gateway.ts");
@@ -30,13 +30,13 @@ const { targetsOf, verdictOf } = await import("./targets.ts");
 const { measureWholePath } = await import("./whole-path.ts");
 
 const quick = process.argv.includes("--quick");
-const PACE = quick
-  ? { sets: 1, set: { roundMs: 1_500, otherRoundMs: 1_000, turns: 2 } }
-  : { sets: 4, set: { roundMs: 2_000, otherRoundMs: 1_500, turns: 2 } };
-const FLOOD = quick ? { rounds: 1, roundMs: 1_500 } : { rounds: 5, roundMs: 2_000 };
+const SETS = quick ? 1 : 5;
+const PACE = quick ? { turns: 5, turnMs: 500 } : { turns: 6, turnMs: 500 };
+const FLOOD = quick ? { rounds: 5, roundMs: 500 } : { rounds: 15, roundMs: 500 };
 const WHOLE_PATH = quick ? { burstReports: 400, steadyMs: 6_000 } : { burstReports: 2_000, steadyMs: 20_000 };
 
 const startedAt = performance.now();
+const [loadBefore = 0] = os.loadavg();
 const [gateway, standIn, floor] = await Promise.all([
   bundle(GATEWAY_CONFIG),
   bundle(STAND_IN_CONFIG),
@@ -44,9 +44,9 @@ const [gateway, standIn, floor] = await Promise.all([
 ]);
 const load = new Load();
 const samples = new Samples();
-for (let set = 1; set <= PACE.sets; set++) {
-  progress(`acceptance and refusal, set ${set} of ${PACE.sets}`);
-  await measureSet(load, { floor, gateway }, PACE.set, samples);
+for (let set = 1; set <= SETS; set++) {
+  progress(`acceptance and refusal, set ${set} of ${SETS}`);
+  await measureSet(load, { floor, gateway }, PACE, samples);
 }
 progress("flood");
 const flood = await measureFlood(load, gateway, FLOOD.rounds, FLOOD.roundMs);
@@ -57,12 +57,13 @@ const targets = targetsOf(samples, flood, wholePath);
 
 console.log(`
 Every server in turns on this machine (${machine()}): compare within a run only.
+Load average before the run: ${loadBefore.toFixed(1)}. What others run at the same time makes every number worse, and ratios uncertain.
 floor    reads the body, one object call, one durable SQLite insert; checks nothing.
 gateway  all it does before its 202, over 200 connections, without the forwarding consumer, which in production runs in
          other isolates. It makes its log line; only in "printing" does the local runtime print it.
 express  raw body, HMAC, express-rate-limit, SQLite in WAL mode with synchronous=FULL and one insert; no sealing,
          no duplicates, no employers.
-16 clients, every body and signature distinct. Medians of ${PACE.sets * PACE.set.turns} rounds (others ${PACE.sets}), in brackets the lowest and highest.
+16 clients, every body and signature distinct. Medians of ${SETS * PACE.turns} turns of half a second (others ${SETS * OTHER_TURNS}), in brackets the middle half of them.
 
 ${samplesTable(samples)}
 
@@ -78,6 +79,7 @@ ${targetsTable(targets)}
 const results = {
   date: new Date().toISOString(),
   machine: machine(),
+  load_average_before: loadBefore,
   quick,
   samples: Object.fromEntries(
     samples.names().map((name) => [
@@ -100,7 +102,7 @@ writeFileSync(
   path.join(import.meta.dirname, "results.svg"),
   chart(
     "Reports accepted a second",
-    `${machine()}, ${results.date.slice(0, 10)}; line: lowest to highest round; each size has its own scale`,
+    `${machine()}, ${results.date.slice(0, 10)}; line: the middle half of the turns; each size has its own scale`,
     ["2.4 KB", ...Object.keys(OTHER_SIZES)].map((size) => ({
       label: size,
       bars: (["floor", "gateway", "express"] as const).map((name) => ({

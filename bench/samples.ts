@@ -1,4 +1,4 @@
-/** What the rounds measured, by the name of what was measured. Rounds of one set stand at the same place. */
+/** What the rounds measured, by the name of what was measured. Rounds that took turns stand at the same place. */
 import type { Round } from "./client.ts";
 import type { Load } from "./load.ts";
 import type { Recipe } from "./requests.ts";
@@ -33,12 +33,12 @@ export class Samples {
     return summarize(this.#of(name).flatMap((sample) => sample[figure] ?? []));
   }
 
-  /** Each set's ratio, so that what slows the whole machine for a while slows both of its sides. */
+  /** The ratio of each turn, so that what slows the whole machine for a while slows both of its sides. */
   ratio(name: string, to: string, figure: Figure): Summary {
     const base = this.#of(to);
     return summarize(
-      this.#of(name).flatMap((sample, set) => {
-        const [value, other] = [sample[figure], base[set]?.[figure]];
+      this.#of(name).flatMap((sample, turn) => {
+        const [value, other] = [sample[figure], base[turn]?.[figure]];
         return value === null || other === null || other === undefined ? [] : value / other;
       }),
     );

@@ -6,25 +6,19 @@ export function quantile(values: ArrayLike<number>, p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
 }
 
-/** What the rounds of one measurement said: the middle one, and how far they were apart. */
+/** What the turns of one measurement said: the middle one, and between which values the middle half of them lies. */
 export interface Summary {
   median: number;
-  lowest: number;
-  highest: number;
-  rounds: number;
+  low: number;
+  high: number;
+  turns: number;
 }
 
 export function summarize(values: readonly number[]): Summary {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const median =
-    sorted.length % 2 === 1
-      ? (sorted[middle] ?? Number.NaN)
-      : ((sorted[middle - 1] ?? Number.NaN) + (sorted[middle] ?? Number.NaN)) / 2;
   return {
-    median,
-    lowest: sorted[0] ?? Number.NaN,
-    highest: sorted.at(-1) ?? Number.NaN,
-    rounds: sorted.length,
+    median: quantile(values, 0.5),
+    low: quantile(values, 0.25),
+    high: quantile(values, 0.75),
+    turns: values.length,
   };
 }

@@ -39,7 +39,15 @@ export interface KnownConnection {
   /** The {@link ConnectionDirectory.moment} at which the read began that the primary served; 0 when a replica served it. */
   primaryAt: number;
   loadedAt: number;
-  employers: Map<string, EmployerMatch[]>;
+  /** By what named them. They outlive the row's reload, but not their own minute. */
+  employers: Map<string, KnownEmployers>;
+}
+
+interface KnownEmployers {
+  matches: EmployerMatch[];
+  /** As the connection's own. */
+  primaryAt: number;
+  loadedAt: number;
 }
 
 export interface DirectoryDeps {
@@ -63,7 +71,7 @@ export class ConnectionDirectory {
   /** Null when there is none, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
   async find(id: string, deps: DirectoryDeps): Promise<KnownConnection | null> {
     const cached = this.#known.get(id);
-    if (cached !== undefined && Date.now() - cached.loadedAt < FRESH_MS) return cached;
+    if (cached !== undefined && isFresh(cached)) return cached;
     try {
       return await this.#load(id, deps, "first-unconstrained");
     } catch (error) {
@@ -92,7 +100,7 @@ export class ConnectionDirectory {
     }
   }
 
-  /** The employers a body names, from the connection's cache where it is as fresh as the connection. */
+  /** The employers a body names: from the primary where the connection was confirmed since then, else from the cache. */
   async employers(
     connection: KnownConnection,
     by: { fein: string | null; id: string | null },
@@ -100,13 +108,23 @@ export class ConnectionDirectory {
     since: number,
   ): Promise<EmployerMatch[]> {
     const name = `${by.fein ?? ""}|${by.id ?? ""}`;
+    const confirmed = connection.primaryAt >= since;
     const cached = connection.employers.get(name);
-    if (cached !== undefined) return cached;
+    if (cached !== undefined && (confirmed ? cached.primaryAt >= since : isFresh(cached)))
+      return cached.matches;
     const { owner_type: ownerType, owner_id: ownerId } = connection.row;
-    const consistency = connection.primaryAt >= since ? "first-primary" : "first-unconstrained";
-    const matches = await findEmployers(db, { ...by, ownerType, ownerId }, consistency);
-    keep(connection.employers, name, matches, MAX_EMPLOYERS_PER_CONNECTION);
-    return matches;
+    const loadedAt = Date.now();
+    const primaryAt = confirmed ? this.moment() : 0;
+    const consistency = confirmed ? "first-primary" : "first-unconstrained";
+    try {
+      const matches = await findEmployers(db, { ...by, ownerType, ownerId }, consistency);
+      keep(connection.employers, name, { matches, primaryAt, loadedAt }, MAX_EMPLOYERS_PER_CONNECTION);
+      return matches;
+    } catch (error) {
+      // D1 is away: what was known a while ago serves, but refuses nobody.
+      if (cached !== undefined && !confirmed) return cached.matches;
+      throw error;
+    }
   }
 
   /** Forgets everything. */
@@ -123,12 +141,15 @@ export class ConnectionDirectory {
     const loadedAt = Date.now();
     const began = this.moment();
     const { value: row, fromPrimary } = await findConnection(db, id, consistency);
+    const before = this.#known.get(id);
     this.#known.delete(id);
     if (row === null) {
       if (fromPrimary) keep(this.#missing, id, began, MAX_MISSING);
       return null;
     }
     const connection = await openConnection(row, keyRing, fromPrimary ? began : 0, loadedAt);
+    if (before?.row.owner_type === row.owner_type && before.row.owner_id === row.owner_id)
+      connection.employers = before.employers;
     keep(this.#known, id, connection, MAX_CONNECTIONS);
     return connection;
   }
@@ -138,6 +159,10 @@ export class ConnectionDirectory {
     if (this.#confirmations.second !== second) this.#confirmations = { second, count: 0 };
     return ++this.#confirmations.count <= CONFIRMATIONS_PER_SECOND;
   }
+}
+
+function isFresh({ loadedAt }: { loadedAt: number }): boolean {
+  return Date.now() - loadedAt < FRESH_MS;
 }
 
 /** Sets an entry of a bounded map; the one set longest ago makes room. */

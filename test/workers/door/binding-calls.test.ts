@@ -64,6 +64,17 @@ describe("an accepted report", () => {
     expect((await callsOf(connection, body())).before).toEqual(["CONNECTION_GATE.admit"]);
   });
 
+  it("costs no read more after others sent bad signatures to its connection", async () => {
+    const employer = await createEmployer();
+    const connection = await createConnection();
+    const body = () => report({ employer_fein: employer.fein });
+    await post(connection, body());
+    const forged = await callsOf({ id: connection.id, secret: "wrong" }, body());
+    expect(forged.status).toBe(401);
+    expect(forged.calls).toEqual(["DB.all", "REFUSALS.limit"]);
+    expect((await callsOf(connection, body())).before).toEqual(["CONNECTION_GATE.admit"]);
+  });
+
   it("costs no write to the database, ever", async () => {
     const connection = await createBoundConnection();
     const { calls } = await callsOf(connection);
