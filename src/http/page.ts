@@ -1,0 +1,70 @@
+/**
+ * Pages of the list endpoints: `limit`, and an opaque `cursor` that says where the page before ended. A list is read by its
+ * index from that position on, so that the thousandth page costs what the first does.
+ */
+import * as z from "zod";
+import { fromBase64, toBase64, utf8 } from "../crypto/encoding.ts";
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 100;
+const LONGEST_CURSOR_CHARS = 512;
+
+/**
+ * The query fields of a list. `list` names it, so that another list's cursor is refused; `position` is what the order of
+ * the list is by. After parsing, `cursor` is the position itself.
+ */
+export function pageFields<Position>(list: string, position: z.ZodType<Position>) {
+  const named = z.tuple([z.literal(list), position]);
+  return {
+    limit: z.coerce
+      .number()
+      .int("Must be an integer")
+      .min(1, `Must be from 1 to ${MAX_LIMIT}`)
+      .max(MAX_LIMIT, `Must be from 1 to ${MAX_LIMIT}`)
+      .default(DEFAULT_LIMIT),
+    cursor: z
+      .string()
+      .max(LONGEST_CURSOR_CHARS, "Not a cursor of this list")
+      .transform((text, context): Position => {
+        const parsed = named.safeParse(decode(text));
+        if (parsed.success) return parsed.data[1] as Position;
+        context.addIssue({ code: "custom", message: "Not a cursor of this list" });
+        return z.NEVER;
+      })
+      .optional(),
+  };
+}
+
+export interface Page<Row> {
+  rows: Row[];
+  /** Null at the end of the list. */
+  next_cursor: string | null;
+}
+
+/** `rows` are one more than `limit` where the list goes on. */
+export function pageOf<Row>(
+  list: string,
+  rows: readonly Row[],
+  limit: number,
+  positionOf: (row: Row) => unknown,
+): Page<Row> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const goesOn = rows.length > limit && last !== undefined;
+  return { rows: shown, next_cursor: goesOn ? encodeCursor(list, positionOf(last)) : null };
+}
+
+/** For a list that may stop before its page is full. */
+export function encodeCursor(list: string, position: unknown): string {
+  const text = toBase64(utf8(JSON.stringify([list, position])));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** Undefined, which no position is, for what is no cursor at all. */
+function decode(text: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/"))));
+  } catch {
+    return undefined;
+  }
+}
