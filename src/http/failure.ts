@@ -35,12 +35,12 @@ export type Failure =
   | { kind: "portal_unauthenticated" }
   | { kind: "portal_only" }
   /** `error` is the documented word, such as `owner_id_required`. */
-  | { kind: "portal"; status: 400 | 404 | 409; error: string; message: string; details?: Details }
+  | { kind: "portal"; status: 400 | 404 | 409 | 412; error: string; message: string; details?: Details }
   | { kind: "not_found" }
   | { kind: "method_not_allowed"; allow: string[] };
 
 export interface FailureAnswer {
-  status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 429 | 500 | 502 | 503;
+  status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 500 | 502 | 503;
   error: string;
   code: string;
   message: string;
@@ -226,7 +226,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
       };
     case "portal": {
       const { status, error, message, details } = failure;
-      const code = status === 404 ? "NOT_FOUND" : status === 409 ? "CONFLICT" : "VALIDATION_ERROR";
+      const code = PORTAL_CODES[status];
       return details === undefined
         ? { status, error, code, message }
         : { status, error, code, message, details };
@@ -243,6 +243,13 @@ export function describeFailure(failure: Failure): FailureAnswer {
       };
   }
 }
+
+const PORTAL_CODES = {
+  400: "VALIDATION_ERROR",
+  404: "NOT_FOUND",
+  409: "CONFLICT",
+  412: "PRECONDITION_FAILED",
+} as const;
 
 const TIMESTAMP_ADVICE = {
   not_an_integer: "X-Webhook-Timestamp must be the time in Unix milliseconds, digits only.",
