@@ -1,12 +1,14 @@
 /** Bearer keys of the developer API. */
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { type AuditRow, tellIfChanged } from "./audit.ts";
 import { apiKeys } from "./schema.ts";
 
 export type ApiKey = typeof apiKeys.$inferSelect;
 
-export async function insertApiKey(db: D1Database, row: ApiKey): Promise<void> {
-  await drizzle(db).insert(apiKeys).values(row);
+export async function insertApiKey(db: D1Database, row: ApiKey, told: AuditRow): Promise<void> {
+  const orm = drizzle(db);
+  await orm.batch([orm.insert(apiKeys).values(row), tellIfChanged(orm, told)]);
 }
 
 /** Looked up on the primary: a key that was deactivated is refused from the next request on. */

@@ -1,6 +1,7 @@
 /** Employers and who may report for them. */
-import { and, eq, ne } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { type AuditRow, tellIfChanged, wasTold } from "./audit.ts";
 import { employerGrants, employers, type OwnerType } from "./schema.ts";
 
 export interface Employer {
@@ -10,42 +11,65 @@ export interface Employer {
   owners: { owner_type: OwnerType; owner_id: string }[];
 }
 
-/** Creates or replaces an employer with its grants. Answers `"fein_taken"` when another employer has the FEIN. */
+export type StoredEmployer = Employer & { version: number };
+
+export async function getEmployer(db: D1Database, id: string): Promise<StoredEmployer | null> {
+  const orm = drizzle(db);
+  const [rows, owners] = await orm.batch([
+    orm.select().from(employers).where(eq(employers.id, id)),
+    orm.select().from(employerGrants).where(eq(employerGrants.employer_id, id)),
+  ]);
+  const [row] = rows;
+  if (row === undefined) return null;
+  const { fein, name, version } = row;
+  return { id, fein, name, version, owners: owners.map(({ employer_id: _, ...owner }) => owner) };
+}
+
+export type EmployerWritten = "written" | "fein_taken" | "overtaken";
+
+/** Creates the employer, or replaces it with its grants, if it is still as it was `read`. */
 export async function putEmployer(
   db: D1Database,
-  employer: Employer,
+  read: StoredEmployer | null,
+  { id, fein, name, owners, version }: StoredEmployer,
   now: number,
-): Promise<"created" | "replaced" | "fein_taken"> {
+  told: AuditRow,
+): Promise<EmployerWritten> {
   const orm = drizzle(db);
-  const { id, fein, name, owners } = employer;
-  if (fein !== null) {
-    const [other] = await orm
-      .select({ id: employers.id })
-      .from(employers)
-      .where(and(eq(employers.fein, fein), ne(employers.id, id)));
-    if (other !== undefined) return "fein_taken";
-  }
-  const [existing] = await orm.select({ id: employers.id }).from(employers).where(eq(employers.id, id));
+  const write =
+    read === null
+      ? orm
+          .insert(employers)
+          .values({ id, fein, name, version, created_at: now, updated_at: now })
+          .onConflictDoNothing({ target: employers.id })
+          .returning({ id: employers.id })
+      : orm
+          .update(employers)
+          .set({ fein, name, version, updated_at: now })
+          .where(and(eq(employers.id, id), eq(employers.version, read.version)))
+          .returning({ id: employers.id });
   try {
-    await orm.batch([
-      orm
-        .insert(employers)
-        .values({ id, fein, name, created_at: now, updated_at: now })
-        .onConflictDoUpdate({ target: employers.id, set: { fein, name, updated_at: now } }),
-      orm.delete(employerGrants).where(eq(employerGrants.employer_id, id)),
-      ...owners.map((owner) =>
+    const [written] = await orm.batch([
+      write,
+      tellIfChanged(orm, told),
+      orm.delete(employerGrants).where(and(eq(employerGrants.employer_id, id), wasTold(told))),
+      ...owners.map(({ owner_type, owner_id }) =>
         orm
           .insert(employerGrants)
-          .values({ employer_id: id, ...owner })
+          .select(sql`SELECT ${id}, ${owner_type}, ${owner_id} WHERE ${wasTold(told)}`)
           .onConflictDoNothing(),
       ),
     ]);
+    return written.length === 1 ? "written" : "overtaken";
   } catch (error) {
-    // Another employer took it after it was looked for.
-    if (/UNIQUE constraint failed: employers\.fein/.test(String(error))) return "fein_taken";
+    if (/UNIQUE constraint failed: employers\.fein/.test(messageOf(error))) return "fein_taken";
     throw error;
   }
-  return existing === undefined ? "created" : "replaced";
+}
+
+/** The query builder's error has the database's own as its cause. */
+function messageOf(error: unknown): string {
+  return error instanceof Error ? `${error.message} ${messageOf(error.cause)}` : "";
 }
 
 /** Nine digits; null when `text` is no FEIN with or without its dash. */

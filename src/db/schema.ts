@@ -16,6 +16,9 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 export const PLANS = ["sandbox", "production", "enterprise"] as const;
 export type PlanName = (typeof PLANS)[number];
 
+/** What an audit row tells of an object. */
+export type AuditedFields = Readonly<Record<string, unknown>>;
+
 /** A secret of a connection, sealed under the connection's data key. `expires_at` is set by a rotation. */
 export interface StoredSecret {
   id: string;
@@ -24,7 +27,10 @@ export interface StoredSecret {
   expires_at: number | null;
 }
 
-/** Inbound connections. Rows are soft-deleted by the portal and never removed: file ids name them. */
+/**
+ * Inbound connections. Rows are soft-deleted by the portal and never removed: file ids name them. The minute cron empties
+ * `data_key` and `secrets` of those that are to be erased, once `erase_at` has come.
+ */
 export const connections = sqliteTable(
   "connections",
   {
@@ -51,9 +57,14 @@ export const connections = sqliteTable(
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
     deleted_at: integer("deleted_at"),
+    /** When the data key is deleted, and with it all that rests under it. Only ever set on a deleted connection. */
+    erase_at: integer("erase_at"),
   },
   (table) => [
-    index("connections_owner").on(table.owner_type, table.owner_id, table.id),
+    index("connections_listed")
+      .on(table.owner_type, table.owner_id, table.created_at, table.id)
+      .where(sql`deleted_at IS NULL`),
+    index("connections_erase").on(table.erase_at).where(sql`erase_at IS NOT NULL AND data_key <> ''`),
     index("connections_gate_behind").on(table.id).where(sql`gate_version <> version`),
   ],
 );
@@ -93,6 +104,8 @@ export const employers = sqliteTable(
     /** Nine digits, no dash. */
     fein: text("fein"),
     name: text("name").notNull(),
+    /** Grows with every change to the employer or to its grants. */
+    version: integer("version").notNull().default(0),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
   },
@@ -130,4 +143,37 @@ export const attention = sqliteTable(
     updated_at: integer("updated_at").notNull(),
   },
   (table) => [index("attention_updated").on(table.updated_at)],
+);
+
+/** What the audit trail is about. */
+export const SUBJECT_KINDS = ["connection", "api_key", "employer", "webhook", "file", "vault"] as const;
+export type SubjectKind = (typeof SUBJECT_KINDS)[number];
+
+/** The audit trail: one row per change. Never updated; the minute cron deletes rows after seven years. */
+export const audit = sqliteTable(
+  "audit",
+  {
+    /** Sorts by time, and the changes of one object in the order in which they happened. */
+    id: text("id").primaryKey(),
+    at: integer("at").notNull(),
+    /** `client:{id}` of a portal pair, `access:{e-mail address}` of a person, `system:{part}` of the gateway itself. */
+    actor: text("actor").notNull(),
+    /** `{subject kind}.{what happened}`, such as `connection.updated`. */
+    action: text("action").notNull(),
+    subject_kind: text("subject_kind", { enum: SUBJECT_KINDS }).notNull(),
+    subject_id: text("subject_id").notNull(),
+    /** Both null for what belongs to no owner. */
+    owner_type: text("owner_type", { enum: OWNER_TYPES }),
+    owner_id: text("owner_id"),
+    request_id: text("request_id").notNull(),
+    /** The fields that changed; null for what did not exist before. Never a secret or a sealed value. */
+    before: text("before", { mode: "json" }).$type<AuditedFields>(),
+    /** The same fields afterwards; null for what does not exist any more. */
+    after: text("after", { mode: "json" }).$type<AuditedFields>(),
+  },
+  (table) => [
+    index("audit_subject").on(table.subject_kind, table.subject_id, table.id),
+    index("audit_owner").on(table.owner_type, table.owner_id, table.id),
+    index("audit_action").on(table.action, table.id),
+  ],
 );

@@ -1,10 +1,19 @@
 /** Hono's view of a request in this Worker, and the answers every route gives in the same way. */
 import type { Context } from "hono";
 import type { ApiKey } from "../db/api-keys.ts";
-import type { Bindings, PortalClient, Settings } from "../env.ts";
+import type { OwnerType } from "../db/schema.ts";
+import type { Bindings, Settings } from "../env.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { LogFields } from "../log.ts";
 import { describeFailure, type Failure } from "./failure.ts";
+
+/** Who manages: a client pair, or a person who signed in. */
+export interface Client {
+  /** For the audit trail alone: it may be an e-mail address, which no log line carries. */
+  actor: string;
+  /** The one owner that it may act for; undefined for the portal itself. */
+  owner?: { type: OwnerType; id: string } | undefined;
+}
 
 export type AppEnv = {
   Bindings: Bindings;
@@ -14,7 +23,7 @@ export type AppEnv = {
     /** What the request's log line says beyond route, status and time. */
     log: LogFields;
     /** Set by the portal's authentication, for its routes. */
-    client: PortalClient;
+    client: Client;
     /** Set by the developer API's authentication, for its routes. */
     apiKey: ApiKey;
   };

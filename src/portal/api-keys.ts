@@ -10,6 +10,7 @@ import { ENVIRONMENTS, PLANS } from "../db/schema.ts";
 import { dataKeyContext } from "../gate/contexts.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { parseJsonBody } from "../http/validation.ts";
+import { createdRow } from "./change.ts";
 import { choiceOfPlan, ownerFields, ownerOf } from "./owner.ts";
 
 /** Characters of the token that lists show after the prefix. */
@@ -20,6 +21,12 @@ const newKey = z.strictObject({
   environment: z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` }).optional(),
   plan: z.enum(PLANS).optional(),
 });
+
+/** What the audit trail tells of a key. */
+const API_KEY = {
+  kind: "api_key",
+  audited: ({ prefix, environment, plan, is_active }: ApiKey) => ({ prefix, environment, plan, is_active }),
+} as const;
 
 export const apiKeys = new Hono<AppEnv>().post("/api-keys", async (c) => {
   const body = await parseJsonBody(c, newKey);
@@ -51,7 +58,7 @@ export const apiKeys = new Hono<AppEnv>().post("/api-keys", async (c) => {
     created_at: now,
     updated_at: now,
   };
-  await insertApiKey(c.env.DB, row);
+  await insertApiKey(c.env.DB, row, createdRow(c, API_KEY, row));
   return c.json({ apiKey: present(row), secret }, 201);
 });
 

@@ -13,7 +13,7 @@ export const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   }
   const client = await findClient(c.get("settings").portalClients, id, secret);
   if (client === null) return failureResponse(c, { kind: "portal_unauthenticated" });
-  c.set("client", client);
+  c.set("client", { actor: `client:${client.id}`, owner: client.owner });
   note(c, { client_id: client.id });
   return next();
 });

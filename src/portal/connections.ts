@@ -4,7 +4,7 @@ import * as z from "zod";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey, type KeyRing, sealText, unwrapDataKey } from "../crypto/vault.ts";
 import { isGranted } from "../db/employers.ts";
-import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
+import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import {
   type ConnectionChange,
   changeConnection,
@@ -18,9 +18,10 @@ import { dataKeyContext, secretContext } from "../gate/contexts.ts";
 import type { GateAddress } from "../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { setETag } from "../http/precondition.ts";
 import { parseJsonBody } from "../http/validation.ts";
-import { logError } from "../log.ts";
-import { choiceOfPlan, mayActFor, type Owner, ownerFields, ownerOf } from "./owner.ts";
+import { answerChange, changeManaged, createdRow, findManaged, type ManagedKind } from "./change.ts";
+import { choiceOfPlan, type Owner, ownerFields, ownerOf } from "./owner.ts";
 
 /** The old secret goes on working for this long after a rotation, unless told otherwise. */
 const DEFAULT_OVERLAP_S = 86_400;
@@ -50,18 +51,33 @@ const rotation = z.strictObject({
   overlap_seconds: z.int().min(0).max(LONGEST_OVERLAP_S).default(DEFAULT_OVERLAP_S),
 });
 
-const NOT_FOUND: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "connection_not_found",
-  message: "No such connection.",
-};
-
 const TOO_MANY_SECRETS: Failure = {
   kind: "portal",
   status: 409,
   error: "too_many_secrets",
   message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
+};
+
+/** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
+const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
+  kind: "connection",
+  find: (db, id) => getConnection(db, id.toLowerCase()),
+  write: changeConnection,
+  announce: (row, env) => announce(snapshotOf("connection", row), env),
+  audited: ({ type, status, plan, environment, employer_id, default_wait_seconds, same_body, ...row }) => ({
+    type,
+    status,
+    plan,
+    environment,
+    employer_id,
+    default_wait_seconds,
+    same_body,
+    retention_years: row.retention_years,
+    description: row.description,
+    secrets: row.secrets.map(({ id, expires_at }) => ({ id, expires_at })),
+    deleted_at: row.deleted_at,
+    erase_at: row.erase_at,
+  }),
 };
 
 export const connections = new Hono<AppEnv>()
@@ -96,35 +112,33 @@ export const connections = new Hono<AppEnv>()
       created_at: now,
       updated_at: now,
       deleted_at: null,
+      erase_at: null,
     };
-    await insertConnection(c.env.DB, row);
+    await insertConnection(c.env.DB, row, createdRow(c, CONNECTION, row));
+    setETag(c, row.version);
     return c.json({ success: true, connection: present(c, row), secret }, 201);
   })
   .get("/connections/:id", async (c) => {
-    const row = await find(c);
-    return row === null ? failureResponse(c, NOT_FOUND) : c.json({ connection: present(c, row) });
+    return answerChange(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
   })
   .patch("/connections/:id", async (c) => {
     const body = await parseJsonBody(c, connectionPatch);
     if ("failure" in body) return failureResponse(c, body.failure);
-    return change(c, (row) => Promise.resolve(row.status === body.value.status ? {} : body.value));
+    const changed = await changeManaged(c, CONNECTION, "updated", () => body.value);
+    return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   })
   .post("/connections/:id/rotate-secret", async (c) => {
     const body = await parseJsonBody(c, rotation);
     if ("failure" in body) return failureResponse(c, body.failure);
     let secret = "";
-    return change(
-      c,
-      async (row) => {
-        const now = Date.now();
-        const kept = overlapping(row.secrets, now, body.value.overlap_seconds * 1_000);
-        if (kept.length >= MAX_SECRETS) return TOO_MANY_SECRETS;
-        const made = await newSecret(c.get("settings").keyRing, row.id, row.data_key, now);
-        secret = made.secret;
-        return { secrets: [made.stored, ...kept] };
-      },
-      () => ({ secret }),
-    );
+    const changed = await changeManaged(c, CONNECTION, "secret_rotated", async (row, now) => {
+      const kept = overlapping(row.secrets, now, body.value.overlap_seconds * 1_000);
+      if (kept.length >= MAX_SECRETS) return TOO_MANY_SECRETS;
+      const made = await newSecret(c.get("settings").keyRing, row.id, row.data_key, now);
+      secret = made.secret;
+      return { secrets: [made.stored, ...kept] };
+    });
+    return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }));
   });
 
 /** A connection may only be bound to an employer that is granted to its owner. */
@@ -154,37 +168,6 @@ function overlapping(secrets: readonly StoredSecret[], now: number, overlapMs: n
     .filter((secret) => secret.expires_at > now);
 }
 
-/** Reads, changes and tells the gate, in that order; answers only when the gate knows. Every failure is safe to repeat. */
-async function change(
-  c: AppContext,
-  decide: (row: ManagedConnection) => Promise<ConnectionChange | Failure>,
-  extra: () => object = () => ({}),
-): Promise<Response> {
-  const row = await find(c);
-  if (row === null) return failureResponse(c, NOT_FOUND);
-  const now = Date.now();
-  const decided = await decide(row);
-  if ("kind" in decided) return failureResponse(c, decided);
-  const changed = await changeConnection(c.env.DB, row, decided, nextVersion(row.version, now), now);
-  if (changed === null) {
-    const message = "The connection was changed by somebody else at the same time. Read it again.";
-    return failureResponse(c, { kind: "portal", status: 409, error: "connection_changed", message });
-  }
-  try {
-    await announce(snapshotOf("connection", changed), c.env);
-  } catch (error) {
-    logError("a gate was not told of a change", { connection_id: row.id }, error);
-    const reason = "The change is stored but not yet in force everywhere; it will be within a minute.";
-    return failureResponse(c, { kind: "unavailable", retryAfterSeconds: 5, reason });
-  }
-  return c.json({ success: true, connection: present(c, changed), ...extra() });
-}
-
-async function find(c: AppContext): Promise<ManagedConnection | null> {
-  const row = await getConnection(c.env.DB, (c.req.param("id") ?? "").toLowerCase());
-  return row !== null && mayActFor(c.get("client"), { type: row.owner_type, id: row.owner_id }) ? row : null;
-}
-
 async function newSecret(
   keyRing: KeyRing,
   connectionId: string,
@@ -202,9 +185,21 @@ function gateOf(id: string): GateAddress {
   return { kind: "connection", id };
 }
 
+function shown(c: AppContext, row: ManagedConnection, before: object = {}, after: object = {}): Response {
+  setETag(c, row.version);
+  return c.json({ ...before, connection: present(c, row), ...after });
+}
+
 /** What is shown of a connection: no secret, no key. */
 function present(c: AppContext, row: ManagedConnection) {
-  const { data_key: _key, gate_version: _gate, deleted_at: _deleted, secrets, ...shown } = row;
+  const {
+    data_key: _key,
+    gate_version: _gate,
+    deleted_at: _deleted,
+    erase_at: _erase,
+    secrets,
+    ...shown
+  } = row;
   return {
     ...shown,
     url: new URL(`/api/v1/webhook/inbound/${row.id}`, c.req.url).href,

@@ -1,12 +1,42 @@
 /** `PUT /employers/{id}`: an employer, and the owners it is granted to. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { normalizeFein, putEmployer } from "../db/employers.ts";
-import { type AppEnv, failureResponse } from "../http/context.ts";
+import { type AuditRow, auditRow, changedFields } from "../db/audit.ts";
+import {
+  type EmployerWritten,
+  getEmployer,
+  normalizeFein,
+  putEmployer,
+  type StoredEmployer,
+} from "../db/employers.ts";
+import { nextVersion } from "../db/gates.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { preconditionFailure, setETag } from "../http/precondition.ts";
 import { parseJsonBody } from "../http/validation.ts";
 import { mayActFor, ownerId, ownerType } from "./owner.ts";
 
 const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
+const MAX_ATTEMPTS = 3;
+
+const FEIN_TAKEN = "Another employer has this FEIN.";
+const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
+  fein_taken: {
+    kind: "portal",
+    status: 409,
+    error: "fein_taken",
+    message: FEIN_TAKEN,
+    details: { fein: FEIN_TAKEN },
+  },
+  overtaken: {
+    kind: "portal",
+    status: 409,
+    error: "employer_changed",
+    message: "The employer was changed by others at the same time. Read it again.",
+  },
+};
 
 const employerBody = z.strictObject({
   fein: z
@@ -45,16 +75,32 @@ export const employers = new Hono<AppEnv>().put("/employers/:id", async (c) => {
     });
   }
   const fein = body.value.fein ? normalizeFein(body.value.fein) : null;
-  const result = await putEmployer(c.env.DB, { id, fein, name, owners }, Date.now());
-  if (result === "fein_taken") {
-    const message = "Another employer has this FEIN.";
-    return failureResponse(c, {
-      kind: "portal",
-      status: 409,
-      error: "fein_taken",
-      message,
-      details: { fein: message },
-    });
+  for (let attempt = 1; ; attempt++) {
+    const read = await getEmployer(c.env.DB, id);
+    const failed = preconditionFailure(c, read?.version ?? 0);
+    if (failed !== null) return failureResponse(c, failed);
+    const now = Date.now();
+    const wanted = { id, fein, name, owners, version: nextVersion(read?.version ?? 0, now) };
+    const written = await putEmployer(c.env.DB, read, wanted, now, toldOf(c, read, wanted));
+    if (written === "overtaken" && attempt < MAX_ATTEMPTS) continue;
+    if (written !== "written") return failureResponse(c, REFUSALS[written]);
+    setETag(c, wanted.version);
+    return c.json({ success: true, employer: wanted }, read === null ? 201 : 200);
   }
-  return c.json({ success: true, employer: { id, fein, name, owners } }, result === "created" ? 201 : 200);
 });
+
+function toldOf(c: AppContext, read: StoredEmployer | null, wanted: StoredEmployer): AuditRow {
+  const fields = ({ fein, name, owners }: StoredEmployer) => ({ fein, name, owners });
+  const changed = read === null ? null : changedFields(fields(read), fields(wanted));
+  return auditRow({
+    at: wanted.version,
+    actor: c.get("client").actor,
+    requestId: c.get("requestId"),
+    kind: "employer",
+    what: read === null ? "created" : "updated",
+    subjectId: wanted.id,
+    owner: null,
+    before: changed?.before ?? null,
+    after: changed?.after ?? fields(wanted),
+  });
+}

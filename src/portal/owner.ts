@@ -1,7 +1,7 @@
 /** Owners in the portal API: a client bound to one owner speaks for it alone, an unbound one must name the owner. */
 import * as z from "zod";
 import { OWNER_TYPES, type OwnerType } from "../db/schema.ts";
-import type { PortalClient } from "../env.ts";
+import type { Client } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 
 export interface Owner {
@@ -18,7 +18,7 @@ export const ownerFields = { owner_type: ownerType.optional(), owner_id: ownerId
 
 /** The owner a request is for. Naming another owner than one's own is like naming one that does not exist. */
 export function ownerOf(
-  client: PortalClient,
+  client: Client,
   named: { owner_type?: OwnerType | undefined; owner_id?: string | undefined },
 ): { owner: Owner } | { failure: Failure } {
   const type = named.owner_type ?? client.owner?.type;
@@ -31,7 +31,7 @@ export function ownerOf(
   return { owner: { type, id } };
 }
 
-export function mayActFor(client: PortalClient, owner: Owner): boolean {
+export function mayActFor(client: Client, owner: Owner): boolean {
   return client.owner === undefined || (client.owner.type === owner.type && client.owner.id === owner.id);
 }
 
@@ -47,7 +47,7 @@ function required(field: "owner_id" | "owner_type"): { failure: Failure } {
 }
 
 /** Plans are what Audit1 agreed with an owner: a client that is bound to one cannot choose. */
-export function choiceOfPlan(client: PortalClient, plan: string | undefined): Failure | null {
+export function choiceOfPlan(client: Client, plan: string | undefined): Failure | null {
   if (client.owner === undefined || plan === undefined) return null;
   const message = "Only the portal itself can choose a plan";
   return { kind: "validation", message, details: { plan: message } };

@@ -1,5 +1,6 @@
 /** The inbound door in states that the portal alone does not bring about, and what is left behind a refusal. */
 import { expect } from "vitest";
+import { type AuditRow, auditRow } from "../../src/db/audit.ts";
 import { nextVersion } from "../../src/db/gates.ts";
 import {
   type ConnectionChange,
@@ -26,9 +27,25 @@ export async function snapshotOfConnection(connection: { id: string }): Promise<
 export async function change(connection: { id: string }, by: ConnectionChange): Promise<void> {
   const row = await rowOf(connection);
   const now = Date.now();
-  const changed = await changeConnection(bindings.DB, row, by, nextVersion(row.version, now), now);
-  if (changed === null) throw new Error("the connection was changed meanwhile");
-  await announce(snapshotOf("connection", changed), bindings);
+  const stamp = { version: nextVersion(row.version, now), updated_at: now };
+  if (!(await changeConnection(bindings.DB, row, { ...by, ...stamp }, toldInTests(row))))
+    throw new Error("the connection was changed meanwhile");
+  await announce(snapshotOf("connection", { ...row, ...by, ...stamp }), bindings);
+}
+
+/** The audit row of something that a test does itself. */
+export function toldInTests({ id }: { id: string }): AuditRow {
+  return auditRow({
+    at: Date.now(),
+    actor: "system:test",
+    requestId: "test",
+    kind: "connection",
+    what: "changed",
+    subjectId: id,
+    owner: null,
+    before: null,
+    after: null,
+  });
 }
 
 export function softDelete(connection: { id: string }): Promise<void> {

@@ -13,6 +13,7 @@ import {
   setStatus,
   snapshotOfConnection,
   softDelete,
+  toldInTests,
 } from "../../support/door.ts";
 import {
   bindings,
@@ -159,7 +160,7 @@ describe("a connection that was just created", () => {
     const row = await rowOf(connection);
     await bindings.DB.prepare("DELETE FROM connections WHERE id = ?").bind(connection.id).run();
     expect((await post(connection)).json.error).toBe("Webhook connection not found");
-    await insertConnection(bindings.DB, row);
+    await insertConnection(bindings.DB, row, toldInTests(row));
     expect((await post(connection)).status).toBe(202);
   });
 

@@ -1,0 +1,152 @@
+/**
+ * The one way in which the portal changes an object that has a version: connections, API keys, webhooks.
+ *
+ * Find it in the client's own scope, decide, write by compare-and-set together with the audit row, announce it to whoever
+ * enforces it, and only then answer. Another owner's object is one that does not exist. Nothing is lost: who was
+ * overtaken gets 409 (412 with `If-Match`), and where a change could not be announced the answer is a 503 that is safe to
+ * repeat. A change that changes nothing writes nothing, but is announced: the repetition of a 503 must end in 200.
+ */
+import { type AuditEntry, type AuditRow, auditRow, changedFields } from "../db/audit.ts";
+import { nextVersion } from "../db/gates.ts";
+import type { AuditedFields, OwnerType, SubjectKind } from "../db/schema.ts";
+import type { Bindings } from "../env.ts";
+import { type AppContext, failureResponse } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { preconditionFailure } from "../http/precondition.ts";
+import { logError } from "../log.ts";
+import { mayActFor } from "./owner.ts";
+
+export interface Managed {
+  id: string;
+  version: number;
+  updated_at: number;
+  owner_type: OwnerType;
+  owner_id: string;
+}
+
+/** What changing one kind of object takes. */
+export interface ManagedKind<Row extends Managed, Change extends Partial<Row>> {
+  kind: SubjectKind;
+  /** The row that a path names; null for none. Scope is not its business. */
+  find(db: D1Database, id: string): Promise<Row | null>;
+  /** One batch: the change over the row as it was read, if it still has that version, and `told` directly after it. */
+  write(db: D1Database, read: Row, change: Change & Stamp, told: AuditRow): Promise<boolean>;
+  /** Makes the row hold everywhere. Rejects when that cannot be done now; repeating is safe. */
+  announce(row: Row, env: Bindings): Promise<void>;
+  /** What the audit trail tells of a row: no secret, no sealed value. */
+  audited(row: Row): AuditedFields;
+}
+
+export interface Stamp {
+  version: number;
+  updated_at: number;
+}
+
+/** Decides on a change, or why there is none. `now` is the time of the change. */
+export type Decide<Row, Change> = (row: Row, now: number) => Change | Failure | Promise<Change | Failure>;
+
+/** The row that the path's `id` names, within the client's scope. */
+export async function findManaged<Row extends Managed>(
+  c: AppContext,
+  { kind, find }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "find">,
+): Promise<{ row: Row } | { failure: Failure }> {
+  const row = await find(c.env.DB, c.req.param("id") ?? "");
+  const within = row !== null && mayActFor(c.get("client"), { type: row.owner_type, id: row.owner_id });
+  return within ? { row } : { failure: notFound(kind) };
+}
+
+/** `what` names the change in the audit trail. Answers the row as it is now, in force. */
+export async function changeManaged<Row extends Managed, Change extends Partial<Row>>(
+  c: AppContext,
+  managed: ManagedKind<Row, Change>,
+  what: string,
+  decide: Decide<Row, Change>,
+): Promise<{ row: Row } | { failure: Failure }> {
+  const found = await findManaged(c, managed);
+  if ("failure" in found) return found;
+  const { row: read } = found;
+  const failed = preconditionFailure(c, read.version);
+  if (failed !== null) return { failure: failed };
+  const now = Date.now();
+  const decided = await decide(read, now);
+  if (isFailure(decided)) return { failure: decided };
+  const stamp: Stamp = { version: nextVersion(read.version, now), updated_at: now };
+  const wanted: Row = { ...read, ...decided, ...stamp };
+  const { before, after } = changedFields(managed.audited(read), managed.audited(wanted));
+  if (Object.keys(after).length === 0) return announced(c, managed, read);
+  const told = auditRow(entryOf(c, managed.kind, what, wanted, { before, after }));
+  const written = await managed.write(c.env.DB, read, { ...decided, ...stamp }, told);
+  return written ? announced(c, managed, wanted) : { failure: overtaken(c, managed.kind) };
+}
+
+/** The audit row of an object that is being made. */
+export function createdRow<Row extends Managed>(
+  c: AppContext,
+  { kind, audited }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">,
+  row: Row,
+): AuditRow {
+  return auditRow(entryOf(c, kind, "created", row, { before: null, after: audited(row) }));
+}
+
+/** Answers a change: its failure, or what `present` makes of the row. */
+export function answerChange<Row>(
+  c: AppContext,
+  changed: { row: Row } | { failure: Failure },
+  present: (row: Row) => Response,
+): Response {
+  return "failure" in changed ? failureResponse(c, changed.failure) : present(changed.row);
+}
+
+async function announced<Row extends Managed, Change extends Partial<Row>>(
+  c: AppContext,
+  { kind, announce }: ManagedKind<Row, Change>,
+  row: Row,
+): Promise<{ row: Row } | { failure: Failure }> {
+  try {
+    await announce(row, c.env);
+    return { row };
+  } catch (error) {
+    logError("a change was not announced", { kind, id: row.id }, error);
+    const reason = "The change is stored but not yet in force everywhere; it will be within a minute.";
+    return { failure: { kind: "unavailable", retryAfterSeconds: 5, reason } };
+  }
+}
+
+function entryOf(
+  c: AppContext,
+  kind: SubjectKind,
+  what: string,
+  row: Managed,
+  fields: Pick<AuditEntry, "before" | "after">,
+): AuditEntry {
+  return {
+    at: row.version,
+    actor: c.get("client").actor,
+    requestId: c.get("requestId"),
+    kind,
+    what,
+    subjectId: row.id,
+    owner: { type: row.owner_type, id: row.owner_id },
+    ...fields,
+  };
+}
+
+function isFailure<Change extends object>(decided: Change | Failure): decided is Failure {
+  return "kind" in decided;
+}
+
+function overtaken(c: AppContext, kind: SubjectKind): Failure {
+  const message = `The ${wordsOf(kind)} was changed by somebody else at the same time. Read it again.`;
+  return c.req.header("If-Match") === undefined
+    ? { kind: "portal", status: 409, error: `${kind}_changed`, message }
+    : { kind: "portal", status: 412, error: "precondition_failed", message };
+}
+
+function notFound(kind: SubjectKind): Failure {
+  return { kind: "portal", status: 404, error: `${kind}_not_found`, message: `No such ${wordsOf(kind)}.` };
+}
+
+/** `api_key` is an API key to people. */
+function wordsOf(kind: SubjectKind): string {
+  return kind === "api_key" ? "API key" : kind;
+}
