@@ -22,12 +22,20 @@ async function inWorkerd(name: string, include: string) {
         wrangler: { configPath: "./wrangler.toml" },
         miniflare: {
           bindings: { ...TEST_SECRETS, MIGRATIONS: await readD1Migrations("./migrations") },
+          // Nothing that a test fetches leaves the machine.
+          outboundService: "audit1-outside",
           workers: [
             {
               name: "audit1-files-creator-standin",
               modules: true,
               compatibilityDate: "2026-10-23",
               scriptPath: "./test/support/files-creator.mjs",
+            },
+            {
+              name: "audit1-outside",
+              modules: true,
+              compatibilityDate: "2026-10-23",
+              scriptPath: "./test/support/outside.mjs",
             },
           ],
         },

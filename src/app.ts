@@ -8,7 +8,7 @@ import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
 import { inbound } from "./inbound/route.ts";
 import { logError, logLine } from "./log.ts";
 import { apiKeys } from "./portal/api-keys.ts";
-import { portalAuth } from "./portal/auth.ts";
+import { behindPortalAuth } from "./portal/auth.ts";
 import { connections } from "./portal/connections.ts";
 import { employers } from "./portal/employers.ts";
 import { events } from "./portal/events.ts";
@@ -16,17 +16,7 @@ import { portalFiles } from "./portal/files.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-const portal = new Hono<AppEnv>();
-for (const path of [
-  "/connections",
-  "/connections/*",
-  "/api-keys",
-  "/employers/*",
-  "/events",
-  "/files/:id/replay",
-])
-  portal.use(path, portalAuth);
-for (const router of [connections, apiKeys, employers, events, portalFiles]) portal.route("/", router);
+const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles]);
 
 /** A slash at the end of a path makes no difference. */
 export const app = new Hono<AppEnv>({ strict: false });

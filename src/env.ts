@@ -24,11 +24,20 @@ const portalClients = z.array(
 );
 export type PortalClient = z.infer<typeof portalClients>[number];
 
+/** The Cloudflare Access application in front of the portal's paths. */
+export interface AccessTeam {
+  issuer: string;
+  /** The application's audience tag. */
+  audience: string;
+}
+
 export interface Settings {
   maxBodyBytes: number;
   archiveAfterMs: number;
   keyRing: KeyRing;
   portalClients: PortalClient[];
+  /** Null where nobody comes through Access. */
+  access: AccessTeam | null;
   filesCreator: { url: string; token: string | null };
 }
 
@@ -47,6 +56,7 @@ export function readSettings(env: Bindings): Settings {
     archiveAfterMs: integer("ARCHIVE_AFTER_SECONDS", env.ARCHIVE_AFTER_SECONDS, 1, 86_400) * 1_000,
     keyRing: checked("VAULT_KEYS", () => parseKeyRing(env.VAULT_KEYS)),
     portalClients: checked("PORTAL_CLIENTS", () => parsePortalClients(env.PORTAL_CLIENTS)),
+    access: checked("ACCESS_TEAM", () => accessTeam(env.ACCESS_TEAM, env.ACCESS_AUD)),
     filesCreator: {
       url: checked("FILES_CREATOR_URL", () => filesCreatorUrl(env)),
       token: env.FILES_CREATOR_TOKEN || null,
@@ -84,6 +94,15 @@ function parsePortalClients(text: string | undefined): PortalClient[] {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new Error(`${issue?.path.join(".") || "the list"}: ${issue?.message}`);
+}
+
+function accessTeam(team: string | undefined, audience: string | undefined): AccessTeam | null {
+  if (!team && !audience) return null;
+  if (!team || !audience) throw new Error("must be set together with ACCESS_AUD, or neither");
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(team)) {
+    throw new Error("must be the team's name alone: acme, for acme.cloudflareaccess.com");
+  }
+  return { issuer: `https://${team}.cloudflareaccess.com`, audience };
 }
 
 /** A service binding ignores the host of the address. */

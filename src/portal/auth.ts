@@ -1,31 +1,78 @@
-/** Who may manage: client pairs of the portal and of Audit1's own services. Developer keys get 403, nothing gets 401. */
+/**
+ * Who may manage: client pairs of the portal and of Audit1's own services, and people who come through Cloudflare Access
+ * where that is set up. Developer keys get 403, nothing gets 401.
+ */
+import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchesSha256 } from "../crypto/credentials.ts";
 import type { PortalClient } from "../env.ts";
-import { type AppEnv, failureResponse, note } from "../http/context.ts";
+import { type AppContext, type AppEnv, type Client, failureResponse, note } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { verifyAccessToken } from "./access.ts";
 
-export const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
-  const id = c.req.header("X-Client-ID");
-  const secret = c.req.header("X-Client-Secret");
-  if (!id || !secret) {
-    const bearer = c.req.header("Authorization") !== undefined;
-    return failureResponse(c, bearer ? { kind: "portal_only" } : { kind: "portal_unauthenticated" });
+type Authenticated = { client: Client; logId: string } | { failure: Failure };
+
+/** The routers, with every one of their routes behind the portal's authentication. */
+export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv> {
+  const guarded = new Hono<AppEnv>();
+  const routes = routers.flatMap((router) => router.routes.map(({ method, path }) => `${method} ${path}`));
+  for (const route of new Set(routes)) {
+    const [method = "", path = ""] = route.split(" ");
+    guarded.on(method, path, portalAuth);
   }
-  const client = await findClient(c.get("settings").portalClients, id, secret);
-  if (client === null) return failureResponse(c, { kind: "portal_unauthenticated" });
-  c.set("client", { actor: `client:${client.id}`, owner: client.owner });
-  note(c, { client_id: client.id });
+  for (const router of routers) guarded.route("/", router);
+  return guarded;
+}
+
+const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
+  const authenticated = await authenticate(c);
+  if ("failure" in authenticated) return failureResponse(c, authenticated.failure);
+  c.set("client", authenticated.client);
+  note(c, { client_id: authenticated.logId });
   return next();
 });
 
-/** While a pair is being rotated, an id stands in the list with both secrets. */
+async function authenticate(c: AppContext): Promise<Authenticated> {
+  const id = c.req.header("X-Client-ID");
+  const secret = c.req.header("X-Client-Secret");
+  if (id && secret) {
+    const client = await findClient(c.get("settings").portalClients, id, secret);
+    if (client === null) return { failure: { kind: "portal_unauthenticated" } };
+    return { client: { actor: `client:${client.id}`, owner: client.owner }, logId: client.id };
+  }
+  const token = c.req.header("Cf-Access-Jwt-Assertion");
+  const { access } = c.get("settings");
+  if (token && access !== null && !isForeignWrite(c)) {
+    const person = await verifyAccessToken(token, access);
+    if (person === "keys_away") {
+      const reason = "The sign-in could not be checked.";
+      return { failure: { kind: "unavailable", retryAfterSeconds: 5, reason } };
+    }
+    if (person === "refused") return { failure: { kind: "portal_unauthenticated" } };
+    return { client: { actor: `access:${person.name}` }, logId: `access:${person.logId}` };
+  }
+  const bearer = c.req.header("Authorization") !== undefined;
+  return { failure: bearer ? { kind: "portal_only" } : { kind: "portal_unauthenticated" } };
+}
+
+/**
+ * While a pair is being rotated, an id stands in the list with both secrets. Every pair is compared, whether the id is
+ * known or not: how long this takes says nothing of either.
+ */
 async function findClient(
   clients: readonly PortalClient[],
   id: string,
   secret: string,
 ): Promise<PortalClient | null> {
+  let found: PortalClient | null = null;
   for (const client of clients) {
-    if (client.id === id && (await matchesSha256(secret, client.secret_sha256))) return client;
+    const matches = await matchesSha256(secret, client.secret_sha256);
+    if (matches && client.id === id) found = client;
   }
-  return null;
+  return found;
+}
+
+/** Access lets a browser's cookie speak for a person, also in a request that another site makes it send. */
+function isForeignWrite(c: AppContext): boolean {
+  return c.req.method !== "GET" && c.req.header("Sec-Fetch-Site") === "cross-site";
 }

@@ -1,0 +1,80 @@
+/**
+ * People who come through Cloudflare Access: it signs a token for every request that it lets through, and this checks the
+ * token against the team's keys. The format and the address of the keys are Access's own:
+ * https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/
+ */
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
+import * as z from "zod";
+import type { AccessTeam } from "../env.ts";
+import { logError } from "../log.ts";
+
+/** Keys are fetched again after this, and sooner for a key that is not known; not more often than every 30 s. */
+const KEYS_FRESH_MS = 600_000;
+const KEYS_COOLDOWN_MS = 30_000;
+const KEYS_TIMEOUT_MS = 5_000;
+/** A token that names its own way of checking it is not believed. */
+const ALGORITHMS = ["RS256", "ES256"];
+
+/** What is wrong with a token itself, by the library's codes. Everything else is an outage of the keys. */
+const REFUSED = new Set([
+  errors.JWTExpired.code,
+  errors.JWTClaimValidationFailed.code,
+  errors.JWTInvalid.code,
+  errors.JWSInvalid.code,
+  errors.JWSSignatureVerificationFailed.code,
+  errors.JOSEAlgNotAllowed.code,
+  errors.JOSENotSupported.code,
+  errors.JWKSNoMatchingKey.code,
+  errors.JWKSMultipleMatchingKeys.code,
+]);
+
+/** A person has an address and an id; a service token has a name alone, and an empty id. */
+const identity = z.object({
+  email: z.string().min(1).max(320).optional(),
+  sub: z.string().max(255).optional(),
+  common_name: z.string().min(1).max(255).optional(),
+});
+
+export interface SignedIn {
+  /** Whom an operator recognises: an e-mail address, or a service token's name. */
+  name: string;
+  /** What log lines may carry. */
+  logId: string;
+}
+
+const keySets = new WeakMap<AccessTeam, JWTVerifyGetKey>();
+
+/** `"keys_away"` when the team's keys cannot be had, so that nothing is known of the token. */
+export async function verifyAccessToken(
+  token: string,
+  team: AccessTeam,
+): Promise<SignedIn | "refused" | "keys_away"> {
+  try {
+    const { payload } = await jwtVerify(token, keysOf(team), {
+      issuer: team.issuer,
+      audience: team.audience,
+      algorithms: ALGORITHMS,
+      requiredClaims: ["exp"],
+    });
+    const parsed = identity.safeParse(payload);
+    const name = parsed.data?.email ?? parsed.data?.common_name;
+    if (name === undefined) return "refused";
+    return { name, logId: parsed.data?.sub || parsed.data?.common_name || "unnamed" };
+  } catch (error) {
+    if (error instanceof errors.JOSEError && REFUSED.has(error.code)) return "refused";
+    logError("the keys of the Access team could not be had", {}, error);
+    return "keys_away";
+  }
+}
+
+function keysOf(team: AccessTeam): JWTVerifyGetKey {
+  const known = keySets.get(team);
+  if (known !== undefined) return known;
+  const keys = createRemoteJWKSet(new URL("/cdn-cgi/access/certs", team.issuer), {
+    cacheMaxAge: KEYS_FRESH_MS,
+    cooldownDuration: KEYS_COOLDOWN_MS,
+    timeoutDuration: KEYS_TIMEOUT_MS,
+  });
+  keySets.set(team, keys);
+  return keys;
+}
