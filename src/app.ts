@@ -8,6 +8,7 @@ import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
 import { inbound } from "./inbound/route.ts";
 import { logError, logLine } from "./log.ts";
 import { apiKeys } from "./portal/api-keys.ts";
+import { auditTrail } from "./portal/audit.ts";
 import { behindPortalAuth } from "./portal/auth.ts";
 import { connections } from "./portal/connections.ts";
 import { employers } from "./portal/employers.ts";
@@ -16,7 +17,7 @@ import { portalFiles } from "./portal/files.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles]);
+const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles, auditTrail]);
 
 /** A slash at the end of a path makes no difference. */
 export const app = new Hono<AppEnv>({ strict: false });

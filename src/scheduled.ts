@@ -1,8 +1,10 @@
 /**
  * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
- * dropped, and brings the operators' list up to date. Each part is on its own; a part that fails is logged and comes again.
+ * dropped, brings the operators' list up to date, and deletes what
+ * is due: old audit rows. Each part is on its own; a part that fails is logged and comes again.
  */
 
+import { purgeAudit } from "./db/audit.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
 import type { Bindings } from "./env.ts";
 import { reconcileAttention } from "./forwarding/attention.ts";
@@ -22,6 +24,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("refresh gates", () => refreshBehind(env));
   await part("poke gates", () => pokeSlice(env, scheduledTime));
   await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
+  await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }
 
 async function part(name: string, work: () => Promise<void>): Promise<void> {

@@ -4,8 +4,8 @@
  * A row is written in the same batch as the change it tells of, directly after the statement that makes the change, and
  * only if that statement changed one row. So no change goes untold, and none is told that lost its compare-and-set.
  */
-import { sql } from "drizzle-orm";
-import type { DrizzleD1Database } from "drizzle-orm/d1";
+import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { integerToBase32 } from "../crypto/encoding.ts";
 import { randomBase32 } from "../crypto/ids.ts";
 import { type AuditedFields, audit, type OwnerType, type SubjectKind } from "./schema.ts";
@@ -28,8 +28,8 @@ export interface AuditEntry<Kind extends SubjectKind = SubjectKind> {
   after: AuditedFields | null;
 }
 
-/** 45 bits of milliseconds, then 50 random ones. */
-const TIME_DIGITS = 9;
+/** As in file ids: 50 bits of milliseconds, then 50 random ones. */
+const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 10;
 
 /** The lowest id that a row of this time can have. */
@@ -62,6 +62,25 @@ export function tellIfChanged(orm: DrizzleD1Database, row: AuditRow) {
   );
 }
 
+/** As {@link tellIfChanged}, for what concerns many rows, or none in D1. */
+export function tell(orm: DrizzleD1Database, row: AuditRow) {
+  return orm.insert(audit).values(row);
+}
+
+/** On its own, for what changes nothing in D1. */
+export async function recordAudit(db: D1Database, row: AuditRow): Promise<void> {
+  await tell(drizzle(db), row);
+}
+
+/** A statement of the query builder as one of D1's own, for batches that are D1's own. */
+export function asStatement(
+  db: D1Database,
+  query: { toSQL(): { sql: string; params: unknown[] } },
+): D1PreparedStatement {
+  const { sql: text, params } = query.toSQL();
+  return db.prepare(text).bind(...params);
+}
+
 /** A condition for the statements that follow in the batch: whether the change that `row` tells of was made. */
 export function wasTold(row: AuditRow) {
   return sql`EXISTS (SELECT 1 FROM ${audit} WHERE ${audit.id} = ${row.id})`;
@@ -79,4 +98,52 @@ export function changedFields(
 
 function textOf(value: unknown): string | null {
   return value === undefined || value === null ? null : JSON.stringify(value);
+}
+
+export interface AuditFilter {
+  owner: { type: OwnerType; id: string } | null;
+  subject: { kind: SubjectKind; id: string } | null;
+  action: string | null;
+  /** Milliseconds; rows from this time on. */
+  since: number | null;
+}
+
+/** After every id. */
+const END = "aud_~";
+
+/** Newest first, from below the id `before`; one row more than `limit` where there are more. */
+export function listAudit(
+  db: D1Database,
+  { owner, subject, action, since }: AuditFilter,
+  before: string | null,
+  limit: number,
+): Promise<AuditRow[]> {
+  return drizzle(db)
+    .select()
+    .from(audit)
+    .where(
+      and(
+        lt(audit.id, before ?? END),
+        since === null ? undefined : gte(audit.id, auditIdAt(since)),
+        owner === null ? undefined : and(eq(audit.owner_type, owner.type), eq(audit.owner_id, owner.id)),
+        subject === null
+          ? undefined
+          : and(eq(audit.subject_kind, subject.kind), eq(audit.subject_id, subject.id)),
+        action === null ? undefined : eq(audit.action, action),
+      ),
+    )
+    .orderBy(desc(audit.id))
+    .limit(limit + 1);
+}
+
+/** Seven years, as long as the reports that the changes were about. */
+const KEEP_AUDIT_MS = 7 * 366 * 86_400_000;
+const PURGED_PER_RUN = 500;
+
+/** Deletes rows that have been kept long enough, so many at a time that D1 does not notice. */
+export async function purgeAudit(db: D1Database, now: number): Promise<void> {
+  await db
+    .prepare("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)")
+    .bind(auditIdAt(now - KEEP_AUDIT_MS), PURGED_PER_RUN)
+    .run();
 }

@@ -1,6 +1,10 @@
-/** `POST /files/{id}/replay`: forwards a settled file again, as a new generation. */
+/**
+ * `POST /files/{id}/replay`: forwards a settled file again, as a new generation. The file is its gate's, out of reach of a
+ * batch of D1, so that the audit trail tells what was asked, before it is done.
+ */
 import { Hono } from "hono";
 import * as z from "zod";
+import { auditRow, recordAudit } from "../db/audit.ts";
 import { findGateOwner } from "../db/gates.ts";
 import { OWNER_TYPES } from "../db/schema.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
@@ -15,12 +19,23 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:id/replay", async (c
   const parsed = parseFileId(c.req.param("id"));
   const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
   if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
-  if (
-    !mayActFor(c.get("client"), { type: z.enum(OWNER_TYPES).parse(owner.owner_type), id: owner.owner_id })
-  ) {
-    return failureResponse(c, NOT_FOUND);
-  }
+  const type = z.enum(OWNER_TYPES).parse(owner.owner_type);
+  if (!mayActFor(c.get("client"), { type, id: owner.owner_id })) return failureResponse(c, NOT_FOUND);
   const { fileId } = parsed;
+  await recordAudit(
+    c.env.DB,
+    auditRow({
+      at: Date.now(),
+      actor: c.get("client").actor,
+      requestId: c.get("requestId"),
+      kind: "file",
+      what: "replay_asked",
+      subjectId: fileId,
+      owner: { type, id: owner.owner_id },
+      before: null,
+      after: null,
+    }),
+  );
   const replayed = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).replay(fileId);
   switch (replayed.outcome) {
     case "unknown":

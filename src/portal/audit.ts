@@ -1,0 +1,69 @@
+/** `GET /audit`: who changed what, newest first. A client that is bound to an owner sees what concerns its owner. */
+import { Hono } from "hono";
+import * as z from "zod";
+import { type AuditRow, listAudit } from "../db/audit.ts";
+import { SUBJECT_KINDS } from "../db/schema.ts";
+import { type AppEnv, type Client, failureResponse } from "../http/context.ts";
+import { pageFields, pageOf } from "../http/page.ts";
+import { parseQuery } from "../http/validation.ts";
+import { ownerFields, ownerOf } from "./owner.ts";
+
+const LIST = "audit";
+
+const SUBJECT = new RegExp(`^(?<kind>${SUBJECT_KINDS.join("|")}):(?<id>[A-Za-z0-9_-]{1,128})$`);
+
+const auditQuery = z.strictObject({
+  ...ownerFields,
+  subject: z
+    .string()
+    .regex(SUBJECT, `Must be one of ${SUBJECT_KINDS.join(", ")}, a colon, and an id`)
+    .optional(),
+  action: z
+    .string()
+    .regex(/^[a-z_]{1,32}\.[a-z_]{1,32}$/, "Must be an action such as connection.updated")
+    .optional(),
+  since: z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" }).optional(),
+  ...pageFields(LIST, z.string()),
+});
+
+export const auditTrail = new Hono<AppEnv>().get("/audit", async (c) => {
+  const query = parseQuery(c, auditQuery);
+  if ("failure" in query) return failureResponse(c, query.failure);
+  const { owner_type, owner_id, subject, action, since, limit, cursor } = query.value;
+  const client = c.get("client");
+  const everything = client.owner === undefined && owner_type === undefined && owner_id === undefined;
+  const owned = everything ? { owner: null } : ownerOf(client, { owner_type, owner_id });
+  if ("failure" in owned) return failureResponse(c, owned.failure);
+  const filter = {
+    owner: owned.owner,
+    subject: subjectOf(subject),
+    action: action ?? null,
+    since: since === undefined ? null : Math.max(0, Date.parse(since)),
+  };
+  const found = await listAudit(c.env.DB, filter, cursor ?? null, limit);
+  const { rows, next_cursor } = pageOf(LIST, found, limit, ({ id }) => id);
+  return c.json({ audit: rows.map((row) => present(row, client)), next_cursor });
+});
+
+function subjectOf(text: string | undefined) {
+  const groups = text === undefined ? undefined : SUBJECT.exec(text)?.groups;
+  const kind = SUBJECT_KINDS.find((each) => each === groups?.kind);
+  return kind === undefined || groups?.id === undefined ? null : { kind, id: groups.id };
+}
+
+function present(row: AuditRow, client: Client) {
+  const { id, at, action, subject_kind, subject_id, owner_type, owner_id, request_id, before, after } = row;
+  return {
+    id,
+    at: new Date(at).toISOString(),
+    // An owner's client learns that Audit1 did it, not the address of who did.
+    actor: client.owner === undefined ? row.actor : row.actor.replace(/^access:.*$/s, "access"),
+    action,
+    subject: { kind: subject_kind, id: subject_id },
+    owner_type,
+    owner_id,
+    request_id,
+    before,
+    after,
+  };
+}
