@@ -1,12 +1,13 @@
 /**
  * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
  * dropped, brings the operators' list up to date, and deletes what
- * is due: old audit rows. Each part is on its own; a part that fails is logged and comes again.
+ * is due: data keys of erased connections, old audit rows. Each part is on its own; a part that fails is logged and comes again.
  */
 
 import { purgeAudit } from "./db/audit.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
 import type { Bindings } from "./env.ts";
+import { eraseDue } from "./erasure.ts";
 import { reconcileAttention } from "./forwarding/attention.ts";
 import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/announce.ts";
@@ -21,6 +22,7 @@ const GATES_AT_A_TIME = 6;
 /** Throws for a cron expression that nobody handles: a trigger without work is a mistake in the configuration. */
 export async function runScheduled(cron: string, scheduledTime: number, env: Bindings): Promise<void> {
   if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
+  await part("erase connections", () => eraseDue(env, scheduledTime));
   await part("refresh gates", () => refreshBehind(env));
   await part("poke gates", () => pokeSlice(env, scheduledTime));
   await part("reconcile attention", () => reconcileAttention(env, scheduledTime));

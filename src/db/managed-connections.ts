@@ -1,11 +1,17 @@
 /** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
-import { and, eq, isNull } from "drizzle-orm";
+import { and, desc, eq, isNotNull, isNull, lte, type SQLWrapper, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
 import { connections } from "./schema.ts";
 
 export type ManagedConnection = typeof connections.$inferSelect;
-export type ConnectionChange = Partial<Pick<ManagedConnection, "status" | "secrets" | "deleted_at">>;
+/** All that ever changes: not whose it is, nor its type. */
+export type ConnectionChange = Partial<
+  Omit<
+    ManagedConnection,
+    "id" | "type" | "owner_type" | "owner_id" | "version" | "gate_version" | "created_at" | "updated_at"
+  >
+>;
 
 export async function insertConnection(
   db: D1Database,
@@ -18,11 +24,94 @@ export async function insertConnection(
 
 /** Null when there is none, or it is deleted. */
 export async function getConnection(db: D1Database, id: string): Promise<ManagedConnection | null> {
-  const [row] = await drizzle(db)
+  const row = await getAnyConnection(db, id);
+  return row === null || row.deleted_at !== null ? null : row;
+}
+
+/** Deleted ones too. */
+export async function getAnyConnection(db: D1Database, id: string): Promise<ManagedConnection | null> {
+  const [row] = await drizzle(db).select().from(connections).where(eq(connections.id, id));
+  return row ?? null;
+}
+
+/** Deleted connections whose data key is to be deleted now. */
+export function findToErase(db: D1Database, now: number, limit: number): Promise<ManagedConnection[]> {
+  return drizzle(db)
     .select()
     .from(connections)
-    .where(and(eq(connections.id, id), isNull(connections.deleted_at)));
-  return row ?? null;
+    .where(and(isNotNull(connections.erase_at), lte(connections.erase_at, now), sql`data_key <> ''`))
+    .orderBy(connections.erase_at)
+    .limit(limit);
+}
+
+export interface ConnectionFilter {
+  status?: ManagedConnection["status"] | undefined;
+  environment?: ManagedConnection["environment"] | undefined;
+  type?: string | undefined;
+}
+
+/** When and under which id a connection was made: what their lists are ordered by. */
+export type ConnectionPosition = [createdAt: number, id: string];
+
+export const positionOf = (row: Pick<ManagedConnection, "created_at" | "id">): ConnectionPosition => [
+  row.created_at,
+  row.id,
+];
+
+/** A page of a rare kind is given up after so many rows, so that it costs no more than they do. */
+const SCANNED_ROWS = 1_000;
+
+/**
+ * An owner's connections, newest first, from after a position: one more than `limit` where there are more. `scannedTo` is
+ * where the search ended without having seen all.
+ */
+export async function listConnections(
+  db: D1Database,
+  owner: Pick<ManagedConnection, "owner_type" | "owner_id">,
+  filter: ConnectionFilter,
+  after: ConnectionPosition | null,
+  limit: number,
+): Promise<{ rows: ManagedConnection[]; scannedTo: ConnectionPosition | null }> {
+  const orm = drizzle(db);
+  const inOrder = (columns: { created_at: SQLWrapper; id: SQLWrapper }) =>
+    [desc(columns.created_at), desc(columns.id)] as const;
+  const within = and(
+    eq(connections.owner_type, owner.owner_type),
+    eq(connections.owner_id, owner.owner_id),
+    isNull(connections.deleted_at),
+    after === null
+      ? undefined
+      : sql`(${connections.created_at}, ${connections.id}) < (${after[0]}, ${after[1]})`,
+  );
+  const scanned = orm
+    .select()
+    .from(connections)
+    .where(within)
+    .orderBy(...inOrder(connections))
+    .limit(SCANNED_ROWS)
+    .as("scanned");
+  const [rows, [end]] = await orm.batch([
+    orm
+      .select()
+      .from(scanned)
+      .where(
+        and(
+          filter.status === undefined ? undefined : eq(scanned.status, filter.status),
+          filter.environment === undefined ? undefined : eq(scanned.environment, filter.environment),
+          filter.type === undefined ? undefined : eq(scanned.type, filter.type),
+        ),
+      )
+      .orderBy(...inOrder(scanned))
+      .limit(limit + 1),
+    orm
+      .select({ created_at: connections.created_at, id: connections.id })
+      .from(connections)
+      .where(within)
+      .orderBy(...inOrder(connections))
+      .limit(1)
+      .offset(SCANNED_ROWS - 1),
+  ]);
+  return { rows, scannedTo: end === undefined ? null : positionOf(end) };
 }
 
 /** Writes `change` over the row as it was read; false when somebody else changed it meanwhile. */

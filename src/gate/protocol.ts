@@ -12,6 +12,7 @@ export interface Snapshot {
   plan: PlanName;
   environment: Environment;
   retentionYears: number;
+  /** Empty once the data key was erased: nothing that rests under it opens any more. */
   wrappedKey: string;
 }
 

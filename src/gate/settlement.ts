@@ -44,7 +44,10 @@ export class Settlement {
     this.#archiveAfterMs = archiveAfterMs;
   }
 
-  /** Leases the files among `fileIds` that still need forwarding and that nobody else holds. */
+  /**
+   * Leases the files among `fileIds` that still need forwarding and that nobody else holds. Files of an erased gate fail
+   * here, for good: nobody can open them.
+   */
   claim(fileIds: readonly string[], now: number): Claim {
     const { inbox, snapshot } = this.#state;
     if (snapshot === null) return { wrappedKey: "", files: [] };
@@ -53,6 +56,10 @@ export class Settlement {
       const seq = parseFileId(fileId)?.seq;
       const row = seq === undefined ? null : inbox.get(seq);
       if (row === null || row.state !== "queued" || this.leased(row.seq, now)) continue;
+      if (this.#state.erased) {
+        this.#finish(row, "failed", row.attempts, now, { error: null });
+        continue;
+      }
       const payload = this.#payloadOf(row);
       if (payload === null) {
         logError("the payload of a queued file is neither here nor archived", { file_id: fileId });
@@ -147,7 +154,7 @@ export class Settlement {
     const { inbox } = this.#state;
     const row = inbox.get(seq);
     const status = row && publicStatus(row.state);
-    if (row === null || status === null) return { outcome: "unknown" };
+    if (row === null || status === null || this.#state.erased) return { outcome: "unknown" };
     if (status === "queued" || status === "processing") return { outcome: "unsettled" };
     const generation = row.generation + 1;
     inbox.update(seq, {
@@ -212,7 +219,7 @@ export class Settlement {
     state: Exclude<FileStatus, "queued">,
     attempts: number,
     now: number,
-    change: { progress?: Progress; error?: Uint8Array<ArrayBuffer> },
+    change: { progress?: Progress; error?: Uint8Array<ArrayBuffer> | null },
   ): Settled {
     const dueAt = row.dueAt === null ? null : now + this.#archiveAfterMs;
     this.#leases.delete(row.seq);

@@ -42,6 +42,11 @@ export class GateState {
     return this.#snapshot;
   }
 
+  /** Whether the gate's data key is gone for good, and with it every payload. */
+  get erased(): boolean {
+    return this.#snapshot?.wrappedKey === "";
+  }
+
   /** Throws before the gate was first spoken to: it holds no file then. */
   get gate(): GateAddress {
     if (this.#snapshot === null) throw new Error("this gate does not know its address yet");

@@ -6,7 +6,7 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { logError } from "../log.ts";
 import { fileIdOf, mintedAt, seqAfter, seqAt } from "./file-id.ts";
-import type { WakeUp } from "./protocol.ts";
+import type { Snapshot, WakeUp } from "./protocol.ts";
 import { wakeAgainDelayMs } from "./retry.ts";
 import type { Row } from "./rows.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./segment.ts";
@@ -29,6 +29,8 @@ const SEGMENTS_PER_RUN = 25;
 const BETWEEN_LOOKS_MS = 30_000;
 /** Files named by one wake-up. Ten messages make a batch, which must end within the lease. */
 export const FILES_PER_WAKE_UP = 10;
+/** What the mark of the key object says when the object is gone for good. No wrapped key reads like it. */
+const ERASED = "erased";
 /** How long a step that failed waits. */
 const STEP_RETRY_MS = 60_000;
 
@@ -84,9 +86,8 @@ export class Upkeep {
 
   /** When something is next due to leave for the archive. */
   #archiveAt(): number | null {
-    const { agenda, marks, snapshot } = this.#state;
-    const keyObject = marks.get("key_object");
-    if (keyObject !== "" && keyObject !== snapshot?.wrappedKey) return 0;
+    const { agenda, snapshot } = this.#state;
+    if (snapshot !== null && this.#keyObjectDiffers(snapshot)) return 0;
     const ordinary = this.#segmentDueAt();
     const late = agenda.earliestLate();
     return ordinary === null || late === null ? (ordinary ?? late) : Math.min(ordinary, late);
@@ -175,7 +176,9 @@ export class Upkeep {
     const { agenda, marks } = this.#state;
     const now = this.#deps.now();
     if (now < this.#archiveNotBefore) return;
-    if (agenda.firstFrom("") !== null || marks.get("key_object") !== "") await this.#putKeyObject();
+    const { snapshot } = this.#state;
+    if (snapshot !== null && (agenda.firstFrom("") !== null || this.#keyObjectDiffers(snapshot)))
+      await this.#putKeyObject(snapshot);
     await this.#archiveLate(now);
     const dueAt = this.#segmentDueAt();
     if (dueAt === null || dueAt > now) return;
@@ -224,13 +227,23 @@ export class Upkeep {
     }
   }
 
-  /** The wrapped data key lies beside the segments, so that they open without any database. */
-  async #putKeyObject(): Promise<void> {
-    const { gate, marks, snapshot } = this.#state;
-    if (snapshot === null || marks.get("key_object") === snapshot.wrappedKey) return;
-    const { version, wrappedKey } = snapshot;
-    const object: KeyObject = { gate: `${gate.kind}:${gate.id}`, version, wrappedKey };
-    await this.#deps.archive.put(keyObjectKey(gate), JSON.stringify(object));
-    marks.set("key_object", wrappedKey);
+  /** A gate that has archived nothing has no key object, and needs none. */
+  #keyObjectDiffers({ wrappedKey }: Snapshot): boolean {
+    const there = this.#state.marks.get("key_object");
+    return this.#state.erased ? there !== ERASED : there !== "" && there !== wrappedKey;
+  }
+
+  /** The wrapped data key lies beside the segments, so that they open without any database; once erased, it does not. */
+  async #putKeyObject({ version, wrappedKey }: Snapshot): Promise<void> {
+    const { erased, gate, marks } = this.#state;
+    const wanted = erased ? ERASED : wrappedKey;
+    if (marks.get("key_object") === wanted) return;
+    if (erased) {
+      await this.#deps.archive.delete(keyObjectKey(gate));
+    } else {
+      const object: KeyObject = { gate: `${gate.kind}:${gate.id}`, version, wrappedKey };
+      await this.#deps.archive.put(keyObjectKey(gate), JSON.stringify(object));
+    }
+    marks.set("key_object", wanted);
   }
 }

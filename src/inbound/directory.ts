@@ -68,7 +68,7 @@ export class ConnectionDirectory {
     return ++this.#moment;
   }
 
-  /** Null when there is none, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
+  /** Null when there is none or it is deleted, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
   async find(id: string, deps: DirectoryDeps): Promise<KnownConnection | null> {
     const cached = this.#known.get(id);
     if (cached !== undefined && isFresh(cached)) return cached;
@@ -143,7 +143,7 @@ export class ConnectionDirectory {
     const { value: row, fromPrimary } = await findConnection(db, id, consistency);
     const before = this.#known.get(id);
     this.#known.delete(id);
-    if (row === null) {
+    if (row === null || row.deleted_at !== null) {
       if (fromPrimary) keep(this.#missing, id, began, MAX_MISSING);
       return null;
     }

@@ -125,7 +125,7 @@ export async function receive(
 
 /** Steps 6 to 8. */
 function whyClosed(connection: KnownConnection | null): Failure | null {
-  if (connection === null || connection.row.deleted_at !== null) return { kind: "connection_not_found" };
+  if (connection === null) return { kind: "connection_not_found" };
   if (connection.row.type !== "webhook") return { kind: "not_a_webhook" };
   return connection.row.status === "active" ? null : { kind: "connection_inactive" };
 }

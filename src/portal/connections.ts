@@ -1,83 +1,43 @@
-/** Inbound connections: create, read, activate and deactivate, rotate the secret. Secrets are answered once, when they are made. */
+/** Inbound connections: create, list, read, change, delete and erase, rotate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
-import * as z from "zod";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey, type KeyRing, sealText, unwrapDataKey } from "../crypto/vault.ts";
 import { isGranted } from "../db/employers.ts";
-import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import {
-  type ConnectionChange,
-  changeConnection,
-  getConnection,
   insertConnection,
+  listConnections,
   type ManagedConnection,
+  positionOf,
 } from "../db/managed-connections.ts";
-import { ENVIRONMENTS, PLANS, type StoredSecret } from "../db/schema.ts";
-import { announce, snapshotOf } from "../gate/announce.ts";
+import type { StoredSecret } from "../db/schema.ts";
+import { ERASE_AFTER_MS } from "../erasure.ts";
 import { dataKeyContext, secretContext } from "../gate/contexts.ts";
 import type { GateAddress } from "../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { encodeCursor, pageOf } from "../http/page.ts";
 import { setETag } from "../http/precondition.ts";
-import { parseJsonBody } from "../http/validation.ts";
-import { answerChange, changeManaged, createdRow, findManaged, type ManagedKind } from "./change.ts";
-import { choiceOfPlan, type Owner, ownerFields, ownerOf } from "./owner.ts";
+import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
+import { CONNECTION, DELETABLE_CONNECTION, iso, presentConnection } from "./connection.ts";
+import {
+  CONNECTION_LIST,
+  connectionPatch,
+  connectionQuery,
+  deletion,
+  newConnection,
+  rotation,
+} from "./connection-requests.ts";
+import { choiceOfPlan, type Owner, ownerOf } from "./owner.ts";
 
-/** The old secret goes on working for this long after a rotation, unless told otherwise. */
-const DEFAULT_OVERLAP_S = 86_400;
-const LONGEST_OVERLAP_S = 7 * 86_400;
 /** Every secret in force is tried on every signature. */
 const MAX_SECRETS = 10;
-
-const newConnection = z.strictObject({
-  ...ownerFields,
-  type: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,31}$/, "Must be a word such as webhook")
-    .default("webhook"),
-  plan: z.enum(PLANS).optional(),
-  environment: z.enum(ENVIRONMENTS).default("sandbox"),
-  employer_id: z
-    .string()
-    .regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be 1 to 64 characters of A-Za-z0-9_-")
-    .nullish(),
-  default_wait_seconds: z.int().min(0).max(30).default(0),
-  same_body: z.enum(["accept", "deduplicate"]).default("accept"),
-  retention_years: z.int().min(1).max(10).default(DEFAULT_RETENTION_YEARS),
-  description: z.string().max(500).nullish(),
-});
-const connectionPatch = z.strictObject({ status: z.enum(["active", "inactive"]) });
-const rotation = z.strictObject({
-  overlap_seconds: z.int().min(0).max(LONGEST_OVERLAP_S).default(DEFAULT_OVERLAP_S),
-});
 
 const TOO_MANY_SECRETS: Failure = {
   kind: "portal",
   status: 409,
   error: "too_many_secrets",
   message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
-};
-
-/** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
-const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
-  kind: "connection",
-  find: (db, id) => getConnection(db, id.toLowerCase()),
-  write: changeConnection,
-  announce: (row, env) => announce(snapshotOf("connection", row), env),
-  audited: ({ type, status, plan, environment, employer_id, default_wait_seconds, same_body, ...row }) => ({
-    type,
-    status,
-    plan,
-    environment,
-    employer_id,
-    default_wait_seconds,
-    same_body,
-    retention_years: row.retention_years,
-    description: row.description,
-    secrets: row.secrets.map(({ id, expires_at }) => ({ id, expires_at })),
-    deleted_at: row.deleted_at,
-    erase_at: row.erase_at,
-  }),
 };
 
 export const connections = new Hono<AppEnv>()
@@ -116,7 +76,21 @@ export const connections = new Hono<AppEnv>()
     };
     await insertConnection(c.env.DB, row, createdRow(c, CONNECTION, row));
     setETag(c, row.version);
-    return c.json({ success: true, connection: present(c, row), secret }, 201);
+    return c.json({ success: true, connection: presentConnection(c, row), secret }, 201);
+  })
+  .get("/connections", async (c) => {
+    const query = parseQuery(c, connectionQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { owner_type, owner_id, limit, cursor, ...filter } = query.value;
+    const owned = ownerOf(c.get("client"), { owner_type, owner_id });
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const owner = { owner_type: owned.owner.type, owner_id: owned.owner.id };
+    const { rows, scannedTo } = await listConnections(c.env.DB, owner, filter, cursor ?? null, limit);
+    const page = pageOf(CONNECTION_LIST, rows, limit, positionOf);
+    return c.json({
+      connections: page.rows.map((row) => presentConnection(c, row)),
+      next_cursor: page.next_cursor ?? (scannedTo && encodeCursor(CONNECTION_LIST, scannedTo)),
+    });
   })
   .get("/connections/:id", async (c) => {
     return answerChange(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
@@ -124,8 +98,28 @@ export const connections = new Hono<AppEnv>()
   .patch("/connections/:id", async (c) => {
     const body = await parseJsonBody(c, connectionPatch);
     if ("failure" in body) return failureResponse(c, body.failure);
-    const changed = await changeManaged(c, CONNECTION, "updated", () => body.value);
+    const refused = choiceOfPlan(c.get("client"), body.value.plan);
+    if (refused !== null) return failureResponse(c, refused);
+    const changed = await changeManaged(c, CONNECTION, "updated", async (row) => {
+      const { employer_id: employerId } = body.value;
+      const owner = { type: row.owner_type, id: row.owner_id };
+      return (await unusableEmployer(c, owner, employerId)) ?? body.value;
+    });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
+  })
+  .delete("/connections/:id", async (c) => {
+    const query = parseQuery(c, deletion);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { erase } = query.value;
+    const changed = await changeManaged(c, DELETABLE_CONNECTION, "deleted", (row, now) => ({
+      deleted_at: row.deleted_at ?? now,
+      ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
+      // What was erased stays erased.
+      ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
+    }));
+    return answerChange(c, changed, ({ erase_at }) =>
+      c.json({ message: "connection_deleted", erase_at: erase_at && iso(erase_at) }),
+    );
   })
   .post("/connections/:id/rotate-secret", async (c) => {
     const body = await parseJsonBody(c, rotation);
@@ -187,32 +181,5 @@ function gateOf(id: string): GateAddress {
 
 function shown(c: AppContext, row: ManagedConnection, before: object = {}, after: object = {}): Response {
   setETag(c, row.version);
-  return c.json({ ...before, connection: present(c, row), ...after });
-}
-
-/** What is shown of a connection: no secret, no key. */
-function present(c: AppContext, row: ManagedConnection) {
-  const {
-    data_key: _key,
-    gate_version: _gate,
-    deleted_at: _deleted,
-    erase_at: _erase,
-    secrets,
-    ...shown
-  } = row;
-  return {
-    ...shown,
-    url: new URL(`/api/v1/webhook/inbound/${row.id}`, c.req.url).href,
-    secrets: secrets.map(({ id, created_at, expires_at }) => ({
-      id,
-      created_at: iso(created_at),
-      expires_at: expires_at && iso(expires_at),
-    })),
-    created_at: iso(row.created_at),
-    updated_at: iso(row.updated_at),
-  };
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString();
+  return c.json({ ...before, connection: presentConnection(c, row), ...after });
 }

@@ -54,7 +54,16 @@ describe("PATCH /connections/{id}", () => {
 
   it.each([
     [{ status: "paused" }, "status"],
-    [{ status: "active", plan: "enterprise" }, "plan"],
+    [{ status: "active", type: "sftp" }, "type"],
+    [{ plan: "free" }, "plan"],
+    [{ environment: "test" }, "environment"],
+    [{ default_wait_seconds: 31 }, "default_wait_seconds"],
+    [{ same_body: "drop" }, "same_body"],
+    [{ retention_years: 0 }, "retention_years"],
+    [{ description: "x".repeat(501) }, "description"],
+    [{ employer_id: "no spaces" }, "employer_id"],
+    [{ status: "active", version: 1 }, "version"],
+    [{}, "body"],
     [{ status: "active", owner_id: "other" }, "owner_id"],
   ])("refuses %j by its path", async (body, path) => {
     const { id } = await createBoundConnection();

@@ -1,0 +1,48 @@
+/**
+ * Erasing a connection: its data key and secrets are deleted, and with the key everything that rests under it, wherever it
+ * rests. First in D1, then in its gate, which forgets its copy and deletes the one beside the archive. Due some days after
+ * the connection was deleted, so that reports on their way still arrive.
+ */
+import { auditRow } from "./db/audit.ts";
+import { nextVersion } from "./db/gates.ts";
+import { changeConnection, findToErase, type ManagedConnection } from "./db/managed-connections.ts";
+import type { Bindings } from "./env.ts";
+import { inParallel } from "./forwarding/parallel.ts";
+import { announce, snapshotOf } from "./gate/announce.ts";
+import { logError } from "./log.ts";
+
+/** Longer than the files-creator may be away before a report counts as failed, and time to think better of it. */
+export const ERASE_AFTER_MS = 7 * 86_400_000;
+
+const ERASED_PER_RUN = 50;
+const AT_A_TIME = 6;
+
+/** Erases what is due. One that fails is due again; a gate that was not told is told by the cron. */
+export async function eraseDue(env: Bindings, now: number): Promise<void> {
+  await inParallel(await findToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, async (row) => {
+    try {
+      await erase(row, env, now);
+    } catch (error) {
+      logError("a connection was not erased", { connection_id: row.id }, error);
+    }
+  });
+}
+
+async function erase(row: ManagedConnection, env: Bindings, now: number): Promise<void> {
+  const version = nextVersion(row.version, now);
+  const change = { data_key: "", secrets: [], version, updated_at: now };
+  const told = auditRow({
+    at: version,
+    actor: "system:erasure",
+    requestId: crypto.randomUUID(),
+    kind: "connection",
+    what: "erased",
+    subjectId: row.id,
+    owner: { type: row.owner_type, id: row.owner_id },
+    before: { erased: false },
+    after: { erased: true },
+  });
+  if (await changeConnection(env.DB, row, change, told)) {
+    await announce(snapshotOf("connection", { ...row, ...change }), env);
+  }
+}

@@ -1,0 +1,66 @@
+/** A connection as the portal manages it: how it is changed, what of it is told and shown. */
+import {
+  type ConnectionChange,
+  changeConnection,
+  getAnyConnection,
+  getConnection,
+  type ManagedConnection,
+} from "../db/managed-connections.ts";
+import { announce, snapshotOf } from "../gate/announce.ts";
+import type { AppContext } from "../http/context.ts";
+import type { ManagedKind } from "./change.ts";
+
+/** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
+export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
+  kind: "connection",
+  find: (db, id) => getConnection(db, id.toLowerCase()),
+  write: changeConnection,
+  announce: (row, env) => announce(snapshotOf("connection", row), env),
+  audited: ({ type, status, plan, environment, employer_id, default_wait_seconds, same_body, ...row }) => ({
+    type,
+    status,
+    plan,
+    environment,
+    employer_id,
+    default_wait_seconds,
+    same_body,
+    retention_years: row.retention_years,
+    description: row.description,
+    secrets: row.secrets.map(({ id, expires_at }) => ({ id, expires_at })),
+    deleted_at: row.deleted_at,
+    erase_at: row.erase_at,
+  }),
+};
+
+/** A deletion may be repeated, and an erasure added to it or taken back. */
+export const DELETABLE_CONNECTION: typeof CONNECTION = {
+  ...CONNECTION,
+  find: (db, id) => getAnyConnection(db, id.toLowerCase()),
+};
+
+/** What is shown of a connection: no secret, no key. */
+export function presentConnection(c: AppContext, row: ManagedConnection) {
+  const {
+    data_key: _key,
+    gate_version: _gate,
+    deleted_at: _deleted,
+    erase_at: _erase,
+    secrets,
+    ...shown
+  } = row;
+  return {
+    ...shown,
+    url: new URL(`/api/v1/webhook/inbound/${row.id}`, c.req.url).href,
+    secrets: secrets.map(({ id, created_at, expires_at }) => ({
+      id,
+      created_at: iso(created_at),
+      expires_at: expires_at && iso(expires_at),
+    })),
+    created_at: iso(row.created_at),
+    updated_at: iso(row.updated_at),
+  };
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
