@@ -14,10 +14,11 @@ import { connections } from "./portal/connections.ts";
 import { employers } from "./portal/employers.ts";
 import { events } from "./portal/events.ts";
 import { portalFiles } from "./portal/files.ts";
+import { vault } from "./portal/vault.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles, auditTrail]);
+const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles, auditTrail, vault]);
 
 /** A slash at the end of a path makes no difference. */
 export const app = new Hono<AppEnv>({ strict: false });

@@ -76,6 +76,16 @@ export async function unwrapDataKey(ring: KeyRing, wrapped: string, context: str
   return importDataKey(await unwrapRaw(ring, wrapped, context));
 }
 
+/** The same data key, wrapped by the ring's first key. Throws as {@link unwrapDataKey} does. */
+export async function rewrapDataKey(ring: KeyRing, wrapped: string, context: string): Promise<string> {
+  return wrap(ring, await unwrapRaw(ring, wrapped, context), context);
+}
+
+/** Whether the ring's first key wraps it, so that no other key of the ring is needed for it. */
+export function isWrappedByFirst(ring: KeyRing, wrapped: string): boolean {
+  return wrapped.startsWith(`${ring.first}.`);
+}
+
 async function wrap(ring: KeyRing, raw: Bytes, context: string): Promise<string> {
   const key = await ring.keys.get(ring.first);
   if (key === undefined) throw new KeyRingError(`the ring lost its key ${ring.first}`);

@@ -6,6 +6,7 @@ import type { Environment, PlanName } from "./schema.ts";
 export const DEFAULT_RETENTION_YEARS = 7;
 
 const TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
+/** The columns of a {@link GateRow}. */
 const COLUMNS: Record<GateKind, string> = {
   connection: "id, version, plan, environment, retention_years, data_key",
   key: `id, version, plan, environment, ${DEFAULT_RETENTION_YEARS} AS retention_years, data_key`,
@@ -70,4 +71,47 @@ export async function findGateOwner(db: D1Database, gate: GateAddress): Promise<
     .prepare(`SELECT owner_type, owner_id, environment FROM ${TABLES[gate.kind]} WHERE id = ?`)
     .bind(gate.id)
     .first<GateOwner>();
+}
+
+export interface WrappedKey {
+  id: string;
+  data_key: string;
+}
+
+/** Wrapped data keys in the order of their ids, from after `afterId`; erased ones are empty. */
+export async function wrappedKeysAfter(
+  db: D1Database,
+  kind: GateKind,
+  afterId: string,
+  limit: number,
+): Promise<WrappedKey[]> {
+  const { results } = await db
+    .prepare(`SELECT id, data_key FROM ${TABLES[kind]} WHERE id > ? ORDER BY id LIMIT ?`)
+    .bind(afterId, limit)
+    .all<WrappedKey>();
+  return results;
+}
+
+export async function countAfter(db: D1Database, kind: GateKind, afterId: string): Promise<number> {
+  const row = await db
+    .prepare(`SELECT count(*) AS count FROM ${TABLES[kind]} WHERE id > ?`)
+    .bind(afterId)
+    .first<{ count: number }>();
+  return row?.count ?? 0;
+}
+
+/** A compare-and-set on the old value, as a new version of the row. With {@link COLUMNS} of the row if it was made. */
+export function replaceWrappedKey(
+  db: D1Database,
+  kind: GateKind,
+  { id, data_key: old }: WrappedKey,
+  wrapped: string,
+  now: number,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE ${TABLES[kind]} SET data_key = ?3, version = max(?4, version + 1)
+       WHERE id = ?1 AND data_key = ?2 RETURNING ${COLUMNS[kind]}`,
+    )
+    .bind(id, old, wrapped, now);
 }

@@ -1,0 +1,146 @@
+/**
+ * Wrapping every data key anew with the ring's first key, so that another key of the ring can be taken out of it.
+ *
+ * A walk through all places where wrapped keys rest, in bounded steps that the caller repeats from the position that the
+ * last one answered. Each key is replaced by compare-and-set, as a new version of its row, and its gate is told; the gate
+ * replaces its own copy and the one beside its archive. A step that is repeated finds nothing left to do.
+ */
+
+import { drizzle } from "drizzle-orm/d1";
+import * as z from "zod";
+import { isWrappedByFirst, type KeyRing, rewrapDataKey, SealBroken } from "../crypto/vault.ts";
+import { type AuditRow, asStatement, tell } from "../db/audit.ts";
+import {
+  countAfter,
+  type GateRow,
+  replaceWrappedKey,
+  type WrappedKey,
+  wrappedKeysAfter,
+} from "../db/gates.ts";
+import type { Bindings } from "../env.ts";
+import { inParallel } from "../forwarding/parallel.ts";
+import { announce, snapshotOf } from "../gate/announce.ts";
+import { dataKeyContext } from "../gate/contexts.ts";
+import type { GateKind } from "../gate/file-id.ts";
+import { logError } from "../log.ts";
+
+const GATES_AT_A_TIME = 6;
+
+/** Where wrapped data keys rest, in the order of the walk. */
+interface Place {
+  name: string;
+  after(db: D1Database, id: string, limit: number): Promise<WrappedKey[]>;
+  count(db: D1Database, afterId: string): Promise<number>;
+  contextOf(id: string): string;
+  replace(db: D1Database, key: WrappedKey, wrapped: string, now: number): D1PreparedStatement;
+  /** Tells whoever holds a copy. Gets the rows that `replace` answered. */
+  told(row: GateRow, env: Bindings): Promise<void>;
+}
+
+const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key")];
+
+function gatePlace(kind: GateKind): Place {
+  return {
+    name: kind,
+    after: (db, id, limit) => wrappedKeysAfter(db, kind, id, limit),
+    count: (db, afterId) => countAfter(db, kind, afterId),
+    contextOf: (id) => dataKeyContext({ kind, id }),
+    replace: (db, key, wrapped, now) => replaceWrappedKey(db, kind, key, wrapped, now),
+    told: (row, env) => announce(snapshotOf(kind, row), env),
+  };
+}
+
+/** The last key that was looked at: its place and its id. */
+export const position = z.tuple([
+  z.string().refine((name) => PLACES.some((place) => place.name === name)),
+  z.string(),
+]);
+export type Position = z.infer<typeof position>;
+
+export interface Progress {
+  rewrapped: number;
+  /** Keys that no key of the ring opens. */
+  failed: number;
+  /** Gates that could not be told now; the minute cron tells them. */
+  untold: number;
+  /** Keys that the walk has yet to look at. */
+  remaining: number;
+  /** Null when the walk has come to its end. */
+  next: Position | null;
+}
+
+/** One step: looks at `limit` keys at most. `toldOf` makes the audit row of a step that replaces that many. */
+export async function rewrapStep(
+  from: Position | null,
+  limit: number,
+  ring: KeyRing,
+  env: Bindings,
+  toldOf: (keys: number, now: number) => AuditRow,
+): Promise<Progress> {
+  const at = Math.max(
+    0,
+    PLACES.findIndex(({ name }) => name === from?.[0]),
+  );
+  const place = PLACES[at];
+  if (place === undefined) throw new Error("there is no place where keys rest");
+  const keys = await place.after(env.DB, from?.[1] ?? "", limit);
+  const outdated = keys.filter(({ data_key }) => data_key !== "" && !isWrappedByFirst(ring, data_key));
+  const replaced = await replaceAll(place, outdated, ring, env.DB, toldOf);
+  const untold = await tellGates(place, replaced.rows, env);
+  const last = keys.at(-1);
+  const following = PLACES[at + 1];
+  const next: Position | null =
+    keys.length === limit && last !== undefined
+      ? [place.name, last.id]
+      : following === undefined
+        ? null
+        : [following.name, ""];
+  const remaining = await remainingAfter(next, env.DB);
+  return { rewrapped: replaced.rows.length, failed: replaced.failed, untold, remaining, next };
+}
+
+async function replaceAll(
+  place: Place,
+  keys: readonly WrappedKey[],
+  ring: KeyRing,
+  db: D1Database,
+  toldOf: (keys: number, now: number) => AuditRow,
+): Promise<{ rows: GateRow[]; failed: number }> {
+  const now = Date.now();
+  const statements: D1PreparedStatement[] = [];
+  for (const key of keys) {
+    try {
+      const wrapped = await rewrapDataKey(ring, key.data_key, place.contextOf(key.id));
+      statements.push(place.replace(db, key, wrapped, now));
+    } catch (error) {
+      if (!(error instanceof SealBroken)) throw error;
+      logError("a data key does not open", { place: place.name, id: key.id }, error);
+    }
+  }
+  const failed = keys.length - statements.length;
+  if (statements.length === 0) return { rows: [], failed };
+  const told = asStatement(db, tell(drizzle(db), toldOf(statements.length, now)));
+  const results = await db.batch<GateRow>([...statements, told]);
+  return { rows: results.slice(0, -1).flatMap((result) => result.results), failed };
+}
+
+async function tellGates(place: Place, rows: readonly GateRow[], env: Bindings): Promise<number> {
+  let untold = 0;
+  await inParallel(rows, GATES_AT_A_TIME, async (row) => {
+    try {
+      await place.told(row, env);
+    } catch (error) {
+      untold++;
+      logError("a change was not announced", { kind: place.name, id: row.id }, error);
+    }
+  });
+  return untold;
+}
+
+async function remainingAfter(next: Position | null, db: D1Database): Promise<number> {
+  if (next === null) return 0;
+  const [name, id] = next;
+  const at = PLACES.findIndex((place) => place.name === name);
+  const counts = await Promise.all(PLACES.slice(at).map((place, i) => place.count(db, i === 0 ? id : "")));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
