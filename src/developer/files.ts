@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { findGateOwner } from "../db/gates.ts";
+import type { Environment } from "../db/schema.ts";
 import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
 import type { FileRecord } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
@@ -32,7 +33,8 @@ export const files = new Hono<AppEnv>()
     const parsed = parseFileId(c.req.param("id"));
     if (parsed === null || !(await reaches(c, parsed.gate))) return failureResponse(c, NOT_FOUND);
     const record = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).status(parsed.fileId);
-    return record === null ? failureResponse(c, NOT_FOUND) : c.json(presentFile(record));
+    const within = record?.facts.environment === c.get("apiKey").environment;
+    return record === null || !within ? failureResponse(c, NOT_FOUND) : c.json(presentFile(record));
   })
   .get("/files", developerAuth, readLimit, async (c) => {
     const query = parseQuery(c, listQuery);
@@ -51,7 +53,7 @@ export const files = new Hono<AppEnv>()
         details: { cursor: "Not a cursor of this list" },
       });
     }
-    if (!(await reaches(c, gate))) {
+    if (!(await reaches(c, gate, c.get("apiKey").environment))) {
       return failureResponse(c, {
         kind: "portal",
         status: 404,
@@ -78,6 +80,7 @@ async function listFiles(
   for (let page = 0; page < SCANNED_PAGES; page++) {
     const records = await stub.list(before, limit);
     for (const record of records) {
+      if (record.facts.environment !== c.get("apiKey").environment) continue;
       if (status !== undefined && record.status !== status) continue;
       if (found.length === limit) return { files: found, nextCursor: found.at(-1)?.fileId ?? null };
       found.push(record);
@@ -90,15 +93,18 @@ async function listFiles(
   return { files: found, nextCursor: found.length === limit ? (found.at(-1)?.fileId ?? null) : before };
 }
 
-/** Asked of D1 before a gate is touched: a forged id must not create an object. */
-async function reaches(c: AppContext, gate: GateAddress): Promise<boolean> {
+/**
+ * Asked of D1 before a gate is touched: a forged id must not create an object. A connection may have moved to the other
+ * environment since a file came, so that each file's own decides about the file.
+ */
+async function reaches(c: AppContext, gate: GateAddress, environment?: Environment): Promise<boolean> {
   const key = c.get("apiKey");
   const owner = await findGateOwner(c.env.DB, gate);
   return (
     owner !== null &&
     owner.owner_type === key.owner_type &&
     owner.owner_id === key.owner_id &&
-    owner.environment === key.environment
+    (environment === undefined || owner.environment === environment)
   );
 }
 
