@@ -27,6 +27,7 @@ import {
   SECOND,
   sealFor,
   seqOf,
+  type TestGate,
 } from "../../support/gate.ts";
 import {
   bindings,
@@ -312,6 +313,86 @@ describe("the key beside the segments", () => {
       bench.admissions.read(gate.snapshot, bench.clock.now);
       await bench.runAlarmsUntil(bench.clock.now + 5 * HOUR);
       expect(bench.archive.size).toBe(0);
+    });
+  });
+});
+
+describe("a gate whose data key was erased", () => {
+  const erasure = (gate: TestGate) => ({ ...gate.snapshot, version: 2, wrappedKey: "" });
+
+  it("deletes the key object, and tries once a minute while the archive is away", async () => {
+    const gate = await newGate();
+    await inGate(gate, async (bench) => {
+      bench.forward(bench.accept());
+      await bench.runAlarmsUntil(bench.clock.now + 2 * HOUR);
+      expect(keyOf(bench)).toMatchObject({ version: 1 });
+      bench.state.learn(erasure(gate));
+      let tries = 0;
+      bench.onCall = () => {
+        tries++;
+        return "before";
+      };
+      await bench.runAlarmsUntil(bench.clock.now + 10 * MINUTE);
+      expect(tries).toBeGreaterThanOrEqual(9);
+      expect(bench.archive.has(keyObjectKey(gate.address))).toBe(true);
+      bench.onCall = () => undefined;
+      await bench.runAlarmsUntil(bench.clock.now + 2 * MINUTE);
+      expect(bench.archive.has(keyObjectKey(gate.address))).toBe(false);
+      bench.restart();
+      expect(await bench.runAlarmsUntil(bench.clock.now + HOUR)).toBe(0);
+    });
+  });
+
+  it.each<Failing>(["after", "before"])(
+    "deletes a key object that was on its way: the put failed %s it took effect",
+    async (failing) => {
+      const gate = await newGate();
+      await inGate(gate, async (bench) => {
+        bench.forward(bench.accept());
+        bench.onCall = (call) => (call.startsWith("put keys/") ? failing : undefined);
+        await bench.runAlarmsUntil(bench.clock.now + 2 * HOUR);
+        bench.onCall = () => undefined;
+        bench.state.learn(erasure(gate));
+        await bench.runAlarmsUntil(bench.clock.now + 2 * MINUTE);
+        expect(bench.archive.has(keyObjectKey(gate.address))).toBe(false);
+      });
+    },
+  );
+
+  it("puts none there that was being put when the erasure came", async () => {
+    const gate = await newGate();
+    await inGate(gate, async (bench) => {
+      bench.forward(bench.accept());
+      bench.onCall = (call) => {
+        if (call.startsWith("put keys/")) bench.state.learn(erasure(gate));
+        return undefined;
+      };
+      await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
+      expect(bench.archive.has(keyObjectKey(gate.address))).toBe(false);
+      expect(JSON.stringify(bench.sql.exec("SELECT value FROM marks").toArray())).not.toContain(
+        gate.snapshot.wrappedKey,
+      );
+    });
+  });
+
+  it("hands out nothing, fails what is queued, and replays nothing", async () => {
+    const gate = await newGate();
+    await inGate(gate, async (bench) => {
+      const [done, waiting] = [bench.accept(), bench.accept()];
+      bench.forward(done, { kind: "refused", responseStatus: 422, error: randomBytes(8) });
+      bench.state.learn(erasure(gate));
+      expect(bench.settlement.claim([waiting], bench.clock.now)).toEqual({ wrappedKey: "", files: [] });
+      expect(bench.row(waiting)).toMatchObject({ state: "failed" });
+      expect(bench.settlement.replay(seqOf(done), bench.clock.now)).toEqual({ outcome: "unknown" });
+    });
+  });
+
+  it("takes no report from who still holds the key", async () => {
+    const gate = await newGate();
+    await inGate(gate, async (bench) => {
+      bench.accept();
+      bench.state.learn(erasure(gate));
+      expect(bench.admit(bench.admission())).toEqual({ outcome: "stale" });
     });
   });
 });
