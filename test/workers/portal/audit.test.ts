@@ -1,12 +1,14 @@
 import { drizzle } from "drizzle-orm/d1";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { auditRow, changedFields, tellIfChanged, wasTold } from "../../../src/db/audit.ts";
+import { auditRow, changedFields, recordAudit, tellIfChanged, wasTold } from "../../../src/db/audit.ts";
 import { employers } from "../../../src/db/schema.ts";
 import { withBrokenGates } from "../../support/faults.ts";
+import { accepted, advance, runCron } from "../../support/forwarding.ts";
 import {
   bindings,
   createApiKey,
+  createBoundConnection,
   createConnection,
   createEmployer,
   type Json,
@@ -175,5 +177,138 @@ describe("the audit trail", () => {
       "connection.created",
       "connection.updated",
     ]);
+  });
+});
+
+describe("GET /audit", () => {
+  const read = (query: Json, client = "portal") =>
+    portal("GET", `/audit?${new URLSearchParams(query as Record<string, string>)}`, undefined, client);
+  const actionsOf = ({ json }: { json: Json }): string[] => json.audit.map(({ action }: Json) => action);
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("reads a month back, newest first, page by page, just as it went", async () => {
+    const owner = { owner_type: "user", owner_id: "month" };
+    const from = new Date();
+    const script: string[] = [];
+    const nextDay = async (what: string, work: () => Promise<{ status: number }>) => {
+      advance(86_400_000);
+      expect((await work()).status).toBeLessThan(300);
+      script.push(`${new Date().toISOString().slice(0, 10)} ${what}`);
+    };
+    let id = "";
+    for (let round = 0; round < 3; round++) {
+      await nextDay("connection.created", async () => {
+        const answer = await portal("POST", "/connections", owner);
+        id = answer.json.connection.id;
+        return answer;
+      });
+      const change = (fields: Json) => () => portal("PATCH", `/connections/${id}`, fields);
+      await nextDay("connection.updated", change({ status: "inactive" }));
+      await nextDay("connection.updated", change({ status: "active", plan: "enterprise" }));
+      await nextDay("connection.secret_rotated", () =>
+        portal("POST", `/connections/${id}/rotate-secret`, {}),
+      );
+      await nextDay("api_key.created", () =>
+        portal("POST", "/api-keys", { ...owner, environment: "sandbox" }),
+      );
+      await nextDay("connection.updated", change({ environment: "production" }));
+      await nextDay("connection.updated", change({ description: `round ${round}` }));
+      await nextDay("connection.deleted", () => portal("DELETE", `/connections/${id}?erase=true`));
+      await nextDay("connection.deleted", () => portal("DELETE", `/connections/${id}?erase=false`));
+      await nextDay("connection.deleted", () => portal("DELETE", `/connections/${id}?erase=true`));
+    }
+    const told: string[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const page = await read({ ...owner, limit: "7", since: from.toISOString(), ...(cursor && { cursor }) });
+      for (const { at, action } of page.json.audit) told.push(`${at.slice(0, 10)} ${action}`);
+      cursor = page.json.next_cursor;
+    }
+    expect(told.toReversed()).toEqual(script);
+    const late = await read({ ...owner, since: new Date(Date.now() - 2.5 * 86_400_000).toISOString() });
+    expect(actionsOf(late)).toEqual(["connection.deleted", "connection.deleted", "connection.deleted"]);
+  });
+
+  it("filters by subject and by action", async () => {
+    const [one, two] = [await createConnection(), await createConnection()];
+    await portal("PATCH", `/connections/${one.id}`, { status: "inactive" });
+    await portal("PATCH", `/connections/${two.id}`, { status: "inactive" });
+    expect(actionsOf(await read({ subject: `connection:${one.id}` }))).toEqual([
+      "connection.updated",
+      "connection.created",
+    ]);
+    const both = await read({ subject: `connection:${one.id}`, action: "connection.created" });
+    expect(both.json.audit).toMatchObject([{ subject: { kind: "connection", id: one.id } }]);
+    expect(actionsOf(await read({ subject: `api_key:${one.id}` }))).toEqual([]);
+  });
+
+  it("shows a bound client its owner's rows alone", async () => {
+    const mine = await createConnection();
+    const theirs = await createConnection({ owner_id: "someone_else" });
+    await createEmployer();
+    const { json } = await read({ limit: "100" }, "bound");
+    expect(json.audit.length).toBeGreaterThan(0);
+    for (const row of json.audit)
+      expect(row).toMatchObject({ owner_type: "payroll_company", owner_id: "acme" });
+    expect((await read({ subject: `connection:${mine.id}` }, "bound")).json.audit).toHaveLength(1);
+    const foreign = await read({ subject: `connection:${theirs.id}` }, "bound");
+    const missing = await read({ subject: `connection:${newObjectId()}` }, "bound");
+    expect(foreign.json).toEqual(missing.json);
+    const named = await read({ owner_type: "payroll_company", owner_id: "someone_else" }, "bound");
+    expect(named).toMatchObject({ status: 404, json: { error: "owner_not_found" } });
+  });
+
+  it("gives a bound client no address of a person", async () => {
+    const { id } = await createConnection();
+    await bindings.DB.prepare("UPDATE audit SET actor = 'access:jane@audit1.example' WHERE subject_id = ?")
+      .bind(id)
+      .run();
+    const actors = async (client: string) =>
+      (await read({ subject: `connection:${id}` }, client)).json.audit.map(({ actor }: Json) => actor);
+    expect(await actors("portal")).toEqual(["access:jane@audit1.example"]);
+    expect(await actors("bound")).toEqual(["access"]);
+  });
+
+  it("tells who asked for a replay", async () => {
+    const fileId = await accepted(await createBoundConnection());
+    await portal("POST", `/files/${fileId}/replay`);
+    const { json } = await read({ subject: `file:${fileId}` });
+    expect(json.audit).toMatchObject([
+      { action: "file.replay_asked", actor: "client:portal", owner_id: "acme" },
+    ]);
+  });
+
+  it.each([
+    [{ subject: "connection" }, "subject"],
+    [{ subject: "person:1" }, "subject"],
+    [{ action: "created" }, "action"],
+    [{ since: "yesterday" }, "since"],
+    [{ since: "2026-02-30T00:00:00Z" }, "since"],
+    [{ cursor: btoa('["connections",[1,"a"]]') }, "cursor"],
+    [{ limit: "1000" }, "limit"],
+    [{ before: "x" }, "before"],
+  ])("refuses %j by its name", async (query, name) => {
+    const answer = await read(query);
+    expect(answer.status).toBe(400);
+    expect(Object.keys(answer.json.details)).toEqual([name]);
+  });
+
+  it("forgets what is older than seven years, and nothing younger", async () => {
+    const [old, young] = [newObjectId(), newObjectId()];
+    const entry = { actor: "system:test", requestId: "r", kind: "employer", what: "x", owner: null } as const;
+    const year = 366 * 86_400_000;
+    await recordAudit(
+      bindings.DB,
+      auditRow({ ...entry, at: Date.now() - 7 * year - 1_000, subjectId: old, before: null, after: null }),
+    );
+    await recordAudit(
+      bindings.DB,
+      auditRow({ ...entry, at: Date.now() - 7 * year + 60_000, subjectId: young, before: null, after: null }),
+    );
+    await runCron();
+    expect([(await trailOf(old)).length, (await trailOf(young)).length]).toEqual([0, 1]);
   });
 });

@@ -85,6 +85,28 @@ describe("a pair that is being rotated", () => {
   });
 });
 
+describe("a pair that was taken off the list", () => {
+  it("is refused from then on, and says no more than one that never was on it", async () => {
+    const secret_sha256 = await sha256Hex("leaving-secret");
+    const listing = (...pairs: object[]) => ({ ...bindings, PORTAL_CLIENTS: JSON.stringify(pairs) });
+    const headers = { "X-Client-ID": "leaving", "X-Client-Secret": "leaving-secret" };
+    const path = `/connections/${"a".repeat(24)}`;
+    const before = listing(
+      { id: "leaving", secret_sha256 },
+      { id: "staying", secret_sha256: "0".repeat(64) },
+    );
+    expect((await call("GET", path, headers, before)).status).toBe(404);
+    const after = listing({ id: "staying", secret_sha256: "0".repeat(64) });
+    const [gone, never] = await Promise.all([
+      call("GET", path, headers, after),
+      call("GET", path, { ...headers, "X-Client-ID": "never" }, after),
+    ]);
+    expect(gone.status).toBe(401);
+    const learned = ({ json }: typeof gone) => ({ ...json, request_id: "", timestamp: "" });
+    expect(learned(gone)).toEqual(learned(never));
+  });
+});
+
 describe("a pair bound to one owner", () => {
   const acme = { owner_type: "payroll_company", owner_id: "acme" };
   const other = { owner_type: "payroll_company", owner_id: "other" };
