@@ -1,0 +1,139 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import { directory } from "../../../src/inbound/route.ts";
+import {
+  accepted,
+  advance,
+  catchWakeUps,
+  creatorThat,
+  deliverFiles,
+  runCron,
+} from "../../support/forwarding.ts";
+import {
+  bindings,
+  createApiKey,
+  createBoundConnection,
+  createEmployer,
+  type Json,
+  portal,
+  post,
+  report,
+  send,
+} from "../../support/gateway.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** Bindings that note every statement that is prepared, with the last values that were bound to it. */
+function recording(): { using: Bindings; statements: Map<string, unknown[]> } {
+  const statements = new Map<string, unknown[]>();
+  const recorded = <T extends object>(database: T): T =>
+    new Proxy(database, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        if (name === "withSession")
+          return (...args: unknown[]) => recorded(Reflect.apply(value, target, args));
+        if (name !== "prepare") return value.bind(target);
+        return (query: string) => {
+          const statement: D1PreparedStatement = Reflect.apply(value, target, [query]);
+          const { bind } = statement;
+          // One that waits for values and never gets any is never run.
+          if (!query.includes("?")) statements.set(query, []);
+          statement.bind = (...values: unknown[]) => {
+            statements.set(query, values);
+            return bind.apply(statement, values);
+          };
+          return statement;
+        };
+      },
+    });
+  return { using: { ...bindings, DB: recorded(bindings.DB) }, statements };
+}
+
+/** These partial indexes hold only what the cron has yet to do: reading them whole is reading what is asked for. */
+const AGENDAS = ["connections_gate_behind", "api_keys_gate_behind"];
+
+/** What a plan calls a row without a table, and the first thousand rows of a list, which an index has found. */
+const NO_TABLES = ["CONSTANT", "scanned"];
+
+describe("what the Worker asks of D1", () => {
+  it("is found by an index, every list and every lookup", async () => {
+    const { using, statements } = recording();
+    catchWakeUps();
+    directory.clear();
+    const owner = { owner_type: "payroll_company", owner_id: "acme" };
+    const ask = (method: string, path: string, body?: Json, client = "portal") =>
+      portal(method, path, body, client, using);
+    const { id: employerId, fein } = await createEmployer();
+    await ask("PUT", `/employers/${employerId}`, { fein, name: "Again", owners: [owner] });
+    await ask("PUT", `/employers/${employerId}_2`, { name: "New", owners: [owner] });
+    const made = await ask("POST", "/connections", { ...owner, employer_id: employerId });
+    const { id } = made.json.connection;
+    const key = (await ask("POST", "/api-keys", { ...owner, environment: "sandbox" })).json.secret;
+    for (const filter of ["", "&status=active", "&environment=sandbox&type=webhook&limit=1"]) {
+      const { json } = await ask("GET", `/connections?owner_type=payroll_company&owner_id=acme${filter}`);
+      if (json.next_cursor !== null)
+        await ask(
+          "GET",
+          `/connections?owner_type=payroll_company&owner_id=acme${filter}&cursor=${json.next_cursor}`,
+        );
+    }
+    await ask("GET", `/connections/${id}`);
+    await ask("PATCH", `/connections/${id}`, { description: "x", plan: "enterprise" });
+    await ask("POST", `/connections/${id}/rotate-secret`, {});
+    const unbound = await createBoundConnection({ employer_id: undefined });
+    for (const body of [report({ employer_fein: fein }), report({ employer_id: employerId })])
+      await post(unbound, body, {}, using);
+    await post({ id, secret: made.json.secret }, report(), {}, using);
+    const fileId = await accepted(await createBoundConnection());
+    await deliverFiles([fileId], {
+      ...creatorThat(() => new Response(null, { status: 503 })).using,
+      DB: using.DB,
+    });
+    const headers = { Authorization: `Bearer ${key}` };
+    for (const path of ["/files", `/files?connection_id=${id}`, `/files/status/${fileId}`])
+      await send(`/api/v1${path}`, { headers }, using);
+    await ask("POST", "/events", { id: "evt_1", type: "file.failed", data: { fileId } });
+    await ask("POST", `/files/${fileId}/replay`);
+    for (const query of [
+      "",
+      "&owner_type=payroll_company&owner_id=acme",
+      `&subject=connection:${id}`,
+      "&action=connection.created",
+      `&owner_type=payroll_company&owner_id=acme&subject=connection:${id}&action=connection.created`,
+    ]) {
+      const { json } = await ask("GET", `/audit?limit=1${query}`);
+      await ask("GET", `/audit?limit=1&since=2026-01-01T00:00:00Z${query}&cursor=${json.next_cursor}`);
+    }
+    await ask("POST", "/vault/rewrap", {});
+    await ask("POST", "/vault/rewrap", {}, "portal");
+    await ask("DELETE", `/connections/${id}?erase=true`);
+    const wrong = { ...using, VAULT_KEYS: `new:${btoa("x".repeat(32))},${bindings.VAULT_KEYS}` };
+    let cursor: string | undefined;
+    do {
+      cursor =
+        (await portal("POST", "/vault/rewrap", { cursor }, "portal", wrong)).json.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+    advance(8 * 86_400_000);
+    await runCron(Date.now(), using);
+    await createApiKey();
+
+    expect(statements.size).toBeGreaterThan(40);
+    const scans: string[] = [];
+    for (const [query, values] of statements) {
+      const { results: plan } = await bindings.DB.prepare(`EXPLAIN QUERY PLAN ${query}`)
+        .bind(...values)
+        .all<{ detail: string }>();
+      for (const { detail } of plan) {
+        const [, what = "", index = ""] =
+          /^SCAN (\w+)(?: USING (?:COVERING )?INDEX (\w+))?/.exec(detail) ?? [];
+        if (what !== "" && !NO_TABLES.includes(what) && !AGENDAS.includes(index))
+          scans.push(`${detail}: ${query}`);
+      }
+    }
+    expect(scans).toEqual([]);
+  });
+});
