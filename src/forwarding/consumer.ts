@@ -9,7 +9,7 @@ import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, seal, unwrapDataKey } from "../crypto/vault.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.ts";
-import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
+import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, Settled, WakeUp } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
 import { type AttentionChange, recordAttention } from "./attention.ts";
@@ -50,21 +50,17 @@ export async function forwardBatch(
   env: Bindings,
   settings: Settings,
 ): Promise<void> {
-  const jobs: Job[] = [];
-  await inParallel(batch.messages, MAX_IN_FLIGHT, async (message) => {
-    const body = wakeUp.safeParse(message.body);
-    if (!body.success) {
-      logError("a message of the files queue is not a wake-up", { message_id: message.id });
-      return message.ack();
-    }
-    try {
-      jobs.push(...(await claimAll(body.data.file_ids, env, settings)));
-      message.ack();
-    } catch (error) {
-      logError("a gate could not be asked for its files", { message_id: message.id }, error);
-      message.retry({ delaySeconds: GATE_RETRY_S });
-    }
-  });
+  const wakeUps = batch.messages.map((message) => ({ message, fileIds: fileIdsOf(message) }));
+  const { jobs, unasked } = await claimAll(
+    wakeUps.flatMap(({ fileIds }) => fileIds),
+    env,
+    settings,
+  );
+  // What was claimed is in hand: a message that comes again finds it leased.
+  for (const { message, fileIds } of wakeUps) {
+    if (fileIds.some((fileId) => unasked.has(fileId))) message.retry({ delaySeconds: GATE_RETRY_S });
+    else message.ack();
+  }
 
   // One file at a time that may be what kills the consumer, after all others are safe, and only as long as leases last.
   const suspects = jobs.filter((job) => job.file.suspect);
@@ -77,21 +73,42 @@ export async function forwardBatch(
   await recordAttention(env.DB, attention);
 }
 
-async function claimAll(fileIds: string[], env: Bindings, settings: Settings): Promise<Job[]> {
-  const jobs: Job[] = [];
-  const byGate = Map.groupBy(
-    fileIds.map((fileId) => parseFileId(fileId)).filter((parsed) => parsed !== null),
-    (parsed) => gateName(parsed.gate),
-  );
-  for (const [name, parsed] of byGate) {
-    const gate = parsed[0]?.gate;
-    if (gate === undefined) continue;
-    const claim = await env.CONNECTION_GATE.getByName(name).claim(parsed.map(({ fileId }) => fileId));
-    if (claim.files.length === 0) continue;
-    const dataKey = await unwrapDataKey(settings.keyRing, claim.wrappedKey, dataKeyContext(gate));
-    for (const file of claim.files) jobs.push({ file, gate, dataKey });
+function fileIdsOf(message: Message<WakeUp>): string[] {
+  const body = wakeUp.safeParse(message.body);
+  if (!body.success) {
+    logError("a message of the files queue is not a wake-up", { message_id: message.id });
+    return [];
   }
-  return jobs;
+  return body.data.file_ids.map((text) => parseFileId(text)?.fileId).filter((fileId) => fileId !== undefined);
+}
+
+/** Claims with one call for each gate. `unasked`: the ids whose gate gave no answer. Never rejects. */
+async function claimAll(
+  fileIds: readonly string[],
+  env: Bindings,
+  settings: Settings,
+): Promise<{ jobs: Job[]; unasked: ReadonlySet<string> }> {
+  const jobs: Job[] = [];
+  const unasked = new Set<string>();
+  const byGate = Map.groupBy(fileIds, (fileId) => gateDigitsOf(fileId));
+  await inParallel([...byGate.values()], MAX_IN_FLIGHT, async (ids) => {
+    try {
+      jobs.push(...(await claim(ids, env, settings)));
+    } catch (error) {
+      logError("a gate could not be asked for its files", { files: ids.join(",") }, error);
+      for (const fileId of ids) unasked.add(fileId);
+    }
+  });
+  return { jobs, unasked };
+}
+
+async function claim(fileIds: string[], env: Bindings, settings: Settings): Promise<Job[]> {
+  const gate = parseFileId(fileIds[0] ?? "")?.gate;
+  if (gate === undefined) return [];
+  const { files, wrappedKey } = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(fileIds);
+  if (files.length === 0) return [];
+  const dataKey = await unwrapDataKey(settings.keyRing, wrappedKey, dataKeyContext(gate));
+  return files.map((file) => ({ file, gate, dataKey }));
 }
 
 /** Files that are not granted by the governor, or not started before `startUntil`, go back untried. */

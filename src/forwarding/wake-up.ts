@@ -2,7 +2,6 @@
  * Wake-ups for the forwarding consumer, coalesced in the isolate: many answers, one send. They carry file ids only, and a
  * lost one costs a minute, because the gate's alarm sends another.
  */
-import { parseFileId } from "../gate/file-id.ts";
 import type { WakeUp } from "../gate/protocol.ts";
 import { FILES_PER_WAKE_UP } from "../gate/upkeep.ts";
 import { logError } from "../log.ts";
@@ -19,12 +18,16 @@ export class WakeUps {
   /** When somebody is due to send; 0 when nobody is. A time, not a flag: it cannot be left standing by a request that died. */
   #sendingAt = 0;
 
-  /** Resolves when the pending ids were sent, by this call or by one that is due. Never rejects. */
-  async add(fileId: string, queue: Queue<WakeUp>): Promise<void> {
+  /** Undefined when another request is due to send this id too; else resolves when it was sent. Never rejects. */
+  add(fileId: string, queue: Queue<WakeUp>): Promise<void> | undefined {
     this.#pending.push(fileId);
     const now = Date.now();
-    if (this.#sendingAt !== 0 && now < this.#sendingAt + OVERDUE_MS) return;
+    if (this.#sendingAt !== 0 && now < this.#sendingAt + OVERDUE_MS) return undefined;
     this.#sendingAt = now + COALESCE_MS;
+    return this.#sendSoon(queue);
+  }
+
+  async #sendSoon(queue: Queue<WakeUp>): Promise<void> {
     await scheduler.wait(COALESCE_MS);
     this.#sendingAt = 0;
     await this.flush(queue);
@@ -32,7 +35,7 @@ export class WakeUps {
 
   /** Sends what is pending, now. Never rejects: what could not be sent is left to the alarms. */
   async flush(queue: Queue<WakeUp>): Promise<void> {
-    const messages = groupByGate(this.#pending);
+    const messages = wakeUpsFor(this.#pending);
     this.#pending = [];
     for (let i = 0; i < messages.length; i += MESSAGES_PER_SEND) {
       try {
@@ -44,13 +47,11 @@ export class WakeUps {
   }
 }
 
-/** Messages of at most ten files, each of one gate. */
-export function groupByGate(fileIds: readonly string[]): WakeUp[] {
-  const byGate = Map.groupBy(fileIds, (fileId) => parseFileId(fileId)?.gate.id);
+/** As few messages as may be. Sorted, files of one gate stand together. */
+export function wakeUpsFor(fileIds: readonly string[]): WakeUp[] {
+  const sorted = fileIds.toSorted();
   const messages: WakeUp[] = [];
-  for (const ids of byGate.values()) {
-    for (let i = 0; i < ids.length; i += FILES_PER_WAKE_UP)
-      messages.push({ file_ids: ids.slice(i, i + FILES_PER_WAKE_UP) });
-  }
+  for (let i = 0; i < sorted.length; i += FILES_PER_WAKE_UP)
+    messages.push({ file_ids: sorted.slice(i, i + FILES_PER_WAKE_UP) });
   return messages;
 }

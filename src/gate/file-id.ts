@@ -22,6 +22,7 @@ const GATE_DIGITS = 20;
 const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 10;
 const FILE_ID = /^FILE_[0-9A-HJKMNP-TV-Z]{40}$/i;
+const UPPER_CASE_FILE_ID = /^FILE_[0-9A-HJKMNP-TV-Z]{40}$/;
 
 /** The name of the object: `connection:…` or `key:…`. */
 export function gateName(gate: GateAddress): string {
@@ -38,6 +39,13 @@ export function mintFileId(gate: GateAddress, nowMs: number): string {
   return `FILE_${gateDigits(gate)}${integerToBase32(nowMs, TIME_DIGITS)}${randomBase32(RANDOM_DIGITS)}`;
 }
 
+/** The key inside its gate, for who knows the gate; null when `text` is no file id in upper case. */
+export function keyOfFileId(text: string): { seq: string; mintedAt: number } | null {
+  if (!UPPER_CASE_FILE_ID.test(text)) return null;
+  const seq = text.slice(5 + GATE_DIGITS);
+  return { seq, mintedAt: mintedAt(seq) };
+}
+
 /** The gate and the key inside it; null when `text` is no file id. Letter case does not matter. */
 export function parseFileId(
   text: string,
@@ -48,6 +56,11 @@ export function parseFileId(
   const seq = fileId.slice(5 + GATE_DIGITS);
   const gate = parseGateDigits(digits);
   return gate && { fileId, gate, seq, mintedAt: integerFromBase32(seq.slice(0, TIME_DIGITS)) };
+}
+
+/** The part of a well-formed file id that says which gate it belongs to. */
+export function gateDigitsOf(fileId: string): string {
+  return fileId.slice(5, 5 + GATE_DIGITS);
 }
 
 /** The file id of a key inside a gate. */
@@ -70,8 +83,19 @@ export function mintedAt(seq: string): number {
   return integerFromBase32(seq.slice(0, TIME_DIGITS));
 }
 
-// 100 bits: four for the kind, 96 for the id, taken as four groups of 25 bits so that each stays an exact number.
+/** A caller keeps its gate's address, and mints many ids with it. */
+const knownDigits = new WeakMap<GateAddress, string>();
+
 function gateDigits(gate: GateAddress): string {
+  const known = knownDigits.get(gate);
+  if (known !== undefined) return known;
+  const digits = encodeGate(gate);
+  knownDigits.set(gate, digits);
+  return digits;
+}
+
+// 100 bits: four for the kind, 96 for the id, taken as four groups of 25 bits so that each stays an exact number.
+function encodeGate(gate: GateAddress): string {
   let bits = (BigInt(GATE_KINDS.indexOf(gate.kind)) << 96n) | BigInt(`0x${gate.id}`);
   let text = "";
   for (let i = 0; i < GATE_DIGITS / 5; i++) {
