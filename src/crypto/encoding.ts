@@ -9,6 +9,17 @@ export function utf8(text: string): Bytes {
   return encoder.encode(text) as Bytes;
 }
 
+/** The bytes of all parts in one piece. */
+export function concat(parts: readonly Uint8Array[]): Bytes {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.byteLength;
+  }
+  return joined;
+}
+
 /** Below this, memory is left to the garbage collector. */
 const WORTH_DISCARDING_BYTES = 64 * 1024;
 

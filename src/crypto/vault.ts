@@ -8,7 +8,7 @@
  *
  * Errors: {@link KeyRingError} for a ring that cannot be used, {@link SealBroken} for a value that does not open.
  */
-import { type Bytes, fromBase64, toBase64, utf8 } from "./encoding.ts";
+import { type Bytes, concat, fromBase64, toBase64, utf8 } from "./encoding.ts";
 
 const FORMAT = 1;
 const NONCE_BYTES = 12;
@@ -151,11 +151,7 @@ export async function fingerprint(key: DataKey, bytes: Bytes): Promise<Bytes> {
 }
 
 async function sealWith(key: PlatformKey, plain: Bytes, context: string): Promise<Bytes> {
-  const [head, encrypted] = await partsSealedWith(key, plain, context);
-  const sealed = new Uint8Array(head.byteLength + encrypted.byteLength);
-  sealed.set(head);
-  sealed.set(encrypted, head.byteLength);
-  return sealed;
+  return concat(await partsSealedWith(key, plain, context));
 }
 
 async function partsSealedWith(key: PlatformKey, plain: Bytes, context: string): Promise<[Bytes, Bytes]> {

@@ -2,7 +2,7 @@
  * From a verified report to its row: mint the file id, seal the payload, one call to the gate. Large payloads are put into
  * the archive bucket between a reservation and a commit. Used by every door that takes reports.
  */
-import { type Bytes, discard } from "../crypto/encoding.ts";
+import { type Bytes, concat, discard } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, SEAL_OVERHEAD_BYTES, seal, sealInParts } from "../crypto/vault.ts";
 import type { Bindings } from "../env.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
@@ -16,6 +16,9 @@ import { logError } from "../log.ts";
 
 /** Larger payloads rest in the bucket: ten thousand of them would fill an object. */
 export const INLINE_UP_TO_BYTES = 64 * 1024;
+
+/** Joining larger payloads would take more memory than it saves work. */
+const JOIN_UP_TO_BYTES = 1024 ** 2;
 
 export interface Sender {
   gate: GateAddress;
@@ -118,7 +121,9 @@ async function store(
   try {
     const sealed = await sealInParts(dataKey, body, payloadContext(gate, fileId));
     const entry = { fileId, ...facts, offset: 0, length: body.byteLength + SEAL_OVERHEAD_BYTES };
-    await putParts(archive, place, [...sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })]);
+    const parts = [...sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })];
+    if (body.byteLength <= JOIN_UP_TO_BYTES) await archive.put(place, concat(parts));
+    else await putParts(archive, place, parts);
   } catch (error) {
     logError("a large payload was not stored", { file_id: fileId }, error);
     return false;

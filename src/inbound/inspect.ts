@@ -21,29 +21,34 @@ export interface Inspected {
   warnings: FieldProblems;
 }
 
-/** Above this, a body is outlined instead of parsed. */
-export const PARSE_UP_TO_BYTES = 256 * 1024;
+/** Above either, a body is outlined instead of parsed: ten times the work, but its tree is never in memory. */
+export const PARSE_UP_TO_BYTES = 1024 ** 2;
+export const PARSE_UP_TO_VALUES = 100_000;
 const CHUNK_BYTES = 64 * 1024;
 export const MAX_DEPTH = 64;
 /** Ten MiB of real employees are fewer; this bounds the work that a body of `{},` makes. */
 export const MAX_EMPLOYEES = 250_000;
 const TOO_MANY_EMPLOYEES = `The report has more than ${MAX_EMPLOYEES} employees. Split it.`;
 
+const utf8Text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 export function inspectBody(body: Uint8Array): Inspected | { failure: Failure } {
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
     return invalid("The body begins with a byte order mark. Send plain UTF-8.");
   }
-  return body.byteLength <= PARSE_UP_TO_BYTES ? inspectParsed(body) : inspectOutline(body);
+  if (body.byteLength > PARSE_UP_TO_BYTES) return inspectOutline(body);
+  const { values, depth } = shapeOf(body);
+  return values > PARSE_UP_TO_VALUES ? inspectOutline(body) : inspectParsed(body, depth);
 }
 
-function inspectParsed(body: Uint8Array): Inspected | { failure: Failure } {
+function inspectParsed(body: Uint8Array, depth: number): Inspected | { failure: Failure } {
   let text: string;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
+    text = utf8Text.decode(body);
   } catch {
     return invalid("The body is not UTF-8.");
   }
-  if (nestsDeeperThan(MAX_DEPTH, body)) return invalid(`The body nests deeper than ${MAX_DEPTH} levels.`);
+  if (depth > MAX_DEPTH) return invalid(`The body nests deeper than ${MAX_DEPTH} levels.`);
   let report: unknown;
   try {
     report = JSON.parse(text);
@@ -103,9 +108,14 @@ function inspectOutline(body: Uint8Array): Inspected | { failure: Failure } {
   return { employerFein, employerId, employees: outline.elements, warnings: advice.problems };
 }
 
-/** Counts brackets outside strings; exact for valid JSON, and no matter for any other. */
-function nestsDeeperThan(limit: number, body: Uint8Array): boolean {
+/**
+ * How many values a document has, and how deep they nest, from the brackets and commas outside its strings: at least as
+ * many as it has, if it is valid JSON, and no matter if it is not.
+ */
+function shapeOf(body: Uint8Array): { values: number; depth: number } {
+  let values = 1;
   let depth = 0;
+  let deepest = 0;
   let inString = false;
   for (let i = 0; i < body.byteLength; i++) {
     const byte = body[i];
@@ -113,11 +123,13 @@ function nestsDeeperThan(limit: number, body: Uint8Array): boolean {
       if (byte === 0x5c) i++;
       else if (byte === 0x22) inString = false;
     } else if (byte === 0x22) inString = true;
+    else if (byte === 0x2c) values++;
     else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > limit) return true;
+      values++;
+      if (++depth > deepest) deepest = depth;
     } else if (byte === 0x7d || byte === 0x5d) depth--;
   }
-  return false;
+  return { values, depth: deepest };
 }
 
 function invalid(reason: string): { failure: Failure } {
