@@ -1,9 +1,10 @@
 /** The HTTP surface: what every request gets (id, settings, log line, error form), and the routers. */
 import { DrizzleQueryError } from "drizzle-orm";
 import { Hono } from "hono";
+import { createMiddleware } from "hono/factory";
 import { files } from "./developer/files.ts";
 import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
-import { type AppEnv, failureResponse } from "./http/context.ts";
+import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
 import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
 import { inbound } from "./inbound/route.ts";
 import { logError, logLine } from "./log.ts";
@@ -20,10 +21,22 @@ const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles, auditTrail, vault]);
 
-/** A slash at the end of a path makes no difference. */
-export const app = new Hono<AppEnv>({ strict: false });
+const DOOR_PATH = "/api/v1/webhook/";
 
-app.use(async (c, next) => {
+/**
+ * The inbound door has an application of its own: the paths of the others overlap, and finding a way among them costs more
+ * than everything else that is done before a body is read. A door written in another way is found among the others.
+ */
+export function respond(
+  request: Request,
+  env: Bindings,
+  ctx: ExecutionContext,
+): Response | Promise<Response> {
+  const path = request.url.indexOf("/", "https://".length);
+  return (request.url.startsWith(DOOR_PATH, path) ? door : app).fetch(request, env, ctx);
+}
+
+const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const startedAt = Date.now();
   const requestId = requestIdOf(c.req.raw.headers);
   c.set("requestId", requestId);
@@ -39,7 +52,9 @@ app.use(async (c, next) => {
     c.set("settings", settings);
     await next();
   }
-  for (const [name, value] of Object.entries(requestIdHeaders(requestId))) c.res.headers.set(name, value);
+  if (!c.res.headers.has("X-Request-Id")) {
+    for (const [name, value] of Object.entries(requestIdHeaders(requestId))) c.res.headers.set(name, value);
+  }
   const { log } = c.var;
   logLine("request", {
     request_id: requestId,
@@ -52,20 +67,31 @@ app.use(async (c, next) => {
   });
 });
 
-app.route("/api/v1", inbound);
-app.route("/api/v1", files);
-app.route("/api/v1", portal);
-app.get("/health", (c) => c.json({ status: "ok" }));
+const door = withEveryAnswer(new Hono<AppEnv>({ strict: false })).route("/api/v1", inbound);
 
-app.notFound((c) => {
-  const allow = METHODS.filter((method) => handles(method, c.req.path.replace(/(?<=.)\/$/, "")));
+export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
+  .route("/api/v1", inbound)
+  .route("/api/v1", files)
+  .route("/api/v1", portal)
+  .get("/health", (c) => c.json({ status: "ok" }));
+
+/** What every request gets, and the answers to what no route takes and to errors that no route expects. */
+function withEveryAnswer(hono: Hono<AppEnv>): Hono<AppEnv> {
+  return hono
+    .use(eachRequest)
+    .notFound((c) => unrouted(hono, c))
+    .onError(unexpected);
+}
+
+function unrouted(hono: Hono<AppEnv>, c: AppContext): Response {
+  const allow = METHODS.filter((method) => handles(hono, method, c.req.path.replace(/(?<=.)\/$/, "")));
   return failureResponse(
     c,
     allow.length === 0 ? { kind: "not_found" } : { kind: "method_not_allowed", allow },
   );
-});
+}
 
-app.onError((thrown, c) => {
+function unexpected(thrown: Error, c: AppContext): Response {
   const error = loggable(thrown);
   const requestId = c.get("requestId");
   if (isOutage(error)) {
@@ -82,7 +108,7 @@ app.onError((thrown, c) => {
     error,
   );
   return failureResponse(c, { kind: "internal" });
-});
+}
 
 /** The query builder's error repeats every parameter of the query: only what the database said may be logged. */
 function loggable(error: Error): Error {
@@ -100,8 +126,8 @@ function isOutage(error: Error & { remote?: boolean; retryable?: boolean; overlo
 }
 
 /** Whether some route, middleware aside, takes `method` at `path`. */
-function handles(method: string, path: string): boolean {
-  const [matches] = app.router.match(method, path);
+function handles(hono: Hono<AppEnv>, method: string, path: string): boolean {
+  const [matches] = hono.router.match(method, path);
   return matches.some(([[, route]]) => route.method === method);
 }
 

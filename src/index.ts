@@ -1,5 +1,5 @@
 /** Composes the Worker: HTTP, queues, cron, and the durable objects. */
-import { app } from "./app.ts";
+import { respond } from "./app.ts";
 import { type Bindings, readSettings } from "./env.ts";
 import { forwardBatch } from "./forwarding/consumer.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
@@ -13,7 +13,7 @@ const FILES_QUEUE = /^audit1-files(-staging)?$/;
 const DEAD_LETTER_QUEUE = /^audit1-files-dead(-staging)?$/;
 
 export default {
-  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+  fetch: respond,
   async queue(batch, env) {
     if (FILES_QUEUE.test(batch.queue)) return forwardBatch(batch, env, readSettings(env));
     if (DEAD_LETTER_QUEUE.test(batch.queue)) return consumeDeadLetters(batch, env);

@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
-import { fileIdOf, parseFileId } from "./file-id.ts";
+import { fileIdOf, keyOfFileId } from "./file-id.ts";
 import { KEY_MEMORY_MS } from "./inbox.ts";
 import { MAX_CLOCK_SKEW_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
 import type { Admission, Admitted, Charged, Snapshot } from "./protocol.ts";
@@ -43,15 +43,16 @@ export class Admissions {
   admit(admission: Admission, now: number): Admitted {
     const { inbox, memory } = this.#state;
     const { fileId, signed, bodyMac, keyMac, facts, snapshot } = admission;
-    const parsed = parseFileId(fileId);
-    if (parsed === null) throw new Error("admit was called without a file id");
-    const { seq } = parsed;
+    const { gate } = snapshot;
+    const key = keyOfFileId(fileId);
+    if (key === null) throw new Error("admit was called without a file id");
+    const { seq } = key;
 
     if (!this.#state.learn(snapshot)) return { outcome: "stale" };
     this.#state.tick(now);
     if (signed !== null && Math.abs(now - signed.timestampMs) > SIGNATURE_WINDOW_MS)
       return { outcome: "expired" };
-    if (Math.abs(now - parsed.mintedAt) > MAX_CLOCK_SKEW_MS)
+    if (Math.abs(now - key.mintedAt) > MAX_CLOCK_SKEW_MS)
       return { outcome: "unavailable", reason: "clock_skew" };
 
     const bySignature = signed && memory.bySignature(signed.signature, now);
@@ -72,13 +73,11 @@ export class Admissions {
 
     const earlier = byBody && inbox.get(byBody);
     const sameBodyAs =
-      earlier && publicStatus(earlier.state) !== null
-        ? { sameBodyAs: fileIdOf(parsed.gate, earlier.seq) }
-        : {};
+      earlier && publicStatus(earlier.state) !== null ? { sameBodyAs: fileIdOf(gate, earlier.seq) } : {};
     const stored =
       admission.sealed === null
         ? {
-            key: segmentKey(parsed.gate, snapshot.retentionYears, seq),
+            key: segmentKey(gate, snapshot.retentionYears, seq),
             offset: 0,
             length: facts.size + SEAL_OVERHEAD_BYTES,
           }

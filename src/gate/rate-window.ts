@@ -63,6 +63,7 @@ class SlidingCount {
    * `total` is what {@link total} says now.
    */
   resetAt(limit: number, total: number, now: number): number {
+    if (total < limit) return total === 0 ? now + this.#windowMs : this.#oldestLeavesAt(now);
     let left = total;
     const counted = [...this.#buckets.keys()].filter((bucket) => this.#leavesAt(bucket) > now);
     for (const bucket of counted.sort((a, b) => a - b)) {
@@ -70,6 +71,14 @@ class SlidingCount {
       if (left < limit) return this.#leavesAt(bucket);
     }
     return now + this.#windowMs;
+  }
+
+  #oldestLeavesAt(now: number): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const bucket of this.#buckets.keys()) {
+      if (bucket < oldest && this.#leavesAt(bucket) > now) oldest = bucket;
+    }
+    return this.#leavesAt(oldest);
   }
 
   #leavesAt(bucket: number): number {

@@ -34,7 +34,7 @@ export type AppContext = Context<AppEnv>;
 export function failureResponse(c: AppContext, failure: Failure, rate: Standing | null = null): Response {
   const { status, error, code, message, details, headers } = describeFailure(failure);
   const requestId = c.get("requestId");
-  c.set("log", { ...c.get("log"), outcome: failure.kind });
+  note(c, { outcome: failure.kind });
   const body = {
     error,
     message,
@@ -57,5 +57,5 @@ export function rateHeaders(rate: Standing): Record<string, string> {
 
 /** Adds to the request's log line. */
 export function note(c: AppContext, fields: LogFields): void {
-  c.set("log", { ...c.get("log"), ...fields });
+  Object.assign(c.get("log"), fields);
 }

@@ -18,24 +18,28 @@ export type BodyRead =
   | { ok: true; signed: Bytes; body: Bytes; release: () => void }
   | { ok: false; reason: "too_large" | "timeout" | "aborted" };
 
+/** A request, or an answer. */
+export type BodySource = Pick<Request, "body" | "arrayBuffer">;
+
 /**
  * `declaredBytes` is the `Content-Length`, null without one. `release` must be called when the bytes are no longer needed,
  * and ends them. On failure the rest of the stream is cancelled and nothing is held.
  */
 export async function readBody(
-  stream: ReadableStream<Uint8Array> | null,
+  source: BodySource,
   prefix: Bytes,
   limitBytes: number,
   budget: BodyBudget,
   timeoutMs = BODY_TIMEOUT_MS,
   declaredBytes: number | null = null,
 ): Promise<BodyRead> {
-  if (stream === null)
+  const small = declaredBytes !== null && declaredBytes <= READ_AT_ONCE_BYTES;
+  const stream = small ? null : source.body;
+  if (!small && stream === null)
     return { ok: true, signed: prefix, body: prefix.subarray(prefix.byteLength), release: () => undefined };
   const deadline = Promise.withResolvers<"timeout">();
   const share = budget.open(() => deadline.resolve("timeout"));
-  const small = declaredBytes !== null && declaredBytes <= READ_AT_ONCE_BYTES;
-  const reader = small ? readerAtOnce(stream) : readerInPieces(stream);
+  const reader = stream === null ? readerAtOnce(source) : readerInPieces(stream);
   const timer = setTimeout(deadline.resolve, timeoutMs, "timeout");
   const chunks: Bytes[] = [];
   let length = 0;
@@ -61,6 +65,7 @@ export async function readBody(
       if (length > limitBytes) return await fail("too_large");
       if (!(await hold(length))) return await fail("timeout");
       chunks.push(next.value as Bytes);
+      if (stream === null) break;
     }
   } catch {
     return fail("aborted");
@@ -91,13 +96,10 @@ interface BodyReader {
 }
 
 /** Reads the whole body as its only chunk. An unfinished read ends with the request: there is nothing to cancel. */
-function readerAtOnce(stream: ReadableStream<Uint8Array>): BodyReader {
-  let asked = false;
+function readerAtOnce(source: BodySource): BodyReader {
   return {
     async read() {
-      if (asked) return { done: true };
-      asked = true;
-      return { done: false, value: new Uint8Array(await new Response(stream).arrayBuffer()) };
+      return { done: false, value: new Uint8Array(await source.arrayBuffer()) };
     },
     cancel: () => Promise.resolve(),
     owned: true,

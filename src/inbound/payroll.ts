@@ -68,7 +68,8 @@ export class Advice {
 
 /** As many as an answer names. */
 export function firstProblems(problems: FieldProblems): FieldProblems {
-  return Object.fromEntries(Object.entries(problems).slice(0, MAX_WARNINGS));
+  const entries = Object.entries(problems);
+  return entries.length <= MAX_WARNINGS ? problems : Object.fromEntries(entries.slice(0, MAX_WARNINGS));
 }
 
 export function adviseOnEmployee(advice: Advice, index: number, employee: unknown): void {

@@ -94,7 +94,7 @@ export async function receive(
   }
 
   const read = await readBody(
-    http.body,
+    http,
     request.prefix,
     deps.settings.maxBodyBytes,
     deps.budget,

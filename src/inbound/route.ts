@@ -5,6 +5,7 @@ import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import { type AppContext, type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
+import { requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { ConnectionDirectory } from "./directory.ts";
@@ -48,7 +49,7 @@ async function answer(
   let { status } = accepted;
   if (ready) {
     const sent = wakeUps.add(fileId, c.env.FILES);
-    c.executionCtx.waitUntil(sent);
+    if (sent !== undefined) c.executionCtx.waitUntil(sent);
     if (waitSeconds > 0) await sent;
   }
   if (status === "queued" && waitSeconds > 0) status = await waitForAnswer(c, fileId, waitSeconds);
@@ -64,10 +65,16 @@ async function answer(
     duplicate,
     warnings: accepted.warnings,
   };
-  return c.json(body, waitSeconds > 0 && status !== "queued" ? 200 : 202, {
+  const headers: Record<string, string> = {
+    "Content-Type": "application/json",
     Location: `/api/v1/files/status/${fileId}`,
     ...(rate && rateHeaders(rate)),
-    ...(waitSeconds > 0 && { "Preference-Applied": `wait=${waitSeconds}` }),
+    ...requestIdHeaders(c.get("requestId")),
+  };
+  if (waitSeconds > 0) headers["Preference-Applied"] = `wait=${waitSeconds}`;
+  return new Response(JSON.stringify(body), {
+    status: waitSeconds > 0 && status !== "queued" ? 200 : 202,
+    headers,
   });
 }
 

@@ -42,6 +42,12 @@ function sender(chunkBytes: number, chunks: number, then: "ends" | "stalls" | "b
   return { stream, seen };
 }
 
+/** {@link readBody} of a request with this stream. */
+function readStream(stream: ReadableStream<Uint8Array> | null, ...rest: Rest) {
+  return readBody({ body: stream, arrayBuffer: () => new Response(stream).arrayBuffer() }, ...rest);
+}
+type Rest = Parameters<typeof readBody> extends [unknown, ...infer R] ? R : never;
+
 /** True when the whole budget is free again: one more body of its size fits without waiting. */
 function isFree(budget: BodyBudget, totalBytes: number): boolean {
   const share = budget.open();
@@ -53,7 +59,7 @@ function isFree(budget: BodyBudget, totalBytes: number): boolean {
 describe("readBody", () => {
   it("answers the body's bytes in order, and the signed bytes with the prefix before them, in one piece", async () => {
     const budget = new BodyBudget();
-    const read = await readBody(sender(3, 4).stream, PREFIX, 100, budget);
+    const read = await readStream(sender(3, 4).stream, PREFIX, 100, budget);
     if (!read.ok) throw new Error(read.reason);
     expect([...read.body]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
     expect([...read.signed]).toEqual([...PREFIX, ...read.body]);
@@ -66,7 +72,7 @@ describe("readBody", () => {
     { what: "an empty stream", stream: sender(1, 0).stream },
     { what: "empty chunks", stream: sender(0, 3).stream },
   ])("takes $what for zero bytes", async ({ stream }) => {
-    const read = await readBody(stream, PREFIX, 100, new BodyBudget());
+    const read = await readStream(stream, PREFIX, 100, new BodyBudget());
     expect(read).toMatchObject({ ok: true, body: new Uint8Array(0), signed: PREFIX });
   });
 
@@ -74,13 +80,13 @@ describe("readBody", () => {
     { bytes: 100, ok: true },
     { bytes: 101, ok: false },
   ])("with a limit of 100 bytes takes $bytes: $ok", async ({ bytes, ok }) => {
-    expect((await readBody(sender(1, bytes).stream, PREFIX, 100, new BodyBudget())).ok).toBe(ok);
+    expect((await readStream(sender(1, bytes).stream, PREFIX, 100, new BodyBudget())).ok).toBe(ok);
   });
 
   it("stops an endless body at the limit: not more is pulled, the sender is cancelled, nothing is held", async () => {
     const budget = new BodyBudget(2 * MIB);
     const { stream, seen } = sender(64 * KIB, Number.POSITIVE_INFINITY);
-    expect(await readBody(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
+    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
     expect(seen.pulledBytes).toBeLessThanOrEqual(MIB + 64 * KIB);
     expect(seen.cancelled).toBe("too_large");
     expect(isFree(budget, 2 * MIB)).toBe(true);
@@ -89,7 +95,7 @@ describe("readBody", () => {
   it("does not hold a single chunk that is larger than the limit", async () => {
     const budget = new BodyBudget(MIB);
     const { stream, seen } = sender(4 * MIB, 2);
-    expect(await readBody(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
+    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
     expect(seen.pulledBytes).toBe(4 * MIB);
     expect(isFree(budget, MIB)).toBe(true);
   });
@@ -97,7 +103,7 @@ describe("readBody", () => {
   it("gives up on a sender who stalls, at the deadline for the whole body", async () => {
     const budget = new BodyBudget(MIB);
     const { stream, seen } = sender(KIB, 5, "stalls");
-    expect(await readBody(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
+    expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
     expect(seen.cancelled).toBe("timeout");
     expect(isFree(budget, MIB)).toBe(true);
   });
@@ -110,7 +116,7 @@ describe("readBody", () => {
       },
     });
     const startedAt = Date.now();
-    expect(await readBody(stream, PREFIX, MIB, new BodyBudget(), 100)).toEqual({
+    expect(await readStream(stream, PREFIX, MIB, new BodyBudget(), 100)).toEqual({
       ok: false,
       reason: "timeout",
     });
@@ -123,7 +129,7 @@ describe("readBody", () => {
     await holder.take(MIB);
     await favoured.take(MIB);
     const { stream, seen } = sender(512 * KIB, 2);
-    expect(await readBody(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
+    expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
     expect(seen.cancelled).toBe("timeout");
     holder.close();
     favoured.close();
@@ -133,13 +139,13 @@ describe("readBody", () => {
   it("tells a sender who hung up, and holds nothing", async () => {
     const budget = new BodyBudget(MIB);
     const { stream } = sender(KIB, 5, "breaks");
-    expect(await readBody(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "aborted" });
+    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "aborted" });
     expect(isFree(budget, MIB)).toBe(true);
   });
 
   it("holds what it read until it is released, and no longer", async () => {
     const budget = new BodyBudget(MIB);
-    const read = await readBody(sender(64 * KIB, 16).stream, PREFIX, MIB, budget);
+    const read = await readStream(sender(64 * KIB, 16).stream, PREFIX, MIB, budget);
     if (!read.ok) throw new Error(read.reason);
     expect(isFree(budget, 512 * KIB)).toBe(false);
     read.release();
@@ -151,7 +157,7 @@ describe("readBody", () => {
 describe("readBody, of a body that says it is small", () => {
   it("answers the same bytes, and holds them until they are released", async () => {
     const budget = new BodyBudget(MIB);
-    const read = await readBody(sender(3, 4).stream, PREFIX, 100, budget, 5_000, 12);
+    const read = await readStream(sender(3, 4).stream, PREFIX, 100, budget, 5_000, 12);
     if (!read.ok) throw new Error(read.reason);
     expect([...read.signed]).toEqual([...PREFIX, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
     expect(read.body).toEqual(read.signed.subarray(PREFIX.byteLength));
@@ -162,7 +168,7 @@ describe("readBody, of a body that says it is small", () => {
 
   it("holds what it says from the start: many who say so and do not send are counted", async () => {
     const budget = new BodyBudget(MIB);
-    const reading = readBody(sender(1, 1, "stalls").stream, PREFIX, MIB, budget, 50, 64 * KIB);
+    const reading = readStream(sender(1, 1, "stalls").stream, PREFIX, MIB, budget, 50, 64 * KIB);
     expect(isFree(budget, MIB - 32 * KIB)).toBe(false);
     expect(await reading).toEqual({ ok: false, reason: "timeout" });
     expect(isFree(budget, MIB)).toBe(true);
@@ -170,7 +176,7 @@ describe("readBody, of a body that says it is small", () => {
 
   it("does not take more than the limit, whatever it said", async () => {
     const budget = new BodyBudget(MIB);
-    const read = await readBody(sender(50, 4).stream, PREFIX, 100, budget, 5_000, 12);
+    const read = await readStream(sender(50, 4).stream, PREFIX, 100, budget, 5_000, 12);
     expect(read).toEqual({ ok: false, reason: "too_large" });
     expect(isFree(budget, MIB)).toBe(true);
   });
@@ -178,7 +184,7 @@ describe("readBody, of a body that says it is small", () => {
   it("tells a sender who hung up, and holds nothing", async () => {
     const budget = new BodyBudget(MIB);
     const { stream } = sender(KIB, 5, "breaks");
-    expect(await readBody(stream, PREFIX, MIB, budget, 5_000, 8 * KIB)).toEqual({
+    expect(await readStream(stream, PREFIX, MIB, budget, 5_000, 8 * KIB)).toEqual({
       ok: false,
       reason: "aborted",
     });
@@ -188,7 +194,7 @@ describe("readBody, of a body that says it is small", () => {
 
 describe("the budget", () => {
   const read = async (budget: BodyBudget, bytes: number) => {
-    const body = await readBody(sender(64 * KIB, bytes / (64 * KIB)).stream, PREFIX, bytes, budget, 5_000);
+    const body = await readStream(sender(64 * KIB, bytes / (64 * KIB)).stream, PREFIX, bytes, budget, 5_000);
     if (body.ok) body.release();
     return body.ok;
   };
@@ -224,7 +230,7 @@ describe("the budget", () => {
   it("is not kept from others by slow senders: they hold only what they sent", async () => {
     const budget = new BodyBudget(4 * MIB);
     const slow = Array.from({ length: 6 }, () =>
-      readBody(sender(64 * KIB, 8, "stalls").stream, PREFIX, 3 * MIB, budget, 800),
+      readStream(sender(64 * KIB, 8, "stalls").stream, PREFIX, 3 * MIB, budget, 800),
     );
     const reads = await Promise.all(Array.from({ length: 4 }, () => read(budget, 3 * MIB)));
     expect(reads).toEqual([true, true, true, true]);
