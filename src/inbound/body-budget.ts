@@ -161,3 +161,6 @@ class Share {
     this.#budget.release(this);
   }
 }
+
+/** The isolate's own: whatever door a body comes through, it takes from the same memory. */
+export const bodyBudget = new BodyBudget();

@@ -1,51 +1,59 @@
 /**
- * Connections as this isolate knows them: cached for a minute with their imported keys, bounded in number.
+ * Senders as this isolate knows them: connections and API keys, cached for a minute with their imported keys, bounded in
+ * number.
  *
  * A cached row never grants what the portal took away, because the gate refuses callers who know an older version. It
  * never refuses what the portal has just given, because a refusal is confirmed on D1's primary first: one confirmation
- * at a time per connection, and a bounded number per second, so that bad requests are not turned into database load.
+ * at a time per sender, and a bounded number per second, so that bad requests are not turned into database load.
  * Requests share plain data only: a promise of another request may never settle once its client has gone.
  */
 
-import { type DataKey, type KeyRing, openText, unwrapDataKey } from "../crypto/vault.ts";
-import {
-  type ConnectionRow,
-  type Consistency,
-  type EmployerMatch,
-  findConnection,
-  findEmployers,
-} from "../db/connections.ts";
-import { dataKeyContext, secretContext } from "../gate/contexts.ts";
-import type { GateAddress } from "../gate/file-id.ts";
-import type { Snapshot } from "../gate/protocol.ts";
-import { importSigningKey } from "./signature.ts";
+import type { KeyRing } from "../crypto/vault.ts";
+import { type Consistency, type EmployerMatch, type Found, findEmployers } from "../db/connections.ts";
+import type { OwnerType } from "../db/schema.ts";
+import type { Admission } from "../gate/protocol.ts";
+import type { Sender } from "./admit.ts";
 
 const FRESH_MS = 60_000;
-const MAX_CONNECTIONS = 5_000;
+const MAX_SENDERS = 5_000;
 const MAX_MISSING = 1_000;
-const MAX_EMPLOYERS_PER_CONNECTION = 200;
+const MAX_EMPLOYERS_PER_SENDER = 200;
 /** Confirmations a second and isolate; a refusal past them is answered 503, which is safe to repeat. */
 const CONFIRMATIONS_PER_SECOND = 50;
 /** After this, whoever was confirming is taken to be gone. */
 const CONFIRMING_MS = 2_000;
 const POLL_MS = 5;
 
-export interface KnownConnection {
-  row: ConnectionRow;
-  gate: GateAddress;
-  snapshot: Snapshot;
-  dataKey: DataKey;
-  secrets: { key: CryptoKey; expiresAt: number | null }[];
-  /** The {@link ConnectionDirectory.moment} at which the read began that the primary served; 0 when a replica served it. */
+/** Who sends reports, as its row has it. */
+export interface ReportSender extends Sender {
+  owner: { type: OwnerType; id: string };
+  /** The one employer it speaks for; null where any that is granted to its owner will do. */
+  employer: { id: string; fein: string | null } | null;
+  sameBody: Admission["sameBody"];
+  /** How long its answers are held where a request does not say. */
+  waitSeconds: number;
+}
+
+/** One reading of a sender's row. */
+export interface Known<S extends ReportSender> {
+  sender: S;
+  /** The {@link Directory.moment} at which the read began that the primary served; 0 when a replica served it. */
   primaryAt: number;
   loadedAt: number;
   /** By what named them. They outlive the row's reload, but not their own minute. */
   employers: Map<string, KnownEmployers>;
 }
 
+/** Reads a sender's row and opens what is sealed in it. Null when there is none, or it is deleted. Rejects when D1 is away. */
+export type ReadSender<S> = (
+  name: string,
+  deps: DirectoryDeps,
+  consistency: Consistency,
+) => Promise<Found<S | null>>;
+
 interface KnownEmployers {
   matches: EmployerMatch[];
-  /** As the connection's own. */
+  /** As the sender's own. */
   primaryAt: number;
   loadedAt: number;
 }
@@ -55,13 +63,19 @@ export interface DirectoryDeps {
   keyRing: KeyRing;
 }
 
-export class ConnectionDirectory {
-  readonly #known = new Map<string, KnownConnection>();
+/** `S` are the senders of one door, named by what its requests name them by. */
+export class Directory<S extends ReportSender> {
+  readonly #read: ReadSender<S>;
+  readonly #known = new Map<string, Known<S>>();
   readonly #confirming = new Map<string, number>();
-  /** Ids that the primary did not know, and the moment it was asked: spares those who asked at the same time. */
+  /** Names that the primary did not know, and the moment it was asked: spares those who asked at the same time. */
   readonly #missing = new Map<string, number>();
   #confirmations = { second: 0, count: 0 };
   #moment = 0;
+
+  constructor(read: ReadSender<S>) {
+    this.#read = read;
+  }
 
   /** Orders what happens in this isolate. The clock cannot: it stands still between answers from outside. */
   moment(): number {
@@ -69,11 +83,11 @@ export class ConnectionDirectory {
   }
 
   /** Null when there is none or it is deleted, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
-  async find(id: string, deps: DirectoryDeps): Promise<KnownConnection | null> {
-    const cached = this.#known.get(id);
+  async find(name: string, deps: DirectoryDeps): Promise<Known<S> | null> {
+    const cached = this.#known.get(name);
     if (cached !== undefined && isFresh(cached)) return cached;
     try {
-      return await this.#load(id, deps, "first-unconstrained");
+      return await this.#load(name, deps, "first-unconstrained");
     } catch (error) {
       // D1 is away: the gate's version guards what the row says.
       if (cached !== undefined) return cached;
@@ -82,43 +96,43 @@ export class ConnectionDirectory {
   }
 
   /** What the primary says now, or said since the moment `since`. `"busy"` when too many are being confirmed. */
-  async confirm(id: string, since: number, deps: DirectoryDeps): Promise<KnownConnection | null | "busy"> {
+  async confirm(name: string, since: number, deps: DirectoryDeps): Promise<Known<S> | null | "busy"> {
     for (;;) {
-      const cached = this.#known.get(id);
+      const cached = this.#known.get(name);
       if (cached !== undefined && cached.primaryAt >= since) return cached;
-      if ((this.#missing.get(id) ?? 0) >= since) return null;
-      const started = this.#confirming.get(id) ?? 0;
+      if ((this.#missing.get(name) ?? 0) >= since) return null;
+      const started = this.#confirming.get(name) ?? 0;
       if (Date.now() - started > CONFIRMING_MS) break;
       await scheduler.wait(POLL_MS);
     }
     if (!this.#mayConfirm()) return "busy";
-    this.#confirming.set(id, Date.now());
+    this.#confirming.set(name, Date.now());
     try {
-      return await this.#load(id, deps, "first-primary");
+      return await this.#load(name, deps, "first-primary");
     } finally {
-      this.#confirming.delete(id);
+      this.#confirming.delete(name);
     }
   }
 
-  /** The employers a body names: from the primary where the connection was confirmed since then, else from the cache. */
+  /** The employers a body names: from the primary where the sender was confirmed since then, else from the cache. */
   async employers(
-    connection: KnownConnection,
+    known: Known<S>,
     by: { fein: string | null; id: string | null },
     db: D1Database,
     since: number,
   ): Promise<EmployerMatch[]> {
-    const name = `${by.fein ?? ""}|${by.id ?? ""}`;
-    const confirmed = connection.primaryAt >= since;
-    const cached = connection.employers.get(name);
+    const named = `${by.fein ?? ""}|${by.id ?? ""}`;
+    const confirmed = known.primaryAt >= since;
+    const cached = known.employers.get(named);
     if (cached !== undefined && (confirmed ? cached.primaryAt >= since : isFresh(cached)))
       return cached.matches;
-    const { owner_type: ownerType, owner_id: ownerId } = connection.row;
+    const { type: ownerType, id: ownerId } = known.sender.owner;
     const loadedAt = Date.now();
     const primaryAt = confirmed ? this.moment() : 0;
     const consistency = confirmed ? "first-primary" : "first-unconstrained";
     try {
       const matches = await findEmployers(db, { ...by, ownerType, ownerId }, consistency);
-      keep(connection.employers, name, { matches, primaryAt, loadedAt }, MAX_EMPLOYERS_PER_CONNECTION);
+      keep(known.employers, named, { matches, primaryAt, loadedAt }, MAX_EMPLOYERS_PER_SENDER);
       return matches;
     } catch (error) {
       // D1 is away: what was known a while ago serves, but refuses nobody.
@@ -133,25 +147,22 @@ export class ConnectionDirectory {
     this.#missing.clear();
   }
 
-  async #load(
-    id: string,
-    { db, keyRing }: DirectoryDeps,
-    consistency: Consistency,
-  ): Promise<KnownConnection | null> {
+  async #load(name: string, deps: DirectoryDeps, consistency: Consistency): Promise<Known<S> | null> {
     const loadedAt = Date.now();
     const began = this.moment();
-    const { value: row, fromPrimary } = await findConnection(db, id, consistency);
-    const before = this.#known.get(id);
-    this.#known.delete(id);
-    if (row === null || row.deleted_at !== null) {
-      if (fromPrimary) keep(this.#missing, id, began, MAX_MISSING);
+    const { value: sender, fromPrimary } = await this.#read(name, deps, consistency);
+    const before = this.#known.get(name);
+    this.#known.delete(name);
+    if (sender === null) {
+      if (fromPrimary) keep(this.#missing, name, began, MAX_MISSING);
       return null;
     }
-    const connection = await openConnection(row, keyRing, fromPrimary ? began : 0, loadedAt);
-    if (before?.row.owner_type === row.owner_type && before.row.owner_id === row.owner_id)
-      connection.employers = before.employers;
-    keep(this.#known, id, connection, MAX_CONNECTIONS);
-    return connection;
+    const { owner } = sender;
+    const sameOwner = before?.sender.owner.type === owner.type && before.sender.owner.id === owner.id;
+    const employers = sameOwner ? before.employers : new Map();
+    const known: Known<S> = { sender, primaryAt: fromPrimary ? began : 0, loadedAt, employers };
+    keep(this.#known, name, known, MAX_SENDERS);
+    return known;
   }
 
   #mayConfirm(): boolean {
@@ -171,29 +182,4 @@ function keep<V>(map: Map<string, V>, key: string, value: V, limit: number): voi
   const [oldest] = map.keys();
   if (map.size >= limit && oldest !== undefined) map.delete(oldest);
   map.set(key, value);
-}
-
-async function openConnection(
-  row: ConnectionRow,
-  keyRing: KeyRing,
-  primaryAt: number,
-  loadedAt: number,
-): Promise<KnownConnection> {
-  const gate: GateAddress = { kind: "connection", id: row.id };
-  const dataKey = await unwrapDataKey(keyRing, row.data_key, dataKeyContext(gate));
-  const secrets = await Promise.all(
-    row.secrets.map(async ({ id, sealed, expires_at }) => ({
-      key: await importSigningKey(await openText(dataKey, sealed, secretContext(row.id, id))),
-      expiresAt: expires_at,
-    })),
-  );
-  const snapshot: Snapshot = {
-    gate,
-    version: row.version,
-    plan: row.plan,
-    environment: row.environment,
-    retentionYears: row.retention_years,
-    wrappedKey: row.data_key,
-  };
-  return { row, gate, snapshot, dataKey, secrets, primaryAt, loadedAt, employers: new Map() };
 }

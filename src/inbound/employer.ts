@@ -1,7 +1,8 @@
 /** Which employer a report is for. A connection speaks for its bound employer, or for those granted to its owner. */
 import type { EmployerMatch } from "../db/connections.ts";
 import { normalizeFein } from "../db/employers.ts";
-import type { FieldProblems } from "./payroll.ts";
+import type { GateKind } from "../gate/file-id.ts";
+import { type FieldProblems, isEmployerId, NOT_A_FEIN, NOT_AN_EMPLOYER_ID } from "./fields.ts";
 
 /** What a body says of its employer, as far as it is well-formed. */
 export interface NamedEmployer {
@@ -13,18 +14,12 @@ export interface NamedEmployer {
 
 export type Resolution = { employerId: string; warnings: FieldProblems } | { reason: string };
 
-const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
-
 export function namedEmployer(fein: unknown, id: unknown): NamedEmployer {
   const named: NamedEmployer = { fein: null, id: null, warnings: {} };
   if (typeof fein === "string") named.fein = normalizeFein(fein);
-  if (typeof id === "string" && EMPLOYER_ID.test(id)) named.id = id;
-  if (fein !== undefined && fein !== null && named.fein === null) {
-    named.warnings.employer_fein = "Must be a FEIN of nine digits, such as 12-3456789";
-  }
-  if (id !== undefined && id !== null && named.id === null) {
-    named.warnings.employer_id = "Must be 1 to 64 letters, digits, underscores or dashes";
-  }
+  if (isEmployerId(id)) named.id = id;
+  if (fein !== undefined && fein !== null && named.fein === null) named.warnings.employer_fein = NOT_A_FEIN;
+  if (id !== undefined && id !== null && named.id === null) named.warnings.employer_id = NOT_AN_EMPLOYER_ID;
   return named;
 }
 
@@ -54,16 +49,23 @@ export function resolveBound(
   return { employerId: boundId, warnings };
 }
 
-/** `known` are all employers that the body's FEIN or id match; only granted ones count. */
-export function resolveGranted(named: NamedEmployer, known: readonly EmployerMatch[]): Resolution {
+/**
+ * `known` are all employers that the body's FEIN or id match; only granted ones count. `sender` is what sends it, in the
+ * words for people.
+ */
+export function resolveGranted(
+  named: NamedEmployer,
+  known: readonly EmployerMatch[],
+  sender: GateKind = "connection",
+): Resolution {
   const granted = known.filter((employer) => employer.granted);
   const [employer, another] = granted;
   if (employer === undefined) {
     return {
       reason:
         named.fein === null && named.id === null
-          ? "This connection is not bound to an employer: name one in employer_fein or employer_id."
-          : "No employer with this FEIN or id is granted to this connection's owner. Check it, or add the employer in the portal.",
+          ? `This ${sender} is not bound to an employer: name one in employer_fein or employer_id.`
+          : `No employer with this FEIN or id is granted to this ${sender}'s owner. Check it, or add the employer in the portal.`,
     };
   }
   if (another !== undefined) return { reason: "employer_fein and employer_id name two different employers." };

@@ -11,8 +11,6 @@ export interface SignedRequest {
   timestampMs: number;
   /** What goes before the body under the signature. */
   prefix: Bytes;
-  /** The body's `Content-Length`; null without one. */
-  declaredBytes: number | null;
 }
 
 const CONNECTION_ID = /^[0-9a-f]{24}$/i;
@@ -43,7 +41,6 @@ export function checkHeaders(
       signature: parseSignature(signature),
       timestampMs: time.timestampMs,
       prefix: signedPrefix(timestamp),
-      declaredBytes: declaredBytes(headers),
     },
   };
 }
@@ -57,7 +54,8 @@ export function checkBodyHeaders(headers: Headers, maxBodyBytes: number): Failur
     : null;
 }
 
-function declaredBytes(headers: Headers): number | null {
+/** The body's `Content-Length`; null without one. */
+export function declaredBytes(headers: Headers): number | null {
   const length = headers.get("Content-Length");
   return length === null ? null : Number(length);
 }

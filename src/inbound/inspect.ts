@@ -1,24 +1,26 @@
 /**
- * Looks into a verified body: is it a JSON object with employees, whom does it name, what would we advise. Small bodies
- * are parsed; large ones are outlined, so that the worst JSON of 10 MiB costs no more memory than the best.
+ * Looks into a body: is it a JSON object, which employees does it list, what is wrong with its fields. Small bodies are
+ * parsed; large ones are outlined, so that the worst JSON of 10 MiB costs no more memory than the best.
  */
 import type { Failure } from "../http/failure.ts";
+import { type FieldProblems, type FieldRules, Findings, isRecord } from "./fields.ts";
 import { JsonOutline, OutlineError } from "./json-outline.ts";
-import {
-  Advice,
-  adviseOnEmployee,
-  adviseOnReport,
-  type FieldProblems,
-  isRecord,
-  KNOWN_FIELDS,
-  NESTED_OBJECTS,
-} from "./payroll.ts";
+import { PAYROLL_ADVICE } from "./payroll.ts";
 
+/** What a door needs to know of a body that it takes. */
 export interface Inspected {
   employerFein: unknown;
   employerId: unknown;
-  employees: number;
   warnings: FieldProblems;
+}
+
+export interface LookedInto {
+  /** The top level. Only its scalars and the nested objects of the rules can be relied on. */
+  report: Record<string, unknown>;
+  /** How many employees it lists; null without an array of them. */
+  employees: number | null;
+  /** On the report first, then on its employees. */
+  findings: Findings;
 }
 
 /** Above either, a body is outlined instead of parsed: ten times the work, but its tree is never in memory. */
@@ -32,16 +34,27 @@ const TOO_MANY_EMPLOYEES = `The report has more than ${MAX_EMPLOYEES} employees.
 
 const utf8Text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-export function inspectBody(body: Uint8Array): Inspected | { failure: Failure } {
+/** For the signed door: problems with fields are advice. */
+export function inspectBody(body: Uint8Array): (Inspected & { employees: number }) | { failure: Failure } {
+  const looked = lookInto(body, PAYROLL_ADVICE);
+  if ("failure" in looked) return looked;
+  const { report, employees, findings } = looked;
+  if (employees === null || employees === 0) return { failure: { kind: "no_employees" } };
+  const { employer_fein: employerFein, employer_id: employerId } = report;
+  return { employerFein, employerId, employees, warnings: findings.problems };
+}
+
+/** The only failure is that it is no JSON object, or too large a one. */
+export function lookInto(body: Uint8Array, rules: FieldRules): LookedInto | { failure: Failure } {
   if (body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) {
     return invalid("The body begins with a byte order mark. Send plain UTF-8.");
   }
-  if (body.byteLength > PARSE_UP_TO_BYTES) return inspectOutline(body);
+  if (body.byteLength > PARSE_UP_TO_BYTES) return outline(body, rules);
   const { values, depth } = shapeOf(body);
-  return values > PARSE_UP_TO_VALUES ? inspectOutline(body) : inspectParsed(body, depth);
+  return values > PARSE_UP_TO_VALUES ? outline(body, rules) : parse(body, depth, rules);
 }
 
-function inspectParsed(body: Uint8Array, depth: number): Inspected | { failure: Failure } {
+function parse(body: Uint8Array, depth: number, rules: FieldRules): LookedInto | { failure: Failure } {
   let text: string;
   try {
     text = utf8Text.decode(body);
@@ -56,33 +69,28 @@ function inspectParsed(body: Uint8Array, depth: number): Inspected | { failure: 
     return invalid("The body is not valid JSON.");
   }
   if (!isRecord(report)) return invalid("The body must be a JSON object.");
+  const findings = new Findings();
+  rules.checkReport(findings, report);
   const { employees } = report;
-  if (!Array.isArray(employees) || employees.length === 0) return { failure: { kind: "no_employees" } };
-  const advice = new Advice();
-  adviseOnReport(advice, report);
-  for (let index = 0; index < employees.length && !advice.full; index++)
-    adviseOnEmployee(advice, index, employees[index]);
-  return {
-    employerFein: report.employer_fein,
-    employerId: report.employer_id,
-    employees: employees.length,
-    warnings: advice.problems,
-  };
+  if (!Array.isArray(employees)) return { report, employees: null, findings };
+  for (let index = 0; index < employees.length && !findings.full; index++)
+    rules.checkEmployee(findings, index, employees[index]);
+  return { report, employees: employees.length, findings };
 }
 
-function inspectOutline(body: Uint8Array): Inspected | { failure: Failure } {
-  let employeeAdvice = new Advice();
-  const outline = new JsonOutline({
+function outline(body: Uint8Array, rules: FieldRules): LookedInto | { failure: Failure } {
+  let onEmployees = new Findings();
+  const outlined = new JsonOutline({
     maxDepth: MAX_DEPTH,
     listed: "employees",
-    fields: KNOWN_FIELDS,
-    nested: NESTED_OBJECTS,
+    fields: rules.fields,
+    nested: rules.nested,
     onElement: (index, employee) => {
       if (index >= MAX_EMPLOYEES) throw new OutlineError(TOO_MANY_EMPLOYEES);
-      adviseOnEmployee(employeeAdvice, index, employee);
+      rules.checkEmployee(onEmployees, index, employee);
     },
     onRestart: () => {
-      employeeAdvice = new Advice();
+      onEmployees = new Findings();
     },
   });
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -90,22 +98,20 @@ function inspectOutline(body: Uint8Array): Inspected | { failure: Failure } {
     for (let at = 0; at < body.byteLength; at += CHUNK_BYTES) {
       const chunk = body.subarray(at, at + CHUNK_BYTES);
       decoder.decode(chunk, { stream: true });
-      outline.write(chunk);
+      outlined.write(chunk);
     }
     decoder.decode();
-    outline.end();
+    outlined.end();
   } catch (error) {
     if (error instanceof OutlineError) return invalid(error.message);
     if (error instanceof TypeError) return invalid("The body is not UTF-8.");
     throw error;
   }
-  if (!outline.isObject) return invalid("The body must be a JSON object.");
-  if (outline.elements === null || outline.elements === 0) return { failure: { kind: "no_employees" } };
-  const advice = new Advice();
-  adviseOnReport(advice, outline.top);
-  for (const [path, message] of Object.entries(employeeAdvice.problems)) advice.add(path, message);
-  const { employer_fein: employerFein, employer_id: employerId } = outline.top;
-  return { employerFein, employerId, employees: outline.elements, warnings: advice.problems };
+  if (!outlined.isObject) return invalid("The body must be a JSON object.");
+  const findings = new Findings();
+  rules.checkReport(findings, outlined.top);
+  findings.addAll(onEmployees);
+  return { report: outlined.top, employees: outlined.elements, findings };
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The inbound door: one linear pipeline from a signed request to its admission, in the order of the error table.
+ * The way of a report through any door: one linear pipeline from its request to its admission.
  *
  * Warm, the only binding call awaited is the gate's `admit`. Whatever is refused because of a cached or replicated row is
  * judged a second time on the row that D1's primary holds; nothing is refused twice for the same reason on old data.
@@ -9,19 +9,37 @@ import { utf8 } from "../crypto/encoding.ts";
 import { fingerprint } from "../crypto/vault.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { gateName } from "../gate/file-id.ts";
-import type { FileFacts, FileStatus } from "../gate/protocol.ts";
+import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { admitReport } from "./admit.ts";
 import { BODY_TIMEOUT_MS, readBody } from "./body.ts";
 import type { BodyBudget } from "./body-budget.ts";
-import type { ConnectionDirectory, KnownConnection } from "./directory.ts";
+import type { Directory, Known, ReportSender } from "./directory.ts";
 import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
-import { checkHeaders, contentTypeOf, idempotencyKey, preferredWait, type SignedRequest } from "./headers.ts";
-import { type Inspected, inspectBody } from "./inspect.ts";
-import { type FieldProblems, firstProblems } from "./payroll.ts";
-import { verifySignature } from "./signature.ts";
+import { type FieldProblems, firstProblems } from "./fields.ts";
+import { contentTypeOf, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
+import type { Inspected } from "./inspect.ts";
+
+/** What one door demands of a request whose headers it has checked. */
+export interface Door<S extends ReportSender> {
+  kind: FileKind;
+  directory: Directory<S>;
+  /** What the directory knows the sender by. */
+  name: string;
+  /** Goes before the body, in one piece with it. */
+  prefix: Bytes;
+  signed: Admission["signed"];
+  /** Why the sender is not let in; null when it is. */
+  whyClosed(sender: S | null): Failure | null;
+  /** Why `signed`, the prefix and the body, is not from the sender; null when it is. */
+  verify(sender: S, signed: Bytes): Promise<Unverified | null>;
+  inspect(body: Bytes): Inspected | { failure: Failure };
+}
+
+/** `revisit`: another reading of the row may know better. */
+export type Unverified = { failure: Failure; revisit: boolean };
 
 export interface Accepted {
   fileId: string;
@@ -35,8 +53,8 @@ export interface Accepted {
   waitSeconds: number;
 }
 
-/** `rate` is known from the signature's check on. `connectionId` is set once a connection was found. */
-export type Received = { rate: Standing | null; connectionId: string | null } & (
+/** `rate` is known once the sender is. `sender` is set once one was found. */
+export type Received<S> = { rate: Standing | null; sender: S | null } & (
   | { accepted: Accepted }
   | { failure: Failure }
 );
@@ -44,11 +62,10 @@ export type Received = { rate: Standing | null; connectionId: string | null } & 
 export interface ReceiveDeps {
   env: Bindings;
   settings: Settings;
-  directory: ConnectionDirectory;
   budget: BodyBudget;
 }
 
-/** A verdict on one reading of the connection's row. */
+/** A verdict on one reading of the sender's row. */
 type Verdict =
   | { accepted: Accepted; rate: Standing }
   /** `revisit`: rests on the row, so it is worth a second look at the primary's. `charged`: counts for the rate. */
@@ -57,143 +74,132 @@ type Verdict =
 const RETRY_SOON: Failure = {
   kind: "unavailable",
   retryAfterSeconds: 1,
-  reason: "The connection could not be looked up in time.",
+  reason: "The sender could not be looked up in time.",
 };
 
-export async function receive(
-  connectionId: string,
+export async function receive<S extends ReportSender>(
+  door: Door<S>,
   http: Request,
   requestId: string,
   deps: ReceiveDeps,
-): Promise<Received> {
-  const since = deps.directory.moment();
-  const checked = checkHeaders(connectionId, http.headers, {
-    maxBodyBytes: deps.settings.maxBodyBytes,
-    now: Date.now(),
-  });
-  if ("failure" in checked) return { failure: checked.failure, rate: null, connectionId: null };
-  const { request } = checked;
-
+): Promise<Received<S>> {
+  const { directory, name } = door;
+  const since = directory.moment();
   const lookup = { db: deps.env.DB, keyRing: deps.settings.keyRing };
-  const id = request.connectionId;
-  const confirm = () => confirmed(() => deps.directory.confirm(id, since, lookup));
-  let connection = await confirmed(() => deps.directory.find(id, lookup));
-  if (connection === "busy") return { failure: RETRY_SOON, rate: null, connectionId: null };
-  let closed = whyClosed(connection);
-  if (closed !== null && !(connection !== null && connection.primaryAt >= since)) {
-    connection = await confirm();
-    if (connection === "busy") return { failure: RETRY_SOON, rate: null, connectionId: null };
-    closed = whyClosed(connection);
-  }
-  if (closed !== null || connection === null) {
-    return {
-      failure: closed ?? { kind: "connection_not_found" },
-      rate: null,
-      connectionId: connection && id,
-    };
-  }
+  const confirm = () => confirmed(() => directory.confirm(name, since, lookup));
+  const found = await confirmed(() => directory.find(name, lookup));
+  let admissible: Admissible<S> = admit(door, found);
+  if ("failure" in admissible && found !== "busy" && !(found !== null && found.primaryAt >= since))
+    admissible = admit(door, await confirm());
+  if ("failure" in admissible) return admissible;
 
-  const read = await readBody(
-    http,
-    request.prefix,
-    deps.settings.maxBodyBytes,
-    deps.budget,
-    BODY_TIMEOUT_MS,
-    request.declaredBytes,
-  );
-  if (!read.ok) return { failure: bodyFailure(read.reason, deps.settings), rate: null, connectionId: id };
+  const { maxBodyBytes } = deps.settings;
+  const declared = declaredBytes(http.headers);
+  const read = await readBody(http, door.prefix, maxBodyBytes, deps.budget, BODY_TIMEOUT_MS, declared);
+  if (!read.ok) {
+    const failure = bodyFailure(read.reason, maxBodyBytes);
+    return { failure, rate: null, sender: admissible.known.sender };
+  }
   try {
-    const report = new Report(request, http.headers, requestId, read, deps);
-    let verdict = await report.judge(connection, since);
-    if ("failure" in verdict && verdict.revisit && connection.primaryAt < since) {
-      const reloaded = await confirm();
-      if (reloaded === "busy") return { failure: RETRY_SOON, rate: null, connectionId: id };
-      const nowClosed = whyClosed(reloaded);
-      if (nowClosed !== null || reloaded === null) {
-        return { failure: nowClosed ?? { kind: "connection_not_found" }, rate: null, connectionId: id };
+    const report = new Report(door, http.headers, requestId, read, deps);
+    for (;;) {
+      const known: Known<S> = admissible.known;
+      const { sender } = known;
+      const verdict = await report.judge(known, since);
+      if ("accepted" in verdict) return { ...verdict, sender };
+      const newest = known.primaryAt >= since;
+      let revisit = verdict.revisit && !newest;
+      let rate = verdict.rate ?? null;
+      if (verdict.charged && !revisit) {
+        const charged = await charge(sender, deps.env);
+        if (charged === "stale") revisit = !newest;
+        else rate = charged;
       }
-      connection = reloaded;
-      verdict = await report.judge(connection, since);
+      if (!revisit) return { failure: verdict.failure, rate, sender };
+      admissible = admit(door, await confirm(), sender);
+      if ("failure" in admissible) return admissible;
     }
-    if ("accepted" in verdict) return { accepted: verdict.accepted, rate: verdict.rate, connectionId: id };
-    const rate = verdict.charged ? await charge(connection, deps.env) : (verdict.rate ?? null);
-    return { failure: verdict.failure, rate, connectionId: id };
   } finally {
     read.release();
   }
 }
 
-/** Steps 6 to 8. */
-function whyClosed(connection: KnownConnection | null): Failure | null {
-  if (connection === null) return { kind: "connection_not_found" };
-  if (connection.row.type !== "webhook") return { kind: "not_a_webhook" };
-  return connection.row.status === "active" ? null : { kind: "connection_inactive" };
+type Admissible<S extends ReportSender> =
+  | { known: Known<S> }
+  | { failure: Failure; rate: null; sender: S | null };
+
+/** Lets a sender in, or says why not. `before` is who it was taken for. */
+function admit<S extends ReportSender>(
+  door: Door<S>,
+  known: Known<S> | null | "busy",
+  before: S | null = null,
+): Admissible<S> {
+  if (known === "busy") return { failure: RETRY_SOON, rate: null, sender: before };
+  const failure = door.whyClosed(known?.sender ?? null);
+  if (failure === null && known !== null) return { known };
+  return { failure: failure ?? RETRY_SOON, rate: null, sender: known?.sender ?? before };
 }
 
-function bodyFailure(reason: "too_large" | "timeout" | "aborted", { maxBodyBytes }: Settings): Failure {
-  if (reason === "too_large") return { kind: "payload_too_large", limitBytes: maxBodyBytes };
+function bodyFailure(reason: "too_large" | "timeout" | "aborted", limitBytes: number): Failure {
+  if (reason === "too_large") return { kind: "payload_too_large", limitBytes };
   return { kind: "unavailable", retryAfterSeconds: 1, reason: "The body did not arrive within 30 seconds." };
 }
 
-/** Steps 9 to 13 for one request. What does not depend on the connection's row is worked out once. */
-class Report {
-  readonly #request: SignedRequest;
+/** One request whose body is there. What does not depend on the sender's row is worked out once. */
+class Report<S extends ReportSender> {
+  readonly #door: Door<S>;
   readonly #headers: Headers;
   readonly #requestId: string;
   readonly #bytes: { signed: Bytes; body: Bytes };
   readonly #deps: ReceiveDeps;
-  #inspected: ReturnType<typeof inspectBody> | null = null;
+  #inspected: Inspected | { failure: Failure } | null = null;
 
   constructor(
-    request: SignedRequest,
+    door: Door<S>,
     headers: Headers,
     requestId: string,
     bytes: { signed: Bytes; body: Bytes },
     deps: ReceiveDeps,
   ) {
-    this.#request = request;
+    this.#door = door;
     this.#headers = headers;
     this.#requestId = requestId;
     this.#bytes = bytes;
     this.#deps = deps;
   }
 
-  async judge(connection: KnownConnection, since: number): Promise<Verdict> {
-    const { signature, timestampMs } = this.#request;
+  async judge(known: Known<S>, since: number): Promise<Verdict> {
+    const { sender } = known;
     const now = Date.now();
-    const keys = connection.secrets
-      .filter((secret) => secret.expiresAt === null || secret.expiresAt > now)
-      .map((secret) => secret.key);
-    if (signature === null || !(await verifySignature(keys, signature, this.#bytes.signed))) {
-      return { failure: { kind: "invalid_signature" }, revisit: signature !== null, charged: false };
-    }
+    const unverified = await this.#door.verify(sender, this.#bytes.signed);
+    if (unverified !== null) return { ...unverified, charged: false };
 
-    this.#inspected ??= inspectBody(this.#bytes.body);
+    this.#inspected ??= this.#door.inspect(this.#bytes.body);
     if ("failure" in this.#inspected)
       return { failure: this.#inspected.failure, revisit: false, charged: true };
 
-    const employer = await this.#resolveEmployer(connection, this.#inspected, since);
+    const employer = await this.#resolveEmployer(known, this.#inspected, since);
     if ("failure" in employer) return employer;
     const key = idempotencyKey(this.#headers);
     if ("failure" in key) return { failure: key.failure, revisit: false, charged: true };
 
     const facts: FileFacts = {
-      kind: "payroll_report",
+      kind: this.#door.kind,
       employerId: employer.employerId,
-      environment: connection.row.environment,
+      environment: sender.snapshot.environment,
       contentType: contentTypeOf(this.#headers),
       requestId: this.#requestId,
       size: this.#bytes.body.byteLength,
       receivedAt: now,
     };
     const admitted = await admitReport(
-      connection,
+      sender,
       {
         facts,
-        signed: { signature, timestampMs },
+        signed: this.#door.signed,
         body: this.#bytes.body,
-        keyMac: key.key === null ? null : await fingerprint(connection.dataKey, utf8(`key:${key.key}`)),
-        sameBody: connection.row.same_body,
+        keyMac: key.key === null ? null : await fingerprint(sender.dataKey, utf8(`key:${key.key}`)),
+        sameBody: sender.sameBody,
       },
       this.#deps.env,
     );
@@ -214,31 +220,30 @@ class Report {
         employerId: admitted.employerId,
         receivedAt: admitted.receivedAt,
         warnings,
-        waitSeconds: preferredWait(this.#headers, connection.row.default_wait_seconds),
+        waitSeconds: preferredWait(this.#headers, sender.waitSeconds),
       },
     };
   }
 
-  /** Step 12. */
   async #resolveEmployer(
-    connection: KnownConnection,
+    known: Known<S>,
     inspected: Inspected,
     since: number,
   ): Promise<Exclude<Resolution, { reason: string }> | Extract<Verdict, { failure: Failure }>> {
     const named = namedEmployer(inspected.employerFein, inspected.employerId);
-    const { employer_id: boundId, employer_fein: boundFein } = connection.row;
-    if (boundId !== null && namesOnlyBound(named, { id: boundId, fein: boundFein })) {
-      return { employerId: boundId, warnings: named.warnings };
-    }
+    const { gate, employer: bound } = known.sender;
+    if (bound !== null && namesOnlyBound(named, bound))
+      return { employerId: bound.id, warnings: named.warnings };
     const nobody = named.fein === null && named.id === null;
     let resolution: Resolution;
     try {
-      const known = nobody
+      const matches = nobody
         ? []
-        : await this.#deps.directory.employers(connection, named, this.#deps.env.DB, since);
-      resolution = boundId === null ? resolveGranted(named, known) : resolveBound(named, boundId, known);
+        : await this.#door.directory.employers(known, named, this.#deps.env.DB, since);
+      resolution =
+        bound === null ? resolveGranted(named, matches, gate.kind) : resolveBound(named, bound.id, matches);
     } catch (error) {
-      logError("employer lookup failed", { connection_id: connection.row.id }, error);
+      logError("employer lookup failed", { gate: gateName(gate) }, error);
       const reason = "The employer could not be looked up.";
       return {
         failure: { kind: "unavailable", retryAfterSeconds: 5, reason },
@@ -255,25 +260,26 @@ class Report {
   }
 }
 
-/** Counts a signed request that was refused. Its answer does not depend on the gate's being there. */
-async function charge(connection: KnownConnection, env: Bindings): Promise<Standing | null> {
+/**
+ * Counts a verified request that was refused; null when the gate could not be asked, on which the answer does not depend.
+ * `"stale"`: the gate knows a newer row, so that the refusal may not be the right one.
+ */
+async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<Standing | null | "stale"> {
   try {
-    const charged = await env.CONNECTION_GATE.getByName(gateName(connection.gate)).charge(
-      connection.snapshot,
-    );
-    return charged.outcome === "charged" ? charged.rate : null;
+    const charged = await env.CONNECTION_GATE.getByName(gateName(gate)).charge(snapshot);
+    return charged.outcome === "charged" ? charged.rate : "stale";
   } catch (error) {
-    logError("a refused request was not counted", { connection_id: connection.row.id }, error);
+    logError("a refused request was not counted", { gate: gateName(gate) }, error);
     return null;
   }
 }
 
-/** D1 away and nothing cached: not known, so the sender repeats. */
+/** D1 away and nothing cached: not known, so the caller repeats. */
 async function confirmed<T>(look: () => Promise<T>): Promise<T | "busy"> {
   try {
     return await look();
   } catch (error) {
-    logError("connection lookup failed", {}, error);
+    logError("sender lookup failed", {}, error);
     return "busy";
   }
 }

@@ -1,8 +1,8 @@
 /** Advice on fields, in the words of the wire contract. It never refuses a report. */
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
+import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/fields.ts";
 import { inspectBody } from "../../../src/inbound/inspect.ts";
-import { isCalendarDate, MAX_WARNINGS } from "../../../src/inbound/payroll.ts";
 import { createBoundConnection, createConnection, createEmployer, post } from "../../support/gateway.ts";
 
 const MISSING = "Required field missing";
@@ -166,7 +166,7 @@ describe("advice", () => {
   ])("ends at a hundred %s, the report's own first", (_, padding) => {
     const employees = Array.from({ length: 200 }, () => ({}));
     const warnings = warningsOf({ note: "x".repeat(padding), employees });
-    expect(MAX_WARNINGS).toBe(100);
+    expect(MAX_PROBLEMS).toBe(100);
     expect(Object.keys(warnings)).toHaveLength(100);
     expect(Object.keys(warnings).slice(0, 3)).toEqual([
       "policy_number",

@@ -4,8 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Bytes } from "../../../src/crypto/encoding.ts";
 import { readSettings } from "../../../src/env.ts";
 import { BodyBudget } from "../../../src/inbound/body-budget.ts";
-import { ConnectionDirectory } from "../../../src/inbound/directory.ts";
-import { receive } from "../../../src/inbound/receive.ts";
+import { ConnectionDirectory } from "../../../src/inbound/connection.ts";
 import {
   checkTimestamp,
   importSigningKey,
@@ -13,6 +12,7 @@ import {
   signedPrefix,
   verifySignature,
 } from "../../../src/inbound/signature.ts";
+import { receiveSigned } from "../../../src/inbound/signed.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {
   BASE,
@@ -154,7 +154,7 @@ describe("the door", () => {
   async function knock(at: Connection, timestamp: string, signature: string, body: Bytes) {
     const headers = { "X-Webhook-Signature": signature, "X-Webhook-Timestamp": timestamp };
     const request = new Request(BASE + inboundPath(at), { method: "POST", headers, body });
-    return receive(at.id, request, "req_1", {
+    return receiveSigned(at.id, request, "req_1", {
       env: bindings,
       settings: readSettings(bindings),
       directory: new ConnectionDirectory(),

@@ -1,0 +1,55 @@
+/** A connection as the signed door knows it: its row, opened, with its secrets ready to verify. */
+import { openText, unwrapDataKey } from "../crypto/vault.ts";
+import { type ConnectionRow, type Consistency, type Found, findConnection } from "../db/connections.ts";
+import { snapshotOf } from "../gate/announce.ts";
+import { dataKeyContext, secretContext } from "../gate/contexts.ts";
+import { Directory, type DirectoryDeps, type ReportSender } from "./directory.ts";
+import { importSigningKey } from "./signature.ts";
+
+export interface Connection extends ReportSender {
+  id: string;
+  type: string;
+  status: ConnectionRow["status"];
+  secrets: { key: CryptoKey; expiresAt: number | null }[];
+}
+
+export class ConnectionDirectory extends Directory<Connection> {
+  constructor() {
+    super(readConnection);
+  }
+}
+
+async function readConnection(
+  id: string,
+  deps: DirectoryDeps,
+  consistency: Consistency,
+): Promise<Found<Connection | null>> {
+  const { value: row, fromPrimary } = await findConnection(deps.db, id, consistency);
+  const exists = row !== null && row.deleted_at === null;
+  return { value: exists ? await openConnection(row, deps) : null, fromPrimary };
+}
+
+async function openConnection(row: ConnectionRow, { keyRing }: DirectoryDeps): Promise<Connection> {
+  const snapshot = snapshotOf("connection", row);
+  const { gate } = snapshot;
+  const dataKey = await unwrapDataKey(keyRing, row.data_key, dataKeyContext(gate));
+  const secrets = await Promise.all(
+    row.secrets.map(async ({ id, sealed, expires_at }) => ({
+      key: await importSigningKey(await openText(dataKey, sealed, secretContext(row.id, id))),
+      expiresAt: expires_at,
+    })),
+  );
+  return {
+    gate,
+    snapshot,
+    dataKey,
+    owner: { type: row.owner_type, id: row.owner_id },
+    employer: row.employer_id === null ? null : { id: row.employer_id, fein: row.employer_fein },
+    sameBody: row.same_body,
+    waitSeconds: row.default_wait_seconds,
+    id: row.id,
+    type: row.type,
+    status: row.status,
+    secrets,
+  };
+}

@@ -1,0 +1,125 @@
+/** What can be wrong with a field, in the wire contract's words, and the findings on a whole body. Pure. */
+import { normalizeFein } from "../db/employers.ts";
+
+/** Path to message, such as `employees[0].class_code`: `Required field missing`. */
+export type FieldProblems = Record<string, string>;
+
+/** As many as an answer names. */
+export const MAX_PROBLEMS = 100;
+
+export const MISSING = "Required field missing";
+export const NOT_AN_OBJECT = "Must be an object";
+export const NOT_A_DATE = "Invalid date format, expected YYYY-MM-DD";
+export const NOT_A_FEIN = "Must be a FEIN of nine digits, such as 12-3456789";
+export const NOT_AN_EMPLOYER_ID = "Must be 1 to 64 letters, digits, underscores or dashes";
+const NOT_A_STRING = "Must be a string";
+const NOT_POSITIVE = "Must be a positive number";
+
+const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** What to look at in a body that names an employer and lists its employees, and what to find there. */
+export interface FieldRules {
+  /** Every field that is looked at, wherever it stands. */
+  fields: ReadonlySet<string>;
+  /** The top-level objects whose fields are looked at. */
+  nested: readonly string[];
+  /** `report` is the body's top level; only its scalars and the {@link nested} objects may be looked at. */
+  checkReport(findings: Findings, report: Record<string, unknown>): void;
+  checkEmployee(findings: Findings, index: number, employee: unknown): void;
+}
+
+/** Collects problems up to a limit. */
+export class Findings {
+  readonly problems: FieldProblems = {};
+  /** The first field that should have been a date, with what it is. */
+  wrongDate: { path: string; received: unknown } | null = null;
+  #count = 0;
+
+  get full(): boolean {
+    return this.#count >= MAX_PROBLEMS;
+  }
+
+  get none(): boolean {
+    return this.#count === 0;
+  }
+
+  add(path: string, message: string): void {
+    if (this.full || path in this.problems) return;
+    this.problems[path] = message;
+    this.#count++;
+  }
+
+  /** A problem, if it is one. A path that takes work is better put together only for one. */
+  check(path: string, problem: string | null): void {
+    if (problem !== null) this.add(path, problem);
+  }
+
+  checkDate(path: string, value: unknown, required = true): void {
+    const problem = dateProblem(value, required);
+    if (problem === NOT_A_DATE) this.wrongDate ??= { path, received: value };
+    this.check(path, problem);
+  }
+
+  /** Two dates, and that they are in order. */
+  checkPeriod(
+    [startPath, start]: [string, unknown],
+    [endPath, end]: [string, unknown],
+    required = true,
+  ): void {
+    this.checkDate(startPath, start, required);
+    this.checkDate(endPath, end, required);
+    if (isCalendarDate(start) && isCalendarDate(end) && end < start)
+      this.add(endPath, `Must not be before ${startPath}`);
+  }
+
+  addAll({ problems, wrongDate }: Findings): void {
+    for (const [path, message] of Object.entries(problems)) this.add(path, message);
+    this.wrongDate ??= wrongDate;
+  }
+}
+
+export function firstProblems(problems: FieldProblems): FieldProblems {
+  const entries = Object.entries(problems);
+  return entries.length <= MAX_PROBLEMS ? problems : Object.fromEntries(entries.slice(0, MAX_PROBLEMS));
+}
+
+export function textProblem(value: unknown, required = true): string | null {
+  if (value === undefined || value === null || value === "") return required ? MISSING : null;
+  return typeof value === "string" ? null : NOT_A_STRING;
+}
+
+/** Zero is fine. */
+export function amountProblem(value: unknown, required: boolean): string | null {
+  if (value === undefined || value === null) return required ? MISSING : null;
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? null : NOT_POSITIVE;
+}
+
+export function feinProblem(value: unknown, required: boolean): string | null {
+  if (value === undefined || value === null || value === "") return required ? MISSING : null;
+  return typeof value === "string" && normalizeFein(value) !== null ? null : NOT_A_FEIN;
+}
+
+export function employerIdProblem(value: unknown, required: boolean): string | null {
+  if (value === undefined || value === null || value === "") return required ? MISSING : null;
+  return isEmployerId(value) ? null : NOT_AN_EMPLOYER_ID;
+}
+
+export function isEmployerId(value: unknown): value is string {
+  return typeof value === "string" && EMPLOYER_ID.test(value);
+}
+
+function dateProblem(value: unknown, required: boolean): string | null {
+  if (value === undefined || value === null || value === "") return required ? MISSING : null;
+  return isCalendarDate(value) ? null : NOT_A_DATE;
+}
+
+/** `YYYY-MM-DD` and a day that exists. */
+export function isCalendarDate(value: unknown): value is string {
+  if (typeof value !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
+  // A day that the month does not have is taken for one of the next.
+  return new Date(`${value}T00:00:00Z`).getUTCDate() === Number(value.slice(8));
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
