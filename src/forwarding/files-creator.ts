@@ -4,6 +4,7 @@ import type { Bytes } from "../crypto/encoding.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import type { Claimed } from "../gate/protocol.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
 
 /** From the wire contract. */
 export const ANSWER_TIMEOUT_MS = 30_000;
@@ -51,15 +52,6 @@ export function readAnswer(status: number, headers: Headers, text: string, now: 
   if (status >= 200 && status < 300) return { kind: "taken", recordsTotal: recordsTotal(text) };
   if (REFUSALS.has(status)) return { kind: "refused", responseStatus: status, text };
   return { kind: "unavailable", responseStatus: status, retryAfterMs: retryAfterMs(headers, now), text };
-}
-
-/** `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), in ms from `now`; null when absent or malformed. */
-export function retryAfterMs(headers: Headers, now: number): number | null {
-  const value = headers.get("Retry-After")?.trim() ?? "";
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
-  // All three forms of an HTTP date begin with the day's name; Date.parse would find a year in any words.
-  const at = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(at) ? null : Math.max(0, at - now);
 }
 
 /** A new generation must not be dropped as a repeat of the one before: it has a key of its own. */

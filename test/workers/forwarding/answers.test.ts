@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { idempotencyKeyOf, readAnswer, retryAfterMs } from "../../../src/forwarding/files-creator.ts";
+import { idempotencyKeyOf, readAnswer } from "../../../src/forwarding/files-creator.ts";
+import { retryAfterMs } from "../../../src/http/retry-after.ts";
 
 const NOW = Date.parse("2026-03-16T10:30:00Z");
 
