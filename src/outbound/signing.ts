@@ -1,0 +1,101 @@
+/**
+ * The signatures of a delivery, in every documented scheme at once, under every secret that is in force. Pure but for WebCrypto.
+ *
+ * The first secret leads: it makes the signatures that hold one value, and comes first in those that hold a list. While an
+ * old one leads that a new one is to follow, the new one makes `X-Webhook-Signature-Next`.
+ */
+import { type Bytes, fromBase64, toBase64, toHex, utf8 } from "../crypto/encoding.ts";
+
+export const SIGNATURE_FORMATS = ["timestamped", "sha256"] as const;
+/** What `Audit1-Signature` holds: `t=…,v1=…`, or `sha256=…` of the body alone. */
+export type SignatureFormat = (typeof SIGNATURE_FORMATS)[number];
+
+const PREFIX = "whsec_";
+/** 24 bytes are the least that Standard Webhooks allows, and 32 characters without padding, as documented. */
+const SECRET_BYTES = 24;
+/** What Standard Webhooks takes: base64 of 24 to 64 bytes. */
+const SECRET = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/;
+
+/** `whsec_` and 32 characters of base64. */
+export function newWebhookSecret(): string {
+  return PREFIX + toBase64(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
+}
+
+export interface SignedDelivery {
+  /** The event's id: the same through all attempts. Printable ASCII without a dot, which separates it from what follows. */
+  id: string;
+  body: Bytes;
+  /** Those that are in force, the leading one first, then from the oldest to the newest. */
+  secrets: readonly [leading: string, ...others: string[]];
+  /** Whether the last of the secrets is to take the lead: not once it has it, though older ones still sign behind it. */
+  rotating: boolean;
+  format: SignatureFormat;
+  /** Of this attempt, in milliseconds. */
+  now: number;
+}
+
+/** The headers that sign a delivery. Throws when a secret is not `whsec_` and base64. */
+export async function signDelivery({ id, body, secrets, rotating, format, now }: SignedDelivery) {
+  const milliseconds = String(now);
+  const seconds = String(Math.floor(now / 1_000));
+  const signers = await Promise.all(secrets.map(importSecret));
+  const ofInbound = await signAll(signers, "whole", `${milliseconds}.`, body);
+  const ofAudit1 = await signAll(signers, "whole", format === "sha256" ? "" : `${seconds}.`, body);
+  const ofStandard = await signAll(signers, "decoded", `${id}.${seconds}.`, body);
+  const next = rotating ? ofInbound.slice(1).at(-1) : undefined;
+  return {
+    "X-Webhook-Signature": toHex(ofInbound[0]),
+    "X-Webhook-Timestamp": milliseconds,
+    ...(next !== undefined && { "X-Webhook-Signature-Next": toHex(next) }),
+    "Audit1-Signature":
+      format === "sha256"
+        ? `sha256=${toHex(ofAudit1[0])}`
+        : [`t=${seconds}`, ...ofAudit1.map((signature) => `v1=${toHex(signature)}`)].join(","),
+    "webhook-id": id,
+    "webhook-timestamp": seconds,
+    "webhook-signature": ofStandard.map((signature) => `v1,${toBase64(signature)}`).join(" "),
+  };
+}
+
+type SigningKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+/** A secret as the schemes use it: its characters, or the bytes that they encode. */
+interface Signer {
+  whole: SigningKey;
+  decoded: SigningKey;
+}
+
+async function importSecret(secret: string): Promise<Signer> {
+  if (!SECRET.test(secret)) throw new Error("a webhook's secret is not of the form whsec_ and base64");
+  const [whole, decoded] = await Promise.all([
+    importKey(utf8(secret)),
+    importKey(fromBase64(secret.slice(PREFIX.length))),
+  ]);
+  return { whole, decoded };
+}
+
+function importKey(key: Bytes): Promise<SigningKey> {
+  return crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+}
+
+type Signatures = [leading: Uint8Array, ...others: Uint8Array[]];
+
+async function signAll(
+  signers: readonly Signer[],
+  key: keyof Signer,
+  prefix: string,
+  body: Bytes,
+): Promise<Signatures> {
+  const signed = concatenated(utf8(prefix), body);
+  const signatures = signers.map(async (signer) => {
+    return new Uint8Array(await crypto.subtle.sign("HMAC", signer[key], signed));
+  });
+  return (await Promise.all(signatures)) as Signatures;
+}
+
+function concatenated(start: Bytes, end: Bytes): Bytes {
+  const bytes = new Uint8Array(start.byteLength + end.byteLength);
+  bytes.set(start);
+  bytes.set(end, start.byteLength);
+  return bytes;
+}
