@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { DISABLE_AFTER_MS, type Health, healthAfter, isSlow, UNTRIED } from "../../../src/outbound/health.ts";
+import type { Outcome } from "../../../src/outbound/outcome.ts";
+
+const NOW = Date.UTC(2026, 10, 24);
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+const delivered = (ms = 50): Outcome => ({ kind: "delivered", status: 200, ms, answer: "" });
+const failed = (status = 500, ms = 50): Outcome => ({
+  kind: "status",
+  status,
+  ms,
+  answer: "",
+  retryAfterMs: null,
+});
+const timedOut: Outcome = { kind: "timeout", status: null, ms: 10_000, answer: null, retryAfterMs: null };
+
+function after(outcomes: [at: number, outcome: Outcome][], from: Health = UNTRIED) {
+  let health = from;
+  const disabled: (string | null)[] = [];
+  for (const [at, outcome] of outcomes) {
+    const step = healthAfter(health, outcome, at);
+    health = step.health;
+    disabled.push(step.disable);
+  }
+  return { health, disabled };
+}
+
+describe("an endpoint's health", () => {
+  it("counts failures in a row, and from when", () => {
+    const { health } = after([
+      [NOW, failed()],
+      [NOW + 1, timedOut],
+      [NOW + 2, failed()],
+    ]);
+    expect(health).toMatchObject({ consecutiveFailures: 3, failingSince: NOW, lastSuccessAt: null });
+  });
+
+  it("begins anew with a success", () => {
+    const { health } = after([
+      [NOW, failed()],
+      [NOW + 1, delivered()],
+    ]);
+    expect(health).toMatchObject({ consecutiveFailures: 0, failingSince: null, lastSuccessAt: NOW + 1 });
+    expect(after([[NOW + 5, failed()]], health).health.failingSince).toBe(NOW + 5);
+  });
+
+  it("disables after five days of nothing but failures, and not a millisecond earlier", () => {
+    const { disabled } = after([
+      [NOW, failed()],
+      [NOW + 2 * DAY, timedOut],
+      [NOW + DISABLE_AFTER_MS - 1, failed()],
+      [NOW + DISABLE_AFTER_MS, failed()],
+    ]);
+    expect(disabled).toEqual([null, null, null, "failing"]);
+  });
+
+  it("forgives five days of failures for one success", () => {
+    const { disabled } = after([
+      [NOW, failed()],
+      [NOW + 4 * DAY, delivered()],
+      [NOW + 6 * DAY, failed()],
+      [NOW + 10 * DAY, failed()],
+    ]);
+    expect(disabled).toEqual([null, null, null, null]);
+  });
+
+  it("disables at once an endpoint that says it is gone", () => {
+    expect(after([[NOW, failed(410)]]).disabled).toEqual(["gone"]);
+  });
+
+  it.each([
+    ["a timeout", timedOut],
+    ["a late success", delivered(2_001)],
+    ["a late error", failed(500, 9_000)],
+  ])("is slow for ten minutes after %s, whatever comes in between", (_, outcome) => {
+    const { health } = after([
+      [NOW, outcome],
+      [NOW + 1, delivered()],
+      [NOW + 2, failed()],
+    ]);
+    expect(isSlow(health, NOW + 10 * MINUTE - 1)).toBe(true);
+    expect(isSlow(health, NOW + 10 * MINUTE)).toBe(false);
+  });
+
+  it("is not slow for failing quickly, nor untried", () => {
+    expect(isSlow(after([[NOW, failed()]]).health, NOW)).toBe(false);
+    expect(isSlow(after([[NOW, delivered(2_000)]]).health, NOW)).toBe(false);
+    expect(isSlow(UNTRIED, NOW)).toBe(false);
+  });
+});
