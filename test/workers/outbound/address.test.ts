@@ -1,0 +1,194 @@
+import { describe, expect, it } from "vitest";
+import { checkTarget, MAX_URL_CHARS } from "../../../src/outbound/address.ts";
+
+const OWN_HOSTS = ["webhooks.audit1.com", "api.audit1.info"];
+const POLICY = { ownHosts: OWN_HOSTS, allowInsecure: false };
+const LOCAL = { ownHosts: OWN_HOSTS, allowInsecure: true };
+
+const AN_IP = "The host must be a name, not an IP address";
+const NOT_PUBLIC = "The host is not a public name";
+const INVALID = "Not a valid address";
+const NO_NAME = "Not a valid host name";
+const OTHERS = "The host is a name for other addresses";
+const OURS = "The host is the gateway itself";
+const NOT_HTTPS = "The address must begin with https://";
+const CREDENTIALS = "The address holds credentials; send them in a header";
+const CHARACTERS = "The address holds spaces, control characters or backslashes";
+const PORT = "The port must be 443 or at least 1024";
+const DOT = "The host must not end with a dot";
+
+const HOSTILE: [address: string, reason: string][] = [
+  // IPv4, in every way there is to write it.
+  ["https://127.0.0.1/", AN_IP],
+  ["https://127.1/", AN_IP],
+  ["https://127.0.1/", AN_IP],
+  ["https://2130706433/", AN_IP],
+  ["https://0x7f000001/", AN_IP],
+  ["https://0x7f.0.0.1/", AN_IP],
+  ["https://0x7f.1/", AN_IP],
+  ["https://017700000001/", AN_IP],
+  ["https://0177.0.0.1/", AN_IP],
+  ["https://0177.0.0.01/", AN_IP],
+  ["https://127.0.0.1./", AN_IP],
+  ["https://127.0.0.1:8443/", AN_IP],
+  ["https://0/", AN_IP],
+  ["https://0.0.0.0/", AN_IP],
+  ["https://10.0.0.1/", AN_IP],
+  ["https://10.1/", AN_IP],
+  ["https://167772161/", AN_IP],
+  ["https://172.16.0.1/", AN_IP],
+  ["https://192.168.1.1/", AN_IP],
+  ["https://0300.0250.1.1/", AN_IP],
+  ["https://100.64.0.1/", AN_IP],
+  ["https://169.254.169.254/latest/meta-data/", AN_IP],
+  ["https://2852039166/latest/meta-data/", AN_IP],
+  ["https://0xa9fea9fe/", AN_IP],
+  ["https://0251.0376.0251.0376/", AN_IP],
+  ["https://169.254.170.2/v2/credentials", AN_IP],
+  ["https://100.100.100.200/", AN_IP],
+  ["https://192.0.0.192/", AN_IP],
+  ["https://224.0.0.1/", AN_IP],
+  ["https://255.255.255.255/", AN_IP],
+  ["https://8.8.8.8/", AN_IP],
+  ["https://１２７.０.０.１/", AN_IP],
+  ["https://①②⑦.⓪.⓪.①/", AN_IP],
+  ["https://127。0。0。1/", AN_IP],
+  ["https://%31%32%37.0.0.1/", AN_IP],
+  ["https://256.0.0.1/", INVALID],
+  ["https://127.0.0.1.1/", INVALID],
+  ["https://example.com.0x7f/", INVALID],
+  // IPv6.
+  ["https://[::1]/", AN_IP],
+  ["https://[::]/", AN_IP],
+  ["https://[0:0:0:0:0:0:0:1]/", AN_IP],
+  ["https://[::ffff:127.0.0.1]/", AN_IP],
+  ["https://[::ffff:7f00:1]/", AN_IP],
+  ["https://[::ffff:a9fe:a9fe]/", AN_IP],
+  ["https://[::127.0.0.1]/", AN_IP],
+  ["https://[2002:7f00:1::]/", AN_IP],
+  ["https://[64:ff9b::7f00:1]/", AN_IP],
+  ["https://[64:ff9b:1::a00:1]/", AN_IP],
+  ["https://[2001:0:7f00:1::]/", AN_IP],
+  ["https://[fc00::1]/", AN_IP],
+  ["https://[fd00:ec2::254]/", AN_IP],
+  ["https://[fe80::1]/", AN_IP],
+  ["https://[fec0::1]/", AN_IP],
+  ["https://[ff02::1]/", AN_IP],
+  ["https://[2606:4700:4700::1111]/", AN_IP],
+  ["https://[fe80::1%25eth0]/", INVALID],
+  ["https://[::1/", INVALID],
+  // Names that stay inside.
+  ["https://localhost/", NOT_PUBLIC],
+  ["https://LOCALHOST:8443/", NOT_PUBLIC],
+  ["https://ⓛocalhost/", NOT_PUBLIC],
+  ["https://ｌｏｃａｌｈｏｓｔ/", NOT_PUBLIC],
+  ["https://%6c%6fcalhost/", NOT_PUBLIC],
+  ["https://loc\u00adalhost/", NOT_PUBLIC],
+  ["https://localhost./", DOT],
+  ["https://example.com./", DOT],
+  ["https://api.localhost/", NOT_PUBLIC],
+  ["https://localhost.localdomain/", NOT_PUBLIC],
+  ["https://printer.local/", NOT_PUBLIC],
+  ["https://db.internal/", NOT_PUBLIC],
+  ["https://metadata.google.internal/computeMetadata/v1/", NOT_PUBLIC],
+  ["https://instance-data/", NOT_PUBLIC],
+  ["https://metadata/", NOT_PUBLIC],
+  ["https://kubernetes/", NOT_PUBLIC],
+  ["https://kubernetes.default.svc.cluster.local/", NOT_PUBLIC],
+  ["https://router.home.arpa/", NOT_PUBLIC],
+  ["https://1.0.0.127.in-addr.arpa/", NOT_PUBLIC],
+  ["https://wiki.corp/", NOT_PUBLIC],
+  ["https://nas.lan/", NOT_PUBLIC],
+  ["https://hidden.onion/", NOT_PUBLIC],
+  // Public names for anything.
+  ["https://127.0.0.1.nip.io/", OTHERS],
+  ["https://7f000001.nip.io/", OTHERS],
+  ["https://10-0-0-1.sslip.io/", OTHERS],
+  ["https://localtest.me/", OTHERS],
+  ["https://any.lvh.me/", OTHERS],
+  // Ourselves.
+  ["https://webhooks.audit1.com/api/v1/events", OURS],
+  ["https://WEBHOOKS.AUDIT1.COM:8443/", OURS],
+  ["https://x.api.audit1.info/", OURS],
+  // Other schemes, credentials, ports, and text that means something else than it shows.
+  ["http://example.com/", NOT_HTTPS],
+  ["ftp://example.com/", NOT_HTTPS],
+  ["file:///etc/passwd", NOT_HTTPS],
+  ["gopher://example.com/_x", NOT_HTTPS],
+  ["javascript:alert(1)", NOT_HTTPS],
+  ["data:text/plain,x", NOT_HTTPS],
+  ["blob:https://example.com/x", NOT_HTTPS],
+  ["//example.com/", INVALID],
+  ["example.com", INVALID],
+  ["", INVALID],
+  ["https://", INVALID],
+  ["https://user@example.com/", CREDENTIALS],
+  ["https://user:password@example.com/", CREDENTIALS],
+  ["https://example.com@127.0.0.1/", CREDENTIALS],
+  ["https://:x@example.com/", CREDENTIALS],
+  ["https://example.com:22/", PORT],
+  ["https://example.com:25/", PORT],
+  ["https://example.com:80/", PORT],
+  ["https://example.com:0/", PORT],
+  ["https://example.com:65536/", INVALID],
+  ["https://example.com\\@127.0.0.1/", CHARACTERS],
+  ["https://example.com /", CHARACTERS],
+  [" https://example.com/", CHARACTERS],
+  ["https://exam\tple.com/", CHARACTERS],
+  ["https://example.com/\r\nHost: x", CHARACTERS],
+  ["https://example.com/\u0000", CHARACTERS],
+  ["https://exa_mple.com/", NO_NAME],
+  ["https://*.example.com/", NO_NAME],
+  ["https://-example.com/", NO_NAME],
+  ["https://example..com/", NO_NAME],
+  [`https://${"a".repeat(64)}.com/`, NO_NAME],
+  [`https://${"a.".repeat(130)}com/`, NO_NAME],
+  [
+    `https://example.com/${"a".repeat(MAX_URL_CHARS)}`,
+    `The address is longer than ${MAX_URL_CHARS} characters`,
+  ],
+];
+
+describe("an address", () => {
+  it.each(HOSTILE)("is refused: %j", (address, reason) => {
+    expect(checkTarget(address, POLICY)).toEqual({ ok: false, reason });
+  });
+
+  it.each([
+    ["https://example.com", "https://example.com/"],
+    [
+      "https://hooks.example.co.uk/webhooks/audit1?tenant=7",
+      "https://hooks.example.co.uk/webhooks/audit1?tenant=7",
+    ],
+    ["HTTPS://Example.COM:443/Path", "https://example.com/Path"],
+    ["https://example.com:8443/", "https://example.com:8443/"],
+    ["https://example.com/#fragment", "https://example.com/"],
+    ["https://bücher.example/", "https://xn--bcher-kva.example/"],
+    ["https://xn--bcher-kva.example/", "https://xn--bcher-kva.example/"],
+    ["https://abc123.ngrok.io/webhooks/audit1", "https://abc123.ngrok.io/webhooks/audit1"],
+    ["https://127.0.0.1.example.com/", "https://127.0.0.1.example.com/"],
+    ["https://1e100.net/", "https://1e100.net/"],
+    ["https://mylocalhost.com/", "https://mylocalhost.com/"],
+    ["https://audit1.com/", "https://audit1.com/"],
+    ["https://not-webhooks.audit1.com/", "https://not-webhooks.audit1.com/"],
+    ["https://example.com/a@b:c", "https://example.com/a@b:c"],
+  ])("is taken, and kept as it will be called: %s", (address, url) => {
+    expect(checkTarget(address, POLICY)).toEqual({ ok: true, url });
+  });
+
+  it.each(["http://localhost:3000/hook", "http://127.0.0.1:9/", "https://127.8.8.8/", "http://[::1]:8080/"])(
+    "may be on this computer in local development: %s",
+    (address) => {
+      expect(checkTarget(address, POLICY).ok).toBe(false);
+      expect(checkTarget(address, LOCAL)).toEqual({ ok: true, url: new URL(address).href });
+    },
+  );
+
+  const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+  it.each(HOSTILE.filter(([address]) => !URL.canParse(address) || !LOOPBACK.test(new URL(address).hostname)))(
+    "is refused in local development just the same: %j",
+    (address) => {
+      expect(checkTarget(address, LOCAL).ok).toBe(false);
+    },
+  );
+});

@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import { checkHeaders, MAX_HEADERS } from "../../../src/outbound/custom-headers.ts";
+import { newWebhookSecret, signDelivery } from "../../../src/outbound/signing.ts";
+
+const RESERVED = "This header is reserved";
+
+describe("custom headers", () => {
+  it("are kept as they were given, a receiver's own authorization among them", () => {
+    const headers = {
+      Authorization: "Bearer abc.def==",
+      "X-Tenant": "seven, eight",
+      "Idempotency-Style": "~",
+    };
+    expect(checkHeaders(headers)).toEqual({ ok: true, headers });
+    expect(checkHeaders({})).toEqual({ ok: true, headers: {} });
+  });
+
+  it("may be none that a delivery has of its own", async () => {
+    const secrets: [string, string] = [newWebhookSecret(), newWebhookSecret()];
+    const signed = await signDelivery({
+      id: "evt_1",
+      body: new Uint8Array(),
+      secrets,
+      rotating: true,
+      format: "timestamped",
+      now: 1,
+    });
+    for (const name of [...Object.keys(signed), "Content-Type", "User-Agent"]) {
+      expect(checkHeaders({ [name]: "x" })).toEqual({
+        ok: false,
+        details: { [`headers.${name}`]: RESERVED },
+      });
+    }
+  });
+
+  it.each([
+    ["host", RESERVED],
+    ["Content-Length", RESERVED],
+    ["CONTENT-ENCODING", RESERVED],
+    ["Connection", RESERVED],
+    ["Keep-Alive", RESERVED],
+    ["Transfer-Encoding", RESERVED],
+    ["TE", RESERVED],
+    ["Trailer", RESERVED],
+    ["Upgrade", RESERVED],
+    ["Expect", RESERVED],
+    ["Proxy-Authorization", RESERVED],
+    ["CF-Connecting-IP", RESERVED],
+    ["X-Forwarded-For", RESERVED],
+    ["Forwarded", RESERVED],
+    ["X-Webhook-Anything", RESERVED],
+    ["Webhook-Later", RESERVED],
+    ["Svix-Signature", RESERVED],
+    ["", "Not a valid header name"],
+    ["X Y", "Not a valid header name"],
+    ["X-Ü", "Not a valid header name"],
+    ["X-A:", "Not a valid header name"],
+    ["X-A\r\nX-B", "Not a valid header name"],
+  ])("are refused for their name: %j", (name, problem) => {
+    expect(checkHeaders({ [name]: "x" })).toEqual({ ok: false, details: { [`headers.${name}`]: problem } });
+  });
+
+  it.each(["", " x", "x ", "x\r\nX-B: y", "x\ny", "x\ty", "é", "\u0000", "\u007f"])(
+    "are refused for a value that is not plain: %j",
+    (value) => {
+      const problem = "A value is printable ASCII without spaces at either end";
+      expect(checkHeaders({ "X-A": value })).toEqual({ ok: false, details: { "headers.X-A": problem } });
+    },
+  );
+
+  it("are bounded in number and size", () => {
+    const many = Object.fromEntries(Array.from({ length: MAX_HEADERS + 1 }, (_, i) => [`X-${i}`, "x"]));
+    expect(checkHeaders(many)).toEqual({ ok: false, details: { headers: "At most 20 headers" } });
+    const long = "x".repeat(2_048);
+    expect(checkHeaders({ "X-A": `${long}x` })).toMatchObject({ ok: false });
+    expect(checkHeaders({ "X-A": long })).toMatchObject({ ok: true });
+    expect(checkHeaders({ "X-A": long, "X-B": long })).toMatchObject({
+      details: { headers: "At most 4096 characters in all" },
+    });
+    expect(checkHeaders({ ["X".repeat(65)]: "x" })).toMatchObject({ ok: false });
+  });
+
+  it("are refused when a name stands twice in other letters", () => {
+    expect(checkHeaders({ "X-A": "1", "x-a": "2" })).toEqual({
+      ok: false,
+      details: { "headers.x-a": "This name stands twice" },
+    });
+  });
+});
