@@ -1,0 +1,130 @@
+/**
+ * One exchange with a receiver: one POST, and what came of it. Never rejects; ten seconds at most, whatever the other side does.
+ *
+ * The status decides. A success is a 2xx whose head arrives in time; its body is read for people alone, so one that hangs,
+ * breaks off or is no text changes nothing. Redirects are not followed.
+ */
+import type { Bytes } from "../crypto/encoding.ts";
+import { retryAfterMs } from "../http/retry-after.ts";
+import { type AddressPolicy, checkTarget } from "./address.ts";
+import type { FailureKind, Outcome } from "./outcome.ts";
+
+/** Over the whole exchange. From the wire contract. */
+export const EXCHANGE_TIMEOUT_MS = 10_000;
+/** How much of an answer is kept; the rest is not read. */
+export const ANSWER_BYTES = 1_024;
+export const USER_AGENT = "Audit1-Webhooks/1";
+
+export interface Exchange {
+  url: string;
+  /** Custom headers and signatures. */
+  headers: Record<string, string>;
+  body: Bytes;
+  policy: AddressPolicy;
+}
+
+export interface AttemptDeps {
+  fetch(request: Request): Promise<Response>;
+  /** Milliseconds. */
+  now(): number;
+  /** Whether anything accepts connections at this address; asked when `fetch` does not say why it failed. */
+  accepts(url: URL): Promise<boolean>;
+  timeoutMs?: number;
+}
+
+export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Promise<Outcome> {
+  const startedAt = deps.now();
+  const unanswered = (kind: FailureKind): Outcome => {
+    return { kind, status: null, ms: deps.now() - startedAt, answer: null, retryAfterMs: null };
+  };
+  const target = checkTarget(exchange.url, exchange.policy);
+  if (!target.ok) return unanswered("blocked");
+  const url = new URL(target.url);
+  const deadline = new AbortController();
+  const timer = setTimeout(() => deadline.abort(), deps.timeoutMs ?? EXCHANGE_TIMEOUT_MS);
+  try {
+    let response: Response;
+    try {
+      response = await deps.fetch(requestOf(url, exchange, deadline.signal));
+    } catch (error) {
+      if (deadline.signal.aborted) return unanswered("timeout");
+      const failed = unanswered("network");
+      return { ...failed, kind: await unansweredKind(error, url, deps) } as Outcome;
+    }
+    const { status, headers } = response;
+    const asked = retryAfterMs(headers, deps.now());
+    const answer = await readStart(response);
+    const ms = deps.now() - startedAt;
+    const kind = answeredKind(status, answer);
+    if (kind === "delivered") return { kind, status, ms, answer };
+    return { kind, status, ms, answer, retryAfterMs: asked };
+  } finally {
+    clearTimeout(timer);
+    // Ends the connection where not all of an answer was read; it would last as long as the invocation.
+    deadline.abort();
+  }
+}
+
+function requestOf(url: URL, { headers, body }: Exchange, signal: AbortSignal): Request {
+  const all = new Headers(headers);
+  all.set("Content-Type", "application/json");
+  all.set("User-Agent", USER_AGENT);
+  return new Request(url, { method: "POST", headers: all, body, redirect: "manual", signal });
+}
+
+/** What Cloudflare's edge answers in place of a receiver that it cannot reach. No server says these itself. */
+const EDGE_STATUSES: Partial<Record<number, FailureKind>> = {
+  520: "reset",
+  521: "refused",
+  522: "timeout",
+  523: "network",
+  524: "timeout",
+  525: "tls",
+  526: "tls",
+  530: "network",
+};
+/** The edge's own error numbers for a name without an address, which come with status 530. */
+const EDGE_DNS_ERROR = /\b(1001|1016)\b/;
+
+/** What an answer means. Pure. */
+export function answeredKind(status: number, answer: string): Outcome["kind"] {
+  if (status >= 200 && status < 300) return "delivered";
+  if (status >= 300 && status < 400) return "redirect";
+  if (status === 530 && EDGE_DNS_ERROR.test(answer)) return "dns";
+  return EDGE_STATUSES[status] ?? "status";
+}
+
+/**
+ * Why there was no answer. The runtime says two things only: that a connection was lost, which it also says when there never
+ * was one, or "internal error", which is a name that does not resolve or a handshake that failed. Whether a connection can be
+ * opened tells the two of each kind apart.
+ */
+async function unansweredKind(error: unknown, url: URL, deps: AttemptDeps): Promise<FailureKind> {
+  const message = error instanceof Error ? error.message : "";
+  const lost = message.startsWith("Network connection lost");
+  if (!lost && !message.startsWith("internal error")) return "network";
+  const accepts = await deps.accepts(url);
+  if (lost) return accepts ? "reset" : "refused";
+  if (!accepts) return "dns";
+  return url.protocol === "https:" ? "tls" : "network";
+}
+
+/** At most {@link ANSWER_BYTES}, as text: what is no UTF-8 becomes U+FFFD, and a character that is cut in two is left out. */
+async function readStart(response: Response): Promise<string> {
+  if (response.body === null) return "";
+  const reader = response.body.getReader();
+  const kept = new Uint8Array(ANSWER_BYTES);
+  let length = 0;
+  try {
+    while (length < ANSWER_BYTES) {
+      const read = await reader.read();
+      if (read.done) break;
+      const part = read.value.subarray(0, ANSWER_BYTES - length);
+      kept.set(part, length);
+      length += part.byteLength;
+    }
+  } catch {
+    // Time is up, the answer broke off, or its compression is broken: what came before is kept.
+  }
+  return new TextDecoder().decode(kept.subarray(0, length), { stream: true });
+}

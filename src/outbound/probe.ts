@@ -1,0 +1,30 @@
+/** Whether anything accepts connections at an address: a connection is opened and closed again, and nothing is said on it. */
+import { connect } from "cloudflare:sockets";
+
+/** Asked after an attempt has failed: whoever takes longer is as good as not there. */
+const PROBE_TIMEOUT_MS = 1_000;
+
+export async function accepts(url: URL): Promise<boolean> {
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  try {
+    const socket = connect({ hostname: url.hostname.replace(/^\[|\]$/g, ""), port });
+    // Rejects with the connection; that is told by `opened`.
+    socket.closed.catch(() => undefined);
+    const opened = socket.opened.then(
+      () => true,
+      () => false,
+    );
+    const expired = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS);
+    });
+    const answer = await Promise.race([opened, expired]);
+    socket.close().catch(() => undefined);
+    return answer;
+  } catch {
+    // The platform refuses some addresses and ports without trying.
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
