@@ -6,10 +6,14 @@ import * as z from "zod";
 import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { OWNER_TYPES } from "./db/schema.ts";
 import type { WakeUp } from "./gate/protocol.ts";
+import type { AddressPolicy } from "./outbound/address.ts";
+import type { EndpointWakeUp } from "./outbound/wake-up.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
-export type Bindings = Omit<Cloudflare.Env, "FILES" | "FILES_CREATOR"> & {
+export type Bindings = Omit<Cloudflare.Env, "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "FILES_CREATOR"> & {
   FILES: Queue<WakeUp>;
+  DELIVERIES: Queue<EndpointWakeUp>;
+  DELIVERIES_SLOW: Queue<EndpointWakeUp>;
   FILES_CREATOR?: Fetcher;
   FILES_CREATOR_TOKEN?: string;
 };
@@ -39,10 +43,16 @@ export interface Settings {
   /** Null where nobody comes through Access. */
   access: AccessTeam | null;
   filesCreator: { url: string; token: string | null };
+  operatorsEmail: string;
+  emailFrom: string;
+  /** Where webhooks may lead. */
+  addressPolicy: AddressPolicy;
 }
 
 export class ConfigurationError extends Error {}
 
+/** Names that the gateway answers under. */
+const OWN_HOSTS = ["webhooks.audit1.com", "api.audit1.info", "developer-api.audit1.info"];
 const LARGEST_BODY_BYTES = 10 * 1024 ** 2;
 
 const parsed = new WeakMap<object, Settings>();
@@ -61,6 +71,9 @@ export function readSettings(env: Bindings): Settings {
       url: checked("FILES_CREATOR_URL", () => filesCreatorUrl(env)),
       token: env.FILES_CREATOR_TOKEN || null,
     },
+    operatorsEmail: checked("OPERATORS_EMAIL", () => emailAddress(env.OPERATORS_EMAIL)),
+    emailFrom: checked("EMAIL_FROM", () => emailAddress(env.EMAIL_FROM)),
+    addressPolicy: { ownHosts: OWN_HOSTS, allowInsecure: env.ALLOW_INSECURE_ENDPOINTS === "true" },
   };
   parsed.set(env, settings);
   return settings;
@@ -94,6 +107,12 @@ function parsePortalClients(text: string | undefined): PortalClient[] {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new Error(`${issue?.path.join(".") || "the list"}: ${issue?.message}`);
+}
+
+function emailAddress(text: string | undefined): string {
+  const result = z.email().safeParse(text);
+  if (!result.success) throw new Error("must be an e-mail address");
+  return result.data;
 }
 
 function accessTeam(team: string | undefined, audience: string | undefined): AccessTeam | null {

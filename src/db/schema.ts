@@ -177,3 +177,188 @@ export const audit = sqliteTable(
     index("audit_action").on(table.action, table.id),
   ],
 );
+
+/**
+ * One random data key per owner, under which everything outbound of that owner rests: secrets and headers of its webhooks,
+ * the data of its events, the answers to its deliveries. Made with an owner's first webhook or event. Deleted by nobody
+ * but who erases the owner.
+ */
+export const ownerKeys = sqliteTable(
+  "owner_keys",
+  {
+    owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
+    owner_id: text("owner_id").notNull(),
+    data_key: text("data_key").notNull(),
+    created_at: integer("created_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.owner_type, table.owner_id] })],
+);
+
+/** A secret of a webhook, sealed under its owner's data key. */
+export interface StoredWebhookSecret extends StoredSecret {
+  /** Whether it may lead: a rotated-in secret stands behind the old one until it is activated or the old one has ended. */
+  activated: boolean;
+}
+
+/** Endpoints that events are sent to. Soft-deleted by the portal and never removed: delivery ids name them. */
+export const webhooks = sqliteTable(
+  "webhooks",
+  {
+    id: text("id").primaryKey(),
+    owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
+    owner_id: text("owner_id").notNull(),
+    environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
+    url: text("url").notNull(),
+    /** Event types and patterns, as the catalogue knows them. */
+    events: text("events", { mode: "json" }).$type<string[]>().notNull(),
+    description: text("description"),
+    status: text("status", { enum: ["active", "disabled"] }).notNull(),
+    disabled_reason: text("disabled_reason", { enum: ["requested", "gone", "failing"] }),
+    notification_email: text("notification_email"),
+    signature_format: text("signature_format", { enum: ["timestamped", "sha256"] }).notNull(),
+    /** Custom headers as a JSON object, sealed; null for none. */
+    headers: text("headers"),
+    secrets: text("secrets", { mode: "json" }).$type<StoredWebhookSecret[]>().notNull(),
+    /** Requests that may wait for this endpoint's answer at a time. */
+    max_in_flight: integer("max_in_flight").notNull().default(4),
+    /** Failed attempts since the last that succeeded, and when the first of them was. */
+    consecutive_failures: integer("consecutive_failures").notNull().default(0),
+    failing_since: integer("failing_since"),
+    /** Exact to the minute: not every success is worth a row. */
+    last_success_at: integer("last_success_at"),
+    /** When it last answered too late to share a queue with others. */
+    slow_at: integer("slow_at"),
+    /** The invocation that works on this endpoint, and until when nobody else may. 0 when nobody does. */
+    holder: text("holder"),
+    held_until: integer("held_until").notNull().default(0),
+    version: integer("version").notNull(),
+    created_at: integer("created_at").notNull(),
+    updated_at: integer("updated_at").notNull(),
+    deleted_at: integer("deleted_at"),
+  },
+  (table) => [
+    index("webhooks_listed")
+      .on(table.owner_type, table.owner_id, table.created_at, table.id)
+      .where(sql`deleted_at IS NULL`),
+  ],
+);
+
+/** What happened, to be told to webhooks. The hourly retention deletes rows after 90 days. */
+export const events = sqliteTable(
+  "events",
+  {
+    /**
+     * The order in which events were stored, made of the time (see `EVENTS_PER_MS`): lists and retention are key ranges, and
+     * who reads on from a position misses nothing.
+     */
+    seq: integer("seq").primaryKey(),
+    id: text("id").notNull(),
+    owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
+    owner_id: text("owner_id").notNull(),
+    environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
+    type: text("type").notNull(),
+    /** As the envelope says it. */
+    created_at: integer("created_at").notNull(),
+    source: text("source").notNull(),
+    /** Base64 of a fingerprint of type and data: tells a repeat from another event under the same id. */
+    content_mac: text("content_mac").notNull(),
+    /** Bytes of the data as JSON, before it was sealed. */
+    size: integer("size").notNull(),
+    /** Base64 of the sealed data. */
+    data: text("data").notNull(),
+  },
+  (table) => [
+    uniqueIndex("events_id").on(table.owner_type, table.owner_id, table.environment, table.id),
+    // Every index of SQLite ends in the row's key, so this one is in the order of `seq`.
+    index("events_listed").on(table.owner_type, table.owner_id, table.environment),
+  ],
+);
+
+export const DELIVERY_STATUSES = ["pending", "retrying", "delivered", "failed"] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
+
+/** One attempt, as it is kept in its delivery. */
+export interface StoredAttempt {
+  /** Counted from 1, through all replays. */
+  number: number;
+  started_at: number;
+  ms: number;
+  /** What came of it, in the words of `src/outbound/attempt.ts`. */
+  kind: string;
+  status: number | null;
+  /** Base64 of the answer's sealed first kilobyte; null where there was none. */
+  answer: string | null;
+}
+
+/** One event on its way to one webhook. The hourly retention deletes rows 30 days after their last change. */
+export const deliveries = sqliteTable(
+  "deliveries",
+  {
+    webhook_id: text("webhook_id").notNull(),
+    event_seq: integer("event_seq").notNull(),
+    status: text("status", { enum: DELIVERY_STATUSES }).notNull(),
+    /** How many attempts have been recorded. Recording one is a compare-and-set on this number. */
+    attempts: integer("attempts").notNull(),
+    /** `attempts` when the present round began: a replay begins a new one, with the whole schedule before it. */
+    round_start: integer("round_start").notNull(),
+    /** Null when nothing is left to do. */
+    next_attempt_at: integer("next_attempt_at"),
+    response_code: integer("response_code"),
+    /** The kind of the last failure, or why nothing was sent. */
+    last_error: text("last_error"),
+    created_at: integer("created_at").notNull(),
+    updated_at: integer("updated_at").notNull(),
+    /** The newest attempts, at most {@link KEPT_ATTEMPTS}. */
+    history: text("history", { mode: "json" }).$type<StoredAttempt[]>().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.webhook_id, table.event_seq] }),
+    index("deliveries_due")
+      .on(table.webhook_id, table.next_attempt_at)
+      .where(sql`next_attempt_at IS NOT NULL`),
+  ],
+);
+
+/** Seven rounds of the whole schedule. */
+export const KEPT_ATTEMPTS = 49;
+
+/** What people are to be told by mail. The minute cron deletes rows when the mail has gone, or after a week of trying. */
+export const notices = sqliteTable(
+  "notices",
+  {
+    id: integer("id").primaryKey(),
+    webhook_id: text("webhook_id").notNull(),
+    kind: text("kind", { enum: ["delivery_failed", "webhook_disabled"] }).notNull(),
+    /** The event whose delivery failed; null where it is about the webhook as a whole. */
+    event_seq: integer("event_seq"),
+    /** Why, in a word. */
+    reason: text("reason").notNull(),
+    created_at: integer("created_at").notNull(),
+    due_at: integer("due_at").notNull(),
+    tries: integer("tries").notNull(),
+  },
+  (table) => [index("notices_due").on(table.due_at)],
+);
+
+/** Replays of a time range. Worked off by the minute cron; deleted by the hourly retention 30 days after their last change. */
+export const replays = sqliteTable(
+  "replays",
+  {
+    id: text("id").primaryKey(),
+    webhook_id: text("webhook_id").notNull(),
+    /** Which deliveries of events already sent are begun again; events that have none yet are always sent. */
+    only: text("only", { enum: ["failed", "all"] }).notNull(),
+    /** Events after `position` and up to `until` are still to be looked at; both are of the form of `events.seq`. */
+    position: integer("position").notNull(),
+    until: integer("until").notNull(),
+    from_seq: integer("from_seq").notNull(),
+    queued: integer("queued").notNull(),
+    status: text("status", { enum: ["running", "done", "cancelled"] }).notNull(),
+    created_at: integer("created_at").notNull(),
+    updated_at: integer("updated_at").notNull(),
+  },
+  (table) => [
+    index("replays_running").on(table.updated_at).where(sql`status = 'running'`),
+    index("replays_webhook").on(table.webhook_id, table.id),
+  ],
+);

@@ -1,0 +1,31 @@
+/**
+ * Ids on the wire: a webhook is `wh_` and its 24 hex digits, a delivery `del_`, its webhook's digits, and its event's place
+ * in Crockford's base32. A webhook gets an event at most once, so that the two name the delivery.
+ */
+import { integerFromBase32, integerToBase32 } from "../crypto/encoding.ts";
+
+/** 55 bits. */
+const SEQ_DIGITS = 11;
+const WEBHOOK_ID = /^(?:wh_)?([0-9a-f]{24})$/i;
+const DELIVERY_ID = /^del_([0-9a-f]{24})([0-9A-HJKMNP-TV-Z]{11})$/;
+
+export interface DeliveryKey {
+  webhookId: string;
+  eventSeq: number;
+}
+
+/** The bare id, of either form; null for what is no id of a webhook. */
+export function parseWebhookId(text: string): string | null {
+  return WEBHOOK_ID.exec(text)?.[1]?.toLowerCase() ?? null;
+}
+
+export function deliveryId({ webhookId, eventSeq }: DeliveryKey): string {
+  return `del_${webhookId}${integerToBase32(eventSeq, SEQ_DIGITS)}`;
+}
+
+export function parseDeliveryId(text: string): DeliveryKey | null {
+  const [, webhookId, digits] = DELIVERY_ID.exec(text) ?? [];
+  if (webhookId === undefined || digits === undefined) return null;
+  const eventSeq = integerFromBase32(digits);
+  return Number.isSafeInteger(eventSeq) ? { webhookId, eventSeq } : null;
+}
