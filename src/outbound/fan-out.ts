@@ -1,0 +1,104 @@
+/**
+ * From an event to its deliveries: one D1 batch an event, whatever happens around it. The event is stored once per owner,
+ * environment and id, and with it a delivery for each active webhook that asked for its type. A repeat stores nothing.
+ * Waking the consumer is left to the caller: what nobody wakes, the minute cron finds.
+ */
+import { toBase64, utf8 } from "../crypto/encoding.ts";
+import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vault.ts";
+import { EVENTS_PER_MS } from "../db/events.ts";
+import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
+import type { Environment } from "../db/schema.ts";
+import { type EventType, patternsOf } from "./catalog.ts";
+import { eventDataContext } from "./contexts.ts";
+import { SLOW_FOR_MS } from "./health.ts";
+import type { Endpoint } from "./wake-up.ts";
+
+export interface NewEvent {
+  owner: OwnerAddress;
+  environment: Environment;
+  id: string;
+  type: EventType;
+  /** Milliseconds. */
+  createdAt: number;
+  source: string;
+  /** JSON as `JSON.stringify` makes it: what receivers parse and print again must be the signed bytes. */
+  data: string;
+}
+
+export type FannedOut =
+  /** `endpoints` are to be woken; none where nobody asked for the type. */
+  | { outcome: "stored" | "duplicate"; endpoints: Endpoint[] }
+  /** The id names another event of the same owner. */
+  | { outcome: "conflict" }
+  /** Kept only where somebody asks for it, and nobody does. */
+  | { outcome: "unwanted" };
+
+/** The type lives elsewhere: the gates hold the truth about files. Without a webhook for it, it is not kept. */
+function keptOnlyIfWanted(type: EventType): boolean {
+  return type.startsWith("file.");
+}
+
+const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
+const ASKS =
+  "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
+
+/** Rejects when D1 does not answer; repeating is safe. */
+export async function fanOut(
+  db: D1Database,
+  ring: KeyRing,
+  event: NewEvent,
+  now: number,
+): Promise<FannedOut> {
+  const { owner, environment, id, type } = event;
+  const key = await ownerKey(db, ring, owner);
+  const mac = await contentMac(key, event);
+  const sealed = await sealText(key, event.data, eventDataContext(environment, id));
+  const scope = [owner.type, owner.id, environment] as const;
+  const patterns = JSON.stringify(patternsOf(type));
+  const [inserted, , stored, asking] = await db.batch<Record<string, unknown>>([
+    db
+      .prepare(
+        `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
+         SELECT max(?5, coalesce((SELECT max(seq) FROM events), 0) + 1), ?6, ?1, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?12
+         WHERE ?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS})
+         ON CONFLICT (owner_type, owner_id, environment, id) DO NOTHING`,
+      )
+      .bind(
+        ...scope,
+        patterns,
+        now * EVENTS_PER_MS,
+        id,
+        type,
+        event.createdAt,
+        event.source,
+        mac,
+        utf8(event.data).byteLength,
+        sealed,
+        keptOnlyIfWanted(type) ? 1 : 0,
+      ),
+    db
+      .prepare(
+        `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, created_at, updated_at, history)
+         SELECT id, (SELECT seq FROM events WHERE ${SAME_OWNER} AND events.id = ?5), 'pending', 0, 0, ?6, ?6, ?6, '[]'
+         FROM webhooks
+         WHERE changes() = 1 AND ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${ASKS}`,
+      )
+      .bind(...scope, patterns, id, now),
+    db.prepare(`SELECT content_mac FROM events WHERE ${SAME_OWNER} AND id = ?4`).bind(...scope, id),
+    db
+      .prepare(
+        `SELECT id, slow_at > ?5 AS slow FROM webhooks
+         WHERE ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${ASKS}`,
+      )
+      .bind(...scope, patterns, now - SLOW_FOR_MS),
+  ]);
+  const [row] = stored?.results ?? [];
+  if (row === undefined) return { outcome: "unwanted" };
+  if (row.content_mac !== mac) return { outcome: "conflict" };
+  const endpoints = (asking?.results ?? []).map(({ id, slow }) => ({ id: String(id), slow: slow === 1 }));
+  return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };
+}
+
+async function contentMac(key: DataKey, { type, data }: NewEvent): Promise<string> {
+  return toBase64(await fingerprint(key, utf8(`${type}\n${data}`)));
+}
