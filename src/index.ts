@@ -4,20 +4,35 @@ import { type Bindings, readSettings } from "./env.ts";
 import { forwardBatch } from "./forwarding/consumer.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
 import type { WakeUp } from "./gate/protocol.ts";
+import { consumeDeadWakeUps, deliverBatch } from "./outbound/consumer.ts";
+import type { EndpointWakeUp } from "./outbound/wake-up.ts";
 import { runScheduled } from "./scheduled.ts";
 
 export { ForwardingGovernor } from "./forwarding/governor.ts";
 export { ConnectionGate } from "./gate/connection-gate.ts";
 
-const FILES_QUEUE = /^audit1-files(-staging)?$/;
-const DEAD_LETTER_QUEUE = /^audit1-files-dead(-staging)?$/;
+/** Environments have queues of their own, told apart by what follows the name. */
+const SUFFIX = /-staging$/;
 
 export default {
   fetch: respond,
   async queue(batch, env) {
-    if (FILES_QUEUE.test(batch.queue)) return forwardBatch(batch, env, readSettings(env));
-    if (DEAD_LETTER_QUEUE.test(batch.queue)) return consumeDeadLetters(batch, env);
-    throw new Error(`no consumer is known for the queue ${batch.queue}`);
+    switch (batch.queue.replace(SUFFIX, "")) {
+      case "audit1-files":
+        return forwardBatch(batch as MessageBatch<WakeUp>, env, readSettings(env));
+      case "audit1-files-dead":
+        return consumeDeadLetters(batch as MessageBatch<WakeUp>, env);
+      case "audit1-deliveries":
+        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), {
+          hasTime: false,
+        });
+      case "audit1-deliveries-slow":
+        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), { hasTime: true });
+      case "audit1-deliveries-dead":
+        return consumeDeadWakeUps(batch as MessageBatch<EndpointWakeUp>);
+      default:
+        throw new Error(`no consumer is known for the queue ${batch.queue}`);
+    }
   },
   scheduled: (controller, env) => runScheduled(controller.cron, controller.scheduledTime, env),
-} satisfies ExportedHandler<Bindings, WakeUp>;
+} satisfies ExportedHandler<Bindings, WakeUp | EndpointWakeUp>;

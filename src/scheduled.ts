@@ -6,13 +6,15 @@
 
 import { purgeAudit } from "./db/audit.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
-import type { Bindings } from "./env.ts";
+import { type Bindings, readSettings } from "./env.ts";
 import { eraseDue } from "./erasure.ts";
 import { reconcileAttention } from "./forwarding/attention.ts";
 import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/announce.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
 import { logError } from "./log.ts";
+import { sendNotices } from "./outbound/notices.ts";
+import { sweep } from "./outbound/sweep.ts";
 
 export const EVERY_MINUTE = "* * * * *";
 const MINUTES_PER_DAY = 1_440;
@@ -22,10 +24,12 @@ const GATES_AT_A_TIME = 6;
 /** Throws for a cron expression that nobody handles: a trigger without work is a mistake in the configuration. */
 export async function runScheduled(cron: string, scheduledTime: number, env: Bindings): Promise<void> {
   if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
+  await part("wake endpoints", () => sweep(env, scheduledTime));
   await part("erase connections", () => eraseDue(env, scheduledTime));
   await part("refresh gates", () => refreshBehind(env));
   await part("poke gates", () => pokeSlice(env, scheduledTime));
   await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
+  await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }
 

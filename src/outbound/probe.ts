@@ -6,7 +6,7 @@ const PROBE_TIMEOUT_MS = 1_000;
 
 export async function accepts(url: URL): Promise<boolean> {
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const socket = connect({ hostname: url.hostname.replace(/^\[|\]$/g, ""), port });
     // Rejects with the connection; that is told by `opened`.

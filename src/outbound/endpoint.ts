@@ -1,0 +1,90 @@
+/**
+ * One turn at one endpoint: what is due is sent, a few at a time and for a moment only, so that its settings are as fresh as
+ * that moment and other endpoints get their turn.
+ */
+import { type DataKey, sealText, unwrapDataKey } from "../crypto/vault.ts";
+import { ownerKeyContext } from "../db/owner-keys.ts";
+import type { Bindings, Settings } from "../env.ts";
+import { inParallel, type Weights } from "../forwarding/parallel.ts";
+import { logLine } from "../log.ts";
+import { answerContext } from "./contexts.ts";
+import { deliveryId } from "./delivery-id.ts";
+import { closeExpired, closeOpen, type DueDelivery, type Held, letGo, takeEndpoint } from "./hold.ts";
+import { judge } from "./judgement.ts";
+import type { Recorded } from "./record.ts";
+import { Recorder } from "./recorder.ts";
+import { openEndpoint, type Sent, sendDelivery } from "./send.ts";
+
+/** How long a turn starts requests. A change to a webhook is respected by everything that is sent this much later. */
+const TURN_MS = 250;
+
+export interface Turn {
+  env: Bindings;
+  settings: Settings;
+  /** The invocation's requests in flight. */
+  slots: Weights;
+  /** Whether endpoints that answer too late are welcome. */
+  hasTime: boolean;
+}
+
+/** Answers whether more is due, and for which queue; null when nothing is. Rejects when D1 does not answer. */
+export async function workOn(webhookId: string, turn: Turn): Promise<{ slow: boolean } | null> {
+  const { env, hasTime } = turn;
+  const taken = await takeEndpoint(env.DB, webhookId, { hasTime, now: Date.now() });
+  if (taken.outcome === "nothing") return null;
+  if (taken.outcome === "slow") return { slow: true };
+  const { held } = taken;
+  const { endpoint } = held;
+  if (endpoint.deleted_at !== null) await closeOpen(env.DB, webhookId, "webhook_deleted", Date.now());
+  else if (endpoint.status !== "active") await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
+  else await sendAll(held, turn);
+  const left = await letGo(env.DB, held, Date.now());
+  return left.more ? { slow: left.slow } : null;
+}
+
+async function sendAll(held: Held, turn: Turn): Promise<void> {
+  const { env, settings, slots } = turn;
+  const { endpoint } = held;
+  if (held.expired.length > 0) await closeExpired(env.DB, endpoint.id, held.expired, Date.now());
+  const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
+  const key = await unwrapDataKey(settings.keyRing, held.wrappedKey, ownerKeyContext(owner));
+  const open = await openEndpoint(endpoint, key, Date.now());
+  const recorder = new Recorder(env.DB, held);
+  const startUntil = Date.now() + TURN_MS;
+  await inParallel(held.due, endpoint.max_in_flight, async (due) => {
+    const release = await slots.take(1);
+    try {
+      if (Date.now() > startUntil || recorder.stops(turn)) return;
+      const sent = await sendDelivery(open, due, key, settings.addressPolicy);
+      const answer = await sealAnswer(sent, due, endpoint.id, key);
+      const attempt = judge(due, sent, answer);
+      note(endpoint.id, due, attempt);
+      recorder.add(attempt, sent);
+    } finally {
+      release();
+    }
+  });
+  await recorder.end();
+}
+
+async function sealAnswer(
+  { outcome: { answer } }: Sent,
+  due: DueDelivery,
+  webhookId: string,
+  key: DataKey,
+): Promise<string | null> {
+  if (answer === null || answer === "") return null;
+  return sealText(key, answer, answerContext(webhookId, due.event_seq, due.attempts + 1));
+}
+
+function note(webhookId: string, due: DueDelivery, { status, attempt }: Recorded): void {
+  logLine("delivered", {
+    delivery_id: deliveryId({ webhookId, eventSeq: due.event_seq }),
+    event_type: due.type,
+    outcome: status,
+    kind: attempt.kind,
+    status: attempt.status,
+    attempt: attempt.number,
+    ms: attempt.ms,
+  });
+}

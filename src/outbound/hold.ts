@@ -1,0 +1,195 @@
+/**
+ * Holding an endpoint: one invocation at a time works on it, so that no more requests wait for its answer than it allows,
+ * wherever the wake-ups arrive. A hold ends by itself when its holder has died.
+ *
+ * Who meets a hold has nothing to do: what it was woken for is in the rows before the wake-up is sent, and the holder looks
+ * for more in the transaction that lets go.
+ */
+import * as z from "zod";
+import { ENVIRONMENTS, OWNER_TYPES } from "../db/schema.ts";
+import { EVENT_TYPES } from "./catalog.ts";
+import { SLOW_FOR_MS } from "./health.ts";
+import { SIGNATURE_FORMATS } from "./signing.ts";
+
+/** Longer than a holder can take: it starts requests for a quarter of a second, each of ten, and records them. */
+export const HOLD_MS = 30_000;
+/** Deliveries taken at a time. */
+const DELIVERIES_PER_TAKE = 64;
+/** Event data taken at a time: six endpoints of one invocation, sealed and open, stay far below an isolate's memory. */
+const BYTES_PER_TAKE = 1024 ** 2;
+
+const json = z.string().transform((text): unknown => JSON.parse(text));
+
+const endpointRow = z.object({
+  id: z.string(),
+  owner_type: z.enum(OWNER_TYPES),
+  owner_id: z.string(),
+  environment: z.enum(ENVIRONMENTS),
+  url: z.string(),
+  status: z.enum(["active", "disabled"]),
+  signature_format: z.enum(SIGNATURE_FORMATS),
+  headers: z.string().nullable(),
+  secrets: json.pipe(
+    z.array(
+      z.object({
+        id: z.string(),
+        sealed: z.string(),
+        created_at: z.number(),
+        expires_at: z.number().nullable(),
+        activated: z.boolean(),
+      }),
+    ),
+  ),
+  max_in_flight: z.number(),
+  consecutive_failures: z.number(),
+  failing_since: z.number().nullable(),
+  last_success_at: z.number().nullable(),
+  slow_at: z.number().nullable(),
+  version: z.number(),
+  deleted_at: z.number().nullable(),
+});
+export type HeldEndpoint = z.infer<typeof endpointRow>;
+
+const dueRow = z.object({
+  event_seq: z.number(),
+  attempts: z.number(),
+  round_start: z.number(),
+  /** Null where the event is no longer kept. */
+  id: z.string().nullable(),
+  type: z.enum(EVENT_TYPES),
+  created_at: z.number(),
+  source: z.string(),
+  data: z.string(),
+});
+const expiredRow = z.object({ event_seq: z.number(), id: z.null() });
+/** A delivery that is due, with its event. */
+export type DueDelivery = z.infer<typeof dueRow> & { id: string };
+
+export interface Held {
+  holder: string;
+  endpoint: HeldEndpoint;
+  /** The owner's data key, wrapped. */
+  wrappedKey: string;
+  due: DueDelivery[];
+  /** Due deliveries whose event is no longer kept. */
+  expired: number[];
+}
+
+export type Taken =
+  | { outcome: "held"; held: Held }
+  /** Belongs into the other queue. */
+  | { outcome: "slow" }
+  /** Somebody else is at it, or nothing is due. */
+  | { outcome: "nothing" };
+
+/** ?1 is the endpoint, ?2 the time. An endpoint that is off has nothing to wait for: what is open is due, to be closed. */
+const IS_DUE = `EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = webhooks.id AND next_attempt_at <=
+  CASE WHEN webhooks.status = 'active' AND webhooks.deleted_at IS NULL THEN ?2 ELSE ${Number.MAX_SAFE_INTEGER} END)`;
+
+/** Takes the endpoint and what is due for it. A slow endpoint is taken only by who has time for it. */
+export async function takeEndpoint(
+  db: D1Database,
+  webhookId: string,
+  { hasTime, now }: { hasTime: boolean; now: number },
+): Promise<Taken> {
+  const holder = crypto.randomUUID();
+  const [taken, key, due, slow] = await db.batch<Record<string, unknown>>([
+    db
+      .prepare(
+        `UPDATE webhooks SET holder = ?3, held_until = ?4
+         WHERE id = ?1 AND held_until <= ?2 AND (?5 = 1 OR coalesce(slow_at, 0) <= ?6) AND ${IS_DUE} RETURNING *`,
+      )
+      .bind(webhookId, now, holder, now + HOLD_MS, hasTime ? 1 : 0, now - SLOW_FOR_MS),
+    db
+      .prepare(
+        `SELECT data_key FROM webhooks JOIN owner_keys USING (owner_type, owner_id) WHERE id = ? AND holder = ?`,
+      )
+      .bind(webhookId, holder),
+    db
+      .prepare(
+        `WITH due AS (
+           SELECT event_seq, attempts, round_start, next_attempt_at FROM deliveries
+           WHERE webhook_id = ?1 AND next_attempt_at <= ?2
+             AND EXISTS (SELECT 1 FROM webhooks WHERE id = ?1 AND holder = ?3 AND status = 'active' AND deleted_at IS NULL)
+           ORDER BY next_attempt_at LIMIT ${DELIVERIES_PER_TAKE}
+         ), sized AS (
+           SELECT due.*, sum(coalesce(size, 0)) OVER (ORDER BY next_attempt_at, event_seq) - coalesce(size, 0) AS bytes_before
+           FROM due LEFT JOIN events ON seq = event_seq
+         )
+         SELECT event_seq, attempts, round_start, id, type, created_at, source, data
+         FROM sized LEFT JOIN events ON seq = event_seq WHERE bytes_before < ${BYTES_PER_TAKE}
+         ORDER BY next_attempt_at, event_seq`,
+      )
+      .bind(webhookId, now, holder),
+    db
+      .prepare(`SELECT 1 FROM webhooks WHERE id = ?1 AND ?3 = 0 AND slow_at > ?4 AND ${IS_DUE}`)
+      .bind(webhookId, now, hasTime ? 1 : 0, now - SLOW_FOR_MS),
+  ]);
+  const [row] = taken?.results ?? [];
+  if (row === undefined) return { outcome: (slow?.results.length ?? 0) > 0 ? "slow" : "nothing" };
+  const rows = due?.results ?? [];
+  return {
+    outcome: "held",
+    held: {
+      holder,
+      endpoint: endpointRow.parse(row),
+      wrappedKey: z.string().parse(key?.results[0]?.data_key),
+      due: rows.filter((each) => each.id !== null).map((each) => dueRow.parse(each) as DueDelivery),
+      expired: rows.filter((each) => each.id === null).map((each) => expiredRow.parse(each).event_seq),
+    },
+  };
+}
+
+/** Lets go of the endpoint. Answers whether something is due already, and for which queue. */
+export async function letGo(
+  db: D1Database,
+  { holder, endpoint: { id } }: Held,
+  now: number,
+): Promise<{ more: boolean; slow: boolean }> {
+  const [, left] = await db.batch<{ slow: number }>([
+    db
+      .prepare("UPDATE webhooks SET holder = NULL, held_until = 0 WHERE id = ? AND holder = ?")
+      .bind(id, holder),
+    db
+      .prepare(`SELECT slow_at > ?3 AS slow FROM webhooks WHERE id = ?1 AND ${IS_DUE}`)
+      .bind(id, now, now - SLOW_FOR_MS),
+  ]);
+  const [row] = left?.results ?? [];
+  return { more: row !== undefined, slow: row?.slow === 1 };
+}
+
+/** Deliveries closed at a time, where an endpoint is off. */
+const CLOSED_AT_A_TIME = 1_000;
+
+/** Closes open deliveries of an endpoint that is off: they stay to be seen and replayed. */
+export async function closeOpen(
+  db: D1Database,
+  webhookId: string,
+  reason: string,
+  now: number,
+): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE deliveries SET status = 'failed', last_error = ?2, next_attempt_at = NULL, updated_at = ?3
+       WHERE webhook_id = ?1 AND event_seq IN (
+         SELECT event_seq FROM deliveries WHERE webhook_id = ?1 AND next_attempt_at IS NOT NULL LIMIT ${CLOSED_AT_A_TIME})`,
+    )
+    .bind(webhookId, reason, now)
+    .run();
+}
+
+/** Closes deliveries whose event is no longer kept. */
+export async function closeExpired(
+  db: D1Database,
+  webhookId: string,
+  eventSeqs: readonly number[],
+  now: number,
+): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE deliveries SET status = 'failed', last_error = 'event_expired', next_attempt_at = NULL, updated_at = ?3
+       WHERE webhook_id = ?1 AND event_seq IN (SELECT value FROM json_each(?2))`,
+    )
+    .bind(webhookId, JSON.stringify(eventSeqs), now)
+    .run();
+}

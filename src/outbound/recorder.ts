@@ -1,0 +1,98 @@
+/**
+ * Gathers the attempts of one turn and records them in as few batches as the database's pace allows: while one batch is on its
+ * way, the next gathers. No attempt is held up by the recording of another.
+ */
+import { logError } from "../log.ts";
+import { type DisableReason, type Health, healthAfter, isSlow } from "./health.ts";
+import type { Held, HeldEndpoint } from "./hold.ts";
+import { type Recorded, record } from "./record.ts";
+import type { Sent } from "./send.ts";
+
+/** A success is worth a row of its own only this often. */
+const SUCCESS_NOTED_MS = 60_000;
+
+export class Recorder {
+  readonly #db: D1Database;
+  readonly #held: Held;
+  /** As the row has it, and as it is. */
+  #stored: Health;
+  #health: Health;
+  #disable: DisableReason | null = null;
+  #pending: Recorded[] = [];
+  #failed = false;
+  #recording: Promise<void> | null = null;
+
+  constructor(db: D1Database, held: Held) {
+    this.#db = db;
+    this.#held = held;
+    this.#stored = this.#health = healthOf(held.endpoint);
+  }
+
+  /** Whether nothing more is to be sent in this turn: the endpoint is off, or keeps others waiting, or nothing is recorded. */
+  stops({ hasTime }: { hasTime: boolean }): boolean {
+    return this.#failed || this.#disable !== null || (!hasTime && isSlow(this.#health, Date.now()));
+  }
+
+  add(attempt: Recorded, { startedAt, outcome }: Sent): void {
+    this.#pending.push(attempt);
+    const { health, disable } = healthAfter(this.#health, outcome, startedAt + outcome.ms);
+    this.#health = health;
+    this.#disable ??= disable;
+    this.#recording ??= this.#drain();
+  }
+
+  /** Resolves when everything is recorded. Rejects when something could not be: it is due still, and is sent again. */
+  async end(): Promise<void> {
+    await this.#recording;
+    if (this.#pending.length > 0) await this.#recordPending();
+  }
+
+  /** Never rejects: what could not be recorded stays pending, for one more try at the end. */
+  async #drain(): Promise<void> {
+    try {
+      while (this.#pending.length > 0) await this.#recordPending();
+    } catch (error) {
+      this.#failed = true;
+      logError("attempts were not recorded", { webhook_id: this.#held.endpoint.id }, error);
+    } finally {
+      this.#recording = null;
+    }
+  }
+
+  async #recordPending(): Promise<void> {
+    const attempts = this.#pending;
+    const health = this.#health;
+    this.#pending = [];
+    try {
+      await record(this.#db, {
+        held: this.#held,
+        attempts,
+        health: isNews(this.#stored, health) ? health : null,
+        disable: this.#disable,
+        now: Date.now(),
+      });
+      if (isNews(this.#stored, health)) this.#stored = health;
+    } catch (error) {
+      this.#pending = [...attempts, ...this.#pending];
+      throw error;
+    }
+  }
+}
+
+function healthOf(endpoint: HeldEndpoint): Health {
+  return {
+    consecutiveFailures: endpoint.consecutive_failures,
+    failingSince: endpoint.failing_since,
+    lastSuccessAt: endpoint.last_success_at,
+    slowAt: endpoint.slow_at,
+  };
+}
+
+/** Whether `health` is worth a row. */
+function isNews(stored: Health, health: Health): boolean {
+  return (
+    health.consecutiveFailures !== stored.consecutiveFailures ||
+    health.slowAt !== stored.slowAt ||
+    (health.lastSuccessAt ?? 0) - (stored.lastSuccessAt ?? 0) >= SUCCESS_NOTED_MS
+  );
+}

@@ -1,0 +1,83 @@
+/** Sending one delivery: its webhook's secrets and headers opened, its body made and signed, one request. */
+import * as z from "zod";
+import { utf8 } from "../crypto/encoding.ts";
+import { type DataKey, openText } from "../crypto/vault.ts";
+import type { AddressPolicy } from "./address.ts";
+import { attemptDelivery } from "./attempt.ts";
+import { eventBody } from "./catalog.ts";
+import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "./contexts.ts";
+import type { DueDelivery, HeldEndpoint } from "./hold.ts";
+import type { Outcome } from "./outcome.ts";
+import { accepts } from "./probe.ts";
+import { signingOrder } from "./secrets.ts";
+import { signDelivery } from "./signing.ts";
+
+const headersAtRest = z.record(z.string(), z.string());
+
+export type EndpointSettings = Pick<
+  HeldEndpoint,
+  "id" | "environment" | "url" | "signature_format" | "headers" | "secrets"
+>;
+
+/** What sending to an endpoint takes, in the clear. */
+export interface OpenEndpoint {
+  endpoint: EndpointSettings;
+  /** Those in force, in signing order. */
+  secrets: [leading: string, ...others: string[]];
+  /** Whether the leading secret is to be followed by another. */
+  rotating: boolean;
+  headers: Record<string, string>;
+}
+
+/** Throws when no secret is in force, or something does not open. */
+export async function openEndpoint(
+  endpoint: EndpointSettings,
+  key: DataKey,
+  now: number,
+): Promise<OpenEndpoint> {
+  const order = signingOrder(endpoint.secrets, now);
+  const [leading, ...others] = await Promise.all(
+    order.map(({ id, sealed }) => openText(key, sealed, webhookSecretContext(endpoint.id, id))),
+  );
+  if (leading === undefined) throw new Error("a webhook has no secret in force");
+  const headers =
+    endpoint.headers === null
+      ? {}
+      : headersAtRest.parse(
+          JSON.parse(await openText(key, endpoint.headers, webhookHeadersContext(endpoint.id))),
+        );
+  const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
+  return { endpoint, secrets: [leading, ...others], rotating, headers };
+}
+
+export interface Sent {
+  startedAt: number;
+  outcome: Outcome;
+}
+
+export async function sendDelivery(
+  { endpoint, secrets, rotating, headers }: OpenEndpoint,
+  event: Omit<DueDelivery, "event_seq" | "attempts" | "round_start">,
+  key: DataKey,
+  policy: AddressPolicy,
+): Promise<Sent> {
+  const data = await openText(key, event.data, eventDataContext(endpoint.environment, event.id));
+  const { id, type, created_at: createdAt, source } = event;
+  const body = utf8(eventBody({ id, type, createdAt, source, environment: endpoint.environment }, data));
+  const startedAt = Date.now();
+  const { "X-Webhook-Signature-Next": next, ...signatures } = await signDelivery({
+    id,
+    body,
+    secrets,
+    format: endpoint.signature_format,
+    now: startedAt,
+  });
+  const all = {
+    ...headers,
+    ...signatures,
+    ...(rotating && next !== undefined && { "X-Webhook-Signature-Next": next }),
+  };
+  const exchange = { url: endpoint.url, headers: all, body, policy };
+  const deps = { fetch: (request: Request) => fetch(request), now: () => Date.now(), accepts };
+  return { startedAt, outcome: await attemptDelivery(exchange, deps) };
+}

@@ -1,0 +1,71 @@
+/**
+ * The minute cron's part in delivery: wakes every endpoint for which something is due and that nobody holds. So retries are
+ * sent, and whatever lost its wake-up or its consumer. It changes no row: two sweeps at once only wake twice.
+ */
+import { newObjectId } from "../crypto/ids.ts";
+import { logError } from "../log.ts";
+import { SLOW_FOR_MS } from "./health.ts";
+import { type Endpoint, type WakeUpQueues, wakeEndpoints } from "./wake-up.ts";
+
+/** Endpoints looked at by one query. */
+const ENDPOINTS_PER_PAGE = 1_000;
+/** Behind this many messages consumers have work enough: more would only repeat what they have. */
+const MAX_BACKLOG = 10_000;
+
+/** Rejects when D1 or a queue does not answer; the next sweep begins somewhere else. */
+export async function sweep(
+  env: WakeUpQueues & { DB: D1Database },
+  now: number,
+  startFrom: string = newObjectId(),
+): Promise<void> {
+  const backlog = await sweepRange(env, { after: startFrom, upTo: null }, now);
+  if (backlog <= MAX_BACKLOG) await sweepRange(env, { after: "", upTo: startFrom }, now);
+}
+
+/** Endpoints with ids after `after`, up to and with `upTo`. Answers the backlog behind the last wake-up. */
+async function sweepRange(
+  env: WakeUpQueues & { DB: D1Database },
+  { after, upTo }: { after: string; upTo: string | null },
+  now: number,
+): Promise<number> {
+  let from: string | null = after;
+  while (from !== null) {
+    const page = await openEndpoints(env.DB, from, upTo, now);
+    const { backlog } = await wakeEndpoints(env, page.due);
+    if (backlog > MAX_BACKLOG) {
+      logError("the sweep stops: consumers are behind", { backlog });
+      return backlog;
+    }
+    from = page.next;
+  }
+  return 0;
+}
+
+/** One page of the endpoints that have open deliveries, in the order of their ids: those to wake, and where to go on. */
+async function openEndpoints(
+  db: D1Database,
+  after: string,
+  upTo: string | null,
+  now: number,
+): Promise<{ due: Endpoint[]; next: string | null }> {
+  const { results } = await db
+    .prepare(
+      `WITH RECURSIVE open(id) AS (
+         SELECT (SELECT webhook_id FROM deliveries
+           WHERE next_attempt_at IS NOT NULL AND webhook_id > ?1 ORDER BY webhook_id LIMIT 1)
+         UNION ALL
+         SELECT (SELECT webhook_id FROM deliveries
+           WHERE next_attempt_at IS NOT NULL AND webhook_id > open.id ORDER BY webhook_id LIMIT 1)
+         FROM open WHERE open.id IS NOT NULL AND open.id <= ?2
+         LIMIT ?4
+       )
+       SELECT open.id, slow_at > ?5 AS slow, held_until <= ?3 AND (
+           status <> 'active' OR deleted_at IS NOT NULL OR EXISTS (
+             SELECT 1 FROM deliveries WHERE webhook_id = open.id AND next_attempt_at <= ?3)) AS due
+       FROM open JOIN webhooks USING (id) WHERE open.id <= ?2`,
+    )
+    .bind(after, upTo ?? "~", now, ENDPOINTS_PER_PAGE, now - SLOW_FOR_MS)
+    .all<{ id: string; slow: number | null; due: number }>();
+  const due = results.filter((row) => row.due === 1).map(({ id, slow }) => ({ id, slow: slow === 1 }));
+  return { due, next: results.length < ENDPOINTS_PER_PAGE ? null : (results.at(-1)?.id ?? null) };
+}

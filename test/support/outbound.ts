@@ -1,0 +1,187 @@
+/** The way of an event to its webhooks, step by step: wake-ups are caught, batches handed over, receivers answer as told. */
+import { createMessageBatch } from "cloudflare:test";
+import { vi } from "vitest";
+import { newObjectId } from "../../src/crypto/ids.ts";
+import { sealText } from "../../src/crypto/vault.ts";
+import { ownerKey } from "../../src/db/owner-keys.ts";
+import type { Environment, OwnerType, webhooks } from "../../src/db/schema.ts";
+import { type Bindings, readSettings } from "../../src/env.ts";
+import worker from "../../src/index.ts";
+import { webhookSecretContext } from "../../src/outbound/contexts.ts";
+import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
+import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
+import { bindings, type Json } from "./gateway.ts";
+
+export type WebhookRow = typeof webhooks.$inferSelect;
+export const OWNER = { type: "payroll_company" as OwnerType, id: "acme" };
+export const SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/** A webhook as the portal would have stored it. */
+export async function storeWebhook(fields: Partial<WebhookRow> = {}): Promise<WebhookRow> {
+  const id = fields.id ?? newObjectId();
+  const owner = { type: fields.owner_type ?? OWNER.type, id: fields.owner_id ?? OWNER.id };
+  const key = await ownerKey(bindings.DB, readSettings(bindings).keyRing, owner);
+  const secretId = newObjectId();
+  const row: WebhookRow = {
+    id,
+    owner_type: owner.type,
+    owner_id: owner.id,
+    environment: "production",
+    url: `https://${id}.receiver-audit.com/hook`,
+    events: ["*"],
+    description: null,
+    status: "active",
+    disabled_reason: null,
+    notification_email: null,
+    signature_format: "timestamped",
+    headers: null,
+    secrets: [
+      {
+        id: secretId,
+        sealed: await sealText(key, SECRET, webhookSecretContext(id, secretId)),
+        created_at: 1,
+        expires_at: null,
+        activated: true,
+      },
+    ],
+    max_in_flight: 4,
+    consecutive_failures: 0,
+    failing_since: null,
+    last_success_at: null,
+    slow_at: null,
+    holder: null,
+    held_until: 0,
+    version: 1,
+    created_at: Date.now(),
+    updated_at: Date.now(),
+    deleted_at: null,
+    ...fields,
+  };
+  const entries = Object.entries(row).map(([name, value]) => [
+    name,
+    name === "events" || name === "secrets" ? JSON.stringify(value) : value,
+  ]);
+  await bindings.DB.prepare(
+    `INSERT INTO webhooks (${entries.map(([name]) => name).join(", ")}) VALUES (${entries.map(() => "?").join(", ")})`,
+  )
+    .bind(...entries.map(([, value]) => value))
+    .run();
+  return row;
+}
+
+let eventCount = 0;
+
+export function newEvent(fields: Partial<NewEvent> = {}): NewEvent {
+  return {
+    owner: OWNER,
+    environment: "production" as Environment,
+    id: `evt_${++eventCount}_${newObjectId()}`,
+    type: "policy.created",
+    createdAt: Date.parse("2026-03-16T10:30:00.000Z"),
+    source: "audit1",
+    data: JSON.stringify({ policyId: "WC123" }),
+    ...fields,
+  };
+}
+
+export function tell(fields: Partial<NewEvent> = {}, now = Date.now()): Promise<FannedOut> {
+  return fanOut(bindings.DB, readSettings(bindings).keyRing, newEvent(fields), now);
+}
+
+/** From here on no wake-up reaches a delivery queue: the endpoints they name gather in the lists that are answered. */
+export function catchEndpointWakeUps(): { quick: string[]; slow: string[] } {
+  const caught = { quick: [] as string[], slow: [] as string[] };
+  for (const [queue, list] of [
+    [bindings.DELIVERIES, caught.quick],
+    [bindings.DELIVERIES_SLOW, caught.slow],
+  ] as const) {
+    vi.spyOn(queue, "sendBatch").mockImplementation(async (messages) => {
+      for (const { body } of messages) list.push(...body.webhook_ids);
+      return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+    });
+  }
+  return caught;
+}
+
+export interface Handed {
+  acked: number[];
+  retried: number[];
+}
+
+/** Hands the consumer one message for each list of endpoints. */
+export async function handOver(
+  bodies: readonly unknown[],
+  { using = bindings, queue = "audit1-deliveries" }: { using?: Bindings; queue?: string } = {},
+): Promise<Handed> {
+  const batch = createMessageBatch<EndpointWakeUp>(
+    queue,
+    bodies.map((body, i) => ({
+      id: `m${i}`,
+      timestamp: new Date(),
+      attempts: 1,
+      body: body as EndpointWakeUp,
+    })),
+  );
+  const handed: Handed = { acked: [], retried: [] };
+  for (const [position, message] of batch.messages.entries()) {
+    vi.spyOn(message, "ack").mockImplementation(() => void handed.acked.push(position));
+    vi.spyOn(message, "retry").mockImplementation(() => void handed.retried.push(position));
+  }
+  await worker.queue(batch, using);
+  return handed;
+}
+
+/** One turn of the consumer for these webhooks. */
+export function wake(...hooks: { id: string }[]): Promise<Handed> {
+  return handOver([{ webhook_ids: hooks.map(({ id }) => id) }]);
+}
+
+export interface Call {
+  /** The host's first label: the webhook's id. */
+  webhook: string;
+  headers: Headers;
+  body: Json;
+  text: string;
+}
+
+/** Answers every request of the outbound side; all of them are noted. */
+export function receiver(respond: (call: Call) => Response | Promise<Response> = () => new Response("ok")): {
+  calls: Call[];
+} {
+  const calls: Call[] = [];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input as RequestInfo, init as RequestInit);
+    const text = await request.text();
+    const call = {
+      webhook: new URL(request.url).hostname.split(".")[0] ?? "",
+      headers: request.headers,
+      body: JSON.parse(text),
+      text,
+    };
+    calls.push(call);
+    return respond(call) as never;
+  });
+  return { calls };
+}
+
+export async function deliveriesOf(webhook: { id: string }): Promise<Json[]> {
+  const { results } = await bindings.DB.prepare(
+    "SELECT d.*, e.id AS event_id FROM deliveries d LEFT JOIN events e ON e.seq = d.event_seq WHERE webhook_id = ? ORDER BY event_seq",
+  )
+    .bind(webhook.id)
+    .all<Json>();
+  return results.map((row) => ({ ...row, history: JSON.parse(row.history) }));
+}
+
+export async function stored(webhook: { id: string }): Promise<Json> {
+  const row = await bindings.DB.prepare("SELECT * FROM webhooks WHERE id = ?").bind(webhook.id).first<Json>();
+  if (row === null) throw new Error("no such webhook");
+  return row;
+}
+
+export async function noticesOf(webhook: { id: string }): Promise<Json[]> {
+  const { results } = await bindings.DB.prepare("SELECT * FROM notices WHERE webhook_id = ? ORDER BY id")
+    .bind(webhook.id)
+    .all<Json>();
+  return results;
+}

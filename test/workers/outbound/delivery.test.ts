@@ -1,0 +1,306 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { advance, runCron } from "../../support/forwarding.ts";
+import { bindings } from "../../support/gateway.ts";
+import { without } from "../../support/interception.ts";
+import {
+  catchEndpointWakeUps,
+  deliveriesOf,
+  handOver,
+  noticesOf,
+  receiver,
+  stored,
+  storeWebhook,
+  tell,
+  wake,
+} from "../../support/outbound.ts";
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const STARTED_AT = Date.parse("2026-05-04T09:00:00.000Z");
+
+let owners = 0;
+/** Each test has an owner of its own. */
+const ownerOf = () => ({ owner_type: "payroll_company" as const, owner_id: `owner-${++owners}` });
+const of = (hook: { owner_type: "payroll_company"; owner_id: string }) => ({
+  owner: { type: hook.owner_type, id: hook.owner_id },
+});
+
+let woken: { quick: string[]; slow: string[] };
+
+beforeEach(() => {
+  woken = catchEndpointWakeUps();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(STARTED_AT);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+async function hookWith(fields: Parameters<typeof storeWebhook>[0] = {}) {
+  const owner = ownerOf();
+  const hook = await storeWebhook({ ...owner, ...fields });
+  return { ...hook, ...owner };
+}
+
+describe("a delivery", () => {
+  it("is sent once, and what was answered is kept sealed", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver(() => new Response("thank you"));
+    await tell(of(hook));
+    await wake(hook);
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    const [delivery] = await deliveriesOf(hook);
+    expect(delivery).toMatchObject({
+      status: "delivered",
+      attempts: 1,
+      response_code: 200,
+      next_attempt_at: null,
+    });
+    expect(delivery?.history).toMatchObject([{ number: 1, started_at: STARTED_AT, status: 200 }]);
+    expect(JSON.stringify(delivery)).not.toContain("thank you");
+  });
+
+  it("is retried at once, after 1, 5 and 30 minutes, 2 and 6 hours, then fails and is told by mail", async () => {
+    const hook = await hookWith({ notification_email: "ops@acme.example" });
+    const { calls } = receiver(() => new Response("no", { status: 500 }));
+    await tell(of(hook));
+    await wake(hook);
+    // The first retry needs no cron.
+    expect(calls).toHaveLength(2);
+    for (const [i, delay] of [MINUTE_MS, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 6 * HOUR_MS].entries()) {
+      const [waiting] = await deliveriesOf(hook);
+      expect(waiting).toMatchObject({ status: "retrying", attempts: i + 2 });
+      expect(waiting?.next_attempt_at).toBe(Date.now() + delay);
+      woken.quick.length = 0;
+      vi.setSystemTime(Date.now() + delay - SECOND_MS);
+      await runCron(Date.now());
+      expect(woken.quick).not.toContain(hook.id);
+      vi.setSystemTime(Date.now() + SECOND_MS);
+      await runCron(Date.now());
+      expect(woken.quick).toContain(hook.id);
+      await wake(hook);
+      expect(calls).toHaveLength(i + 3);
+    }
+    const [failed] = await deliveriesOf(hook);
+    expect(failed).toMatchObject({
+      status: "failed",
+      attempts: 7,
+      last_error: "HTTP 500",
+      response_code: 500,
+      next_attempt_at: null,
+    });
+    expect(failed?.history.map(({ number }: { number: number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    const mails = vi.spyOn(bindings.EMAIL, "send").mockResolvedValue({ messageId: "1" });
+    await runCron(Date.now());
+    expect(mails).toHaveBeenCalledOnce();
+    expect(mails.mock.calls[0]?.[0]).toMatchObject({ to: "ops@acme.example" });
+    expect(await noticesOf(hook)).toEqual([]);
+  });
+
+  it("waits longer where Retry-After asks for it, never shorter", async () => {
+    const hook = await hookWith();
+    receiver(() => new Response(null, { status: 503, headers: { "Retry-After": "120" } }));
+    await tell(of(hook));
+    await wake(hook);
+    expect((await deliveriesOf(hook))[0]).toMatchObject({
+      attempts: 1,
+      next_attempt_at: Date.now() + 120_000,
+    });
+  });
+
+  it("is made again where its outcome could not be recorded, and recorded once", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver();
+    await tell(of(hook));
+    let batches = 0;
+    const DB = new Proxy(bindings.DB, {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (name === "batch" && ++batches > 1) throw new Error("D1 is away");
+          return Reflect.apply(value, target, args);
+        };
+      },
+    });
+    const handed = await handOver([{ webhook_ids: [hook.id] }], { using: { ...bindings, DB } });
+    expect(handed).toEqual({ acked: [], retried: [0] });
+    expect(calls).toHaveLength(1);
+    // The holder died: nobody gets at the endpoint before its hold has run out.
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 31 * SECOND_MS);
+    await runCron(Date.now());
+    expect(woken.quick).toContain(hook.id);
+    await wake(hook);
+    expect(calls).toHaveLength(2);
+    expect((await deliveriesOf(hook))[0]).toMatchObject({ status: "delivered", attempts: 1 });
+  });
+
+  it("counts once where two consumers make the same attempt", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver(async () => {
+      if (calls.length === 1) {
+        // The first consumer stalls past its hold; another takes the endpoint.
+        vi.setSystemTime(Date.now() + 31 * SECOND_MS);
+        await wake(hook);
+      }
+      return new Response(null, { status: calls.length === 1 ? 500 : 200 });
+    });
+    await tell(of(hook));
+    await wake(hook);
+    expect(calls.length).toBeGreaterThanOrEqual(2);
+    const [delivery] = await deliveriesOf(hook);
+    expect(delivery).toMatchObject({ status: "delivered", attempts: 1 });
+    expect(delivery?.history).toHaveLength(1);
+  });
+
+  it("is closed, seen and told by nobody's mail where its webhook was disabled while it waited", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver(() => new Response(null, { status: 500 }));
+    await tell(of(hook));
+    await wake(hook);
+    await bindings.DB.prepare("UPDATE webhooks SET status = 'disabled' WHERE id = ?").bind(hook.id).run();
+    const before = calls.length;
+    await runCron(Date.now());
+    expect(woken.quick).toContain(hook.id);
+    await wake(hook);
+    expect(calls).toHaveLength(before);
+    expect((await deliveriesOf(hook))[0]).toMatchObject({
+      status: "failed",
+      last_error: "webhook_disabled",
+      next_attempt_at: null,
+      attempts: before,
+    });
+    expect(await noticesOf(hook)).toEqual([]);
+  });
+
+  it("goes to the address its webhook has when it is sent", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver();
+    await tell(of(hook));
+    await bindings.DB.prepare(
+      "UPDATE webhooks SET url = 'https://elsewhere.receiver-audit.com/' WHERE id = ?",
+    )
+      .bind(hook.id)
+      .run();
+    await wake(hook);
+    expect(calls.map(({ webhook }) => webhook)).toEqual(["elsewhere"]);
+  });
+});
+
+describe("an endpoint", () => {
+  it("that answers 410 is disabled at once, with an audit row and a notice", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver(() => new Response(null, { status: 410 }));
+    await tell(of(hook));
+    await tell(of(hook));
+    await bindings.DB.prepare("UPDATE webhooks SET max_in_flight = 1 WHERE id = ?").bind(hook.id).run();
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    expect(await stored(hook)).toMatchObject({ status: "disabled", disabled_reason: "gone" });
+    const statuses = (await deliveriesOf(hook)).map(({ status, last_error }) => [status, last_error]);
+    expect(statuses).toEqual([
+      ["failed", "HTTP 410"],
+      ["failed", "webhook_disabled"],
+    ]);
+    const told = await bindings.DB.prepare("SELECT actor, action FROM audit WHERE subject_id = ?")
+      .bind(hook.id)
+      .all();
+    expect(told.results).toEqual([{ actor: "system:delivery", action: "webhook.disabled" }]);
+    expect((await noticesOf(hook)).map(({ kind }) => kind)).toEqual(["delivery_failed", "webhook_disabled"]);
+  });
+
+  it("that has been changed since it was tried is not disabled by the old address's 410", async () => {
+    const hook = await hookWith();
+    receiver(async () => {
+      await bindings.DB.prepare("UPDATE webhooks SET version = version + 1 WHERE id = ?").bind(hook.id).run();
+      return new Response(null, { status: 410 });
+    });
+    await tell(of(hook));
+    await wake(hook);
+    expect(await stored(hook)).toMatchObject({ status: "active" });
+  });
+
+  it("that does nothing but fail is disabled after five days, not before", async () => {
+    const hook = await hookWith();
+    receiver(() => new Response(null, { status: 500 }));
+    await tell(of(hook));
+    await wake(hook);
+    vi.setSystemTime(STARTED_AT + 5 * DAY_MS - 1);
+    await tell(of(hook));
+    await bindings.DB.prepare("UPDATE deliveries SET next_attempt_at = NULL WHERE attempts > 0").run();
+    await wake(hook);
+    expect(await stored(hook)).toMatchObject({ status: "active", failing_since: STARTED_AT });
+    vi.setSystemTime(STARTED_AT + 5 * DAY_MS);
+    await tell(of(hook));
+    await wake(hook);
+    expect(await stored(hook)).toMatchObject({ status: "disabled", disabled_reason: "failing" });
+  });
+
+  it("is trusted again after one success", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver(() => new Response(null, { status: calls.length === 1 ? 500 : 200 }));
+    await tell(of(hook));
+    await wake(hook);
+    expect(await stored(hook)).toMatchObject({ consecutive_failures: 0, failing_since: null });
+  });
+
+  it("has never more requests in flight than it allows, at any number of consumers", async () => {
+    const hook = await hookWith({ max_in_flight: 2 });
+    let inFlight = 0;
+    let most = 0;
+    receiver(async () => {
+      most = Math.max(most, ++inFlight);
+      await scheduler.wait(5);
+      inFlight--;
+      return new Response();
+    });
+    for (let i = 0; i < 12; i++) await tell(of(hook));
+    await Promise.all([wake(hook), wake(hook), wake(hook)]);
+    expect(most).toBe(2);
+    expect((await deliveriesOf(hook)).every(({ status }) => status === "delivered")).toBe(true);
+  });
+
+  it("that answered too late is woken through the slow queue, and left alone by the other", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver(() => {
+      if (calls.length === 1) vi.setSystemTime(Date.now() + 4_000);
+      return new Response(null, { status: 500 });
+    });
+    await tell(of(hook));
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    expect(woken.slow).toEqual([hook.id]);
+    expect(await stored(hook)).toMatchObject({ slow_at: Date.now() });
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    await handOver([{ webhook_ids: [hook.id] }], { queue: "audit1-deliveries-slow" });
+    expect(calls).toHaveLength(2);
+  });
+});
+
+describe("a message", () => {
+  it("that is no wake-up is dropped", async () => {
+    expect(await handOver([{ nonsense: true }])).toEqual({ acked: [0], retried: [] });
+  });
+
+  it("of which an endpoint cannot be taken comes again, and no other", async () => {
+    const hook = await hookWith();
+    expect(
+      await handOver([{ webhook_ids: [hook.id] }, { nonsense: true }], { using: without("DB.batch") }),
+    ).toEqual({ acked: [1], retried: [0] });
+  });
+});
+
+it("moves nothing for an endpoint that has nothing due", async () => {
+  const hook = await hookWith();
+  const before = await stored(hook);
+  await wake(hook);
+  expect(await stored(hook)).toEqual(before);
+  advance(0);
+});
