@@ -10,8 +10,10 @@ import { type DataKey, open, seal, unwrapDataKey } from "../crypto/vault.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.ts";
 import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
-import type { Claimed, Outcome, Settled, WakeUp } from "../gate/protocol.ts";
+import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
+import { tellOwed } from "../outbound/file-events.ts";
+import { findListeners } from "../outbound/listeners.ts";
 import { type AttentionChange, recordAttention } from "./attention.ts";
 import { type Answer, postFile } from "./files-creator.ts";
 import { GOVERNOR_NAME } from "./governor.ts";
@@ -37,6 +39,12 @@ interface Job {
   dataKey: DataKey;
 }
 
+/** What one batch finds out beside the answers: for operators, and for the owners' webhooks. */
+interface Findings {
+  attention: AttentionChange[];
+  owed: Owed[];
+}
+
 const UNREADABLE: Answer = {
   kind: "unavailable",
   responseStatus: null,
@@ -50,11 +58,13 @@ export async function forwardBatch(
   env: Bindings,
   settings: Settings,
 ): Promise<void> {
+  const findings: Findings = { attention: [], owed: [] };
   const wakeUps = batch.messages.map((message) => ({ message, fileIds: fileIdsOf(message) }));
   const { jobs, unasked } = await claimAll(
     wakeUps.flatMap(({ fileIds }) => fileIds),
     env,
     settings,
+    findings,
   );
   // What was claimed is in hand: a message that comes again finds it leased.
   for (const { message, fileIds } of wakeUps) {
@@ -65,12 +75,32 @@ export async function forwardBatch(
   // One file at a time that may be what kills the consumer, after all others are safe, and only as long as leases last.
   const suspects = jobs.filter((job) => job.file.suspect);
   const others = jobs.filter((job) => !job.file.suspect);
-  const attention: AttentionChange[] = [];
-  await forwardAll(others, { inFlight: MAX_IN_FLIGHT, startUntil: null }, env, settings, attention);
-  await recordAttention(env.DB, attention.splice(0));
+  const listened = gatesListenedTo(jobs, env);
+  await forwardAll(others, { inFlight: MAX_IN_FLIGHT, startUntil: null, listened }, env, settings, findings);
+  await tell(findings, env, settings);
   const startUntil = Date.now() + SUSPECTS_BUDGET_MS;
-  await forwardAll(suspects, { inFlight: 1, startUntil }, env, settings, attention);
-  await recordAttention(env.DB, attention);
+  await forwardAll(suspects, { inFlight: 1, startUntil, listened }, env, settings, findings);
+  await tell(findings, env, settings);
+}
+
+async function tell(findings: Findings, env: Bindings, settings: Settings): Promise<void> {
+  await recordAttention(env.DB, findings.attention.splice(0));
+  await tellOwed(findings.owed.splice(0), env, settings);
+}
+
+/** Whether the owner's webhooks may want to hear of a gate's files. Without an answer they may. Never rejects. */
+async function gatesListenedTo(jobs: readonly Job[], env: Bindings): Promise<(gate: GateAddress) => boolean> {
+  if (jobs.length === 0) return () => false;
+  try {
+    const found = await findListeners(
+      env.DB,
+      jobs.map(({ gate }) => gate),
+    );
+    return (gate) => found.get(gateName(gate))?.listened ?? false;
+  } catch (error) {
+    logError("it is not known who listens", { files: jobs.length }, error);
+    return () => true;
+  }
 }
 
 function fileIdsOf(message: Message<WakeUp>): string[] {
@@ -87,13 +117,14 @@ async function claimAll(
   fileIds: readonly string[],
   env: Bindings,
   settings: Settings,
+  findings: Findings,
 ): Promise<{ jobs: Job[]; unasked: ReadonlySet<string> }> {
   const jobs: Job[] = [];
   const unasked = new Set<string>();
   const byGate = Map.groupBy(fileIds, (fileId) => gateDigitsOf(fileId));
   await inParallel([...byGate.values()], MAX_IN_FLIGHT, async (ids) => {
     try {
-      jobs.push(...(await claim(ids, env, settings)));
+      jobs.push(...(await claim(ids, env, settings, findings)));
     } catch (error) {
       logError("a gate could not be asked for its files", { files: ids.join(",") }, error);
       for (const fileId of ids) unasked.add(fileId);
@@ -102,10 +133,16 @@ async function claimAll(
   return { jobs, unasked };
 }
 
-async function claim(fileIds: string[], env: Bindings, settings: Settings): Promise<Job[]> {
+async function claim(
+  fileIds: string[],
+  env: Bindings,
+  settings: Settings,
+  findings: Findings,
+): Promise<Job[]> {
   const gate = parseFileId(fileIds[0] ?? "")?.gate;
   if (gate === undefined) return [];
-  const { files, wrappedKey } = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(fileIds);
+  const { files, wrappedKey, owed = [] } = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(fileIds);
+  findings.owed.push(...owed);
   if (files.length === 0) return [];
   const dataKey = await unwrapDataKey(settings.keyRing, wrappedKey, dataKeyContext(gate));
   return files.map((file) => ({ file, gate, dataKey }));
@@ -114,10 +151,18 @@ async function claim(fileIds: string[], env: Bindings, settings: Settings): Prom
 /** Files that are not granted by the governor, or not started before `startUntil`, go back untried. */
 async function forwardAll(
   jobs: Job[],
-  { inFlight, startUntil }: { inFlight: number; startUntil: number | null },
+  {
+    inFlight,
+    startUntil,
+    listened,
+  }: {
+    inFlight: number;
+    startUntil: number | null;
+    listened: Promise<(gate: GateAddress) => boolean>;
+  },
   env: Bindings,
   settings: Settings,
-  attention: AttentionChange[],
+  { attention, owed }: Findings,
 ): Promise<void> {
   if (jobs.length === 0) return;
   const { granted, retryAfterMs } = await askGovernor(jobs.length, env);
@@ -132,8 +177,10 @@ async function forwardAll(
       const { answer, reached } = await attempt(job, env, settings);
       if (answer.kind !== "unavailable") answered++;
       else if (reached) unanswered++;
-      const settled = await settle(job, await outcomeOf(job, answer), env);
-      if (settled !== null) attention.push(...attentionFor(job, answer, settled));
+      const settled = await settle(job, await outcomeOf(job, answer), (await listened)(job.gate), env);
+      if (settled === null) return;
+      attention.push(...attentionFor(job, answer, settled));
+      owed.push(...(settled.owed ?? []));
     } finally {
       release();
     }
@@ -202,10 +249,20 @@ async function outcomeOf({ file, gate, dataKey }: Job, answer: Answer): Promise<
 }
 
 /** Null without an answer from the gate, after a second try: the row still asks for the file then. */
-async function settle({ file, gate }: Job, outcome: Outcome, env: Bindings): Promise<Settled | null> {
+async function settle(
+  { file, gate }: Job,
+  outcome: Outcome,
+  listened: boolean,
+  env: Bindings,
+): Promise<Settled | null> {
   for (const attempt of [1, 2]) {
     try {
-      return await env.CONNECTION_GATE.getByName(gateName(gate)).settle(file.fileId, file.token, outcome);
+      return await env.CONNECTION_GATE.getByName(gateName(gate)).settle(
+        file.fileId,
+        file.token,
+        outcome,
+        listened,
+      );
     } catch (error) {
       logError("a file was not settled", { file_id: file.fileId, outcome: outcome.kind, attempt }, error);
     }

@@ -7,6 +7,7 @@ import { type Bindings, readSettings } from "../env.ts";
 import { Admissions } from "./admissions.ts";
 import { parseFileId } from "./file-id.ts";
 import { Memory } from "./memory.ts";
+import { owedAfterReport, owedAfterSettling } from "./owed.ts";
 import type {
   Admission,
   Admitted,
@@ -15,6 +16,7 @@ import type {
   FileRecord,
   FileStatus,
   Outcome,
+  Owed,
   ProgressReport,
   Replayed,
   Reported,
@@ -96,14 +98,28 @@ export class ConnectionGate extends DurableObject<Bindings> {
 
   claim(fileIds: string[]): Claim {
     const claim = this.#settlement.claim(fileIds, Date.now());
+    const owed = fileIds.flatMap((fileId) => this.#owedOf(fileId));
     this.#rearm();
-    return claim;
+    return owed.length === 0 ? claim : { ...claim, owed };
   }
 
-  settle(fileId: string, token: string, outcome: Outcome): Settled {
-    const settled = this.#settlement.settle(seqOf(fileId), token, outcome, Date.now(), Math.random());
+  /** `listened`: whether the owner's webhooks may want to hear of it. Then the gate owes them the word from here on. */
+  settle(fileId: string, token: string, outcome: Outcome, listened = false): Settled {
+    const seq = seqOf(fileId);
+    const now = Date.now();
+    const before = listened ? this.#state.inbox.get(seq) : null;
+    const settled = this.#settlement.settle(seq, token, outcome, now, Math.random());
+    const word = before === null ? null : owedAfterSettling(before, outcome.kind, settled);
+    if (before !== null && word !== null)
+      this.#state.owed.add(seq, word.type, before.generation, word.reason, now);
     this.#rearm();
-    return settled;
+    return word === null ? settled : { ...settled, owed: this.#owedOf(fileId) };
+  }
+
+  /** Where the events of a file have been stored, the gate owes them no more. */
+  paid(fileId: string, events: Pick<Owed, "type" | "generation">[]): void {
+    for (const event of events) this.#state.owed.paid(seqOf(fileId), event);
+    this.#rearm();
   }
 
   /** Settles files that were claimed and then not tried: many at once, because in an outage they are. */
@@ -115,10 +131,18 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.#rearm();
   }
 
-  report(fileId: string, report: ProgressReport): Reported {
-    const reported = this.#settlement.report(seqOf(fileId), report, Date.now());
+  /** `listened`: as in {@link settle}. */
+  report(fileId: string, report: ProgressReport, listened = false): Reported {
+    const seq = seqOf(fileId);
+    const now = Date.now();
+    const before = listened ? this.#state.inbox.get(seq) : null;
+    const reported = this.#settlement.report(seq, report, now);
+    const type = before === null ? null : owedAfterReport(before, reported);
+    if (before !== null && type !== null) this.#state.owed.add(seq, type, before.generation, null, now);
     this.#rearm();
-    return reported;
+    return type === null || reported.outcome === "unknown"
+      ? reported
+      : { ...reported, owed: this.#owedOf(fileId) };
   }
 
   replay(fileId: string): Replayed {
@@ -149,6 +173,15 @@ export class ConnectionGate extends DurableObject<Bindings> {
     } finally {
       this.#rearm();
     }
+  }
+
+  /** Files that are gone owe nothing. */
+  #owedOf(fileId: string): Owed[] {
+    const seq = parseFileId(fileId)?.seq;
+    if (seq === undefined || !this.#state.owed.any()) return [];
+    const row = this.#state.inbox.get(seq);
+    if (row === null) this.#state.owed.forget(seq);
+    return row === null ? [] : this.#state.owed.of(seq, fileId, row.facts);
   }
 
   #rearm(): void {

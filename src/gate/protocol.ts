@@ -85,6 +85,24 @@ export interface Claimed {
 export interface Claim {
   wrappedKey: string;
   files: Claimed[];
+  /** Of the files asked for, whether they need forwarding or not. Absent where nothing is. */
+  owed?: Owed[];
+}
+
+export type OwedType = "file.uploaded" | "file.failed";
+/** Why a file failed: the files-creator will never take it, or did not for a whole day. */
+export type OwedReason = "refused" | "gave_up";
+
+/** An event of a file that its owner's webhooks are still to hear of. */
+export interface Owed {
+  fileId: string;
+  type: OwedType;
+  generation: number;
+  /** Null where nothing failed. */
+  reason: OwedReason | null;
+  /** When it happened, ms. */
+  at: number;
+  facts: FileFacts;
 }
 
 export type Outcome =
@@ -102,6 +120,8 @@ export interface Settled {
   status: FileStatus;
   attempts: number;
   nextAttemptAt: number | null;
+  /** What the file owes now. Absent where nothing is. */
+  owed?: Owed[];
 }
 
 /** A report of the files-creator about one file. */
@@ -115,8 +135,8 @@ export interface ProgressReport {
 
 export type Reported =
   /** `wasDeferred`: the file had been tried without success, so that operators were told of it. */
-  | { outcome: "moved"; status: FileStatus; wasDeferred: boolean }
-  | { outcome: "unmoved" | "repeat"; status: FileStatus }
+  | { outcome: "moved"; status: FileStatus; wasDeferred: boolean; owed?: Owed[] }
+  | { outcome: "unmoved" | "repeat"; status: FileStatus; owed?: Owed[] }
   | { outcome: "unknown" };
 export type Replayed = { outcome: "queued"; generation: number } | { outcome: "unknown" | "unsettled" };
 

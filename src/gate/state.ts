@@ -5,6 +5,7 @@ import { type GateAddress, seqAt } from "./file-id.ts";
 import { Inbox } from "./inbox.ts";
 import { Marks } from "./marks.ts";
 import { MAX_CLOCK_SKEW_MS, type Memory, SIGNATURE_WINDOW_MS } from "./memory.ts";
+import { OwedEvents } from "./owed.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
 import { ReadLog } from "./read-log.ts";
@@ -23,6 +24,7 @@ export class GateState {
   readonly agenda: Agenda;
   readonly marks: Marks;
   readonly readLog: ReadLog;
+  readonly owed: OwedEvents;
   readonly memory: Memory;
   #snapshot: Snapshot | null;
 
@@ -32,6 +34,7 @@ export class GateState {
     this.agenda = new Agenda(sql);
     this.marks = new Marks(sql);
     this.readLog = new ReadLog(sql);
+    this.owed = new OwedEvents(sql);
     this.memory = memory;
     this.#snapshot = this.marks.snapshot();
     this.#remember(now);

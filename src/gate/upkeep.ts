@@ -61,6 +61,7 @@ export class Upkeep {
   async run(): Promise<void> {
     if (this.#state.snapshot === null) return;
     await this.#step("wake", () => this.#wakeDue());
+    await this.#step("remind", () => this.#remindOwed());
     await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#archive());
     await this.#step("purge", async () => this.#purge());
@@ -75,6 +76,7 @@ export class Upkeep {
     const oldest = agenda.firstFrom("");
     const candidates = [
       agenda.earliestDue(),
+      this.#state.owed.earliest(),
       fresh === null ? null : Math.max(mintedAt(fresh) + LOOK_AFTER_MS, this.#freshNotBefore),
       archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
       oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
@@ -138,6 +140,16 @@ export class Upkeep {
     if (agenda.holdsAny(from, upTo)) marks.set("woken_to", goesOn ? (fresh.at(-1)?.seq ?? upTo) : upTo);
     this.#freshNotBefore = goesOn ? 0 : now + BETWEEN_LOOKS_MS;
     await this.#send(woken);
+  }
+
+  /** The consumer tells what is owed whenever it is woken for the file. */
+  async #remindOwed(): Promise<void> {
+    const { gate, owed } = this.#state;
+    const fileIds = owed.remind(this.#deps.now(), ROWS_PER_RUN).map((seq) => fileIdOf(gate, seq));
+    const messages: WakeUp[] = [];
+    for (let i = 0; i < fileIds.length; i += FILES_PER_WAKE_UP)
+      messages.push({ file_ids: fileIds.slice(i, i + FILES_PER_WAKE_UP) });
+    if (messages.length > 0) await this.#deps.wake(messages);
   }
 
   async #send(rows: Row[]): Promise<void> {

@@ -311,7 +311,7 @@ describe("queues", () => {
     },
   );
 
-  it.each(["audit1-deliveries", "audit1-files-production", "x-audit1-files", ""])(
+  it.each(["audit1-elsewhere", "audit1-files-production", "x-audit1-files", ""])(
     "an unknown one throws: %j",
     async (queue) => {
       const batch = createMessageBatch<WakeUp>(queue, []);

@@ -1,0 +1,180 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { WakeUp } from "../../../src/gate/protocol.ts";
+import {
+  accepted,
+  advance,
+  answering,
+  catchWakeUps,
+  creatorThat,
+  deliver,
+  deliverFiles,
+  freshGovernor,
+  gateOfFile,
+  recordOf,
+} from "../../support/forwarding.ts";
+import { bindings, createBoundConnection, type Json } from "../../support/gateway.ts";
+import { intercepted } from "../../support/interception.ts";
+import { catchEndpointWakeUps, deliveriesOf, storeWebhook } from "../../support/outbound.ts";
+
+let wakeUps: WakeUp[];
+let woken: { quick: string[]; slow: string[] };
+let owners = 0;
+
+beforeEach(async () => {
+  wakeUps = catchWakeUps();
+  woken = catchEndpointWakeUps();
+  await freshGovernor();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** An owner with a connection, and with a webhook where `events` are given. */
+async function ownerWith(events: string[] | null) {
+  const owner = { owner_type: "payroll_company" as const, owner_id: `files-${++owners}` };
+  const connection = await createBoundConnection(owner);
+  const hook = events === null ? null : await storeWebhook({ ...owner, events });
+  return { ...owner, connection, hook };
+}
+
+async function eventsOf({ owner_id }: { owner_id: string }): Promise<Json[]> {
+  const { results } = await bindings.DB.prepare("SELECT * FROM events WHERE owner_id = ? ORDER BY seq")
+    .bind(owner_id)
+    .all<Json>();
+  return results;
+}
+
+function owedBy(fileId: string): Promise<unknown[]> {
+  return runInDurableObject(gateOfFile(fileId), (_gate, { storage }) =>
+    storage.sql
+      .exec("SELECT type FROM owed")
+      .toArray()
+      .map(({ type }) => type),
+  );
+}
+
+const refused = () => new Response(null, { status: 422 });
+
+describe("a file that is handed over", () => {
+  it("is told to its owner's webhooks, once", async () => {
+    const owner = await ownerWith(["file.*"]);
+    const fileId = await accepted(owner.connection);
+    await deliverFiles([fileId], creatorThat().using);
+    await deliverFiles([fileId], creatorThat().using);
+    expect((await eventsOf(owner)).map(({ id, type }) => [id, type])).toEqual([
+      [`evt_uploaded_${fileId}_1`, "file.uploaded"],
+    ]);
+    expect(woken.quick).toEqual([owner.hook?.id]);
+    expect(await deliveriesOf({ id: owner.hook?.id ?? "" })).toHaveLength(1);
+    expect(await owedBy(fileId)).toEqual([]);
+  });
+
+  it("is told when it is first deferred, and not again when it is taken", async () => {
+    const owner = await ownerWith(["file.uploaded"]);
+    const fileId = await accepted(owner.connection);
+    const { using } = creatorThat(answering(503));
+    await deliverFiles([fileId], using);
+    expect(await eventsOf(owner)).toHaveLength(1);
+    await deliverFiles([fileId], using);
+    expect((await recordOf(fileId)).status).toBe("processing");
+    expect(await eventsOf(owner)).toHaveLength(1);
+  });
+
+  it("leaves nothing anywhere where its owner asked for no events of files", async () => {
+    for (const events of [null, ["policy.created"]]) {
+      const owner = await ownerWith(events);
+      const fileId = await accepted(owner.connection);
+      let writes = 0;
+      const { using } = creatorThat();
+      const counting = intercepted(async (call, proceed) => {
+        const answer = await proceed();
+        if (call.startsWith("DB."))
+          for (const each of [answer].flat() as Partial<D1Result>[]) writes += each?.meta?.rows_written ?? 0;
+        return answer;
+      }, using);
+      await deliverFiles([fileId], counting);
+      expect(writes).toBe(0);
+      expect(await eventsOf(owner)).toEqual([]);
+      expect(await owedBy(fileId)).toEqual([]);
+    }
+  });
+
+  it("is kept for a webhook that is disabled, and sent to none", async () => {
+    const owner = await ownerWith(null);
+    const hook = await storeWebhook({
+      owner_type: owner.owner_type,
+      owner_id: owner.owner_id,
+      status: "disabled",
+    });
+    const fileId = await accepted(owner.connection);
+    await deliverFiles([fileId], creatorThat().using);
+    expect(await eventsOf(owner)).toHaveLength(1);
+    expect(await deliveriesOf(hook)).toEqual([]);
+  });
+});
+
+describe("a file that is refused", () => {
+  it("is told as failed, and not as uploaded", async () => {
+    const owner = await ownerWith(["*"]);
+    const fileId = await accepted(owner.connection);
+    await deliverFiles([fileId], creatorThat(refused).using);
+    expect((await eventsOf(owner)).map(({ id }) => id)).toEqual([`evt_failed_${fileId}_1`]);
+  });
+});
+
+describe("a word that could not be told", () => {
+  /** D1 is away for everything that fan-out and its listeners ask. */
+  const withoutD1 = (using = creatorThat().using) =>
+    intercepted(
+      (call, proceed) => (call.startsWith("DB.") ? Promise.reject(new Error("D1 is away")) : proceed()),
+      using,
+    );
+
+  it("holds up no file, is owed by the gate, and told when D1 is back", async () => {
+    const owner = await ownerWith(["file.*"]);
+    const fileId = await accepted(owner.connection);
+    await deliverFiles([fileId], withoutD1());
+    expect((await recordOf(fileId)).status).toBe("processing");
+    expect(await eventsOf(owner)).toEqual([]);
+    expect(await owedBy(fileId)).toEqual(["file.uploaded"]);
+    advance(61_000);
+    wakeUps.length = 0;
+    await runDurableObjectAlarm(gateOfFile(fileId));
+    expect(wakeUps.flatMap(({ file_ids }) => file_ids)).toContain(fileId);
+    await deliver(wakeUps);
+    expect(await eventsOf(owner)).toHaveLength(1);
+    expect(await owedBy(fileId)).toEqual([]);
+  });
+
+  it("is dropped where nobody turns out to listen", async () => {
+    const owner = await ownerWith(null);
+    const fileId = await accepted(owner.connection);
+    await deliverFiles([fileId], withoutD1());
+    expect(await owedBy(fileId)).toEqual(["file.uploaded"]);
+    await deliverFiles([fileId], creatorThat().using);
+    expect(await owedBy(fileId)).toEqual([]);
+    expect(await eventsOf(owner)).toEqual([]);
+  });
+
+  it.each(["paid", "settle"])("is told once where the answer to %s is lost", async (method) => {
+    const owner = await ownerWith(["file.*"]);
+    const fileId = await accepted(owner.connection);
+    let lost = false;
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call !== `CONNECTION_GATE.${method}` || lost) return answer;
+      lost = true;
+      throw new Error("the answer was lost");
+    }, creatorThat().using);
+    await deliverFiles([fileId], using);
+    expect(lost).toBe(true);
+    advance(61_000);
+    wakeUps.length = 0;
+    await runDurableObjectAlarm(gateOfFile(fileId));
+    await deliver(wakeUps);
+    expect(await eventsOf(owner)).toHaveLength(1);
+    expect(await owedBy(fileId)).toEqual([]);
+  });
+});
