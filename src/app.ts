@@ -2,6 +2,7 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import { developerEvents } from "./developer/events.ts";
 import { files } from "./developer/files.ts";
 import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
@@ -12,14 +13,26 @@ import { apiKeys } from "./portal/api-keys.ts";
 import { auditTrail } from "./portal/audit.ts";
 import { behindPortalAuth } from "./portal/auth.ts";
 import { connections } from "./portal/connections.ts";
+import { deliveries } from "./portal/deliveries.ts";
 import { employers } from "./portal/employers.ts";
 import { events } from "./portal/events.ts";
 import { portalFiles } from "./portal/files.ts";
 import { vault } from "./portal/vault.ts";
+import { webhooks } from "./portal/webhooks.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-const portal = behindPortalAuth([connections, apiKeys, employers, events, portalFiles, auditTrail, vault]);
+const portal = behindPortalAuth([
+  connections,
+  apiKeys,
+  employers,
+  events,
+  portalFiles,
+  auditTrail,
+  vault,
+  webhooks,
+  deliveries,
+]);
 
 const DOOR_PATH = "/api/v1/webhook/";
 
@@ -72,6 +85,7 @@ const door = withEveryAnswer(new Hono<AppEnv>({ strict: false })).route("/api/v1
 export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
   .route("/api/v1", files)
+  .route("/api/v1", developerEvents)
   .route("/api/v1", portal)
   .get("/health", (c) => c.json({ status: "ok" }));
 

@@ -14,6 +14,8 @@ import { announce, snapshotOf } from "./gate/announce.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
 import { logError } from "./log.ts";
 import { sendNotices } from "./outbound/notices.ts";
+import { runReplays } from "./outbound/replay.ts";
+import { retain } from "./outbound/retention.ts";
 import { sweep } from "./outbound/sweep.ts";
 
 export const EVERY_MINUTE = "* * * * *";
@@ -24,11 +26,13 @@ const GATES_AT_A_TIME = 6;
 /** Throws for a cron expression that nobody handles: a trigger without work is a mistake in the configuration. */
 export async function runScheduled(cron: string, scheduledTime: number, env: Bindings): Promise<void> {
   if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
+  await part("replay", () => runReplays(env, scheduledTime));
   await part("wake endpoints", () => sweep(env, scheduledTime));
   await part("erase connections", () => eraseDue(env, scheduledTime));
   await part("refresh gates", () => refreshBehind(env));
   await part("poke gates", () => pokeSlice(env, scheduledTime));
   await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
+  await part("retain", () => retain(env.DB, sliceOfDay(scheduledTime), scheduledTime));
   await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }

@@ -200,6 +200,13 @@ export interface StoredWebhookSecret extends StoredSecret {
   activated: boolean;
 }
 
+/** Custom headers: their names, when they were set, and all of them as sealed JSON. */
+export interface StoredHeaders {
+  names: string[];
+  set_at: number;
+  sealed: string;
+}
+
 /** Endpoints that events are sent to. Soft-deleted by the portal and never removed: delivery ids name them. */
 export const webhooks = sqliteTable(
   "webhooks",
@@ -216,8 +223,7 @@ export const webhooks = sqliteTable(
     disabled_reason: text("disabled_reason", { enum: ["requested", "gone", "failing"] }),
     notification_email: text("notification_email"),
     signature_format: text("signature_format", { enum: ["timestamped", "sha256"] }).notNull(),
-    /** Custom headers as a JSON object, sealed; null for none. */
-    headers: text("headers"),
+    headers: text("headers", { mode: "json" }).$type<StoredHeaders>(),
     secrets: text("secrets", { mode: "json" }).$type<StoredWebhookSecret[]>().notNull(),
     /** Requests that may wait for this endpoint's answer at a time. */
     max_in_flight: integer("max_in_flight").notNull().default(4),
@@ -353,7 +359,7 @@ export const replays = sqliteTable(
     until: integer("until").notNull(),
     from_seq: integer("from_seq").notNull(),
     queued: integer("queued").notNull(),
-    status: text("status", { enum: ["running", "done", "cancelled"] }).notNull(),
+    status: text("status", { enum: ["running", "done"] }).notNull(),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
   },

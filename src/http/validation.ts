@@ -9,8 +9,20 @@ const MAX_PROBLEMS = 100;
 
 export type Parsed<T> = { value: T } | { failure: Failure };
 
+/** How a body is read that is larger than others, or must not lose anything. */
+export interface Reading {
+  limitBytes: number;
+  read(text: string): { ok: true; value: unknown } | { ok: false; path: string; problem: string };
+}
+
+const PLAIN: Reading = { limitBytes: MAX_BODY_BYTES, read: readPlainJson };
+
 /** The request's JSON body under `schema`. */
-export async function parseJsonBody<T>(c: AppContext, schema: z.ZodType<T>): Promise<Parsed<T>> {
+export async function parseJsonBody<T>(
+  c: AppContext,
+  schema: z.ZodType<T>,
+  { limitBytes, read }: Reading = PLAIN,
+): Promise<Parsed<T>> {
   const type = c.req.header("Content-Type") ?? "";
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     return refuse("Send a JSON body with Content-Type: application/json.", {
@@ -18,17 +30,24 @@ export async function parseJsonBody<T>(c: AppContext, schema: z.ZodType<T>): Pro
       received: type,
     });
   }
-  if (Number(c.req.header("Content-Length") ?? 0) > MAX_BODY_BYTES)
-    return { failure: { kind: "payload_too_large", limitBytes: MAX_BODY_BYTES } };
+  if (Number(c.req.header("Content-Length") ?? 0) > limitBytes)
+    return { failure: { kind: "payload_too_large", limitBytes } };
   const text = await c.req.text();
   if (text === "") return refuse("The body is empty; send a JSON object, {} where nothing is to be said.");
-  let json: unknown;
+  const json = read(text);
+  if (json.ok) return parseWith(json.value, schema);
+  if (json.path === "") return refuse("The body is not valid JSON.");
+  return refuse("The request has invalid fields.", { [json.path]: json.problem });
+}
+
+function readPlainJson(
+  text: string,
+): { ok: true; value: unknown } | { ok: false; path: string; problem: string } {
   try {
-    json = JSON.parse(text);
+    return { ok: true, value: JSON.parse(text) };
   } catch {
-    return refuse("The body is not valid JSON.");
+    return { ok: false, path: "", problem: "Not valid JSON" };
   }
-  return parseWith(json, schema);
 }
 
 /** The request's query under `schema`. */

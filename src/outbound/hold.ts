@@ -28,7 +28,11 @@ const endpointRow = z.object({
   url: z.string(),
   status: z.enum(["active", "disabled"]),
   signature_format: z.enum(SIGNATURE_FORMATS),
-  headers: z.string().nullable(),
+  headers: z
+    .string()
+    .nullable()
+    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
+    .pipe(z.object({ names: z.array(z.string()), set_at: z.number(), sealed: z.string() }).nullable()),
   secrets: json.pipe(
     z.array(
       z.object({

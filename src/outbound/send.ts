@@ -44,7 +44,7 @@ export async function openEndpoint(
     endpoint.headers === null
       ? {}
       : headersAtRest.parse(
-          JSON.parse(await openText(key, endpoint.headers, webhookHeadersContext(endpoint.id))),
+          JSON.parse(await openText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
         );
   const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
   return { endpoint, secrets: [leading, ...others], rotating, headers };

@@ -1,39 +1,115 @@
-/** `POST /events`: the files-creator reports on files. Safe to repeat: an event counts once per file. */
+/**
+ * `POST /events`: Audit1's services tell what happened, the files-creator reports on files. Safe to repeat: an event counts
+ * once per owner, and once per file. `GET /events`: an owner's events.
+ */
 import { Hono } from "hono";
-import * as z from "zod";
-import { findGateOwner } from "../db/gates.ts";
 import { type AttentionChange, recordAttention } from "../forwarding/attention.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { ProgressReport, Reported } from "../gate/protocol.ts";
-import { type AppEnv, failureResponse, note } from "../http/context.ts";
-import type { Failure } from "../http/failure.ts";
-import { parseJsonBody } from "../http/validation.ts";
+import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
+import { describeFailure, type Failure } from "../http/failure.ts";
+import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { readEvents } from "../outbound/event-list.ts";
+import { fanOut, type NewEvent } from "../outbound/fan-out.ts";
+import { tellOwed } from "../outbound/file-events.ts";
+import { findListeners, type GateListeners } from "../outbound/listeners.ts";
+import { readJson } from "../outbound/lossless.ts";
+import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
+import {
+  type EventRequest,
+  eventOrBatch,
+  eventQuery,
+  type FILE_REPORTS,
+  fileData,
+  isFileReport,
+  MAX_EVENTS_BYTES,
+} from "./event-requests.ts";
+import { ownerOf } from "./owner.ts";
 
 const STATUS_AFTER = {
   "file.validated": "processing",
   "file.processed": "completed",
   "file.failed": "failed",
-} as const;
+} as const satisfies Record<(typeof FILE_REPORTS)[number], ProgressReport["status"]>;
 
-const count = z.int().nonnegative().optional();
-const fileEvent = z.object({
-  id: z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, "Must be 1 to 128 characters of A-Za-z0-9_.-"),
-  type: z.enum(["file.validated", "file.processed", "file.failed"]),
-  timestamp: z.iso.datetime({ offset: true }).optional(),
-  data: z.object({ fileId: z.string(), recordsTotal: count, recordsProcessed: count, recordsFailed: count }),
-});
+const DEFAULT_SOURCE = "audit1";
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+const REUSED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "event_id_reused",
+  message: "This id already names another event. Use a new id for a new event.",
+};
+const NO_ENVIRONMENT: Failure = {
+  kind: "portal",
+  status: 400,
+  error: "environment_required",
+  message: "The environment field is required",
+};
 
-export const events = new Hono<AppEnv>().post("/events", async (c) => {
-  const body = await parseJsonBody(c, fileEvent);
-  if ("failure" in body) return failureResponse(c, body.failure);
-  const { id, type, data } = body.value;
+/** An event that was taken: the answer's body, and the endpoints to wake. */
+interface Taken {
+  body: { success: true; id: string; duplicate: boolean };
+  endpoints: Endpoint[];
+}
+
+export const events = new Hono<AppEnv>()
+  .post("/events", async (c) => {
+    const body = await parseJsonBody(c, eventOrBatch, { limitBytes: MAX_EVENTS_BYTES, read: readJson });
+    if ("failure" in body) return failureResponse(c, body.failure);
+    const batch = Array.isArray(body.value);
+    const taken: (Taken | { failure: Failure; id: string })[] = [];
+    try {
+      for (const event of [body.value].flat()) taken.push(await take(c, event));
+    } finally {
+      const endpoints = taken.flatMap((each) => ("endpoints" in each ? each.endpoints : []));
+      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
+    }
+    const [first] = taken;
+    if (!batch && first !== undefined)
+      return "failure" in first ? failureResponse(c, first.failure) : c.json(first.body, 202);
+    note(c, { events: taken.length });
+    return c.json({ success: taken.every((each) => "body" in each), results: taken.map(resultOf) }, 202);
+  })
+  .get("/events", async (c) => {
+    const query = parseQuery(c, eventQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const owned = ownerOf(c.get("client"), query.value);
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const of = { owner: owned.owner, environment: query.value.environment };
+    return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, query.value));
+  });
+
+/** Of a batch, each event is answered on its own. */
+function resultOf(each: Taken | { failure: Failure; id: string }) {
+  if ("body" in each) return each.body;
+  const { status, error, code, message } = describeFailure(each.failure);
+  return { success: false, id: each.id, status, error, code, message };
+}
+
+async function take(c: AppContext, event: EventRequest): Promise<Taken | { failure: Failure; id: string }> {
+  const { id, type } = event;
+  note(c, { event_type: type });
+  if (isFileReport(type)) return takeReport(c, event, type);
+  const owned = ownerOf(c.get("client"), event);
+  if ("failure" in owned) return { id, failure: owned.failure };
+  if (event.environment === undefined) return { id, failure: NO_ENVIRONMENT };
+  return dispatch(c, { ...factsOf(event), type, owner: owned.owner, environment: event.environment });
+}
+
+/** A report moves its file, and is told to the file's owner: whose that is the file says, not the report. */
+async function takeReport(
+  c: AppContext,
+  event: EventRequest,
+  type: (typeof FILE_REPORTS)[number],
+): Promise<Taken | { failure: Failure; id: string }> {
+  const { id } = event;
+  const data = fileData.parse(event.data);
   const parsed = parseFileId(data.fileId);
-  const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
-  if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
+  const heard = parsed && (await findListeners(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
   // Only Audit1's own services know what became of a file: a pair bound to an owner must not settle the owner's files.
-  if (c.get("client").owner !== undefined) return failureResponse(c, NOT_FOUND);
+  if (!parsed || !heard || c.get("client").owner !== undefined) return { id, failure: NOT_FOUND };
   const report: ProgressReport = {
     eventId: id,
     status: STATUS_AFTER[type],
@@ -41,13 +117,56 @@ export const events = new Hono<AppEnv>().post("/events", async (c) => {
     ...(data.recordsProcessed !== undefined && { recordsProcessed: data.recordsProcessed }),
     ...(data.recordsFailed !== undefined && { recordsFailed: data.recordsFailed }),
   };
-  const reported = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).report(parsed.fileId, report);
-  if (reported.outcome === "unknown") return failureResponse(c, NOT_FOUND);
-  note(c, { outcome: reported.outcome, event_type: type, file_id: parsed.fileId });
-  if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(parsed.fileId, reported));
+  const { fileId } = parsed;
+  const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
+  const reported = await gate.report(fileId, report, heard.listened);
+  if (reported.outcome === "unknown") return { id, failure: NOT_FOUND };
+  note(c, { outcome: reported.outcome, file_id: fileId });
+  if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(fileId, reported));
+  await tellOwed(reported.owed ?? [], c.env, c.get("settings"));
+  const told = await tellReport(c, event, type, reported, heard);
+  if ("failure" in told) return told;
   const duplicate = reported.outcome === "repeat";
-  return c.json({ success: true, id, file_id: parsed.fileId, status: reported.status, duplicate }, 202);
-});
+  const body = { ...told.body, id, file_id: fileId, status: reported.status, duplicate };
+  return { body, endpoints: told.endpoints };
+}
+
+/** A repeat is told again, in case the first time was cut short. What contradicts how a file ended is not told. */
+async function tellReport(
+  c: AppContext,
+  event: EventRequest,
+  type: (typeof FILE_REPORTS)[number],
+  reported: Exclude<Reported, { outcome: "unknown" }>,
+  { listened, owner, environment }: GateListeners,
+): Promise<Taken | { failure: Failure; id: string }> {
+  const after = STATUS_AFTER[type];
+  const holds = after === "processing" || reported.status === after || reported.outcome === "repeat";
+  if (!listened || !holds) return { body: { success: true, id: event.id, duplicate: false }, endpoints: [] };
+  return dispatch(c, { ...factsOf(event), type, owner, environment });
+}
+
+async function dispatch(c: AppContext, event: NewEvent): Promise<Taken | { failure: Failure; id: string }> {
+  const { id } = event;
+  const told = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now());
+  if (told.outcome === "conflict") return { id, failure: REUSED };
+  return {
+    body: { success: true, id, duplicate: told.outcome === "duplicate" },
+    endpoints: "endpoints" in told ? told.endpoints : [],
+  };
+}
+
+function factsOf({ id, timestamp, metadata, data }: EventRequest) {
+  return {
+    id,
+    createdAt: timestamp === undefined ? Date.now() : Date.parse(timestamp),
+    source: metadata?.source ?? DEFAULT_SOURCE,
+    data: JSON.stringify(data),
+  };
+}
+
+function distinct(endpoints: readonly Endpoint[]): Endpoint[] {
+  return [...new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])).values()];
+}
 
 function attentionFor(
   fileId: string,

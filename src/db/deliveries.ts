@@ -1,0 +1,102 @@
+/** Deliveries as the portal reads and reopens them. Making and sending them is the business of `src/outbound/`. */
+
+import { drizzle } from "drizzle-orm/d1";
+import * as z from "zod";
+import { type AuditRow, asStatement, tellIfChanged } from "./audit.ts";
+import { DELIVERY_STATUSES, type DeliveryStatus } from "./schema.ts";
+
+const storedAttempt = z.object({
+  number: z.number(),
+  started_at: z.number(),
+  ms: z.number(),
+  kind: z.string(),
+  status: z.number().nullable(),
+  answer: z.string().nullable(),
+});
+const deliveryRow = z.object({
+  webhook_id: z.string(),
+  event_seq: z.number(),
+  status: z.enum(DELIVERY_STATUSES),
+  attempts: z.number(),
+  next_attempt_at: z.number().nullable(),
+  response_code: z.number().nullable(),
+  last_error: z.string().nullable(),
+  created_at: z.number(),
+  updated_at: z.number(),
+  history: z.string().transform((text) => z.array(storedAttempt).parse(JSON.parse(text))),
+  /** Null where the event is no longer kept. */
+  event_id: z.string().nullable(),
+  event_type: z.string().nullable(),
+  event_created_at: z.number().nullable(),
+});
+export type Delivery = z.infer<typeof deliveryRow>;
+
+const COLUMNS = `d.webhook_id, d.event_seq, d.status, d.attempts, d.next_attempt_at, d.response_code, d.last_error,
+  d.created_at, d.updated_at, d.history, e.id AS event_id, e.type AS event_type, e.created_at AS event_created_at`;
+/** A page is filled from at most this many rows, so that a rare status does not scan a whole month. */
+const SCANNED_ROWS = 1_000;
+
+/** Newest event first, those before the event `before`. `scannedTo` is where to go on when the page is not full. */
+export async function listDeliveries(
+  db: D1Database,
+  webhookId: string,
+  status: DeliveryStatus | undefined,
+  before: number | null,
+  limit: number,
+): Promise<{ rows: Delivery[]; scannedTo: number | null }> {
+  const scanned = status === undefined ? limit + 1 : SCANNED_ROWS;
+  const [page, last] = await db.batch<Record<string, unknown>>([
+    db
+      .prepare(
+        `SELECT ${COLUMNS} FROM (
+           SELECT * FROM deliveries WHERE webhook_id = ?1 AND event_seq < ?2 ORDER BY event_seq DESC LIMIT ?3
+         ) AS d LEFT JOIN events AS e ON e.seq = d.event_seq
+         WHERE ?4 IS NULL OR d.status = ?4 ORDER BY d.event_seq DESC LIMIT ?5`,
+      )
+      .bind(webhookId, before ?? Number.MAX_SAFE_INTEGER, scanned, status ?? null, limit + 1),
+    db
+      .prepare(
+        `SELECT event_seq FROM deliveries WHERE webhook_id = ?1 AND event_seq < ?2
+         ORDER BY event_seq DESC LIMIT 1 OFFSET ?3`,
+      )
+      .bind(webhookId, before ?? Number.MAX_SAFE_INTEGER, scanned - 1),
+  ]);
+  const rows = (page?.results ?? []).map((row) => deliveryRow.parse(row));
+  const end = last?.results[0]?.event_seq;
+  return { rows, scannedTo: rows.length > limit || typeof end !== "number" ? null : end };
+}
+
+export async function getDelivery(
+  db: D1Database,
+  { webhookId, eventSeq }: { webhookId: string; eventSeq: number },
+): Promise<Delivery | null> {
+  const row = await db
+    .prepare(
+      `SELECT ${COLUMNS} FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
+       WHERE d.webhook_id = ? AND d.event_seq = ?`,
+    )
+    .bind(webhookId, eventSeq)
+    .first();
+  return row === null ? null : deliveryRow.parse(row);
+}
+
+/** Makes a delivery due now: a settled one begins a new round, one that waits is brought forward. */
+export async function reopenDelivery(
+  db: D1Database,
+  { webhookId, eventSeq }: { webhookId: string; eventSeq: number },
+  told: AuditRow,
+  now: number,
+): Promise<void> {
+  await db.batch([
+    db
+      .prepare(
+        `UPDATE deliveries SET
+           status = CASE WHEN next_attempt_at IS NULL THEN 'pending' ELSE status END,
+           round_start = CASE WHEN next_attempt_at IS NULL THEN attempts ELSE round_start END,
+           next_attempt_at = min(?3, coalesce(next_attempt_at, ?3)), updated_at = ?3
+         WHERE webhook_id = ?1 AND event_seq = ?2`,
+      )
+      .bind(webhookId, eventSeq, now),
+    asStatement(db, tellIfChanged(drizzle(db), told)),
+  ]);
+}

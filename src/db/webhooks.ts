@@ -1,0 +1,91 @@
+/** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
+import { and, desc, eq, isNull, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { type AuditRow, tellIfChanged } from "./audit.ts";
+import type { OwnerAddress } from "./owner-keys.ts";
+import { type Environment, webhooks } from "./schema.ts";
+
+export type Webhook = typeof webhooks.$inferSelect;
+/** All that the portal ever changes: not whose it is, and not who holds it. */
+export type WebhookChange = Partial<
+  Omit<
+    Webhook,
+    | "id"
+    | "owner_type"
+    | "owner_id"
+    | "environment"
+    | "holder"
+    | "held_until"
+    | "version"
+    | "created_at"
+    | "updated_at"
+  >
+>;
+
+export async function insertWebhook(db: D1Database, row: Webhook, told: AuditRow): Promise<void> {
+  const orm = drizzle(db);
+  await orm.batch([orm.insert(webhooks).values(row), tellIfChanged(orm, told)]);
+}
+
+/** Null when there is none, or it is deleted. */
+export async function getWebhook(db: D1Database, id: string): Promise<Webhook | null> {
+  const [row] = await drizzle(db)
+    .select()
+    .from(webhooks)
+    .where(and(eq(webhooks.id, id), isNull(webhooks.deleted_at)));
+  return row ?? null;
+}
+
+/** Deleted ones too: their deliveries can still be seen. */
+export async function getAnyWebhook(db: D1Database, id: string): Promise<Webhook | null> {
+  const [row] = await drizzle(db).select().from(webhooks).where(eq(webhooks.id, id));
+  return row ?? null;
+}
+
+/** Writes `change` over the row as it was read; false when somebody else changed it meanwhile. */
+export async function changeWebhook(
+  db: D1Database,
+  read: Webhook,
+  change: WebhookChange & Pick<Webhook, "version" | "updated_at">,
+  told: AuditRow,
+): Promise<boolean> {
+  const orm = drizzle(db);
+  const [changed] = await orm.batch([
+    orm
+      .update(webhooks)
+      .set(change)
+      .where(and(eq(webhooks.id, read.id), eq(webhooks.version, read.version)))
+      .returning({ id: webhooks.id }),
+    tellIfChanged(orm, told),
+  ]);
+  return changed.length === 1;
+}
+
+/** When and under which id a webhook was made: what their lists are ordered by. */
+export type WebhookPosition = [createdAt: number, id: string];
+
+/** Newest first, those older than `before`. One more than `limit` where the list goes on. An owner has few enough to filter. */
+export function listWebhooks(
+  db: D1Database,
+  owner: OwnerAddress,
+  filter: { environment?: Environment | undefined; status?: Webhook["status"] | undefined },
+  before: WebhookPosition | null,
+  limit: number,
+): Promise<Webhook[]> {
+  return drizzle(db)
+    .select()
+    .from(webhooks)
+    .where(
+      and(
+        eq(webhooks.owner_type, owner.type),
+        eq(webhooks.owner_id, owner.id),
+        // The words of the index: it is used only where a query repeats them.
+        sql`deleted_at IS NULL`,
+        filter.environment === undefined ? undefined : eq(webhooks.environment, filter.environment),
+        filter.status === undefined ? undefined : eq(webhooks.status, filter.status),
+        before === null ? undefined : sql`(created_at, id) < (${before[0]}, ${before[1]})`,
+      ),
+    )
+    .orderBy(desc(webhooks.created_at), desc(webhooks.id))
+    .limit(limit + 1);
+}

@@ -1,0 +1,25 @@
+/** `GET /events` of a bearer key: its owner's events, those that no webhook took among them. */
+import { Hono } from "hono";
+import { every } from "hono/combine";
+import * as z from "zod";
+import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import { parseQuery } from "../http/validation.ts";
+import { eventListFields, readEvents } from "../outbound/event-list.ts";
+import { developerAuth, readLimit } from "./auth.ts";
+
+const query = z.strictObject(eventListFields);
+
+const answer = every(developerAuth, readLimit, async (c: AppContext) => {
+  const parsed = parseQuery(c, query);
+  if ("failure" in parsed) return failureResponse(c, parsed.failure);
+  const { owner_type: type, owner_id: id, environment } = c.get("apiKey");
+  const of = { owner: { type, id }, environment };
+  return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, parsed.value));
+});
+
+/** The portal has a list at the same path: who brings no bearer key is not asked for one here. */
+export const developerEvents = new Hono<AppEnv>().get("/events", (c, next) =>
+  c.req.header("Authorization") !== undefined && c.req.header("X-Client-ID") === undefined
+    ? answer(c, next)
+    : next(),
+);

@@ -1,0 +1,45 @@
+/** Events as their owner reads them back: in their envelope, in the order in which they were stored. */
+import * as z from "zod";
+import { type KeyRing, openText } from "../crypto/vault.ts";
+import { listEvents, seqAt, storedAt } from "../db/events.ts";
+import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
+import type { Environment } from "../db/schema.ts";
+import { pageFields, pageOf } from "../http/page.ts";
+import { type Envelope, envelopeOf, isEventType } from "./catalog.ts";
+import { eventDataContext } from "./contexts.ts";
+
+const LIST = "events";
+
+/** `since` is about when an event was stored, which `received_at` says of each: what came late is not missed. */
+export const eventListFields = {
+  since: z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" }).optional(),
+  ...pageFields(LIST, z.int().nonnegative()),
+};
+
+export interface EventListQuery {
+  since?: string | undefined;
+  limit: number;
+  cursor?: number | undefined;
+}
+
+export async function readEvents(
+  db: D1Database,
+  ring: KeyRing,
+  { owner, environment }: { owner: OwnerAddress; environment: Environment },
+  { since, limit, cursor }: EventListQuery,
+): Promise<{ events: (Envelope & { received_at: string })[]; next_cursor: string | null }> {
+  const after = cursor ?? (since === undefined ? 0 : seqAt(Math.max(0, Date.parse(since))) - 1);
+  const found = await listEvents(db, owner, environment, after, limit + 1);
+  const page = pageOf(LIST, found, limit, ({ seq }) => seq);
+  if (page.rows.length === 0) return { events: [], next_cursor: null };
+  const key = await ownerKey(db, ring, owner);
+  const events = await Promise.all(
+    page.rows.map(async ({ seq, id, type, created_at: createdAt, source, data }) => {
+      if (!isEventType(type)) throw new Error("an event has an unknown type");
+      const opened: unknown = JSON.parse(await openText(key, data, eventDataContext(environment, id)));
+      const facts = { id, type, createdAt, source, environment };
+      return { ...envelopeOf(facts, opened), received_at: new Date(storedAt(seq)).toISOString() };
+    }),
+  );
+  return { events, next_cursor: page.next_cursor };
+}

@@ -1,0 +1,131 @@
+/**
+ * Replaying a time range to one webhook, in the background: page by page of the owner's events, no faster than the endpoint
+ * takes them. Each page is one batch with the step of its position, a compare-and-set: two crons at once, or one that died,
+ * replay nothing twice.
+ */
+import * as z from "zod";
+import { logError } from "../log.ts";
+import { TEST_EVENT } from "./catalog.ts";
+import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
+
+/** Replays that go on in one run of the minute cron, the longest waiting of them first. */
+const REPLAYS_PER_RUN = 20;
+/** Events looked at by one page. */
+const EVENTS_PER_PAGE = 500;
+/** An endpoint with so many deliveries waiting gets no more for now. */
+const MAX_WAITING = 500;
+
+const replayRow = z.object({
+  id: z.string(),
+  webhook_id: z.string(),
+  only: z.enum(["failed", "all"]),
+  from_seq: z.number(),
+  position: z.number(),
+  until: z.number(),
+  queued: z.number(),
+  status: z.enum(["running", "done"]),
+  created_at: z.number(),
+  updated_at: z.number(),
+});
+export type Replay = z.infer<typeof replayRow>;
+
+export async function insertReplay(db: D1Database, replay: Replay, then: D1PreparedStatement): Promise<void> {
+  await db.batch([
+    db
+      .prepare(
+        `INSERT INTO replays (id, webhook_id, "only", from_seq, position, until, queued, status, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .bind(
+        replay.id,
+        replay.webhook_id,
+        replay.only,
+        replay.from_seq,
+        replay.position,
+        replay.until,
+        replay.queued,
+        replay.status,
+        replay.created_at,
+        replay.updated_at,
+      ),
+    then,
+  ]);
+}
+
+export async function findReplay(db: D1Database, webhookId: string, id: string): Promise<Replay | null> {
+  const row = await db
+    .prepare("SELECT * FROM replays WHERE id = ? AND webhook_id = ?")
+    .bind(id, webhookId)
+    .first();
+  return row === null ? null : replayRow.parse(row);
+}
+
+/** One that cannot go on keeps no other waiting. Rejects when D1 does not answer at all. */
+export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
+  const { results } = await env.DB.prepare(
+    "SELECT * FROM replays WHERE status = 'running' ORDER BY updated_at LIMIT ?",
+  )
+    .bind(REPLAYS_PER_RUN)
+    .all();
+  for (const row of results) {
+    const replay = replayRow.parse(row);
+    try {
+      await stepReplay(env, replay, now);
+    } catch (error) {
+      logError("a replay did not go on", { replay_id: replay.id }, error);
+    }
+  }
+}
+
+async function stepReplay(
+  env: WakeUpQueues & { DB: D1Database },
+  replay: Replay,
+  now: number,
+): Promise<void> {
+  const { DB: db } = env;
+  const [waiting, page] = await db.batch<{ n: number; last: number | null }>([
+    db
+      .prepare(
+        `SELECT count(*) AS n FROM (
+           SELECT 1 FROM deliveries WHERE webhook_id = ? AND next_attempt_at IS NOT NULL LIMIT ${MAX_WAITING})`,
+      )
+      .bind(replay.webhook_id),
+    db
+      .prepare(
+        `SELECT count(*) AS n, max(seq) AS last FROM (
+           SELECT e.seq FROM webhooks w JOIN events e
+             ON e.owner_type = w.owner_type AND e.owner_id = w.owner_id AND e.environment = w.environment
+           WHERE w.id = ? AND e.seq > ? AND e.seq < ? ORDER BY e.seq LIMIT ${EVENTS_PER_PAGE})`,
+      )
+      .bind(replay.webhook_id, replay.position, replay.until),
+  ]);
+  if ((waiting?.results[0]?.n ?? 0) >= MAX_WAITING) return;
+  const { n = 0, last = null } = page?.results[0] ?? {};
+  const done = n < EVENTS_PER_PAGE;
+  const to = done ? replay.until - 1 : (last ?? replay.until - 1);
+  await db.batch([
+    db
+      .prepare(
+        `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, created_at, updated_at, history)
+         SELECT w.id, e.seq, 'pending', 0, 0, ?5, ?5, ?5, '[]'
+         FROM replays r JOIN webhooks w ON w.id = r.webhook_id JOIN events e
+           ON e.owner_type = w.owner_type AND e.owner_id = w.owner_id AND e.environment = w.environment
+         WHERE r.id = ?1 AND r.position = ?2 AND r.status = 'running' AND e.seq > ?2 AND e.seq <= ?3 AND e.type <> ?4
+           AND w.status = 'active' AND w.deleted_at IS NULL
+           AND EXISTS (SELECT 1 FROM json_each(w.events)
+             WHERE value IN ('*', e.type, substr(e.type, 1, instr(e.type, '.')) || '*'))
+         ON CONFLICT (webhook_id, event_seq) DO UPDATE SET status = 'pending', round_start = attempts,
+           next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
+         WHERE next_attempt_at IS NULL AND (status = 'failed' OR ?6 = 'all')`,
+      )
+      .bind(replay.id, replay.position, to, TEST_EVENT, now, replay.only),
+    db
+      .prepare(
+        `UPDATE replays SET queued = queued + changes(), position = ?3, status = ?4, updated_at = ?5
+         WHERE id = ?1 AND position = ?2 AND status = 'running'
+           AND EXISTS (SELECT 1 FROM webhooks WHERE id = replays.webhook_id AND (status = 'active' OR deleted_at IS NOT NULL))`,
+      )
+      .bind(replay.id, replay.position, to, done ? "done" : "running", now),
+  ]);
+  await tryWakeEndpoints(env, [{ id: replay.webhook_id, slow: false }]);
+}

@@ -1,0 +1,77 @@
+/**
+ * `webhook.test`, sent at once and to one webhook, whatever it asked for: made, signed, sent and kept like any other event, but
+ * tried only once, and neither held against the endpoint nor to its credit.
+ */
+import { toBase64, utf8 } from "../crypto/encoding.ts";
+import { randomToken } from "../crypto/ids.ts";
+import { fingerprint, sealText } from "../crypto/vault.ts";
+import { EVENTS_PER_MS } from "../db/events.ts";
+import { ownerKey } from "../db/owner-keys.ts";
+import type { Webhook } from "../db/webhooks.ts";
+import type { Settings } from "../env.ts";
+import { TEST_EVENT } from "./catalog.ts";
+import { answerContext, eventDataContext } from "./contexts.ts";
+import { deliveryId } from "./delivery-id.ts";
+import { errorOf } from "./judgement.ts";
+import type { Outcome } from "./outcome.ts";
+import { openEndpoint, sendDelivery } from "./send.ts";
+
+const SOURCE = "audit1-gateway";
+
+/** Rejects when D1 does not answer: before anything is sent, or, then safe to repeat, after it. */
+export async function sendTest(
+  db: D1Database,
+  webhook: Webhook,
+  { keyRing, addressPolicy }: Pick<Settings, "keyRing" | "addressPolicy">,
+): Promise<{ eventId: string; deliveryId: string; outcome: Outcome }> {
+  const key = await ownerKey(db, keyRing, { type: webhook.owner_type, id: webhook.owner_id });
+  const now = Date.now();
+  const id = `evt_test_${randomToken(20)}`;
+  const text = JSON.stringify({ message: "This is a test of your webhook." });
+  const data = await sealText(key, text, eventDataContext(webhook.environment, id));
+  const event = { id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
+  const open = await openEndpoint(webhook, key, now);
+  const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
+
+  const mac = toBase64(await fingerprint(key, utf8(`${TEST_EVENT}\n${text}`)));
+  const stored = await db
+    .prepare(
+      `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
+       SELECT max(?1, coalesce((SELECT max(seq) FROM events), 0) + 1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+       RETURNING seq`,
+    )
+    .bind(
+      now * EVENTS_PER_MS,
+      id,
+      webhook.owner_type,
+      webhook.owner_id,
+      webhook.environment,
+      TEST_EVENT,
+      now,
+      SOURCE,
+      mac,
+      text.length,
+      data,
+    )
+    .first<number>("seq");
+  if (stored === null) throw new Error("a test event was not stored");
+  const { kind, status, ms, answer } = outcome;
+  const sealed = answer ? await sealText(key, answer, answerContext(webhook.id, stored, 1)) : null;
+  await db
+    .prepare(
+      `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
+         last_error, created_at, updated_at, history)
+       VALUES (?1, ?2, ?3, 1, 0, NULL, ?4, ?5, ?6, ?6, ?7)`,
+    )
+    .bind(
+      webhook.id,
+      stored,
+      kind === "delivered" ? "delivered" : "failed",
+      status,
+      kind === "delivered" ? null : errorOf(kind, status),
+      Date.now(),
+      JSON.stringify([{ number: 1, started_at: startedAt, ms, kind, status, answer: sealed }]),
+    )
+    .run();
+  return { eventId: id, deliveryId: deliveryId({ webhookId: webhook.id, eventSeq: stored }), outcome };
+}

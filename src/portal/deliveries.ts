@@ -1,0 +1,204 @@
+/** Deliveries of a webhook: list them, look at one with its attempts, send one again, replay a time range. */
+
+import { drizzle } from "drizzle-orm/d1";
+import { Hono } from "hono";
+import { newObjectId } from "../crypto/ids.ts";
+import { openText } from "../crypto/vault.ts";
+import { asStatement, auditRow, tell } from "../db/audit.ts";
+import { type Delivery, getDelivery, listDeliveries, reopenDelivery } from "../db/deliveries.ts";
+import { seqAt, storedAt } from "../db/events.ts";
+import { ownerKey } from "../db/owner-keys.ts";
+import { getAnyWebhook, type Webhook } from "../db/webhooks.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { encodeCursor, pageOf } from "../http/page.ts";
+import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { answerContext } from "../outbound/contexts.ts";
+import { deliveryId, parseDeliveryId } from "../outbound/delivery-id.ts";
+import { findReplay, insertReplay, type Replay } from "../outbound/replay.ts";
+import { tryWakeEndpoints } from "../outbound/wake-up.ts";
+import { findManaged } from "./change.ts";
+import { iso } from "./connection.ts";
+import { mayActFor } from "./owner.ts";
+import { ANY_WEBHOOK, WEBHOOK } from "./webhook.ts";
+import { DELIVERY_LIST, deliveryQuery, replayRequest } from "./webhook-requests.ts";
+
+const NO_DELIVERY: Failure = {
+  kind: "portal",
+  status: 404,
+  error: "delivery_not_found",
+  message: "No such delivery.",
+};
+const NO_REPLAY: Failure = {
+  kind: "portal",
+  status: 404,
+  error: "replay_not_found",
+  message: "No such replay.",
+};
+const DISABLED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "webhook_disabled",
+  message: "The webhook is disabled. Set its status to active first.",
+};
+const EXPIRED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "event_expired",
+  message: "The event is no longer kept.",
+};
+
+export const deliveries = new Hono<AppEnv>()
+  .get("/webhooks/:id/deliveries", async (c) => {
+    const query = parseQuery(c, deliveryQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const found = await findManaged(c, ANY_WEBHOOK);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const { status, limit, cursor } = query.value;
+    const { rows, scannedTo } = await listDeliveries(c.env.DB, found.row.id, status, cursor ?? null, limit);
+    const page = pageOf(DELIVERY_LIST, rows, limit, (row) => row.event_seq);
+    return c.json({
+      deliveries: page.rows.map(presentDelivery),
+      next_cursor: page.next_cursor ?? (scannedTo === null ? null : encodeCursor(DELIVERY_LIST, scannedTo)),
+    });
+  })
+  .get("/deliveries/:id", async (c) => {
+    const found = await find(c);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    return c.json({ delivery: await withAttempts(c, found) });
+  })
+  .post("/deliveries/:id/retry", async (c) => {
+    const found = await find(c);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const { webhook, delivery } = found;
+    if (webhook.deleted_at !== null || webhook.status !== "active") return failureResponse(c, DISABLED);
+    if (delivery.event_id === null) return failureResponse(c, EXPIRED);
+    const key = { webhookId: webhook.id, eventSeq: delivery.event_seq };
+    const told = toldOf(c, webhook, "delivery_retried", { delivery: deliveryId(key) });
+    await reopenDelivery(c.env.DB, key, told, Date.now());
+    c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [{ id: webhook.id, slow: false }]));
+    const now = (await getDelivery(c.env.DB, key)) ?? delivery;
+    return c.json({ success: true, delivery: presentDelivery(now) }, 202);
+  })
+  .post("/webhooks/:id/replay", async (c) => {
+    const body = await parseJsonBody(c, replayRequest);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    const found = await findManaged(c, WEBHOOK);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const now = Date.now();
+    const since = Date.parse(body.value.since);
+    const until = Math.min(now, body.value.until === undefined ? now : Date.parse(body.value.until));
+    if (since >= until) {
+      const message = "The range is empty: since must be before until, and in the past";
+      return failureResponse(c, { kind: "validation", message, details: { since: message } });
+    }
+    const before = seqAt(Math.max(0, since)) - 1;
+    const replay: Replay = {
+      id: newObjectId(),
+      webhook_id: found.row.id,
+      only: body.value.only,
+      from_seq: before,
+      position: before,
+      until: seqAt(until + 1),
+      queued: 0,
+      status: "running",
+      created_at: now,
+      updated_at: now,
+    };
+    const { since: from, until: to } = presentReplay(replay);
+    const told = toldOf(c, found.row, "replayed", {
+      replay: replay.id,
+      since: from,
+      until: to,
+      only: replay.only,
+    });
+    await insertReplay(c.env.DB, replay, asStatement(c.env.DB, tell(drizzle(c.env.DB), told)));
+    return c.json({ success: true, replay: presentReplay(replay) }, 202);
+  })
+  .get("/webhooks/:id/replays/:replayId", async (c) => {
+    const found = await findManaged(c, ANY_WEBHOOK);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const replay = await findReplay(c.env.DB, found.row.id, c.req.param("replayId").toLowerCase());
+    return replay === null ? failureResponse(c, NO_REPLAY) : c.json({ replay: presentReplay(replay) });
+  });
+
+interface Found {
+  webhook: Webhook;
+  delivery: Delivery;
+}
+
+/** The delivery that the path names, within the client's scope. */
+async function find(c: AppContext): Promise<Found | { failure: Failure }> {
+  const key = parseDeliveryId(c.req.param("id") ?? "");
+  const webhook = key && (await getAnyWebhook(c.env.DB, key.webhookId));
+  if (!key || !webhook) return { failure: NO_DELIVERY };
+  if (!mayActFor(c.get("client"), { type: webhook.owner_type, id: webhook.owner_id }))
+    return { failure: NO_DELIVERY };
+  const delivery = await getDelivery(c.env.DB, key);
+  return delivery === null ? { failure: NO_DELIVERY } : { webhook, delivery };
+}
+
+function presentDelivery(row: Delivery) {
+  return {
+    id: deliveryId({ webhookId: row.webhook_id, eventSeq: row.event_seq }),
+    webhookId: `wh_${row.webhook_id}`,
+    eventId: row.event_id,
+    eventType: row.event_type,
+    timestamp: iso(row.event_created_at ?? storedAt(row.event_seq)),
+    status: row.status,
+    responseCode: row.response_code,
+    attempts: row.attempts,
+    lastError: row.last_error,
+    nextAttemptAt: row.next_attempt_at && iso(row.next_attempt_at),
+    createdAt: iso(row.created_at),
+    updatedAt: iso(row.updated_at),
+  };
+}
+
+async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
+  const owner = { type: webhook.owner_type, id: webhook.owner_id };
+  const key = await ownerKey(c.env.DB, c.get("settings").keyRing, owner);
+  const history = await Promise.all(
+    delivery.history.map(async ({ number, started_at, ms, kind, status, answer }) => ({
+      number,
+      startedAt: iso(started_at),
+      ms,
+      outcome: kind,
+      responseCode: status,
+      answer: answer && (await openText(key, answer, answerContext(webhook.id, delivery.event_seq, number))),
+    })),
+  );
+  return { ...presentDelivery(delivery), history };
+}
+
+function presentReplay(replay: Replay) {
+  const { from_seq, position, until } = replay;
+  return {
+    id: replay.id,
+    webhookId: `wh_${replay.webhook_id}`,
+    status: replay.status,
+    only: replay.only,
+    since: iso(storedAt(from_seq + 1)),
+    until: iso(storedAt(until) - 1),
+    /** Up to where events have been looked at. */
+    position: iso(storedAt(position + 1)),
+    progress: Math.round(((position - from_seq) / (until - 1 - from_seq)) * 1_000) / 1_000,
+    queued: replay.queued,
+    createdAt: iso(replay.created_at),
+    updatedAt: iso(replay.updated_at),
+  };
+}
+
+function toldOf(c: AppContext, webhook: Webhook, what: string, after: Record<string, unknown>) {
+  return auditRow({
+    at: Date.now(),
+    actor: c.get("client").actor,
+    requestId: c.get("requestId"),
+    kind: "webhook",
+    what,
+    subjectId: webhook.id,
+    owner: { type: webhook.owner_type, id: webhook.owner_id },
+    before: null,
+    after,
+  });
+}

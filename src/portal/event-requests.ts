@@ -1,0 +1,68 @@
+/** What may be said about events: the bodies and the query of `/events`. */
+import * as z from "zod";
+import { utf8 } from "../crypto/encoding.ts";
+import { ENVIRONMENTS } from "../db/schema.ts";
+import { EVENT_TYPES, TEST_EVENT } from "../outbound/catalog.ts";
+import { eventListFields } from "../outbound/event-list.ts";
+import { ownerFields } from "./owner.ts";
+
+/** Of one event, as JSON. */
+export const MAX_DATA_BYTES = 256 * 1024;
+const MAX_EVENTS = 100;
+/** A batch whose events are all as large as they may be has to be sent in parts: it would fill the isolate. */
+export const MAX_EVENTS_BYTES = 8 * 1024 ** 2;
+
+/** What the files-creator reports. */
+export const FILE_REPORTS = ["file.validated", "file.processed", "file.failed"] as const;
+/** What the gateway itself says. */
+const OWN_TYPES: readonly string[] = ["file.uploaded", TEST_EVENT];
+const TYPES = EVENT_TYPES.filter((type) => !OWN_TYPES.includes(type));
+
+const count = z.int().nonnegative().optional();
+export const fileData = z.looseObject({
+  fileId: z.string(),
+  recordsTotal: count,
+  recordsProcessed: count,
+  recordsFailed: count,
+});
+
+const environment = z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` });
+
+export const event = z
+  .object({
+    id: z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, "Must be 1 to 128 characters of A-Za-z0-9_.-"),
+    type: z.enum(TYPES, { error: "Unknown event type" }),
+    timestamp: z.iso.datetime({ offset: true }).optional(),
+    ...ownerFields,
+    environment: environment.optional(),
+    metadata: z.object({ source: z.string().min(1).max(64).optional() }).optional(),
+    data: z.looseObject({}),
+  })
+  .superRefine(({ type, data }, context) => {
+    if (utf8(JSON.stringify(data)).byteLength > MAX_DATA_BYTES)
+      context.addIssue({
+        code: "custom",
+        path: ["data"],
+        message: `Must be at most ${MAX_DATA_BYTES} bytes`,
+      });
+    const asFile = isFileReport(type) ? fileData.safeParse(data) : null;
+    for (const issue of asFile?.error?.issues ?? [])
+      context.addIssue({ code: "custom", path: ["data", ...issue.path], message: issue.message });
+  });
+export type EventRequest = z.infer<typeof event>;
+
+export const eventBatch = z.strictObject({ events: z.array(event).min(1).max(MAX_EVENTS) });
+/** One event, or `events`. */
+export const eventOrBatch = z.unknown().transform((body, context): EventRequest | EventRequest[] => {
+  const batched = typeof body === "object" && body !== null && "events" in body;
+  const parsed = batched ? eventBatch.safeParse(body) : event.safeParse(body);
+  if (parsed.success) return "events" in parsed.data ? (parsed.data.events as EventRequest[]) : parsed.data;
+  for (const issue of parsed.error.issues) context.addIssue({ ...issue });
+  return z.NEVER;
+});
+
+export const eventQuery = z.strictObject({ ...ownerFields, environment, ...eventListFields });
+
+export function isFileReport(type: string): type is (typeof FILE_REPORTS)[number] {
+  return FILE_REPORTS.some((each) => each === type);
+}

@@ -1,0 +1,74 @@
+/** What may be said about webhooks and their deliveries: the bodies and queries of their routes. */
+import * as z from "zod";
+import { DELIVERY_STATUSES, ENVIRONMENTS } from "../db/schema.ts";
+import { pageFields } from "../http/page.ts";
+import { MAX_URL_CHARS } from "../outbound/address.ts";
+import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
+import { ownerFields } from "./owner.ts";
+
+const DEFAULT_OVERLAP_S = 86_400;
+const LONGEST_OVERLAP_S = 7 * 86_400;
+const DEFAULT_IN_FLIGHT = 4;
+/** One invocation works on an endpoint, and six of its requests wait for an answer at a time. */
+const MAX_IN_FLIGHT = 6;
+
+/** The names of the lists in their cursors. */
+export const WEBHOOK_LIST = "webhooks";
+export const DELIVERY_LIST = "deliveries";
+
+const environment = z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` });
+const status = z.enum(["active", "disabled"]);
+const settings = {
+  url: z.string().max(MAX_URL_CHARS),
+  events: z.array(z.string()),
+  description: z.string().max(500).nullable(),
+  notification_email: z.email("Must be an e-mail address").max(254).nullable(),
+  signature_format: z.enum(SIGNATURE_FORMATS),
+  headers: z.record(z.string(), z.string()).nullable(),
+  max_in_flight: z.int().min(1).max(MAX_IN_FLIGHT),
+};
+
+export const newWebhook = z.strictObject({
+  ...ownerFields,
+  url: settings.url,
+  events: settings.events,
+  environment: environment.optional(),
+  description: settings.description.optional(),
+  notification_email: settings.notification_email.optional(),
+  signature_format: settings.signature_format.default("timestamped"),
+  headers: settings.headers.optional(),
+  max_in_flight: settings.max_in_flight.default(DEFAULT_IN_FLIGHT),
+});
+export const webhookPatch = z
+  .strictObject({
+    url: settings.url.exactOptional(),
+    events: settings.events.exactOptional(),
+    description: settings.description.exactOptional(),
+    status: status.exactOptional(),
+    notification_email: settings.notification_email.exactOptional(),
+    signature_format: settings.signature_format.exactOptional(),
+    headers: settings.headers.exactOptional(),
+    max_in_flight: settings.max_in_flight.exactOptional(),
+  })
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change");
+export const webhookQuery = z.strictObject({
+  ...ownerFields,
+  environment: environment.optional(),
+  status: status.optional(),
+  ...pageFields(WEBHOOK_LIST, z.tuple([z.int(), z.string()])),
+});
+export const rotation = z.strictObject({
+  overlap_seconds: z.int().min(0).max(LONGEST_OVERLAP_S).default(DEFAULT_OVERLAP_S),
+});
+export const deliveryQuery = z.strictObject({
+  status: z.enum(DELIVERY_STATUSES).optional(),
+  ...pageFields(DELIVERY_LIST, z.int().nonnegative()),
+});
+
+const time = z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" });
+/** About when events were stored. `failed`: what was never sent or has failed; `all`: what was delivered as well. */
+export const replayRequest = z.strictObject({
+  since: time,
+  until: time.optional(),
+  only: z.enum(["failed", "all"]).default("failed"),
+});

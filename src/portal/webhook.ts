@@ -1,0 +1,100 @@
+/** A webhook as the portal manages it: how it is found and changed, what of it is told and shown. */
+import type { AuditedFields } from "../db/schema.ts";
+import {
+  changeWebhook,
+  getAnyWebhook,
+  getWebhook,
+  type Webhook,
+  type WebhookChange,
+} from "../db/webhooks.ts";
+import { parseWebhookId } from "../outbound/delivery-id.ts";
+import { isSlow } from "../outbound/health.ts";
+import { signingOrder } from "../outbound/secrets.ts";
+import { tryWakeEndpoints } from "../outbound/wake-up.ts";
+import type { ManagedKind } from "./change.ts";
+import { iso } from "./connection.ts";
+
+/** The row is read before anything is sent, so that a change is in force once it is written. */
+export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
+  kind: "webhook",
+  find: async (db, id) => ifId(id, (bare) => getWebhook(db, bare)),
+  write: changeWebhook,
+  // What waits for a webhook that is off is closed by whoever is woken for it, at the latest when it is due.
+  announce: async (row, env) => {
+    if (row.status !== "active" || row.deleted_at !== null)
+      await tryWakeEndpoints(env, [{ id: row.id, slow: isSlow(healthOf(row), Date.now()) }]);
+  },
+  audited: (row): AuditedFields => ({
+    url: row.url,
+    events: row.events,
+    environment: row.environment,
+    description: row.description,
+    status: row.status,
+    disabled_reason: row.disabled_reason,
+    notification_email: row.notification_email,
+    signature_format: row.signature_format,
+    headers: row.headers && { names: row.headers.names, set_at: row.headers.set_at },
+    max_in_flight: row.max_in_flight,
+    secrets: row.secrets.map(({ id, expires_at, activated }) => ({ id, expires_at, activated })),
+    deleted_at: row.deleted_at,
+  }),
+};
+
+/** A deletion may be repeated, and deliveries of a deleted webhook can still be seen. */
+export const ANY_WEBHOOK: typeof WEBHOOK = {
+  ...WEBHOOK,
+  find: async (db, id) => ifId(id, (bare) => getAnyWebhook(db, bare)),
+};
+
+/** What is shown of a webhook: no secret, and of its headers only the names. */
+export function presentWebhook(row: Webhook, now: number) {
+  const leading = signingOrder(row.secrets, now)[0]?.id;
+  return {
+    _id: row.id,
+    id: `wh_${row.id}`,
+    url: row.url,
+    events: row.events,
+    description: row.description,
+    environment: row.environment,
+    owner_id: row.owner_id,
+    owner_type: row.owner_type,
+    status: row.status,
+    is_active: row.status === "active",
+    disabled_reason: row.disabled_reason,
+    notification_email: row.notification_email,
+    signature_format: row.signature_format,
+    headers: row.headers?.names ?? [],
+    max_in_flight: row.max_in_flight,
+    secrets: row.secrets
+      .filter(({ expires_at }) => expires_at === null || expires_at > now)
+      .map(({ id, created_at, expires_at }) => ({
+        id,
+        leading: id === leading,
+        created_at: iso(created_at),
+        expires_at: expires_at && iso(expires_at),
+      })),
+    health: {
+      consecutive_failures: row.consecutive_failures,
+      failing_since: row.failing_since && iso(row.failing_since),
+      last_success_at: row.last_success_at && iso(row.last_success_at),
+    },
+    version: row.version,
+    created_at: iso(row.created_at),
+    updated_at: iso(row.updated_at),
+    createdAt: iso(row.created_at),
+  };
+}
+
+function healthOf(row: Webhook) {
+  return {
+    consecutiveFailures: row.consecutive_failures,
+    failingSince: row.failing_since,
+    lastSuccessAt: row.last_success_at,
+    slowAt: row.slow_at,
+  };
+}
+
+function ifId(text: string, find: (id: string) => Promise<Webhook | null>): Promise<Webhook | null> | null {
+  const id = parseWebhookId(text);
+  return id === null ? null : find(id);
+}

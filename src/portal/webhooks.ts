@@ -1,0 +1,219 @@
+/** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. Secrets are answered once, when they are made. */
+import { Hono } from "hono";
+import { newObjectId } from "../crypto/ids.ts";
+import { type DataKey, sealText } from "../crypto/vault.ts";
+import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
+import type { StoredHeaders, StoredWebhookSecret } from "../db/schema.ts";
+import { insertWebhook, listWebhooks, type Webhook, type WebhookChange } from "../db/webhooks.ts";
+import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { pageOf } from "../http/page.ts";
+import { setETag } from "../http/precondition.ts";
+import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { checkTarget } from "../outbound/address.ts";
+import { checkEvents } from "../outbound/catalog.ts";
+import { webhookHeadersContext, webhookSecretContext } from "../outbound/contexts.ts";
+import { checkHeaders } from "../outbound/custom-headers.ts";
+import { activated, rotated, signingOrder } from "../outbound/secrets.ts";
+import { newWebhookSecret } from "../outbound/signing.ts";
+import { sendTest } from "../outbound/test-delivery.ts";
+import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
+import { ownerOf } from "./owner.ts";
+import { ANY_WEBHOOK, presentWebhook, WEBHOOK } from "./webhook.ts";
+import { newWebhook, rotation, WEBHOOK_LIST, webhookPatch, webhookQuery } from "./webhook-requests.ts";
+
+/** Every secret in force signs every delivery. */
+const MAX_SECRETS = 5;
+
+const TOO_MANY_SECRETS: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "too_many_secrets",
+  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
+};
+const NO_ENVIRONMENT: Failure = {
+  kind: "portal",
+  status: 400,
+  error: "environment_required",
+  message: "The environment field is required",
+};
+
+export const webhooks = new Hono<AppEnv>()
+  .post("/webhooks", async (c) => {
+    const body = await parseJsonBody(c, newWebhook);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    const owned = ownerOf(c.get("client"), body.value);
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const { environment, owner_type: _type, owner_id: _id, headers, ...settings } = body.value;
+    if (environment === undefined) return failureResponse(c, NO_ENVIRONMENT);
+    const checked = checkSettings(c, body.value);
+    if ("failure" in checked) return failureResponse(c, checked.failure);
+    const now = Date.now();
+    const id = newObjectId();
+    const key = await ownerKey(c.env.DB, c.get("settings").keyRing, owned.owner);
+    const { secret, stored } = await newSecret(key, id, now);
+    const row: Webhook = {
+      ...settings,
+      ...checked.settings,
+      id,
+      owner_type: owned.owner.type,
+      owner_id: owned.owner.id,
+      environment,
+      description: settings.description ?? null,
+      status: "active",
+      disabled_reason: null,
+      notification_email: settings.notification_email ?? null,
+      headers: headers ? await sealHeaders(key, id, headers, now) : null,
+      secrets: [{ ...stored, activated: true }],
+      ...UNTRIED,
+      holder: null,
+      held_until: 0,
+      version: now,
+      created_at: now,
+      updated_at: now,
+      deleted_at: null,
+    };
+    await insertWebhook(c.env.DB, row, createdRow(c, WEBHOOK, row));
+    setETag(c, row.version);
+    return c.json({ success: true, webhook: presentWebhook(row, now), secret }, 201);
+  })
+  .get("/webhooks", async (c) => {
+    const query = parseQuery(c, webhookQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { limit, cursor, environment, status } = query.value;
+    const owned = ownerOf(c.get("client"), query.value);
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const found = await listWebhooks(c.env.DB, owned.owner, { environment, status }, cursor ?? null, limit);
+    const page = pageOf(WEBHOOK_LIST, found, limit, ({ created_at, id }) => [created_at, id]);
+    const now = Date.now();
+    return c.json({
+      webhooks: page.rows.map((row) => presentWebhook(row, now)),
+      next_cursor: page.next_cursor,
+    });
+  })
+  .get("/webhooks/:id", async (c) => {
+    return answerChange(c, await findManaged(c, WEBHOOK), (row) => shown(c, row));
+  })
+  .on(["PATCH", "PUT"], "/webhooks/:id", async (c) => {
+    const body = await parseJsonBody(c, webhookPatch);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    const checked = checkSettings(c, body.value);
+    if ("failure" in checked) return failureResponse(c, checked.failure);
+    const { headers, status, ...settings } = body.value;
+    const changed = await changeManaged(c, WEBHOOK, "updated", async (row, now) => {
+      const change: WebhookChange = { ...settings, ...checked.settings };
+      if (headers !== undefined)
+        change.headers = headers && (await sealHeaders(await keyOf(c, row), row.id, headers, now));
+      if (status !== undefined && status !== row.status)
+        Object.assign(change, { status, disabled_reason: status === "disabled" ? "requested" : null });
+      // Another address, or another try with the same one, begins with a clean slate.
+      const anew = status === "active" && row.status !== "active";
+      if (anew || (change.url !== undefined && change.url !== row.url)) Object.assign(change, UNTRIED);
+      return change;
+    });
+    return answerChange(c, changed, (row) => shown(c, row, { success: true }));
+  })
+  .delete("/webhooks/:id", async (c) => {
+    const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) => ({
+      deleted_at: row.deleted_at ?? now,
+    }));
+    return answerChange(c, changed, () => c.json({ message: "webhook_deleted" }));
+  })
+  .post("/webhooks/:id/test", async (c) => {
+    const found = await findManaged(c, WEBHOOK);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const { eventId, deliveryId, outcome } = await sendTest(c.env.DB, found.row, c.get("settings"));
+    note(c, { outcome: outcome.kind, delivery_id: deliveryId });
+    return c.json({
+      success: outcome.kind === "delivered",
+      event_id: eventId,
+      delivery_id: deliveryId,
+      outcome: outcome.kind,
+      status: outcome.status,
+      ms: outcome.ms,
+      answer: outcome.answer,
+    });
+  })
+  .post("/webhooks/:id/rotate-secret", async (c) => {
+    const body = await parseJsonBody(c, rotation);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    let secret = "";
+    const changed = await changeManaged(c, WEBHOOK, "secret_rotated", async (row, now) => {
+      const made = await newSecret(await keyOf(c, row), row.id, now);
+      const secrets = rotated(row.secrets, made.stored, body.value.overlap_seconds * 1_000, now);
+      if (secrets.length > MAX_SECRETS) return TOO_MANY_SECRETS;
+      secret = made.secret;
+      return { secrets };
+    });
+    return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }));
+  })
+  .post("/webhooks/:id/activate-secret", async (c) => {
+    const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) => ({
+      secrets: activated(signingOrder(row.secrets, now)),
+    }));
+    return answerChange(c, changed, (row) => shown(c, row, { success: true }));
+  });
+
+const UNTRIED = {
+  consecutive_failures: 0,
+  failing_since: null,
+  last_success_at: null,
+  slow_at: null,
+};
+
+interface Checked {
+  url?: string | undefined;
+  events?: string[] | undefined;
+}
+
+/** The settings that need more than a schema, as they are to be kept. */
+function checkSettings<Given extends Checked & { headers?: Record<string, string> | null | undefined }>(
+  c: AppContext,
+  { url, events, headers }: Given,
+): { settings: Pick<Given, keyof Checked> } | { failure: Failure } {
+  const target = url === undefined ? null : checkTarget(url, c.get("settings").addressPolicy);
+  const wanted = events === undefined ? null : checkEvents(events);
+  const added = headers == null ? null : checkHeaders(headers);
+  const details = {
+    ...(target !== null && !target.ok && { url: target.reason }),
+    ...(wanted !== null && !wanted.ok && wanted.details),
+    ...(added !== null && !added.ok && added.details),
+  };
+  if (Object.keys(details).length > 0)
+    return { failure: { kind: "validation", message: "The request has invalid fields.", details } };
+  const settings = { ...(target?.ok && { url: target.url }), ...(wanted?.ok && { events: wanted.events }) };
+  return { settings: settings as Pick<Given, keyof Checked> };
+}
+
+function keyOf(c: AppContext, row: Webhook): Promise<DataKey> {
+  const owner: OwnerAddress = { type: row.owner_type, id: row.owner_id };
+  return ownerKey(c.env.DB, c.get("settings").keyRing, owner);
+}
+
+async function newSecret(
+  key: DataKey,
+  webhookId: string,
+  now: number,
+): Promise<{ secret: string; stored: StoredWebhookSecret }> {
+  const id = newObjectId();
+  const secret = newWebhookSecret();
+  const sealed = await sealText(key, secret, webhookSecretContext(webhookId, id));
+  return { secret, stored: { id, sealed, created_at: now, expires_at: null, activated: false } };
+}
+
+async function sealHeaders(
+  key: DataKey,
+  webhookId: string,
+  headers: Record<string, string>,
+  now: number,
+): Promise<StoredHeaders | null> {
+  const names = Object.keys(headers);
+  if (names.length === 0) return null;
+  const sealed = await sealText(key, JSON.stringify(headers), webhookHeadersContext(webhookId));
+  return { names, set_at: now, sealed };
+}
+
+function shown(c: AppContext, row: Webhook, before: object = {}, after: object = {}): Response {
+  setETag(c, row.version);
+  return c.json({ ...before, webhook: presentWebhook(row, Date.now()), ...after });
+}
