@@ -1,0 +1,421 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { runCron } from "../../support/forwarding.ts";
+import { bindings, createApiKey, type Json, portal, send } from "../../support/gateway.ts";
+import { catchEndpointWakeUps, deliveriesOf, receiver, stored, wake } from "../../support/outbound.ts";
+
+let woken: { quick: string[]; slow: string[] };
+let owners = 0;
+
+beforeEach(() => {
+  woken = catchEndpointWakeUps();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+const freshOwner = () => ({ owner_type: "payroll_company", owner_id: `hooks-${++owners}` });
+
+async function register(fields: Json = {}, owner: Json = freshOwner()) {
+  const answer = await portal("POST", "/webhooks", {
+    ...owner,
+    environment: "production",
+    url: "https://hooks.receiver-audit.com/in",
+    events: ["policy.*"],
+    ...fields,
+  });
+  if (answer.status !== 201) throw new Error(`webhook: ${answer.status} ${JSON.stringify(answer.json)}`);
+  return { owner, id: answer.json.webhook._id as string, ...answer.json } as Json;
+}
+
+function policyEvent(owner: Json, fields: Json = {}) {
+  return {
+    ...owner,
+    environment: "production",
+    id: `evt_${crypto.randomUUID()}`,
+    type: "policy.created",
+    data: { policyId: "WC1" },
+    ...fields,
+  };
+}
+
+describe("registering a webhook", () => {
+  it("answers it with its secret, once", async () => {
+    const { owner, webhook, secret, success } = await register({ description: "Policies" });
+    expect(success).toBe(true);
+    expect(secret).toMatch(/^whsec_/);
+    expect(webhook).toMatchObject({
+      id: `wh_${webhook._id}`,
+      url: "https://hooks.receiver-audit.com/in",
+      events: ["policy.*"],
+      description: "Policies",
+      environment: "production",
+      ...owner,
+      status: "active",
+      is_active: true,
+      notification_email: null,
+      signature_format: "timestamped",
+    });
+    const read = await portal("GET", `/webhooks/wh_${webhook._id}`);
+    expect(read.json.webhook).toEqual(webhook);
+    expect(JSON.stringify(read.json)).not.toContain(secret);
+    expect(JSON.stringify(await stored({ id: webhook._id }))).not.toContain(secret.slice(6));
+  });
+
+  it.each([
+    [{ url: "http://hooks.example.org/" }, "url"],
+    [{ url: "https://10.0.0.1/" }, "url"],
+    [{ url: "https://webhooks.audit1.com/" }, "url"],
+    [{ events: ["policy.exploded"] }, "events[0]"],
+    [{ events: [] }, "events"],
+    [{ headers: { Host: "elsewhere" } }, "headers.Host"],
+    [{ max_in_flight: 7 }, "max_in_flight"],
+    [{ notification_email: "nobody" }, "notification_email"],
+    [{ colour: "red" }, "colour"],
+  ])("with %j is refused by what is wrong with it, and stores nothing", async (fields, path) => {
+    const owner = freshOwner();
+    const answer = await portal("POST", "/webhooks", {
+      ...owner,
+      environment: "production",
+      url: "https://hooks.receiver-audit.com/in",
+      events: ["*"],
+      ...fields,
+    });
+    expect(answer.status).toBe(400);
+    expect(Object.keys(answer.json.details)).toContain(path);
+    const list = await portal("GET", `/webhooks?${new URLSearchParams(owner)}`);
+    expect(list.json.webhooks).toEqual([]);
+  });
+
+  it("needs an owner and an environment", async () => {
+    const body = { url: "https://hooks.receiver-audit.com/", events: ["*"] };
+    expect((await portal("POST", "/webhooks", body)).json.error).toBe("owner_id_required");
+    expect((await portal("POST", "/webhooks", { ...body, ...freshOwner() })).json.error).toBe(
+      "environment_required",
+    );
+  });
+});
+
+describe("a webhook", () => {
+  it("is listed newest first, in pages", async () => {
+    const owner = freshOwner();
+    const ids = [];
+    for (let i = 0; i < 3; i++) ids.unshift((await register({}, owner)).id);
+    const query = new URLSearchParams(owner);
+    const first = await portal("GET", `/webhooks?${query}&limit=2`);
+    const second = await portal("GET", `/webhooks?${query}&limit=2&cursor=${first.json.next_cursor}`);
+    const listed = [...first.json.webhooks, ...second.json.webhooks].map(({ _id }: Json) => _id);
+    expect(listed.sort()).toEqual(ids.sort());
+    expect(second.json.next_cursor).toBeNull();
+  });
+
+  it.each(["PATCH", "PUT"])(
+    "is changed in part with %s, and begins anew at another address",
+    async (method) => {
+      const { id } = await register();
+      await bindings.DB.prepare(
+        "UPDATE webhooks SET consecutive_failures = 9, failing_since = 1 WHERE id = ?",
+      )
+        .bind(id)
+        .run();
+      const answer = await portal(method, `/webhooks/${id}`, { url: "https://new.receiver-audit.com/" });
+      expect(answer).toMatchObject({
+        status: 200,
+        json: { success: true, webhook: { url: "https://new.receiver-audit.com/", events: ["policy.*"] } },
+      });
+      expect(await stored({ id })).toMatchObject({ consecutive_failures: 0, failing_since: null });
+    },
+  );
+
+  it("keeps its custom headers sealed, sends them, and shows their names", async () => {
+    const { id, owner } = await register({ headers: { "X-Tenant": "t-4711" } });
+    const { calls } = receiver();
+    expect((await portal("GET", `/webhooks/${id}`)).json.webhook.headers).toEqual(["X-Tenant"]);
+    await portal("PATCH", `/webhooks/${id}`, { headers: { "X-Tenant": "t-4712" } });
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id });
+    expect(calls[0]?.headers.get("X-Tenant")).toBe("t-4712");
+    expect(JSON.stringify(await stored({ id }))).not.toContain("t-471");
+    const audit = await portal("GET", `/audit?subject=webhook:${id}`);
+    expect(JSON.stringify(audit.json)).not.toContain("t-471");
+    expect(audit.json.audit.map(({ action }: Json) => action)).toEqual([
+      "webhook.updated",
+      "webhook.created",
+    ]);
+  });
+
+  it("that was changed meanwhile is not changed by who read it before", async () => {
+    const { id } = await register();
+    const read = await portal("GET", `/webhooks/${id}`);
+    await portal("PATCH", `/webhooks/${id}`, { description: "first" });
+    const headers = {
+      "X-Client-ID": "portal",
+      "X-Client-Secret": "portal-secret",
+      "Content-Type": "application/json",
+      "If-Match": read.headers.get("ETag") ?? "",
+    };
+    const init = { method: "PATCH", headers, body: JSON.stringify({ description: "second" }) };
+    expect((await send(`/api/v1/webhooks/${id}`, init)).status).toBe(412);
+  });
+
+  it("that is disabled gets nothing, and what waited for it is closed", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver();
+    await portal("POST", "/events", policyEvent(owner));
+    woken.quick.length = 0;
+    const answer = await portal("PATCH", `/webhooks/${id}`, { status: "disabled" });
+    expect(answer.json.webhook).toMatchObject({ status: "disabled", disabled_reason: "requested" });
+    expect(woken.quick).toEqual([id]);
+    await wake({ id });
+    expect(calls).toEqual([]);
+    await portal("POST", "/events", policyEvent(owner));
+    const list = await portal("GET", `/webhooks/${id}/deliveries`);
+    expect(list.json.deliveries).toMatchObject([{ status: "failed", lastError: "webhook_disabled" }]);
+  });
+
+  it("that is deleted is gone, and deleting it again is fine", async () => {
+    const { id } = await register();
+    for (let i = 0; i < 2; i++)
+      expect(await portal("DELETE", `/webhooks/${id}`)).toMatchObject({
+        status: 200,
+        json: { message: "webhook_deleted" },
+      });
+    expect(await portal("GET", `/webhooks/${id}`)).toMatchObject({
+      status: 404,
+      json: { error: "webhook_not_found" },
+    });
+  });
+});
+
+describe("a test", () => {
+  it("is sent at once and answers what came of it", async () => {
+    const { id } = await register();
+    const { calls } = receiver(() => new Response("pong", { status: 201 }));
+    const answer = await portal("POST", `/webhooks/${id}/test`, {});
+    expect(answer).toMatchObject({
+      status: 200,
+      json: { success: true, outcome: "delivered", status: 201, answer: "pong" },
+    });
+    expect(calls[0]?.body).toMatchObject({ type: "webhook.test", id: answer.json.event_id });
+    expect(calls[0]?.headers.get("webhook-signature")).toMatch(/^v1,/);
+    const delivery = await portal("GET", `/deliveries/${answer.json.delivery_id}`);
+    expect(delivery.json.delivery).toMatchObject({
+      eventType: "webhook.test",
+      status: "delivered",
+      history: [{ number: 1, responseCode: 201, answer: "pong" }],
+    });
+  });
+
+  it("that fails says how, and is not tried again", async () => {
+    const { id } = await register();
+    receiver(() => new Response("no", { status: 500 }));
+    const answer = await portal("POST", `/webhooks/${id}/test`);
+    expect(answer.json).toMatchObject({ success: false, outcome: "status", status: 500, answer: "no" });
+    expect((await deliveriesOf({ id }))[0]).toMatchObject({ status: "failed", next_attempt_at: null });
+    expect(await stored({ id })).toMatchObject({ consecutive_failures: 0 });
+  });
+});
+
+describe("rotating the secret", () => {
+  const signaturesOf = async (id: string) => {
+    const { calls } = receiver();
+    await portal("POST", `/webhooks/${id}/test`);
+    vi.mocked(globalThis.fetch).mockRestore();
+    const headers = calls[0]?.headers;
+    return {
+      audit1: headers?.get("Audit1-Signature")?.split(",").slice(1).length,
+      next: headers?.get("X-Webhook-Signature-Next") ?? null,
+    };
+  };
+
+  it("lets both sign, the old one leading until the new one is activated", async () => {
+    const { id, secret } = await register();
+    const answer = await portal("POST", `/webhooks/${id}/rotate-secret`, { overlap_seconds: 3_600 });
+    expect(answer.json.secret).toMatch(/^whsec_/);
+    expect(answer.json.secret).not.toBe(secret);
+    expect(answer.json.webhook.secrets.map(({ leading }: Json) => leading)).toEqual([true, false]);
+    expect(await signaturesOf(id)).toMatchObject({
+      audit1: 2,
+      next: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    const activated = await portal("POST", `/webhooks/${id}/activate-secret`);
+    expect(activated.json.webhook.secrets.find(({ leading }: Json) => leading)?.expires_at).toBeNull();
+    expect(await signaturesOf(id)).toEqual({ audit1: 2, next: null });
+  });
+
+  it("without an overlap ends the old one at once", async () => {
+    const { id } = await register();
+    const answer = await portal("POST", `/webhooks/${id}/rotate-secret`, { overlap_seconds: 0 });
+    expect(answer.json.webhook.secrets).toHaveLength(1);
+    expect(await signaturesOf(id)).toEqual({ audit1: 1, next: null });
+  });
+});
+
+describe("deliveries", () => {
+  it("are listed newest first, by status, and sent again one by one", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver((call) => new Response(null, { status: call.body.data.ok ? 200 : 410 }));
+    await portal("POST", "/events", policyEvent(owner, { data: { ok: true } }));
+    await wake({ id });
+    await portal("POST", "/events", policyEvent(owner, { data: { ok: false } }));
+    await wake({ id });
+    const list = await portal("GET", `/webhooks/${id}/deliveries?limit=1`);
+    expect(list.json.deliveries).toMatchObject([
+      {
+        eventType: "policy.created",
+        status: "failed",
+        responseCode: 410,
+        attempts: 1,
+        lastError: "HTTP 410",
+      },
+    ]);
+    const rest = await portal("GET", `/webhooks/${id}/deliveries?limit=1&cursor=${list.json.next_cursor}`);
+    expect(rest.json.deliveries).toMatchObject([{ status: "delivered", lastError: null }]);
+    const failed = await portal("GET", `/webhooks/${id}/deliveries?status=failed`);
+    expect(failed.json.deliveries).toHaveLength(1);
+    const path = `/deliveries/${failed.json.deliveries[0].id}`;
+    expect((await portal("POST", `${path}/retry`)).json.error).toBe("webhook_disabled");
+    await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+    expect((await portal("POST", `${path}/retry`)).status).toBe(202);
+    await wake({ id });
+    expect(calls).toHaveLength(3);
+    expect((await portal("GET", path)).json.delivery).toMatchObject({ attempts: 2 });
+  });
+
+  it.each(["del_", "del_nonsense", `del_${"0".repeat(24)}00000000000`])("%s does not exist", async (id) => {
+    expect((await portal("GET", `/deliveries/${id}`)).status).toBe(404);
+  });
+
+  it("of a time range are replayed in the background: those that were missed or failed", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver();
+    const since = new Date(Date.now() - 1_000).toISOString();
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id });
+    await portal("PATCH", `/webhooks/${id}`, { status: "disabled" });
+    await portal("POST", "/events", policyEvent(owner));
+    await portal("POST", "/events", policyEvent(owner, { type: "payment.failed" }));
+    await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+    const started = await portal("POST", `/webhooks/${id}/replay`, { since });
+    expect(started).toMatchObject({ status: 202, json: { replay: { status: "running", queued: 0 } } });
+    await runCron();
+    await runCron();
+    const progress = await portal("GET", `/webhooks/${id}/replays/${started.json.replay.id}`);
+    expect(progress.json.replay).toMatchObject({ status: "done", queued: 1, progress: 1 });
+    await wake({ id });
+    expect(calls).toHaveLength(2);
+  });
+
+  it("are replayed whole where that is asked for", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver();
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id });
+    const since = new Date(Date.now() - 60_000).toISOString();
+    await portal("POST", `/webhooks/${id}/replay`, { since, only: "all" });
+    await Promise.all([runCron(), runCron()]);
+    await wake({ id });
+    expect(calls).toHaveLength(2);
+    expect((await deliveriesOf({ id }))[0]).toMatchObject({
+      status: "delivered",
+      attempts: 2,
+      round_start: 1,
+    });
+  });
+
+  it("cannot be replayed over an empty range", async () => {
+    const { id } = await register();
+    const since = new Date(Date.now() + 60_000).toISOString();
+    expect((await portal("POST", `/webhooks/${id}/replay`, { since })).status).toBe(400);
+  });
+});
+
+describe("another owner's client", () => {
+  it("finds no webhook, no delivery and no replay", async () => {
+    const { id } = await register();
+    receiver();
+    const { json } = await portal("POST", `/webhooks/${id}/test`);
+    const since = new Date(Date.now() - 1_000).toISOString();
+    const started = await portal("POST", `/webhooks/${id}/replay`, { since });
+    for (const [method, path, body] of [
+      ["GET", `/webhooks/${id}`],
+      ["PATCH", `/webhooks/${id}`, { status: "disabled" }],
+      ["DELETE", `/webhooks/${id}`],
+      ["POST", `/webhooks/${id}/test`],
+      ["POST", `/webhooks/${id}/rotate-secret`, {}],
+      ["POST", `/webhooks/${id}/activate-secret`],
+      ["GET", `/webhooks/${id}/deliveries`],
+      ["POST", `/webhooks/${id}/replay`, { since }],
+      ["GET", `/webhooks/${id}/replays/${started.json.replay.id}`],
+      ["GET", `/deliveries/${json.delivery_id}`],
+      ["POST", `/deliveries/${json.delivery_id}/retry`],
+    ] as const) {
+      const answer = await portal(method, path, body, "bound");
+      expect([method, path, answer.status]).toEqual([method, path, 404]);
+    }
+    expect(await stored({ id })).toMatchObject({ status: "active", deleted_at: null });
+  });
+});
+
+describe("events", () => {
+  it("count once, and are listed for their owner and nobody else", async () => {
+    const owner = freshOwner();
+    const event = policyEvent(owner);
+    expect((await portal("POST", "/events", event)).json).toMatchObject({ duplicate: false });
+    expect((await portal("POST", "/events", event)).json).toMatchObject({ duplicate: true });
+    const other = await portal("POST", "/events", { ...event, data: { policyId: "other" } });
+    expect(other).toMatchObject({ status: 409, json: { error: "event_id_reused" } });
+    const list = (of: Json) => portal("GET", `/events?environment=production&${new URLSearchParams(of)}`);
+    expect((await list(owner)).json.events).toMatchObject([
+      { id: event.id, type: "policy.created", data: { policyId: "WC1" }, metadata: { source: "audit1" } },
+    ]);
+    expect((await list(freshOwner())).json.events).toEqual([]);
+    const key = await createApiKey(owner);
+    const read = (query: string) =>
+      send(`/api/v1/events${query}`, { headers: { Authorization: `Bearer ${key.token}` } });
+    expect((await read("")).json.events).toHaveLength(1);
+    expect((await read(`?since=${new Date(Date.now() + 60_000).toISOString()}`)).json.events).toEqual([]);
+    expect((await read("?cursor=nonsense")).status).toBe(400);
+    const sandboxKey = await createApiKey({ ...owner, environment: "sandbox" });
+    const sandbox = await send("/api/v1/events", {
+      headers: { Authorization: `Bearer ${sandboxKey.token}` },
+    });
+    expect(sandbox.json.events).toEqual([]);
+  });
+
+  it("of a batch are answered one by one", async () => {
+    const owner = freshOwner();
+    const [first, second] = [policyEvent(owner), policyEvent(owner)];
+    await portal("POST", "/events", first);
+    const answer = await portal("POST", "/events", {
+      events: [first, second, { ...second, data: { policyId: "x" } }],
+    });
+    expect(answer.status).toBe(202);
+    expect(answer.json).toMatchObject({
+      success: false,
+      results: [
+        { id: first.id, duplicate: true },
+        { id: second.id, duplicate: false },
+        { id: second.id, success: false, status: 409, error: "event_id_reused" },
+      ],
+    });
+  });
+
+  it.each([
+    [{ type: "policy.exploded" }, "type"],
+    [{ type: "webhook.test" }, "type"],
+    [{ data: { text: "x".repeat(256 * 1024) } }, "data"],
+    [{ id: "with space" }, "id"],
+  ])("with %.60j are refused, and a batch with them stores nothing", async (fields, path) => {
+    const owner = freshOwner();
+    const answer = await portal("POST", "/events", policyEvent(owner, fields));
+    expect(answer.status).toBe(400);
+    expect(Object.keys(answer.json.details)).toContain(path);
+    const batch = await portal("POST", "/events", {
+      events: [policyEvent(owner), policyEvent(owner, fields)],
+    });
+    expect(Object.keys(batch.json.details)).toContain(`events[1].${path}`);
+    const list = await portal("GET", `/events?environment=production&${new URLSearchParams(owner)}`);
+    expect(list.json.events).toEqual([]);
+  });
+});
