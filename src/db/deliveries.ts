@@ -48,9 +48,12 @@ export async function listDeliveries(
   const [page, last] = await db.batch<Record<string, unknown>>([
     db
       .prepare(
-        `SELECT ${COLUMNS} FROM (
-           SELECT * FROM deliveries WHERE webhook_id = ?1 AND event_seq < ?2 ORDER BY event_seq DESC LIMIT ?3
-         ) AS d LEFT JOIN events AS e ON e.seq = d.event_seq
+        `WITH page AS (
+           SELECT event_seq FROM deliveries WHERE webhook_id = ?1 AND event_seq < ?2 ORDER BY event_seq DESC LIMIT ?3
+         )
+         SELECT ${COLUMNS} FROM page
+           JOIN deliveries AS d ON d.webhook_id = ?1 AND d.event_seq = page.event_seq
+           LEFT JOIN events AS e ON e.seq = d.event_seq
          WHERE ?4 IS NULL OR d.status = ?4 ORDER BY d.event_seq DESC LIMIT ?5`,
       )
       .bind(webhookId, before ?? Number.MAX_SAFE_INTEGER, scanned, status ?? null, limit + 1),

@@ -84,8 +84,8 @@ export function newEvent(fields: Partial<NewEvent> = {}): NewEvent {
   };
 }
 
-export function tell(fields: Partial<NewEvent> = {}, now = Date.now()): Promise<FannedOut> {
-  return fanOut(bindings.DB, readSettings(bindings).keyRing, newEvent(fields), now);
+export function tell(fields: Partial<NewEvent> = {}, now = Date.now(), db = bindings.DB): Promise<FannedOut> {
+  return fanOut(db, readSettings(bindings).keyRing, newEvent(fields), now);
 }
 
 /** From here on no wake-up reaches a delivery queue: the endpoints they name gather in the lists that are answered. */

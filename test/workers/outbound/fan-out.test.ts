@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { newObjectId } from "../../../src/crypto/ids.ts";
+import { openText } from "../../../src/crypto/vault.ts";
+import { storedAt } from "../../../src/db/events.ts";
+import { ownerKey } from "../../../src/db/owner-keys.ts";
+import type { OwnerType } from "../../../src/db/schema.ts";
+import { readSettings } from "../../../src/env.ts";
+import { eventDataContext } from "../../../src/outbound/contexts.ts";
+import { bindings, type Json } from "../../support/gateway.ts";
+import { catchEndpointWakeUps, deliveriesOf, newEvent, storeWebhook, tell } from "../../support/outbound.ts";
+
+let owners = 0;
+
+beforeEach(() => {
+  catchEndpointWakeUps();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+function freshOwner() {
+  const id = `fan-${++owners}`;
+  const type: OwnerType = "payroll_company";
+  return { owner: { type, id }, columns: { owner_type: type, owner_id: id } };
+}
+
+async function eventsOf(owner: { id: string }): Promise<Json[]> {
+  const { results } = await bindings.DB.prepare("SELECT * FROM events WHERE owner_id = ? ORDER BY seq")
+    .bind(owner.id)
+    .all<Json>();
+  return results;
+}
+
+describe("an event", () => {
+  it("goes to a thousand webhooks in one statement", async () => {
+    const { owner, columns } = freshOwner();
+    const model = await storeWebhook(columns);
+    await bindings.DB.prepare(
+      `INSERT INTO webhooks (id, owner_type, owner_id, environment, url, events, status, signature_format, secrets, version, created_at, updated_at)
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+       SELECT printf('%024x', i), owner_type, owner_id, environment, url, '["policy.*"]', 'active', signature_format, secrets, 1, i, i
+       FROM n, webhooks WHERE webhooks.id = ?`,
+    )
+      .bind(model.id)
+      .run();
+    const told = await tell({ owner });
+    expect(told).toMatchObject({ outcome: "stored" });
+    expect("endpoints" in told && told.endpoints).toHaveLength(1_000);
+    const { n } = (await bindings.DB.prepare(
+      "SELECT count(*) AS n FROM deliveries JOIN events ON seq = event_seq WHERE owner_id = ?",
+    )
+      .bind(owner.id)
+      .first<{ n: number }>()) ?? { n: 0 };
+    expect(n).toBe(1_000);
+  });
+
+  it.each([
+    [["*"], true],
+    [["policy.*"], true],
+    [["payment.failed", "policy.created"], true],
+    [["policy.updated"], false],
+    [["payment.*", "file.*"], false],
+  ])("of the type policy.created reaches a webhook that asks for %j: %s", async (events, reached) => {
+    const { owner, columns } = freshOwner();
+    const hook = await storeWebhook({ ...columns, events });
+    await tell({ owner });
+    expect(await deliveriesOf(hook)).toHaveLength(reached ? 1 : 0);
+    // It is kept, whoever asked for it.
+    expect(await eventsOf(owner)).toHaveLength(1);
+  });
+
+  it.each([
+    ["of another owner", { owner_id: "somebody-else" }],
+    ["of another type of owner with the same id", { owner_type: "employer" as const }],
+    ["of the other environment", { environment: "sandbox" as const }],
+    ["that is disabled", { status: "disabled" as const }],
+    ["that is deleted", { deleted_at: 1 }],
+  ])("does not reach a webhook %s", async (_which, fields) => {
+    const { owner, columns } = freshOwner();
+    const hook = await storeWebhook({ ...columns, ...fields });
+    await tell({ owner });
+    expect(await deliveriesOf(hook)).toEqual([]);
+  });
+
+  it("that is told twice is stored once, and makes no delivery for a webhook that came in between", async () => {
+    const { owner, columns } = freshOwner();
+    const first = await storeWebhook(columns);
+    const event = newEvent({ owner });
+    expect(await tell(event)).toMatchObject({ outcome: "stored", endpoints: [{ id: first.id }] });
+    const second = await storeWebhook(columns);
+    expect(await tell(event)).toMatchObject({ outcome: "duplicate" });
+    expect(await deliveriesOf(first)).toHaveLength(1);
+    expect(await deliveriesOf(second)).toEqual([]);
+  });
+
+  it("that is told many times at once is stored once", async () => {
+    const { owner, columns } = freshOwner();
+    const hook = await storeWebhook(columns);
+    const event = newEvent({ owner });
+    const told = await Promise.all(Array.from({ length: 10 }, () => tell(event)));
+    expect(told.filter(({ outcome }) => outcome === "stored")).toHaveLength(1);
+    expect(await deliveriesOf(hook)).toHaveLength(1);
+  });
+
+  it("is told from another one under the same id", async () => {
+    const { owner } = freshOwner();
+    const event = newEvent({ owner });
+    await tell(event);
+    expect(await tell({ ...event, data: '{"policyId":"other"}' })).toEqual({ outcome: "conflict" });
+    expect(await tell({ ...event, type: "policy.updated" })).toEqual({ outcome: "conflict" });
+    // The same id of another owner, or in the other environment, is another event.
+    expect(await tell({ ...event, owner: freshOwner().owner })).toMatchObject({ outcome: "stored" });
+    expect(await tell({ ...event, environment: "sandbox" })).toMatchObject({ outcome: "stored" });
+  });
+
+  it("rests sealed under its owner's key", async () => {
+    const { owner } = freshOwner();
+    const event = newEvent({ owner, data: JSON.stringify({ ssn: "123-45-6789" }) });
+    await tell(event);
+    const [row] = await eventsOf(owner);
+    expect(JSON.stringify(row)).not.toContain("123-45");
+    const key = await ownerKey(bindings.DB, readSettings(bindings).keyRing, owner);
+    expect(await openText(key, row?.data, eventDataContext("production", event.id))).toBe(event.data);
+    const other = await ownerKey(bindings.DB, readSettings(bindings).keyRing, freshOwner().owner);
+    await expect(openText(other, row?.data, eventDataContext("production", event.id))).rejects.toThrow();
+  });
+
+  it("of a file is kept only where its owner has a webhook for it, active or not", async () => {
+    const without = freshOwner();
+    await storeWebhook({ ...without.columns, events: ["policy.*"] });
+    expect(await tell({ owner: without.owner, type: "file.failed" })).toEqual({ outcome: "unwanted" });
+    expect(await eventsOf(without.owner)).toEqual([]);
+    const withOne = freshOwner();
+    await storeWebhook({ ...withOne.columns, events: ["file.*"], status: "disabled" });
+    expect(await tell({ owner: withOne.owner, type: "file.failed" })).toEqual({
+      outcome: "stored",
+      endpoints: [],
+    });
+  });
+
+  it("gets a position after all before it, made of the time, also where a clock goes back", async () => {
+    const { owner } = freshOwner();
+    const later = Date.now() + 3_600_000;
+    await tell({ owner }, later);
+    await tell({ owner }, later - 1_000);
+    await Promise.all([tell({ owner }, later), tell({ owner }, later)]);
+    const seqs = (await eventsOf(owner)).map(({ seq }) => seq);
+    expect(new Set(seqs).size).toBe(4);
+    for (const seq of seqs) expect(storedAt(seq)).toBe(later);
+    await bindings.DB.prepare("DELETE FROM events WHERE owner_id = ?").bind(owner.id).run();
+  });
+});
+
+it("makes one data key for an owner, however many ask for it at once", async () => {
+  const owner = { type: "employer" as const, id: newObjectId() };
+  const ring = readSettings(bindings).keyRing;
+  await Promise.all(Array.from({ length: 5 }, () => ownerKey(bindings.DB, ring, owner)));
+  const rows = await bindings.DB.prepare("SELECT data_key FROM owner_keys WHERE owner_id = ?")
+    .bind(owner.id)
+    .all();
+  expect(rows.results).toHaveLength(1);
+});

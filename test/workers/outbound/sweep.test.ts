@@ -1,0 +1,248 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { listDeliveries } from "../../../src/db/deliveries.ts";
+import { listEvents, seqAt } from "../../../src/db/events.ts";
+import { listWebhooks } from "../../../src/db/webhooks.ts";
+import { readSettings } from "../../../src/env.ts";
+import { closeExpired, closeOpen, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
+import { judge } from "../../../src/outbound/judgement.ts";
+import { sendNotices } from "../../../src/outbound/notices.ts";
+import { record } from "../../../src/outbound/record.ts";
+import { runReplays } from "../../../src/outbound/replay.ts";
+import { retain } from "../../../src/outbound/retention.ts";
+import { sweep } from "../../../src/outbound/sweep.ts";
+import { bindings, type Json } from "../../support/gateway.ts";
+import { catchEndpointWakeUps, deliveriesOf, noticesOf, storeWebhook, tell } from "../../support/outbound.ts";
+import { withQueryLog } from "../../support/query-plans.ts";
+
+const DAY_MS = 86_400_000;
+const EVERYTHING = { from: "", to: "g" };
+let woken: { quick: string[]; slow: string[] };
+let owners = 0;
+
+beforeEach(async () => {
+  woken = catchEndpointWakeUps();
+  const { DB } = bindings;
+  await DB.batch(
+    ["deliveries", "events", "webhooks", "notices", "replays"].map((table) =>
+      DB.prepare(`DELETE FROM ${table}`),
+    ),
+  );
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function hookWithDelivery(fields: Parameters<typeof storeWebhook>[0] = {}, now = Date.now()) {
+  const owner_id = `sweep-${++owners}`;
+  const hook = await storeWebhook({ owner_id, ...fields });
+  await tell({ owner: { type: hook.owner_type, id: owner_id } }, now);
+  return hook;
+}
+
+describe("a sweep", () => {
+  it("wakes every endpoint that has something due, through the queue it belongs to", async () => {
+    const now = Date.now();
+    const due = await hookWithDelivery({}, now);
+    const slow = await hookWithDelivery({ slow_at: now }, now);
+    const later = await hookWithDelivery({}, now);
+    await bindings.DB.prepare("UPDATE deliveries SET next_attempt_at = ? WHERE webhook_id = ?")
+      .bind(now + 1, later.id)
+      .run();
+    const held = await hookWithDelivery({ held_until: now + 1 }, now);
+    const off = await hookWithDelivery({}, now);
+    await bindings.DB.batch([
+      bindings.DB.prepare("UPDATE webhooks SET status = 'disabled' WHERE id = ?").bind(off.id),
+      bindings.DB.prepare("UPDATE deliveries SET next_attempt_at = ? WHERE webhook_id = ?").bind(
+        now + DAY_MS,
+        off.id,
+      ),
+    ]);
+    await sweep(bindings, now);
+    expect(woken.quick.sort()).toEqual([due.id, off.id].sort());
+    expect(woken.slow).toEqual([slow.id]);
+    await sweep(bindings, now + 1);
+    expect(woken.quick).toContain(later.id);
+    expect(woken.quick).toContain(held.id);
+  });
+
+  it("changes no row, so that two at once only wake twice", async () => {
+    const hook = await hookWithDelivery();
+    const before = await deliveriesOf(hook);
+    await Promise.all([sweep(bindings, Date.now()), sweep(bindings, Date.now())]);
+    expect(woken.quick).toEqual([hook.id, hook.id]);
+    expect(await deliveriesOf(hook)).toEqual(before);
+  });
+
+  it("goes all the way round from wherever it begins", async () => {
+    const ids = ["0", "5", "a", "f"].map((digit) => digit.repeat(24));
+    for (const id of ids) await hookWithDelivery({ id });
+    for (const from of ["", "5".repeat(24), "7", "f".repeat(24), "~"]) {
+      woken.quick.length = 0;
+      await sweep(bindings, Date.now(), from);
+      expect(woken.quick.sort()).toEqual(ids);
+    }
+  });
+
+  it("wakes a hundred thousand due deliveries' endpoints, a page at a time", {
+    timeout: 60_000,
+  }, async () => {
+    const model = await hookWithDelivery();
+    const { DB } = bindings;
+    const webhooks = 2_500;
+    await DB.batch([
+      DB.prepare(
+        `INSERT INTO webhooks (id, owner_type, owner_id, environment, url, events, status, signature_format, secrets, version, created_at, updated_at)
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${webhooks})
+         SELECT printf('%024x', i), owner_type, owner_id, environment, url, events, status, signature_format, secrets, 1, i, i
+         FROM n, webhooks WHERE webhooks.id = ?`,
+      ).bind(model.id),
+      DB.prepare(
+        `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, created_at, updated_at, history)
+         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
+         SELECT printf('%024x', 1 + i % ${webhooks}), i, 'pending', 0, 0, i, 0, 0, '[]' FROM n`,
+      ),
+    ]);
+    await sweep(bindings, Date.now());
+    expect(woken.quick).toHaveLength(webhooks + 1);
+    expect(new Set(woken.quick).size).toBe(webhooks + 1);
+  });
+
+  it("stops where consumers are behind", async () => {
+    await hookWithDelivery();
+    const metadata = { metrics: { backlogCount: 20_000, backlogBytes: 0 } };
+    vi.mocked(bindings.DELIVERIES.sendBatch).mockResolvedValue({ metadata });
+    await sweep(bindings, Date.now(), "");
+    expect(bindings.DELIVERIES.sendBatch).toHaveBeenCalledOnce();
+  });
+});
+
+describe("retention", () => {
+  it("deletes settled deliveries 30 days after their last change, and events after 90", async () => {
+    const now = Date.now();
+    const settled = await hookWithDelivery({}, now - 31 * DAY_MS);
+    const open = await hookWithDelivery({}, now - 31 * DAY_MS);
+    const fresh = await hookWithDelivery({}, now);
+    await bindings.DB.prepare(
+      "UPDATE deliveries SET next_attempt_at = NULL, status = 'delivered' WHERE webhook_id <> ?",
+    )
+      .bind(open.id)
+      .run();
+    await retain(bindings.DB, EVERYTHING, now);
+    expect(await deliveriesOf(settled)).toEqual([]);
+    expect(await deliveriesOf(open)).toHaveLength(1);
+    expect(await deliveriesOf(fresh)).toHaveLength(1);
+    const count = () => bindings.DB.prepare("SELECT count(*) AS n FROM events").first<number>("n");
+    expect(await count()).toBe(3);
+    await retain(bindings.DB, EVERYTHING, now + 60 * DAY_MS);
+    expect(await count()).toBe(1);
+  });
+
+  it("keeps what was replayed lately, however old its event is", async () => {
+    const now = Date.now();
+    const hook = await hookWithDelivery({}, now - 80 * DAY_MS);
+    await bindings.DB.prepare("UPDATE deliveries SET next_attempt_at = NULL, updated_at = ?")
+      .bind(now - DAY_MS)
+      .run();
+    await retain(bindings.DB, EVERYTHING, now);
+    expect(await deliveriesOf(hook)).toHaveLength(1);
+  });
+
+  it("takes each webhook in its own minute, and many rows in bounded statements", async () => {
+    const hook = await hookWithDelivery({ id: "7".repeat(24) });
+    await bindings.DB.prepare(
+      `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, created_at, updated_at, history)
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+       SELECT ?, i, 'delivered', 1, 0, 0, 0, '[]' FROM n`,
+    )
+      .bind(hook.id)
+      .run();
+    await retain(bindings.DB, { from: "8", to: "g" }, Date.now());
+    expect(await deliveriesOf(hook)).toHaveLength(1_201);
+    await retain(bindings.DB, { from: "7", to: "8" }, Date.now());
+    expect(await deliveriesOf(hook)).toHaveLength(1);
+  });
+});
+
+describe("notices", () => {
+  const settings = readSettings(bindings);
+  const note = (webhookId: string, kind: string, seq: number | null, at = Date.now()) =>
+    bindings.DB.prepare(
+      "INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries) VALUES (?, ?, ?, 'timeout', ?, ?, 0)",
+    )
+      .bind(webhookId, kind, seq, at, at)
+      .run();
+
+  it("of one webhook go in one mail of each kind, to whom the webhook names or to the operators", async () => {
+    const hook = await hookWithDelivery({ notification_email: "it@acme.example" });
+    const other = await hookWithDelivery();
+    for (let i = 0; i < 30; i++) await note(hook.id, "delivery_failed", seqAt(Date.now()) + i);
+    await note(hook.id, "webhook_disabled", null);
+    await note(other.id, "delivery_failed", seqAt(Date.now()));
+    const send = vi.spyOn(bindings.EMAIL, "send").mockResolvedValue({ messageId: "1" });
+    await sendNotices(bindings, settings, Date.now());
+    const mails = send.mock.calls.map(([mail]) => mail as unknown as Json);
+    expect(mails.map(({ to }) => to).sort()).toEqual(
+      ["it@acme.example", "it@acme.example", settings.operatorsEmail].sort(),
+    );
+    const many = mails.find(({ subject }) => subject.startsWith("30 deliveries"));
+    expect(many?.text).toContain("… and 10 more");
+    expect(await noticesOf(hook)).toEqual([]);
+  });
+
+  it("that no mailbox takes are kept, tried again later and later, and given up after a week", async () => {
+    const now = Date.now();
+    const hook = await hookWithDelivery();
+    const fine = await hookWithDelivery({ notification_email: "fine@acme.example" });
+    await note(hook.id, "delivery_failed", 1, now);
+    await note(fine.id, "delivery_failed", 1, now);
+    vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (mail) => {
+      if ((mail as unknown as Json).to !== "fine@acme.example") throw new Error("no such mailbox");
+      return { messageId: "1" };
+    });
+    await sendNotices(bindings, settings, now);
+    expect(await noticesOf(fine)).toEqual([]);
+    expect(await noticesOf(hook)).toMatchObject([{ tries: 1, due_at: now + 60_000 }]);
+    await sendNotices(bindings, settings, now + 60_000);
+    expect(await noticesOf(hook)).toMatchObject([{ tries: 2, due_at: now + 180_000 }]);
+    await sendNotices(bindings, settings, now + 8 * DAY_MS);
+    expect(await noticesOf(hook)).toEqual([]);
+  });
+
+  it("go through the mail binding itself", async () => {
+    const hook = await hookWithDelivery({ notification_email: "ops@acme.example" });
+    await note(hook.id, "delivery_failed", 1);
+    await sendNotices(bindings, settings, Date.now());
+    expect(await noticesOf(hook)).toEqual([]);
+  });
+});
+
+it("nothing of the outbound side scans a table", async () => {
+  const hook = await hookWithDelivery();
+  const { DB, plans } = withQueryLog(bindings.DB);
+  const using = { ...bindings, DB };
+  await tell({ owner: { type: hook.owner_type, id: hook.owner_id } }, Date.now(), DB);
+  const taken = await takeEndpoint(DB, hook.id, { hasTime: false, now: Date.now() });
+  if (taken.outcome !== "held") throw new Error("the endpoint was not taken");
+  const outcome = { kind: "status", status: 500, ms: 1, answer: "", retryAfterMs: null } as const;
+  const sent = { startedAt: Date.now(), outcome };
+  const attempts = taken.held.due.map((due) => judge(due, sent, null));
+  const health = { consecutiveFailures: 1, failingSince: 1, lastSuccessAt: null, slowAt: null };
+  await record(DB, { held: taken.held, attempts, health, disable: "gone", now: Date.now() });
+  await letGo(DB, taken.held, Date.now());
+  await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
+  await closeExpired(DB, hook.id, [1], Date.now());
+  await listDeliveries(DB, hook.id, "failed", null, 10);
+  await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
+  await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
+  await runReplays(using, Date.now());
+  await sweep(using, Date.now());
+  await retain(DB, EVERYTHING, Date.now());
+  await sendNotices(using, readSettings(bindings), Date.now());
+  // A partial index holds nothing but what is asked for.
+  const scans = (await plans()).filter(
+    (step) =>
+      /^SCAN (deliveries|events|webhooks|notices|replays|d|e|w|n)\b/.test(step) &&
+      !step.endsWith("USING INDEX replays_running"),
+  );
+  expect(scans).toEqual([]);
+});
