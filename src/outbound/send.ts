@@ -24,7 +24,7 @@ export interface OpenEndpoint {
   endpoint: EndpointSettings;
   /** Those in force, in signing order. */
   secrets: [leading: string, ...others: string[]];
-  /** Whether the leading secret is to be followed by another. */
+  /** Whether the leading secret is to be followed by a newer one. */
   rotating: boolean;
   headers: Record<string, string>;
 }
@@ -65,19 +65,15 @@ export async function sendDelivery(
   const { id, type, created_at: createdAt, source } = event;
   const body = utf8(eventBody({ id, type, createdAt, source, environment: endpoint.environment }, data));
   const startedAt = Date.now();
-  const { "X-Webhook-Signature-Next": next, ...signatures } = await signDelivery({
+  const signatures = await signDelivery({
     id,
     body,
     secrets,
+    rotating,
     format: endpoint.signature_format,
     now: startedAt,
   });
-  const all = {
-    ...headers,
-    ...signatures,
-    ...(rotating && next !== undefined && { "X-Webhook-Signature-Next": next }),
-  };
-  const exchange = { url: endpoint.url, headers: all, body, policy };
+  const exchange = { url: endpoint.url, headers: { ...headers, ...signatures }, body, policy };
   const deps = { fetch: (request: Request) => fetch(request), now: () => Date.now(), accepts };
   return { startedAt, outcome: await attemptDelivery(exchange, deps) };
 }
