@@ -28,6 +28,18 @@ export interface FieldRules {
   checkEmployee(findings: Findings, index: number, employee: unknown): void;
 }
 
+/** Rules whose findings refuse the body. They look at `employees` and at the employer as well. */
+export interface StrictRules extends FieldRules {
+  /** The top-level fields that this body must have, in the order of the documentation. */
+  required(report: Record<string, unknown>): readonly string[];
+}
+
+export interface DateField {
+  path: string;
+  value: unknown;
+  required?: boolean;
+}
+
 /** Collects problems up to a limit. */
 export class Findings {
   readonly problems: FieldProblems = {};
@@ -54,22 +66,18 @@ export class Findings {
     if (problem !== null) this.add(path, problem);
   }
 
-  checkDate(path: string, value: unknown, required = true): void {
+  /** Two dates, and that they are in order. */
+  checkPeriod(start: DateField, end: DateField): void {
+    this.#checkDate(start);
+    this.#checkDate(end);
+    if (isCalendarDate(start.value) && isCalendarDate(end.value) && end.value < start.value)
+      this.add(end.path, `Must not be before ${start.path}`);
+  }
+
+  #checkDate({ path, value, required = true }: DateField): void {
     const problem = dateProblem(value, required);
     if (problem === NOT_A_DATE) this.wrongDate ??= { path, received: value };
     this.check(path, problem);
-  }
-
-  /** Two dates, and that they are in order. */
-  checkPeriod(
-    [startPath, start]: [string, unknown],
-    [endPath, end]: [string, unknown],
-    required = true,
-  ): void {
-    this.checkDate(startPath, start, required);
-    this.checkDate(endPath, end, required);
-    if (isCalendarDate(start) && isCalendarDate(end) && end < start)
-      this.add(endPath, `Must not be before ${startPath}`);
   }
 
   addAll({ problems, wrongDate }: Findings): void {

@@ -16,6 +16,7 @@ import {
   isRecord,
   MISSING,
   NOT_AN_OBJECT,
+  type StrictRules,
   textProblem,
 } from "./fields.ts";
 
@@ -24,17 +25,21 @@ interface Dialect {
   employeeNumbers: readonly string[];
   /** Fields of the report that only this dialect has. */
   marks: readonly string[];
+  /** What a report that is read strictly must have, in the order of the documentation. */
+  required: readonly string[];
 }
 
 const WEBHOOK: Dialect = {
   employeeTexts: ["first_name", "last_name", "class_code", "state"],
   employeeNumbers: ["gross_wages", "hours_worked"],
   marks: ["employer_fein", "policy_number", "pay_period"],
+  required: ["employer_fein", "policy_number", "employees", "pay_period"],
 };
 const REPORT: Dialect = {
   employeeTexts: ["employee_id", "name", "classification_code"],
   employeeNumbers: ["hours_worked", "gross_wages"],
   marks: ["employer_id", "period_start", "period_end", "payroll_data"],
+  required: ["employer_id", "period_start", "period_end", "employees", "payroll_data"],
 };
 const TOTALS = ["total_payroll", "total_hours", "officer_payroll", "subcontractor_payments"];
 
@@ -45,7 +50,7 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
     ...dialect.employeeTexts,
     ...dialect.employeeNumbers,
   ]),
-  ...["start_date", "end_date"],
+  ...["employees", "start_date", "end_date"],
   ...TOTALS,
 ]);
 
@@ -58,7 +63,7 @@ export const PAYROLL_ADVICE: FieldRules = {
 };
 
 /** For the developer API, whose own dialect is `report`. */
-export const STRICT_PAYROLL: FieldRules = {
+export const STRICT_PAYROLL: StrictRules = {
   fields: KNOWN_FIELDS,
   nested: NESTED_OBJECTS,
   checkReport(findings, report) {
@@ -68,12 +73,8 @@ export const STRICT_PAYROLL: FieldRules = {
     checkReport(findings, report, dialect);
   },
   checkEmployee: (findings, index, employee) => checkEmployee(findings, index, employee, REPORT),
+  required: (report) => dialectOfReport(report, REPORT).required,
 };
-
-/** The top-level fields that a report of its dialect must have, where it is read strictly. */
-export function requiredOfPayroll(report: Record<string, unknown>): string[] {
-  return [...dialectOfReport(report, REPORT).marks, "employees"];
-}
 
 function checkEmployee(findings: Findings, index: number, employee: unknown, otherwise: Dialect): void {
   if (findings.full) return;
@@ -96,11 +97,14 @@ function checkReport(findings: Findings, report: Record<string, unknown>, dialec
     const period = report.pay_period;
     if (!isRecord(period)) return findings.add("pay_period", period === undefined ? MISSING : NOT_AN_OBJECT);
     return findings.checkPeriod(
-      ["pay_period.start_date", period.start_date],
-      ["pay_period.end_date", period.end_date],
+      { path: "pay_period.start_date", value: period.start_date },
+      { path: "pay_period.end_date", value: period.end_date },
     );
   }
-  findings.checkPeriod(["period_start", report.period_start], ["period_end", report.period_end]);
+  findings.checkPeriod(
+    { path: "period_start", value: report.period_start },
+    { path: "period_end", value: report.period_end },
+  );
   const totals = report.payroll_data;
   if (!isRecord(totals)) return findings.add("payroll_data", totals === undefined ? MISSING : NOT_AN_OBJECT);
   for (const field of TOTALS)

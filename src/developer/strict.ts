@@ -1,0 +1,50 @@
+/** Strict reading of a body: every problem with its fields at once, in the wire contract's words. Pure. */
+import type { Failure } from "../http/failure.ts";
+import { type Findings, MISSING, type StrictRules } from "../inbound/fields.ts";
+import { type Inspected, lookInto } from "../inbound/inspect.ts";
+
+/** Enough to recognise what was sent as a date. */
+const MOST_RECEIVED_CHARS = 32;
+
+export function inspectStrictly(body: Uint8Array, rules: StrictRules): Inspected | { failure: Failure } {
+  const looked = lookInto(body, rules);
+  if ("failure" in looked) return { failure: asValidation(looked.failure) };
+  const { report, employees, findings } = looked;
+  findings.check("employees", employeesProblem(report.employees, employees));
+  if (!findings.none) return { failure: describe(findings, rules.required(report)) };
+  const { employer_fein: employerFein, employer_id: employerId } = report;
+  return { employerFein, employerId, warnings: {} };
+}
+
+function employeesProblem(value: unknown, count: number | null): string | null {
+  if (count !== null) return count === 0 ? "Must have at least one employee" : null;
+  return value === undefined || value === null ? MISSING : "Must be an array";
+}
+
+function describe({ problems, wrongDate }: Findings, required: readonly string[]): Failure {
+  const paths = Object.keys(problems);
+  const missing = required.filter((field) => problems[field] === MISSING);
+  if (missing.length === paths.length)
+    return validation(`Missing required fields: ${missing.join(", ")}`, { required });
+  if (wrongDate !== null && paths.length === 1) {
+    const received = shortened(wrongDate.received);
+    return validation(`Invalid date format for ${wrongDate.path}`, { expected: "YYYY-MM-DD", received });
+  }
+  const ofEmployees = paths.every((path) => path.startsWith("employees["));
+  return validation(ofEmployees ? "Invalid employee data" : "The body has invalid fields.", problems);
+}
+
+function shortened(value: unknown): string {
+  if (typeof value === "object") return Array.isArray(value) ? "an array" : "an object";
+  const text = String(value);
+  return text.length > MOST_RECEIVED_CHARS ? `${text.slice(0, MOST_RECEIVED_CHARS)}…` : text;
+}
+
+/** The developer API has one title for whatever is wrong with a body. */
+function asValidation(failure: Failure): Failure {
+  return failure.kind === "invalid_json" ? validation(failure.reason) : failure;
+}
+
+function validation(message: string, details?: Record<string, unknown>): Failure {
+  return details === undefined ? { kind: "validation", message } : { kind: "validation", message, details };
+}
