@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { developerEvents } from "./developer/events.ts";
 import { files } from "./developer/files.ts";
+import { reports } from "./developer/reports.ts";
 import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
 import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
@@ -34,11 +35,11 @@ const portal = behindPortalAuth([
   deliveries,
 ]);
 
-const DOOR_PATH = "/api/v1/webhook/";
+const DOOR_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];
 
 /**
- * The inbound door has an application of its own: the paths of the others overlap, and finding a way among them costs more
- * than everything else that is done before a body is read. A door written in another way is found among the others.
+ * The doors for reports have an application of their own: the paths of the others overlap, and finding a way among them costs
+ * more than everything else that is done before a body is read. A door written in another way is found among the others.
  */
 export function respond(
   request: Request,
@@ -46,7 +47,8 @@ export function respond(
   ctx: ExecutionContext,
 ): Response | Promise<Response> {
   const path = request.url.indexOf("/", "https://".length);
-  return (request.url.startsWith(DOOR_PATH, path) ? door : app).fetch(request, env, ctx);
+  const isDoor = DOOR_PATHS.some((door) => request.url.startsWith(door, path));
+  return (isDoor ? doors : app).fetch(request, env, ctx);
 }
 
 const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
@@ -80,10 +82,13 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   });
 });
 
-const door = withEveryAnswer(new Hono<AppEnv>({ strict: false })).route("/api/v1", inbound);
+const doors = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
+  .route("/api/v1", inbound)
+  .route("/api/v1", reports);
 
 export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
+  .route("/api/v1", reports)
   .route("/api/v1", files)
   .route("/api/v1", developerEvents)
   .route("/api/v1", portal)

@@ -83,6 +83,8 @@ export const apiKeys = sqliteTable(
     environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
     plan: text("plan", { enum: PLANS }).notNull(),
     is_active: integer("is_active", { mode: "boolean" }).notNull(),
+    /** To the hour; null while unused. */
+    last_used_at: integer("last_used_at"),
     data_key: text("data_key").notNull(),
     version: integer("version").notNull(),
     gate_version: integer("gate_version").notNull(),
@@ -91,7 +93,10 @@ export const apiKeys = sqliteTable(
   },
   (table) => [
     uniqueIndex("api_keys_token").on(table.token_sha256),
-    index("api_keys_owner").on(table.owner_type, table.owner_id, table.id),
+    index("api_keys_listed").on(table.owner_type, table.owner_id, table.created_at, table.id),
+    index("api_keys_active")
+      .on(table.owner_type, table.owner_id, table.created_at, table.id)
+      .where(sql`is_active = 1`),
     index("api_keys_gate_behind").on(table.id).where(sql`gate_version <> version`),
   ],
 );

@@ -23,13 +23,8 @@ export async function parseJsonBody<T>(
   schema: z.ZodType<T>,
   { limitBytes, read }: Reading = PLAIN,
 ): Promise<Parsed<T>> {
-  const type = c.req.header("Content-Type") ?? "";
-  if (!/^application\/json\s*(;|$)/i.test(type)) {
-    return refuse("Send a JSON body with Content-Type: application/json.", {
-      expected: "application/json",
-      received: type,
-    });
-  }
+  const failure = contentTypeFailure(c, "application/json");
+  if (failure !== null) return { failure };
   if (Number(c.req.header("Content-Length") ?? 0) > limitBytes)
     return { failure: { kind: "payload_too_large", limitBytes } };
   const text = await c.req.text();
@@ -48,6 +43,15 @@ function readPlainJson(
   } catch {
     return { ok: false, path: "", problem: "Not valid JSON" };
   }
+}
+
+/** Whether the body is said to be what it must be; parameters such as a charset make no difference. */
+export function contentTypeFailure(c: AppContext, expected: string): Failure | null {
+  const received = c.req.header("Content-Type") ?? "";
+  const [type = ""] = received.split(";");
+  if (type.trim().toLowerCase() === expected) return null;
+  const message = `Send a ${expected === "application/json" ? "JSON" : "NDJSON"} body with Content-Type: ${expected}.`;
+  return { kind: "validation", message, details: { expected, received } };
 }
 
 /** The request's query under `schema`. */

@@ -52,6 +52,7 @@ export const apiKeys = new Hono<AppEnv>().post("/api-keys", async (c) => {
     environment,
     plan: plan ?? environment,
     is_active: true,
+    last_used_at: null,
     data_key: await createDataKey(c.get("settings").keyRing, dataKeyContext({ kind: "key", id })),
     version: now,
     gate_version: now,

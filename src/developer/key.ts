@@ -1,0 +1,48 @@
+/** An API key as the door for reports knows it: its row, opened. The directory names keys by the hash of their token. */
+import { unwrapDataKey } from "../crypto/vault.ts";
+import { findSendingKey, type SendingKeyRow } from "../db/api-keys.ts";
+import type { Consistency, Found } from "../db/connections.ts";
+import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
+import type { Environment } from "../db/schema.ts";
+import { snapshotOf } from "../gate/announce.ts";
+import { dataKeyContext } from "../gate/contexts.ts";
+import { Directory, type DirectoryDeps, type ReportSender } from "../inbound/directory.ts";
+import type { UsedKey } from "./last-use.ts";
+
+export interface Key extends ReportSender, UsedKey {
+  environment: Environment;
+  isActive: boolean;
+}
+
+export class KeyDirectory extends Directory<Key> {
+  constructor() {
+    super(readKey);
+  }
+}
+
+async function readKey(
+  tokenSha256: string,
+  { db, keyRing }: DirectoryDeps,
+  consistency: Consistency,
+): Promise<Found<Key | null>> {
+  const { value: row, fromPrimary } = await findSendingKey(db, tokenSha256, consistency);
+  return { value: row && (await openKey(row, keyRing)), fromPrimary };
+}
+
+async function openKey(row: SendingKeyRow, keyRing: DirectoryDeps["keyRing"]): Promise<Key> {
+  const snapshot = snapshotOf("key", { ...row, retention_years: DEFAULT_RETENTION_YEARS });
+  const { gate } = snapshot;
+  return {
+    gate,
+    snapshot,
+    dataKey: await unwrapDataKey(keyRing, row.data_key, dataKeyContext(gate)),
+    owner: { type: row.owner_type, id: row.owner_id },
+    employer: null,
+    sameBody: "accept",
+    waitSeconds: 0,
+    id: row.id,
+    lastUsedAt: row.last_used_at,
+    environment: row.environment,
+    isActive: row.is_active,
+  };
+}

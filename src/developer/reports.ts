@@ -1,0 +1,69 @@
+/**
+ * `POST /payroll/reports` and `POST /employees/sync`: the door for bearer keys. What is wrong with a body refuses it; what
+ * is accepted goes the way of every report.
+ */
+import { Hono } from "hono";
+import type { FileKind } from "../gate/protocol.ts";
+import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
+import { contentTypeFailure } from "../http/validation.ts";
+import { answerReceived } from "../inbound/answer.ts";
+import { bodyBudget } from "../inbound/body-budget.ts";
+import type { StrictRules } from "../inbound/fields.ts";
+import { checkBodyHeaders } from "../inbound/headers.ts";
+import { STRICT_PAYROLL } from "../inbound/payroll.ts";
+import { receive } from "../inbound/receive.ts";
+import { Refusals } from "../inbound/refusals.ts";
+import { bearerOf, whyRefused } from "./bearer.ts";
+import { EMPLOYEE_CHANGES } from "./employee-changes.ts";
+import { KeyDirectory } from "./key.ts";
+import { noteUse } from "./last-use.ts";
+import { inspectStrictly } from "./strict.ts";
+
+/** What an isolate keeps between requests: plain data only. */
+export const keyDirectory = new KeyDirectory();
+const refusals = new Refusals();
+
+const NO_PREFIX = new Uint8Array(0);
+
+export const reports = new Hono<AppEnv>()
+  .post("/payroll/reports", (c) => take(c, "payroll_report", STRICT_PAYROLL))
+  .post("/employees/sync", (c) => take(c, "employee_sync", EMPLOYEE_CHANGES));
+
+async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<Response> {
+  const { headers } = c.req.raw;
+  const bearer = await bearerOf(headers);
+  if ("failure" in bearer) return failureResponse(c, bearer.failure);
+  const address = c.req.header("CF-Connecting-IP") ?? "unknown";
+  const heldBackFor = refusals.heldBack(address, bearer.tokenSha256, Date.now());
+  if (heldBackFor !== null)
+    return failureResponse(c, { kind: "too_many_refusals", retryAfterSeconds: heldBackFor });
+  const settings = c.get("settings");
+  const unusable =
+    checkBodyHeaders(headers, settings.maxBodyBytes) ?? contentTypeFailure(c, "application/json");
+  if (unusable !== null) return failureResponse(c, unusable);
+
+  const received = await receive(
+    {
+      kind,
+      directory: keyDirectory,
+      name: bearer.tokenSha256,
+      prefix: NO_PREFIX,
+      signed: null,
+      whyClosed: (key) => whyRefused(key, bearer),
+      verify: () => Promise.resolve(null),
+      inspect: (body) => inspectStrictly(body, rules),
+    },
+    c.req.raw,
+    c.get("requestId"),
+    { env: c.env, settings, budget: bodyBudget },
+  );
+  const { sender: key } = received;
+  note(c, { api_key_id: key?.id ?? null });
+  if ("failure" in received && received.failure.kind === "unauthenticated")
+    c.executionCtx.waitUntil(refusals.count(address, bearer.tokenSha256, c.env.REFUSALS));
+  else if (key !== null) {
+    const noting = noteUse(c.env.DB, key, Date.now());
+    if (noting !== null) c.executionCtx.waitUntil(noting);
+  }
+  return answerReceived(c, received, key === null ? {} : { api_key_id: key.id });
+}
