@@ -1,5 +1,5 @@
 /** Bearer keys of the developer API. */
-import { eq } from "drizzle-orm";
+import { and, desc, eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
@@ -11,6 +11,61 @@ export type ApiKey = typeof apiKeys.$inferSelect;
 export async function insertApiKey(db: D1Database, row: ApiKey, told: AuditRow): Promise<void> {
   const orm = drizzle(db);
   await orm.batch([orm.insert(apiKeys).values(row), tellIfChanged(orm, told)]);
+}
+
+/** All that ever changes, apart from when the key was used. */
+export type ApiKeyChange = Partial<Pick<ApiKey, "is_active" | "plan">>;
+
+/** Inactive ones too. */
+export async function getApiKey(db: D1Database, id: string): Promise<ApiKey | null> {
+  const [row] = await drizzle(db).select().from(apiKeys).where(eq(apiKeys.id, id));
+  return row ?? null;
+}
+
+/** When and under which id a key was made: what lists are ordered by. */
+export type ApiKeyPosition = [createdAt: number, id: string];
+
+/** An owner's keys, newest first, from after a position: one more than `limit` where there are more. */
+export function listApiKeys(
+  db: D1Database,
+  owner: Pick<ApiKey, "owner_type" | "owner_id">,
+  { inactiveToo }: { inactiveToo: boolean },
+  after: ApiKeyPosition | null,
+  limit: number,
+): Promise<ApiKey[]> {
+  return drizzle(db)
+    .select()
+    .from(apiKeys)
+    .where(
+      and(
+        eq(apiKeys.owner_type, owner.owner_type),
+        eq(apiKeys.owner_id, owner.owner_id),
+        // In these words there is an index of it.
+        inactiveToo ? undefined : sql`is_active = 1`,
+        after === null ? undefined : sql`(${apiKeys.created_at}, ${apiKeys.id}) < (${after[0]}, ${after[1]})`,
+      ),
+    )
+    .orderBy(desc(apiKeys.created_at), desc(apiKeys.id))
+    .limit(limit + 1);
+}
+
+/** Writes `change` over the row as it was read; false when somebody else changed it meanwhile. */
+export async function changeApiKey(
+  db: D1Database,
+  read: ApiKey,
+  change: ApiKeyChange & Pick<ApiKey, "version" | "updated_at">,
+  told: AuditRow,
+): Promise<boolean> {
+  const orm = drizzle(db);
+  const [changed] = await orm.batch([
+    orm
+      .update(apiKeys)
+      .set(change)
+      .where(and(eq(apiKeys.id, read.id), eq(apiKeys.version, read.version)))
+      .returning({ id: apiKeys.id }),
+    tellIfChanged(orm, told),
+  ]);
+  return changed.length === 1;
 }
 
 /** Looked up on the primary: a key that was deactivated is refused from the next request on. */

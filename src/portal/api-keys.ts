@@ -1,16 +1,19 @@
-/** `POST /api-keys`: a bearer key of the developer API. It is answered once and stored as a hash. */
+/** Bearer keys of the developer API: create, list, read, change, deactivate. A key is answered once and stored as a hash. */
 import { Hono } from "hono";
 import * as z from "zod";
 import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../crypto/api-token.ts";
 import { sha256Hex } from "../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey } from "../crypto/vault.ts";
-import { type ApiKey, insertApiKey } from "../db/api-keys.ts";
+import { type ApiKey, insertApiKey, listApiKeys } from "../db/api-keys.ts";
 import { ENVIRONMENTS, PLANS } from "../db/schema.ts";
 import { dataKeyContext } from "../gate/contexts.ts";
-import { type AppEnv, failureResponse } from "../http/context.ts";
-import { parseJsonBody } from "../http/validation.ts";
-import { createdRow } from "./change.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import { pageFields, pageOf } from "../http/page.ts";
+import { setETag } from "../http/precondition.ts";
+import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { API_KEY, presentApiKey } from "./api-key.ts";
+import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
 import { choiceOfPlan, ownerFields, ownerOf } from "./owner.ts";
 
 /** Characters of the token that lists show after the prefix. */
@@ -22,58 +25,82 @@ const newKey = z.strictObject({
   plan: z.enum(PLANS).optional(),
 });
 
-/** What the audit trail tells of a key. */
-const API_KEY = {
-  kind: "api_key",
-  audited: ({ prefix, environment, plan, is_active }: ApiKey) => ({ prefix, environment, plan, is_active }),
-} as const;
+const keyPatch = z
+  .strictObject({ is_active: z.boolean().exactOptional(), plan: z.enum(PLANS).exactOptional() })
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change");
 
-export const apiKeys = new Hono<AppEnv>().post("/api-keys", async (c) => {
-  const body = await parseJsonBody(c, newKey);
-  if ("failure" in body) return failureResponse(c, body.failure);
-  const owned = ownerOf(c.get("client"), body.value);
-  if ("failure" in owned) return failureResponse(c, owned.failure);
-  const { environment, plan } = body.value;
-  const refused = choiceOfPlan(c.get("client"), plan);
-  if (refused !== null) return failureResponse(c, refused);
-  if (environment === undefined) {
-    const message = "The environment field is required";
-    return failureResponse(c, { kind: "portal", status: 400, error: "environment_required", message });
-  }
-  const now = Date.now();
-  const id = newObjectId();
-  const secret = `${TOKEN_PREFIXES[environment]}${randomToken(TOKEN_RANDOM_CHARS)}`;
-  const row: ApiKey = {
-    id,
-    token_sha256: await sha256Hex(secret),
-    prefix: secret.slice(0, TOKEN_PREFIXES[environment].length + SHOWN_CHARS),
-    owner_type: owned.owner.type,
-    owner_id: owned.owner.id,
-    environment,
-    plan: plan ?? environment,
-    is_active: true,
-    last_used_at: null,
-    data_key: await createDataKey(c.get("settings").keyRing, dataKeyContext({ kind: "key", id })),
-    version: now,
-    gate_version: now,
-    created_at: now,
-    updated_at: now,
-  };
-  await insertApiKey(c.env.DB, row, createdRow(c, API_KEY, row));
-  return c.json({ apiKey: present(row), secret }, 201);
+const LIST = "api_keys";
+const keyQuery = z.strictObject({
+  ...ownerFields,
+  include_inactive: z.enum(["true", "false"]).default("false"),
+  ...pageFields(LIST, z.tuple([z.int(), z.string()])),
 });
 
-function present(row: ApiKey) {
-  return {
-    _id: row.id,
-    id: `ak_${row.id}`,
-    key: `${row.prefix}…`,
-    environment: row.environment,
-    plan: row.plan,
-    owner_id: row.owner_id,
-    owner_type: row.owner_type,
-    is_active: row.is_active,
-    created_at: new Date(row.created_at).toISOString(),
-    updated_at: new Date(row.updated_at).toISOString(),
-  };
+export const apiKeys = new Hono<AppEnv>()
+  .post("/api-keys", async (c) => {
+    const body = await parseJsonBody(c, newKey);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    const owned = ownerOf(c.get("client"), body.value);
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const { environment, plan } = body.value;
+    const refused = choiceOfPlan(c.get("client"), plan);
+    if (refused !== null) return failureResponse(c, refused);
+    if (environment === undefined) {
+      const message = "The environment field is required";
+      return failureResponse(c, { kind: "portal", status: 400, error: "environment_required", message });
+    }
+    const now = Date.now();
+    const id = newObjectId();
+    const secret = `${TOKEN_PREFIXES[environment]}${randomToken(TOKEN_RANDOM_CHARS)}`;
+    const row: ApiKey = {
+      id,
+      token_sha256: await sha256Hex(secret),
+      prefix: secret.slice(0, TOKEN_PREFIXES[environment].length + SHOWN_CHARS),
+      owner_type: owned.owner.type,
+      owner_id: owned.owner.id,
+      environment,
+      plan: plan ?? environment,
+      is_active: true,
+      last_used_at: null,
+      data_key: await createDataKey(c.get("settings").keyRing, dataKeyContext({ kind: "key", id })),
+      version: now,
+      gate_version: now,
+      created_at: now,
+      updated_at: now,
+    };
+    await insertApiKey(c.env.DB, row, createdRow(c, API_KEY, row));
+    setETag(c, row.version);
+    return c.json({ apiKey: presentApiKey(row), secret }, 201);
+  })
+  .get("/api-keys", async (c) => {
+    const query = parseQuery(c, keyQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { owner_type, owner_id, include_inactive, limit, cursor } = query.value;
+    const owned = ownerOf(c.get("client"), { owner_type, owner_id });
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const owner = { owner_type: owned.owner.type, owner_id: owned.owner.id };
+    const filter = { inactiveToo: include_inactive === "true" };
+    const found = await listApiKeys(c.env.DB, owner, filter, cursor ?? null, limit);
+    const { rows, next_cursor } = pageOf(LIST, found, limit, (row) => [row.created_at, row.id]);
+    return c.json({ apiKeys: rows.map(presentApiKey), next_cursor });
+  })
+  .get("/api-keys/:id", async (c) => {
+    return answerChange(c, await findManaged(c, API_KEY), (row) => shown(c, row));
+  })
+  .patch("/api-keys/:id", async (c) => {
+    const body = await parseJsonBody(c, keyPatch);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    const refused = choiceOfPlan(c.get("client"), body.value.plan);
+    if (refused !== null) return failureResponse(c, refused);
+    const changed = await changeManaged(c, API_KEY, "updated", () => body.value);
+    return answerChange(c, changed, (row) => shown(c, row));
+  })
+  .delete("/api-keys/:id", async (c) => {
+    const changed = await changeManaged(c, API_KEY, "deactivated", () => ({ is_active: false }));
+    return answerChange(c, changed, () => c.json({ message: "api_key_deleted" }));
+  });
+
+function shown(c: AppContext, row: ApiKey): Response {
+  setETag(c, row.version);
+  return c.json({ apiKey: presentApiKey(row) });
 }

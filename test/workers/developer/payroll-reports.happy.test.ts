@@ -13,7 +13,7 @@ import {
   webhookPayroll,
 } from "../../support/developer.ts";
 import { BASE, bindings, fileStatus, filesCreator, gateOf, type Json } from "../../support/gateway.ts";
-import { watched, without } from "../../support/interception.ts";
+import { intercepted, watched, without } from "../../support/interception.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
@@ -77,7 +77,7 @@ describe("a payroll report under a bearer key", () => {
       5_000,
     );
     const [file] = await filesCreator.receivedFile(json.file_id);
-    expect(file?.body).toBe(text);
+    expect(file?.text).toBe(text);
     expect(file?.headers).toMatchObject({
       "x-audit1-kind": "payroll_report",
       "x-audit1-api-key-id": key.id,
@@ -185,7 +185,6 @@ describe("the same report again", () => {
     const key = await createDeveloper();
     await submit(key, PAYROLL, payroll(key));
     let calls = 0;
-    const { intercepted } = await import("../../support/interception.ts");
     const losing = intercepted(async (call, proceed) => {
       const answer = await proceed();
       if (call === "CONNECTION_GATE.admit" && calls++ === 0) throw new Error("the answer is lost: injected");
@@ -210,7 +209,9 @@ describe("an accepted report costs", () => {
 
   it("one read more for the key and one for the employer when they are not known", async () => {
     const key = await createDeveloper();
-    expect((await callsOf(key, payroll(key))).before).toEqual(["DB.all", "DB.all", "CONNECTION_GATE.admit"]);
+    const { before } = await callsOf(key, payroll(key));
+    // The note of the use may have begun by then; nobody waits for it.
+    expect(before.filter((call) => call !== "DB.run")).toEqual(["DB.all", "DB.all", "CONNECTION_GATE.admit"]);
   });
 
   it("one write to the database an hour, beside the answer: when the key was last used", async () => {

@@ -1,0 +1,42 @@
+/** An API key as the portal manages it: how it is changed, what of it is told and shown. */
+import { type ApiKey, type ApiKeyChange, changeApiKey, getApiKey } from "../db/api-keys.ts";
+import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
+import { announce, snapshotOf } from "../gate/announce.ts";
+import type { ManagedKind } from "./change.ts";
+
+/** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
+export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
+  kind: "api_key",
+  find: async (db, path) => {
+    const id = apiKeyIdOf(path);
+    return id === null ? null : getApiKey(db, id);
+  },
+  write: changeApiKey,
+  announce: (row, env) =>
+    announce(snapshotOf("key", { ...row, retention_years: DEFAULT_RETENTION_YEARS }), env),
+  audited: ({ prefix, environment, plan, is_active }) => ({ prefix, environment, plan, is_active }),
+};
+
+/** Paths take the id with and without `ak_`. Null when it is neither. */
+function apiKeyIdOf(path: string): string | null {
+  const [, id] = /^(?:ak_)?([0-9a-f]{24})$/i.exec(path) ?? [];
+  return id?.toLowerCase() ?? null;
+}
+
+/** What is shown of a key: no more of the token than people need to recognise it. */
+export function presentApiKey(row: ApiKey) {
+  return {
+    _id: row.id,
+    id: `ak_${row.id}`,
+    key: `${row.prefix}…`,
+    environment: row.environment,
+    plan: row.plan,
+    owner_id: row.owner_id,
+    owner_type: row.owner_type,
+    is_active: row.is_active,
+    last_used_at: row.last_used_at && new Date(row.last_used_at).toISOString(),
+    version: row.version,
+    created_at: new Date(row.created_at).toISOString(),
+    updated_at: new Date(row.updated_at).toISOString(),
+  };
+}
