@@ -1,75 +1,161 @@
 /** Employers and who may report for them. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { type AuditRow, tellIfChanged, wasTold } from "./audit.ts";
+import { type AuditRow, asStatement, tellIfChanged, wasTold } from "./audit.ts";
 import { employerGrants, employers, type OwnerType } from "./schema.ts";
 
 export interface Employer {
   id: string;
   fein: string | null;
   name: string;
-  owners: { owner_type: OwnerType; owner_id: string }[];
+  owners: Grantee[];
+}
+
+export interface Grantee {
+  owner_type: OwnerType;
+  owner_id: string;
 }
 
 export type StoredEmployer = Employer & { version: number };
 
 export async function getEmployer(db: D1Database, id: string): Promise<StoredEmployer | null> {
+  return (await getEmployers(db, [id])).get(id) ?? null;
+}
+
+/** By id; those that do not exist are missing. */
+export async function getEmployers(
+  db: D1Database,
+  ids: readonly string[],
+): Promise<Map<string, StoredEmployer>> {
   const orm = drizzle(db);
-  const [rows, owners] = await orm.batch([
-    orm.select().from(employers).where(eq(employers.id, id)),
-    orm.select().from(employerGrants).where(eq(employerGrants.employer_id, id)),
+  const asked = sql`(SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+  const [rows, grants] = await orm.batch([
+    orm.select().from(employers).where(sql`${employers.id} IN ${asked}`),
+    orm.select().from(employerGrants).where(sql`${employerGrants.employer_id} IN ${asked}`),
   ]);
-  const [row] = rows;
-  if (row === undefined) return null;
-  const { fein, name, version } = row;
-  return { id, fein, name, version, owners: owners.map(({ employer_id: _, ...owner }) => owner) };
+  const found = new Map(
+    rows.map(({ id, fein, name, version }) => [id, { id, fein, name, version, owners: [] as Grantee[] }]),
+  );
+  for (const { employer_id, ...owner } of grants) found.get(employer_id)?.owners.push(owner);
+  for (const employer of found.values()) employer.owners = inOrder(employer.owners);
+  return found;
+}
+
+/** In the order of their ids, from after one: one more than `limit` where there are more. All, or those granted to an owner. */
+export async function listEmployers(
+  db: D1Database,
+  owner: { type: OwnerType; id: string } | null,
+  after: string,
+  limit: number,
+): Promise<StoredEmployer[]> {
+  const orm = drizzle(db);
+  const rows =
+    owner === null
+      ? await orm
+          .select({ id: employers.id })
+          .from(employers)
+          .where(gt(employers.id, after))
+          .orderBy(employers.id)
+          .limit(limit + 1)
+      : await orm
+          .select({ id: employerGrants.employer_id })
+          .from(employerGrants)
+          .where(
+            and(
+              eq(employerGrants.owner_type, owner.type),
+              eq(employerGrants.owner_id, owner.id),
+              gt(employerGrants.employer_id, after),
+            ),
+          )
+          .orderBy(employerGrants.employer_id)
+          .limit(limit + 1);
+  const ids = rows.map(({ id }) => id);
+  const found = await getEmployers(db, ids);
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
+/** Grants have no order of their own: this one tells equal ones. None twice. */
+export function inOrder(owners: readonly Grantee[]): Grantee[] {
+  const named = owners.map((owner) => [`${owner.owner_type} ${owner.owner_id}`, owner] as const);
+  return [...new Map(named)].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, owner]) => owner);
+}
+
+export interface EmployerChange {
+  /** Null for one that is to be created. */
+  read: StoredEmployer | null;
+  wanted: StoredEmployer;
+  told: AuditRow;
 }
 
 export type EmployerWritten = "written" | "fein_taken" | "overtaken";
 
-/** Creates the employer, or replaces it with its grants, if it is still as it was `read`. */
-export async function putEmployer(
+/**
+ * Creates or replaces employers with their grants, each if it is still as it was `read` and no other has its FEIN, all in one
+ * transaction, in order. No employer may come twice.
+ */
+export async function putEmployers(
   db: D1Database,
-  read: StoredEmployer | null,
-  { id, fein, name, owners, version }: StoredEmployer,
+  changes: readonly EmployerChange[],
   now: number,
-  told: AuditRow,
-): Promise<EmployerWritten> {
+): Promise<EmployerWritten[]> {
+  if (changes.length === 0) return [];
+  const statements = changes.map((change) => statementsOf(db, change, now));
+  const results = await db.batch(statements.flat());
+  let at = 0;
+  const written = statements.map((each) => {
+    const isWritten = (results[at]?.results.length ?? 0) === 1;
+    at += each.length;
+    return isWritten;
+  });
+  if (!written.includes(false)) return changes.map(() => "written");
+  const holders = await holdersOf(
+    db,
+    changes.flatMap(({ wanted }, i) => (written[i] || wanted.fein === null ? [] : [wanted.fein])),
+  );
+  return changes.map(({ wanted }, i) => {
+    if (written[i]) return "written";
+    return (holders.get(wanted.fein ?? "") ?? wanted.id) === wanted.id ? "overtaken" : "fein_taken";
+  });
+}
+
+function statementsOf(
+  db: D1Database,
+  { read, wanted, told }: EmployerChange,
+  now: number,
+): D1PreparedStatement[] {
+  const { id, fein, name, owners, version } = wanted;
   const orm = drizzle(db);
+  const isFree = sql`NOT EXISTS (SELECT 1 FROM ${employers} WHERE fein = ${fein} AND id <> ${id})`;
   const write =
     read === null
       ? orm
           .insert(employers)
-          .values({ id, fein, name, version, created_at: now, updated_at: now })
+          .select(sql`SELECT ${id}, ${fein}, ${name}, ${version}, ${now}, ${now} WHERE ${isFree}`)
           .onConflictDoNothing({ target: employers.id })
           .returning({ id: employers.id })
       : orm
           .update(employers)
           .set({ fein, name, version, updated_at: now })
-          .where(and(eq(employers.id, id), eq(employers.version, read.version)))
+          .where(and(eq(employers.id, id), eq(employers.version, read.version), isFree))
           .returning({ id: employers.id });
-  try {
-    const [written] = await orm.batch([
-      write,
-      tellIfChanged(orm, told),
-      orm.delete(employerGrants).where(and(eq(employerGrants.employer_id, id), wasTold(told))),
-      ...owners.map(({ owner_type, owner_id }) =>
-        orm
-          .insert(employerGrants)
-          .select(sql`SELECT ${id}, ${owner_type}, ${owner_id} WHERE ${wasTold(told)}`)
-          .onConflictDoNothing(),
-      ),
-    ]);
-    return written.length === 1 ? "written" : "overtaken";
-  } catch (error) {
-    if (/UNIQUE constraint failed: employers\.fein/.test(messageOf(error))) return "fein_taken";
-    throw error;
-  }
+  const granted = sql`SELECT ${id}, value ->> 'owner_type', value ->> 'owner_id'
+    FROM json_each(${JSON.stringify(inOrder(owners))}) WHERE ${wasTold(told)}`;
+  return [
+    write,
+    tellIfChanged(orm, told),
+    orm.delete(employerGrants).where(and(eq(employerGrants.employer_id, id), wasTold(told))),
+    orm.insert(employerGrants).select(granted),
+  ].map((statement) => asStatement(db, statement));
 }
 
-/** The query builder's error has the database's own as its cause. */
-function messageOf(error: unknown): string {
-  return error instanceof Error ? `${error.message} ${messageOf(error.cause)}` : "";
+/** Whose FEINs they are. */
+async function holdersOf(db: D1Database, feins: readonly string[]): Promise<Map<string | null, string>> {
+  const asked = sql`(SELECT value FROM json_each(${JSON.stringify(feins)}))`;
+  const rows = await drizzle(db)
+    .select({ id: employers.id, fein: employers.fein })
+    .from(employers)
+    .where(sql`${employers.fein} IN ${asked}`);
+  return new Map(rows.map(({ id, fein }) => [fein, id]));
 }
 
 /** Nine digits; null when `text` is no FEIN with or without its dash. */

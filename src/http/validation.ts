@@ -50,7 +50,8 @@ export function contentTypeFailure(c: AppContext, expected: string): Failure | n
   const received = c.req.header("Content-Type") ?? "";
   const [type = ""] = received.split(";");
   if (type.trim().toLowerCase() === expected) return null;
-  const message = `Send a ${expected === "application/json" ? "JSON" : "NDJSON"} body with Content-Type: ${expected}.`;
+  const form = expected === "application/json" ? "a JSON" : "an NDJSON";
+  const message = `Send ${form} body with Content-Type: ${expected}.`;
   return { kind: "validation", message, details: { expected, received } };
 }
 
@@ -59,7 +60,8 @@ export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
   return parseWith(c.req.query(), schema);
 }
 
-function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
+/** A value under `schema`; every problem is named by its path. */
+export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
   const result = schema.safeParse(input);
   if (result.success) return { value: result.data };
   const { issues } = result.error;

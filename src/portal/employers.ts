@@ -1,22 +1,29 @@
-/** `PUT /employers/{id}`: an employer, and the owners it is granted to. */
+/** Employers and the owners they are granted to: list, read, put. Grants decide who may report for whom: only the portal itself makes them. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { type AuditRow, auditRow, changedFields } from "../db/audit.ts";
 import {
   type EmployerWritten,
   getEmployer,
-  normalizeFein,
-  putEmployer,
+  listEmployers,
+  putEmployers,
   type StoredEmployer,
 } from "../db/employers.ts";
-import { nextVersion } from "../db/gates.ts";
-import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import { type AppContext, type AppEnv, type Client, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { NDJSON, ndjsonStream } from "../http/ndjson.ts";
+import { pageFields, pageOf } from "../http/page.ts";
 import { preconditionFailure, setETag } from "../http/precondition.ts";
-import { parseJsonBody } from "../http/validation.ts";
-import { mayActFor, ownerId, ownerType } from "./owner.ts";
-
-const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
+import { contentTypeFailure, parseJsonBody, parseQuery } from "../http/validation.ts";
+import {
+  EMPLOYER_ID,
+  employerBody,
+  NOT_AN_EMPLOYER_ID,
+  presentEmployer,
+  toldOfEmployer,
+  wantedEmployer,
+} from "./employer.ts";
+import { importEmployers } from "./employer-import.ts";
+import { ownerFields, ownerOf } from "./owner.ts";
 
 /** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
 const MAX_ATTEMPTS = 3;
@@ -37,70 +44,83 @@ const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
     message: "The employer was changed by others at the same time. Read it again.",
   },
 };
+const NOT_FOUND: Failure = {
+  kind: "portal",
+  status: 404,
+  error: "employer_not_found",
+  message: "No such employer.",
+};
 
-const employerBody = z.strictObject({
-  fein: z
-    .string()
-    .refine((text) => normalizeFein(text) !== null, "Must be a FEIN of nine digits, such as 12-3456789")
-    .nullish(),
-  name: z.string().min(1, "Must not be empty").max(200, "Must have at most 200 characters"),
-  owners: z
-    .array(z.strictObject({ owner_type: ownerType, owner_id: ownerId }))
-    .max(50, "At most 50 owners")
-    .default([]),
-});
+const LIST = "employers";
+const employerQuery = z.strictObject({ ...ownerFields, ...pageFields(LIST, z.string()) });
 
-export const employers = new Hono<AppEnv>().put("/employers/:id", async (c) => {
-  const id = c.req.param("id");
-  if (!EMPLOYER_ID.test(id)) {
-    return failureResponse(c, {
-      kind: "validation",
-      message: "Invalid employer id",
-      details: { id: "Must be 1 to 64 characters of A-Za-z0-9_-" },
-    });
-  }
-  const body = await parseJsonBody(c, employerBody);
-  if ("failure" in body) return failureResponse(c, body.failure);
-  const { name, owners } = body.value;
-  // Grants decide who may report for whom: only the portal itself may make them.
-  if (
-    c.get("client").owner !== undefined ||
-    !owners.every((o) => mayActFor(c.get("client"), { type: o.owner_type, id: o.owner_id }))
-  ) {
-    return failureResponse(c, {
-      kind: "portal",
-      status: 404,
-      error: "employer_not_found",
-      message: "No such employer.",
-    });
-  }
-  const fein = body.value.fein ? normalizeFein(body.value.fein) : null;
+export const employers = new Hono<AppEnv>()
+  .get("/employers", async (c) => {
+    const query = parseQuery(c, employerQuery);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { owner_type, owner_id, limit, cursor } = query.value;
+    const client = c.get("client");
+    const everything = client.owner === undefined && owner_type === undefined && owner_id === undefined;
+    const owned = everything ? { owner: null } : ownerOf(client, { owner_type, owner_id });
+    if ("failure" in owned) return failureResponse(c, owned.failure);
+    const found = await listEmployers(c.env.DB, owned.owner, cursor ?? "", limit);
+    const { rows, next_cursor } = pageOf(LIST, found, limit, ({ id }) => id);
+    return c.json({ employers: rows.map((row) => presentEmployer(client, row)), next_cursor });
+  })
+  .get("/employers/:id", async (c) => {
+    const employer = await getEmployer(c.env.DB, c.req.param("id"));
+    if (employer === null || !isSeenBy(c.get("client"), employer)) return failureResponse(c, NOT_FOUND);
+    setETag(c, employer.version);
+    return c.json({ employer: presentEmployer(c.get("client"), employer) });
+  })
+  .put("/employers/:id", async (c) => {
+    const id = c.req.param("id");
+    if (!EMPLOYER_ID.test(id)) {
+      return failureResponse(c, {
+        kind: "validation",
+        message: "Invalid employer id",
+        details: { id: NOT_AN_EMPLOYER_ID },
+      });
+    }
+    const body = await parseJsonBody(c, employerBody);
+    if ("failure" in body) return failureResponse(c, body.failure);
+    if (c.get("client").owner !== undefined) return failureResponse(c, NOT_FOUND);
+    return put(c, id, body.value);
+  })
+  .post("/employers/import", async (c) => {
+    if (c.get("client").owner !== undefined) return failureResponse(c, { kind: "not_found" });
+    const wrongType = contentTypeFailure(c, NDJSON);
+    if (wrongType !== null) return failureResponse(c, wrongType);
+    if (c.req.raw.body === null)
+      return failureResponse(c, {
+        kind: "validation",
+        message: "The body is empty; send one employer a line.",
+      });
+    const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
+    const events = importEmployers(c.req.raw.body, c.env.DB, by);
+    return c.body(ndjsonStream(events), 200, { "Content-Type": NDJSON });
+  });
+
+async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>): Promise<Response> {
+  const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
   for (let attempt = 1; ; attempt++) {
     const read = await getEmployer(c.env.DB, id);
     const failed = preconditionFailure(c, read?.version ?? 0);
     if (failed !== null) return failureResponse(c, failed);
     const now = Date.now();
-    const wanted = { id, fein, name, owners, version: nextVersion(read?.version ?? 0, now) };
-    const written = await putEmployer(c.env.DB, read, wanted, now, toldOf(c, read, wanted));
+    const wanted = wantedEmployer(id, body, read, now);
+    const told = toldOfEmployer(by, read, wanted);
+    const [written = "written"] =
+      told === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, told }], now);
     if (written === "overtaken" && attempt < MAX_ATTEMPTS) continue;
     if (written !== "written") return failureResponse(c, REFUSALS[written]);
-    setETag(c, wanted.version);
-    return c.json({ success: true, employer: wanted }, read === null ? 201 : 200);
+    const employer = told === null && read !== null ? read : wanted;
+    setETag(c, employer.version);
+    return c.json({ success: true, employer }, read === null ? 201 : 200);
   }
-});
+}
 
-function toldOf(c: AppContext, read: StoredEmployer | null, wanted: StoredEmployer): AuditRow {
-  const fields = ({ fein, name, owners }: StoredEmployer) => ({ fein, name, owners });
-  const changed = read === null ? null : changedFields(fields(read), fields(wanted));
-  return auditRow({
-    at: wanted.version,
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
-    kind: "employer",
-    what: read === null ? "created" : "updated",
-    subjectId: wanted.id,
-    owner: null,
-    before: changed?.before ?? null,
-    after: changed?.after ?? fields(wanted),
-  });
+/** An owner's client sees the employers that are granted to its owner. */
+function isSeenBy(client: Client, employer: StoredEmployer): boolean {
+  return client.owner === undefined || presentEmployer(client, employer).owners.length > 0;
 }

@@ -299,6 +299,8 @@ describe("POST /api-keys", () => {
       plan: environment,
       ...OWNER,
       is_active: true,
+      last_used_at: null,
+      version: expect.any(Number),
       created_at: expect.stringMatching(/Z$/),
       updated_at: apiKey.created_at,
     });

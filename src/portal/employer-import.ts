@@ -1,0 +1,180 @@
+/**
+ * The import of employers, one a line, each put as `PUT /employers/{id}` puts it. Lines are read, written in batches and told
+ * of as they come, so that an import of any length holds one batch. A line that cannot be taken is told with its number and
+ * holds up no other. An import that broke off is simply sent again: what is already so costs no write.
+ */
+import { type EmployerChange, type EmployerWritten, getEmployers, putEmployers } from "../db/employers.ts";
+import { type Line, linesOf } from "../http/ndjson.ts";
+import { parseWith } from "../http/validation.ts";
+import { logError, logLine } from "../log.ts";
+import { type By, employerLine, toldOfEmployer, wantedEmployer } from "./employer.ts";
+
+/** Four statements an employer, in one transaction that D1 holds everybody else up for. */
+const BATCH_EMPLOYERS = 50;
+/** A few calls to D1 a batch, of which one request may make a thousand. */
+export const MAX_LINES = 10_000;
+/** Fifty owners and the longest name fit. */
+const MAX_LINE_BYTES = 16 * 1024;
+const MAX_ATTEMPTS = 3;
+
+const TOO_MANY_LINES = `An import has at most ${MAX_LINES} lines. Send the rest as another.`;
+const BROKEN_OFF = "The import broke off. Send it again from continue_at_line, or as a whole.";
+const REFUSALS: Record<Exclude<EmployerWritten, "written">, Problem> = {
+  fein_taken: {
+    message: "Another employer has this FEIN.",
+    details: { fein: "Another employer has this FEIN." },
+  },
+  overtaken: { message: "The employer was changed by others at the same time." },
+};
+
+interface Problem {
+  message: string;
+  details?: Record<string, unknown>;
+}
+
+interface Counts {
+  /** Lines that were dealt with, empty ones too. */
+  lines: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  refused: number;
+}
+
+export type ImportEvent =
+  | ({ type: "problem"; line: number; id?: string } & Problem)
+  | ({ type: "progress" } & Counts)
+  | ({ type: "end"; complete: true } & Counts)
+  /** What was sent before `continue_at_line` was dealt with. */
+  | ({ type: "end"; complete: false; message: string; continue_at_line: number } & Counts);
+
+interface Row {
+  line: number;
+  employer: ReturnType<typeof employerLine.parse>;
+}
+
+/** Never rejects: the last event says whether all lines were dealt with. */
+export async function* importEmployers(
+  body: ReadableStream<Uint8Array>,
+  db: D1Database,
+  by: By,
+): AsyncGenerator<ImportEvent, void> {
+  const counts: Counts = { lines: 0, created: 0, updated: 0, unchanged: 0, refused: 0 };
+  let failure: string | null = null;
+  try {
+    let batch: Row[] = [];
+    let read = 0;
+    for await (const line of linesOf(body, MAX_LINE_BYTES)) {
+      if (line.number > MAX_LINES) {
+        failure = TOO_MANY_LINES;
+        break;
+      }
+      const parsed = parseLine(line);
+      if (parsed !== null && "problem" in parsed) {
+        counts.refused++;
+        yield { type: "problem", line: line.number, ...parsed.problem };
+      }
+      if (parsed !== null && "row" in parsed) {
+        const { row } = parsed;
+        if (
+          batch.length === BATCH_EMPLOYERS ||
+          batch.some(({ employer }) => employer.id === row.employer.id)
+        ) {
+          yield* writeBatch(batch, db, by, counts);
+          counts.lines = read;
+          yield { type: "progress", ...counts };
+          batch = [];
+        }
+        batch.push(row);
+      }
+      read = line.number;
+    }
+    yield* writeBatch(batch, db, by, counts);
+    counts.lines = read;
+  } catch (error) {
+    failure = BROKEN_OFF;
+    logError("an import of employers broke off", { request_id: by.requestId }, error);
+  }
+  logLine("employers imported", { request_id: by.requestId, complete: failure === null, ...counts });
+  yield failure === null
+    ? { type: "end", complete: true, ...counts }
+    : { type: "end", complete: false, message: failure, continue_at_line: counts.lines + 1, ...counts };
+}
+
+/** Null for an empty line. */
+function parseLine(line: Line): { row: Row } | { problem: Problem } | null {
+  if ("tooLong" in line) return { problem: { message: `The line has more than ${MAX_LINE_BYTES} bytes.` } };
+  let json: unknown;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(line.bytes);
+    if (text.trim() === "") return null;
+    json = JSON.parse(text);
+  } catch {
+    return { problem: { message: "The line is not valid JSON in UTF-8." } };
+  }
+  const parsed = parseWith(json, employerLine);
+  if ("value" in parsed) return { row: { line: line.number, employer: parsed.value } };
+  const { failure } = parsed;
+  return {
+    problem: failure.kind === "validation" ? problemOf(failure) : { message: "The line is refused." },
+  };
+}
+
+function problemOf({ message, details }: Problem): Problem {
+  return details === undefined ? { message } : { message, details };
+}
+
+async function* writeBatch(
+  batch: readonly Row[],
+  db: D1Database,
+  by: By,
+  counts: Counts,
+): AsyncGenerator<ImportEvent, void> {
+  let rows = batch;
+  for (let attempt = 1; rows.length > 0; attempt++) {
+    const overtaken: Row[] = [];
+    for (const { row, outcome } of await writeOnce(rows, db, by)) {
+      if (outcome === "overtaken" && attempt < MAX_ATTEMPTS) overtaken.push(row);
+      else if (outcome === "fein_taken" || outcome === "overtaken") {
+        counts.refused++;
+        yield { type: "problem", line: row.line, id: row.employer.id, ...REFUSALS[outcome] };
+      } else counts[outcome]++;
+    }
+    rows = overtaken;
+  }
+}
+
+type RowOutcome = "created" | "updated" | "unchanged" | Exclude<EmployerWritten, "written">;
+
+async function writeOnce(
+  rows: readonly Row[],
+  db: D1Database,
+  by: By,
+): Promise<{ row: Row; outcome: RowOutcome }[]> {
+  const known = await getEmployers(
+    db,
+    rows.map(({ employer }) => employer.id),
+  );
+  const now = Date.now();
+  const outcomes: { row: Row; outcome: RowOutcome }[] = [];
+  const changes: { row: Row; change: EmployerChange }[] = [];
+  for (const row of rows) {
+    const { id, ...fields } = row.employer;
+    const read = known.get(id) ?? null;
+    const wanted = wantedEmployer(id, fields, read, now);
+    const told = toldOfEmployer(by, read, wanted);
+    if (told === null) outcomes.push({ row, outcome: "unchanged" });
+    else changes.push({ row, change: { read, wanted, told } });
+  }
+  const written = await putEmployers(
+    db,
+    changes.map(({ change }) => change),
+    now,
+  );
+  for (const [i, { row, change }] of changes.entries()) {
+    const result = written[i] ?? "overtaken";
+    const done = change.read === null ? "created" : "updated";
+    outcomes.push({ row, outcome: result === "written" ? done : result });
+  }
+  return outcomes;
+}
