@@ -1,9 +1,10 @@
 /** Files of a key's owner: their status, and lists of them. Another owner's file is one that does not exist. */
 import { Hono } from "hono";
 import * as z from "zod";
+import { API_KEY_PREFIX, objectIdOf } from "../crypto/ids.ts";
 import { findGateOwner } from "../db/gates.ts";
 import type { Environment } from "../db/schema.ts";
-import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
+import { type GateAddress, type GateKind, gateName, parseFileId } from "../gate/file-id.ts";
 import type { FileRecord } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
@@ -16,7 +17,11 @@ const SCANNED_PAGES = 10;
 const listQuery = z.strictObject({
   connection_id: z
     .string()
-    .regex(/^[0-9a-f]{24}$/i, "Must be 24 hex characters")
+    .refine((text) => objectIdOf(text, "") !== null, "Must be 24 hex characters")
+    .optional(),
+  api_key_id: z
+    .string()
+    .refine((text) => objectIdOf(text, API_KEY_PREFIX) !== null, "Must be ak_ and 24 hex characters")
     .optional(),
   status: z.enum(["queued", "processing", "completed", "failed"]).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
@@ -27,6 +32,16 @@ const listQuery = z.strictObject({
 });
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+
+const NO_SUCH_SENDER: Record<GateKind, Failure> = {
+  connection: {
+    kind: "portal",
+    status: 404,
+    error: "connection_not_found",
+    message: "No such connection.",
+  },
+  key: { kind: "portal", status: 404, error: "api_key_not_found", message: "No such API key." },
+};
 
 export const files = new Hono<AppEnv>()
   .get("/files/status/:id", developerAuth, readLimit, async (c) => {
@@ -39,11 +54,15 @@ export const files = new Hono<AppEnv>()
   .get("/files", developerAuth, readLimit, async (c) => {
     const query = parseQuery(c, listQuery);
     if ("failure" in query) return failureResponse(c, query.failure);
-    const { connection_id: connectionId, status, limit, cursor } = query.value;
+    const { connection_id, api_key_id, status, limit, cursor } = query.value;
+    if (connection_id !== undefined && api_key_id !== undefined) {
+      const details = { api_key_id: "Cannot be combined with connection_id" };
+      return failureResponse(c, { kind: "validation", message: "Name one sender at most.", details });
+    }
     const gate: GateAddress =
-      connectionId === undefined
-        ? { kind: "key", id: c.get("apiKey").id }
-        : { kind: "connection", id: connectionId.toLowerCase() };
+      connection_id === undefined
+        ? { kind: "key", id: objectIdOf(api_key_id ?? "", API_KEY_PREFIX) ?? c.get("apiKey").id }
+        : { kind: "connection", id: connection_id.toLowerCase() };
     const foreignCursor =
       cursor !== undefined && gateName(parseFileId(cursor)?.gate ?? gate) !== gateName(gate);
     if (foreignCursor) {
@@ -54,12 +73,7 @@ export const files = new Hono<AppEnv>()
       });
     }
     if (!(await reaches(c, gate, c.get("apiKey").environment))) {
-      return failureResponse(c, {
-        kind: "portal",
-        status: 404,
-        error: "connection_not_found",
-        message: "No such connection.",
-      });
+      return failureResponse(c, NO_SUCH_SENDER[gate.kind]);
     }
     const page = await listFiles(c, gate, { status, limit, cursor: cursor ?? null });
     return c.json({ files: page.files.map(presentFile), next_cursor: page.nextCursor });

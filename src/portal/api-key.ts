@@ -1,4 +1,5 @@
 /** An API key as the portal manages it: how it is changed, what of it is told and shown. */
+import { API_KEY_PREFIX, objectIdOf } from "../crypto/ids.ts";
 import { type ApiKey, type ApiKeyChange, changeApiKey, getApiKey } from "../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import { announce, snapshotOf } from "../gate/announce.ts";
@@ -8,7 +9,7 @@ import type { ManagedKind } from "./change.ts";
 export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
   kind: "api_key",
   find: async (db, path) => {
-    const id = apiKeyIdOf(path);
+    const id = objectIdOf(path, API_KEY_PREFIX);
     return id === null ? null : getApiKey(db, id);
   },
   write: changeApiKey,
@@ -17,17 +18,11 @@ export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
   audited: ({ prefix, environment, plan, is_active }) => ({ prefix, environment, plan, is_active }),
 };
 
-/** Paths take the id with and without `ak_`. Null when it is neither. */
-function apiKeyIdOf(path: string): string | null {
-  const [, id] = /^(?:ak_)?([0-9a-f]{24})$/i.exec(path) ?? [];
-  return id?.toLowerCase() ?? null;
-}
-
 /** What is shown of a key: no more of the token than people need to recognise it. */
 export function presentApiKey(row: ApiKey) {
   return {
     _id: row.id,
-    id: `ak_${row.id}`,
+    id: `${API_KEY_PREFIX}${row.id}`,
     key: `${row.prefix}…`,
     environment: row.environment,
     plan: row.plan,
