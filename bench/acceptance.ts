@@ -3,9 +3,9 @@
  * alarms look for a consumer that is not there, and whatever else the machine does meanwhile falls on all of them.
  */
 import { ALTERNATIVE_PATH, startAlternative } from "./alternative.ts";
-import { INBOUND_PATH, startGateway } from "./gateway.ts";
+import { EMPLOYEES_PATH, INBOUND_PATH, PAYROLL_PATH, startGateway } from "./gateway.ts";
 import type { Load } from "./load.ts";
-import type { Flaw, Recipe, Sender } from "./requests.ts";
+import type { Flaw, Recipe, Sender, Sent } from "./requests.ts";
 import { type Modules, type Server, startWorkers, withoutPrinting } from "./runtime.ts";
 import { measure, type Samples } from "./samples.ts";
 
@@ -37,9 +37,17 @@ export const OTHER_TURNS = 2;
 /** Requests a second that no server here exceeds at a size. */
 const EXPECTED = { "300 B": 5_000, "2.4 KB": 5_000, "100 KB": 1_000, "1 MB": 250, refusals: 10_000 };
 
+/** What is measured: a server, or another door of the gateway. */
+export type Contestant =
+  | "floor"
+  | "gateway"
+  | "express"
+  | "gateway, printing"
+  | "gateway, payroll under a key"
+  | "gateway, employees under a key";
+
 /** Names of what a set measures, as the report shows them. */
-export const nameOf = (server: "floor" | "gateway" | "express" | "gateway, printing", size = "2.4 KB") =>
-  `${server}, ${size}`;
+export const nameOf = (contestant: Contestant, size = "2.4 KB") => `${contestant}, ${size}`;
 export const refusalOf = (kind: (typeof REFUSALS)[number]) => `refused: ${kind}`;
 
 export interface Pace {
@@ -49,10 +57,11 @@ export interface Pace {
 }
 
 interface Contender {
-  name: "floor" | "gateway" | "express" | "gateway, printing";
+  name: Contestant;
   server: Server;
   path: string;
   senders: Sender[];
+  sent?: Sent;
 }
 
 export async function measureSet(
@@ -66,6 +75,7 @@ export async function measureSet(
   const printing = await startGateway("gateway-printing", modules.gateway);
   const senders = await gateway.connections(CONNECTIONS, "enterprise");
   const limited = await gateway.connections(LIMITED_CONNECTIONS, "sandbox");
+  const keys = await gateway.keys(CONNECTIONS);
   const printingSenders = await printing.connections(CONNECTIONS, "enterprise");
   const express = await startAlternative(senders);
   try {
@@ -74,14 +84,29 @@ export async function measureSet(
       { name: "gateway", server: gateway, path: INBOUND_PATH, senders },
       { name: "express", server: express, path: ALTERNATIVE_PATH, senders },
       { name: "gateway, printing", server: printing, path: INBOUND_PATH, senders: printingSenders },
+      {
+        name: "gateway, payroll under a key",
+        server: gateway,
+        path: PAYROLL_PATH,
+        senders: keys,
+        sent: "payroll_report",
+      },
+      {
+        name: "gateway, employees under a key",
+        server: gateway,
+        path: EMPLOYEES_PATH,
+        senders: keys,
+        sent: "employee_sync",
+      },
     ];
     const take = (
-      { server, path, senders: from }: Omit<Contender, "name">,
+      { server, path, senders: from, sent = "webhook" }: Omit<Contender, "name">,
       milliseconds: number,
       expected: number,
       given: Partial<Recipe> = {},
     ) => {
       const recipe = {
+        sent,
         path,
         senders: from,
         bodyBytes: REPORT_BYTES,

@@ -2,13 +2,15 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { EMPLOYER_FEIN, type Sender } from "./requests.ts";
+import { EMPLOYER_FEIN, EMPLOYER_ID, type Sender } from "./requests.ts";
 import { type Modules, type Runtime, root, startWorkers, type WorkerSource } from "./runtime.ts";
 
 export const GATEWAY_CONFIG = "wrangler.toml";
 export const STAND_IN_CONFIG = "dev/files-creator/wrangler.toml";
 export const STAND_IN_NAME = "audit1-files-creator-standin";
 export const INBOUND_PATH = "/api/v1/webhook/inbound/";
+export const PAYROLL_PATH = "/api/v1/payroll/reports";
+export const EMPLOYEES_PATH = "/api/v1/employees/sync";
 
 const PORTAL = { id: "bench", secret: randomBytes(16).toString("hex") };
 const OWNER = { owner_type: "payroll_company", owner_id: "bench" };
@@ -17,6 +19,8 @@ const SEEDED_AT_A_TIME = 8;
 export interface Gateway extends Runtime {
   /** Makes connections of one plan. */
   connections(count: number, plan: "sandbox" | "enterprise"): Promise<Sender[]>;
+  /** Makes API keys of the largest plan; their secrets are the tokens. */
+  keys(count: number): Promise<Sender[]>;
 }
 
 /** With `standIn`, the queue's consumer is attached and forwards to it; without, the gateway only accepts. */
@@ -47,12 +51,16 @@ export async function startGateway(name: string, modules: Modules, standIn?: Mod
         ];
   const runtime = await startWorkers(name, workers);
   await migrate(runtime);
-  await portal(runtime, "PUT", "/employers/EMP_BENCH", {
+  await portal(runtime, "PUT", `/employers/${EMPLOYER_ID}`, {
     fein: EMPLOYER_FEIN,
     name: "Bench",
     owners: [OWNER],
   });
-  return { ...runtime, connections: (count, plan) => createConnections(runtime, count, plan) };
+  return {
+    ...runtime,
+    connections: (count, plan) => made(count, () => createConnection(runtime, plan)),
+    keys: (count) => made(count, () => createKey(runtime)),
+  };
 }
 
 async function migrate({ miniflare }: Runtime): Promise<void> {
@@ -66,20 +74,31 @@ async function migrate({ miniflare }: Runtime): Promise<void> {
   }
 }
 
-async function createConnections(runtime: Runtime, count: number, plan: string): Promise<Sender[]> {
-  const made: Sender[] = [];
-  const create = async () => {
-    const body = { ...OWNER, plan, environment: "production" };
-    const { connection, secret } = (await portal(runtime, "POST", "/connections", body)) as {
-      connection: { id: string };
-      secret: string;
-    };
-    made.push({ id: connection.id, secret });
-  };
-  while (made.length < count) {
-    await Promise.all(Array.from({ length: Math.min(SEEDED_AT_A_TIME, count - made.length) }, create));
+async function made(count: number, create: () => Promise<Sender>): Promise<Sender[]> {
+  const senders: Sender[] = [];
+  while (senders.length < count) {
+    const next = Math.min(SEEDED_AT_A_TIME, count - senders.length);
+    senders.push(...(await Promise.all(Array.from({ length: next }, create))));
   }
-  return made;
+  return senders;
+}
+
+async function createConnection(runtime: Runtime, plan: string): Promise<Sender> {
+  const body = { ...OWNER, plan, environment: "production" };
+  const { connection, secret } = (await portal(runtime, "POST", "/connections", body)) as {
+    connection: { id: string };
+    secret: string;
+  };
+  return { id: connection.id, secret };
+}
+
+async function createKey(runtime: Runtime): Promise<Sender> {
+  const body = { ...OWNER, plan: "enterprise", environment: "production" };
+  const { apiKey, secret } = (await portal(runtime, "POST", "/api-keys", body)) as {
+    apiKey: { id: string };
+    secret: string;
+  };
+  return { id: apiKey.id, secret };
 }
 
 async function portal(runtime: Runtime, method: string, route: string, body: unknown): Promise<unknown> {

@@ -31,6 +31,12 @@ export function targetsOf(samples: Samples, flood: Flood, wholePath: WholePath):
       bound: most(1.5),
       unit: "×",
     },
+    ...(["payroll", "employees"] as const).map((sent) => ({
+      what: `acceptance under a key, ${sent} read strictly / floor, 2.4 KB, answers a second`,
+      measured: ratio(nameOf(`gateway, ${sent} under a key`), nameOf("floor")),
+      bound: least(0.7),
+      unit: "×" as const,
+    })),
     ...Object.keys(OTHER_SIZES).map((size) => ({
       what: `acceptance / floor, ${size}, reports a second`,
       measured: ratio(nameOf("gateway", size), nameOf("floor", size)),
