@@ -158,11 +158,6 @@ async function holdersOf(db: D1Database, feins: readonly string[]): Promise<Map<
   return new Map(rows.map(({ id, fein }) => [fein, id]));
 }
 
-/** Nine digits; null when `text` is no FEIN with or without its dash. */
-export function normalizeFein(text: string): string | null {
-  return /^\d{2}-?\d{7}$/.test(text) ? text.replace("-", "") : null;
-}
-
 export async function isGranted(
   db: D1Database,
   employerId: string,

@@ -1,6 +1,6 @@
 /** Which employer a report is for. A connection speaks for its bound employer, or for those granted to its owner. */
 import type { EmployerMatch } from "../db/connections.ts";
-import { normalizeFein } from "../db/employers.ts";
+import { normalizeFein } from "../db/fein.ts";
 import type { GateKind } from "../gate/file-id.ts";
 import { type FieldProblems, isEmployerId, NOT_A_FEIN, NOT_AN_EMPLOYER_ID } from "./fields.ts";
 

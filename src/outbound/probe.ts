@@ -6,7 +6,6 @@ const PROBE_TIMEOUT_MS = 1_000;
 
 export async function accepts(url: URL): Promise<boolean> {
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
-  let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const socket = connect({ hostname: url.hostname.replace(/^\[|\]$/g, ""), port });
     // Rejects with the connection; that is told by `opened`.
@@ -15,16 +14,12 @@ export async function accepts(url: URL): Promise<boolean> {
       () => true,
       () => false,
     );
-    const expired = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS);
-    });
+    const expired = scheduler.wait(PROBE_TIMEOUT_MS).then(() => false);
     const answer = await Promise.race([opened, expired]);
     socket.close().catch(() => undefined);
     return answer;
   } catch {
     // The platform refuses some addresses and ports without trying.
     return false;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,7 +1,8 @@
 /** An employer as the portal manages it: what a request may say of one, what is told and shown of it. */
 import * as z from "zod";
 import { type AuditRow, auditRow, changedFields } from "../db/audit.ts";
-import { inOrder, normalizeFein, type StoredEmployer } from "../db/employers.ts";
+import { inOrder, type StoredEmployer } from "../db/employers.ts";
+import { normalizeFein } from "../db/fein.ts";
 import { nextVersion } from "../db/gates.ts";
 import type { Client } from "../http/context.ts";
 import { mayActFor, ownerId, ownerType } from "./owner.ts";

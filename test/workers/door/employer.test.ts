@@ -1,7 +1,7 @@
 /** Whom a report is for: the decisions as tables, the walls between owners over HTTP. */
 import { describe, expect, it } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
-import { normalizeFein } from "../../../src/db/employers.ts";
+import { normalizeFein } from "../../../src/db/fein.ts";
 import {
   type NamedEmployer,
   namedEmployer,
