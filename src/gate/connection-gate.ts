@@ -178,7 +178,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   /** Files that are gone owe nothing. */
   #owedOf(fileId: string): Owed[] {
     const seq = parseFileId(fileId)?.seq;
-    if (seq === undefined || !this.#state.owed.any()) return [];
+    if (seq === undefined || this.#state.owed.earliest === null) return [];
     const row = this.#state.inbox.get(seq);
     if (row === null) this.#state.owed.forget(seq);
     return row === null ? [] : this.#state.owed.of(seq, fileId, row.facts);

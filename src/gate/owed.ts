@@ -39,6 +39,8 @@ function isFirst({ attempts, generation }: Before): boolean {
 
 export class OwedEvents {
   readonly #sql: SqlStorage;
+  /** When the first reminder is due; null while nothing is owed, which is nearly always. */
+  #earliest: number | null;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -49,6 +51,7 @@ export class OwedEvents {
       ) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS owed_due ON owed (due_at);
     `);
+    this.#earliest = this.#readEarliest();
   }
 
   add(seq: string, type: OwedType, generation: number, reason: OwedReason | null, now: number): void {
@@ -61,6 +64,7 @@ export class OwedEvents {
       now,
       now + REMIND_AFTER_MS,
     );
+    this.#earliest = this.#readEarliest();
   }
 
   /** What is owed of one file. */
@@ -71,10 +75,12 @@ export class OwedEvents {
 
   paid(seq: string, { type, generation }: Pick<Owed, "type" | "generation">): void {
     this.#sql.exec("DELETE FROM owed WHERE seq = ? AND type = ? AND generation = ?", seq, type, generation);
+    this.#earliest = this.#readEarliest();
   }
 
   /** Files to wake the consumer for; each waits twice as long for its next reminder. */
   remind(now: number, limit: number): string[] {
+    if (this.#earliest === null || this.#earliest > now) return [];
     const rows = this.#sql
       .exec("SELECT DISTINCT seq FROM owed WHERE due_at <= ? ORDER BY due_at LIMIT ?", now, limit)
       .toArray();
@@ -88,19 +94,21 @@ export class OwedEvents {
         REMIND_AFTER_MS,
       );
     }
+    this.#earliest = this.#readEarliest();
     return seqs;
   }
 
   /** The files that left the gate take what they owe with them. */
   forget(seq: string): void {
     this.#sql.exec("DELETE FROM owed WHERE seq = ?", seq);
+    this.#earliest = this.#readEarliest();
   }
 
-  any(): boolean {
-    return this.earliest() !== null;
+  get earliest(): number | null {
+    return this.#earliest;
   }
 
-  earliest(): number | null {
+  #readEarliest(): number | null {
     const [row] = this.#sql.exec("SELECT due_at FROM owed ORDER BY due_at LIMIT 1").toArray();
     return row === undefined ? null : Number(row.due_at);
   }

@@ -76,7 +76,7 @@ export class Upkeep {
     const oldest = agenda.firstFrom("");
     const candidates = [
       agenda.earliestDue(),
-      this.#state.owed.earliest(),
+      this.#state.owed.earliest,
       fresh === null ? null : Math.max(mintedAt(fresh) + LOOK_AFTER_MS, this.#freshNotBefore),
       archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
       oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
