@@ -17,6 +17,7 @@ import {
   type WrappedKey,
   wrappedKeysAfter,
 } from "../db/gates.ts";
+import { countOwnerKeysAfter, ownerKeysAfter, replaceOwnerKey } from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
 import { inParallel } from "../forwarding/parallel.ts";
 import { announce, snapshotOf } from "../gate/announce.ts";
@@ -37,7 +38,17 @@ interface Place {
   told(row: GateRow, env: Bindings): Promise<void>;
 }
 
-const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key")];
+/** The data keys of owners. Nobody holds a copy: they are read for every use. */
+const OWNER_PLACE: Place = {
+  name: "owner",
+  after: ownerKeysAfter,
+  count: countOwnerKeysAfter,
+  contextOf: (id) => `data-key:owner:${id}`,
+  replace: (db, key, wrapped) => replaceOwnerKey(db, key, wrapped),
+  told: () => Promise.resolve(),
+};
+
+const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key"), OWNER_PLACE];
 
 function gatePlace(kind: GateKind): Place {
   return {
