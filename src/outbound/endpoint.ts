@@ -6,14 +6,14 @@ import { type DataKey, sealText, unwrapDataKey } from "../crypto/vault.ts";
 import { ownerKeyContext } from "../db/owner-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { inParallel, type Weights } from "../forwarding/parallel.ts";
-import { logLine } from "../log.ts";
+import { logError, logLine } from "../log.ts";
 import { answerContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { closeExpired, closeOpen, type DueDelivery, type Held, letGo, takeEndpoint } from "./hold.ts";
 import { judge } from "./judgement.ts";
 import type { Recorded } from "./record.ts";
 import { Recorder } from "./recorder.ts";
-import { openEndpoint, type Sent, sendDelivery } from "./send.ts";
+import { type OpenEndpoint, openEndpoint, type Sent, sendDelivery } from "./send.ts";
 
 /** How long a turn starts requests. A change to a webhook is respected by everything that is sent this much later. */
 const TURN_MS = 250;
@@ -55,7 +55,7 @@ async function sendAll(held: Held, turn: Turn): Promise<void> {
     const release = await slots.take(1);
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;
-      const sent = await sendDelivery(open, due, key, settings.addressPolicy);
+      const sent = await sendOrFail(open, due, key, settings);
       const answer = await sealAnswer(sent, due, endpoint.id, key);
       const attempt = judge(due, sent, answer);
       note(endpoint.id, due, attempt);
@@ -65,6 +65,23 @@ async function sendAll(held: Held, turn: Turn): Promise<void> {
     }
   });
   await recorder.end();
+}
+
+/** A delivery that cannot be made takes its course like one that failed: it must neither hold up others nor vanish. */
+async function sendOrFail(
+  open: OpenEndpoint,
+  due: DueDelivery,
+  key: DataKey,
+  { addressPolicy }: Settings,
+): Promise<Sent> {
+  const startedAt = Date.now();
+  try {
+    return await sendDelivery(open, due, key, addressPolicy);
+  } catch (error) {
+    logError("a delivery could not be made", { webhook_id: open.endpoint.id, event_id: due.id }, error);
+    const outcome = { kind: "network", status: null, ms: 0, answer: null, retryAfterMs: null } as const;
+    return { startedAt, outcome };
+  }
 }
 
 async function sealAnswer(

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { advance, runCron } from "../../support/forwarding.ts";
-import { bindings } from "../../support/gateway.ts";
+import { bindings, portal } from "../../support/gateway.ts";
 import { without } from "../../support/interception.ts";
 import {
   catchEndpointWakeUps,
@@ -177,6 +177,47 @@ describe("a delivery", () => {
       attempts: before,
     });
     expect(await noticesOf(hook)).toEqual([]);
+  });
+
+  it("that does not open fails by the schedule, and holds up no other", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver();
+    await tell(of(hook));
+    await bindings.DB.prepare("UPDATE events SET data = 'AAAA' WHERE owner_id = ?").bind(hook.owner_id).run();
+    await tell(of(hook));
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    expect((await deliveriesOf(hook)).map(({ status }) => status)).toEqual(["retrying", "delivered"]);
+  });
+
+  it("whose event is no longer kept is closed", async () => {
+    const hook = await hookWith();
+    receiver();
+    await tell(of(hook));
+    await bindings.DB.prepare("DELETE FROM events WHERE owner_id = ?").bind(hook.owner_id).run();
+    await wake(hook);
+    expect(await deliveriesOf(hook)).toMatchObject([{ status: "failed", last_error: "event_expired" }]);
+  });
+
+  it("opens after its owner's key was wrapped anew", async () => {
+    const hook = await hookWith();
+    const { calls } = receiver();
+    await tell(of(hook));
+    const ring = `new:${btoa("x".repeat(32))},${bindings.VAULT_KEYS}`;
+    const using = { ...bindings, VAULT_KEYS: ring };
+    let cursor = "";
+    for (let step = 0; step < 100; step++) {
+      const answer = await portal("POST", "/vault/rewrap", cursor ? { cursor } : {}, "portal", using);
+      expect(answer.status).toBe(200);
+      cursor = answer.json.next_cursor ?? "";
+      if (cursor === "") break;
+    }
+    const row = await bindings.DB.prepare("SELECT data_key FROM owner_keys WHERE owner_id = ?")
+      .bind(hook.owner_id)
+      .first<string>("data_key");
+    expect(row).toMatch(/^new\./);
+    await handOver([{ webhook_ids: [hook.id] }], { using });
+    expect(calls).toHaveLength(1);
   });
 
   it("goes to the address its webhook has when it is sent", async () => {
