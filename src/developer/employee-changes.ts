@@ -7,11 +7,13 @@
  */
 import {
   amountProblem,
+  dateProblem,
   employerIdProblem,
   feinProblem,
   isRecord,
   MISSING,
   NOT_AN_OBJECT,
+  orderProblem,
   type StrictRules,
   textProblem,
 } from "../inbound/fields.ts";
@@ -26,16 +28,21 @@ const REQUIRED_BY_ACTION: Record<Action, readonly string[]> = {
 };
 const REQUIRED = ["employer_id", "employees"];
 
-const TEXTS = ["name", "classification_code"];
-const AMOUNTS = ["hourly_rate", "gross_wages", "hours_worked"];
+const RULES = {
+  employee_id: (value: unknown) => textProblem(value),
+  action: actionProblem,
+  name: textProblem,
+  hire_date: dateProblem,
+  termination_date: dateProblem,
+  classification_code: textProblem,
+  hourly_rate: amountProblem,
+  gross_wages: amountProblem,
+  hours_worked: amountProblem,
+};
+const FIELDS = Object.keys(RULES) as (keyof typeof RULES)[];
 
 export const EMPLOYEE_CHANGES: StrictRules = {
-  fields: new Set([
-    ...REQUIRED,
-    ...["employer_fein", "employee_id", "action", "hire_date", "termination_date"],
-    ...TEXTS,
-    ...AMOUNTS,
-  ]),
+  fields: new Set([...REQUIRED, "employer_fein", ...FIELDS]),
   nested: [],
   required: () => REQUIRED,
   checkReport(findings, { employer_id, employer_fein }) {
@@ -44,25 +51,26 @@ export const EMPLOYEE_CHANGES: StrictRules = {
   },
   checkEmployee(findings, index, employee) {
     if (findings.full) return;
-    const path = `employees[${index}]`;
-    if (!isRecord(employee)) return findings.add(path, NOT_AN_OBJECT);
-    findings.check(`${path}.employee_id`, textProblem(employee.employee_id));
-    const action = ACTIONS.find((each) => each === employee.action);
-    if (action === undefined) findings.add(`${path}.action`, actionProblem(employee.action));
+    if (!isRecord(employee)) return findings.add(`employees[${index}]`, NOT_AN_OBJECT);
+    const action = actionOf(employee.action);
     const required = action === undefined ? [] : REQUIRED_BY_ACTION[action];
-    for (const field of TEXTS)
-      findings.check(`${path}.${field}`, textProblem(employee[field], required.includes(field)));
-    for (const field of AMOUNTS) findings.check(`${path}.${field}`, amountProblem(employee[field], false));
-    const dateOf = (field: string) => ({
-      path: `${path}.${field}`,
-      value: employee[field],
-      required: required.includes(field),
-    });
-    findings.checkPeriod(dateOf("hire_date"), dateOf("termination_date"));
+    for (const field of FIELDS) {
+      const value = employee[field];
+      const problem = RULES[field](value, required.includes(field));
+      // Most are in order: a field's path is put together only to complain of it.
+      if (problem !== null) findings.add(`employees[${index}].${field}`, problem, value);
+    }
+    const { hire_date: hired, termination_date: terminated } = employee;
+    const disorder = orderProblem(hired, terminated, "hire_date");
+    if (disorder !== null) findings.add(`employees[${index}].termination_date`, disorder);
   },
 };
 
-function actionProblem(action: unknown): string {
-  const missing = action === undefined || action === null || action === "";
-  return missing ? MISSING : `Must be one of ${ACTIONS.join(", ")}`;
+function actionOf(value: unknown): Action | undefined {
+  return ACTIONS.find((action) => action === value);
+}
+
+function actionProblem(value: unknown): string | null {
+  if (value === undefined || value === null || value === "") return MISSING;
+  return actionOf(value) === undefined ? `Must be one of ${ACTIONS.join(", ")}` : null;
 }

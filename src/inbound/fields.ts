@@ -34,12 +34,6 @@ export interface StrictRules extends FieldRules {
   required(report: Record<string, unknown>): readonly string[];
 }
 
-export interface DateField {
-  path: string;
-  value: unknown;
-  required?: boolean;
-}
-
 /** Collects problems up to a limit. */
 export class Findings {
   readonly problems: FieldProblems = {};
@@ -55,8 +49,10 @@ export class Findings {
     return this.#count === 0;
   }
 
-  add(path: string, message: string): void {
+  /** `received` is told where it should have been a date. */
+  add(path: string, message: string, received?: unknown): void {
     if (this.full || path in this.problems) return;
+    if (message === NOT_A_DATE) this.wrongDate ??= { path, received };
     this.problems[path] = message;
     this.#count++;
   }
@@ -67,17 +63,11 @@ export class Findings {
   }
 
   /** Two dates, and that they are in order. */
-  checkPeriod(start: DateField, end: DateField): void {
-    this.#checkDate(start);
-    this.#checkDate(end);
-    if (isCalendarDate(start.value) && isCalendarDate(end.value) && end.value < start.value)
-      this.add(end.path, `Must not be before ${start.path}`);
-  }
-
-  #checkDate({ path, value, required = true }: DateField): void {
-    const problem = dateProblem(value, required);
-    if (problem === NOT_A_DATE) this.wrongDate ??= { path, received: value };
-    this.check(path, problem);
+  checkPeriod([startPath, start]: [string, unknown], [endPath, end]: [string, unknown]): void {
+    const startProblem = dateProblem(start, true);
+    const endProblem = dateProblem(end, true) ?? orderProblem(start, end, startPath);
+    if (startProblem !== null) this.add(startPath, startProblem, start);
+    if (endProblem !== null) this.add(endPath, endProblem, end);
   }
 
   addAll({ problems, wrongDate }: Findings): void {
@@ -116,9 +106,16 @@ export function isEmployerId(value: unknown): value is string {
   return typeof value === "string" && EMPLOYER_ID.test(value);
 }
 
-function dateProblem(value: unknown, required: boolean): string | null {
+export function dateProblem(value: unknown, required: boolean): string | null {
   if (value === undefined || value === null || value === "") return required ? MISSING : null;
   return isCalendarDate(value) ? null : NOT_A_DATE;
+}
+
+/** Of two dates, if they are; `startPath` is what the earlier one is called. */
+export function orderProblem(start: unknown, end: unknown, startPath: string): string | null {
+  return isCalendarDate(start) && isCalendarDate(end) && end < start
+    ? `Must not be before ${startPath}`
+    : null;
 }
 
 /** `YYYY-MM-DD` and a day that exists. */

@@ -97,14 +97,11 @@ function checkReport(findings: Findings, report: Record<string, unknown>, dialec
     const period = report.pay_period;
     if (!isRecord(period)) return findings.add("pay_period", period === undefined ? MISSING : NOT_AN_OBJECT);
     return findings.checkPeriod(
-      { path: "pay_period.start_date", value: period.start_date },
-      { path: "pay_period.end_date", value: period.end_date },
+      ["pay_period.start_date", period.start_date],
+      ["pay_period.end_date", period.end_date],
     );
   }
-  findings.checkPeriod(
-    { path: "period_start", value: report.period_start },
-    { path: "period_end", value: report.period_end },
-  );
+  findings.checkPeriod(["period_start", report.period_start], ["period_end", report.period_end]);
   const totals = report.payroll_data;
   if (!isRecord(totals)) return findings.add("payroll_data", totals === undefined ? MISSING : NOT_AN_OBJECT);
   for (const field of TOTALS)

@@ -72,7 +72,7 @@ describe("employee changes", () => {
     [
       "a termination before the hire",
       [hire({ action: "terminate", termination_date: "2024-01-31" })],
-      { "employees[0].termination_date": "Must not be before employees[0].hire_date" },
+      { "employees[0].termination_date": "Must not be before hire_date" },
     ],
     ["who is no object", ["EE_1" as unknown as Json], { "employees[0]": "Must be an object" }],
   ])("are refused for %s", async (_what, employees, details) => {

@@ -4,9 +4,11 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { EMPLOYEE_CHANGES } from "../../../src/developer/employee-changes.ts";
+import { inspectStrictly } from "../../../src/developer/strict.ts";
 import { namedEmployer } from "../../../src/inbound/employer.ts";
 import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
-import { KNOWN_FIELDS } from "../../../src/inbound/payroll.ts";
+import { KNOWN_FIELDS, STRICT_PAYROLL } from "../../../src/inbound/payroll.ts";
 import { bodyText, brokenBody, jsonValue, quoted, scalar, unknownName } from "../../support/json-texts.ts";
 
 const encoder = new TextEncoder();
@@ -22,10 +24,14 @@ function verdictOf(body: Uint8Array) {
 
 /** The same document, long enough to be outlined. */
 function outlinedVerdictOf(body: Uint8Array) {
-  const padded = new Uint8Array(PADDING.byteLength + body.byteLength);
-  padded.set(PADDING);
-  padded.set(body, PADDING.byteLength);
-  return verdictOf(padded);
+  return verdictOf(padded(body));
+}
+
+function padded(body: Uint8Array): Uint8Array {
+  const long = new Uint8Array(PADDING.byteLength + body.byteLength);
+  long.set(PADDING);
+  long.set(body, PADDING.byteLength);
+  return long;
 }
 
 describe("a body", () => {
@@ -46,6 +52,19 @@ describe("a body", () => {
       expect(verdict === "invalid_json").toBe(!isJsonObject(body));
     });
     fc.assert(property, { numRuns: 400 });
+  });
+
+  it.each([
+    ["a payroll report", STRICT_PAYROLL],
+    ["employee changes", EMPLOYEE_CHANGES],
+  ])("is refused alike as %s, or taken alike, whether it is parsed or outlined", (_what, rules) => {
+    const property = fc.property(bodyText, (text) => {
+      const body = encoder.encode(text);
+      const verdict = inspectStrictly(body, rules);
+      expect(inspectStrictly(padded(body), rules)).toEqual(verdict);
+      if ("failure" in verdict) expect(verdict.failure.kind).toBe("validation");
+    });
+    fc.assert(property, { numRuns: 100 });
   });
 
   it("is judged whatever it is, without an exception", () => {
