@@ -24,6 +24,8 @@ export const keyDirectory = new KeyDirectory();
 const refusals = new Refusals();
 
 const NO_PREFIX = new Uint8Array(0);
+/** What an address is held back towards that sends keys nobody made: every key that is not known here. */
+const UNKNOWN_KEYS = "unknown keys";
 
 export const reports = new Hono<AppEnv>()
   .post("/payroll/reports", (c) => take(c, "payroll_report", STRICT_PAYROLL))
@@ -34,7 +36,7 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
   const bearer = await bearerOf(headers);
   if ("failure" in bearer) return failureResponse(c, bearer.failure);
   const address = c.req.header("CF-Connecting-IP") ?? "unknown";
-  const heldBackFor = refusals.heldBack(address, bearer.tokenSha256, Date.now());
+  const heldBackFor = heldBack(address, bearer.tokenSha256);
   if (heldBackFor !== null)
     return failureResponse(c, { kind: "too_many_refusals", retryAfterSeconds: heldBackFor });
   const settings = c.get("settings");
@@ -59,11 +61,20 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
   );
   const { sender: key } = received;
   note(c, { api_key_id: key?.id ?? null });
-  if ("failure" in received && received.failure.kind === "unauthenticated")
-    c.executionCtx.waitUntil(refusals.count(address, bearer.tokenSha256, c.env.REFUSALS));
-  else if (key !== null) {
+  if ("failure" in received && received.failure.kind === "unauthenticated") {
+    const towards = key === null ? UNKNOWN_KEYS : bearer.tokenSha256;
+    c.executionCtx.waitUntil(refusals.count(address, towards, c.env.REFUSALS));
+  } else if (key !== null) {
     const noting = noteUse(c.env.DB, key, Date.now());
     if (noting !== null) c.executionCtx.waitUntil(noting);
   }
   return answerReceived(c, received, key === null ? {} : { api_key_id: key.id });
+}
+
+/** Seconds to wait, or null when the caller may go on. */
+function heldBack(address: string, tokenSha256: string): number | null {
+  const now = Date.now();
+  const fromThisKey = refusals.heldBack(address, tokenSha256, now);
+  if (fromThisKey !== null || keyDirectory.knows(tokenSha256)) return fromThisKey;
+  return refusals.heldBack(address, UNKNOWN_KEYS, now);
 }

@@ -82,6 +82,11 @@ export class Directory<S extends ReportSender> {
     return ++this.#moment;
   }
 
+  /** Whether the sender was ever found here, as far as that is remembered. */
+  knows(name: string): boolean {
+    return this.#known.has(name);
+  }
+
   /** Null when there is none or it is deleted, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
   async find(name: string, deps: DirectoryDeps): Promise<Known<S> | null> {
     const cached = this.#known.get(name);
