@@ -72,7 +72,11 @@ async function findClient(
   return found;
 }
 
-/** Access lets a browser's cookie speak for a person, also in a request that another site makes it send. */
+/**
+ * Access lets a browser's cookie speak for a person, also in a request that a page of elsewhere makes it send: of another
+ * site, or of a sibling domain. Browsers say so of every request; who says nothing is none.
+ */
 function isForeignWrite(c: AppContext): boolean {
-  return c.req.method !== "GET" && c.req.header("Sec-Fetch-Site") === "cross-site";
+  const from = c.req.header("Sec-Fetch-Site") ?? "none";
+  return c.req.method !== "GET" && from !== "same-origin" && from !== "none";
 }
