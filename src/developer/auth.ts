@@ -5,7 +5,7 @@ import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import { snapshotOf } from "../gate/announce.ts";
 import { gateName } from "../gate/file-id.ts";
 import { type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
-import { bearerOf, KEY_NOT_FOUND, unauthenticated, whyRefused } from "./bearer.ts";
+import { bearerOf, KEY_NOT_FOUND, whyRefused } from "./bearer.ts";
 import { noteUse } from "./last-use.ts";
 
 export const developerAuth = createMiddleware<AppEnv>(async (c, next) => {
@@ -26,7 +26,11 @@ export const readLimit = createMiddleware<AppEnv>(async (c, next) => {
   const apiKey = c.get("apiKey");
   const snapshot = snapshotOf("key", { ...apiKey, retention_years: DEFAULT_RETENTION_YEARS });
   const charged = await c.env.CONNECTION_GATE.getByName(gateName(snapshot.gate)).read(snapshot);
-  if (charged.outcome === "stale") return failureResponse(c, unauthenticated("API key inactive"));
+  if (charged.outcome === "stale") {
+    // Deactivated, or its data key wrapped anew: the next request reads which.
+    const reason = "The key was changed at the same time.";
+    return failureResponse(c, { kind: "unavailable", retryAfterSeconds: 1, reason });
+  }
   const { rate } = charged;
   if (!rate.allowed) return failureResponse(c, { kind: "rate_limited", rate, now: Date.now() }, rate);
   await next();

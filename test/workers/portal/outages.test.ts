@@ -75,6 +75,17 @@ describe("with a gate away", () => {
     expect((await fileStatus(key.token, "FILE_1")).status).toBe(404);
   });
 
+  it("a developer's read that the key changed under says so, and not that the key is inactive", async () => {
+    const key = await createApiKey();
+    const headers = { Authorization: `Bearer ${key.token}` };
+    expect((await send("/api/v1/files", { headers })).status).toBe(200);
+    await bindings.DB.prepare("UPDATE api_keys SET version = version - 1 WHERE id = ?").bind(key.id).run();
+    expect(await send("/api/v1/files", { headers })).toMatchObject({
+      status: 503,
+      json: { error: "Service unavailable" },
+    });
+  });
+
   it("a change of a connection says that it is stored but not yet in force", async () => {
     const { id } = await createConnection();
     const using = withBrokenGates(bindings, "refresh");
