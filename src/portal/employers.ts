@@ -105,7 +105,7 @@ async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>
   const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
   for (let attempt = 1; ; attempt++) {
     const read = await getEmployer(c.env.DB, id);
-    const failed = preconditionFailure(c, read?.version ?? 0);
+    const failed = preconditionFailure(c, read?.version ?? null);
     if (failed !== null) return failureResponse(c, failed);
     const now = Date.now();
     const wanted = wantedEmployer(id, body, read, now);

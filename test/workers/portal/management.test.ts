@@ -223,6 +223,20 @@ describe("PUT /employers/{id}", () => {
     expect(await stored("employers", id)).toMatchObject({ fein: null });
   });
 
+  it.each(["*", '"0"', '"1"'])(
+    "with If-Match: %s creates none: there is nothing that could match",
+    async (match) => {
+      const id = `EMP_absent_${Date.now()}`;
+      const headers = { ...HEADERS, "Content-Type": "application/json", "If-Match": match };
+      const init = { method: "PUT", headers, body: JSON.stringify({ name: "Absent" }) };
+      expect(await send(`/api/v1/employers/${id}`, init)).toMatchObject({
+        status: 412,
+        json: { error: "precondition_failed" },
+      });
+      expect(await stored("employers", id)).toBeNull();
+    },
+  );
+
   it("answers 409 for a FEIN that another employer has, however it is written, and changes nothing", async () => {
     const taken = await createEmployer();
     const id = `EMP_taken_${Date.now()}`;
