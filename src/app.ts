@@ -103,7 +103,7 @@ function withEveryAnswer(hono: Hono<AppEnv>): Hono<AppEnv> {
 }
 
 function unrouted(hono: Hono<AppEnv>, c: AppContext): Response {
-  const allow = METHODS.filter((method) => handles(hono, method, c.req.path.replace(/(?<=.)\/$/, "")));
+  const allow = METHODS.filter((method) => handles(hono, method, c.req.path));
   return failureResponse(
     c,
     allow.length === 0 ? { kind: "not_found" } : { kind: "method_not_allowed", allow },

@@ -357,6 +357,13 @@ describe("paths", () => {
     expect(allowed).not.toContain(method);
   });
 
+  it.each([
+    ["GET", "/connections/x//"],
+    ["POST", "/webhook/inbound/x//"],
+  ])("with two slashes at the end are none: %s %s", async (method, path) => {
+    expect((await portal(method, path, method === "GET" ? undefined : {})).status).toBe(404);
+  });
+
   it("carry the request's id in every answer, errors too", async () => {
     const headers = { ...HEADERS, "X-Request-Id": "portal-7" };
     const answer = await send("/api/v1/connections/x", { headers });
