@@ -70,7 +70,8 @@ export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
     const required = missing.map((issue) => String(issue.path[0]));
     return refuse(`Missing required fields: ${required.join(", ")}`, { required });
   }
-  const details: Record<string, string> = {};
+  // Without a prototype, so that a field named `__proto__` is named as well.
+  const details: Record<string, string> = Object.create(null);
   for (const issue of issues.slice(0, MAX_PROBLEMS)) {
     if (issue.code === "unrecognized_keys")
       for (const key of issue.keys) details[pathOf([...issue.path, key])] = "Unknown field";

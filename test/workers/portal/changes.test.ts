@@ -63,6 +63,7 @@ describe("PATCH /connections/{id}", () => {
     [{ description: "x".repeat(501) }, "description"],
     [{ employer_id: "no spaces" }, "employer_id"],
     [{ status: "active", version: 1 }, "version"],
+    [JSON.parse('{"status":"active","__proto__":{}}'), "__proto__"],
     [{}, "body"],
     [{ status: "active", owner_id: "other" }, "owner_id"],
   ])("refuses %j by its path", async (body, path) => {
