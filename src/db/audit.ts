@@ -62,7 +62,16 @@ export function tellIfChanged(orm: DrizzleD1Database, row: AuditRow) {
   );
 }
 
-/** As {@link tellIfChanged}, for what concerns many rows, or none in D1. */
+/** As {@link tellIfChanged}, for one that changes many rows: `after` is how many they were, under `name`. */
+export function tellHowMany(orm: DrizzleD1Database, row: AuditRow, name: string) {
+  return orm.insert(audit).select(
+    sql`SELECT ${row.id}, ${row.at}, ${row.actor}, ${row.action}, ${row.subject_kind}, ${row.subject_id},
+      ${row.owner_type}, ${row.owner_id}, ${row.request_id}, ${textOf(row.before)}, json_object(${name}, changes())
+      WHERE changes() > 0`,
+  );
+}
+
+/** As {@link tellIfChanged}, for what is told whatever the batch changes. */
 export function tell(orm: DrizzleD1Database, row: AuditRow) {
   return orm.insert(audit).values(row);
 }

@@ -100,18 +100,24 @@ export async function countAfter(db: D1Database, kind: GateKind, afterId: string
   return row?.count ?? 0;
 }
 
-/** A compare-and-set on the old value, as a new version of the row. With {@link COLUMNS} of the row if it was made. */
-export function replaceWrappedKey(
+export interface RewrappedKey extends WrappedKey {
+  rewrapped: string;
+}
+
+/** Each a compare-and-set on the old value, as a new version of its row. With {@link COLUMNS} of the rows where it was made. */
+export function replaceWrappedKeys(
   db: D1Database,
   kind: GateKind,
-  { id, data_key: old }: WrappedKey,
-  wrapped: string,
+  keys: readonly RewrappedKey[],
   now: number,
 ): D1PreparedStatement {
+  const table = TABLES[kind];
   return db
     .prepare(
-      `UPDATE ${TABLES[kind]} SET data_key = ?3, version = max(?4, version + 1)
-       WHERE id = ?1 AND data_key = ?2 RETURNING ${COLUMNS[kind]}`,
+      `UPDATE ${table} SET data_key = new.rewrapped, version = max(?2, version + 1)
+       FROM (SELECT value ->> 'id' AS id, value ->> 'data_key' AS data_key, value ->> 'rewrapped' AS rewrapped
+             FROM json_each(?1)) AS new
+       WHERE ${table}.id = new.id AND ${table}.data_key = new.data_key RETURNING ${COLUMNS[kind]}`,
     )
-    .bind(id, old, wrapped, now);
+    .bind(JSON.stringify(keys), now);
 }

@@ -1,5 +1,6 @@
 /** The data key of an owner, under which everything outbound of it rests. */
 import { createDataKey, type DataKey, type KeyRing, unwrapDataKey } from "../crypto/vault.ts";
+import type { RewrappedKey, WrappedKey } from "./gates.ts";
 import type { OwnerType } from "./schema.ts";
 
 export interface OwnerAddress {
@@ -9,7 +10,7 @@ export interface OwnerAddress {
 
 /** What the wrapping of an owner's data key is bound to. */
 export function ownerKeyContext(owner: OwnerAddress): string {
-  return `data-key:owner:${owner.type}:${owner.id}`;
+  return namedOwnerKeyContext(nameOf(owner));
 }
 
 /** Made if there is none. Of two that make one at the same time, both get the one that was stored. */
@@ -38,48 +39,57 @@ function findWrapped(db: D1Database, owner: OwnerAddress): Promise<string | null
     .first<string>("data_key");
 }
 
-/** `{type}:{id}`, as the walk through all wrapped keys names an owner. */
-type OwnerName = string;
+/** An owner in one word, as the walk through all wrapped keys names it. No type has a colon. */
+function nameOf(owner: OwnerAddress): string {
+  return `${owner.type}:${owner.id}`;
+}
 
-export async function ownerKeysAfter(
+function named(name: string): { type: string; id: string } {
+  const [type = ""] = name.split(":", 1);
+  return { type, id: name.slice(type.length + 1) };
+}
+
+/** What the wrapping is bound to of the owner that {@link wrappedOwnerKeysAfter} names. */
+export function namedOwnerKeyContext(name: string): string {
+  return `data-key:owner:${name}`;
+}
+
+/** Wrapped data keys in the order of their owners, from after the owner of this name. */
+export async function wrappedOwnerKeysAfter(
   db: D1Database,
-  after: OwnerName,
+  after: string,
   limit: number,
-): Promise<{ id: OwnerName; data_key: string }[]> {
+): Promise<WrappedKey[]> {
+  const { type, id } = named(after);
   const { results } = await db
     .prepare(
-      `SELECT owner_type || ':' || owner_id AS id, data_key FROM owner_keys WHERE (owner_type, owner_id) > (?, ?)
+      `SELECT owner_type AS type, owner_id AS id, data_key FROM owner_keys WHERE (owner_type, owner_id) > (?, ?)
        ORDER BY owner_type, owner_id LIMIT ?`,
     )
-    .bind(...partsOf(after), limit)
-    .all<{ id: OwnerName; data_key: string }>();
-  return results;
+    .bind(type, id, limit)
+    .all<OwnerAddress & { data_key: string }>();
+  return results.map((row) => ({ id: nameOf(row), data_key: row.data_key }));
 }
 
-export async function countOwnerKeysAfter(db: D1Database, after: OwnerName): Promise<number> {
-  const count = await db
+export async function countOwnerKeysAfter(db: D1Database, after: string): Promise<number> {
+  const { type, id } = named(after);
+  const row = await db
     .prepare("SELECT count(*) AS count FROM owner_keys WHERE (owner_type, owner_id) > (?, ?)")
-    .bind(...partsOf(after))
-    .first<number>("count");
-  return count ?? 0;
+    .bind(type, id)
+    .first<{ count: number }>();
+  return row?.count ?? 0;
 }
 
-/** A compare-and-set on the old value. With the owner's name if it was made. */
-export function replaceOwnerKey(
-  db: D1Database,
-  { id, data_key: old }: { id: OwnerName; data_key: string },
-  wrapped: string,
-): D1PreparedStatement {
+/** Each a compare-and-set on the old value. With a row for each that was made. */
+export function replaceOwnerKeys(db: D1Database, keys: readonly RewrappedKey[]): D1PreparedStatement {
+  const owned = keys.map((key) => ({ ...key, ...named(key.id) }));
   return db
     .prepare(
-      `UPDATE owner_keys SET data_key = ?4 WHERE owner_type = ?1 AND owner_id = ?2 AND data_key = ?3
-       RETURNING owner_type || ':' || owner_id AS id`,
+      `UPDATE owner_keys SET data_key = new.rewrapped
+       FROM (SELECT value ->> 'type' AS type, value ->> 'id' AS id, value ->> 'data_key' AS data_key,
+                    value ->> 'rewrapped' AS rewrapped FROM json_each(?1)) AS new
+       WHERE owner_type = new.type AND owner_id = new.id AND owner_keys.data_key = new.data_key
+       RETURNING owner_type`,
     )
-    .bind(...partsOf(id), old, wrapped);
-}
-
-/** Types have no colon; ids may. */
-function partsOf(name: OwnerName): [type: string, id: string] {
-  const colon = name.indexOf(":");
-  return colon < 0 ? ["", ""] : [name.slice(0, colon), name.slice(colon + 1)];
+    .bind(JSON.stringify(owned));
 }

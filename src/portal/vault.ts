@@ -23,8 +23,8 @@ export const vault = new Hono<AppEnv>().post("/vault/rewrap", async (c) => {
   if ("failure" in body) return failureResponse(c, body.failure);
   const { limit, cursor } = body.value;
   const { keyRing } = c.get("settings");
-  const { next, ...progress } = await rewrapStep(cursor ?? null, limit, keyRing, c.env, (keys, now) =>
-    toldOf(c, keyRing.first, keys, now),
+  const { next, ...progress } = await rewrapStep(cursor ?? null, limit, keyRing, c.env, (now) =>
+    toldOf(c, keyRing.first, now),
   );
   return c.json({
     success: true,
@@ -35,8 +35,8 @@ export const vault = new Hono<AppEnv>().post("/vault/rewrap", async (c) => {
   });
 });
 
-/** Keys are replaced many at a time: one row tells of them all. */
-function toldOf(c: AppContext, ringKey: string, keys: number, now: number): AuditRow {
+/** Keys are replaced many at a time: one row tells of them all, and how many they were. */
+function toldOf(c: AppContext, ringKey: string, now: number): AuditRow {
   return auditRow({
     at: now,
     actor: c.get("client").actor,
@@ -46,6 +46,6 @@ function toldOf(c: AppContext, ringKey: string, keys: number, now: number): Audi
     subjectId: ringKey,
     owner: null,
     before: null,
-    after: { keys },
+    after: null,
   });
 }

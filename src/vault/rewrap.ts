@@ -2,22 +2,28 @@
  * Wrapping every data key anew with the ring's first key, so that another key of the ring can be taken out of it.
  *
  * A walk through all places where wrapped keys rest, in bounded steps that the caller repeats from the position that the
- * last one answered. Each key is replaced by compare-and-set, as a new version of its row, and its gate is told; the gate
- * replaces its own copy and the one beside its archive. A step that is repeated finds nothing left to do.
+ * last one answered. Each key is replaced by compare-and-set; that of a gate as a new version of its row, and the gate is
+ * told, which replaces its own copy and the one beside its archive. A step that is repeated finds nothing left to do.
  */
 
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { isWrappedByFirst, type KeyRing, rewrapDataKey, SealBroken } from "../crypto/vault.ts";
-import { type AuditRow, asStatement, tell } from "../db/audit.ts";
+import { type AuditRow, asStatement, tellHowMany } from "../db/audit.ts";
 import {
   countAfter,
   type GateRow,
-  replaceWrappedKey,
+  type RewrappedKey,
+  replaceWrappedKeys,
   type WrappedKey,
   wrappedKeysAfter,
 } from "../db/gates.ts";
-import { countOwnerKeysAfter, ownerKeysAfter, replaceOwnerKey } from "../db/owner-keys.ts";
+import {
+  countOwnerKeysAfter,
+  namedOwnerKeyContext,
+  replaceOwnerKeys,
+  wrappedOwnerKeysAfter,
+} from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
 import { inParallel } from "../forwarding/parallel.ts";
 import { announce, snapshotOf } from "../gate/announce.ts";
@@ -33,22 +39,22 @@ interface Place {
   after(db: D1Database, id: string, limit: number): Promise<WrappedKey[]>;
   count(db: D1Database, afterId: string): Promise<number>;
   contextOf(id: string): string;
-  replace(db: D1Database, key: WrappedKey, wrapped: string, now: number): D1PreparedStatement;
+  replace(db: D1Database, keys: readonly RewrappedKey[], now: number): D1PreparedStatement;
   /** Tells whoever holds a copy. Gets the rows that `replace` answered. */
   told(row: GateRow, env: Bindings): Promise<void>;
 }
 
-/** The data keys of owners. Nobody holds a copy: they are read for every use. */
-const OWNER_PLACE: Place = {
+/** Nobody holds a copy of an owner's key: it is read whenever it is needed. */
+const OWNERS: Place = {
   name: "owner",
-  after: ownerKeysAfter,
+  after: wrappedOwnerKeysAfter,
   count: countOwnerKeysAfter,
-  contextOf: (id) => `data-key:owner:${id}`,
-  replace: (db, key, wrapped) => replaceOwnerKey(db, key, wrapped),
+  contextOf: namedOwnerKeyContext,
+  replace: replaceOwnerKeys,
   told: () => Promise.resolve(),
 };
 
-const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key"), OWNER_PLACE];
+const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key"), OWNERS];
 
 function gatePlace(kind: GateKind): Place {
   return {
@@ -56,7 +62,7 @@ function gatePlace(kind: GateKind): Place {
     after: (db, id, limit) => wrappedKeysAfter(db, kind, id, limit),
     count: (db, afterId) => countAfter(db, kind, afterId),
     contextOf: (id) => dataKeyContext({ kind, id }),
-    replace: (db, key, wrapped, now) => replaceWrappedKey(db, kind, key, wrapped, now),
+    replace: (db, keys, now) => replaceWrappedKeys(db, kind, keys, now),
     told: (row, env) => announce(snapshotOf(kind, row), env),
   };
 }
@@ -80,13 +86,13 @@ export interface Progress {
   next: Position | null;
 }
 
-/** One step: looks at `limit` keys at most. `toldOf` makes the audit row of a step that replaces that many. */
+/** One step: looks at `limit` keys at most. `toldOf` makes the audit row of a step that replaces some; it tells how many. */
 export async function rewrapStep(
   from: Position | null,
   limit: number,
   ring: KeyRing,
   env: Bindings,
-  toldOf: (keys: number, now: number) => AuditRow,
+  toldOf: (now: number) => AuditRow,
 ): Promise<Progress> {
   const at = Math.max(
     0,
@@ -115,24 +121,23 @@ async function replaceAll(
   keys: readonly WrappedKey[],
   ring: KeyRing,
   db: D1Database,
-  toldOf: (keys: number, now: number) => AuditRow,
+  toldOf: (now: number) => AuditRow,
 ): Promise<{ rows: GateRow[]; failed: number }> {
   const now = Date.now();
-  const statements: D1PreparedStatement[] = [];
+  const rewrapped: RewrappedKey[] = [];
   for (const key of keys) {
     try {
-      const wrapped = await rewrapDataKey(ring, key.data_key, place.contextOf(key.id));
-      statements.push(place.replace(db, key, wrapped, now));
+      rewrapped.push({ ...key, rewrapped: await rewrapDataKey(ring, key.data_key, place.contextOf(key.id)) });
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
       logError("a data key does not open", { place: place.name, id: key.id }, error);
     }
   }
-  const failed = keys.length - statements.length;
-  if (statements.length === 0) return { rows: [], failed };
-  const told = asStatement(db, tell(drizzle(db), toldOf(statements.length, now)));
-  const results = await db.batch<GateRow>([...statements, told]);
-  return { rows: results.slice(0, -1).flatMap((result) => result.results), failed };
+  const failed = keys.length - rewrapped.length;
+  if (rewrapped.length === 0) return { rows: [], failed };
+  const told = asStatement(db, tellHowMany(drizzle(db), toldOf(now), "keys"));
+  const [replaced] = await db.batch<GateRow>([place.replace(db, rewrapped, now), told]);
+  return { rows: replaced?.results ?? [], failed };
 }
 
 async function tellGates(place: Place, rows: readonly GateRow[], env: Bindings): Promise<number> {

@@ -156,6 +156,8 @@ describe("POST /vault/rewrap", () => {
       { rewrapped: 0 },
     ]);
     expect((await ringKeys()).sort()).toEqual(["", "test-2"]);
+    const { json } = await portal("GET", "/audit?action=vault.rewrapped");
+    expect(json.audit.map((row: Json) => row.after)).toEqual([{ keys: 1 }]);
     expect((await post({ id: rotated.id, secret: next }, report(), {}, freshOnly)).status).toBe(202);
     expect((await post(rotated, report(), {}, freshOnly)).status).toBe(401);
   });
