@@ -41,6 +41,7 @@ afterEach(async () => {
   await bindings.DB.batch([
     bindings.DB.prepare("DELETE FROM connections"),
     bindings.DB.prepare("DELETE FROM api_keys"),
+    bindings.DB.prepare("DELETE FROM owner_keys"),
     bindings.DB.prepare("DELETE FROM audit"),
   ]);
 });
@@ -66,7 +67,7 @@ async function rewrapAll(limit: number, using = both): Promise<Json[]> {
 
 async function ringKeys(): Promise<string[]> {
   const { results } = await bindings.DB.prepare(
-    "SELECT data_key FROM connections UNION ALL SELECT data_key FROM api_keys",
+    "SELECT data_key FROM connections UNION ALL SELECT data_key FROM api_keys UNION ALL SELECT data_key FROM owner_keys",
   ).all<{ data_key: string }>();
   return [...new Set(results.map(({ data_key }) => data_key.split(".")[0] ?? ""))];
 }
@@ -160,6 +161,23 @@ describe("POST /vault/rewrap", () => {
     expect(json.audit.map((row: Json) => row.after)).toEqual([{ keys: 1 }]);
     expect((await post({ id: rotated.id, secret: next }, report(), {}, freshOnly)).status).toBe(202);
     expect((await post(rotated, report(), {}, freshOnly)).status).toBe(401);
+  });
+
+  it("reaches the keys of owners: their webhooks sign on without the old key", async () => {
+    const owner = { owner_type: "payroll_company", owner_id: "acme:rewrapped" };
+    const body = {
+      ...owner,
+      url: "https://hooks.receiver-audit.com/a",
+      events: ["*"],
+      environment: "sandbox",
+    };
+    const made = await portal("POST", "/webhooks", body);
+    const steps = await rewrapAll(1);
+    expect([sumOf(steps, "rewrapped"), sumOf(steps, "failed"), steps.at(-1)?.remaining]).toEqual([1, 0, 0]);
+    expect(await ringKeys()).toEqual(["test-2"]);
+    const rotate = `/webhooks/${made.json.webhook.id}/rotate-secret`;
+    expect((await portal("POST", rotate, {}, "portal", freshOnly)).status).toBe(200);
+    expect(sumOf(await rewrapAll(1), "rewrapped")).toBe(0);
   });
 
   it("passes over a key that the ring does not open, and counts it", async () => {
