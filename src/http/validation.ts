@@ -1,5 +1,6 @@
 /** Bodies and queries of the management endpoints: parsed by their schema, every problem named at once. */
 import type * as z from "zod";
+import { concat } from "../crypto/encoding.ts";
 import type { AppContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
 
@@ -27,12 +28,25 @@ export async function parseJsonBody<T>(
   if (failure !== null) return { failure };
   if (Number(c.req.header("Content-Length") ?? 0) > limitBytes)
     return { failure: { kind: "payload_too_large", limitBytes } };
-  const text = await c.req.text();
+  const text = await textUpTo(limitBytes, c.req.raw.body);
+  if (text === null) return { failure: { kind: "payload_too_large", limitBytes } };
   if (text === "") return refuse("The body is empty; send a JSON object, {} where nothing is to be said.");
   const json = read(text);
   if (json.ok) return parseWith(json.value, schema);
   if (json.path === "") return refuse("The body is not valid JSON.");
   return refuse("The request has invalid fields.", { [json.path]: json.problem });
+}
+
+/** Null when there is more. A body need not say how long it is. */
+async function textUpTo(limitBytes: number, body: ReadableStream<Uint8Array> | null): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body ?? []) {
+    length += chunk.byteLength;
+    if (length > limitBytes) return null;
+    chunks.push(chunk);
+  }
+  return new TextDecoder().decode(concat(chunks));
 }
 
 function readPlainJson(

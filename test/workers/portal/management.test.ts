@@ -94,6 +94,20 @@ describe("bodies of every management endpoint", () => {
   });
 });
 
+it("a management body of undeclared length is given up on where it is too large", async () => {
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      sent++;
+      if (sent > 64) controller.close();
+      else controller.enqueue(new Uint8Array(128 * 1024).fill(0x20));
+    },
+  });
+  const headers = { ...HEADERS, "Content-Type": "application/json" };
+  expect((await send("/api/v1/connections", { method: "POST", headers, body })).status).toBe(413);
+  expect(sent).toBeLessThan(20);
+});
+
 describe("POST /connections", () => {
   it("answers the connection with its URL, and the secret once", async () => {
     const answer = await portal("POST", "/connections", { ...OWNER, description: "ADP" });
