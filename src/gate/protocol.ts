@@ -153,7 +153,7 @@ export interface FileRecord {
   updatedAt: number;
 }
 
-/** A wake-up: ids of files of one gate that may need forwarding. The gate's rows are the truth. */
+/** A wake-up: ids of files that may need forwarding, of one gate or several. The gates' rows are the truth. */
 export interface WakeUp {
   file_ids: string[];
 }
