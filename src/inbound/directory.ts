@@ -111,7 +111,8 @@ export class Directory<S extends ReportSender> {
       await scheduler.wait(POLL_MS);
     }
     if (!this.#mayConfirm()) return "busy";
-    this.#confirming.set(name, Date.now());
+    // Of a request whose client has gone, nothing ever takes the name away again.
+    keep(this.#confirming, name, Date.now(), MAX_MISSING);
     try {
       return await this.#load(name, deps, "first-primary");
     } finally {
