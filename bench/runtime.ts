@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
+import { dataModules } from "../dev/bundled-data.ts";
 
 // Said before wrangler is loaded: it would warn of secrets that are given here in another way.
 process.env.WRANGLER_LOG = "none";
@@ -103,7 +104,10 @@ export async function startWorkers(name: string, workers: WorkerSource[]): Promi
           name: fieldOf(config, "name"),
           bindings: { ...(options.bindings as Record<string, string> | undefined), ...bindings },
           modulesRoot: path.dirname(modules[0]),
-          modules: modules.map((file) => ({ type: "ESModule", path: file })),
+          modules: [
+            ...modules.map((file) => ({ type: "ESModule" as const, path: file })),
+            ...dataModules(path.dirname(modules[0])),
+          ],
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         };
       }),

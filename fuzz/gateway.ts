@@ -11,6 +11,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
+import { dataModules } from "../dev/bundled-data.ts";
 
 const root = path.dirname(import.meta.dirname);
 const OWNER = { owner_type: "payroll_company", owner_id: "fuzz" };
@@ -97,7 +98,7 @@ export async function startGateway({ inspected = false } = {}): Promise<Gateway>
             },
           },
           modulesRoot: path.dirname(module),
-          modules: [{ type: "ESModule", path: module }],
+          modules: [{ type: "ESModule", path: module }, ...dataModules(path.dirname(module))],
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         },
       ],
