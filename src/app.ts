@@ -10,6 +10,7 @@ import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts
 import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
 import { inbound } from "./inbound/route.ts";
 import { logError, logLine } from "./log.ts";
+import { docs } from "./openapi/route.ts";
 import { apiKeys } from "./portal/api-keys.ts";
 import { auditTrail } from "./portal/audit.ts";
 import { behindPortalAuth } from "./portal/auth.ts";
@@ -92,6 +93,7 @@ export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", files)
   .route("/api/v1", developerEvents)
   .route("/api/v1", portal)
+  .route("/", docs)
   .get("/health", (c) => c.json({ status: "ok" }));
 
 /** What every request gets, and the answers to what no route takes and to errors that no route expects. */

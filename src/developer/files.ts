@@ -14,7 +14,7 @@ import { developerAuth, readLimit } from "./auth.ts";
 /** A page is filled from at most this many pages of rows, so that a rare status does not scan a whole gate. */
 const SCANNED_PAGES = 10;
 
-const listQuery = z.strictObject({
+export const listQuery = z.strictObject({
   connection_id: z
     .string()
     .refine((text) => objectIdOf(text, "") !== null, "Must be 24 hex characters")

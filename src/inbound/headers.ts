@@ -14,7 +14,7 @@ export interface SignedRequest {
 }
 
 const CONNECTION_ID = /^[0-9a-f]{24}$/i;
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 const LONGEST_WAIT_S = 30;
 
 export function checkHeaders(

@@ -19,7 +19,7 @@ import { choiceOfPlan, ownerFields, ownerOf } from "./owner.ts";
 /** Characters of the token that lists show after the prefix. */
 const SHOWN_CHARS = 4;
 
-const newKey = z.strictObject({
+export const newKey = z.strictObject({
   ...ownerFields,
   environment: z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` }).optional(),
   plan: z.enum(PLANS).optional(),

@@ -10,9 +10,9 @@ import { ownerFields, ownerOf } from "./owner.ts";
 
 const LIST = "audit";
 
-const SUBJECT = new RegExp(`^(?<kind>${SUBJECT_KINDS.join("|")}):(?<id>[A-Za-z0-9_-]{1,128})$`);
+const SUBJECT = new RegExp(`^(${SUBJECT_KINDS.join("|")}):([A-Za-z0-9_-]{1,128})$`);
 
-const auditQuery = z.strictObject({
+export const auditQuery = z.strictObject({
   ...ownerFields,
   subject: z
     .string()
@@ -46,9 +46,9 @@ export const auditTrail = new Hono<AppEnv>().get("/audit", async (c) => {
 });
 
 function subjectOf(text: string | undefined) {
-  const groups = text === undefined ? undefined : SUBJECT.exec(text)?.groups;
-  const kind = SUBJECT_KINDS.find((each) => each === groups?.kind);
-  return kind === undefined || groups?.id === undefined ? null : { kind, id: groups.id };
+  const [, named, id] = SUBJECT.exec(text ?? "") ?? [];
+  const kind = SUBJECT_KINDS.find((each) => each === named);
+  return kind === undefined || id === undefined ? null : { kind, id };
 }
 
 function present(row: AuditRow, client: Client) {

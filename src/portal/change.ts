@@ -142,7 +142,7 @@ function overtaken(c: AppContext, kind: SubjectKind): Failure {
     : { kind: "portal", status: 412, error: "precondition_failed", message };
 }
 
-function notFound(kind: SubjectKind): Failure {
+export function notFound(kind: SubjectKind): Failure {
   return { kind: "portal", status: 404, error: `${kind}_not_found`, message: `No such ${wordsOf(kind)}.` };
 }
 

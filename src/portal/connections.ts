@@ -33,7 +33,7 @@ import { choiceOfPlan, type Owner, ownerOf } from "./owner.ts";
 /** Every secret in force is tried on every signature. */
 const MAX_SECRETS = 10;
 
-const TOO_MANY_SECRETS: Failure = {
+export const TOO_MANY_SECRETS: Failure = {
   kind: "portal",
   status: 409,
   error: "too_many_secrets",

@@ -29,7 +29,7 @@ import { ownerFields, ownerOf } from "./owner.ts";
 const MAX_ATTEMPTS = 3;
 
 const FEIN_TAKEN = "Another employer has this FEIN.";
-const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
+export const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
   fein_taken: {
     kind: "portal",
     status: 409,
@@ -52,7 +52,7 @@ const NOT_FOUND: Failure = {
 };
 
 const LIST = "employers";
-const employerQuery = z.strictObject({ ...ownerFields, ...pageFields(LIST, z.string()) });
+export const employerQuery = z.strictObject({ ...ownerFields, ...pageFields(LIST, z.string()) });
 
 export const employers = new Hono<AppEnv>()
   .get("/employers", async (c) => {

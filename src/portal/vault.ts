@@ -12,7 +12,7 @@ const LIST = "vault";
 /** Keys of one step: each costs a call to its gate. */
 const MAX_KEYS = 100;
 
-const rewrapBody = z.strictObject({
+export const rewrapBody = z.strictObject({
   limit: z.int().min(1).max(MAX_KEYS).default(MAX_KEYS),
   cursor: pageFields(LIST, position).cursor,
 });

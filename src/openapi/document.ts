@@ -1,0 +1,53 @@
+/**
+ * The contract as one OpenAPI 3.1 document, made from the schemas that requests are checked by. Adding an operation is an
+ * entry in the `…Paths` of its capability; a test compares them with the router.
+ */
+import { createDocument } from "zod-openapi";
+import { apiKeyPaths } from "./api-keys.ts";
+import { connectionPaths } from "./connections.ts";
+import { employerPaths } from "./employers.ts";
+import { filePaths } from "./files.ts";
+import { inboundPaths } from "./inbound.ts";
+import { operationsPaths } from "./operations.ts";
+import { deliveries } from "./outbound.ts";
+import { SECURITY_SCHEMES } from "./security.ts";
+import { servicePaths } from "./service.ts";
+import { TAGS } from "./tags.ts";
+
+export type OpenApiDocument = ReturnType<typeof createDocument>;
+
+const DESCRIPTION = `Receives payroll reports over signed webhooks, loses none of them, and hands each to the files-creator once.
+
+Every answer carries \`X-Request-Id\`: send your own (1 to 64 of \`A-Za-z0-9._-\`) or quote ours. Every error has the same form, \`Error\`. Bodies are JSON; in management bodies and queries, unknown fields are refused by name. Another owner's objects are answered as ones that do not exist.
+
+An unknown path is answered 404, a known one with another method 405 with \`Allow\`.`;
+
+export function openApiDocument(): OpenApiDocument {
+  return createDocument({
+    openapi: "3.1.1",
+    info: {
+      title: "Audit1 webhook gateway",
+      version: "1.0.0",
+      description: DESCRIPTION,
+      license: { name: "Proprietary", url: "https://audit1.com" },
+    },
+    servers: [
+      { url: "/", description: "The host that this document came from" },
+      { url: "https://webhooks.audit1.com", description: "Production: inbound reports" },
+      { url: "https://api.audit1.info", description: "Production: portal" },
+      { url: "https://developer-api.audit1.info", description: "Production: developer API" },
+    ],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths: {
+      ...inboundPaths,
+      ...filePaths,
+      ...connectionPaths,
+      ...apiKeyPaths,
+      ...employerPaths,
+      ...operationsPaths,
+      ...servicePaths,
+    },
+    webhooks: deliveries,
+    components: { securitySchemes: SECURITY_SCHEMES },
+  });
+}

@@ -1,0 +1,89 @@
+/**
+ * Answers to failures, described by the switch that makes them: an operation names the failures it can end in, and their
+ * statuses, texts, codes and headers are what {@link describeFailure} says.
+ */
+import * as z from "zod";
+import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from "zod-openapi";
+import { describeFailure, type Failure, type FailureAnswer } from "../http/failure.ts";
+import { type HeaderName, headersWith } from "./headers.ts";
+
+export const errorForm = z
+  .strictObject({
+    error: z
+      .string()
+      .meta({ description: "What went wrong. The text is fixed, so that programs may compare it." }),
+    message: z.string().meta({ description: "What to do about it, for people." }),
+    code: z
+      .string()
+      .regex(/^[A-Z_]+$/)
+      .meta({ description: "The same as `error`, as a constant." }),
+    details: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: "Where it helps. Problems with fields are a map of path to message." }),
+    request_id: z.string().meta({ description: "Say this to support." }),
+    timestamp: z.iso.datetime(),
+  })
+  .meta({ id: "Error", description: "The form of every error." });
+
+const REQUEST_ID = "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e";
+const TIMESTAMP = "2026-03-16T10:30:00.000Z";
+
+/** What any operation can end in. */
+export const ANYWHERE: readonly Failure[] = [
+  { kind: "internal" },
+  { kind: "unavailable", retryAfterSeconds: 5, reason: "A part of the service gave no answer." },
+];
+
+/** A request that has been counted against a plan and was one too many. */
+export const RATE_LIMITED: Failure = {
+  kind: "rate_limited",
+  rate: { limit: 500, window: "1 minute", resetAt: 37_000 },
+  now: 0,
+};
+
+export function failureResponses(
+  failures: readonly Failure[],
+  sometimes: readonly HeaderName[],
+): ZodOpenApiResponsesObject {
+  const byStatus = Map.groupBy(failures.map(describeFailure), ({ status }) => status);
+  const responses: Record<string, ZodOpenApiResponseObject> = {};
+  for (const [status, answers] of byStatus) responses[status] = responseTo(answers, sometimes);
+  return responses as ZodOpenApiResponsesObject;
+}
+
+function responseTo(
+  answers: readonly FailureAnswer[],
+  sometimes: readonly HeaderName[],
+): ZodOpenApiResponseObject {
+  const names = new Set(answers.flatMap(({ headers = {} }) => Object.keys(headers))) as Set<HeaderName>;
+  const always = [...names].filter((name) => answers.every(({ headers = {} }) => name in headers));
+  const now_and_then = [...names].filter((name) => !always.includes(name));
+  return {
+    description: [...new Set(answers.map(({ error }) => `\`${error}\``))].join(", "),
+    headers: headersWith(always, [...now_and_then, ...sometimes]),
+    content: { "application/json": { schema: errorForm, examples: examplesOf(answers) } },
+  };
+}
+
+function examplesOf(answers: readonly FailureAnswer[]) {
+  const examples: Record<string, { summary: string; value: z.infer<typeof errorForm> }> = {};
+  for (const { error, message, code, details } of answers) {
+    const value = {
+      error,
+      message,
+      code,
+      ...(details && { details }),
+      request_id: REQUEST_ID,
+      timestamp: TIMESTAMP,
+    };
+    examples[nameOf(message, Object.keys(examples).length)] = { summary: error, value };
+  }
+  return examples;
+}
+
+/** Unique within an answer, and of the characters that a component's name may have. */
+function nameOf(message: string, position: number): string {
+  const words = message.toLowerCase().match(/[a-z]+/g) ?? [];
+  return `${position + 1}_${words.slice(0, 5).join("_")}`;
+}

@@ -1,0 +1,61 @@
+/** Fields that answers of several capabilities have. */
+import * as z from "zod";
+import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../db/schema.ts";
+
+export const objectId = z
+  .string()
+  .regex(/^[0-9a-f]{24}$/)
+  .meta({ examples: ["40aeadcbdd77178e6c206b9f"] });
+export const fileId = z
+  .string()
+  .regex(/^FILE_[0-9A-HJKMNP-TV-Z]{40}$/)
+  .meta({ examples: ["FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ"] });
+export const fileStatus = z.enum(["queued", "processing", "completed", "failed"]);
+export const moment = z.iso.datetime();
+export const owner = { owner_type: z.enum(OWNER_TYPES), owner_id: z.string() };
+export const environment = z.enum(ENVIRONMENTS);
+export const plan = z.enum(PLANS);
+export const version = z.int().nonnegative().meta({
+  description: "Grows with every change. The `ETag` is made of it.",
+});
+export const nextCursor = z.string().nullable().meta({
+  description: "The `cursor` of the next page; null at the end of the list.",
+});
+export const success = z.literal(true);
+
+/** In paths, where letter case does not matter. */
+export const connectionIdInPath = z
+  .string()
+  .regex(/^[0-9a-fA-F]{24}$/)
+  .meta({ description: "24 hex characters, in either case.", examples: ["40aeadcbdd77178e6c206b9f"] });
+export const fileIdInPath = z
+  .string()
+  .regex(/^FILE_[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{40}$/)
+  .meta({
+    description: "As it was answered to the report.",
+    examples: ["FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ"],
+  });
+
+export const ifMatch = z.object({
+  "If-Match": z
+    .string()
+    .optional()
+    .meta({
+      description: "The `ETag` of the object as it was read: the change is made only if it is still so.",
+      examples: ['"1773657000000"'],
+    }),
+});
+
+/** What the examples tell of. */
+export const EXAMPLE = {
+  connectionId: "40aeadcbdd77178e6c206b9f",
+  apiKeyId: "6512f0a1c3d4e5f60718293a",
+  fileId: "FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ",
+  owner: { owner_type: "payroll_company", owner_id: "acme-payroll" },
+  employerId: "EMP_12345",
+  fein: "12-3456789",
+  at: "2026-03-16T10:30:00.000Z",
+  later: "2026-03-16T10:30:04.120Z",
+  version: 1_773_657_000_000,
+  requestId: "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e",
+} as const;

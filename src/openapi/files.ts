@@ -1,0 +1,201 @@
+/** Files: their status for whoever sent them, and what the portal does with them. */
+import * as z from "zod";
+import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { listQuery } from "../developer/files.ts";
+import type { Failure } from "../http/failure.ts";
+import { event as fileEvent } from "../portal/event-requests.ts";
+import { RATE_LIMITED } from "./errors.ts";
+import {
+  EXAMPLE,
+  environment,
+  fileId,
+  fileIdInPath,
+  fileStatus,
+  moment,
+  nextCursor,
+  objectId,
+  success,
+} from "./fields.ts";
+import { operation, type Particulars } from "./operation.ts";
+import { portalOperation } from "./portal.ts";
+
+const count = z.int().nonnegative().nullable();
+const file = z
+  .strictObject({
+    file_id: fileId,
+    status: fileStatus,
+    records_total: count.meta({ description: "As the files-creator told; null until it did." }),
+    records_processed: count,
+    records_failed: count,
+    kind: z.enum(["payroll_report", "employee_sync"]),
+    environment,
+    employer_id: z.string(),
+    connection_id: objectId.optional().meta({ description: "Where the report came by a connection." }),
+    api_key_id: objectId.optional().meta({ description: "Where the report came with a bearer key." }),
+    request_id: z.string().meta({ description: "Of the request that brought the report." }),
+    size: z.int().nonnegative().meta({ description: "Bytes of the report as it was received." }),
+    generation: z.int().positive().meta({ description: "One more each time the file is forwarded again." }),
+    attempts: z.int().nonnegative(),
+    next_attempt_at: moment.nullable(),
+    received_at: moment,
+    updated_at: moment,
+  })
+  .meta({ id: "File" });
+
+const shown = {
+  file_id: EXAMPLE.fileId,
+  status: "completed",
+  records_total: 1,
+  records_processed: 1,
+  records_failed: 0,
+  kind: "payroll_report",
+  environment: "production",
+  employer_id: EXAMPLE.employerId,
+  connection_id: EXAMPLE.connectionId,
+  request_id: EXAMPLE.requestId,
+  size: 254,
+  generation: 1,
+  attempts: 1,
+  next_attempt_at: null,
+  received_at: EXAMPLE.at,
+  updated_at: EXAMPLE.later,
+};
+
+const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+
+const KEY: readonly Failure[] = [
+  { kind: "unauthenticated", message: "Missing Authorization header" },
+  {
+    kind: "unauthenticated",
+    message: "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*",
+  },
+  { kind: "unauthenticated", message: "API key not found" },
+  { kind: "unauthenticated", message: "API key inactive" },
+];
+
+/** An operation for bearer keys, counted against the key's plan. */
+export function developerOperation(one: Omit<Particulars, "access" | "tag">) {
+  return operation({
+    ...one,
+    tag: "Developer",
+    access: "developer",
+    failures: [...KEY, RATE_LIMITED, ...(one.failures ?? [])],
+    failureHeaders: ["rate"],
+  });
+}
+
+export const filePaths: ZodOpenApiPathsObject = {
+  "/api/v1/files/status/{file_id}": {
+    get: developerOperation({
+      id: "getFileStatus",
+      summary: "Where a file is",
+      description: "Right from the moment of the 202 on.",
+      path: z.object({ file_id: fileIdInPath }),
+      answers: {
+        200: { description: "The file.", schema: file, example: shown, headers: ["rate"] },
+      },
+      failures: [NOT_FOUND],
+    }),
+  },
+  "/api/v1/files": {
+    get: developerOperation({
+      id: "listFiles",
+      summary: "List files",
+      description:
+        "Newest first: those of a connection of the key's owner, or those that came with the key itself. A page with a filter may be shorter than its limit, and the list still go on.",
+      query: listQuery,
+      answers: {
+        200: {
+          description: "A page of files.",
+          schema: z.strictObject({ files: z.array(file), next_cursor: nextCursor }),
+          example: { files: [shown], next_cursor: null },
+          headers: ["rate"],
+        },
+      },
+      failures: [
+        {
+          kind: "validation",
+          message: "The request has invalid fields.",
+          details: { limit: "Must be at most 100" },
+        },
+        { kind: "validation", message: "Invalid cursor", details: { cursor: "Not a cursor of this list" } },
+        { kind: "portal", status: 404, error: "connection_not_found", message: "No such connection." },
+      ],
+    }),
+  },
+  "/api/v1/files/{file_id}/replay": {
+    post: portalOperation({
+      id: "replayFile",
+      tag: "Operations",
+      summary: "Forward a file again",
+      description:
+        "A completed or failed file is handed to the files-creator once more, as a new generation with an idempotency key of its own.",
+      path: z.object({ file_id: fileIdInPath }),
+      answers: {
+        202: {
+          description: "It is on its way.",
+          schema: z.strictObject({
+            success,
+            file_id: fileId,
+            status: z.literal("queued"),
+            generation: z.int().positive(),
+          }),
+          example: { success: true, file_id: EXAMPLE.fileId, status: "queued", generation: 2 },
+        },
+      },
+      failures: [
+        NOT_FOUND,
+        {
+          kind: "portal",
+          status: 409,
+          error: "file_not_settled",
+          message: "The file is still on its way. Only a completed or failed file can be replayed.",
+        },
+      ],
+    }),
+  },
+  "/api/v1/events": {
+    post: portalOperation({
+      id: "reportEvent",
+      tag: "Events",
+      summary: "Report what became of a file",
+      description:
+        "From the files-creator. Safe to repeat: an event counts once per file. A file's status moves forwards only: queued, processing, then completed or failed.",
+      body: {
+        schema: fileEvent,
+        examples: {
+          processed: {
+            summary: "The file was made",
+            value: {
+              id: "evt_0G5ENQ5XTX",
+              type: "file.processed",
+              timestamp: EXAMPLE.later,
+              data: { fileId: EXAMPLE.fileId, recordsTotal: 1, recordsProcessed: 1, recordsFailed: 0 },
+            },
+          },
+        },
+      },
+      answers: {
+        202: {
+          description:
+            "It is known. `status` is the file's, `duplicate` says that the event was known before.",
+          schema: z.strictObject({
+            success,
+            id: z.string(),
+            file_id: fileId,
+            status: fileStatus,
+            duplicate: z.boolean(),
+          }),
+          example: {
+            success: true,
+            id: "evt_0G5ENQ5XTX",
+            file_id: EXAMPLE.fileId,
+            status: "completed",
+            duplicate: false,
+          },
+        },
+      },
+      failures: [NOT_FOUND],
+    }),
+  },
+};

@@ -1,0 +1,59 @@
+/** Headers of answers. Each stands once in the document's components. */
+import * as z from "zod";
+
+function header<Schema extends z.ZodType>(id: string, schema: Schema, description: string): Schema {
+  return schema.meta({ description, header: { id } });
+}
+
+const requestId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
+const whole = z.string().regex(/^\d+$/);
+
+/** In every answer. */
+const ALWAYS = {
+  "X-Request-Id": header(
+    "X-Request-Id",
+    requestId.meta({ examples: ["7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e"] }),
+    "The request's id, in every log line that tells of it. The caller's own where it sent a usable one.",
+  ),
+  "X-Audit1-Request-Id": header("X-Audit1-Request-Id", requestId, "The same as `X-Request-Id`."),
+};
+
+const RATE = {
+  "X-RateLimit-Limit": header("X-RateLimit-Limit", whole, "Requests that the window allows."),
+  "X-RateLimit-Remaining": header("X-RateLimit-Remaining", whole, "Requests that are left in it."),
+  "X-RateLimit-Reset": header(
+    "X-RateLimit-Reset",
+    whole,
+    "When the next place comes free, in Unix seconds, rounded up. All three describe the window that would block first.",
+  ),
+};
+
+const OTHERS = {
+  ETag: header(
+    "ETag",
+    z.string().regex(/^"\d+"$/),
+    "The version of the object that is shown, for `If-Match` of a change.",
+  ),
+  Location: header("Location", z.string(), "Where the file's status is asked for."),
+  "Retry-After": header("Retry-After", whole, "Seconds to wait before the same request is sent again."),
+  "WWW-Authenticate": header("WWW-Authenticate", z.string(), "The scheme that is expected."),
+  "Preference-Applied": header(
+    "Preference-Applied",
+    z.string(),
+    "`wait=N`, where the answer was held for the files-creator.",
+  ),
+};
+export type HeaderName = keyof typeof OTHERS | "rate";
+
+/** `sometimes` are those that not every answer with this status has. */
+export function headersWith(names: readonly HeaderName[], sometimes: readonly HeaderName[] = []) {
+  const shape: Record<string, z.ZodType> = { ...ALWAYS };
+  for (const name of names) Object.assign(shape, schemasOf(name));
+  for (const name of sometimes)
+    for (const [field, schema] of Object.entries(schemasOf(name))) shape[field] = schema.optional();
+  return z.object(shape);
+}
+
+function schemasOf(name: HeaderName): Record<string, z.ZodType> {
+  return name === "rate" ? RATE : { [name]: OTHERS[name] };
+}

@@ -1,0 +1,71 @@
+/** One operation of the document, from what is particular to it. What all have in common is added here. */
+import type * as z from "zod";
+import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-openapi";
+import type { Failure } from "../http/failure.ts";
+import { ANYWHERE, failureResponses } from "./errors.ts";
+import { type HeaderName, headersWith } from "./headers.ts";
+import { SECURITY } from "./security.ts";
+import type { TAGS } from "./tags.ts";
+
+export interface Body {
+  schema: z.ZodType;
+  /** By a name of one word. At least one. */
+  examples: Record<string, { summary: string; value: unknown }>;
+}
+
+export interface Answer {
+  description: string;
+  schema: z.ZodType;
+  example: unknown;
+  headers?: readonly HeaderName[];
+  /** Headers that not every such answer has. */
+  sometimes?: readonly HeaderName[];
+}
+
+export interface Particulars {
+  id: string;
+  tag: keyof typeof TAGS;
+  summary: string;
+  description: string;
+  access: keyof typeof SECURITY;
+  path?: z.ZodObject;
+  query?: z.ZodObject;
+  header?: z.ZodObject;
+  body?: Body;
+  answers: Partial<Record<200 | 201 | 202, Answer>>;
+  failures?: readonly Failure[];
+  /** Headers that an error answer may have beside those of its failure. */
+  failureHeaders?: readonly HeaderName[];
+}
+
+export function operation(one: Particulars): ZodOpenApiOperationObject {
+  const { path, query, header, body, failures = [], failureHeaders = [] } = one;
+  return {
+    operationId: one.id,
+    tags: [one.tag],
+    summary: one.summary,
+    description: one.description,
+    security: SECURITY[one.access].map((way) => ({ ...way })),
+    requestParams: { ...(path && { path }), ...(query && { query }), ...(header && { header }) },
+    ...(body && {
+      requestBody: {
+        required: true,
+        content: { "application/json": { schema: body.schema, examples: body.examples } },
+      },
+    }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(one.answers).map(([status, answer]) => [status, responseOf(answer)]),
+      ),
+      ...failureResponses([...failures, ...ANYWHERE], failureHeaders),
+    },
+  };
+}
+
+function responseOf({ description, schema, example, headers, sometimes }: Answer): ZodOpenApiResponseObject {
+  return {
+    description,
+    headers: headersWith(headers ?? [], sometimes),
+    content: { "application/json": { schema, example } },
+  };
+}

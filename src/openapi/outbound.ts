@@ -1,0 +1,128 @@
+/** Events as webhooks get them: the envelope, the data of each family, and the headers that sign a delivery. */
+import * as z from "zod";
+import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE, environment, moment } from "./fields.ts";
+
+interface Described {
+  summary: string;
+  data: Record<string, unknown>;
+}
+
+const file = { fileId: EXAMPLE.fileId, fileName: "payroll-2026-03-15.csv", employerId: EXAMPLE.employerId };
+const audit = { auditId: "AUD_1024", employerId: EXAMPLE.employerId };
+const employee = { employeeId: "E-17", employerId: EXAMPLE.employerId };
+const policy = { policyNumber: "WC1025561", employerId: EXAMPLE.employerId };
+const payment = { paymentId: "PAY_88", policyNumber: "WC1025561", amount: 1250.5 };
+
+/** Every type there is. `data` passes through as whoever reported the event gave it: these are examples. */
+export const OUTBOUND_EVENTS: Record<string, Described> = {
+  "file.uploaded": {
+    summary: "A report was handed to the files-creator",
+    data: { ...file, status: "uploaded" },
+  },
+  "file.validated": { summary: "A file was checked", data: { ...file, status: "validated" } },
+  "file.processed": {
+    summary: "A file was made",
+    data: { ...file, status: "processed", recordsTotal: 1, recordsProcessed: 1, recordsFailed: 0 },
+  },
+  "file.failed": {
+    summary: "A report could not be made into a file",
+    data: {
+      ...file,
+      status: "failed",
+      error: { code: "VALIDATION_FAILED", message: "The report was refused.", details: [] },
+    },
+  },
+  "audit.started": { summary: "An audit began", data: audit },
+  "audit.completed": { summary: "An audit ended", data: audit },
+  "audit.adjusted": { summary: "An audit was adjusted", data: audit },
+  "audit.failed": { summary: "An audit failed", data: audit },
+  "employee.created": { summary: "An employee was added", data: employee },
+  "employee.updated": { summary: "An employee was changed", data: employee },
+  "employee.terminated": { summary: "An employee left", data: employee },
+  "policy.created": { summary: "A policy was made", data: policy },
+  "policy.updated": { summary: "A policy was changed", data: policy },
+  "policy.renewed": { summary: "A policy was renewed", data: policy },
+  "policy.cancelled": { summary: "A policy was cancelled", data: policy },
+  "policy.premium_adjusted": { summary: "A premium was adjusted", data: policy },
+  "payment.processed": { summary: "A payment went through", data: payment },
+  "payment.failed": { summary: "A payment failed", data: payment },
+  "payment.refunded": { summary: "A payment was refunded", data: payment },
+  "webhook.test": {
+    summary: "A test that somebody asked for in the portal",
+    data: { message: "This is a test event from Audit1." },
+  },
+};
+
+const EVENT_ID = "evt_01KMTQ3A40ZX8Q1V6N5T";
+
+function envelope(type: string) {
+  return z.strictObject({
+    id: z.string().regex(/^evt_/).meta({ description: "The same through all attempts: drop repeats by it." }),
+    type: z.literal(type),
+    timestamp: moment,
+    created_at: moment.meta({ description: "The same as `timestamp`." }),
+    data: z.record(z.string(), z.unknown()),
+    metadata: z.strictObject({ source: z.string(), environment }),
+  });
+}
+
+const deliveryHeaders = z.object({
+  "User-Agent": z.literal("Audit1-Webhooks/1"),
+  "X-Webhook-Signature": z.string().meta({
+    description:
+      "Hex HMAC-SHA256, under the whole secret, of the timestamp, a dot and the exact bytes of the body.",
+  }),
+  "X-Webhook-Timestamp": z.string().meta({ description: "Unix milliseconds." }),
+  "X-Webhook-Signature-Next": z
+    .string()
+    .optional()
+    .meta({ description: "While a secret is being rotated: the same under the new one." }),
+  "Audit1-Signature": z.string().meta({
+    description:
+      '`t=<unix seconds>,v1=<hex of "t.body">`, twice `v1` while a secret is being rotated; `sha256=<hex of the body>` for a webhook with that signature format.',
+  }),
+  "webhook-id": z.string().meta({ description: "Standard Webhooks: the event's id." }),
+  "webhook-timestamp": z.string().meta({ description: "Standard Webhooks: Unix seconds." }),
+  "webhook-signature": z.string().meta({
+    description:
+      "Standard Webhooks: `v1,<base64>`, a list while a secret is being rotated. The key is the base64 after `whsec_`.",
+  }),
+});
+
+const DESCRIPTION = [
+  "Sent to the active webhooks of the event's owner and environment that asked for its type; at least once, in no order.",
+  "2xx within ten seconds is success; a redirect is not followed and counts as failure. Six retries: at once, after 1 minute, 5 minutes, 30 minutes, 2 hours, 6 hours. 410 disables the webhook; `Retry-After` on 429 and 503 can only lengthen a wait.",
+].join("\n\n");
+
+function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOperationObject {
+  const value = {
+    id: EVENT_ID,
+    type,
+    timestamp: EXAMPLE.at,
+    created_at: EXAMPLE.at,
+    data,
+    metadata: { source: "gateway", environment: "production" },
+  };
+  return {
+    operationId: `event_${type.replace(".", "_")}`,
+    tags: ["Deliveries"],
+    summary,
+    description: DESCRIPTION,
+    security: [],
+    requestParams: { header: deliveryHeaders },
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: envelope(type), examples: { event: { summary, value } } } },
+    },
+    responses: {
+      "200": { description: "Taken. Any 2xx will do; the body is not looked at." },
+      "410": { description: "The endpoint is gone: the webhook is disabled." },
+      "503": { description: "Not now. As with every other answer, the delivery is tried again." },
+    },
+  };
+}
+
+export const deliveries: ZodOpenApiPathsObject = Object.fromEntries(
+  Object.entries(OUTBOUND_EVENTS).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
+);

@@ -1,0 +1,75 @@
+/** What the operations of the portal have in common. */
+import type { Failure } from "../http/failure.ts";
+import { operation, type Particulars } from "./operation.ts";
+
+const ACCESS: readonly Failure[] = [{ kind: "portal_unauthenticated" }, { kind: "portal_only" }];
+
+const BODY: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "The request has invalid fields.",
+    details: { colour: "Unknown field" },
+  },
+  {
+    kind: "validation",
+    message: "Send a JSON body with Content-Type: application/json.",
+    details: { expected: "application/json", received: "text/plain" },
+  },
+  { kind: "payload_too_large", limitBytes: 1_048_576 },
+];
+
+const QUERY: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "The request has invalid fields.",
+    details: { colour: "Unknown field" },
+  },
+];
+
+/** Only a client that is bound to no owner has to name one, and only one that is bound can name a wrong one. */
+export const OWNER: readonly Failure[] = [
+  { kind: "portal", status: 400, error: "owner_id_required", message: "The owner_id field is required" },
+  { kind: "portal", status: 400, error: "owner_type_required", message: "The owner_type field is required" },
+  { kind: "portal", status: 404, error: "owner_not_found", message: "No such owner." },
+];
+
+export const NO_CHOICE_OF_PLAN: Failure = {
+  kind: "validation",
+  message: "Only the portal itself can choose a plan",
+  details: { plan: "Only the portal itself can choose a plan" },
+};
+
+export const PRECONDITION: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "Invalid If-Match",
+    details: { "If-Match": 'Must be the ETag of the object as it was read, such as "1774000000000"' },
+  },
+  {
+    kind: "portal",
+    status: 412,
+    error: "precondition_failed",
+    message: "The object was changed since it was read. Read it again.",
+  },
+];
+
+/** A change that another one overtook. */
+export function overtaken(kind: string): Failure {
+  const message = `The ${kind} was changed by somebody else at the same time. Read it again.`;
+  return { kind: "portal", status: 409, error: `${kind}_changed`, message };
+}
+
+/** An operation that portal clients alone may ask for. */
+export function portalOperation(one: Omit<Particulars, "access">) {
+  const input = one.body === undefined ? (one.query === undefined ? [] : QUERY) : BODY;
+  return operation({
+    ...one,
+    access: "portal",
+    failures: [
+      ...ACCESS,
+      ...input,
+      ...(one.header === undefined ? [] : PRECONDITION),
+      ...(one.failures ?? []),
+    ],
+  });
+}
