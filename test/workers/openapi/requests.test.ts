@@ -1,0 +1,134 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { EXAMPLE } from "../../../src/openapi/fields.ts";
+import {
+  ask,
+  bodyExamples,
+  departures,
+  filled,
+  type Operation,
+  operations,
+  parametersOf,
+} from "../../support/contract.ts";
+import { accepted, catchWakeUps, deliverFiles, freshGovernor } from "../../support/forwarding.ts";
+import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
+
+/** What an example cannot know: ids of what is there, and who asks. */
+interface Given {
+  params?: Record<string, string>;
+  query?: Record<string, string>;
+  /** In place of fields of the example's body. */
+  body?: (example: Json) => unknown;
+  headers?: (body: string) => Record<string, string> | Promise<Record<string, string>>;
+}
+
+const { owner } = EXAMPLE;
+
+beforeEach(async () => {
+  catchWakeUps();
+  await freshGovernor();
+  const employer = { fein: EXAMPLE.fein, name: "Acme Manufacturing", owners: [owner] };
+  await portal("PUT", `/employers/${EXAMPLE.employerId}`, employer);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function aFile(): Promise<{ fileId: string; connectionId: string }> {
+  const connection = await createConnection({ ...owner, employer_id: EXAMPLE.employerId });
+  const fileId = await accepted(connection);
+  await deliverFiles([fileId]);
+  return { fileId, connectionId: connection.id };
+}
+
+const connectionOf = async (): Promise<Given> => ({
+  params: { connection_id: (await createConnection(owner)).id },
+});
+const bearer = async (): Promise<Pick<Given, "headers">> => {
+  const { token } = await createApiKey(owner);
+  return { headers: () => ({ Authorization: `Bearer ${token}` }) };
+};
+
+const GIVEN: Record<string, () => Promise<Given>> = {
+  receiveReport: async () => {
+    const { id, secret } = await createConnection(owner);
+    const headers = async (body: string) => {
+      const timestamp = String(Date.now());
+      return { "X-Webhook-Timestamp": timestamp, "X-Webhook-Signature": await sign(secret, timestamp, body) };
+    };
+    return { params: { connection_id: id }, headers };
+  },
+  getFileStatus: async () => ({ ...(await bearer()), params: { file_id: (await aFile()).fileId } }),
+  listFiles: async () => ({ ...(await bearer()), query: { connection_id: (await aFile()).connectionId } }),
+  listConnections: async () => {
+    await createConnection(owner);
+    return { query: owner };
+  },
+  getConnection: connectionOf,
+  changeConnection: connectionOf,
+  deleteConnection: connectionOf,
+  rotateConnectionSecret: connectionOf,
+  putEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
+  replayFile: async () => {
+    const { fileId } = await aFile();
+    await portal("POST", "/events", { id: "evt_1", type: "file.processed", data: { fileId } });
+    return { params: { file_id: fileId } };
+  },
+  reportEvent: async () => {
+    const { fileId } = await aFile();
+    return { body: (example) => ({ ...example, data: { ...example.data, fileId } }) };
+  },
+};
+
+const PORTAL = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
+
+async function send(operation: Operation, example: unknown) {
+  const { params = {}, query, body, headers } = (await GIVEN[operation.id]?.()) ?? {};
+  const text = example === undefined ? undefined : JSON.stringify(body?.(example as Json) ?? example);
+  return ask(filled(operation.path, params) + (query === undefined ? "" : `?${new URLSearchParams(query)}`), {
+    method: operation.method,
+    headers: {
+      ...(text !== undefined && { "Content-Type": "application/json" }),
+      ...((await headers?.(text ?? "")) ?? PORTAL),
+    },
+    ...(text !== undefined && { body: text }),
+  });
+}
+
+const examples = operations.flatMap((operation): [string, Operation, unknown][] => {
+  const bodies = bodyExamples(operation);
+  return bodies.length === 0
+    ? [[operation.id, operation, undefined]]
+    : bodies.map(([name, value]) => [`${operation.id}, ${name}`, operation, value]);
+});
+
+describe("the example of", () => {
+  it.each(examples)("%s is answered as the document says", async (_name, operation, example) => {
+    const answer = await send(operation, example);
+    expect(departures(operation, answer)).toEqual([]);
+    const successes = Object.keys(operation.described.responses).filter((status) => status.startsWith("2"));
+    if (successes.length > 0) expect(successes, answer.text.slice(0, 500)).toContain(String(answer.status));
+  });
+});
+
+describe("every operation", () => {
+  it.each(
+    operations
+      .filter(({ path }) => path.startsWith("/api/"))
+      .map((operation) => [operation.id, operation] as const),
+  )("%s answers a failure as the document says", async (_id, operation) => {
+    const params = Object.fromEntries(parametersOf(operation, "path").map(({ name }) => [name, "unknown"]));
+    const path = filled(operation.path, params);
+    const headers = { "Content-Type": "application/json" };
+    const body = operation.method === "GET" ? {} : { body: "{" };
+    const bad = operation.method === "GET" ? `${path}?limit=x` : path;
+    for (const [where, who] of [
+      [path, {}],
+      [bad, PORTAL],
+      [bad, { Authorization: `Bearer ${(await createApiKey()).token}` }],
+    ] as const) {
+      const answer = await ask(where, { method: operation.method, headers: { ...headers, ...who }, ...body });
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(departures(operation, answer)).toEqual([]);
+    }
+  });
+});
