@@ -1,0 +1,218 @@
+import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { newObjectId } from "../../../src/crypto/ids.ts";
+import { mintFileId } from "../../../src/gate/file-id.ts";
+import { bodyExamples, filled, type Operation, operations, parametersOf } from "../../support/contract.ts";
+import { accepted, catchWakeUps, deliverFiles, freshGovernor } from "../../support/forwarding.ts";
+import {
+  type Answer,
+  bindings,
+  createApiKey,
+  createConnection,
+  createEmployer,
+  gateOf,
+  type Json,
+  portal,
+  send,
+} from "../../support/gateway.ts";
+
+/** Acme's client and key ask; the objects are this owner's. */
+const THEIRS = { owner_type: "payroll_company", owner_id: "other" };
+
+const isFor = (scheme: string) => (operation: Operation) =>
+  (operation.described.security as Json[]).some((way) => scheme in way);
+const portalOperations = operations.filter(isFor("portalClientId"));
+const developerOperations = operations.filter(isFor("apiKey"));
+const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+const named = (list: Operation[]) => list.map((operation): [string, Operation] => [operation.id, operation]);
+
+let key = "";
+let theirConnection: { id: string; secret: string };
+let theirKey: { id: string };
+let theirFile = "";
+let theirEmployer = "";
+
+beforeEach(async () => {
+  catchWakeUps();
+  await freshGovernor();
+  return () => vi.restoreAllMocks();
+});
+
+beforeAll(async () => {
+  key = (await createApiKey()).token;
+  const employer = await createEmployer([THEIRS]);
+  theirEmployer = employer.id;
+  theirConnection = await createConnection({ ...THEIRS, employer_id: employer.id });
+  theirKey = await createApiKey(THEIRS);
+  theirFile = await accepted(theirConnection);
+  await deliverFiles([theirFile]);
+  await portal("POST", "/events", { id: "evt_done", type: "file.processed", data: { fileId: theirFile } });
+});
+
+/** By the name of a field that holds an id: another owner's, and one that nobody has. */
+const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
+  connection_id: { theirs: () => theirConnection.id, nobodys: newObjectId },
+  file_id: {
+    theirs: () => theirFile,
+    nobodys: () => mintFileId({ kind: "connection", id: newObjectId() }, Date.now()),
+  },
+  fileId: {
+    theirs: () => theirFile,
+    nobodys: () => mintFileId({ kind: "connection", id: newObjectId() }, Date.now()),
+  },
+  employer_id: { theirs: () => theirEmployer, nobodys: () => "EMP_nobodys" },
+  owner_id: { theirs: () => THEIRS.owner_id, nobodys: () => "nobody" },
+  subject: { theirs: () => `connection:${theirConnection.id}`, nobodys: () => `connection:${newObjectId()}` },
+};
+/** Where a bound client may name whom it likes: nothing is looked up by it. */
+const NAMES_NOTHING = ["owner_type"];
+
+const HOLDS_AN_ID = /(?:_id|Id|_type|^subject)$/;
+
+/** One place of an operation's input where an id goes, and the request with an id in it. */
+interface Place {
+  operation: Operation;
+  where: "path" | "query" | "body";
+  field: string;
+}
+
+const places: Place[] = [...portalOperations, ...developerOperations].flatMap((operation) => [
+  ...parametersOf(operation, "path").map(({ name }) => ({ operation, where: "path" as const, field: name })),
+  ...parametersOf(operation, "query")
+    .filter(({ name }) => HOLDS_AN_ID.test(name))
+    .map(({ name }) => ({ operation, where: "query" as const, field: name })),
+  ...idFieldsOf(operation.described.requestBody?.content["application/json"].schema).map((field) => ({
+    operation,
+    where: "body" as const,
+    field,
+  })),
+]);
+
+/** Paths of fields such as `data.fileId`. Lists of owners are what the portal itself alone may say. */
+function idFieldsOf(schema: Json = {}, prefix = ""): string[] {
+  return Object.entries((schema.properties as Json | undefined) ?? {}).flatMap(([name, inner]) => [
+    ...(HOLDS_AN_ID.test(name) ? [prefix + name] : []),
+    ...idFieldsOf(inner, `${prefix}${name}.`),
+  ]);
+}
+
+function lastOf(field: string): string {
+  return field.slice(field.lastIndexOf(".") + 1);
+}
+
+function ask({ operation, where, field }: Place, id: string): Promise<Answer> {
+  const { path, method } = operation;
+  const params = Object.fromEntries(parametersOf(operation, "path").map(({ name }) => [name, ownOr(name)]));
+  if (where === "path") params[field] = id;
+  const query = where === "query" ? `?${new URLSearchParams({ [field]: id })}` : "";
+  const [example] = bodyExamples(operation).map(([, value]) => structuredClone(value) as Json);
+  if (example !== undefined) {
+    // A client that is bound to an owner need not name it, and must not choose a plan.
+    for (const left of ["owner_type", "owner_id", "plan", "employer_id"]) delete example[left];
+    if (where === "body") put(example, field.split("."), id);
+  }
+  const who = portalOperations.includes(operation)
+    ? { "X-Client-ID": "bound", "X-Client-Secret": "bound-secret" }
+    : bearer(key);
+  return send(filled(path, params) + query, {
+    method,
+    headers: { "Content-Type": "application/json", ...who },
+    ...(example !== undefined && { body: JSON.stringify(example) }),
+  });
+}
+
+let own = "";
+/** Where another field is being tried, the path names an object of the asker's own. */
+function ownOr(name: string): string {
+  return name === "connection_id" ? own : "EMP_own";
+}
+
+function put(body: Json, [first = "", ...rest]: string[], value: string): void {
+  body[first] = rest.length === 0 ? value : (body[first] ?? {});
+  if (rest.length > 0) put(body[first], rest, value);
+}
+
+/** What a caller learns, apart from when and as which request it was answered. */
+function learned({ status, json, headers }: Answer) {
+  const { request_id: _request, timestamp: _time, ...rest } = json;
+  const names = [...headers.keys()].filter((name) => !name.startsWith("x-ratelimit"));
+  return { status, ...rest, names };
+}
+
+/** All of D1, and the other owner's gates. */
+async function everything(): Promise<Json> {
+  const { DB } = bindings;
+  const tables = await DB.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' AND name <> 'd1_migrations'",
+  ).all<{ name: string }>();
+  const all: Json = {};
+  for (const { name } of tables.results)
+    all[name] = (await DB.prepare(`SELECT * FROM ${name}`).all()).results;
+  all.files = await gateOf(theirConnection).list(null, 100);
+  all.keyFiles = await gateOf(theirKey, "key").list(null, 100);
+  return all;
+}
+
+describe("another owner's id", () => {
+  it("is known to this test in every place where an id goes", () => {
+    const unknown = places.map(({ field }) => lastOf(field)).filter((name) => !(name in IDS));
+    expect([...new Set(unknown)]).toEqual(NAMES_NOTHING);
+    expect(places.length).toBeGreaterThan(15);
+  });
+
+  it.each(
+    places
+      .filter(({ field }) => lastOf(field) in IDS)
+      .map((place): [string, string, string, Place] => [place.where, place.field, place.operation.id, place]),
+  )(
+    "in the %s (%s) of %s is answered as one that nobody has, and nothing changes",
+    async (_w, _f, _o, place) => {
+      const ids = IDS[lastOf(place.field)];
+      if (ids === undefined) throw new Error(`no ids for ${place.field}`);
+      own = (await createConnection()).id;
+      const before = await everything();
+      expect(before.files).toHaveLength(1);
+      const [theirs, nobodys] = [await ask(place, ids.theirs()), await ask(place, ids.nobodys())];
+      expect(learned(theirs)).toEqual(learned(nobodys));
+      // A filter finds nothing; everything else is not found.
+      if (place.field === "subject") expect(theirs).toMatchObject({ status: 200, json: { audit: [] } });
+      else expect(theirs.status).toBe(404);
+      for (const answer of [theirs, nobodys]) expect(JSON.stringify(answer.json)).not.toMatch(/other|EMP_\d/);
+      expect(await everything()).toEqual(before);
+    },
+  );
+});
+
+describe("without the credentials it takes", () => {
+  const call = (operation: Operation, headers: Record<string, string>) => {
+    const params = Object.fromEntries(
+      parametersOf(operation, "path").map(({ name }) => [name, IDS[name]?.theirs() ?? "x"]),
+    );
+    const [body] = bodyExamples(operation).map(([, value]) => JSON.stringify(value));
+    return send(filled(operation.path, params), {
+      method: operation.method,
+      headers: { "Content-Type": "application/json", ...headers },
+      ...(body !== undefined && { body }),
+    });
+  };
+  const portalPair = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
+
+  it.each(named(portalOperations))(
+    "%s is refused: nothing 401, a developer's key 403",
+    async (_id, operation) => {
+      const before = await everything();
+      expect((await call(operation, {})).status).toBe(401);
+      expect((await call(operation, bearer(key))).status).toBe(403);
+      expect(await everything()).toEqual(before);
+    },
+  );
+
+  it.each(named(developerOperations))(
+    "%s is refused: nothing and a portal client 401",
+    async (_id, operation) => {
+      const before = await everything();
+      expect((await call(operation, {})).status).toBe(401);
+      expect((await call(operation, portalPair)).status).toBe(401);
+      expect(await everything()).toEqual(before);
+    },
+  );
+});
