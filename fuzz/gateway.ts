@@ -35,6 +35,9 @@ export interface Gateway {
   pid: number;
   /** Address of the debugger of the gateway's isolate; null where it was not opened. */
   inspector: string | null;
+  /** Of the portal itself, and of the owner of the connections. */
+  client: { id: string; secret: string };
+  apiKey: string;
   /** Every POST that the files-creator has taken. */
   received: ReceivedFile[];
   /** What the Worker logged as errors: the first lines. */
@@ -130,6 +133,8 @@ export async function startGateway({ inspected = false } = {}): Promise<Gateway>
     port,
     pid: runtime.pid,
     inspector: inspected ? new URL(INSPECTED, await miniflare.getInspectorURL()).href : null,
+    client,
+    apiKey: key.secret,
     received,
     errors,
     portal,

@@ -39,6 +39,7 @@ export const fileIdInPath = z
 export const ifMatch = z.object({
   "If-Match": z
     .string()
+    .regex(/^(?:\*|(?:W\/)?"\d{1,16}"(?:, ?(?:W\/)?"\d{1,16}")*)$/)
     .optional()
     .meta({
       description: "The `ETag` of the object as it was read: the change is made only if it is still so.",

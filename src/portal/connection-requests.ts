@@ -51,7 +51,8 @@ export const connectionPatch = z
     retention_years: settings.retention_years.exactOptional(),
     description: settings.description.exactOptional(),
   })
-  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change");
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
+  .meta({ minProperties: 1 });
 export const connectionQuery = z.strictObject({
   ...ownerFields,
   status: status.optional(),
