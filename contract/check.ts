@@ -2,7 +2,7 @@
  * `npm run openapi:check`: the contract document under the recommended rules of a public linter. Errors and warnings fail
  * alike, but for those that are excused here with a reason.
  */
-import { openApiDocument } from "../src/openapi/document.ts";
+import { document } from "./document.ts";
 import { ensureInstalled } from "./install.ts";
 
 ensureInstalled();
@@ -31,7 +31,7 @@ const EXCUSED: ReadonlyMap<string, string> = new Map([
   ]),
 ]);
 
-const source = JSON.stringify(openApiDocument());
+const source = JSON.stringify(document);
 const problems = await lintFromString({
   source,
   absoluteRef: "openapi.json",

@@ -4,8 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { openApiDocument } from "../src/openapi/document.ts";
 import { EXAMPLE } from "../src/openapi/fields.ts";
+import { document } from "./document.ts";
 import { ensureInstalled, root } from "./install.ts";
 
 ensureInstalled();
@@ -57,7 +57,6 @@ pm.request.headers.upsert({
   value: CryptoJS.HmacSHA256(timestamp + "." + body, secret).toString(CryptoJS.enc.Hex),
 });`;
 
-const document = openApiDocument();
 const collection = await converted(JSON.stringify(document));
 collection.variable = Object.entries(VARIABLES).map(([key, value]) => ({ key, value }));
 for (const item of requestsIn(collection.item)) prepare(item);

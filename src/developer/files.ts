@@ -18,10 +18,12 @@ export const listQuery = z.strictObject({
   connection_id: z
     .string()
     .refine((text) => objectIdOf(text, "") !== null, "Must be 24 hex characters")
+    .meta({ pattern: "^[0-9a-fA-F]{24}$" })
     .optional(),
   api_key_id: z
     .string()
     .refine((text) => objectIdOf(text, API_KEY_PREFIX) !== null, "Must be ak_ and 24 hex characters")
+    .meta({ pattern: "^(ak_)?[0-9a-fA-F]{24}$" })
     .optional(),
   status: z.enum(["queued", "processing", "completed", "failed"]).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
@@ -33,7 +35,7 @@ export const listQuery = z.strictObject({
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
 
-const NO_SUCH_SENDER: Record<GateKind, Failure> = {
+export const NO_SUCH_SENDER: Record<GateKind, Failure> = {
   connection: {
     kind: "portal",
     status: 404,

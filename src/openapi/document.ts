@@ -6,13 +6,16 @@ import { createDocument } from "zod-openapi";
 import { apiKeyPaths } from "./api-keys.ts";
 import { connectionPaths } from "./connections.ts";
 import { employerPaths } from "./employers.ts";
+import { eventPaths } from "./events.ts";
 import { filePaths } from "./files.ts";
 import { inboundPaths } from "./inbound.ts";
 import { operationsPaths } from "./operations.ts";
 import { deliveries } from "./outbound.ts";
+import { reportPaths } from "./reports.ts";
 import { SECURITY_SCHEMES } from "./security.ts";
 import { servicePaths } from "./service.ts";
 import { TAGS } from "./tags.ts";
+import { webhookPaths } from "./webhooks.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
@@ -40,10 +43,13 @@ export function openApiDocument(): OpenApiDocument {
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths: {
       ...inboundPaths,
+      ...reportPaths,
       ...filePaths,
       ...connectionPaths,
       ...apiKeyPaths,
       ...employerPaths,
+      ...webhookPaths,
+      ...eventPaths,
       ...operationsPaths,
       ...servicePaths,
     },

@@ -36,6 +36,19 @@ export const fileIdInPath = z
     examples: ["FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ"],
   });
 
+export const webhookIdInPath = z
+  .string()
+  .regex(/^(wh_)?[0-9a-fA-F]{24}$/)
+  .meta({ description: "With or without `wh_`.", examples: ["wh_65f1a2b3c4d5e6f708192a3b"] });
+export const apiKeyIdInPath = z
+  .string()
+  .regex(/^(ak_)?[0-9a-fA-F]{24}$/)
+  .meta({ description: "With or without `ak_`.", examples: ["ak_6512f0a1c3d4e5f60718293a"] });
+export const deliveryId = z
+  .string()
+  .regex(/^del_[0-9a-f]{24}[0-9A-HJKMNP-TV-Z]{11}$/)
+  .meta({ examples: ["del_65f1a2b3c4d5e6f708192a3b1KMTQ3A40ZX"] });
+
 export const ifMatch = z.object({
   "If-Match": z
     .string()
@@ -51,6 +64,9 @@ export const ifMatch = z.object({
 export const EXAMPLE = {
   connectionId: "40aeadcbdd77178e6c206b9f",
   apiKeyId: "6512f0a1c3d4e5f60718293a",
+  webhookId: "65f1a2b3c4d5e6f708192a3b",
+  deliveryId: "del_65f1a2b3c4d5e6f708192a3b1KMTQ3A40ZX",
+  replayId: "65f2b3c4d5e6f708192a3b4c",
   fileId: "FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ",
   owner: { owner_type: "payroll_company", owner_id: "acme-payroll" },
   employerId: "EMP_12345",

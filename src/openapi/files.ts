@@ -1,10 +1,9 @@
 /** Files: their status for whoever sent them, and what the portal does with them. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { listQuery } from "../developer/files.ts";
+import { listQuery, NO_SUCH_SENDER } from "../developer/files.ts";
 import type { Failure } from "../http/failure.ts";
-import { event as fileEvent } from "../portal/event-requests.ts";
-import { RATE_LIMITED } from "./errors.ts";
+import { developerOperation } from "./developer.ts";
 import {
   EXAMPLE,
   environment,
@@ -16,7 +15,6 @@ import {
   objectId,
   success,
 } from "./fields.ts";
-import { operation, type Particulars } from "./operation.ts";
 import { portalOperation } from "./portal.ts";
 
 const count = z.int().nonnegative().nullable();
@@ -61,28 +59,12 @@ const shown = {
   updated_at: EXAMPLE.later,
 };
 
-const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
-
-const KEY: readonly Failure[] = [
-  { kind: "unauthenticated", message: "Missing Authorization header" },
-  {
-    kind: "unauthenticated",
-    message: "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*",
-  },
-  { kind: "unauthenticated", message: "API key not found" },
-  { kind: "unauthenticated", message: "API key inactive" },
-];
-
-/** An operation for bearer keys, counted against the key's plan. */
-export function developerOperation(one: Omit<Particulars, "access" | "tag">) {
-  return operation({
-    ...one,
-    tag: "Developer",
-    access: "developer",
-    failures: [...KEY, RATE_LIMITED, ...(one.failures ?? [])],
-    failureHeaders: ["rate"],
-  });
-}
+export const FILE_NOT_FOUND: Failure = {
+  kind: "portal",
+  status: 404,
+  error: "file_not_found",
+  message: "No such file.",
+};
 
 export const filePaths: ZodOpenApiPathsObject = {
   "/api/v1/files/status/{file_id}": {
@@ -94,7 +76,7 @@ export const filePaths: ZodOpenApiPathsObject = {
       answers: {
         200: { description: "The file.", schema: file, example: shown, headers: ["rate"] },
       },
-      failures: [NOT_FOUND],
+      failures: [FILE_NOT_FOUND],
     }),
   },
   "/api/v1/files": {
@@ -102,7 +84,7 @@ export const filePaths: ZodOpenApiPathsObject = {
       id: "listFiles",
       summary: "List files",
       description:
-        "Newest first: those of a connection of the key's owner, or those that came with the key itself. A page with a filter may be shorter than its limit, and the list still go on.",
+        "Newest first: those of a connection or of another key of the same owner, or those that came with the key itself. A page with a filter may be shorter than its limit, and the list still go on.",
       query: listQuery,
       answers: {
         200: {
@@ -119,7 +101,8 @@ export const filePaths: ZodOpenApiPathsObject = {
           details: { limit: "Must be at most 100" },
         },
         { kind: "validation", message: "Invalid cursor", details: { cursor: "Not a cursor of this list" } },
-        { kind: "portal", status: 404, error: "connection_not_found", message: "No such connection." },
+        NO_SUCH_SENDER.connection,
+        NO_SUCH_SENDER.key,
       ],
     }),
   },
@@ -144,7 +127,7 @@ export const filePaths: ZodOpenApiPathsObject = {
         },
       },
       failures: [
-        NOT_FOUND,
+        FILE_NOT_FOUND,
         {
           kind: "portal",
           status: 409,
@@ -152,50 +135,6 @@ export const filePaths: ZodOpenApiPathsObject = {
           message: "The file is still on its way. Only a completed or failed file can be replayed.",
         },
       ],
-    }),
-  },
-  "/api/v1/events": {
-    post: portalOperation({
-      id: "reportEvent",
-      tag: "Events",
-      summary: "Report what became of a file",
-      description:
-        "From the files-creator. Safe to repeat: an event counts once per file. A file's status moves forwards only: queued, processing, then completed or failed.",
-      body: {
-        schema: fileEvent,
-        examples: {
-          processed: {
-            summary: "The file was made",
-            value: {
-              id: "evt_0G5ENQ5XTX",
-              type: "file.processed",
-              timestamp: EXAMPLE.later,
-              data: { fileId: EXAMPLE.fileId, recordsTotal: 1, recordsProcessed: 1, recordsFailed: 0 },
-            },
-          },
-        },
-      },
-      answers: {
-        202: {
-          description:
-            "It is known. `status` is the file's, `duplicate` says that the event was known before.",
-          schema: z.strictObject({
-            success,
-            id: z.string(),
-            file_id: fileId,
-            status: fileStatus,
-            duplicate: z.boolean(),
-          }),
-          example: {
-            success: true,
-            id: "evt_0G5ENQ5XTX",
-            file_id: EXAMPLE.fileId,
-            status: "completed",
-            duplicate: false,
-          },
-        },
-      },
-      failures: [NOT_FOUND],
     }),
   },
 };

@@ -1,6 +1,8 @@
 /** Events as webhooks get them: the envelope, the data of each family, and the headers that sign a delivery. */
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
+import { USER_AGENT } from "../outbound/attempt.ts";
+import type { EventType } from "../outbound/catalog.ts";
 import { EXAMPLE, environment, moment } from "./fields.ts";
 
 interface Described {
@@ -15,7 +17,7 @@ const policy = { policyNumber: "WC1025561", employerId: EXAMPLE.employerId };
 const payment = { paymentId: "PAY_88", policyNumber: "WC1025561", amount: 1250.5 };
 
 /** Every type there is. `data` passes through as whoever reported the event gave it: these are examples. */
-export const OUTBOUND_EVENTS: Record<string, Described> = {
+const EVENTS: Record<EventType, Described> = {
   "file.uploaded": {
     summary: "A report was handed to the files-creator",
     data: { ...file, status: "uploaded" },
@@ -50,7 +52,7 @@ export const OUTBOUND_EVENTS: Record<string, Described> = {
   "payment.refunded": { summary: "A payment was refunded", data: payment },
   "webhook.test": {
     summary: "A test that somebody asked for in the portal",
-    data: { message: "This is a test event from Audit1." },
+    data: { message: "This is a test of your webhook." },
   },
 };
 
@@ -68,7 +70,7 @@ function envelope(type: string) {
 }
 
 const deliveryHeaders = z.object({
-  "User-Agent": z.literal("Audit1-Webhooks/1"),
+  "User-Agent": z.literal(USER_AGENT),
   "X-Webhook-Signature": z.string().meta({
     description:
       "Hex HMAC-SHA256, under the whole secret, of the timestamp, a dot and the exact bytes of the body.",
@@ -106,7 +108,7 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
   };
   return {
     operationId: `event_${type.replace(".", "_")}`,
-    tags: ["Deliveries"],
+    tags: ["Outbound"],
     summary,
     description: DESCRIPTION,
     security: [],
@@ -124,5 +126,5 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
 }
 
 export const deliveries: ZodOpenApiPathsObject = Object.fromEntries(
-  Object.entries(OUTBOUND_EVENTS).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
+  Object.entries(EVENTS).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
 );

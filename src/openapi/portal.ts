@@ -55,7 +55,7 @@ export const PRECONDITION: readonly Failure[] = [
 
 /** A change that another one overtook. */
 export function overtaken(kind: string): Failure {
-  const message = `The ${kind} was changed by somebody else at the same time. Read it again.`;
+  const message = "It was changed by somebody else at the same time. Read it again.";
   return { kind: "portal", status: 409, error: `${kind}_changed`, message };
 }
 

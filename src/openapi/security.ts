@@ -47,5 +47,6 @@ export const SECURITY = {
   nobody: [],
   portal: [{ portalClientId: [], portalClientSecret: [] }, { accessToken: [] }],
   developer: [{ apiKey: [] }],
+  either: [{ apiKey: [] }, { portalClientId: [], portalClientSecret: [] }, { accessToken: [] }],
   sender: [{ webhookSignature: [], webhookTimestamp: [] }],
 } as const satisfies Record<string, Partial<Record<keyof typeof SECURITY_SCHEMES, string[]>>[]>;

@@ -25,12 +25,13 @@ export const newKey = z.strictObject({
   plan: z.enum(PLANS).optional(),
 });
 
-const keyPatch = z
+export const keyPatch = z
   .strictObject({ is_active: z.boolean().exactOptional(), plan: z.enum(PLANS).exactOptional() })
-  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change");
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
+  .meta({ minProperties: 1 });
 
 const LIST = "api_keys";
-const keyQuery = z.strictObject({
+export const keyQuery = z.strictObject({
   ...ownerFields,
   include_inactive: z.enum(["true", "false"]).default("false"),
   ...pageFields(LIST, z.tuple([z.int(), z.string()])),

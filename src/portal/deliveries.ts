@@ -23,25 +23,25 @@ import { mayActFor } from "./owner.ts";
 import { ANY_WEBHOOK, WEBHOOK } from "./webhook.ts";
 import { DELIVERY_LIST, deliveryQuery, replayRequest } from "./webhook-requests.ts";
 
-const NO_DELIVERY: Failure = {
+export const NO_DELIVERY: Failure = {
   kind: "portal",
   status: 404,
   error: "delivery_not_found",
   message: "No such delivery.",
 };
-const NO_REPLAY: Failure = {
+export const NO_REPLAY: Failure = {
   kind: "portal",
   status: 404,
   error: "replay_not_found",
   message: "No such replay.",
 };
-const DISABLED: Failure = {
+export const DISABLED: Failure = {
   kind: "portal",
   status: 409,
   error: "webhook_disabled",
   message: "The webhook is disabled. Set its status to active first.",
 };
-const EXPIRED: Failure = {
+export const EXPIRED: Failure = {
   kind: "portal",
   status: 409,
   error: "event_expired",

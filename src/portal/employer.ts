@@ -14,6 +14,7 @@ const employerFields = {
   fein: z
     .string()
     .refine((text) => normalizeFein(text) !== null, "Must be a FEIN of nine digits, such as 12-3456789")
+    .meta({ pattern: "^[0-9]{2}-?[0-9]{7}$" })
     .nullish(),
   name: z.string().min(1, "Must not be empty").max(200, "Must have at most 200 characters"),
   owners: z

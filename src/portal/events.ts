@@ -35,7 +35,7 @@ const STATUS_AFTER = {
 const DEFAULT_SOURCE = "audit1";
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
-const REUSED: Failure = {
+export const REUSED: Failure = {
   kind: "portal",
   status: 409,
   error: "event_id_reused",

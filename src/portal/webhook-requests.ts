@@ -50,7 +50,8 @@ export const webhookPatch = z
     headers: settings.headers.exactOptional(),
     max_in_flight: settings.max_in_flight.exactOptional(),
   })
-  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change");
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
+  .meta({ minProperties: 1 });
 export const webhookQuery = z.strictObject({
   ...ownerFields,
   environment: environment.optional(),

@@ -25,13 +25,13 @@ import { newWebhook, rotation, WEBHOOK_LIST, webhookPatch, webhookQuery } from "
 /** Every secret in force signs every delivery. */
 const MAX_SECRETS = 5;
 
-const TOO_MANY_SECRETS: Failure = {
+export const TOO_MANY_SECRETS: Failure = {
   kind: "portal",
   status: 409,
   error: "too_many_secrets",
   message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
 };
-const NO_ENVIRONMENT: Failure = {
+export const NO_ENVIRONMENT: Failure = {
   kind: "portal",
   status: 400,
   error: "environment_required",

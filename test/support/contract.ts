@@ -64,7 +64,7 @@ export function filled(path: string, params: Record<string, string>): string {
 }
 
 export function bodyExamples({ described }: Operation): [name: string, value: unknown][] {
-  const examples: Json = described.requestBody?.content["application/json"].examples ?? {};
+  const examples: Json = described.requestBody?.content["application/json"]?.examples ?? {};
   return Object.entries(examples).map(([name, { value }]) => [name, value]);
 }
 

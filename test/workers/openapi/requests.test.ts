@@ -16,8 +16,11 @@ import { createApiKey, createConnection, type Json, portal, sign } from "../../s
 interface Given {
   params?: Record<string, string>;
   query?: Record<string, string>;
-  /** In place of fields of the example's body. */
+  /** What is sent in place of the example's body. */
   body?: (example: Json) => unknown;
+  /** The body of an operation that takes no JSON. */
+  text?: string;
+  type?: string;
   headers?: (body: string) => Record<string, string> | Promise<Record<string, string>>;
 }
 
@@ -48,6 +51,23 @@ const bearer = async (): Promise<Pick<Given, "headers">> => {
   return { headers: () => ({ Authorization: `Bearer ${token}` }) };
 };
 
+const keyOf = async (): Promise<Given> => ({ params: { api_key_id: (await createApiKey(owner)).id } });
+const webhookOf = async () => {
+  const asked = {
+    ...owner,
+    environment: "production",
+    url: "https://hooks.acme-payroll.com/x",
+    events: ["*"],
+  };
+  const { json } = await portal("POST", "/webhooks", asked);
+  return { params: { webhook_id: json.webhook.id as string } };
+};
+const deliveryOf = async () => {
+  const { params } = await webhookOf();
+  const { json } = await portal("POST", `/webhooks/${params.webhook_id}/test`);
+  return { params: { ...params, delivery_id: json.delivery_id as string } };
+};
+
 const GIVEN: Record<string, () => Promise<Given>> = {
   receiveReport: async () => {
     const { id, secret } = await createConnection(owner);
@@ -67,6 +87,39 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   changeConnection: connectionOf,
   deleteConnection: connectionOf,
   rotateConnectionSecret: connectionOf,
+  submitPayrollReport: bearer,
+  syncEmployees: bearer,
+  getApiKey: keyOf,
+  changeApiKey: keyOf,
+  deactivateApiKey: keyOf,
+  listApiKeys: async () => ({ query: owner }),
+  getEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
+  importEmployers: async () => ({
+    text: '{"id":"EMP_1","name":"One"}\n{"id":"a b","name":"Two"}\n',
+    type: "application/x-ndjson",
+  }),
+  listWebhooks: async () => {
+    await webhookOf();
+    return { query: owner };
+  },
+  getWebhook: webhookOf,
+  changeWebhook: webhookOf,
+  putWebhook: webhookOf,
+  deleteWebhook: webhookOf,
+  testWebhook: webhookOf,
+  rotateWebhookSecret: webhookOf,
+  activateWebhookSecret: webhookOf,
+  listDeliveries: deliveryOf,
+  getDelivery: deliveryOf,
+  retryDelivery: deliveryOf,
+  replayWebhook: webhookOf,
+  getReplay: async () => {
+    const { params } = await webhookOf();
+    const range = { since: "2026-03-15T00:00:00Z" };
+    const { json } = await portal("POST", `/webhooks/${params.webhook_id}/replay`, range);
+    return { params: { ...params, replay_id: json.replay.id } };
+  },
+  listEvents: async () => ({ query: { ...owner, environment: "production" } }),
   putEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
   replayFile: async () => {
     const { fileId } = await aFile();
@@ -75,19 +128,21 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   },
   reportEvent: async () => {
     const { fileId } = await aFile();
-    return { body: (example) => ({ ...example, data: { ...example.data, fileId } }) };
+    const about = (example: Json) => ({ ...example, data: { ...example.data, fileId } });
+    return { body: (example) => (example.type === "file.processed" ? about(example) : example) };
   },
 };
 
 const PORTAL = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
 
 async function send(operation: Operation, example: unknown) {
-  const { params = {}, query, body, headers } = (await GIVEN[operation.id]?.()) ?? {};
-  const text = example === undefined ? undefined : JSON.stringify(body?.(example as Json) ?? example);
+  const given = (await GIVEN[operation.id]?.()) ?? {};
+  const { params = {}, query, body, headers, type = "application/json" } = given;
+  const text = example === undefined ? given.text : JSON.stringify(body?.(example as Json) ?? example);
   return ask(filled(operation.path, params) + (query === undefined ? "" : `?${new URLSearchParams(query)}`), {
     method: operation.method,
     headers: {
-      ...(text !== undefined && { "Content-Type": "application/json" }),
+      ...(text !== undefined && { "Content-Type": type }),
       ...((await headers?.(text ?? "")) ?? PORTAL),
     },
     ...(text !== undefined && { body: text }),

@@ -20,8 +20,12 @@ const THEIRS = { owner_type: "payroll_company", owner_id: "other" };
 
 const isFor = (scheme: string) => (operation: Operation) =>
   (operation.described.security as Json[]).some((way) => scheme in way);
-const portalOperations = operations.filter(isFor("portalClientId"));
-const developerOperations = operations.filter(isFor("apiKey"));
+const ofPortal = operations.filter(isFor("portalClientId"));
+const ofKeys = operations.filter(isFor("apiKey"));
+/** Those that a key and a portal client may ask for alike are asked for by both. */
+const portalOperations = ofPortal.filter((operation) => !ofKeys.includes(operation));
+const developerOperations = ofKeys.filter((operation) => !ofPortal.includes(operation));
+const sharedOperations = ofKeys.filter((operation) => ofPortal.includes(operation));
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 const named = (list: Operation[]) => list.map((operation): [string, Operation] => [operation.id, operation]);
 
@@ -30,6 +34,9 @@ let theirConnection: { id: string; secret: string };
 let theirKey: { id: string };
 let theirFile = "";
 let theirEmployer = "";
+let theirWebhook = "";
+let theirDelivery = "";
+let theirReplay = "";
 
 beforeEach(async () => {
   catchWakeUps();
@@ -46,6 +53,16 @@ beforeAll(async () => {
   theirFile = await accepted(theirConnection);
   await deliverFiles([theirFile]);
   await portal("POST", "/events", { id: "evt_done", type: "file.processed", data: { fileId: theirFile } });
+  const asked = {
+    ...THEIRS,
+    environment: "production",
+    url: "https://hooks.other-audit.com/x",
+    events: ["*"],
+  };
+  theirWebhook = (await portal("POST", "/webhooks", asked)).json.webhook.id;
+  theirDelivery = (await portal("POST", `/webhooks/${theirWebhook}/test`)).json.delivery_id;
+  const range = { since: "2026-03-15T00:00:00Z" };
+  theirReplay = (await portal("POST", `/webhooks/${theirWebhook}/replay`, range)).json.replay.id;
 });
 
 /** By the name of a field that holds an id: another owner's, and one that nobody has. */
@@ -59,6 +76,13 @@ const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
     theirs: () => theirFile,
     nobodys: () => mintFileId({ kind: "connection", id: newObjectId() }, Date.now()),
   },
+  api_key_id: { theirs: () => theirKey.id, nobodys: newObjectId },
+  webhook_id: { theirs: () => theirWebhook, nobodys: () => `wh_${newObjectId()}` },
+  delivery_id: {
+    theirs: () => theirDelivery,
+    nobodys: () => `del_${newObjectId()}${theirDelivery.slice(-11)}`,
+  },
+  replay_id: { theirs: () => theirReplay, nobodys: newObjectId },
   employer_id: { theirs: () => theirEmployer, nobodys: () => "EMP_nobodys" },
   owner_id: { theirs: () => THEIRS.owner_id, nobodys: () => "nobody" },
   subject: { theirs: () => `connection:${theirConnection.id}`, nobodys: () => `connection:${newObjectId()}` },
@@ -75,12 +99,12 @@ interface Place {
   field: string;
 }
 
-const places: Place[] = [...portalOperations, ...developerOperations].flatMap((operation) => [
+const places: Place[] = [...ofPortal, ...developerOperations].flatMap((operation) => [
   ...parametersOf(operation, "path").map(({ name }) => ({ operation, where: "path" as const, field: name })),
   ...parametersOf(operation, "query")
     .filter(({ name }) => HOLDS_AN_ID.test(name))
     .map(({ name }) => ({ operation, where: "query" as const, field: name })),
-  ...idFieldsOf(operation.described.requestBody?.content["application/json"].schema).map((field) => ({
+  ...idFieldsIn(operation).map((field) => ({
     operation,
     where: "body" as const,
     field,
@@ -95,6 +119,14 @@ function idFieldsOf(schema: Json = {}, prefix = ""): string[] {
   ]);
 }
 
+/** What an event is about stands in its data, which no schema looks into. */
+function idFieldsIn({ id, described }: Operation): string[] {
+  if (id === "reportEvent") return ["data.fileId"];
+  // What a bearer key's report names is read by rules, not by a schema, and is told apart by its own tests.
+  if (ofKeys.some((operation) => operation.id === id)) return [];
+  return idFieldsOf(described.requestBody?.content["application/json"]?.schema);
+}
+
 function lastOf(field: string): string {
   return field.slice(field.lastIndexOf(".") + 1);
 }
@@ -103,14 +135,15 @@ function ask({ operation, where, field }: Place, id: string): Promise<Answer> {
   const { path, method } = operation;
   const params = Object.fromEntries(parametersOf(operation, "path").map(({ name }) => [name, ownOr(name)]));
   if (where === "path") params[field] = id;
-  const query = where === "query" ? `?${new URLSearchParams({ [field]: id })}` : "";
+  const more = operation.id === "listEvents" ? { environment: "production" } : {};
+  const query = where === "query" ? `?${new URLSearchParams({ [field]: id, ...more })}` : "";
   const [example] = bodyExamples(operation).map(([, value]) => structuredClone(value) as Json);
   if (example !== undefined) {
     // A client that is bound to an owner need not name it, and must not choose a plan.
     for (const left of ["owner_type", "owner_id", "plan", "employer_id"]) delete example[left];
     if (where === "body") put(example, field.split("."), id);
   }
-  const who = portalOperations.includes(operation)
+  const who = ofPortal.includes(operation)
     ? { "X-Client-ID": "bound", "X-Client-Secret": "bound-secret" }
     : bearer(key);
   return send(filled(path, params) + query, {
@@ -121,9 +154,18 @@ function ask({ operation, where, field }: Place, id: string): Promise<Answer> {
 }
 
 let own = "";
+let ownWebhook = "";
+let ownKey = "";
+const OWN: Record<string, () => string> = {
+  connection_id: () => own,
+  webhook_id: () => ownWebhook,
+  api_key_id: () => ownKey,
+  employer_id: () => "EMP_own",
+  replay_id: newObjectId,
+};
 /** Where another field is being tried, the path names an object of the asker's own. */
 function ownOr(name: string): string {
-  return name === "connection_id" ? own : "EMP_own";
+  return OWN[name]?.() ?? "";
 }
 
 function put(body: Json, [first = "", ...rest]: string[], value: string): void {
@@ -169,6 +211,9 @@ describe("another owner's id", () => {
       const ids = IDS[lastOf(place.field)];
       if (ids === undefined) throw new Error(`no ids for ${place.field}`);
       own = (await createConnection()).id;
+      ownKey = (await createApiKey()).id;
+      const asked = { url: "https://hooks.acme-audit.com/x", events: ["*"], environment: "production" };
+      ownWebhook = (await portal("POST", "/webhooks", asked, "bound")).json.webhook.id;
       const before = await everything();
       expect(before.files).toHaveLength(1);
       const [theirs, nobodys] = [await ask(place, ids.theirs()), await ask(place, ids.nobodys())];
@@ -203,6 +248,18 @@ describe("without the credentials it takes", () => {
       expect((await call(operation, {})).status).toBe(401);
       expect((await call(operation, bearer(key))).status).toBe(403);
       expect(await everything()).toEqual(before);
+    },
+  );
+
+  it.each(named(sharedOperations))(
+    "%s is refused: nothing 401, an unknown key or client 401",
+    async (_id, operation) => {
+      for (const who of [
+        {},
+        bearer(`audit1_live_sk_${"a".repeat(32)}`),
+        { ...portalPair, "X-Client-Secret": "x" },
+      ])
+        expect((await call(operation, who)).status).toBe(401);
     },
   );
 
