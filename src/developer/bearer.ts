@@ -34,6 +34,6 @@ export function whyRefused(
   return key.isActive ? null : unauthenticated("API key inactive");
 }
 
-function unauthenticated(message: string): Failure {
+export function unauthenticated(message: string): Failure {
   return { kind: "unauthenticated", message };
 }
