@@ -56,6 +56,13 @@ it.each([...new Set([...readme.matchAll(/`((?:src|dev|test)\/[\w./-]+)`/g)].map(
   },
 );
 
+it.each(
+  [...readme.matchAll(/<!-- sample (\S+) -->\n```\w+\n([\s\S]*?)```/g)].map(([, file, code]) => [file, code]),
+)("shows of %s what stands there", (file = "", code = "") => {
+  expect(readFileSync(path.join(root, file), "utf8")).toContain(code);
+});
+
 it("has the blocks that are run elsewhere", () => {
-  for (const name of ["signed-request", "status", "deployment"]) expect(shellBlock(name)).not.toBe("");
+  for (const name of ["signed-request", "status", "register", "deployment"])
+    expect(shellBlock(name)).not.toBe("");
 });

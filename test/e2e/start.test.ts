@@ -66,6 +66,37 @@ it("lists the files with the README's bearer request", () => {
   expect(list.files[0].connection_id).toBe(readDemo().connection_id);
 });
 
+it("registers a webhook with the README's request, and delivers to the README's receiver what happens", async () => {
+  const receiverPort = await freePort();
+  const registered = runShell(
+    `${shellBlock("signed-request").split("\n")[0]}\n${shellBlock("register")}`.replace(
+      "localhost:3000",
+      `localhost:${receiverPort}`,
+    ),
+  );
+  const receiver = spawn("node", ["docs/receivers/every-v1.mjs"], {
+    cwd: copy,
+    env: { ...process.env, PORT: String(receiverPort), WEBHOOK_SECRET: registered.secret },
+  });
+  try {
+    let heard = "";
+    receiver.stdout.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    await vi.waitFor(() => expect(heard).toContain("listening"), STARTED);
+    const { base_url, portal_client_id, portal_client_secret } = readDemo();
+    const tested = await fetch(`${base_url}/api/v1/webhooks/${registered.webhook.id}/test`, {
+      method: "POST",
+      headers: { "X-Client-ID": portal_client_id, "X-Client-Secret": portal_client_secret },
+    });
+    expect(await tested.json()).toMatchObject({ success: true });
+    await vi.waitFor(() => expect(heard).toContain("webhook.test evt_test_"), STARTED);
+    runShell(shellBlock("signed-request"));
+    for (const type of ["file.uploaded", "file.validated", "file.processed"])
+      await vi.waitFor(() => expect(heard).toContain(type), STARTED);
+  } finally {
+    receiver.kill();
+  }
+});
+
 it("sends reports with npm run send, and tells how they fared", () => {
   const sent = spawnSync("npm", ["run", "-s", "send", "--", "--count", "20", "--concurrency", "4"], {
     cwd: copy,
