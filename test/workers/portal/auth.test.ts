@@ -7,9 +7,13 @@ import { bindings, createApiKey, createConnection, portal, send } from "../../su
 const OTHER_DOORS = [
   "POST /webhook/inbound",
   "POST /webhook/inbound/:connection_id",
+  "POST /payroll/reports",
+  "POST /employees/sync",
   "GET /files/status/:id",
   "GET /files",
 ];
+/** At this path the developer API answers who brings a bearer key. */
+const SHARED = "GET /events";
 
 /** Every route there is, less those: a router that the portal gets later is in it by itself. */
 const ROUTES = [...new Set(app.routes.map(({ method, path }) => `${method} ${path}`))]
@@ -57,13 +61,16 @@ describe.each(ROUTES)("%s %s", (method, path) => {
     expect(answer.json).not.toHaveProperty("details");
   });
 
-  it("refuses a developer's key with 403, a valid one too", async () => {
-    const key = await createApiKey();
-    for (const token of [key.token, "audit1_live_sk_unknown"]) {
-      const answer = await call(method, path, { Authorization: `Bearer ${token}` });
-      expect(answer).toMatchObject({ status: 403, json: { error: "Forbidden", code: "PORTAL_ONLY" } });
-    }
-  });
+  it.skipIf(`${method} ${path}` === SHARED)(
+    "refuses a developer's key with 403, a valid one too",
+    async () => {
+      const key = await createApiKey();
+      for (const token of [key.token, "audit1_live_sk_unknown"]) {
+        const answer = await call(method, path, { Authorization: `Bearer ${token}` });
+        expect(answer).toMatchObject({ status: 403, json: { error: "Forbidden", code: "PORTAL_ONLY" } });
+      }
+    },
+  );
 });
 
 describe("a pair that is being rotated", () => {
