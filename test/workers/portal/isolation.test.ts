@@ -46,6 +46,8 @@ beforeEach(async () => {
 
 beforeAll(async () => {
   key = (await createApiKey()).token;
+  // The first use of a key is noted; the next ones of the hour are not.
+  await send("/api/v1/files", { headers: bearer(key) });
   const employer = await createEmployer([THEIRS]);
   theirEmployer = employer.id;
   theirConnection = await createConnection({ ...THEIRS, employer_id: employer.id });
@@ -122,8 +124,8 @@ function idFieldsOf(schema: Json = {}, prefix = ""): string[] {
 /** What an event is about stands in its data, which no schema looks into. */
 function idFieldsIn({ id, described }: Operation): string[] {
   if (id === "reportEvent") return ["data.fileId"];
-  // What a bearer key's report names is read by rules, not by a schema, and is told apart by its own tests.
-  if (ofKeys.some((operation) => operation.id === id)) return [];
+  // Both dialects of a report can name an employer by its id.
+  if (id === "submitPayrollReport") return ["employer_id"];
   return idFieldsOf(described.requestBody?.content["application/json"]?.schema);
 }
 
