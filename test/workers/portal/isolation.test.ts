@@ -189,8 +189,11 @@ async function everything(): Promise<Json> {
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' AND name <> 'd1_migrations'",
   ).all<{ name: string }>();
   const all: Json = {};
-  for (const { name } of tables.results)
-    all[name] = (await DB.prepare(`SELECT * FROM ${name}`).all()).results;
+  for (const { name } of tables.results) {
+    const { results } = await DB.prepare(`SELECT * FROM ${name}`).all();
+    // The asking key's own last use is noted whatever the answer, some time after it.
+    all[name] = results.map(({ last_used_at: _, ...row }) => row);
+  }
   all.files = await gateOf(theirConnection).list(null, 100);
   all.keyFiles = await gateOf(theirKey, "key").list(null, 100);
   return all;
