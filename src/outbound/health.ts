@@ -21,6 +21,8 @@ export const UNTRIED: Health = {
 
 /** From the wire contract's design: five days of nothing but failures disable a webhook. */
 export const DISABLE_AFTER_MS = 5 * 24 * 3_600_000;
+/** Fewer attempts than this in those days tell nothing: more than one delivery makes with its whole schedule. */
+export const DISABLE_AFTER_FAILURES = 10;
 /** An answer this late holds a place in flight for long enough to be felt by others. */
 export const SLOW_ANSWER_MS = 2_000;
 /** How long a late answer is held against an endpoint: longer than the schedule's first waits, so that retries come apart. */
@@ -44,8 +46,8 @@ export function healthAfter(
   }
   const failingSince = health.failingSince ?? now;
   const consecutiveFailures = health.consecutiveFailures + 1;
-  const disable =
-    outcome.status === GONE ? "gone" : now - failingSince >= DISABLE_AFTER_MS ? "failing" : null;
+  const failing = now - failingSince >= DISABLE_AFTER_MS && consecutiveFailures >= DISABLE_AFTER_FAILURES;
+  const disable = outcome.status === GONE ? "gone" : failing ? "failing" : null;
   return { health: { ...health, consecutiveFailures, failingSince, slowAt }, disable };
 }
 

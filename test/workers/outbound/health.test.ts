@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { DISABLE_AFTER_MS, type Health, healthAfter, isSlow, UNTRIED } from "../../../src/outbound/health.ts";
+import {
+  DISABLE_AFTER_FAILURES,
+  DISABLE_AFTER_MS,
+  type Health,
+  healthAfter,
+  isSlow,
+  UNTRIED,
+} from "../../../src/outbound/health.ts";
 import type { Outcome } from "../../../src/outbound/outcome.ts";
 
 const NOW = Date.UTC(2026, 10, 24);
@@ -47,13 +54,25 @@ describe("an endpoint's health", () => {
   });
 
   it("disables after five days of nothing but failures, and not a millisecond earlier", () => {
-    const { disabled } = after([
-      [NOW, failed()],
-      [NOW + 2 * DAY, timedOut],
-      [NOW + DISABLE_AFTER_MS - 1, failed()],
-      [NOW + DISABLE_AFTER_MS, failed()],
+    const { health } = after(Array.from({ length: DISABLE_AFTER_FAILURES }, (_, i) => [NOW + i, failed()]));
+    const { disabled } = after(
+      [
+        [NOW + 2 * DAY, timedOut],
+        [NOW + DISABLE_AFTER_MS - 1, failed()],
+        [NOW + DISABLE_AFTER_MS, failed()],
+      ],
+      health,
+    );
+    expect(disabled).toEqual([null, null, "failing"]);
+  });
+
+  it("needs ten failed attempts to call five days failing: two lone ones say nothing of the days between", () => {
+    const later = Array.from({ length: 9 }, (_, i): [number, Outcome] => [
+      NOW + DISABLE_AFTER_MS + i,
+      failed(),
     ]);
-    expect(disabled).toEqual([null, null, null, "failing"]);
+    const { disabled } = after([[NOW, failed()], ...later]);
+    expect(disabled).toEqual([...Array.from({ length: 9 }, () => null), "failing"]);
   });
 
   it("forgives five days of failures for one success", () => {
