@@ -8,7 +8,7 @@ import { logError } from "../log.ts";
 import { TEST_EVENT } from "./catalog.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
 
-/** Replays that go on in one run of the minute cron, the longest waiting of them first. */
+/** Replays that go on in one run of the minute cron, the longest waiting of them first. Those of disabled webhooks wait aside. */
 const REPLAYS_PER_RUN = 20;
 /** Events looked at by one page. */
 const EVENTS_PER_PAGE = 500;
@@ -63,7 +63,8 @@ export async function findReplay(db: D1Database, webhookId: string, id: string):
 /** One that cannot go on keeps no other waiting. Rejects when D1 does not answer at all. */
 export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
   const { results } = await env.DB.prepare(
-    "SELECT * FROM replays WHERE status = 'running' ORDER BY updated_at LIMIT ?",
+    `SELECT r.* FROM replays r JOIN webhooks w ON w.id = r.webhook_id
+     WHERE r.status = 'running' AND (w.status = 'active' OR w.deleted_at IS NOT NULL) ORDER BY r.updated_at LIMIT ?`,
   )
     .bind(REPLAYS_PER_RUN)
     .all();
@@ -99,7 +100,14 @@ async function stepReplay(
       )
       .bind(replay.webhook_id, replay.position, replay.until),
   ]);
-  if ((waiting?.results[0]?.n ?? 0) >= MAX_WAITING) return;
+  if ((waiting?.results[0]?.n ?? 0) >= MAX_WAITING) {
+    // To the end of the line: an endpoint that takes little keeps no place from others.
+    await db
+      .prepare("UPDATE replays SET updated_at = ? WHERE id = ? AND position = ?")
+      .bind(now, replay.id, replay.position)
+      .run();
+    return;
+  }
   const { n = 0, last = null } = page?.results[0] ?? {};
   const done = n < EVENTS_PER_PAGE;
   const to = done ? replay.until - 1 : (last ?? replay.until - 1);
