@@ -4,7 +4,7 @@ import { type KeyRing, openText } from "../crypto/vault.ts";
 import { listEvents, seqAt, storedAt } from "../db/events.ts";
 import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
-import { pageFields, pageOf } from "../http/page.ts";
+import { encodeCursor, pageFields } from "../http/page.ts";
 import { type Envelope, envelopeOf, isEventType } from "./catalog.ts";
 import { eventDataContext } from "./contexts.ts";
 
@@ -29,17 +29,17 @@ export async function readEvents(
   { since, limit, cursor }: EventListQuery,
 ): Promise<{ events: (Envelope & { received_at: string })[]; next_cursor: string | null }> {
   const after = cursor ?? (since === undefined ? 0 : seqAt(Math.max(0, Date.parse(since))) - 1);
-  const found = await listEvents(db, owner, environment, after, limit + 1);
-  const page = pageOf(LIST, found, limit, ({ seq }) => seq);
-  if (page.rows.length === 0) return { events: [], next_cursor: null };
+  const { rows, goesOn } = await listEvents(db, owner, environment, after, limit);
+  const last = rows.at(-1);
+  if (last === undefined) return { events: [], next_cursor: null };
   const key = await ownerKey(db, ring, owner);
   const events = await Promise.all(
-    page.rows.map(async ({ seq, id, type, created_at: createdAt, source, data }) => {
+    rows.map(async ({ seq, id, type, created_at: createdAt, source, data }) => {
       if (!isEventType(type)) throw new Error("an event has an unknown type");
       const opened: unknown = JSON.parse(await openText(key, data, eventDataContext(environment, id)));
       const facts = { id, type, createdAt, source, environment };
       return { ...envelopeOf(facts, opened), received_at: new Date(storedAt(seq)).toISOString() };
     }),
   );
-  return { events, next_cursor: page.next_cursor };
+  return { events, next_cursor: goesOn ? encodeCursor(LIST, last.seq) : null };
 }
