@@ -14,8 +14,11 @@ export type ReadJson =
   /** `path` as error details name it: `events[0].data.amount`, empty for the whole text. */
   | { ok: false; path: string; problem: string };
 
-/** Strings whole, punctuation one by one, and numbers and literals as runs of what is left. For valid JSON only. */
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
+/**
+ * Strings whole, punctuation one by one, and numbers and literals as runs of what is left. For valid JSON only. Strings are
+ * matched lazily: greedily, each escape in one would take its share of a stack that ends.
+ */
+const TOKEN = /"(?:[^"\\]|\\.)*?"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /** One open object or array. */
 interface Open {

@@ -58,6 +58,8 @@ describe("JSON that is to be printed again", () => {
 
   it("is read however long its texts and however deep its nesting within the bound", () => {
     expect(readJson(JSON.stringify({ long: `${'\\"é'.repeat(200_000)}` })).ok).toBe(true);
+    // As many escapes as the largest body holds.
+    expect(readJson(`"${"\\n".repeat(4 * 1024 ** 2)}"`).ok).toBe(true);
     expect(readJson(`${"[".repeat(100)}${"]".repeat(100)}`).ok).toBe(true);
     expect(readJson("[".repeat(1_000_000)).ok).toBe(false);
   });
