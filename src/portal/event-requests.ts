@@ -28,6 +28,12 @@ export const fileData = z.looseObject({
 
 const environment = z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` });
 
+/** As it was given, to the last name: an object schema makes a copy, and leaves `__proto__` out. */
+const givenObject = z.custom<Record<string, unknown>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "Must be an object",
+);
+
 export const event = z
   .object({
     id: z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, "Must be 1 to 128 characters of A-Za-z0-9_.-"),
@@ -36,7 +42,7 @@ export const event = z
     ...ownerFields,
     environment: environment.optional(),
     metadata: z.object({ source: z.string().min(1).max(64).optional() }).optional(),
-    data: z.looseObject({}),
+    data: givenObject,
   })
   .superRefine(({ type, data }, context) => {
     if (utf8(JSON.stringify(data)).byteLength > MAX_DATA_BYTES)

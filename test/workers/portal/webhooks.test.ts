@@ -252,6 +252,15 @@ describe("rotating the secret", () => {
 });
 
 describe("deliveries", () => {
+  it("carry the data as it was given, whatever its names are", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver();
+    const data = '{"__proto__":{"a":1},"constructor":2,"toString":null}';
+    await portal("POST", "/events", policyEvent(owner, { data: JSON.parse(data) }));
+    await wake({ id });
+    expect(calls[0]?.text).toContain(`"data":${data}`);
+  });
+
   it("are listed newest first, by status, and sent again one by one", async () => {
     const { id, owner } = await register();
     const { calls } = receiver((call) => new Response(null, { status: call.body.data.ok ? 200 : 410 }));
