@@ -19,6 +19,7 @@ import { retain } from "./outbound/retention.ts";
 import { sweep } from "./outbound/sweep.ts";
 
 export const EVERY_MINUTE = "* * * * *";
+const MINUTES_PER_HOUR = 60;
 const MINUTES_PER_DAY = 1_440;
 const BEHIND_PER_RUN = 200;
 const GATES_AT_A_TIME = 6;
@@ -32,7 +33,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("refresh gates", () => refreshBehind(env));
   await part("poke gates", () => pokeSlice(env, scheduledTime));
   await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
-  await part("retain", () => retain(env.DB, sliceOfDay(scheduledTime), scheduledTime));
+  await part("retain", () => retain(env.DB, sliceOfHour(scheduledTime), scheduledTime));
   await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }
@@ -72,9 +73,24 @@ async function reach(gate: GateAddress, work: () => Promise<void>): Promise<void
 }
 
 /** Ids are random hex: a minute of the day takes its 1440th of them, by their first six digits. Pure. */
-export function sliceOfDay(time: number): { from: string; to: string } {
-  const minute = Math.floor(time / 60_000) % MINUTES_PER_DAY;
-  const bound = (m: number) => Math.ceil((m * 0x1000000) / MINUTES_PER_DAY);
+export function sliceOfDay(time: number): Slice {
+  return sliceOf(MINUTES_PER_DAY, time);
+}
+
+/** As {@link sliceOfDay}: a minute of the hour takes its 60th. */
+export function sliceOfHour(time: number): Slice {
+  return sliceOf(MINUTES_PER_HOUR, time);
+}
+
+/** Ids from `from` to before `to`. */
+interface Slice {
+  from: string;
+  to: string;
+}
+
+function sliceOf(minutes: number, time: number): Slice {
+  const minute = Math.floor(time / 60_000) % minutes;
+  const bound = (m: number) => Math.ceil((m * 0x1000000) / minutes);
   const hex = (n: number) => n.toString(16).padStart(6, "0");
-  return { from: hex(bound(minute)), to: minute === MINUTES_PER_DAY - 1 ? "g" : hex(bound(minute + 1)) };
+  return { from: hex(bound(minute)), to: minute === minutes - 1 ? "g" : hex(bound(minute + 1)) };
 }

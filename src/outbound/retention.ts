@@ -1,6 +1,6 @@
 /**
  * What is old goes, a little in every minute: events after 90 days, deliveries and replays 30 days after their last change. Each
- * webhook has its minute of the day, and no run holds the database up for others.
+ * webhook has its minute of the hour, and no run holds the database up for others.
  */
 import { seqAt } from "../db/events.ts";
 
@@ -25,22 +25,20 @@ export async function retain(
       .bind(seqAt(now - KEEP_EVENTS_MS), ROWS_AT_A_TIME),
   );
   const before = now - KEEP_DELIVERIES_MS;
-  const { results } = await db
-    .prepare("SELECT id FROM webhooks WHERE id >= ? AND id < ?")
-    .bind(from, to)
-    .all<{ id: string }>();
-  for (const { id } of results) {
-    await repeatedly(
-      db
-        .prepare(
-          `DELETE FROM deliveries WHERE webhook_id = ?1 AND event_seq IN (
-             SELECT event_seq FROM deliveries
-             WHERE webhook_id = ?1 AND event_seq < ?2 AND updated_at < ?3 AND next_attempt_at IS NULL LIMIT ?4)`,
-        )
-        .bind(id, seqAt(before), before, ROWS_AT_A_TIME),
-    );
-    await db.prepare("DELETE FROM replays WHERE webhook_id = ? AND updated_at < ?").bind(id, before).run();
-  }
+  await repeatedly(
+    db
+      .prepare(
+        `DELETE FROM deliveries WHERE (webhook_id, event_seq) IN (
+           SELECT d.webhook_id, d.event_seq FROM webhooks w CROSS JOIN deliveries d ON d.webhook_id = w.id
+           WHERE w.id >= ?1 AND w.id < ?2 AND d.event_seq < ?3 AND d.updated_at < ?4 AND d.next_attempt_at IS NULL
+           LIMIT ?5)`,
+      )
+      .bind(from, to, seqAt(before), before, ROWS_AT_A_TIME),
+  );
+  await db
+    .prepare("DELETE FROM replays WHERE webhook_id >= ? AND webhook_id < ? AND updated_at < ?")
+    .bind(from, to, before)
+    .run();
 }
 
 /** Until a run of it finds less than it may delete. */

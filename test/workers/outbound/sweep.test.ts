@@ -10,6 +10,7 @@ import { record } from "../../../src/outbound/record.ts";
 import { runReplays } from "../../../src/outbound/replay.ts";
 import { retain } from "../../../src/outbound/retention.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
+import { runCron } from "../../support/forwarding.ts";
 import { bindings, type Json } from "../../support/gateway.ts";
 import { catchEndpointWakeUps, deliveriesOf, noticesOf, storeWebhook, tell } from "../../support/outbound.ts";
 import { withQueryLog } from "../../support/query-plans.ts";
@@ -145,6 +146,17 @@ describe("retention", () => {
       .run();
     await retain(bindings.DB, EVERYTHING, now);
     expect(await deliveriesOf(hook)).toHaveLength(1);
+  });
+
+  it("comes to every webhook every hour, so that a busy one does not outgrow it", async () => {
+    const now = Date.parse("2026-05-04T09:00:00.000Z");
+    const hooks = [];
+    for (const digit of ["0", "5", "a", "f"])
+      hooks.push(await hookWithDelivery({ id: digit.repeat(24) }, now - 31 * DAY_MS));
+    await bindings.DB.prepare("UPDATE deliveries SET next_attempt_at = NULL, status = 'delivered'").run();
+    // In the minute of each, by its first digits.
+    for (const minute of [0, 19, 39, 59]) await runCron(now + minute * 60_000);
+    for (const hook of hooks) expect(await deliveriesOf(hook)).toEqual([]);
   });
 
   it("takes each webhook in its own minute, and many rows in bounded statements", async () => {
