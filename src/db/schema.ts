@@ -239,6 +239,8 @@ export const webhooks = sqliteTable(
     last_success_at: integer("last_success_at"),
     /** When it last answered too late to share a queue with others. */
     slow_at: integer("slow_at"),
+    /** When people were last told by mail of deliveries that failed. */
+    mailed_at: integer("mailed_at"),
     /** The invocation that works on this endpoint, and until when nobody else may. 0 when nobody does. */
     holder: text("holder"),
     held_until: integer("held_until").notNull().default(0),

@@ -6,7 +6,7 @@ import type { OwnerAddress } from "./owner-keys.ts";
 import { type Environment, webhooks } from "./schema.ts";
 
 export type Webhook = typeof webhooks.$inferSelect;
-/** All that the portal ever changes: not whose it is, and not who holds it. */
+/** All that the portal ever changes: not whose it is, not who holds it, and not who was told. */
 export type WebhookChange = Partial<
   Omit<
     Webhook,
@@ -14,6 +14,7 @@ export type WebhookChange = Partial<
     | "owner_type"
     | "owner_id"
     | "environment"
+    | "mailed_at"
     | "holder"
     | "held_until"
     | "version"

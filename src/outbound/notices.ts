@@ -1,12 +1,15 @@
 /**
  * Mail about deliveries that failed and webhooks that were disabled. Notices are rows until their mail has gone: at least
- * once, and many of one webhook in one mail, so that a dead endpoint does not fill a mailbox.
+ * once, and many of one webhook in one mail, so that a dead endpoint does not fill a mailbox: the first failure is told at once,
+ * those of the hour after it together.
  */
 import * as z from "zod";
 import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { deliveryId } from "./delivery-id.ts";
 
+/** For so long after a mail about them, failed deliveries of a webhook gather for the next one. */
+export const MAIL_INTERVAL_MS = 3_600_000;
 /** Mails of one run of the minute cron. */
 const MAILS_PER_RUN = 20;
 /** Notices told by one mail. */
@@ -54,7 +57,7 @@ export async function sendNotices(
       await postpone(env.DB, notices, now);
       continue;
     }
-    await forget(env.DB, notices);
+    await told(env.DB, { webhookId, kind, notices }, now);
   }
 }
 
@@ -133,11 +136,17 @@ async function postpone(db: D1Database, notices: readonly Notice[], now: number)
     .run();
 }
 
-async function forget(db: D1Database, notices: readonly Notice[]): Promise<void> {
-  await db
-    .prepare("DELETE FROM notices WHERE id IN (SELECT value FROM json_each(?1))")
-    .bind(idsOf(notices))
-    .run();
+async function told(
+  db: D1Database,
+  { webhookId, kind, notices }: { webhookId: string; kind: Notice["kind"]; notices: readonly Notice[] },
+  now: number,
+): Promise<void> {
+  await db.batch([
+    db.prepare("DELETE FROM notices WHERE id IN (SELECT value FROM json_each(?1))").bind(idsOf(notices)),
+    db
+      .prepare("UPDATE webhooks SET mailed_at = ?2 WHERE id = ?1 AND ?3 = 'delivery_failed'")
+      .bind(webhookId, now, kind),
+  ]);
 }
 
 /** The deliveries and webhooks they are about still show what happened. */

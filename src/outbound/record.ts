@@ -8,6 +8,7 @@ import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
 import type { DisableReason, Health } from "./health.ts";
 import type { Held, HeldEndpoint } from "./hold.ts";
+import { MAIL_INTERVAL_MS } from "./notices.ts";
 
 /** An attempt as it is recorded, and what follows for its delivery. */
 export interface Recorded {
@@ -45,10 +46,11 @@ export async function record(db: D1Database, recording: Recording): Promise<void
       db
         .prepare(
           `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
-           SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3, ?3, 0
+           SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3,
+             max(?3, coalesce((SELECT mailed_at FROM webhooks WHERE id = ?1) + ?4, 0)), 0
            FROM ${OUTCOMES} CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}`,
         )
-        .bind(...values),
+        .bind(...values, MAIL_INTERVAL_MS),
       db
         .prepare(
           `UPDATE deliveries AS d SET attempts = o.number, status = o.status, next_attempt_at = o.next_attempt_at,

@@ -66,6 +66,7 @@ export const webhooks = new Hono<AppEnv>()
       headers: headers ? await sealHeaders(key, id, headers, now) : null,
       secrets: [{ ...stored, activated: true }],
       ...UNTRIED,
+      mailed_at: null,
       holder: null,
       held_until: 0,
       version: now,

@@ -49,6 +49,7 @@ export async function storeWebhook(fields: Partial<WebhookRow> = {}): Promise<We
     failing_since: null,
     last_success_at: null,
     slow_at: null,
+    mailed_at: null,
     holder: null,
     held_until: 0,
     version: 1,

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { readSettings } from "../../../src/env.ts";
+import { sendNotices } from "../../../src/outbound/notices.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
 import { bindings, portal } from "../../support/gateway.ts";
 import { without } from "../../support/interception.ts";
@@ -323,6 +325,34 @@ describe("an endpoint", () => {
     expect(calls).toHaveLength(1);
     await handOver([{ webhook_ids: [hook.id] }], { queue: "audit1-deliveries-slow" });
     expect(calls).toHaveLength(2);
+  });
+});
+
+describe("mail", () => {
+  it("about an endpoint that stays dead goes once an hour, and leaves no failed delivery out", async () => {
+    const hook = await hookWith({ notification_email: "dead@acme.example" });
+    receiver(() => new Response(null, { status: 500 }));
+    const mails = vi.spyOn(bindings.EMAIL, "send").mockResolvedValue({ messageId: "1" });
+    for (let minute = 0; minute <= 60; minute++) {
+      await tell(of(hook));
+      // The last attempt of its round.
+      await bindings.DB.prepare(
+        "UPDATE deliveries SET round_start = -6 WHERE webhook_id = ? AND attempts = 0",
+      )
+        .bind(hook.id)
+        .run();
+      await wake(hook);
+      await sendNotices(bindings, readSettings(bindings), Date.now());
+      vi.setSystemTime(Date.now() + MINUTE_MS);
+    }
+    const texts = mails.mock.calls
+      .map(([mail]) => mail as unknown as { to: string; text: string })
+      .filter(({ to }) => to === "dead@acme.example")
+      .map(({ text }) => text);
+    expect(texts).toHaveLength(2);
+    expect(texts[0]).toContain("did not take an event,");
+    expect(texts[1]).toContain("did not take 60 events,");
+    expect(await noticesOf(hook)).toEqual([]);
   });
 });
 

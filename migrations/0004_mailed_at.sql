@@ -1,0 +1,1 @@
+ALTER TABLE `webhooks` ADD `mailed_at` integer;
