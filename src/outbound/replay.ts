@@ -8,7 +8,10 @@ import { logError } from "../log.ts";
 import { TEST_EVENT } from "./catalog.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
 
-/** Replays that go on in one run of the minute cron, the longest waiting of them first. Those of disabled webhooks wait aside. */
+/**
+ * Replays that go on in one run of the minute cron, one of each webhook, the longest waiting of them first. Those of disabled
+ * webhooks wait aside.
+ */
 const REPLAYS_PER_RUN = 20;
 /** Events looked at by one page. */
 const EVENTS_PER_PAGE = 500;
@@ -63,8 +66,11 @@ export async function findReplay(db: D1Database, webhookId: string, id: string):
 /** One that cannot go on keeps no other waiting. Rejects when D1 does not answer at all. */
 export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
   const { results } = await env.DB.prepare(
-    `SELECT r.* FROM replays r JOIN webhooks w ON w.id = r.webhook_id
-     WHERE r.status = 'running' AND (w.status = 'active' OR w.deleted_at IS NOT NULL) ORDER BY r.updated_at LIMIT ?`,
+    // The other columns of a group are those of the row that has its minimum.
+    `SELECT r.*, min(r.updated_at) AS waits_since
+     FROM replays r INDEXED BY replays_running JOIN webhooks w ON w.id = r.webhook_id
+     WHERE r.status = 'running' AND (w.status = 'active' OR w.deleted_at IS NOT NULL)
+     GROUP BY r.webhook_id ORDER BY waits_since LIMIT ?`,
   )
     .bind(REPLAYS_PER_RUN)
     .all();

@@ -66,6 +66,21 @@ it("goes on however many replays wait for endpoints that take nothing", async ()
   expect(await statusOf(replay)).toBe("done");
 });
 
+it("goes on however many replays one webhook has", async () => {
+  const now = Date.now();
+  const { hook, replay: first } = await hookWithReplay(now - 3);
+  for (let i = 1; i < REPLAYS_PER_RUN; i++)
+    await insertReplay(DB, { ...first, id: newObjectId() }, DB.prepare("SELECT 1"));
+  const { replay } = await hookWithReplay(now - 1);
+  await runReplays(bindings, now);
+  expect(await statusOf(replay)).toBe("done");
+  for (let run = 1; run < REPLAYS_PER_RUN; run++) await runReplays(bindings, now);
+  const running = DB.prepare(
+    "SELECT count(*) AS n FROM replays WHERE webhook_id = ? AND status = 'running'",
+  ).bind(hook.id);
+  expect(await running.first<number>("n")).toBe(0);
+});
+
 it("goes on where it stood once its webhook is active again", async () => {
   const { hook, replay } = await hookWithReplay(Date.now(), { status: "disabled" });
   await tell({ owner: { type: hook.owner_type, id: hook.owner_id } });

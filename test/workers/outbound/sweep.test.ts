@@ -253,7 +253,7 @@ it("nothing of the outbound side scans a table", async () => {
   // A partial index holds nothing but what is asked for.
   const scans = (await plans()).filter(
     (step) =>
-      /^SCAN (deliveries|events|webhooks|notices|replays|d|e|w|n)\b/.test(step) &&
+      /^SCAN (deliveries|events|webhooks|notices|replays|d|e|w|n|r)\b/.test(step) &&
       !step.endsWith("USING INDEX replays_running"),
   );
   expect(scans).toEqual([]);
