@@ -1,4 +1,4 @@
-"""Hooks of the fuzzer: signs reports over the bytes as they travel, and lets events tell of a file that there is."""
+"""Hooks of the fuzzer: signs reports over the bytes as they travel, lets events tell of a file that there is, and sends lines."""
 
 import hashlib
 import hmac
@@ -24,6 +24,11 @@ class SignedReport(AuthBase):
         request.headers[TIMESTAMP] = timestamp
         request.headers[SIGNATURE] = signature.hexdigest()
         return request
+
+
+@schemathesis.serializer("application/x-ndjson")
+def ndjson(context, value):
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 @schemathesis.hook

@@ -100,6 +100,8 @@ export async function startGateway({ inspected = false } = {}): Promise<Gateway>
               return Response.json({ records_total: 1 }, { status: 202 });
             },
           },
+          // Receivers of webhooks are outside: nothing of a run leaves the machine.
+          outboundService: () => new Response(null, { status: 503 }),
           modulesRoot: path.dirname(module),
           modules: [{ type: "ESModule", path: module }, ...dataModules(path.dirname(module))],
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

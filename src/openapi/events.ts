@@ -94,7 +94,14 @@ const list = operation({
       sometimes: ["rate"],
     },
   },
-  failures: [{ kind: "portal_unauthenticated" }, ...KEY, INVALID, ...OWNER, RATE_LIMITED],
+  failures: [
+    { kind: "portal_unauthenticated" },
+    { kind: "portal_only" },
+    ...KEY,
+    INVALID,
+    ...OWNER,
+    RATE_LIMITED,
+  ],
   failureHeaders: ["rate"],
 });
 
