@@ -29,10 +29,12 @@ export const fileData = z.looseObject({
 const environment = z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` });
 
 /** As it was given, to the last name: an object schema makes a copy, and leaves `__proto__` out. */
-const givenObject = z.custom<Record<string, unknown>>(
-  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
-  "Must be an object",
-);
+const givenObject = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "Must be an object",
+  )
+  .meta({ override: { type: "object", additionalProperties: true } });
 
 export const event = z
   .object({
