@@ -34,7 +34,7 @@ const givenObject = z
     (value) => typeof value === "object" && value !== null && !Array.isArray(value),
     "Must be an object",
   )
-  .meta({ override: { type: "object", additionalProperties: true } });
+  .meta({ override: { type: "object" } });
 
 export const event = z
   .object({
