@@ -47,6 +47,8 @@ async function inWorkerd(name: string, include: string) {
 
 export default defineConfig(async () => ({
   test: {
+    // Many tests wait for what happens outside; one fewer than there are cores leaves most of two cores idle.
+    maxWorkers: 3,
     projects: [
       {
         test: {
