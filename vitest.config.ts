@@ -14,6 +14,8 @@ const TEST_SECRETS = {
   ]),
 };
 
+const MEMORY = "test/e2e/memory.test.ts";
+
 /** Tests that run inside workerd, on real parts. */
 async function inWorkerd(name: string, include: string) {
   return {
@@ -54,10 +56,13 @@ export default defineConfig(async () => ({
         test: {
           name: "node",
           include: ["test/dev/**/*.test.ts", "test/e2e/**/*.test.ts"],
+          exclude: [MEMORY],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },
+      // Keeps a core busy with the largest bodies, whose senders have half a minute: `npm run memory:check`.
+      { test: { name: "memory", include: [MEMORY], testTimeout: 120_000, hookTimeout: 120_000 } },
       await inWorkerd("workers", "test/workers/**/*.test.ts"),
       // Lives whole days of traffic: `npm run cost:check`.
       await inWorkerd("cost", "test/cost/**/*.test.ts"),
