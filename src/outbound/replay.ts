@@ -15,7 +15,7 @@ import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
 const REPLAYS_PER_RUN = 20;
 /** Events looked at by one page. */
 const EVENTS_PER_PAGE = 500;
-/** An endpoint with so many deliveries waiting gets no more for now. */
+/** An endpoint with so many deliveries waiting gets no more until some of them are through. */
 const MAX_WAITING = 500;
 
 const replayRow = z.object({
