@@ -22,8 +22,9 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/admissions.ts",
-        find: "    inbox.insert({",
-        replace: "    setTimeout((row: Parameters<typeof inbox.insert>[0]) => inbox.insert(row), 30, {",
+        find: "    const written = inbox.insert({",
+        replace:
+          "    const written = 1;\n    setTimeout((row: Parameters<typeof inbox.insert>[0]) => inbox.insert(row), 30, {",
       },
     ],
   },

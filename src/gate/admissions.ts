@@ -83,7 +83,7 @@ export class Admissions {
           }
         : null;
     const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
-    inbox.insert({
+    const written = inbox.insert({
       seq,
       state: stored === null ? "queued" : "receiving",
       now,
@@ -96,6 +96,7 @@ export class Admissions {
       stored,
       sealed: admission.sealed,
     });
+    if (written === 0) return { outcome: "taken" };
     const signature = signed && (signed.signature.slice().buffer as ArrayBuffer);
     memory.add({ seq, admittedAt: now, signature, signedUntil, bodyMac: bodyMac.slice().buffer });
     const rate = this.#standing(now);

@@ -1,5 +1,6 @@
 /** The agenda: what the gate's alarm asks of the inbox. Every question is answered by a key range or by an index. */
 import type { Bytes } from "../crypto/encoding.ts";
+import { rowKeyOf } from "./file-id.ts";
 import { blob, codeOf, HEAD, parseRow, type Row, SETTLED, UNSETTLED } from "./rows.ts";
 
 export class Agenda {
@@ -12,9 +13,9 @@ export class Agenda {
   /** Rows that never had a due time, are still queued, and were minted from `fromSeq` up to `toSeq`. */
   freshQueued(fromSeq: string, toSeq: string, limit: number): Row[] {
     return this.#rows(
-      `SELECT ${HEAD} FROM inbox WHERE seq >= ? AND seq < ? AND due_at IS NULL AND state = ${codeOf("queued")} ORDER BY seq LIMIT ?`,
-      fromSeq,
-      toSeq,
+      `SELECT ${HEAD} FROM inbox WHERE key >= ? AND key < ? AND due_at IS NULL AND state = ${codeOf("queued")} ORDER BY key LIMIT ?`,
+      rowKeyOf(fromSeq),
+      rowKeyOf(toSeq),
       limit,
     );
   }
@@ -41,8 +42,8 @@ export class Agenda {
   archivable(fromSeq: string, toSeq: string, maxBytes: number): { row: Row; sealed: Bytes }[] {
     return this.#withPayloads(
       `SELECT ${HEAD}, payload FROM inbox
-       WHERE seq >= ? AND seq < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY seq`,
-      [fromSeq, toSeq],
+       WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key`,
+      [rowKeyOf(fromSeq), rowKeyOf(toSeq)],
       maxBytes,
     );
   }
@@ -80,19 +81,19 @@ export class Agenda {
   /** Deletes at most `limit` settled and archived files from before `beforeSeq`. Answers how many. */
   purge(beforeSeq: string, limit: number): number {
     const old = this.#sql.exec(
-      `SELECT seq FROM inbox WHERE seq < ? AND payload IS NULL AND due_at IS NULL AND ${SETTLED} ORDER BY seq LIMIT ?`,
-      beforeSeq,
+      `SELECT key FROM inbox WHERE key < ? AND payload IS NULL AND due_at IS NULL AND ${SETTLED} ORDER BY key LIMIT ?`,
+      rowKeyOf(beforeSeq),
       limit,
     );
-    const seqs = old.toArray().map((row) => String(row.seq));
-    for (const seq of seqs) this.#sql.exec("DELETE FROM inbox WHERE seq = ?", seq);
-    return seqs.length;
+    const keys = old.toArray().map(({ key }) => Number(key));
+    for (const key of keys) this.#sql.exec("DELETE FROM inbox WHERE key = ?", key);
+    return keys.length;
   }
 
   /** The oldest key at or after `fromSeq`. */
   firstFrom(fromSeq: string): string | null {
     const [row] = this.#sql
-      .exec("SELECT seq FROM inbox WHERE seq >= ? ORDER BY seq LIMIT 1", fromSeq)
+      .exec("SELECT seq FROM inbox WHERE key >= ? ORDER BY key LIMIT 1", rowKeyOf(fromSeq))
       .toArray();
     return row === undefined ? null : String(row.seq);
   }

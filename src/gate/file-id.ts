@@ -78,6 +78,21 @@ export function seqAfter(seq: string): string {
   return `${seq}0`;
 }
 
+/** Of a key's random bits, as many as fit into an exact number beside its time until the year 2109. */
+const ROW_KEY_RANDOM_BITS = 11;
+const ROW_KEY_RANDOM_DIGITS = 3;
+
+/**
+ * A key as the number that rows are stored under: its milliseconds and the first of its random bits. Sorts as the key
+ * does, but two keys of one millisecond may share a number.
+ */
+export function rowKeyOf(seq: string): number {
+  const random = integerFromBase32(seq.slice(TIME_DIGITS, TIME_DIGITS + ROW_KEY_RANDOM_DIGITS));
+  const number =
+    mintedAt(seq) * 2 ** ROW_KEY_RANDOM_BITS + (random >> (5 * ROW_KEY_RANDOM_DIGITS - ROW_KEY_RANDOM_BITS));
+  return seq.length > TIME_DIGITS + RANDOM_DIGITS ? number + 1 : number;
+}
+
 /** When the file with this key was minted, in milliseconds. */
 export function mintedAt(seq: string): number {
   return integerFromBase32(seq.slice(0, TIME_DIGITS));

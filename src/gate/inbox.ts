@@ -1,5 +1,6 @@
 /** The inbox: what is written and read of single files, and how repeats are found. */
 import type { Bytes } from "../crypto/encoding.ts";
+import { rowKeyOf } from "./file-id.ts";
 import type { Remembered } from "./memory.ts";
 import type { FileFacts, Stored } from "./protocol.ts";
 import { blob, codeOf, HEAD, parseRow, type Row, SETTLED } from "./rows.ts";
@@ -9,6 +10,9 @@ const DAY_MS = 86_400_000;
 const SIGNATURE_BYTES = 32;
 /** How long an `Idempotency-Key` is remembered. From the wire contract. */
 export const KEY_MEMORY_MS = DAY_MS;
+/** One file: by the number of its key, and by the whole of it. */
+const IS_FILE = "key = ? AND seq = ?";
+
 export class Inbox {
   readonly #sql: SqlStorage;
 
@@ -21,7 +25,7 @@ export class Inbox {
     return this.#sql.databaseSize;
   }
 
-  /** Answers how many rows were written, indexes included. */
+  /** Answers how many rows were written, indexes included: none where the key's number is taken by another file. */
   insert(row: {
     seq: string;
     state: "receiving" | "queued";
@@ -36,9 +40,10 @@ export class Inbox {
     sealed: Bytes | null;
   }): number {
     return this.#sql.exec(
-      `INSERT INTO inbox (seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts, generation,
+      `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts, generation,
          attempts, wake_ups, due_at, queued_at, updated_at, stored, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
+      rowKeyOf(row.seq),
       row.seq,
       codeOf(row.state),
       row.now,
@@ -56,12 +61,12 @@ export class Inbox {
   }
 
   get(seq: string): Row | null {
-    const [row] = this.#sql.exec(`SELECT ${HEAD} FROM inbox WHERE seq = ?`, seq).toArray();
+    const [row] = this.#sql.exec(`SELECT ${HEAD} FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
     return row === undefined ? null : parseRow(row);
   }
 
   payload(seq: string): Bytes | null {
-    const [row] = this.#sql.exec("SELECT payload FROM inbox WHERE seq = ?", seq).toArray();
+    const [row] = this.#sql.exec(`SELECT payload FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
     return row?.payload instanceof ArrayBuffer ? new Uint8Array(row.payload) : null;
   }
 
@@ -75,23 +80,22 @@ export class Inbox {
         now - KEY_MEMORY_MS,
       )
       .toArray();
-    const [row] = admitted
-      ? [admitted]
-      : this.#sql
-          .exec(
-            "SELECT seq, body_mac FROM aliases JOIN inbox USING (seq) WHERE mac = ? AND until > ?",
-            keyMac,
-            now,
-          )
-          .toArray();
-    return row === undefined ? null : { seq: String(row.seq), bodyMac: new Uint8Array(blob(row.body_mac)) };
+    if (admitted !== undefined)
+      return { seq: String(admitted.seq), bodyMac: new Uint8Array(blob(admitted.body_mac)) };
+    const [alias] = this.#sql
+      .exec("SELECT seq FROM aliases WHERE mac = ? AND until > ?", keyMac, now)
+      .toArray();
+    if (alias === undefined) return null;
+    const seq = String(alias.seq);
+    const [row] = this.#sql.exec(`SELECT body_mac FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
+    return row === undefined ? null : { seq, bodyMac: new Uint8Array(blob(row.body_mac)) };
   }
 
   /** What counts for memory: rows with a key from `fromSeq` on, and the signatures among the live aliases. */
   *remembered(fromSeq: string, now: number): Generator<Remembered> {
     const rows = this.#sql.exec(
-      `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox WHERE seq >= ? AND state <> ${codeOf("dropped")}`,
-      fromSeq,
+      `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox WHERE key >= ? AND state <> ${codeOf("dropped")}`,
+      rowKeyOf(fromSeq),
     );
     for (const row of rows) {
       yield {
@@ -162,8 +166,9 @@ export class Inbox {
     if (change.error !== undefined) columns.push(["error", change.error]);
     const assignments = columns.map(([name]) => `${name} = ?`).join(", ");
     this.#sql.exec(
-      `UPDATE inbox SET ${assignments} WHERE seq = ?`,
+      `UPDATE inbox SET ${assignments} WHERE ${IS_FILE}`,
       ...columns.map(([, value]) => value),
+      rowKeyOf(seq),
       seq,
     );
   }
@@ -171,9 +176,9 @@ export class Inbox {
   /** Newest first, at most `limit` rows that are older than `before`. */
   list(before: string | null, limit: number): Row[] {
     const rows = this.#sql.exec(
-      `SELECT ${HEAD} FROM inbox WHERE seq < ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")})
-       ORDER BY seq DESC LIMIT ?`,
-      before ?? "~",
+      `SELECT ${HEAD} FROM inbox WHERE key < ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")})
+       ORDER BY key DESC LIMIT ?`,
+      before === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(before),
       limit,
     );
     return rows.toArray().map(parseRow);
@@ -188,13 +193,14 @@ export class Inbox {
   /** The payload now lies in the archive: the row lets go of it. A row that was replayed meanwhile stays due. */
   markArchived(seq: string, stored: Stored): void {
     this.#sql.exec(
-      `UPDATE inbox SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE seq = ?`,
+      `UPDATE inbox SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`,
       JSON.stringify(stored),
+      rowKeyOf(seq),
       seq,
     );
   }
 
   delete(seq: string): void {
-    this.#sql.exec("DELETE FROM inbox WHERE seq = ?", seq);
+    this.#sql.exec(`DELETE FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq);
   }
 }

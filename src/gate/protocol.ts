@@ -58,6 +58,8 @@ export type Admitted =
   | { outcome: "conflict"; rate: Standing }
   | { outcome: "limited"; rate: Standing }
   | { outcome: "expired" }
+  /** Another file has the place of this id: mint another. */
+  | { outcome: "taken" }
   /** The caller's snapshot is older than the gate's. */
   | { outcome: "stale" }
   | { outcome: "unavailable"; reason: "full" | "clock_skew" | "too_many_repeats" };

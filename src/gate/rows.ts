@@ -1,7 +1,8 @@
 /**
  * The rows of a gate's inbox: one per admission, which stays the file's record for 90 days.
  *
- * A row's key sorts by time, so that memory, listing, archiving and purging are range scans. `due_at` is set only where
+ * A row's key sorts by time, so that memory, listing, archiving and purging are range scans. It is a number, because rows
+ * are cheapest to append in the order of one, payload and all; `seq` tells which file it is. `due_at` is set only where
  * the ordinary course does not suffice (deferred, woken again, settled late) and only such rows are in an index of it: one
  * for what waits for the consumer, one for what waits for the archive, so that neither holds up the other. An ordinary
  * admission writes one row. Rows before the mark `woken_to` are settled or have a `due_at`; rows before
@@ -53,7 +54,8 @@ type SqlRow = Record<string, SqlStorageValue>;
 export function createTables(sql: SqlStorage): void {
   sql.exec(`
     CREATE TABLE IF NOT EXISTS inbox (
-      seq TEXT PRIMARY KEY,
+      key INTEGER PRIMARY KEY,
+      seq TEXT NOT NULL,
       state INTEGER NOT NULL,
       admitted_at INTEGER NOT NULL,
       signature BLOB,
@@ -71,7 +73,7 @@ export function createTables(sql: SqlStorage): void {
       error BLOB,
       stored TEXT,
       payload BLOB
-    ) WITHOUT ROWID;
+    );
     CREATE INDEX IF NOT EXISTS inbox_key ON inbox (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
     CREATE INDEX IF NOT EXISTS inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
     CREATE INDEX IF NOT EXISTS inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};

@@ -100,6 +100,8 @@ export async function admitReport(
         failure: { kind: "timestamp_expired", reason: "outside_window", serverTimeMs: Date.now() },
         revisit: false,
       };
+    case "taken":
+      return admitReport(sender, report, env);
     case "stale":
       return { ...unavailable(1), revisit: true };
     case "unavailable":

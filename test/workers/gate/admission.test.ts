@@ -11,6 +11,7 @@ import {
   HOUR,
   inGate,
   MINUTE,
+  mintApart,
   newGate,
   randomBytes,
   SECOND,
@@ -19,7 +20,7 @@ import {
 
 /** What a sender's repeat looks like to the gate: another file id and seal, the rest as it was. */
 function again(bench: Bench, admission: Admission, fields: Partial<Admission> = {}): Admission {
-  const fileId = mintFileId(bench.gate.address, bench.clock.now);
+  const fileId = mintApart(bench.gate.address, bench.clock.now);
   return { ...admission, fileId, sealed: admission.sealed && randomBytes(100), ...fields };
 }
 
@@ -108,6 +109,29 @@ describe("rows written", () => {
     expect(first).toBeGreaterThan(Date.now());
     for (let i = 0; i < 5; i++) await stub.admit(admissionAt({ address, snapshot }, Date.now()));
     expect(await alarm()).toBe(first);
+  });
+});
+
+describe("a file id whose place another file has", () => {
+  /** As `fileId`, but for its last random digits. */
+  const neighbourOf = (fileId: string) => fileId.slice(0, -4) + (fileId.endsWith("0000") ? "1111" : "0000");
+
+  it.each<[string, Partial<Admission>]>([
+    ["signed", {}],
+    ["unsigned", { signed: null }],
+    ["large", { sealed: null }],
+  ])("is not accepted, and costs nothing: %s", async (_name, fields) => {
+    await inGate(await newGate(), (bench) => {
+      const first = bench.admission(fields);
+      const second = bench.admission({ ...fields, fileId: neighbourOf(first.fileId) });
+      expect(bench.admit(first)).toMatchObject({ rate: { remaining: 499 } });
+      expect(bench.admit(second)).toEqual({ outcome: "taken" });
+      expect(bench.row(second.fileId)).toBeNull();
+      const third = again(bench, second, { fileId: mintApart(bench.gate.address, bench.clock.now) });
+      expect(bench.admit(third)).toMatchObject({ rate: { remaining: 498 } });
+      expect(bench.row(first.fileId)).not.toBeNull();
+      expect(bench.row(third.fileId)).not.toBeNull();
+    });
   });
 });
 

@@ -8,6 +8,8 @@ import {
   mintFileId,
   parseFileId,
   parseGateName,
+  rowKeyOf,
+  seqAfter,
   seqAt,
 } from "../../../src/gate/file-id.ts";
 import { seeded } from "../../support/random.ts";
@@ -63,6 +65,25 @@ it("finds every file minted at or after an instant from that instant's smallest 
   const seqMintedAt = (time: number) => parseFileId(mintFileId(gate, time))?.seq ?? "";
   expect(seqMintedAt(NOW) >= seqAt(NOW)).toBe(true);
   expect(seqMintedAt(NOW - 1) < seqAt(NOW)).toBe(true);
+});
+
+it("has a number that sorts as it does, and tells most keys of a millisecond apart", () => {
+  const gate = { kind: "connection", id: newObjectId() } as const;
+  const seqMintedAt = (time: number) => parseFileId(mintFileId(gate, time))?.seq ?? "";
+  const seqs = Array.from({ length: 300 }, (_, i) => seqMintedAt(NOW + Math.floor(i / 3))).sort();
+  const keys = seqs.map(rowKeyOf);
+  expect(keys).toEqual(keys.toSorted((a, b) => a - b));
+  expect(new Set(keys).size).toBeGreaterThan(290);
+  for (const seq of seqs) {
+    expect(rowKeyOf(seq)).toBeGreaterThanOrEqual(rowKeyOf(seqAt(NOW)));
+    expect(rowKeyOf(seqAfter(seq))).toBe(rowKeyOf(seq) + 1);
+  }
+  expect(rowKeyOf("")).toBe(0);
+});
+
+it("has an exact number until the year 2109", () => {
+  const last = `${seqAt(2 ** 42 - 1).slice(0, 10)}ZZZZZZZZZZ`;
+  expect(rowKeyOf(last)).toBe(Number.MAX_SAFE_INTEGER);
 });
 
 const GENUINE = mintFileId({ kind: "connection", id: "0123456789abcdef01234567" }, NOW);

@@ -337,8 +337,8 @@ describe("purging", () => {
       await bench.runAlarmsUntil(bench.clock.now + 2 * HOUR);
       bench.sql.exec(
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
-         INSERT INTO inbox (seq, state, admitted_at, body_mac, facts, generation, attempts, wake_ups, queued_at, updated_at, stored)
-         SELECT substr(seq, 1, 14) || printf('%06d', i), state, admitted_at, body_mac, facts, 1, 1, 0, queued_at, updated_at, stored
+         INSERT INTO inbox (key, seq, state, admitted_at, body_mac, facts, generation, attempts, wake_ups, queued_at, updated_at, stored)
+         SELECT key + 2048 * i, substr(seq, 1, 14) || printf('%06d', i), state, admitted_at, body_mac, facts, 1, 1, 0, queued_at, updated_at, stored
          FROM inbox, n WHERE payload IS NULL`,
       );
       bench.restart();
