@@ -34,9 +34,12 @@ export function discard(bytes: Bytes): void {
 /** Crockford's base32: no I, L, O, U; sorts as the bits do. https://www.crockford.com/base32.html */
 const BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** In lower case. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) text += HEX_OF_BYTE[byte];
   return text;
 }
 

@@ -145,9 +145,9 @@ export async function openText(key: DataKey, sealed: string, context: string): P
   return new TextDecoder().decode(await open(key, fromBase64(sealed), context));
 }
 
-/** The first 16 bytes of HMAC-SHA256 under the data key: equal for equal bytes, useless to who lacks the key. */
-export async function fingerprint(key: DataKey, bytes: Bytes): Promise<Bytes> {
-  return new Uint8Array(await crypto.subtle.sign("HMAC", key.mac, bytes)).slice(0, 16);
+/** The first 16 bytes of HMAC-SHA256 under the data key, in base64: equal for equal bytes, useless to who lacks the key. */
+export async function fingerprint(key: DataKey, bytes: Bytes): Promise<string> {
+  return toBase64(new Uint8Array(await crypto.subtle.sign("HMAC", key.mac, bytes), 0, 16));
 }
 
 async function sealWith(key: PlatformKey, plain: Bytes, context: string): Promise<Bytes> {

@@ -2,12 +2,11 @@
  * Admission: one synchronous decision per signed request. Nothing here awaits, so reading and writing are one
  * transaction, and the object's output gate holds the answer until it is on disk.
  */
-import type { Bytes } from "../crypto/encoding.ts";
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
 import { fileIdOf, keyOfFileId } from "./file-id.ts";
 import { KEY_MEMORY_MS } from "./inbox.ts";
 import { MAX_CLOCK_SKEW_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
-import type { Admission, Admitted, Charged, Snapshot } from "./protocol.ts";
+import type { Admission, Admitted, Charged, FileFacts, Snapshot, Stored } from "./protocol.ts";
 import {
   HOUR_MS,
   PLAN_LIMITS,
@@ -42,13 +41,14 @@ export class Admissions {
   /** Idempotent on the file id. Order: version, clock, signature, key, body, rate, room, row. */
   admit(admission: Admission, now: number): Admitted {
     const { inbox, memory } = this.#state;
-    const { fileId, signed, bodyMac, keyMac, facts, snapshot } = admission;
-    const { gate } = snapshot;
+    const { known, fileId, signed, bodyMac, keyMac } = admission;
     const key = keyOfFileId(fileId);
     if (key === null) throw new Error("admit was called without a file id");
     const { seq } = key;
 
-    if (!this.#state.learn(snapshot)) return { outcome: "stale" };
+    if (typeof known !== "number" && !this.#state.learn(known)) return { outcome: "stale" };
+    if (typeof known === "number" && known !== this.#state.version)
+      return { outcome: known < this.#state.version ? "stale" : "untold" };
     this.#state.tick(now);
     if (signed !== null && Math.abs(now - signed.timestampMs) > SIGNATURE_WINDOW_MS)
       return { outcome: "expired" };
@@ -58,9 +58,9 @@ export class Admissions {
     const bySignature = signed && memory.bySignature(signed.signature, now);
     if (bySignature !== null) return this.#repeat(bySignature, seq, now);
     if (signed === null && inbox.get(seq) !== null) return this.#repeat(seq, seq, now);
-    const byKey = keyMac && inbox.byKey(keyMac, now);
+    const byKey = keyMac === null ? null : inbox.byKey(keyMac, now);
     if (byKey !== null) {
-      if (byKey.seq !== seq && !equal(byKey.bodyMac, bodyMac))
+      if (byKey.seq !== seq && byKey.bodyMac !== bodyMac)
         return { outcome: "conflict", rate: this.#standing(now) };
       return this.#repeatOtherwise(byKey.seq, { signed, newKeyMac: null }, seq, now);
     }
@@ -73,15 +73,10 @@ export class Admissions {
 
     const earlier = byBody && inbox.get(byBody);
     const sameBodyAs =
-      earlier && publicStatus(earlier.state) !== null ? { sameBodyAs: fileIdOf(gate, earlier.seq) } : {};
-    const stored =
-      admission.sealed === null
-        ? {
-            key: segmentKey(gate, snapshot.retentionYears, seq),
-            offset: 0,
-            length: facts.size + SEAL_OVERHEAD_BYTES,
-          }
-        : null;
+      earlier && publicStatus(earlier.state) !== null
+        ? { sameBodyAs: fileIdOf(this.#state.gate, earlier.seq) }
+        : {};
+    const stored = admission.sealed === null ? this.#placeFor(seq, admission.facts) : null;
     const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
     const written = inbox.insert({
       seq,
@@ -91,14 +86,13 @@ export class Admissions {
       signedUntil,
       bodyMac,
       keyMac,
-      facts: { ...facts, ...sameBodyAs },
+      facts: earlier === null ? admission.facts : withFact(admission.facts, sameBodyAs),
       dueAt: stored === null ? this.#state.firstDueAt(seq, now) : now + RESERVATION_MS,
       stored,
       sealed: admission.sealed,
     });
     if (written === 0) return { outcome: "taken" };
-    const signature = signed && (signed.signature.slice().buffer as ArrayBuffer);
-    memory.add({ seq, admittedAt: now, signature, signedUntil, bodyMac: bodyMac.slice().buffer });
+    memory.add({ seq, admittedAt: now, signature: signed?.signature ?? null, signedUntil, bodyMac });
     const rate = this.#standing(now);
     return stored === null
       ? { outcome: "accepted", rate, ...sameBodyAs }
@@ -151,7 +145,7 @@ export class Admissions {
     const rate = this.#standing(now);
     const status = publicStatus(row.state);
     if (status === null) {
-      const place = row.stored?.key ?? segmentKey(gate, this.#state.snapshot?.retentionYears ?? 0, seq);
+      const place = row.stored?.key ?? this.#segmentKey(seq);
       // The Worker asks again with its own id when it got no answer: that is still its reservation.
       return seq === ownSeq
         ? { outcome: "reserved", place, rate }
@@ -172,7 +166,7 @@ export class Admissions {
    */
   #repeatOtherwise(
     seq: string,
-    { signed, newKeyMac }: { signed: Admission["signed"]; newKeyMac: Bytes | null },
+    { signed, newKeyMac }: { signed: Admission["signed"]; newKeyMac: string | null },
     ownSeq: string,
     now: number,
   ): Admitted {
@@ -186,8 +180,7 @@ export class Admissions {
     if (signed !== null) {
       const signedUntil = signed.timestampMs + SIGNATURE_WINDOW_MS;
       inbox.addAlias(signed.signature, seq, signedUntil);
-      const signature = signed.signature.slice().buffer as ArrayBuffer;
-      memory.add({ seq, admittedAt: null, signature, signedUntil, bodyMac: null });
+      memory.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });
     }
     return this.#repeat(seq, ownSeq, now);
   }
@@ -198,6 +191,16 @@ export class Admissions {
     const room = this.#state.inbox.size <= MAX_DATABASE_BYTES;
     this.#roomUntil = room ? now + ROOM_HOLDS_MS : 0;
     return room;
+  }
+
+  /** Where a payload will lie that is too large for a row. */
+  #placeFor(seq: string, facts: string): Stored {
+    const { size }: FileFacts = JSON.parse(facts);
+    return { key: this.#segmentKey(seq), offset: 0, length: size + SEAL_OVERHEAD_BYTES };
+  }
+
+  #segmentKey(seq: string): string {
+    return segmentKey(this.#state.gate, this.#state.snapshot?.retentionYears ?? 0, seq);
   }
 
   get #plan(): Plan {
@@ -217,6 +220,7 @@ export class Admissions {
   }
 }
 
-function equal(a: Bytes, b: Bytes): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+/** Facts as JSON, with more of them. */
+function withFact(facts: string, more: Partial<FileFacts>): string {
+  return JSON.stringify({ ...JSON.parse(facts), ...more });
 }

@@ -88,7 +88,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   refresh(snapshot: Snapshot): number {
     this.#state.learn(snapshot);
     this.#rearm();
-    return this.#state.snapshot?.version ?? 0;
+    return this.#state.version;
   }
 
   /** Makes up for a dropped alarm. Any call does; this one does nothing else. */

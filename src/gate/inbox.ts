@@ -2,12 +2,12 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { rowKeyOf } from "./file-id.ts";
 import type { Remembered } from "./memory.ts";
-import type { FileFacts, Stored } from "./protocol.ts";
-import { blob, codeOf, HEAD, parseRow, type Row, SETTLED } from "./rows.ts";
+import type { Stored } from "./protocol.ts";
+import { codeOf, HEAD, parseRow, type Row, SETTLED } from "./rows.ts";
 
 const DAY_MS = 86_400_000;
-/** HMAC-SHA256; fingerprints of keys are shorter, which tells the aliases apart. */
-const SIGNATURE_BYTES = 32;
+/** HMAC-SHA256 in hex; fingerprints of keys are shorter, which tells the aliases apart. */
+const SIGNATURE_DIGITS = 64;
 /** How long an `Idempotency-Key` is remembered. From the wire contract. */
 export const KEY_MEMORY_MS = DAY_MS;
 /** One file: by the number of its key, and by the whole of it. */
@@ -30,11 +30,12 @@ export class Inbox {
     seq: string;
     state: "receiving" | "queued";
     now: number;
-    signature: Bytes | null;
+    signature: string | null;
     signedUntil: number | null;
-    bodyMac: Bytes;
-    keyMac: Bytes | null;
-    facts: FileFacts;
+    bodyMac: string;
+    keyMac: string | null;
+    /** As JSON. */
+    facts: string;
     dueAt: number | null;
     stored: Stored | null;
     sealed: Bytes | null;
@@ -51,7 +52,7 @@ export class Inbox {
       row.signedUntil,
       row.bodyMac,
       row.keyMac,
-      JSON.stringify(row.facts),
+      row.facts,
       row.dueAt,
       row.now,
       row.now,
@@ -71,7 +72,7 @@ export class Inbox {
   }
 
   /** The newest file admitted under this key within its memory, or answered to it, and the fingerprint of its body. */
-  byKey(keyMac: Bytes, now: number): { seq: string; bodyMac: Bytes } | null {
+  byKey(keyMac: string, now: number): { seq: string; bodyMac: string } | null {
     const [admitted] = this.#sql
       .exec(
         `SELECT seq, body_mac FROM inbox WHERE key_mac = ? AND admitted_at > ? AND state <> ${codeOf("dropped")}
@@ -80,15 +81,14 @@ export class Inbox {
         now - KEY_MEMORY_MS,
       )
       .toArray();
-    if (admitted !== undefined)
-      return { seq: String(admitted.seq), bodyMac: new Uint8Array(blob(admitted.body_mac)) };
+    if (admitted !== undefined) return { seq: String(admitted.seq), bodyMac: String(admitted.body_mac) };
     const [alias] = this.#sql
       .exec("SELECT seq FROM aliases WHERE mac = ? AND until > ?", keyMac, now)
       .toArray();
     if (alias === undefined) return null;
     const seq = String(alias.seq);
     const [row] = this.#sql.exec(`SELECT body_mac FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
-    return row === undefined ? null : { seq, bodyMac: new Uint8Array(blob(row.body_mac)) };
+    return row === undefined ? null : { seq, bodyMac: String(row.body_mac) };
   }
 
   /** What counts for memory: rows with a key from `fromSeq` on, and the signatures among the live aliases. */
@@ -101,19 +101,19 @@ export class Inbox {
       yield {
         seq: String(row.seq),
         admittedAt: Number(row.admitted_at),
-        signature: row.signature instanceof ArrayBuffer ? row.signature : null,
+        signature: row.signature === null ? null : String(row.signature),
         signedUntil: row.signed_until === null ? null : Number(row.signed_until),
-        bodyMac: blob(row.body_mac),
+        bodyMac: String(row.body_mac),
       };
     }
     for (const row of this.#sql.exec(
-      `SELECT mac, seq, until FROM aliases WHERE length(mac) = ${SIGNATURE_BYTES} AND until >= ?`,
+      `SELECT mac, seq, until FROM aliases WHERE length(mac) = ${SIGNATURE_DIGITS} AND until >= ?`,
       now,
     )) {
       yield {
         seq: String(row.seq),
         admittedAt: null,
-        signature: blob(row.mac),
+        signature: String(row.mac),
         signedUntil: Number(row.until),
         bodyMac: null,
       };
@@ -121,7 +121,7 @@ export class Inbox {
   }
 
   /** Remembers a further signature, or the fingerprint of a further key, of a file. */
-  addAlias(mac: Bytes, seq: string, until: number): void {
+  addAlias(mac: string, seq: string, until: number): void {
     this.#sql.exec("INSERT OR REPLACE INTO aliases (mac, seq, until) VALUES (?, ?, ?)", mac, seq, until);
   }
 

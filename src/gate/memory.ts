@@ -17,9 +17,9 @@ const SWEEP_EVERY_MS = 30_000;
 export interface Remembered {
   seq: string;
   admittedAt: number | null;
-  signature: ArrayBuffer | null;
+  signature: string | null;
   signedUntil: number | null;
-  bodyMac: ArrayBuffer | null;
+  bodyMac: string | null;
 }
 
 export class Memory {
@@ -45,10 +45,10 @@ export class Memory {
 
   add(row: Remembered): void {
     if (row.signature !== null && row.signedUntil !== null) {
-      this.#signatures.set(keyOf(row.signature), { seq: row.seq, until: row.signedUntil });
+      this.#signatures.set(row.signature, { seq: row.seq, until: row.signedUntil });
     }
     if (row.admittedAt === null) return;
-    if (row.bodyMac !== null) this.#bodies.set(keyOf(row.bodyMac), { seq: row.seq, at: row.admittedAt });
+    if (row.bodyMac !== null) this.#bodies.set(row.bodyMac, { seq: row.seq, at: row.admittedAt });
     this.#rate.add(row.admittedAt);
   }
 
@@ -58,13 +58,13 @@ export class Memory {
     for (const [key, entry] of this.#bodies) if (entry.seq === seq) this.#bodies.delete(key);
   }
 
-  bySignature(signature: Uint8Array, now: number): string | null {
-    const entry = this.#signatures.get(keyOf(signature));
+  bySignature(signature: string, now: number): string | null {
+    const entry = this.#signatures.get(signature);
     return entry !== undefined && entry.until >= now ? entry.seq : null;
   }
 
-  byBody(bodyMac: Uint8Array, now: number): string | null {
-    const entry = this.#bodies.get(keyOf(bodyMac));
+  byBody(bodyMac: string, now: number): string | null {
+    const entry = this.#bodies.get(bodyMac);
     return entry !== undefined && now - entry.at < SAME_BODY_MS ? entry.seq : null;
   }
 
@@ -91,9 +91,4 @@ export class Memory {
     for (const [key, entry] of this.#signatures) if (entry.until < before) this.#signatures.delete(key);
     for (const [key, entry] of this.#bodies) if (now - entry.at >= SAME_BODY_MS) this.#bodies.delete(key);
   }
-}
-
-/** One character a byte: the cheapest key a Map can compare by value. */
-function keyOf(bytes: Uint8Array | ArrayBuffer): string {
-  return String.fromCharCode(...(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes)));
 }

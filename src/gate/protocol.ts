@@ -34,14 +34,18 @@ export interface FileFacts {
   sameBodyAs?: string;
 }
 
+/** Made for every report, so it is as few values as can be: names and small arrays cost more to pass on than a payload. */
 export interface Admission {
-  snapshot: Snapshot;
+  /** What the caller knows of the gate's row: its version, or all of it for a gate that does not know that version. */
+  known: number | Snapshot;
   fileId: string;
-  facts: FileFacts;
-  /** Absent for requests that carry a bearer key instead of a signature. */
-  signed: { signature: Bytes; timestampMs: number } | null;
-  bodyMac: Bytes;
-  keyMac: Bytes | null;
+  /** {@link FileFacts} as JSON, as they will rest. */
+  facts: string;
+  /** The signature in lower-case hex. Absent for requests that carry a bearer key instead. */
+  signed: { signature: string; timestampMs: number } | null;
+  /** Fingerprints of the body and of the `Idempotency-Key`. */
+  bodyMac: string;
+  keyMac: string | null;
   sameBody: "accept" | "deduplicate";
   /** The sealed payload; null when it is too large for a row and will be put into the archive bucket. */
   sealed: Bytes | null;
@@ -60,8 +64,10 @@ export type Admitted =
   | { outcome: "expired" }
   /** Another file has the place of this id: mint another. */
   | { outcome: "taken" }
-  /** The caller's snapshot is older than the gate's. */
+  /** The caller's version is older than the gate's. */
   | { outcome: "stale" }
+  /** The caller's version is newer than the gate's: it must be told. */
+  | { outcome: "untold" }
   | { outcome: "unavailable"; reason: "full" | "clock_skew" | "too_many_repeats" };
 
 export type Charged = { outcome: "charged"; rate: Standing } | { outcome: "stale" };

@@ -58,10 +58,10 @@ export function createTables(sql: SqlStorage): void {
       seq TEXT NOT NULL,
       state INTEGER NOT NULL,
       admitted_at INTEGER NOT NULL,
-      signature BLOB,
+      signature TEXT,
       signed_until INTEGER,
-      body_mac BLOB NOT NULL,
-      key_mac BLOB,
+      body_mac TEXT NOT NULL,
+      key_mac TEXT,
       facts TEXT NOT NULL,
       generation INTEGER NOT NULL,
       attempts INTEGER NOT NULL,
@@ -78,7 +78,7 @@ export function createTables(sql: SqlStorage): void {
     CREATE INDEX IF NOT EXISTS inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
     CREATE INDEX IF NOT EXISTS inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
     CREATE TABLE IF NOT EXISTS aliases (
-      mac BLOB PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL
+      mac TEXT PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS reads (second INTEGER PRIMARY KEY, count INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

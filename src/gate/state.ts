@@ -45,6 +45,11 @@ export class GateState {
     return this.#snapshot;
   }
 
+  /** Of the newest snapshot the gate knows; 0 before it was first spoken to. */
+  get version(): number {
+    return this.#snapshot?.version ?? 0;
+  }
+
   /** Whether the gate's data key is gone for good, and with it every payload. */
   get erased(): boolean {
     return this.#snapshot?.wrappedKey === "";
@@ -58,9 +63,7 @@ export class GateState {
 
   /** Keeps the newer snapshot. False when the caller's is the older one. */
   learn(snapshot: Snapshot): boolean {
-    if (this.#snapshot !== null && snapshot.version <= this.#snapshot.version) {
-      return snapshot.version === this.#snapshot.version;
-    }
+    if (this.#snapshot !== null && snapshot.version <= this.version) return snapshot.version === this.version;
     this.#snapshot = snapshot;
     this.marks.setSnapshot(snapshot);
     return true;

@@ -30,7 +30,7 @@ export interface VerifiedReport {
   facts: FileFacts;
   signed: Admission["signed"];
   body: Bytes;
-  keyMac: Bytes | null;
+  keyMac: string | null;
   sameBody: Admission["sameBody"];
 }
 
@@ -51,6 +51,9 @@ export type AdmittedReport =
 
 type GateStub = DurableObjectStub<ConnectionGate>;
 
+/** Snapshots that their gates know, so that the version says it all. */
+const told = new WeakSet<Snapshot>();
+
 /** Never rejects: what is not known to be accepted is a 503. */
 export async function admitReport(
   sender: Sender,
@@ -66,9 +69,21 @@ export async function admitReport(
     inline ? seal(dataKey, body, payloadContext(gate, fileId)) : null,
   ]);
   const stub = env.CONNECTION_GATE.getByName(gateName(gate));
-  const admission: Admission = { snapshot, fileId, facts, signed, bodyMac, keyMac, sameBody, sealed };
-  const admitted = await twice<Admitted>(() => stub.admit(admission), fileId);
-  if (admitted === null) return unavailable(5);
+  const admission: Admission = {
+    known: told.has(snapshot) ? snapshot.version : snapshot,
+    fileId,
+    facts: JSON.stringify(facts),
+    signed,
+    bodyMac,
+    keyMac,
+    sameBody,
+    sealed,
+  };
+  let admitted = await twice<Admitted>(() => stub.admit(admission), fileId);
+  if (admitted?.outcome === "untold")
+    admitted = await twice<Admitted>(() => stub.admit({ ...admission, known: snapshot }), fileId);
+  if (admitted === null || admitted.outcome === "untold") return unavailable(5);
+  told.add(snapshot);
 
   switch (admitted.outcome) {
     case "accepted":

@@ -1,4 +1,5 @@
 /** The signed door: what the inbound webhook demands, in the order of the wire contract's error table. */
+import { toHex } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
 import type { Connection, ConnectionDirectory } from "./connection.ts";
 import { checkHeaders } from "./headers.ts";
@@ -22,7 +23,7 @@ export async function receiveSigned(
       directory: deps.directory,
       name,
       prefix,
-      signed: signature && { signature, timestampMs },
+      signed: signature && { signature: toHex(signature), timestampMs },
       whyClosed,
       async verify({ secrets }, signed) {
         const invalid = { kind: "invalid_signature" } as const;

@@ -3,7 +3,7 @@
  * environment and id, and with it a delivery for each active webhook that asked for its type. A repeat stores nothing.
  * Waking the consumer is left to the caller: what nobody wakes, the minute cron finds.
  */
-import { toBase64, utf8 } from "../crypto/encoding.ts";
+import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
 import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
@@ -99,6 +99,6 @@ export async function fanOut(
   return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };
 }
 
-async function contentMac(key: DataKey, { type, data }: NewEvent): Promise<string> {
-  return toBase64(await fingerprint(key, utf8(`${type}\n${data}`)));
+function contentMac(key: DataKey, { type, data }: NewEvent): Promise<string> {
+  return fingerprint(key, utf8(`${type}\n${data}`));
 }

@@ -2,7 +2,7 @@
  * `webhook.test`, sent at once and to one webhook, whatever it asked for: made, signed, sent and kept like any other event, but
  * tried only once, and neither held against the endpoint nor to its credit.
  */
-import { toBase64, utf8 } from "../crypto/encoding.ts";
+import { utf8 } from "../crypto/encoding.ts";
 import { randomToken } from "../crypto/ids.ts";
 import { fingerprint, sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
@@ -33,7 +33,7 @@ export async function sendTest(
   const open = await openEndpoint(webhook, key, now);
   const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
 
-  const mac = toBase64(await fingerprint(key, utf8(`${TEST_EVENT}\n${text}`)));
+  const mac = await fingerprint(key, utf8(`${TEST_EVENT}\n${text}`));
   const stored = await db
     .prepare(
       `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)

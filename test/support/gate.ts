@@ -4,7 +4,7 @@
  */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
-import { type Bytes, integerToBase32 } from "../../src/crypto/encoding.ts";
+import { type Bytes, integerToBase32, toBase64, toHex } from "../../src/crypto/encoding.ts";
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { createDataKey, type DataKey, parseKeyRing, seal, unwrapDataKey } from "../../src/crypto/vault.ts";
 import type { Bindings } from "../../src/env.ts";
@@ -82,6 +82,14 @@ export function randomBytes(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
+export function randomSignature(): string {
+  return toHex(randomBytes(32));
+}
+
+export function randomMac(): string {
+  return toBase64(randomBytes(16));
+}
+
 export function factsAt(now: number, fields: Partial<FileFacts> = {}): FileFacts {
   return {
     kind: "payroll_report",
@@ -111,11 +119,11 @@ export function admissionAt(
   fields: Partial<Admission> = {},
 ): Admission {
   return {
-    snapshot,
+    known: snapshot,
     fileId: mintApart(address, now),
-    facts: factsAt(now),
-    signed: { signature: randomBytes(32), timestampMs: now },
-    bodyMac: randomBytes(16),
+    facts: JSON.stringify(factsAt(now)),
+    signed: { signature: randomSignature(), timestampMs: now },
+    bodyMac: randomMac(),
     keyMac: null,
     sameBody: "accept",
     sealed: randomBytes(100),

@@ -1,12 +1,18 @@
 /** What an acceptance costs: the binding calls made before its answer, counted. */
 
-import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import {
+  createExecutionContext,
+  evictDurableObject,
+  runInDurableObject,
+  waitOnExecutionContext,
+} from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
 import { directory } from "../../../src/inbound/route.ts";
 import worker from "../../../src/index.ts";
 import { setStatus } from "../../support/door.ts";
 import {
   BASE,
+  bindings,
   type Connection,
   createBoundConnection,
   createConnection,
@@ -54,6 +60,18 @@ describe("an accepted report", () => {
     const { status, before } = await callsOf(connection);
     expect(status).toBe(202);
     expect(before).toEqual(["DB.all", "CONNECTION_GATE.admit"]);
+  });
+
+  it("costs a second call when the gate no longer knows the connection", async () => {
+    const connection = await createBoundConnection();
+    await post(connection);
+    const gate = bindings.CONNECTION_GATE.getByName(`connection:${connection.id}`);
+    await runInDurableObject(gate, (_object, { storage }) => storage.deleteAll());
+    await evictDurableObject(gate);
+    const { status, before } = await callsOf(connection);
+    expect(status).toBe(202);
+    expect(before).toEqual(["CONNECTION_GATE.admit", "CONNECTION_GATE.admit"]);
+    expect((await callsOf(connection)).before).toEqual(["CONNECTION_GATE.admit"]);
   });
 
   it("costs two reads more when the employer is not known either, and none once it is", async () => {

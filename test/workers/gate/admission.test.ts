@@ -14,6 +14,8 @@ import {
   mintApart,
   newGate,
   randomBytes,
+  randomMac,
+  randomSignature,
   SECOND,
   seqOf,
 } from "../../support/gate.ts";
@@ -25,7 +27,7 @@ function again(bench: Bench, admission: Admission, fields: Partial<Admission> = 
 }
 
 function newlySigned(bench: Bench): Pick<Admission, "signed"> {
-  return { signed: { signature: randomBytes(32), timestampMs: bench.clock.now } };
+  return { signed: { signature: randomSignature(), timestampMs: bench.clock.now } };
 }
 
 describe("rows written", () => {
@@ -33,7 +35,7 @@ describe("rows written", () => {
     { name: "one for an ordinary report", fields: () => ({}), rows: 1 },
     {
       name: "two for a report with an Idempotency-Key",
-      fields: () => ({ keyMac: randomBytes(16) }),
+      fields: () => ({ keyMac: randomMac() }),
       rows: 2,
     },
     { name: "two for a large report's reservation", fields: () => ({ sealed: null }), rows: 2 },
@@ -72,14 +74,13 @@ describe("rows written", () => {
       name: "a timestamp outside the window",
       second: (bench: Bench) =>
         bench.admission({
-          signed: { signature: randomBytes(32), timestampMs: bench.clock.now - 5 * MINUTE - 1 },
+          signed: { signature: randomSignature(), timestampMs: bench.clock.now - 5 * MINUTE - 1 },
         }),
       outcome: "expired",
     },
     {
       name: "an older snapshot",
-      second: (bench: Bench, first: Admission) =>
-        bench.admission({ snapshot: { ...first.snapshot, version: 0 } }),
+      second: (bench: Bench) => bench.admission({ known: { ...bench.gate.snapshot, version: 0 } }),
       outcome: "stale",
     },
     {
@@ -90,7 +91,7 @@ describe("rows written", () => {
     },
   ])("are none for $name", async ({ second, outcome }) => {
     await inGate(await newGate({ plan: "sandbox" }), (bench) => {
-      const first = bench.admission({ keyMac: randomBytes(16) });
+      const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
       const refused = second(bench, first);
       const rows = () =>
@@ -138,9 +139,9 @@ describe("a file id whose place another file has", () => {
 describe("a call repeated with its own file id", () => {
   it.each<[string, Partial<Admission>]>([
     ["signed", {}],
-    ["signed, with a key", { keyMac: randomBytes(16) }],
+    ["signed, with a key", { keyMac: randomMac() }],
     ["unsigned", { signed: null }],
-    ["unsigned, with a key", { signed: null, keyMac: randomBytes(16) }],
+    ["unsigned, with a key", { signed: null, keyMac: randomMac() }],
     ["unsigned, where equal bodies are repeats", { signed: null, sameBody: "deduplicate" }],
   ])("is answered as the first was: %s", async (_name, fields) => {
     await inGate(await newGate(), (bench) => {
@@ -190,7 +191,7 @@ describe("a signature", () => {
   ])("is remembered exactly as long as it could verify: $name", async ({ ahead, remembered }) => {
     await inGate(await newGate(), (bench) => {
       const start = bench.clock.now;
-      const signed = { signature: randomBytes(32), timestampMs: start + ahead };
+      const signed = { signature: randomSignature(), timestampMs: start + ahead };
       const first = bench.admission({ signed });
       expect(bench.admit(first).outcome).toBe("accepted");
       bench.clock.now = start + remembered;
@@ -223,7 +224,7 @@ describe("a key", () => {
   it("is remembered for 24 hours after the admission and no longer", async () => {
     await inGate(await newGate(), (bench) => {
       const start = bench.clock.now;
-      const first = bench.admission({ keyMac: randomBytes(16) });
+      const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
       bench.clock.now = start + DAY - 1;
       bench.restart();
@@ -242,7 +243,7 @@ describe("a key", () => {
       bench.admit(first);
       const keyed = again(bench, first, {
         ...newlySigned(bench),
-        keyMac: randomBytes(16),
+        keyMac: randomMac(),
         sameBody: "deduplicate",
       });
       expect(bench.admit(keyed)).toMatchObject({ outcome: "repeat", fileId: first.fileId });
@@ -252,7 +253,7 @@ describe("a key", () => {
         outcome: "repeat",
         fileId: first.fileId,
       });
-      const otherBody = again(bench, keyed, { ...newlySigned(bench), bodyMac: randomBytes(16) });
+      const otherBody = again(bench, keyed, { ...newlySigned(bench), bodyMac: randomMac() });
       expect(bench.admit(otherBody).outcome).toBe("conflict");
     });
   });
@@ -312,7 +313,7 @@ describe("the same body under a new signature", () => {
 describe("repeats found by their key", () => {
   it("are turned away when too many were written, and taken again when their signatures have run out", async () => {
     await inGate(await newGate({ plan: "enterprise" }), (bench) => {
-      const first = bench.admission({ keyMac: randomBytes(16) });
+      const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
       const insert = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${MAX_ALIASES})
         INSERT INTO aliases SELECT randomblob(32), ?, ? FROM n`;
@@ -333,7 +334,7 @@ describe("repeats found by their key", () => {
 describe("a gate that is full", () => {
   it("takes no new report, and still answers repeats", async () => {
     await inGate(await newGate(), (bench) => {
-      const first = bench.admission({ keyMac: randomBytes(16) });
+      const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
       Object.defineProperty(bench.inbox, "size", { value: MAX_DATABASE_BYTES + 1 });
       bench.clock.now += MINUTE;
@@ -363,7 +364,7 @@ describe("a reservation", () => {
 
   it("is completed by any copy of its request", async () => {
     await inGate(await newGate(), (bench) => {
-      const keyMac = randomBytes(16);
+      const keyMac = randomMac();
       const first = bench.admission({ sealed: null, keyMac });
       const reserved = bench.admit(first);
       const place = reserved.outcome === "reserved" ? reserved.place : "";
@@ -380,8 +381,8 @@ describe("a reservation", () => {
   it("is dropped with its object after ten minutes, and the same request can be sent again", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
-      const signed = { signature: randomBytes(32), timestampMs: start + 5 * MINUTE };
-      const first = bench.admission({ sealed: null, signed, keyMac: randomBytes(16) });
+      const signed = { signature: randomSignature(), timestampMs: start + 5 * MINUTE };
+      const first = bench.admission({ sealed: null, signed, keyMac: randomMac() });
       const reserved = bench.admit(first);
       const place = reserved.outcome === "reserved" ? reserved.place : "";
       bench.archive.set(place, randomBytes(10));
@@ -399,11 +400,11 @@ describe("a reservation", () => {
 
   it("answers nothing while its object cannot be deleted, and goes when it can", async () => {
     await inGate(await newGate(), async (bench) => {
-      const first = bench.admission({ sealed: null, keyMac: randomBytes(16) });
+      const first = bench.admission({ sealed: null, keyMac: randomMac() });
       bench.admit(first);
       bench.clock.now += 9 * MINUTE;
       const resigned = again(bench, first, {
-        signed: { signature: randomBytes(32), timestampMs: bench.clock.now + 4 * MINUTE },
+        signed: { signature: randomSignature(), timestampMs: bench.clock.now + 4 * MINUTE },
       });
       expect(bench.admit(resigned)).toMatchObject({ outcome: "receiving", fileId: first.fileId });
       bench.onCall = (call) => (call.startsWith("delete") ? "before" : undefined);
@@ -462,7 +463,7 @@ describe("versions", () => {
         await bench.runAlarmsUntil(bench.clock.now + 91 * DAY);
         expect(bench.state.agenda.firstFrom("")).toBeNull();
         bench.restart();
-        const admission = bench.admission({ snapshot: { ...gate.snapshot, version: told } });
+        const admission = bench.admission({ known: { ...gate.snapshot, version: told } });
         expect(bench.admit(admission).outcome).toBe(outcome);
         const snapshot = { ...gate.snapshot, version: told };
         expect(bench.admissions.charge(snapshot, bench.clock.now).outcome).toBe(
@@ -474,6 +475,21 @@ describe("versions", () => {
       });
     },
   );
+
+  it("are enough, once the gate knows the row", async () => {
+    const gate = await newGate({ version: 5 });
+    await inGate(gate, (bench) => {
+      expect(bench.admit(bench.admission({ known: 5 }))).toEqual({ outcome: "untold" });
+      expect(bench.admit(bench.admission({ known: gate.snapshot })).outcome).toBe("accepted");
+      for (const restarted of [false, true]) {
+        if (restarted) bench.restart();
+        expect(bench.admit(bench.admission({ known: 4 }))).toEqual({ outcome: "stale" });
+        expect(bench.admit(bench.admission({ known: 5 })).outcome).toBe("accepted");
+        expect(bench.admit(bench.admission({ known: 6 }))).toEqual({ outcome: "untold" });
+      }
+      expect(bench.inbox.list(null, 10)).toHaveLength(3);
+    });
+  });
 
   it("are learned from a refresh, and kept across eviction", async () => {
     const gate = await newGate({ version: 1 });
@@ -488,8 +504,8 @@ describe("versions", () => {
     await inGate(gate, (bench) => {
       for (let i = 0; i < 100; i++) bench.accept();
       expect(bench.admit(bench.admission()).outcome).toBe("limited");
-      const snapshot = { ...gate.snapshot, plan: "production", version: 2 } as const;
-      expect(bench.admit(bench.admission({ snapshot }))).toMatchObject({
+      const known = { ...gate.snapshot, plan: "production", version: 2 } as const;
+      expect(bench.admit(bench.admission({ known }))).toMatchObject({
         outcome: "accepted",
         rate: { limit: 500, remaining: 399 },
       });
