@@ -16,7 +16,7 @@ import { tellOwed } from "../outbound/file-events.ts";
 import { findListeners } from "../outbound/listeners.ts";
 import { type AttentionChange, recordAttention } from "./attention.ts";
 import { type Answer, postFile } from "./files-creator.ts";
-import { GOVERNOR_NAME } from "./governor.ts";
+import { GOVERNOR_NAME, type Permit } from "./governor.ts";
 import { inParallel, Weights } from "./parallel.ts";
 
 /** The platform lets six requests of one invocation wait for headers at a time. */
@@ -165,7 +165,7 @@ async function forwardAll(
   { attention, owed }: Findings,
 ): Promise<void> {
   if (jobs.length === 0) return;
-  const { granted, retryAfterMs } = await askGovernor(jobs.length, env);
+  const { granted, retryAfterMs, calm } = await askGovernor(jobs.length, env);
   const untried = jobs.slice(granted);
   const weights = new Weights(MAX_PAYLOAD_BYTES);
   let answered = 0;
@@ -186,7 +186,7 @@ async function forwardAll(
     }
   });
   await postpone(untried, Math.max(retryAfterMs, POSTPONE_MS), env);
-  await tellGovernor(answered, unanswered, env);
+  if (!calm || unanswered > 0) await tellGovernor(answered, unanswered, env);
 }
 
 /** `reached`: whether the answer, or its absence, says anything about the files-creator. Never rejects. */
@@ -306,15 +306,12 @@ function attentionFor({ file }: Job, answer: Answer, settled: Settled): Attentio
 }
 
 /** Without the governor everything is tried: it only saves effort. */
-async function askGovernor(
-  wanted: number,
-  env: Bindings,
-): Promise<{ granted: number; retryAfterMs: number }> {
+async function askGovernor(wanted: number, env: Bindings): Promise<Permit> {
   try {
     return await env.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME).permit(wanted);
   } catch (error) {
     logError("the governor gave no answer", { wanted }, error);
-    return { granted: wanted, retryAfterMs: 0 };
+    return { granted: wanted, retryAfterMs: 0, calm: false };
   }
 }
 

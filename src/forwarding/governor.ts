@@ -11,13 +11,20 @@ export { type Course, OPEN_COURSE, observe, permit } from "./course.ts";
 /** The one governor's name. */
 export const GOVERNOR_NAME = "files-creator";
 
+export interface Permit {
+  granted: number;
+  retryAfterMs: number;
+  calm: boolean;
+}
+
 export class ForwardingGovernor extends DurableObject<Bindings> {
   #course: Course = OPEN_COURSE;
 
-  permit(wanted: number): { granted: number; retryAfterMs: number } {
+  /** `calm`: nothing has failed lately, so that a success would tell nothing new. */
+  permit(wanted: number): Permit {
     const { granted, retryAfterMs, course } = permit(this.#course, wanted, Date.now());
     this.#course = course;
-    return { granted, retryAfterMs };
+    return { granted, retryAfterMs, calm: course.level === null && course.failures === 0 };
   }
 
   observe(answered: number, unanswered: number): void {

@@ -250,17 +250,21 @@ describe("the governor", () => {
     expect(received).toHaveLength(3);
   });
 
-  it("is asked and told once a batch", async () => {
-    const fileIds = [...(await acceptMany(5)), ...(await acceptMany(5))];
-    const { using, calls } = withFault(creatorThat().using, null);
-    await deliver(
-      fileIds.map((fileId) => ({ file_ids: [fileId] })),
-      using,
-    );
-    expect(calls.filter((call) => call.startsWith("governor"))).toEqual([
-      "governor.permit",
-      "governor.observe",
-    ]);
+  it("is asked once a batch, and told once where that is news: of failures, and of the successes after them", async () => {
+    const asked = async (status: number) => {
+      const fileIds = [...(await acceptMany(2)), ...(await acceptMany(2))];
+      const answering = creatorThat(() => (status === 200 ? TAKEN() : new Response(null, { status })));
+      const { using, calls } = withFault(answering.using, null);
+      await deliver(
+        fileIds.map((fileId) => ({ file_ids: [fileId] })),
+        using,
+      );
+      return calls.filter((call) => call.startsWith("governor"));
+    };
+    expect(await asked(200)).toEqual(["governor.permit"]);
+    expect(await asked(503)).toEqual(["governor.permit", "governor.observe"]);
+    expect(await asked(200)).toEqual(["governor.permit", "governor.observe"]);
+    expect(await asked(200)).toEqual(["governor.permit"]);
   });
 
   it("holds files back during an outage at no attempt's cost, and lets everything through afterwards", async () => {
