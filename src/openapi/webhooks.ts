@@ -5,7 +5,7 @@ import { DELIVERY_STATUSES } from "../db/schema.ts";
 import { FAILURE_KINDS } from "../outbound/outcome.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { notFound } from "../portal/change.ts";
-import { DISABLED, EXPIRED, NO_DELIVERY, NO_REPLAY } from "../portal/deliveries.ts";
+import { DISABLED, EXPIRED, NO_DELIVERY, NO_REPLAY, NOT_SUBSCRIBED } from "../portal/deliveries.ts";
 import {
   deliveryQuery,
   newWebhook,
@@ -110,7 +110,10 @@ const deliveryFields = {
   status: z.enum(DELIVERY_STATUSES),
   responseCode: z.int().nullable(),
   attempts: z.int().nonnegative(),
-  lastError: z.string().nullable(),
+  lastError: z.string().nullable().meta({
+    description:
+      "The last failure, or why nothing was sent: `webhook_disabled`, `webhook_deleted`, `event_expired`, or `not_subscribed` where the webhook no longer asked for the type when the delivery was due.",
+  }),
   nextAttemptAt: moment.nullable(),
   createdAt: moment,
   updatedAt: moment,
@@ -388,7 +391,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
       tag: "Webhooks",
       summary: "Replay a time range",
       description:
-        "Sends the events that were stored in the range again: those that were never sent or have failed, or all of them.",
+        "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent or have failed, or all of them.",
       path,
       body: {
         schema: replayRequest,
@@ -477,7 +480,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
           example: { success: true, delivery: { ...shownDelivery, status: "pending" } },
         },
       },
-      failures: [NO_DELIVERY, DISABLED, EXPIRED],
+      failures: [NO_DELIVERY, DISABLED, EXPIRED, NOT_SUBSCRIBED],
     }),
   },
 };

@@ -57,6 +57,11 @@ export function matches(patterns: readonly string[], type: EventType): boolean {
   return patternsOf(type).some((pattern) => patterns.includes(pattern));
 }
 
+/** Whether an event may be sent to a webhook with these patterns: a test goes out whatever they are. */
+export function maySend(patterns: readonly string[], type: EventType): boolean {
+  return type === TEST_EVENT || matches(patterns, type);
+}
+
 export type CheckedEvents =
   | { ok: true; events: EventPattern[] }
   /** Path to message, as error details are. */

@@ -7,9 +7,10 @@ import { ownerKeyContext } from "../db/owner-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { inParallel, type Weights } from "../forwarding/parallel.ts";
 import { logError, logLine } from "../log.ts";
+import { maySend } from "./catalog.ts";
 import { answerContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { closeExpired, closeOpen, type DueDelivery, type Held, letGo, takeEndpoint } from "./hold.ts";
+import { closeOpen, closeUnsent, type DueDelivery, type Held, letGo, takeEndpoint } from "./hold.ts";
 import { judge } from "./judgement.ts";
 import type { Recorded } from "./record.ts";
 import { Recorder } from "./recorder.ts";
@@ -45,13 +46,18 @@ export async function workOn(webhookId: string, turn: Turn): Promise<{ slow: boo
 async function sendAll(held: Held, turn: Turn): Promise<void> {
   const { env, settings, slots } = turn;
   const { endpoint } = held;
-  if (held.expired.length > 0) await closeExpired(env.DB, endpoint.id, held.expired, Date.now());
+  const { wanted = [], unwanted = [] } = Object.groupBy(held.due, ({ type }) =>
+    maySend(endpoint.events, type) ? "wanted" : "unwanted",
+  );
+  const unwantedSeqs = unwanted.map(({ event_seq }) => event_seq);
+  await closeUnsent(env.DB, endpoint.id, held.expired, "event_expired", Date.now());
+  await closeUnsent(env.DB, endpoint.id, unwantedSeqs, "not_subscribed", Date.now());
   const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
   const key = await unwrapDataKey(settings.keyRing, held.wrappedKey, ownerKeyContext(owner));
   const open = await openEndpoint(endpoint, key, Date.now());
   const recorder = new Recorder(env.DB, held);
   const startUntil = Date.now() + TURN_MS;
-  await inParallel(held.due, endpoint.max_in_flight, async (due) => {
+  await inParallel(wanted, endpoint.max_in_flight, async (due) => {
     const release = await slots.take(1);
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;

@@ -26,6 +26,7 @@ const endpointRow = z.object({
   owner_id: z.string(),
   environment: z.enum(ENVIRONMENTS),
   url: z.string(),
+  events: json.pipe(z.array(z.string())),
   status: z.enum(["active", "disabled"]),
   signature_format: z.enum(SIGNATURE_FORMATS),
   headers: z
@@ -182,18 +183,20 @@ export async function closeOpen(
     .run();
 }
 
-/** Closes deliveries whose event is no longer kept. */
-export async function closeExpired(
+/** Closes deliveries that are not to be sent, if they are still open. They stay to be seen. */
+export async function closeUnsent(
   db: D1Database,
   webhookId: string,
   eventSeqs: readonly number[],
+  reason: "event_expired" | "not_subscribed",
   now: number,
 ): Promise<void> {
+  if (eventSeqs.length === 0) return;
   await db
     .prepare(
-      `UPDATE deliveries SET status = 'failed', last_error = 'event_expired', next_attempt_at = NULL, updated_at = ?3
-       WHERE webhook_id = ?1 AND event_seq IN (SELECT value FROM json_each(?2))`,
+      `UPDATE deliveries SET status = 'failed', last_error = ?3, next_attempt_at = NULL, updated_at = ?4
+       WHERE webhook_id = ?1 AND event_seq IN (SELECT value FROM json_each(?2)) AND next_attempt_at IS NOT NULL`,
     )
-    .bind(webhookId, JSON.stringify(eventSeqs), now)
+    .bind(webhookId, JSON.stringify(eventSeqs), reason, now)
     .run();
 }

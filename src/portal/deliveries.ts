@@ -13,6 +13,7 @@ import { type AppContext, type AppEnv, failureResponse } from "../http/context.t
 import type { Failure } from "../http/failure.ts";
 import { encodeCursor, pageOf } from "../http/page.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { isEventType, maySend } from "../outbound/catalog.ts";
 import { answerContext } from "../outbound/contexts.ts";
 import { deliveryId, parseDeliveryId } from "../outbound/delivery-id.ts";
 import { findReplay, insertReplay, type Replay } from "../outbound/replay.ts";
@@ -48,6 +49,13 @@ export const EXPIRED: Failure = {
   message: "The event is no longer kept.",
 };
 
+export const NOT_SUBSCRIBED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "not_subscribed",
+  message: "The webhook does not ask for events of this type. Add the type to its events first.",
+};
+
 export const deliveries = new Hono<AppEnv>()
   .get("/webhooks/:id/deliveries", async (c) => {
     const query = parseQuery(c, deliveryQuery);
@@ -73,6 +81,7 @@ export const deliveries = new Hono<AppEnv>()
     const { webhook, delivery } = found;
     if (webhook.deleted_at !== null || webhook.status !== "active") return failureResponse(c, DISABLED);
     if (delivery.event_id === null) return failureResponse(c, EXPIRED);
+    if (!mayBeSent(webhook, delivery)) return failureResponse(c, NOT_SUBSCRIBED);
     const key = { webhookId: webhook.id, eventSeq: delivery.event_seq };
     const told = toldOf(c, webhook, "delivery_retried", { delivery: deliveryId(key) });
     await reopenDelivery(c.env.DB, key, told, Date.now());
@@ -136,6 +145,10 @@ async function find(c: AppContext): Promise<Found | { failure: Failure }> {
     return { failure: NO_DELIVERY };
   const delivery = await getDelivery(c.env.DB, key);
   return delivery === null ? { failure: NO_DELIVERY } : { webhook, delivery };
+}
+
+function mayBeSent(webhook: Webhook, { event_type: type }: Delivery): boolean {
+  return type !== null && isEventType(type) && maySend(webhook.events, type);
 }
 
 function presentDelivery(row: Delivery) {

@@ -222,6 +222,24 @@ describe("a delivery", () => {
     expect(calls).toHaveLength(1);
   });
 
+  it("whose type its webhook no longer asks for is closed when it is due, and no other", async () => {
+    const hook = await hookWith({ events: ["policy.*", "payment.failed"] });
+    const { calls } = receiver();
+    await tell(of(hook));
+    await tell({ ...of(hook), type: "payment.failed" });
+    await bindings.DB.prepare(`UPDATE webhooks SET events = '["payment.*"]' WHERE id = ?`)
+      .bind(hook.id)
+      .run();
+    await wake(hook);
+    expect(calls.map(({ body }) => body.type)).toEqual(["payment.failed"]);
+    expect(await deliveriesOf(hook)).toMatchObject([
+      { status: "failed", last_error: "not_subscribed", next_attempt_at: null, attempts: 0 },
+      { status: "delivered" },
+    ]);
+    expect(await noticesOf(hook)).toEqual([]);
+    expect(await stored(hook)).toMatchObject({ consecutive_failures: 0 });
+  });
+
   it("goes to the address its webhook has when it is sent", async () => {
     const hook = await hookWith();
     const { calls } = receiver();

@@ -3,7 +3,7 @@ import { listDeliveries } from "../../../src/db/deliveries.ts";
 import { listEvents, seqAt } from "../../../src/db/events.ts";
 import { listWebhooks } from "../../../src/db/webhooks.ts";
 import { readSettings } from "../../../src/env.ts";
-import { closeExpired, closeOpen, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
+import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
 import { judge } from "../../../src/outbound/judgement.ts";
 import { sendNotices } from "../../../src/outbound/notices.ts";
 import { record } from "../../../src/outbound/record.ts";
@@ -242,7 +242,7 @@ it("nothing of the outbound side scans a table", async () => {
   await record(DB, { held: taken.held, attempts, health, disable: "gone", now: Date.now() });
   await letGo(DB, taken.held, Date.now());
   await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
-  await closeExpired(DB, hook.id, [1], Date.now());
+  await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
   await listDeliveries(DB, hook.id, "failed", null, 10);
   await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
   await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);

@@ -291,6 +291,30 @@ describe("deliveries", () => {
     expect((await portal("GET", path)).json.delivery).toMatchObject({ attempts: 2 });
   });
 
+  it("of types that are no longer asked for are sent again neither one by one nor by a replay, but tests are", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver(
+      (call) => new Response(null, { status: call.body.type === "policy.created" ? 410 : 200 }),
+    );
+    const since = new Date(Date.now() - 1_000).toISOString();
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id });
+    await portal("PATCH", `/webhooks/${id}`, { status: "active", events: ["payment.*"] });
+    const [failed] = (await portal("GET", `/webhooks/${id}/deliveries`)).json.deliveries;
+    const retry = await portal("POST", `/deliveries/${failed.id}/retry`);
+    expect(retry).toMatchObject({ status: 409, json: { error: "not_subscribed" } });
+    await portal("POST", `/webhooks/${id}/replay`, { since });
+    await runCron();
+    await wake({ id });
+    expect(calls).toHaveLength(1);
+    const test = await portal("POST", `/webhooks/${id}/test`);
+    expect((await portal("POST", `/deliveries/${test.json.delivery_id}/retry`)).status).toBe(202);
+    await wake({ id });
+    expect(calls).toHaveLength(3);
+    await portal("PATCH", `/webhooks/${id}`, { events: ["policy.*"] });
+    expect((await portal("POST", `/deliveries/${failed.id}/retry`)).status).toBe(202);
+  });
+
   it.each(["del_", "del_nonsense", `del_${"0".repeat(24)}00000000000`])("%s does not exist", async (id) => {
     expect((await portal("GET", `/deliveries/${id}`)).status).toBe(404);
   });
