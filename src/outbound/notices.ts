@@ -5,13 +5,17 @@
  */
 import * as z from "zod";
 import type { Settings } from "../env.ts";
+import { inParallel } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
 import { deliveryId } from "./delivery-id.ts";
 
 /** For so long after a mail about them, failed deliveries of a webhook gather for the next one. */
 export const MAIL_INTERVAL_MS = 3_600_000;
-/** Mails of one run of the minute cron. */
+/** Mails of one run of the minute cron, and of them at a time: if all of them hang, the run is over within the minute. */
 const MAILS_PER_RUN = 20;
+const MAILS_AT_A_TIME = 6;
+/** A mail that is not taken by then is sent again later. */
+const SEND_TIMEOUT_MS = 10_000;
 /** Notices told by one mail. */
 const NOTICES_PER_MAIL = 500;
 /** Deliveries named in one mail; the portal lists all of them. */
@@ -38,26 +42,42 @@ export interface Mail {
   text: string;
 }
 
-/** Sends what is due. One mail that cannot be sent keeps no other waiting. Rejects when D1 does not answer. */
+/**
+ * Sends what is due. One mail that cannot be sent, or does not end, keeps no other waiting: it is sent again, also where it
+ * goes out after all. Rejects when D1 does not answer.
+ */
 export async function sendNotices(
   env: { DB: D1Database; EMAIL: SendEmail },
   settings: Pick<Settings, "emailFrom" | "operatorsEmail">,
   now: number,
+  timeoutMs = SEND_TIMEOUT_MS,
 ): Promise<void> {
   await giveUp(env.DB, now);
-  for (const { webhook_id: webhookId, kind } of await dueSubjects(env.DB, now)) {
+  const subjects = await dueSubjects(env.DB, now);
+  await inParallel(subjects, MAILS_AT_A_TIME, async ({ webhook_id: webhookId, kind }) => {
     const notices = await noticesOf(env.DB, webhookId, kind, now);
     const [first] = notices;
-    if (first === undefined) continue;
+    if (first === undefined) return;
     const to = first.notification_email ?? settings.operatorsEmail;
     try {
-      await env.EMAIL.send({ from: settings.emailFrom, to, ...mailOf(notices) });
+      await within(timeoutMs, env.EMAIL.send({ from: settings.emailFrom, to, ...mailOf(notices) }));
     } catch (error) {
       logError("a mail was not sent", { webhook_id: webhookId, notices: notices.length }, error);
       await postpone(env.DB, notices, now);
-      continue;
+      return;
     }
     await told(env.DB, { webhookId, kind, notices }, now);
+  });
+}
+
+/** Rejects when `work` takes longer. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`no end within ${ms} ms`)), ms);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

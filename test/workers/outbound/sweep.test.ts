@@ -220,6 +220,26 @@ describe("notices", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
+  it("are not held up by mails that never end, and are tried again", async () => {
+    const now = Date.now();
+    const stuck = [];
+    for (let i = 0; i < 8; i++) {
+      const hook = await hookWithDelivery({ notification_email: "stuck@acme.example" });
+      await note(hook.id, "delivery_failed", 1, now - 1);
+      stuck.push(hook);
+    }
+    const fine = await hookWithDelivery({ notification_email: "fine@acme.example" });
+    await note(fine.id, "delivery_failed", 1, now);
+    vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (mail) => {
+      if ((mail as unknown as Json).to === "stuck@acme.example") await Promise.withResolvers().promise;
+      return { messageId: "1" };
+    });
+    await sendNotices(bindings, settings, now, 20);
+    expect(await noticesOf(fine)).toEqual([]);
+    for (const hook of stuck)
+      expect(await noticesOf(hook)).toMatchObject([{ tries: 1, due_at: now + 60_000 }]);
+  });
+
   it("go through the mail binding itself", async () => {
     const hook = await hookWithDelivery({ notification_email: "ops@acme.example" });
     await note(hook.id, "delivery_failed", 1);
