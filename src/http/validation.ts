@@ -3,6 +3,7 @@ import type * as z from "zod";
 import { concat } from "../crypto/encoding.ts";
 import type { AppContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
+import { shapeOf } from "./json-shape.ts";
 
 /** Management bodies are small; larger ones are a mistake. */
 const MAX_BODY_BYTES = 1024 ** 2;
@@ -13,23 +14,32 @@ export type Parsed<T> = { value: T } | { failure: Failure };
 /** How a body is read that is larger than others, or must not lose anything. */
 export interface Reading {
   limitBytes: number;
+  /** Values and containers that the body may have: a tree is many times as large as its text. */
+  limitValues: number;
   read(text: string): { ok: true; value: unknown } | { ok: false; path: string; problem: string };
 }
 
-const PLAIN: Reading = { limitBytes: MAX_BODY_BYTES, read: readPlainJson };
+const PLAIN: Reading = {
+  limitBytes: MAX_BODY_BYTES,
+  limitValues: Number.POSITIVE_INFINITY,
+  read: readPlainJson,
+};
 
 /** The request's JSON body under `schema`. */
 export async function parseJsonBody<T>(
   c: AppContext,
   schema: z.ZodType<T>,
-  { limitBytes, read }: Reading = PLAIN,
+  { limitBytes, limitValues, read }: Reading = PLAIN,
 ): Promise<Parsed<T>> {
   const failure = contentTypeFailure(c, "application/json");
   if (failure !== null) return { failure };
   if (Number(c.req.header("Content-Length") ?? 0) > limitBytes)
     return { failure: { kind: "payload_too_large", limitBytes } };
-  const text = await textUpTo(limitBytes, c.req.raw.body);
-  if (text === null) return { failure: { kind: "payload_too_large", limitBytes } };
+  const bytes = await bytesUpTo(limitBytes, c.req.raw.body);
+  if (bytes === null) return { failure: { kind: "payload_too_large", limitBytes } };
+  if (shapeOf(bytes).values > limitValues)
+    return refuse(`The body has more than ${limitValues} values. Send it in parts.`);
+  const text = new TextDecoder().decode(bytes);
   if (text === "") return refuse("The body is empty; send a JSON object, {} where nothing is to be said.");
   const json = read(text);
   if (json.ok) return parseWith(json.value, schema);
@@ -38,7 +48,10 @@ export async function parseJsonBody<T>(
 }
 
 /** Null when there is more. A body need not say how long it is. */
-async function textUpTo(limitBytes: number, body: ReadableStream<Uint8Array> | null): Promise<string | null> {
+async function bytesUpTo(
+  limitBytes: number,
+  body: ReadableStream<Uint8Array> | null,
+): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body ?? []) {
@@ -46,7 +59,7 @@ async function textUpTo(limitBytes: number, body: ReadableStream<Uint8Array> | n
     if (length > limitBytes) return null;
     chunks.push(chunk);
   }
-  return new TextDecoder().decode(concat(chunks));
+  return concat(chunks);
 }
 
 function readPlainJson(
@@ -88,7 +101,8 @@ export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
   const details: Record<string, string> = Object.create(null);
   for (const issue of issues.slice(0, MAX_PROBLEMS)) {
     if (issue.code === "unrecognized_keys")
-      for (const key of issue.keys) details[pathOf([...issue.path, key])] = "Unknown field";
+      for (const key of issue.keys.slice(0, MAX_PROBLEMS))
+        details[pathOf([...issue.path, key])] = "Unknown field";
     else
       details[pathOf(issue.path)] ??= isMissing(issue, input) ? "Required field missing" : problemOf(issue);
   }

@@ -3,7 +3,14 @@ import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
 import { EVENT_TYPES } from "../outbound/catalog.ts";
-import { event, eventBatch, eventQuery, MAX_DATA_BYTES } from "../portal/event-requests.ts";
+import {
+  event,
+  eventBatch,
+  eventQuery,
+  MAX_DATA_BYTES,
+  MAX_EVENTS_BYTES,
+  MAX_EVENTS_VALUES,
+} from "../portal/event-requests.ts";
 import { REUSED } from "../portal/events.ts";
 import { NO_ENVIRONMENT } from "../portal/webhooks.ts";
 import { KEY } from "./developer.ts";
@@ -111,7 +118,7 @@ export const eventPaths: ZodOpenApiPathsObject = {
       id: "reportEvent",
       tag: "Events",
       summary: "Tell of an event, or of several",
-      description: `Safe to repeat: an event counts once per owner, and once per file. What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file. Every other event names its owner and environment. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`.`,
+      description: `Safe to repeat: an event counts once per owner, and once per file. What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file. Every other event names its owner and environment. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
       body: {
         schema: z.union([event, eventBatch]),
         examples: {

@@ -11,6 +11,8 @@ export const MAX_DATA_BYTES = 256 * 1024;
 const MAX_EVENTS = 100;
 /** A batch whose events are all as large as they may be has to be sent in parts: it would fill the isolate. */
 export const MAX_EVENTS_BYTES = 8 * 1024 ** 2;
+/** More than fit into the data of one event. In the worst case their tree takes some 25 MB. */
+export const MAX_EVENTS_VALUES = 200_000;
 
 /** What the files-creator reports. */
 export const FILE_REPORTS = ["file.validated", "file.processed", "file.failed"] as const;

@@ -8,7 +8,7 @@ import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { ProgressReport, Reported } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
 import { describeFailure, type Failure } from "../http/failure.ts";
-import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { parseJsonBody, parseQuery, type Reading } from "../http/validation.ts";
 import { readEvents } from "../outbound/event-list.ts";
 import { fanOut, type NewEvent } from "../outbound/fan-out.ts";
 import { tellOwed } from "../outbound/file-events.ts";
@@ -23,6 +23,7 @@ import {
   fileData,
   isFileReport,
   MAX_EVENTS_BYTES,
+  MAX_EVENTS_VALUES,
 } from "./event-requests.ts";
 import { ownerOf } from "./owner.ts";
 
@@ -31,6 +32,12 @@ const STATUS_AFTER = {
   "file.processed": "completed",
   "file.failed": "failed",
 } as const satisfies Record<(typeof FILE_REPORTS)[number], ProgressReport["status"]>;
+
+const READING: Reading = {
+  limitBytes: MAX_EVENTS_BYTES,
+  limitValues: MAX_EVENTS_VALUES,
+  read: readJson,
+};
 
 const DEFAULT_SOURCE = "audit1";
 
@@ -56,7 +63,7 @@ interface Taken {
 
 export const events = new Hono<AppEnv>()
   .post("/events", async (c) => {
-    const body = await parseJsonBody(c, eventOrBatch, { limitBytes: MAX_EVENTS_BYTES, read: readJson });
+    const body = await parseJsonBody(c, eventOrBatch, READING);
     if ("failure" in body) return failureResponse(c, body.failure);
     const batch = Array.isArray(body.value);
     const taken: (Taken | { failure: Failure; id: string })[] = [];

@@ -97,6 +97,35 @@ it("slow senders that hold large bodies are turned away when others wait, and sm
   expect((await answered).some((answer) => answer.startsWith("HTTP/1.1 503"))).toBe(true);
 });
 
+it.each([
+  { what: "empty objects", status: 400, body: `{"events":[${"{},".repeat(2_796_000)}{}]}` },
+  { what: "data of a hundred events", status: 202, body: JSON.stringify({ events: largestEvents() }) },
+])("eight MiB of $what fit with room", async ({ body, status }) => {
+  const headers = {
+    "X-Client-ID": gateway.client.id,
+    "X-Client-Secret": gateway.client.secret,
+    "Content-Type": "application/json",
+  };
+  const peak = await peakOf(async () => {
+    const url = `http://127.0.0.1:${gateway.port}/api/v1/events`;
+    const response = await fetch(url, { method: "POST", headers, body });
+    expect([response.status, (await response.text()).slice(0, 300)]).toEqual([status, expect.anything()]);
+  });
+  expect(peak.totalMiB).toBeLessThan(0.75 * ISOLATE_MIB);
+});
+
+/** Nearly as many values and bytes as are taken, every object of another shape. */
+function largestEvents(): unknown[] {
+  return Array.from({ length: 100 }, (_, number) => ({
+    id: `evt_${number}`,
+    type: "policy.created",
+    owner_type: "payroll_company",
+    owner_id: "memory",
+    environment: "production",
+    data: { of: Array.from({ length: 980 }, (_, i) => ({ [`name ${number} ${i}`]: "€".repeat(18) })) },
+  }));
+}
+
 /** Sends all of a signed report but its last half MiB. Answers with what the gateway says, if anything. */
 function stall(report: Buffer): { socket: Socket; answer: Promise<string> } {
   const headers = {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/crypto/encoding.ts";
 import { MAX_EVENTS_BYTES } from "../../../src/portal/event-requests.ts";
 import {
@@ -106,6 +106,32 @@ it("a management body of undeclared length is given up on where it is too large"
   const headers = { ...HEADERS, "Content-Type": "application/json" };
   expect((await send("/api/v1/connections", { method: "POST", headers, body })).status).toBe(413);
   expect(sent).toBeLessThan(20);
+});
+
+const MANY = "{},".repeat(MAX_EVENTS_BYTES / 3 - 100);
+
+it.each([
+  ["a batch", `{"events":[${MANY}{}]}`],
+  ["the data of one", `{"id":"a","type":"policy.created","data":{"a":[${MANY}{}]}}`],
+  ["no JSON", "[{".repeat(1024 ** 2)],
+])("events of too many values are refused before anything is made of them: %s", async (_what, body) => {
+  const parse = vi.spyOn(JSON, "parse");
+  const headers = { ...HEADERS, "Content-Type": "application/json" };
+  const answer = await send("/api/v1/events", { method: "POST", headers, body });
+  const parsed = parse.mock.calls.some(([text]) => text === body);
+  parse.mockRestore();
+  expect(answer).toMatchObject({
+    status: 400,
+    json: { message: "The body has more than 200000 values. Send it in parts." },
+  });
+  expect(parsed).toBe(false);
+});
+
+it("unknown fields are named up to a hundred", async () => {
+  const fields = Array.from({ length: 10_000 }, (_, i) => [`field_${i}`, 1]);
+  const answer = await portal("POST", "/connections", { ...OWNER, ...Object.fromEntries(fields) });
+  expect(answer.status).toBe(400);
+  expect(Object.keys(answer.json.details)).toHaveLength(100);
 });
 
 describe("POST /connections", () => {

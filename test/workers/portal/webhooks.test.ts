@@ -416,6 +416,18 @@ describe("events", () => {
     expect(sandbox.json.events).toEqual([]);
   });
 
+  it("of a batch that is too long are refused by its length alone", async () => {
+    const answer = await portal("POST", "/events", { events: Array.from({ length: 101 }, () => ({})) });
+    expect(answer).toMatchObject({ status: 400, json: { details: { events: "Must be at most 100" } } });
+    expect(Object.keys(answer.json.details)).toEqual(["events"]);
+  });
+
+  it("may have as many values as fit into the data of one", async () => {
+    const owner = freshOwner();
+    const data = { a: Array.from({ length: 131_000 }, () => 1) };
+    expect((await portal("POST", "/events", policyEvent(owner, { data }))).status).toBe(202);
+  });
+
   it("of a batch are answered one by one", async () => {
     const owner = freshOwner();
     const [first, second] = [policyEvent(owner), policyEvent(owner)];
