@@ -119,7 +119,10 @@ const deliveryFields = {
   updatedAt: moment,
 };
 const delivery = z.strictObject(deliveryFields).meta({ id: "Delivery" });
-const outcome = z.enum(["delivered", ...FAILURE_KINDS]);
+const outcome = z.enum(["delivered", ...FAILURE_KINDS]).meta({
+  description:
+    "`internal` is a failure of the gateway, which sent nothing: it is not held against the webhook.",
+});
 const answer = z.string().nullable().meta({ description: "The first kilobyte of the receiver's answer." });
 const deliveryWithHistory = z
   .strictObject({

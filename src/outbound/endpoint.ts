@@ -52,17 +52,15 @@ async function sendAll(held: Held, turn: Turn): Promise<void> {
   const unwantedSeqs = unwanted.map(({ event_seq }) => event_seq);
   await closeUnsent(env.DB, endpoint.id, held.expired, "event_expired", Date.now());
   await closeUnsent(env.DB, endpoint.id, unwantedSeqs, "not_subscribed", Date.now());
-  const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
-  const key = await unwrapDataKey(settings.keyRing, held.wrappedKey, ownerKeyContext(owner));
-  const open = await openEndpoint(endpoint, key, Date.now());
+  const opened = await open(held, settings);
   const recorder = new Recorder(env.DB, held);
   const startUntil = Date.now() + TURN_MS;
   await inParallel(wanted, endpoint.max_in_flight, async (due) => {
     const release = await slots.take(1);
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;
-      const sent = await sendOrFail(open, due, key, settings);
-      const answer = await sealAnswer(sent, due, endpoint.id, key);
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);
+      const answer = opened && (await sealAnswer(sent, due, opened));
       const attempt = judge(due, sent, answer);
       note(endpoint.id, due, attempt);
       recorder.add(attempt, sent);
@@ -73,31 +71,50 @@ async function sendAll(held: Held, turn: Turn): Promise<void> {
   await recorder.end();
 }
 
+interface Opened {
+  webhook: OpenEndpoint;
+  /** The owner's. */
+  key: DataKey;
+}
+
+/** Null where the owner's key or the webhook's secrets do not open. */
+async function open({ endpoint, wrappedKey }: Held, { keyRing }: Settings): Promise<Opened | null> {
+  const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
+  try {
+    const key = await unwrapDataKey(keyRing, wrappedKey, ownerKeyContext(owner));
+    return { webhook: await openEndpoint(endpoint, key, Date.now()), key };
+  } catch (error) {
+    logError("a webhook could not be opened", { webhook_id: endpoint.id }, error);
+    return null;
+  }
+}
+
 /** A delivery that cannot be made takes its course like one that failed: it must neither hold up others nor vanish. */
 async function sendOrFail(
-  open: OpenEndpoint,
+  { webhook, key }: Opened,
   due: DueDelivery,
-  key: DataKey,
   { addressPolicy }: Settings,
 ): Promise<Sent> {
-  const startedAt = Date.now();
   try {
-    return await sendDelivery(open, due, key, addressPolicy);
+    return await sendDelivery(webhook, due, key, addressPolicy);
   } catch (error) {
-    logError("a delivery could not be made", { webhook_id: open.endpoint.id, event_id: due.id }, error);
-    const outcome = { kind: "network", status: null, ms: 0, answer: null, retryAfterMs: null } as const;
-    return { startedAt, outcome };
+    logError("a delivery could not be made", { webhook_id: webhook.endpoint.id, event_id: due.id }, error);
+    return unsent();
   }
+}
+
+function unsent(): Sent {
+  const outcome = { kind: "internal", status: null, ms: 0, answer: null, retryAfterMs: null } as const;
+  return { startedAt: Date.now(), outcome };
 }
 
 async function sealAnswer(
   { outcome: { answer } }: Sent,
   due: DueDelivery,
-  webhookId: string,
-  key: DataKey,
+  { webhook, key }: Opened,
 ): Promise<string | null> {
   if (answer === null || answer === "") return null;
-  return sealText(key, answer, answerContext(webhookId, due.event_seq, due.attempts + 1));
+  return sealText(key, answer, answerContext(webhook.endpoint.id, due.event_seq, due.attempts + 1));
 }
 
 function note(webhookId: string, due: DueDelivery, { status, attempt }: Recorded): void {

@@ -31,12 +31,13 @@ export const SLOW_FOR_MS = 10 * 60_000;
 /** Why a webhook is disabled: it said so itself (410), or it did nothing but fail for five days. */
 export type DisableReason = "gone" | "failing";
 
-/** The health after an attempt that ended at `now`, and whether it was one too many. */
+/** The health after an attempt that ended at `now`, and whether it was one too many. Our own failures are not the endpoint's. */
 export function healthAfter(
   health: Health,
   outcome: Outcome,
   now: number,
 ): { health: Health; disable: DisableReason | null } {
+  if (outcome.kind === "internal") return { health, disable: null };
   const slowAt = outcome.kind === "timeout" || outcome.ms > SLOW_ANSWER_MS ? now : health.slowAt;
   if (outcome.kind === "delivered") {
     return {

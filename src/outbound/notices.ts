@@ -102,7 +102,7 @@ Events are kept while it is disabled. Mend the endpoint, set the webhook's statu
   const others = ids.length - named.length;
   return {
     subject: `${ids.length === 1 ? "A delivery" : `${ids.length} deliveries`} failed: ${new URL(first.url).host}`,
-    text: `${endpoint} did not take ${ids.length === 1 ? "an event" : `${ids.length} events`}, and the last retry has failed:
+    text: `${endpoint} did not get ${ids.length === 1 ? "an event" : `${ids.length} events`}, and the last retry has failed:
 
 ${named.join("\n")}${others > 0 ? `\n… and ${others} more` : ""}
 

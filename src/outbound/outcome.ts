@@ -3,7 +3,8 @@
 /**
  * Why an attempt failed. `blocked`: the address is none that the gateway sends to. `dns`, `refused`, `tls`: no connection came
  * about. `reset`: it was lost before an answer. `timeout`: no answer within the limit. `redirect`, `status`: an answer, but none
- * that means success. `network`: the platform does not say more.
+ * that means success. `network`: the platform does not say more. `internal`: nothing was sent, because the gateway could not
+ * make the request.
  */
 export const FAILURE_KINDS = [
   "blocked",
@@ -15,6 +16,7 @@ export const FAILURE_KINDS = [
   "network",
   "redirect",
   "status",
+  "internal",
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
@@ -44,6 +46,7 @@ const WORDS: Record<Exclude<FailureKind, "status">, string> = {
   timeout: "Connection timeout",
   network: "Connection failed",
   redirect: "Redirects are not followed",
+  internal: "The gateway could not send it",
 };
 
 /** What went wrong, in a few words for people; null when nothing did. */

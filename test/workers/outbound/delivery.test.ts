@@ -189,8 +189,47 @@ describe("a delivery", () => {
     await tell(of(hook));
     await wake(hook);
     expect(calls).toHaveLength(1);
-    expect((await deliveriesOf(hook)).map(({ status }) => status)).toEqual(["retrying", "delivered"]);
+    expect(await deliveriesOf(hook)).toMatchObject([
+      { status: "retrying", last_error: "internal", response_code: null },
+      { status: "delivered" },
+    ]);
   });
+
+  it.each([
+    ["event", "UPDATE events SET data = 'AAAA' WHERE owner_id = ?"],
+    [
+      "webhook's secret",
+      "UPDATE webhooks SET secrets = json_set(secrets, '$[0].sealed', 'AAAA') WHERE owner_id = ?",
+    ],
+    ["owner's key", "UPDATE owner_keys SET data_key = 'dev.AAAA' WHERE owner_id = ?"],
+  ])(
+    "is retried and fails for our own reason, not held against its endpoint, where the %s does not open",
+    async (_what, broken) => {
+      const hook = await hookWith();
+      const { calls } = receiver();
+      const logged = vi.spyOn(console, "error");
+      for (let i = 0; i < 6; i++) await tell(of(hook));
+      await bindings.DB.prepare(broken).bind(hook.owner_id).run();
+      await wake(hook);
+      for (let i = 0; i < 5; i++) {
+        vi.setSystemTime(Date.now() + DAY_MS);
+        await wake(hook);
+      }
+      expect(calls).toHaveLength(0);
+      const deliveries = await deliveriesOf(hook);
+      for (const delivery of deliveries)
+        expect(delivery).toMatchObject({ status: "failed", attempts: 7, last_error: "internal" });
+      expect(deliveries[0]?.history[0]).toMatchObject({ kind: "internal", status: null, answer: null });
+      expect(await stored(hook)).toMatchObject({
+        status: "active",
+        consecutive_failures: 0,
+        failing_since: null,
+        held_until: 0,
+      });
+      expect(await noticesOf(hook)).toHaveLength(6);
+      expect(logged.mock.calls.flat().join()).toContain(hook.id);
+    },
+  );
 
   it("whose event is no longer kept is closed", async () => {
     const hook = await hookWith();
@@ -368,8 +407,8 @@ describe("mail", () => {
       .filter(({ to }) => to === "dead@acme.example")
       .map(({ text }) => text);
     expect(texts).toHaveLength(2);
-    expect(texts[0]).toContain("did not take an event,");
-    expect(texts[1]).toContain("did not take 60 events,");
+    expect(texts[0]).toContain("did not get an event,");
+    expect(texts[1]).toContain("did not get 60 events,");
     expect(await noticesOf(hook)).toEqual([]);
   });
 });

@@ -35,6 +35,14 @@ function after(outcomes: [at: number, outcome: Outcome][], from: Health = UNTRIE
 }
 
 describe("an endpoint's health", () => {
+  it("is not touched by what the gateway could not send", () => {
+    const own: Outcome = { kind: "internal", status: null, ms: 0, answer: null, retryAfterMs: null };
+    const { health: before } = after(Array.from({ length: 20 }, () => [NOW, failed()]));
+    const { health, disabled } = after([[NOW + 6 * DAY, own]], before);
+    expect(health).toEqual(before);
+    expect(disabled).toEqual([null]);
+  });
+
   it("counts failures in a row, and from when", () => {
     const { health } = after([
       [NOW, failed()],
