@@ -23,16 +23,19 @@ const deliveryRow = z.object({
   last_error: z.string().nullable(),
   created_at: z.number(),
   updated_at: z.number(),
-  history: z.string().transform((text) => z.array(storedAttempt).parse(JSON.parse(text))),
   /** Null where the event is no longer kept. */
   event_id: z.string().nullable(),
   event_type: z.string().nullable(),
   event_created_at: z.number().nullable(),
 });
+const deliveryWithHistoryRow = deliveryRow.extend({
+  history: z.string().transform((text) => z.array(storedAttempt).parse(JSON.parse(text))),
+});
 export type Delivery = z.infer<typeof deliveryRow>;
+export type DeliveryWithHistory = z.infer<typeof deliveryWithHistoryRow>;
 
 const COLUMNS = `d.webhook_id, d.event_seq, d.status, d.attempts, d.next_attempt_at, d.response_code, d.last_error,
-  d.created_at, d.updated_at, d.history, e.id AS event_id, e.type AS event_type, e.created_at AS event_created_at`;
+  d.created_at, d.updated_at, e.id AS event_id, e.type AS event_type, e.created_at AS event_created_at`;
 /** A page is filled from at most this many rows, so that a rare status does not scan a whole month. */
 const SCANNED_ROWS = 1_000;
 
@@ -72,15 +75,15 @@ export async function listDeliveries(
 export async function getDelivery(
   db: D1Database,
   { webhookId, eventSeq }: { webhookId: string; eventSeq: number },
-): Promise<Delivery | null> {
+): Promise<DeliveryWithHistory | null> {
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS} FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
+      `SELECT ${COLUMNS}, d.history FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
        WHERE d.webhook_id = ? AND d.event_seq = ?`,
     )
     .bind(webhookId, eventSeq)
     .first();
-  return row === null ? null : deliveryRow.parse(row);
+  return row === null ? null : deliveryWithHistoryRow.parse(row);
 }
 
 /** Makes a delivery due now: a settled one begins a new round, one that waits is brought forward. */

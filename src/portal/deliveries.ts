@@ -5,7 +5,13 @@ import { Hono } from "hono";
 import { newObjectId } from "../crypto/ids.ts";
 import { openText } from "../crypto/vault.ts";
 import { asStatement, auditRow, tell } from "../db/audit.ts";
-import { type Delivery, getDelivery, listDeliveries, reopenDelivery } from "../db/deliveries.ts";
+import {
+  type Delivery,
+  type DeliveryWithHistory,
+  getDelivery,
+  listDeliveries,
+  reopenDelivery,
+} from "../db/deliveries.ts";
 import { seqAt, storedAt } from "../db/events.ts";
 import { ownerKey } from "../db/owner-keys.ts";
 import { getAnyWebhook, type Webhook } from "../db/webhooks.ts";
@@ -133,7 +139,7 @@ export const deliveries = new Hono<AppEnv>()
 
 interface Found {
   webhook: Webhook;
-  delivery: Delivery;
+  delivery: DeliveryWithHistory;
 }
 
 /** The delivery that the path names, within the client's scope. */

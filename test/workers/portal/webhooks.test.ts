@@ -291,6 +291,16 @@ describe("deliveries", () => {
     expect((await portal("GET", path)).json.delivery).toMatchObject({ attempts: 2 });
   });
 
+  it("are listed without a look at their attempts", async () => {
+    const { id, owner } = await register();
+    await portal("POST", "/events", policyEvent(owner));
+    await bindings.DB.prepare("UPDATE deliveries SET history = 'unread' WHERE webhook_id = ?").bind(id).run();
+    for (const filter of ["", "?status=pending"]) {
+      const list = await portal("GET", `/webhooks/${id}/deliveries${filter}`);
+      expect(list).toMatchObject({ status: 200, json: { deliveries: [{ status: "pending" }] } });
+    }
+  });
+
   it("of types that are no longer asked for are sent again neither one by one nor by a replay, but tests are", async () => {
     const { id, owner } = await register();
     const { calls } = receiver(
