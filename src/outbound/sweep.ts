@@ -41,7 +41,10 @@ async function sweepRange(
   return 0;
 }
 
-/** One page of the endpoints that have open deliveries, in the order of their ids: those to wake, and where to go on. */
+/**
+ * One page of the endpoints that have open deliveries, in the order of their ids: those to wake, and where to go on. Only they
+ * are read: CROSS JOIN keeps SQLite from going through all webhooks and asking which of them are open.
+ */
 async function openEndpoints(
   db: D1Database,
   after: string,
@@ -62,7 +65,7 @@ async function openEndpoints(
        SELECT open.id, slow_at > ?5 AS slow, held_until <= ?3 AND (
            status <> 'active' OR deleted_at IS NOT NULL OR EXISTS (
              SELECT 1 FROM deliveries WHERE webhook_id = open.id AND next_attempt_at <= ?3)) AS due
-       FROM open JOIN webhooks USING (id) WHERE open.id <= ?2`,
+       FROM open CROSS JOIN webhooks USING (id) WHERE open.id <= ?2`,
     )
     .bind(after, upTo ?? "~", now, ENDPOINTS_PER_PAGE, now - SLOW_FOR_MS)
     .all<{ id: string; slow: number | null; due: number }>();
