@@ -1,5 +1,5 @@
 /** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
-import { and, desc, eq, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, isNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
@@ -23,9 +23,32 @@ export type WebhookChange = Partial<
   >
 >;
 
-export async function insertWebhook(db: D1Database, row: Webhook, told: AuditRow): Promise<void> {
+const COLUMNS = Object.values(getTableColumns(webhooks));
+
+/** False where its owner has `most` in its environment already, those that are disabled among them. */
+export async function insertWebhook(
+  db: D1Database,
+  row: Webhook,
+  told: AuditRow,
+  most: number,
+): Promise<boolean> {
   const orm = drizzle(db);
-  await orm.batch([orm.insert(webhooks).values(row), tellIfChanged(orm, told)]);
+  const values = sql.join(
+    COLUMNS.map((column) => sql.param(row[column.name as keyof Webhook], column)),
+    sql`, `,
+  );
+  const [inserted] = await orm.batch([
+    orm
+      .insert(webhooks)
+      .select(
+        sql`SELECT ${values} WHERE (
+          SELECT count(*) FROM webhooks WHERE owner_type = ${row.owner_type} AND owner_id = ${row.owner_id}
+            AND deleted_at IS NULL AND environment = ${row.environment}) < ${most}`,
+      )
+      .returning({ id: webhooks.id }),
+    tellIfChanged(orm, told),
+  ]);
+  return inserted.length === 1;
 }
 
 /** Null when there is none, or it is deleted. */

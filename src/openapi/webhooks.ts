@@ -14,7 +14,7 @@ import {
   webhookPatch,
   webhookQuery,
 } from "../portal/webhook-requests.ts";
-import { NO_ENVIRONMENT, TOO_MANY_SECRETS } from "../portal/webhooks.ts";
+import { NO_ENVIRONMENT, TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks.ts";
 import {
   deliveryId,
   EXAMPLE,
@@ -245,7 +245,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: { 201: { description: "The webhook and its secret.", ...WITH_SECRET } },
-      failures: [...OWNER, NO_ENVIRONMENT, ADDRESS],
+      failures: [...OWNER, NO_ENVIRONMENT, ADDRESS, TOO_MANY_WEBHOOKS],
     }),
     get: portalOperation({
       id: "listWebhooks",

@@ -31,6 +31,15 @@ export const TOO_MANY_SECRETS: Failure = {
   error: "too_many_secrets",
   message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
 };
+/** Every event of an owner looks through its webhooks. */
+const MAX_WEBHOOKS = 1_000;
+
+export const TOO_MANY_WEBHOOKS: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "too_many_webhooks",
+  message: `An owner has at most ${MAX_WEBHOOKS} webhooks in an environment, disabled ones included. Delete one first.`,
+};
 export const NO_ENVIRONMENT: Failure = {
   kind: "portal",
   status: 400,
@@ -74,7 +83,8 @@ export const webhooks = new Hono<AppEnv>()
       updated_at: now,
       deleted_at: null,
     };
-    await insertWebhook(c.env.DB, row, createdRow(c, WEBHOOK, row));
+    const inserted = await insertWebhook(c.env.DB, row, createdRow(c, WEBHOOK, row), MAX_WEBHOOKS);
+    if (!inserted) return failureResponse(c, TOO_MANY_WEBHOOKS);
     setETag(c, row.version);
     return c.json({ success: true, webhook: presentWebhook(row, now), secret }, 201);
   })

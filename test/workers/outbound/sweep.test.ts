@@ -3,7 +3,7 @@ import { newObjectId } from "../../../src/crypto/ids.ts";
 import { auditRow } from "../../../src/db/audit.ts";
 import { getDelivery, listDeliveries, reopenDelivery } from "../../../src/db/deliveries.ts";
 import { listEvents, seqAt } from "../../../src/db/events.ts";
-import { listWebhooks } from "../../../src/db/webhooks.ts";
+import { insertWebhook, listWebhooks } from "../../../src/db/webhooks.ts";
 import { readSettings } from "../../../src/env.ts";
 import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
 import { judge } from "../../../src/outbound/judgement.ts";
@@ -267,10 +267,6 @@ it("nothing of the outbound side scans a table", async () => {
   await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
   await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
   await listDeliveries(DB, hook.id, "failed", null, 10);
-  await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
-  await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
-  const key = { webhookId: hook.id, eventSeq: attempts[0]?.eventSeq ?? 0 };
-  expect(await getDelivery(DB, key)).not.toBeNull();
   const told = auditRow({
     at: Date.now(),
     actor: "client:portal",
@@ -282,6 +278,12 @@ it("nothing of the outbound side scans a table", async () => {
     before: null,
     after: null,
   });
+  const { id: _id, ...fields } = await storeWebhook();
+  await insertWebhook(DB, { ...fields, id: newObjectId() }, told, 1);
+  await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
+  await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
+  const key = { webhookId: hook.id, eventSeq: attempts[0]?.eventSeq ?? 0 };
+  expect(await getDelivery(DB, key)).not.toBeNull();
   await reopenDelivery(DB, key, told, Date.now());
   for (const kinds of [["connection"], ["key"], ["connection", "connection", "key"]] as const)
     await findListeners(

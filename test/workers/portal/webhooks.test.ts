@@ -40,6 +40,36 @@ function policyEvent(owner: Json, fields: Json = {}) {
 }
 
 describe("registering a webhook", () => {
+  it("is refused beyond a thousand of an owner and environment, however many ask at once", async () => {
+    const { id, owner } = await register();
+    const copies = (count: number) =>
+      bindings.DB.prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+         INSERT INTO webhooks (id, owner_type, owner_id, environment, url, events, status, signature_format, secrets, version, created_at, updated_at)
+         SELECT lower(hex(randomblob(12))), owner_type, owner_id, environment, url, events, 'disabled', signature_format, secrets, 1, i, i
+         FROM n, webhooks WHERE webhooks.id = ?1`,
+      ).bind(id, count);
+    await copies(996).run();
+    const asked = {
+      ...owner,
+      environment: "production",
+      url: "https://hooks.receiver-audit.com/in",
+      events: ["*"],
+    };
+    const answers = await Promise.all(Array.from({ length: 6 }, () => portal("POST", "/webhooks", asked)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 201, 409, 409, 409]);
+    expect(answers.find(({ status }) => status === 409)?.json).toMatchObject({
+      error: "too_many_webhooks",
+      code: "CONFLICT",
+    });
+    const told = await portal("GET", `/audit?action=webhook.created&${new URLSearchParams(owner)}`);
+    expect(told.json.audit).toHaveLength(4);
+    expect((await portal("POST", "/webhooks", { ...asked, environment: "sandbox" })).status).toBe(201);
+    await portal("DELETE", `/webhooks/${id}`);
+    expect((await portal("POST", "/webhooks", asked)).status).toBe(201);
+    expect((await portal("POST", "/webhooks", asked)).status).toBe(409);
+  });
+
   it("answers it with its secret, once", async () => {
     const { owner, webhook, secret, success } = await register({ description: "Policies" });
     expect(success).toBe(true);
