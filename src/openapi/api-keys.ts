@@ -9,13 +9,13 @@ import {
   environment,
   ifMatch,
   moment,
-  nextCursor,
   objectId,
   owner,
   plan,
   version,
 } from "./fields.ts";
-import { NO_CHOICE_OF_PLAN, OWNER, overtaken, portalOperation } from "./portal.ts";
+import { always, answer, page } from "./operation.ts";
+import { NO_CHOICE_OF_PLAN, OWNER, overtaken, portalOperations, VERSIONED } from "./portal.ts";
 
 const apiKey = z
   .strictObject({
@@ -34,32 +34,40 @@ const apiKey = z
   .meta({ id: "ApiKey" });
 
 const shown = {
-  _id: EXAMPLE.apiKeyId,
-  id: `ak_${EXAMPLE.apiKeyId}`,
-  key: "audit1_live_sk_ab12…",
-  environment: "production",
-  plan: "production",
-  ...EXAMPLE.owner,
-  is_active: true,
-  last_used_at: null,
-  version: EXAMPLE.version,
-  created_at: EXAMPLE.at,
-  updated_at: EXAMPLE.at,
+  schema: apiKey,
+  example: {
+    _id: EXAMPLE.apiKeyId,
+    id: `ak_${EXAMPLE.apiKeyId}`,
+    key: "audit1_live_sk_ab12…",
+    environment: "production",
+    plan: "production",
+    ...EXAMPLE.owner,
+    is_active: true,
+    last_used_at: null,
+    version: EXAMPLE.version,
+    created_at: EXAMPLE.at,
+    updated_at: EXAMPLE.at,
+  },
+};
+const secret = {
+  schema: z.string().regex(/^audit1_(test|live)_sk_[A-Za-z0-9]{32}$/),
+  example: "audit1_live_sk_ab12cd34ef56gh78ij90kl12mn34op56",
 };
 
+const operation = portalOperations("API keys");
 const path = z.object({ api_key_id: apiKeyIdInPath });
 const NOT_FOUND = notFound("api_key");
-const answer = {
-  schema: z.strictObject({ apiKey }),
-  example: { apiKey: shown },
-  headers: ["ETag"],
+const NO_ENVIRONMENT = {
+  kind: "portal",
+  status: 400,
+  error: "environment_required",
+  message: "The environment field is required",
 } as const;
 
 export const apiKeyPaths: ZodOpenApiPathsObject = {
   "/api/v1/api-keys": {
-    post: portalOperation({
+    post: operation({
       id: "createApiKey",
-      tag: "API keys",
       summary: "Create a key",
       description: "Answers the bearer key, this once: it is stored as a hash.",
       body: {
@@ -72,56 +80,30 @@ export const apiKeyPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: {
-        201: {
-          description: "The key. `secret` is the bearer token.",
-          schema: z.strictObject({
-            apiKey,
-            secret: z.string().regex(/^audit1_(test|live)_sk_[A-Za-z0-9]{32}$/),
-          }),
-          example: { apiKey: shown, secret: "audit1_live_sk_ab12cd34ef56gh78ij90kl12mn34op56" },
-          headers: ["ETag"],
-        },
+        201: answer("The key. `secret` is the bearer token.", { apiKey: shown, secret }, VERSIONED),
       },
-      failures: [
-        ...OWNER,
-        NO_CHOICE_OF_PLAN,
-        {
-          kind: "portal",
-          status: 400,
-          error: "environment_required",
-          message: "The environment field is required",
-        },
-      ],
+      failures: [...OWNER, NO_CHOICE_OF_PLAN, NO_ENVIRONMENT],
     }),
-    get: portalOperation({
+    get: operation({
       id: "listApiKeys",
-      tag: "API keys",
       summary: "List an owner's keys",
       description: "Newest first; the active ones, unless told otherwise. No list shows a key itself.",
       query: keyQuery,
-      answers: {
-        200: {
-          description: "A page of keys.",
-          schema: z.strictObject({ apiKeys: z.array(apiKey), next_cursor: nextCursor }),
-          example: { apiKeys: [shown], next_cursor: null },
-        },
-      },
+      answers: { 200: page("A page of keys.", "apiKeys", shown) },
       failures: OWNER,
     }),
   },
   "/api/v1/api-keys/{api_key_id}": {
-    get: portalOperation({
+    get: operation({
       id: "getApiKey",
-      tag: "API keys",
       summary: "Read a key",
       description: "Shows what it is recognised by, never the key itself.",
       path,
-      answers: { 200: { description: "The key.", ...answer } },
+      answers: { 200: answer("The key.", { apiKey: shown }, VERSIONED) },
       failures: [NOT_FOUND],
     }),
-    patch: portalOperation({
+    patch: operation({
       id: "changeApiKey",
-      tag: "API keys",
       summary: "Change a key",
       description: "Turns it on or off, or changes its plan. In force everywhere when it is answered.",
       path,
@@ -130,23 +112,16 @@ export const apiKeyPaths: ZodOpenApiPathsObject = {
         schema: keyPatch,
         examples: { activate: { summary: "Turn it on again", value: { is_active: true } } },
       },
-      answers: { 200: { description: "The key as it is now.", ...answer } },
+      answers: { 200: answer("The key as it is now.", { apiKey: shown }, VERSIONED) },
       failures: [NOT_FOUND, NO_CHOICE_OF_PLAN, overtaken("api_key")],
     }),
-    delete: portalOperation({
+    delete: operation({
       id: "deactivateApiKey",
-      tag: "API keys",
       summary: "Deactivate a key",
       description: "Refused everywhere from the answer on. Can be turned on again; may be repeated.",
       path,
       header: ifMatch,
-      answers: {
-        200: {
-          description: "It is off.",
-          schema: z.strictObject({ message: z.literal("api_key_deleted") }),
-          example: { message: "api_key_deleted" },
-        },
-      },
+      answers: { 200: answer("It is off.", { message: always("api_key_deleted") }) },
       failures: [NOT_FOUND, overtaken("api_key")],
     }),
   },

@@ -16,14 +16,13 @@ import {
   environment,
   ifMatch,
   moment,
-  nextCursor,
   objectId,
   owner,
   plan,
-  success,
   version,
 } from "./fields.ts";
-import { NO_CHOICE_OF_PLAN, OWNER, overtaken, portalOperation } from "./portal.ts";
+import { always, answer, page } from "./operation.ts";
+import { NO_CHOICE_OF_PLAN, OWNER, overtaken, portalOperations, SUCCESS, VERSIONED } from "./portal.ts";
 
 const connection = z
   .strictObject({
@@ -48,28 +47,33 @@ const connection = z
   })
   .meta({ id: "Connection" });
 
-const secret = z.string().meta({ description: "Signs reports. Shown this once." });
-
 const shown = {
-  id: EXAMPLE.connectionId,
-  type: "webhook",
-  ...EXAMPLE.owner,
-  status: "active",
-  plan: "production",
-  environment: "production",
-  employer_id: EXAMPLE.employerId,
-  default_wait_seconds: 0,
-  same_body: "accept",
-  retention_years: 7,
-  description: "Payroll of Acme Manufacturing",
-  version: EXAMPLE.version,
-  url: `https://webhooks.audit1.com/api/v1/webhook/inbound/${EXAMPLE.connectionId}`,
-  secrets: [{ id: "65f0c0ffee0123456789abcd", created_at: EXAMPLE.at, expires_at: null }],
-  created_at: EXAMPLE.at,
-  updated_at: EXAMPLE.at,
+  schema: connection,
+  example: {
+    id: EXAMPLE.connectionId,
+    type: "webhook",
+    ...EXAMPLE.owner,
+    status: "active",
+    plan: "production",
+    environment: "production",
+    employer_id: EXAMPLE.employerId,
+    default_wait_seconds: 0,
+    same_body: "accept",
+    retention_years: 7,
+    description: "Payroll of Acme Manufacturing",
+    version: EXAMPLE.version,
+    url: `https://webhooks.audit1.com/api/v1/webhook/inbound/${EXAMPLE.connectionId}`,
+    secrets: [{ id: "65f0c0ffee0123456789abcd", created_at: EXAMPLE.at, expires_at: null }],
+    created_at: EXAMPLE.at,
+    updated_at: EXAMPLE.at,
+  },
 };
-const SECRET = "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV";
+const secret = {
+  schema: z.string().meta({ description: "Signs reports. Shown this once." }),
+  example: "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV",
+};
 
+const operation = portalOperations("Connections");
 const path = z.object({ connection_id: connectionIdInPath });
 const NOT_FOUND = notFound("connection");
 const NO_EMPLOYER = {
@@ -80,18 +84,10 @@ const NO_EMPLOYER = {
   details: { employer_id: "No such employer is granted to this owner." },
 } as const;
 
-const changed = {
-  description: "The connection as it is now, in force everywhere.",
-  schema: z.strictObject({ success, connection }),
-  example: { success: true, connection: shown },
-  headers: ["ETag"],
-} as const;
-
 export const connectionPaths: ZodOpenApiPathsObject = {
   "/api/v1/connections": {
-    post: portalOperation({
+    post: operation({
       id: "createConnection",
-      tag: "Connections",
       summary: "Create a connection",
       description:
         "Answers the URL that reports are sent to and the secret that signs them. The secret is shown this once.",
@@ -112,52 +108,35 @@ export const connectionPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: {
-        201: {
-          description: "The connection and its secret.",
-          schema: z.strictObject({ success, connection, secret }),
-          example: { success: true, connection: shown, secret: SECRET },
-          headers: ["ETag"],
-        },
+        201: answer(
+          "The connection and its secret.",
+          { success: SUCCESS, connection: shown, secret },
+          VERSIONED,
+        ),
       },
       failures: [...OWNER, NO_CHOICE_OF_PLAN, NO_EMPLOYER],
     }),
-    get: portalOperation({
+    get: operation({
       id: "listConnections",
-      tag: "Connections",
       summary: "List an owner's connections",
       description:
         "Newest first. A page with a filter may be shorter than its limit, and the list still go on.",
       query: connectionQuery,
-      answers: {
-        200: {
-          description: "A page of connections.",
-          schema: z.strictObject({ connections: z.array(connection), next_cursor: nextCursor }),
-          example: { connections: [shown], next_cursor: null },
-        },
-      },
+      answers: { 200: page("A page of connections.", "connections", shown) },
       failures: OWNER,
     }),
   },
   "/api/v1/connections/{connection_id}": {
-    get: portalOperation({
+    get: operation({
       id: "getConnection",
-      tag: "Connections",
       summary: "Read a connection",
       description: "Shows everything but secrets.",
       path,
-      answers: {
-        200: {
-          description: "The connection.",
-          schema: z.strictObject({ connection }),
-          example: { connection: shown },
-          headers: ["ETag"],
-        },
-      },
+      answers: { 200: answer("The connection.", { connection: shown }, VERSIONED) },
       failures: [NOT_FOUND],
     }),
-    patch: portalOperation({
+    patch: operation({
       id: "changeConnection",
-      tag: "Connections",
       summary: "Change a connection",
       description:
         "Changes the fields that are named. Answered when the change is in force everywhere: from then on an inactive connection is refused, cached or not. After a 503, send the same request again.",
@@ -173,12 +152,17 @@ export const connectionPaths: ZodOpenApiPathsObject = {
           },
         },
       },
-      answers: { 200: changed },
+      answers: {
+        200: answer(
+          "The connection as it is now, in force everywhere.",
+          { success: SUCCESS, connection: shown },
+          VERSIONED,
+        ),
+      },
       failures: [NOT_FOUND, NO_CHOICE_OF_PLAN, NO_EMPLOYER, overtaken("connection")],
     }),
-    delete: portalOperation({
+    delete: operation({
       id: "deleteConnection",
-      tag: "Connections",
       summary: "Delete a connection, or erase it",
       description:
         "Takes no more reports from the answer on. With `erase=true` its data key is deleted seven days later, and with it everything that rests under it; until then `erase=false` takes the erasure back. May be repeated.",
@@ -186,19 +170,17 @@ export const connectionPaths: ZodOpenApiPathsObject = {
       query: deletion,
       header: ifMatch,
       answers: {
-        200: {
-          description: "It is deleted. `erase_at` says when it is erased; null for never.",
-          schema: z.strictObject({ message: z.literal("connection_deleted"), erase_at: moment.nullable() }),
-          example: { message: "connection_deleted", erase_at: null },
-        },
+        200: answer("It is deleted. `erase_at` says when it is erased; null for never.", {
+          message: always("connection_deleted"),
+          erase_at: { schema: moment.nullable(), example: null },
+        }),
       },
       failures: [NOT_FOUND, overtaken("connection")],
     }),
   },
   "/api/v1/connections/{connection_id}/rotate-secret": {
-    post: portalOperation({
+    post: operation({
       id: "rotateConnectionSecret",
-      tag: "Connections",
       summary: "Make a new secret",
       description: "The old secrets go on for the overlap, a day unless told otherwise; 0 ends them at once.",
       path,
@@ -211,12 +193,11 @@ export const connectionPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: {
-        200: {
-          description: "The connection and its new secret.",
-          schema: z.strictObject({ success, connection, secret }),
-          example: { success: true, connection: shown, secret: SECRET },
-          headers: ["ETag"],
-        },
+        200: answer(
+          "The connection and its new secret.",
+          { success: SUCCESS, connection: shown, secret },
+          VERSIONED,
+        ),
       },
       failures: [NOT_FOUND, TOO_MANY_SECRETS, overtaken("connection")],
     }),

@@ -5,6 +5,7 @@
 import { createDocument } from "zod-openapi";
 import { apiKeyPaths } from "./api-keys.ts";
 import { connectionPaths } from "./connections.ts";
+import { deliveryPaths } from "./deliveries.ts";
 import { employerPaths } from "./employers.ts";
 import { eventPaths } from "./events.ts";
 import { filePaths } from "./files.ts";
@@ -49,6 +50,7 @@ export function openApiDocument(): OpenApiDocument {
       ...apiKeyPaths,
       ...employerPaths,
       ...webhookPaths,
+      ...deliveryPaths,
       ...eventPaths,
       ...operationsPaths,
       ...servicePaths,

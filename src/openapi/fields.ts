@@ -40,6 +40,7 @@ export const webhookIdInPath = z
   .string()
   .regex(/^(wh_)?[0-9a-fA-F]{24}$/)
   .meta({ description: "With or without `wh_`.", examples: ["wh_65f1a2b3c4d5e6f708192a3b"] });
+export const webhookId = z.string().regex(/^wh_[0-9a-f]{24}$/);
 export const apiKeyIdInPath = z
   .string()
   .regex(/^(ak_)?[0-9a-fA-F]{24}$/)

@@ -1,8 +1,9 @@
 /** One operation of the document, from what is particular to it. What all have in common is added here. */
-import type * as z from "zod";
+import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
 import { ANYWHERE, failureResponses } from "./errors.ts";
+import { nextCursor } from "./fields.ts";
 import { type HeaderName, headersWith } from "./headers.ts";
 import { SECURITY } from "./security.ts";
 import type { TAGS } from "./tags.ts";
@@ -20,6 +21,37 @@ export interface Answer {
   headers?: readonly HeaderName[];
   /** Headers that not every such answer has. */
   sometimes?: readonly HeaderName[];
+}
+
+/** What a field of an answer is, and one as it is shown. */
+export interface Shown {
+  schema: z.ZodType;
+  example: unknown;
+}
+
+type Headers = Pick<Answer, "headers" | "sometimes">;
+
+/** An answer of these fields and no others. */
+export function answer(description: string, fields: Record<string, Shown>, headers: Headers = {}): Answer {
+  const each = <T>(of: (shown: Shown) => T) =>
+    Object.fromEntries(Object.entries(fields).map(([name, shown]) => [name, of(shown)]));
+  return {
+    description,
+    schema: z.strictObject(each(({ schema }) => schema)),
+    example: each(({ example }) => example),
+    ...headers,
+  };
+}
+
+/** A page of the list `name`, the last one. */
+export function page(description: string, name: string, { schema, example }: Shown): Answer {
+  const list = { schema: z.array(schema), example: [example] };
+  return answer(description, { [name]: list, next_cursor: { schema: nextCursor, example: null } });
+}
+
+/** A field that always says the same. */
+export function always(value: string | true): Shown {
+  return { schema: z.literal(value), example: value };
 }
 
 export interface Particulars {

@@ -1,6 +1,7 @@
 /** What the operations of the portal have in common. */
 import type { Failure } from "../http/failure.ts";
-import { operation, type Particulars } from "./operation.ts";
+import { success } from "./fields.ts";
+import { operation, type Particulars, type Shown } from "./operation.ts";
 
 const ACCESS: readonly Failure[] = [{ kind: "portal_unauthenticated" }, { kind: "portal_only" }];
 
@@ -57,6 +58,16 @@ export const PRECONDITION: readonly Failure[] = [
 export function overtaken(kind: string): Failure {
   const message = "It was changed by somebody else at the same time. Read it again.";
   return { kind: "portal", status: 409, error: `${kind}_changed`, message };
+}
+
+/** Of a change. */
+export const SUCCESS: Shown = { schema: success, example: true };
+/** The answer shows an object that has a version. */
+export const VERSIONED = { headers: ["ETag"] } as const;
+
+/** For the operations of one chapter, as {@link portalOperation}. */
+export function portalOperations(tag: Particulars["tag"]) {
+  return (one: Omit<Particulars, "access" | "tag">) => portalOperation({ ...one, tag });
 }
 
 /** An operation that portal clients alone may ask for. */

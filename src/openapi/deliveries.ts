@@ -1,0 +1,203 @@
+/** Deliveries of webhooks and replays of them, as the portal looks at them and starts them again. */
+import * as z from "zod";
+import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { DELIVERY_STATUSES } from "../db/schema.ts";
+import { FAILURE_KINDS } from "../outbound/outcome.ts";
+import { notFound } from "../portal/change.ts";
+import { DISABLED, EXPIRED, NO_DELIVERY, NO_REPLAY, NOT_SUBSCRIBED } from "../portal/deliveries.ts";
+import { deliveryQuery, replayRequest } from "../portal/webhook-requests.ts";
+import { deliveryId, EXAMPLE, moment, objectId, webhookId, webhookIdInPath } from "./fields.ts";
+import { answer, page } from "./operation.ts";
+import { portalOperations, SUCCESS } from "./portal.ts";
+
+const deliveryFields = {
+  id: deliveryId,
+  webhookId,
+  eventId: z.string().nullable().meta({ description: "Null once the event is no longer kept." }),
+  eventType: z.string(),
+  timestamp: moment.meta({ description: "When the event happened." }),
+  status: z.enum(DELIVERY_STATUSES),
+  responseCode: z.int().nullable(),
+  attempts: z.int().nonnegative(),
+  lastError: z.string().nullable().meta({
+    description:
+      "The last failure, or why nothing was sent: `webhook_disabled`, `webhook_deleted`, `event_expired`, or `not_subscribed` where the webhook no longer asked for the type when the delivery was due.",
+  }),
+  nextAttemptAt: moment.nullable(),
+  createdAt: moment,
+  updatedAt: moment,
+};
+const delivery = z.strictObject(deliveryFields).meta({ id: "Delivery" });
+export const outcome = z.enum(["delivered", ...FAILURE_KINDS]).meta({
+  description:
+    "`internal` is a failure of the gateway, which sent nothing: it is not held against the webhook.",
+});
+export const receiversAnswer = z
+  .string()
+  .nullable()
+  .meta({ description: "The first kilobyte of the receiver's answer." });
+const deliveryWithHistory = z
+  .strictObject({
+    ...deliveryFields,
+    history: z.array(
+      z.strictObject({
+        number: z.int().positive(),
+        startedAt: moment,
+        ms: z.number().nonnegative(),
+        outcome,
+        responseCode: z.int().nullable(),
+        answer: receiversAnswer,
+      }),
+    ),
+  })
+  .meta({ id: "DeliveryWithHistory" });
+
+const shown = {
+  schema: delivery,
+  example: {
+    id: EXAMPLE.deliveryId,
+    webhookId: `wh_${EXAMPLE.webhookId}`,
+    eventId: "evt_0G5ENQ5XTX",
+    eventType: "file.processed",
+    timestamp: EXAMPLE.at,
+    status: "delivered",
+    responseCode: 200,
+    attempts: 1,
+    lastError: null,
+    nextAttemptAt: null,
+    createdAt: EXAMPLE.at,
+    updatedAt: EXAMPLE.later,
+  },
+};
+
+const shownWithHistory = {
+  schema: deliveryWithHistory,
+  example: {
+    ...shown.example,
+    history: [
+      {
+        number: 1,
+        startedAt: EXAMPLE.at,
+        ms: 84,
+        outcome: "delivered",
+        responseCode: 200,
+        answer: "ok",
+      },
+    ],
+  },
+};
+
+const replay = z
+  .strictObject({
+    id: objectId,
+    webhookId,
+    status: z.enum(["running", "done"]),
+    only: z.enum(["failed", "all"]),
+    since: moment,
+    until: moment,
+    position: moment.meta({ description: "Up to where events have been looked at." }),
+    progress: z.number().meta({ description: "From 0 to 1." }),
+    queued: z.int().nonnegative().meta({ description: "Deliveries that were queued so far." }),
+    createdAt: moment,
+    updatedAt: moment,
+  })
+  .meta({ id: "Replay" });
+const shownReplay = {
+  schema: replay,
+  example: {
+    id: EXAMPLE.replayId,
+    webhookId: `wh_${EXAMPLE.webhookId}`,
+    status: "running",
+    only: "failed",
+    since: "2026-03-15T00:00:00.000Z",
+    until: "2026-03-16T00:00:00.000Z",
+    position: "2026-03-15T00:00:00.000Z",
+    progress: 0,
+    queued: 0,
+    createdAt: EXAMPLE.at,
+    updatedAt: EXAMPLE.at,
+  },
+};
+
+const operation = portalOperations("Webhooks");
+const path = z.object({ webhook_id: webhookIdInPath });
+const deliveryPath = z.object({ delivery_id: deliveryId });
+const NOT_FOUND = notFound("webhook");
+
+export const deliveryPaths: ZodOpenApiPathsObject = {
+  "/api/v1/webhooks/{webhook_id}/deliveries": {
+    get: operation({
+      id: "listDeliveries",
+      summary: "List a webhook's deliveries",
+      description:
+        "Newest first. A page with a filter may be shorter than its limit, and the list still go on.",
+      path,
+      query: deliveryQuery,
+      answers: { 200: page("A page of deliveries.", "deliveries", shown) },
+      failures: [NOT_FOUND],
+    }),
+  },
+  "/api/v1/webhooks/{webhook_id}/replay": {
+    post: operation({
+      id: "replayWebhook",
+      summary: "Replay a time range",
+      description:
+        "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent or have failed, or all of them.",
+      path,
+      body: {
+        schema: replayRequest,
+        examples: {
+          outage: {
+            summary: "After a day's outage of the receiver",
+            value: { since: "2026-03-15T00:00:00Z", until: "2026-03-16T00:00:00Z" },
+          },
+        },
+      },
+      answers: {
+        202: answer("It is on its way.", { success: SUCCESS, replay: shownReplay }),
+      },
+      failures: [NOT_FOUND],
+    }),
+  },
+  "/api/v1/webhooks/{webhook_id}/replays/{replay_id}": {
+    get: operation({
+      id: "getReplay",
+      summary: "How far a replay is",
+      description: "Says up to where events have been looked at, and how many were queued.",
+      path: z.object({
+        webhook_id: webhookIdInPath,
+        replay_id: z
+          .string()
+          .regex(/^[0-9a-fA-F]{24}$/)
+          .meta({ examples: [EXAMPLE.replayId] }),
+      }),
+      answers: { 200: answer("The replay.", { replay: shownReplay }) },
+      failures: [NOT_FOUND, NO_REPLAY],
+    }),
+  },
+  "/api/v1/deliveries/{delivery_id}": {
+    get: operation({
+      id: "getDelivery",
+      summary: "Read a delivery",
+      description: "With its attempts.",
+      path: deliveryPath,
+      answers: { 200: answer("The delivery.", { delivery: shownWithHistory }) },
+      failures: [NO_DELIVERY],
+    }),
+  },
+  "/api/v1/deliveries/{delivery_id}/retry": {
+    post: operation({
+      id: "retryDelivery",
+      summary: "Send a delivery again",
+      description: "At once, with a schedule of its own from the beginning.",
+      path: deliveryPath,
+      answers: {
+        202: answer("It is on its way.", {
+          success: SUCCESS,
+          delivery: { schema: delivery, example: { ...shown.example, status: "pending" } },
+        }),
+      },
+      failures: [NO_DELIVERY, DISABLED, EXPIRED, NOT_SUBSCRIBED],
+    }),
+  },
+};
