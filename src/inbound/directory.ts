@@ -4,7 +4,8 @@
  *
  * A cached row never grants what the portal took away, because the gate refuses callers who know an older version. It
  * never refuses what the portal has just given, because a refusal is confirmed on D1's primary first: one confirmation
- * at a time per sender, and a bounded number per second, so that bad requests are not turned into database load.
+ * at a time per sender. Confirmations, and reads that find nobody, are bounded by the second, so that bad requests are not
+ * turned into database load.
  * Requests share plain data only: a promise of another request may never settle once its client has gone.
  */
 
@@ -20,6 +21,8 @@ const MAX_MISSING = 1_000;
 const MAX_EMPLOYERS_PER_SENDER = 200;
 /** Confirmations a second and isolate; a refusal past them is answered 503, which is safe to repeat. */
 const CONFIRMATIONS_PER_SECOND = 50;
+/** Names looked up in vain a second and isolate; past them, names that are not known here are answered 503 until it ends. */
+const MISSES_PER_SECOND = 200;
 /** After this, whoever was confirming is taken to be gone. */
 const CONFIRMING_MS = 2_000;
 const POLL_MS = 5;
@@ -70,7 +73,8 @@ export class Directory<S extends ReportSender> {
   readonly #confirming = new Map<string, number>();
   /** Names that the primary did not know, and the moment it was asked: spares those who asked at the same time. */
   readonly #missing = new Map<string, number>();
-  #confirmations = { second: 0, count: 0 };
+  readonly #confirmations = new PerSecond();
+  readonly #misses = new PerSecond();
   #moment = 0;
 
   constructor(read: ReadSender<S>) {
@@ -87,12 +91,18 @@ export class Directory<S extends ReportSender> {
     return this.#known.has(name);
   }
 
-  /** Null when there is none or it is deleted, as far as a cache or a replica knows. Rejects when D1 is away and nothing is cached. */
-  async find(name: string, deps: DirectoryDeps): Promise<Known<S> | null> {
+  /**
+   * Null when there is none or it is deleted, as far as a cache or a replica knows. `"busy"` when too many were looked up in
+   * vain. Rejects when D1 is away and nothing is cached.
+   */
+  async find(name: string, deps: DirectoryDeps): Promise<Known<S> | null | "busy"> {
     const cached = this.#known.get(name);
     if (cached !== undefined && isFresh(cached)) return cached;
+    if (cached === undefined && this.#misses.count >= MISSES_PER_SECOND) return "busy";
     try {
-      return await this.#load(name, deps, "first-unconstrained");
+      const found = await this.#load(name, deps, "first-unconstrained");
+      if (found === null) this.#misses.add();
+      return found;
     } catch (error) {
       // D1 is away: the gate's version guards what the row says.
       if (cached !== undefined) return cached;
@@ -110,7 +120,8 @@ export class Directory<S extends ReportSender> {
       if (Date.now() - started > CONFIRMING_MS) break;
       await scheduler.wait(POLL_MS);
     }
-    if (!this.#mayConfirm()) return "busy";
+    if (this.#confirmations.count >= CONFIRMATIONS_PER_SECOND) return "busy";
+    this.#confirmations.add();
     // Of a request whose client has gone, nothing ever takes the name away again.
     keep(this.#confirming, name, Date.now(), MAX_MISSING);
     try {
@@ -170,11 +181,22 @@ export class Directory<S extends ReportSender> {
     keep(this.#known, name, known, MAX_SENDERS);
     return known;
   }
+}
 
-  #mayConfirm(): boolean {
+/** Counts within the present second. */
+class PerSecond {
+  #second = 0;
+  #count = 0;
+
+  get count(): number {
     const second = Math.floor(Date.now() / 1_000);
-    if (this.#confirmations.second !== second) this.#confirmations = { second, count: 0 };
-    return ++this.#confirmations.count <= CONFIRMATIONS_PER_SECOND;
+    if (this.#second !== second) this.#count = 0;
+    this.#second = second;
+    return this.#count;
+  }
+
+  add(): void {
+    this.#count = this.count + 1;
   }
 }
 
