@@ -29,10 +29,12 @@ export interface Recording {
   now: number;
 }
 
-/** `o` is one outcome; an attempt that was recorded already matches nothing. */
-const OUTCOMES = `(SELECT value->>'eventSeq' AS seq, value->>'$.attempt.number' AS number, value->'attempt' AS attempt,
-   value->>'status' AS status, value->>'nextAttemptAt' AS next_attempt_at, value->>'$.attempt.status' AS response_code,
-   value->>'error' AS error FROM json_each(?2)) AS o`;
+/** `o` is one outcome. Materialized: each looks up its delivery, where else each of the webhook's would look through all outcomes. */
+const WITH_OUTCOMES = `WITH o AS MATERIALIZED (
+   SELECT value->>'eventSeq' AS seq, value->>'$.attempt.number' AS number, value->'attempt' AS attempt,
+     value->>'status' AS status, value->>'nextAttemptAt' AS next_attempt_at, value->>'$.attempt.status' AS response_code,
+     value->>'error' AS error FROM json_each(?2))`;
+/** An attempt that was recorded already matches nothing. */
 const UNRECORDED = "d.webhook_id = ?1 AND d.event_seq = o.seq AND d.attempts = o.number - 1";
 
 /** Rejects when D1 does not answer; repeating is safe. */
@@ -45,19 +47,21 @@ export async function record(db: D1Database, recording: Recording): Promise<void
     statements.push(
       db
         .prepare(
-          `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
+          `${WITH_OUTCOMES}
+           INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
            SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3,
              max(?3, coalesce((SELECT mailed_at FROM webhooks WHERE id = ?1) + ?4, 0)), 0
-           FROM ${OUTCOMES} CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}`,
+           FROM o CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}`,
         )
         .bind(...values, MAIL_INTERVAL_MS),
       db
         .prepare(
-          `UPDATE deliveries AS d SET attempts = o.number, status = o.status, next_attempt_at = o.next_attempt_at,
+          `${WITH_OUTCOMES}
+           UPDATE deliveries AS d SET attempts = o.number, status = o.status, next_attempt_at = o.next_attempt_at,
              response_code = o.response_code, last_error = o.error, updated_at = ?3,
              history = json_insert(CASE WHEN json_array_length(history) < ${KEPT_ATTEMPTS} THEN history
                ELSE json_remove(history, '$[0]') END, '$[#]', json(o.attempt))
-           FROM ${OUTCOMES} WHERE ${UNRECORDED}`,
+           FROM o WHERE ${UNRECORDED}`,
         )
         .bind(...values),
     );

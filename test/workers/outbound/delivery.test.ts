@@ -3,7 +3,7 @@ import { readSettings } from "../../../src/env.ts";
 import { sendNotices } from "../../../src/outbound/notices.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
 import { bindings, portal } from "../../support/gateway.ts";
-import { without } from "../../support/interception.ts";
+import { intercepted, without } from "../../support/interception.ts";
 import {
   catchEndpointWakeUps,
   deliveriesOf,
@@ -64,6 +64,29 @@ describe("a delivery", () => {
     });
     expect(delivery?.history).toMatchObject([{ number: 1, started_at: STARTED_AT, status: 200 }]);
     expect(JSON.stringify(delivery)).not.toContain("thank you");
+  });
+
+  it("reads no rows of what else waits for its webhook", async () => {
+    const hook = await hookWith();
+    await bindings.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+       INSERT INTO deliveries
+         (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, created_at, updated_at, history)
+       SELECT ?1, i, 'retrying', 1, 0, ?2 + 3600000, ?2, ?2, '[]' FROM n`,
+    )
+      .bind(hook.id, STARTED_AT)
+      .run();
+    const { calls } = receiver();
+    await tell(of(hook));
+    let read = 0;
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call === "DB.batch") for (const { meta } of answer as D1Result[]) read += meta.rows_read;
+      return answer;
+    });
+    await handOver([{ webhook_ids: [hook.id] }], { using });
+    expect(calls).toHaveLength(1);
+    expect(read).toBeLessThan(100);
   });
 
   it("is retried at once, after 1, 5 and 30 minutes, 2 and 6 hours, then fails and is told by mail", async () => {
