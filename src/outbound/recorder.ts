@@ -1,6 +1,6 @@
 /**
- * Gathers the attempts of one turn and records them in as few batches as the database's pace allows: while one batch is on its
- * way, the next gathers. No attempt is held up by the recording of another.
+ * Gathers the attempts of one turn and records them in a few batches: what has ended within a moment, or while a batch is on its
+ * way, becomes one. No attempt is held up by the recording of another.
  */
 import { logError } from "../log.ts";
 import { type DisableReason, type Health, healthAfter, isSlow } from "./health.ts";
@@ -8,6 +8,8 @@ import type { Held, HeldEndpoint } from "./hold.ts";
 import { type Recorded, record } from "./record.ts";
 import type { Sent } from "./send.ts";
 
+/** How long attempts gather: what a consumer that dies has not recorded is sent again. */
+const GATHER_MS = 50;
 /** A success is worth a row of its own only this often. */
 const SUCCESS_NOTED_MS = 60_000;
 
@@ -21,6 +23,7 @@ export class Recorder {
   #pending: Recorded[] = [];
   #failed = false;
   #recording: Promise<void> | null = null;
+  readonly #ending = Promise.withResolvers<void>();
 
   constructor(db: D1Database, held: Held) {
     this.#db = db;
@@ -43,6 +46,7 @@ export class Recorder {
 
   /** Resolves when everything is recorded. Rejects when something could not be: it is due still, and is sent again. */
   async end(): Promise<void> {
+    this.#ending.resolve();
     await this.#recording;
     if (this.#pending.length > 0) await this.#recordPending();
   }
@@ -50,7 +54,10 @@ export class Recorder {
   /** Never rejects: what could not be recorded stays pending, for one more try at the end. */
   async #drain(): Promise<void> {
     try {
-      while (this.#pending.length > 0) await this.#recordPending();
+      while (this.#pending.length > 0) {
+        await Promise.race([scheduler.wait(GATHER_MS), this.#ending.promise]);
+        await this.#recordPending();
+      }
     } catch (error) {
       this.#failed = true;
       logError("attempts were not recorded", { webhook_id: this.#held.endpoint.id }, error);

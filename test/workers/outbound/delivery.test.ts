@@ -89,6 +89,35 @@ describe("a delivery", () => {
     expect(read).toBeLessThan(100);
   });
 
+  it("is recorded with those that end within the same moment", async () => {
+    const hook = await hookWith();
+    for (let i = 0; i < 12; i++) await tell(of(hook));
+    receiver();
+    vi.spyOn(scheduler, "wait").mockReturnValue(new Promise(() => undefined));
+    let batches = 0;
+    const using = intercepted((call, proceed) => {
+      if (call === "DB.batch") batches++;
+      return proceed();
+    });
+    await handOver([{ webhook_ids: [hook.id] }], { using });
+    expect((await deliveriesOf(hook)).map(({ status }) => status)).toEqual(Array(12).fill("delivered"));
+    // Taken, recorded, let go.
+    expect(batches).toBe(3);
+  });
+
+  it("is recorded while another still waits for its answer", async () => {
+    const hook = await hookWith();
+    for (let i = 0; i < 2; i++) await tell(of(hook));
+    const late = Promise.withResolvers<Response>();
+    const { calls } = receiver(() => (calls.length === 1 ? new Response("ok") : late.promise));
+    const woken = wake(hook);
+    await vi.waitFor(async () => {
+      expect(await deliveriesOf(hook)).toMatchObject([{ status: "delivered" }, { status: "pending" }]);
+    });
+    late.resolve(new Response("ok"));
+    await woken;
+  });
+
   it("is retried at once, after 1, 5 and 30 minutes, 2 and 6 hours, then fails and is told by mail", async () => {
     const hook = await hookWith({ notification_email: "ops@acme.example" });
     const { calls } = receiver(() => new Response("no", { status: 500 }));
