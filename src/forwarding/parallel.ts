@@ -21,32 +21,42 @@ export async function inParallel<T>(
   if (errors.length > 0) throw errors[0];
 }
 
-/** A weighted semaphore, first come, first served. Something heavier than the whole goes alone. */
+interface Waiting {
+  weight: number;
+  go: () => void;
+}
+
+/** A weighted semaphore, first come, first served, in two lines. Something heavier than the whole goes alone. */
 export class Weights {
   readonly #capacity: number;
   #held = 0;
-  readonly #line: { weight: number; go: () => void }[] = [];
+  readonly #ahead: Waiting[] = [];
+  readonly #line: Waiting[] = [];
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  /** Resolves, when there is room, with the function that gives the room back. */
-  async take(weight: number): Promise<() => void> {
+  /** Resolves, when there is room, with the function that gives the room back, once. Those `ahead` go before all others. */
+  async take(weight: number, { ahead = false } = {}): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#line.push({ weight, go: resolve });
+    (ahead ? this.#ahead : this.#line).push({ weight, go: resolve });
     this.#advance();
     await promise;
+    let held = weight;
     return () => {
-      this.#held -= weight;
+      this.#held -= held;
+      held = 0;
       this.#advance();
     };
   }
 
   #advance(): void {
-    for (let first = this.#line[0]; first !== undefined; first = this.#line[0]) {
-      if (this.#held > 0 && this.#held + first.weight > this.#capacity) return;
-      this.#line.shift();
+    for (;;) {
+      const line = this.#ahead.length > 0 ? this.#ahead : this.#line;
+      const [first] = line;
+      if (first === undefined || (this.#held > 0 && this.#held + first.weight > this.#capacity)) return;
+      line.shift();
       this.#held += first.weight;
       first.go();
     }

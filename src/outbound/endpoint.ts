@@ -30,20 +30,27 @@ export interface Turn {
 
 /** Answers whether more is due, and for which queue; null when nothing is. Rejects when D1 does not answer. */
 export async function workOn(webhookId: string, turn: Turn): Promise<{ slow: boolean } | null> {
-  const { env, hasTime } = turn;
-  const taken = await takeEndpoint(env.DB, webhookId, { hasTime, now: Date.now() });
-  if (taken.outcome === "nothing") return null;
-  if (taken.outcome === "slow") return { slow: true };
-  const { held } = taken;
-  const { endpoint } = held;
-  if (endpoint.deleted_at !== null) await closeOpen(env.DB, webhookId, "webhook_deleted", Date.now());
-  else if (endpoint.status !== "active") await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
-  else await sendAll(held, turn);
-  const left = await letGo(env.DB, held, Date.now());
-  return left.more ? { slow: left.slow } : null;
+  const { env, hasTime, slots } = turn;
+  // Taken only when a request of it can start: whoever has been taken goes first.
+  const release = await slots.take(1);
+  try {
+    const taken = await takeEndpoint(env.DB, webhookId, { hasTime, now: Date.now() });
+    if (taken.outcome === "nothing") return null;
+    if (taken.outcome === "slow") return { slow: true };
+    const { held } = taken;
+    const { endpoint } = held;
+    if (endpoint.deleted_at !== null) await closeOpen(env.DB, webhookId, "webhook_deleted", Date.now());
+    else if (endpoint.status !== "active") await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
+    else await sendAll(held, turn, release);
+    const left = await letGo(env.DB, held, Date.now());
+    return left.more ? { slow: left.slow } : null;
+  } finally {
+    release();
+  }
 }
 
-async function sendAll(held: Held, turn: Turn): Promise<void> {
+/** `release` gives back the place that was kept for the first request. */
+async function sendAll(held: Held, turn: Turn, release: () => void): Promise<void> {
   const { env, settings, slots } = turn;
   const { endpoint } = held;
   const { wanted = [], unwanted = [] } = Object.groupBy(held.due, ({ type }) =>
@@ -55,8 +62,8 @@ async function sendAll(held: Held, turn: Turn): Promise<void> {
   const opened = await open(held, settings);
   const recorder = new Recorder(env.DB, held);
   const startUntil = Date.now() + TURN_MS;
-  await inParallel(wanted, endpoint.max_in_flight, async (due) => {
-    const release = await slots.take(1);
+  const sending = inParallel(wanted, endpoint.max_in_flight, async (due) => {
+    const release = await slots.take(1, { ahead: true });
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;
       const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);
@@ -68,6 +75,8 @@ async function sendAll(held: Held, turn: Turn): Promise<void> {
       release();
     }
   });
+  release();
+  await sending;
   await recorder.end();
 }
 

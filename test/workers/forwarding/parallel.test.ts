@@ -63,6 +63,28 @@ describe("Weights", () => {
     await vi.waitFor(() => expect(inside()).toEqual([0, 1, 2]));
   });
 
+  it("lets those ahead go before all others, in their order, and takes room back once", async () => {
+    const weights = new Weights(1);
+    const inside: string[] = [];
+    const enter = async (name: string, ahead: boolean) => {
+      const release = await weights.take(1, { ahead });
+      inside.push(name);
+      return release;
+    };
+    const [first, ...others] = [
+      enter("first", false),
+      enter("behind", false),
+      enter("ahead", true),
+      enter("also ahead", true),
+    ] as const;
+    const release = await first;
+    release();
+    release();
+    await vi.waitFor(() => expect(inside).toEqual(["first", "ahead"]));
+    for (const next of [others[1], others[2], others[0]]) (await next)();
+    expect(inside).toEqual(["first", "ahead", "also ahead", "behind"]);
+  });
+
   it("lets what is heavier than the whole go alone", async () => {
     const { inside, release } = line(10, 5, 25, 5);
     await vi.waitFor(() => expect(inside()).toEqual([0]));
