@@ -58,7 +58,10 @@ export function toBase64(bytes: Uint8Array): string {
 
 /** Throws a `DOMException` when `text` is not base64. */
 export function fromBase64(text: string): Bytes {
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
 }
 
 /** The lowest `digits` × 5 bits of a non-negative integer below 2^53, most significant digit first. */
