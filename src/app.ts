@@ -19,6 +19,7 @@ import { deliveries } from "./portal/deliveries.ts";
 import { employers } from "./portal/employers.ts";
 import { events } from "./portal/events.ts";
 import { portalFiles } from "./portal/files.ts";
+import { ownerData } from "./portal/owner-data.ts";
 import { vault } from "./portal/vault.ts";
 import { webhooks } from "./portal/webhooks.ts";
 
@@ -34,6 +35,7 @@ const portal = behindPortalAuth([
   vault,
   webhooks,
   deliveries,
+  ownerData,
 ]);
 
 const DOOR_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];

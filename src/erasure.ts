@@ -1,11 +1,17 @@
 /**
- * Erasing a connection: its data key and secrets are deleted, and with the key everything that rests under it, wherever it
+ * Erasing, by deleting data keys.
+ *
+ * A connection: its data key and secrets are deleted, and with the key everything that rests under it, wherever it
  * rests. First in D1, then in its gate, which forgets its copy and deletes the one beside the archive. Due some days after
  * the connection was deleted, so that reports on their way still arrive.
+ *
+ * What is outbound of an owner: its events go first, a little at a time, then its key in one batch with what came meanwhile.
  */
 import { auditRow } from "./db/audit.ts";
 import { nextVersion } from "./db/gates.ts";
 import { changeConnection, findToErase, type ManagedConnection } from "./db/managed-connections.ts";
+import { deleteEvents, eraseOwner, findOwnersToErase } from "./db/owner-erasure.ts";
+import { type OwnerAddress, ownerName } from "./db/owner-keys.ts";
 import type { Bindings } from "./env.ts";
 import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/announce.ts";
@@ -16,6 +22,10 @@ export const ERASE_AFTER_MS = 7 * 86_400_000;
 
 const ERASED_PER_RUN = 50;
 const AT_A_TIME = 6;
+/** Events deleted by one statement: some milliseconds of the database's one writer. */
+const EVENTS_AT_A_TIME = 500;
+/** Statements for one owner and run; one who has more is due again. */
+const STATEMENTS_PER_RUN = 40;
 
 /** Erases what is due. One that fails is due again; a gate that was not told is told by the cron. */
 export async function eraseDue(env: Bindings, now: number): Promise<void> {
@@ -45,4 +55,32 @@ async function erase(row: ManagedConnection, env: Bindings, now: number): Promis
   if (await changeConnection(env.DB, row, change, told)) {
     await announce(snapshotOf("connection", { ...row, ...change }), env);
   }
+}
+
+/** As {@link eraseDue}, for owners. */
+export async function eraseOwnersDue(db: D1Database, now: number): Promise<void> {
+  for (const owner of await findOwnersToErase(db, now, ERASED_PER_RUN)) {
+    try {
+      await eraseOwnerDue(db, owner, now);
+    } catch (error) {
+      logError("an owner was not erased", { owner: ownerName(owner) }, error);
+    }
+  }
+}
+
+async function eraseOwnerDue(db: D1Database, owner: OwnerAddress, now: number): Promise<void> {
+  for (let i = 0; (await deleteEvents(db, owner, EVENTS_AT_A_TIME)) === EVENTS_AT_A_TIME; i++)
+    if (i === STATEMENTS_PER_RUN) return;
+  const told = auditRow({
+    at: now,
+    actor: "system:erasure",
+    requestId: crypto.randomUUID(),
+    kind: "owner",
+    what: "erased",
+    subjectId: ownerName(owner),
+    owner,
+    before: { erased: false },
+    after: { erased: true },
+  });
+  await eraseOwner(db, owner, told, now);
 }

@@ -10,16 +10,33 @@ export interface OwnerAddress {
 
 /** What the wrapping of an owner's data key is bound to. */
 export function ownerKeyContext(owner: OwnerAddress): string {
-  return namedOwnerKeyContext(nameOf(owner));
+  return namedOwnerKeyContext(ownerName(owner));
 }
 
 /** Made if there is none. Of two that make one at the same time, both get the one that was stored. */
 export async function ownerKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<DataKey> {
-  const stored = await findWrapped(db, owner);
-  return unwrapDataKey(ring, stored ?? (await makeKey(db, ring, owner)), ownerKeyContext(owner));
+  const stored = (await findStored(db, owner)) ?? (await makeKey(db, ring, owner));
+  return unwrapDataKey(ring, stored.data_key, ownerKeyContext(owner));
 }
 
-async function makeKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<string> {
+/** Null if there is none. What was sealed before `createdAt` was sealed under one that has been erased. */
+export async function findOwnerKey(
+  db: D1Database,
+  ring: KeyRing,
+  owner: OwnerAddress,
+): Promise<{ key: DataKey; createdAt: number } | null> {
+  const stored = await findStored(db, owner);
+  if (stored === null) return null;
+  const key = await unwrapDataKey(ring, stored.data_key, ownerKeyContext(owner));
+  return { key, createdAt: stored.created_at };
+}
+
+interface StoredKey {
+  data_key: string;
+  created_at: number;
+}
+
+async function makeKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<StoredKey> {
   const made = await createDataKey(ring, ownerKeyContext(owner));
   await db
     .prepare(
@@ -27,20 +44,20 @@ async function makeKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Prom
     )
     .bind(owner.type, owner.id, made, Date.now())
     .run();
-  const stored = await findWrapped(db, owner);
+  const stored = await findStored(db, owner);
   if (stored === null) throw new Error("an owner's data key went away while it was being made");
   return stored;
 }
 
-function findWrapped(db: D1Database, owner: OwnerAddress): Promise<string | null> {
+function findStored(db: D1Database, owner: OwnerAddress): Promise<StoredKey | null> {
   return db
-    .prepare("SELECT data_key FROM owner_keys WHERE owner_type = ? AND owner_id = ?")
+    .prepare("SELECT data_key, created_at FROM owner_keys WHERE owner_type = ? AND owner_id = ?")
     .bind(owner.type, owner.id)
-    .first<string>("data_key");
+    .first<StoredKey>();
 }
 
-/** An owner in one word, as the walk through all wrapped keys names it. No type has a colon. */
-function nameOf(owner: OwnerAddress): string {
+/** An owner in one word, as the walk through all wrapped keys and the audit trail name it. No type has a colon. */
+export function ownerName(owner: OwnerAddress): string {
   return `${owner.type}:${owner.id}`;
 }
 
@@ -68,7 +85,7 @@ export async function wrappedOwnerKeysAfter(
     )
     .bind(type, id, limit)
     .all<OwnerAddress & { data_key: string }>();
-  return results.map((row) => ({ id: nameOf(row), data_key: row.data_key }));
+  return results.map((row) => ({ id: ownerName(row), data_key: row.data_key }));
 }
 
 export async function countOwnerKeysAfter(db: D1Database, after: string): Promise<number> {

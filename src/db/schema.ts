@@ -151,7 +151,15 @@ export const attention = sqliteTable(
 );
 
 /** What the audit trail is about. */
-export const SUBJECT_KINDS = ["connection", "api_key", "employer", "webhook", "file", "vault"] as const;
+export const SUBJECT_KINDS = [
+  "connection",
+  "api_key",
+  "employer",
+  "webhook",
+  "file",
+  "vault",
+  "owner",
+] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
 /** The audit trail: one row per change. Never updated; the minute cron deletes rows after seven years. */
@@ -185,8 +193,8 @@ export const audit = sqliteTable(
 
 /**
  * One random data key per owner, under which everything outbound of that owner rests: secrets and headers of its webhooks,
- * the data of its events, the answers to its deliveries. Made with an owner's first webhook or event. Deleted by nobody
- * but who erases the owner.
+ * the data of its events, the answers to its deliveries. Made with an owner's first webhook or event. The minute cron deletes
+ * those of owners that are to be erased, once `erase_at` has come; what an owner does after that is under a new one.
  */
 export const ownerKeys = sqliteTable(
   "owner_keys",
@@ -195,8 +203,12 @@ export const ownerKeys = sqliteTable(
     owner_id: text("owner_id").notNull(),
     data_key: text("data_key").notNull(),
     created_at: integer("created_at").notNull(),
+    erase_at: integer("erase_at"),
   },
-  (table) => [primaryKey({ columns: [table.owner_type, table.owner_id] })],
+  (table) => [
+    primaryKey({ columns: [table.owner_type, table.owner_id] }),
+    index("owner_keys_erase").on(table.erase_at).where(sql`erase_at IS NOT NULL`),
+  ],
 );
 
 /** A secret of a webhook, sealed under its owner's data key. */

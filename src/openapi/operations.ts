@@ -1,11 +1,15 @@
-/** What operators do: look at the audit trail, wrap data keys anew. */
+/** What operators do: look at the audit trail, erase an owner, wrap data keys anew. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { OWNER_TYPES, SUBJECT_KINDS } from "../db/schema.ts";
 import { auditQuery } from "../portal/audit.ts";
+import { deletion } from "../portal/connection-requests.ts";
+import { NO_OWNER } from "../portal/owner.ts";
+import { ownerPath } from "../portal/owner-data.ts";
 import { rewrapBody } from "../portal/vault.ts";
 import { EXAMPLE, moment, nextCursor, success } from "./fields.ts";
-import { OWNER, portalOperation } from "./portal.ts";
+import { answer } from "./operation.ts";
+import { OWNER, portalOperation, SUCCESS } from "./portal.ts";
 
 const fields = z.record(z.string(), z.unknown()).nullable();
 const auditEntry = z
@@ -59,6 +63,24 @@ export const operationsPaths: ZodOpenApiPathsObject = {
         },
       },
       failures: OWNER,
+    }),
+  },
+  "/api/v1/owners/{owner_type}/{owner_id}/data": {
+    delete: portalOperation({
+      id: "eraseOwnerData",
+      tag: "Operations",
+      summary: "Erase what is outbound of an owner",
+      description:
+        "Its webhooks are disabled at once. Seven days later its events are deleted, its webhooks, and its data key: no secret, header or kept answer opens any more, and what still waits is closed. Until then `erase=false` takes it back; the webhooks stay disabled. May be repeated. Connections and API keys are not touched.",
+      path: ownerPath,
+      query: deletion,
+      answers: {
+        200: answer("`erase_at` says when it is erased; null for never.", {
+          success: SUCCESS,
+          erase_at: { schema: moment.nullable(), example: "2026-03-23T10:30:00.000Z" },
+        }),
+      },
+      failures: [NO_OWNER],
     }),
   },
   "/api/v1/vault/rewrap": {

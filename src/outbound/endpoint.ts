@@ -90,6 +90,7 @@ interface Opened {
 async function open({ endpoint, wrappedKey }: Held, { keyRing }: Settings): Promise<Opened | null> {
   const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
   try {
+    if (wrappedKey === null) throw new Error("the owner's data key has been erased");
     const key = await unwrapDataKey(keyRing, wrappedKey, ownerKeyContext(owner));
     return { webhook: await openEndpoint(endpoint, key, Date.now()), key };
   } catch (error) {

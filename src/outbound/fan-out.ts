@@ -39,6 +39,8 @@ function keptOnlyIfWanted(type: EventType): boolean {
 }
 
 const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
+/** Who is erased while an event is on its way does not leave it behind. */
+const HAS_KEY = "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2)";
 const ASKS =
   "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
 
@@ -60,7 +62,8 @@ export async function fanOut(
       .prepare(
         `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
          SELECT max(?5, coalesce((SELECT max(seq) FROM events), 0) + 1), ?6, ?1, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?12
-         WHERE ?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS})
+         WHERE (?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS}))
+           AND ${HAS_KEY}
          ON CONFLICT (owner_type, owner_id, environment, id) DO NOTHING`,
       )
       .bind(
@@ -93,6 +96,7 @@ export async function fanOut(
       .bind(...scope, patterns, now - SLOW_FOR_MS),
   ]);
   const [row] = stored?.results ?? [];
+  if (row === undefined && !keptOnlyIfWanted(type)) throw new Error("an event's owner was just erased");
   if (row === undefined) return { outcome: "unwanted" };
   if (row.content_mac !== mac) return { outcome: "conflict" };
   const endpoints = (asking?.results ?? []).map(({ id, slow }) => ({ id: String(id), slow: slow === 1 }));

@@ -73,8 +73,8 @@ export type DueDelivery = z.infer<typeof dueRow> & { id: string };
 export interface Held {
   holder: string;
   endpoint: HeldEndpoint;
-  /** The owner's data key, wrapped. */
-  wrappedKey: string;
+  /** The owner's data key, wrapped; null where it has been erased. */
+  wrappedKey: string | null;
   due: DueDelivery[];
   /** Due deliveries whose event is no longer kept. */
   expired: number[];
@@ -138,7 +138,10 @@ export async function takeEndpoint(
     held: {
       holder,
       endpoint: endpointRow.parse(row),
-      wrappedKey: z.string().parse(key?.results[0]?.data_key),
+      wrappedKey: z
+        .string()
+        .nullable()
+        .parse(key?.results[0]?.data_key ?? null),
       due: rows.filter((each) => each.id !== null).map((each) => dueRow.parse(each) as DueDelivery),
       expired: rows.filter((each) => each.id === null).map((each) => expiredRow.parse(each).event_seq),
     },

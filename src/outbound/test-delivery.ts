@@ -38,6 +38,7 @@ export async function sendTest(
     .prepare(
       `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
        SELECT max(?1, coalesce((SELECT max(seq) FROM events), 0) + 1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+       WHERE EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?3 AND owner_id = ?4)
        RETURNING seq`,
     )
     .bind(
@@ -54,7 +55,7 @@ export async function sendTest(
       data,
     )
     .first<number>("seq");
-  if (stored === null) throw new Error("a test event was not stored");
+  if (stored === null) throw new Error("a test event's owner was just erased");
   const { kind, status, ms, answer } = outcome;
   const sealed = answer ? await sealText(key, answer, answerContext(webhook.id, stored, 1)) : null;
   await db

@@ -10,7 +10,7 @@ import { ownerFields, ownerOf } from "./owner.ts";
 
 const LIST = "audit";
 
-const SUBJECT = new RegExp(`^(${SUBJECT_KINDS.join("|")}):([A-Za-z0-9_-]{1,128})$`);
+const SUBJECT = new RegExp(`^(${SUBJECT_KINDS.join("|")}):([A-Za-z0-9_.:-]{1,128})$`);
 
 export const auditQuery = z.strictObject({
   ...ownerFields,

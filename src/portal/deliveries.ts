@@ -13,7 +13,7 @@ import {
   reopenDelivery,
 } from "../db/deliveries.ts";
 import { seqAt, storedAt } from "../db/events.ts";
-import { ownerKey } from "../db/owner-keys.ts";
+import { findOwnerKey } from "../db/owner-keys.ts";
 import { getAnyWebhook, type Webhook } from "../db/webhooks.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
@@ -176,15 +176,19 @@ function presentDelivery(row: Delivery) {
 
 async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
-  const key = await ownerKey(c.env.DB, c.get("settings").keyRing, owner);
+  const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
+  const opened = async ({ number, started_at, answer }: DeliveryWithHistory["history"][number]) =>
+    found === null || answer === null || started_at < found.createdAt
+      ? null
+      : openText(found.key, answer, answerContext(webhook.id, delivery.event_seq, number));
   const history = await Promise.all(
-    delivery.history.map(async ({ number, started_at, ms, kind, status, answer }) => ({
-      number,
-      startedAt: iso(started_at),
-      ms,
-      outcome: kind,
-      responseCode: status,
-      answer: answer && (await openText(key, answer, answerContext(webhook.id, delivery.event_seq, number))),
+    delivery.history.map(async (attempt) => ({
+      number: attempt.number,
+      startedAt: iso(attempt.started_at),
+      ms: attempt.ms,
+      outcome: attempt.kind,
+      responseCode: attempt.status,
+      answer: await opened(attempt),
     })),
   );
   return { ...presentDelivery(delivery), history };

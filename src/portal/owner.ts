@@ -16,6 +16,13 @@ export const ownerId = z
 /** Fields that name the owner, for every body and query of the portal API. */
 export const ownerFields = { owner_type: ownerType.optional(), owner_id: ownerId.optional() };
 
+export const NO_OWNER: Failure = {
+  kind: "portal",
+  status: 404,
+  error: "owner_not_found",
+  message: "No such owner.",
+};
+
 /** The owner a request is for. Naming another owner than one's own is like naming one that does not exist. */
 export function ownerOf(
   client: Client,
@@ -26,7 +33,7 @@ export function ownerOf(
   if (id === undefined) return required("owner_id");
   if (type === undefined) return required("owner_type");
   if (!mayActFor(client, { type, id })) {
-    return { failure: { kind: "portal", status: 404, error: "owner_not_found", message: "No such owner." } };
+    return { failure: NO_OWNER };
   }
   return { owner: { type, id } };
 }

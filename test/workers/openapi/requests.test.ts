@@ -119,6 +119,10 @@ const GIVEN: Record<string, () => Promise<Given>> = {
     const { json } = await portal("POST", `/webhooks/${params.webhook_id}/replay`, range);
     return { params: { ...params, replay_id: json.replay.id } };
   },
+  eraseOwnerData: async () => {
+    await webhookOf();
+    return { params: owner };
+  },
   listEvents: async () => ({ query: { ...owner, environment: "production" } }),
   putEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
   replayFile: async () => {

@@ -7,6 +7,7 @@ import type { OwnerType } from "../../../src/db/schema.ts";
 import { readSettings } from "../../../src/env.ts";
 import { eventDataContext } from "../../../src/outbound/contexts.ts";
 import { bindings, type Json } from "../../support/gateway.ts";
+import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, deliveriesOf, newEvent, storeWebhook, tell } from "../../support/outbound.ts";
 
 let owners = 0;
@@ -136,6 +137,18 @@ describe("an event", () => {
       outcome: "stored",
       endpoints: [],
     });
+  });
+
+  it("is not kept where its owner is erased while it is on its way", async () => {
+    const { owner } = freshOwner();
+    await ownerKey(bindings.DB, readSettings(bindings).keyRing, owner);
+    const { DB } = intercepted(async (call, proceed) => {
+      if (call === "DB.batch")
+        await bindings.DB.prepare("DELETE FROM owner_keys WHERE owner_id = ?").bind(owner.id).run();
+      return proceed();
+    });
+    await expect(tell({ owner }, Date.now(), DB)).rejects.toThrow("just erased");
+    expect(await eventsOf(owner)).toEqual([]);
   });
 
   it("gets a position after all before it, made of the time, also where a clock goes back", async () => {

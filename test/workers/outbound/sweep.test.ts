@@ -3,6 +3,7 @@ import { newObjectId } from "../../../src/crypto/ids.ts";
 import { auditRow } from "../../../src/db/audit.ts";
 import { getDelivery, listDeliveries, reopenDelivery } from "../../../src/db/deliveries.ts";
 import { listEvents, seqAt } from "../../../src/db/events.ts";
+import { deleteEvents, eraseOwner, findOwnersToErase, setErasure } from "../../../src/db/owner-erasure.ts";
 import { insertWebhook, listWebhooks } from "../../../src/db/webhooks.ts";
 import { readSettings } from "../../../src/env.ts";
 import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
@@ -267,24 +268,25 @@ it("nothing of the outbound side scans a table", async () => {
   await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
   await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
   await listDeliveries(DB, hook.id, "failed", null, 10);
-  const told = auditRow({
-    at: Date.now(),
-    actor: "client:portal",
-    requestId: "",
-    kind: "webhook",
-    what: "delivery_retried",
-    subjectId: hook.id,
-    owner: null,
-    before: null,
-    after: null,
-  });
+  const told = () =>
+    auditRow({
+      at: Date.now(),
+      actor: "client:portal",
+      requestId: "",
+      kind: "webhook",
+      what: "delivery_retried",
+      subjectId: hook.id,
+      owner: null,
+      before: null,
+      after: null,
+    });
   const { id: _id, ...fields } = await storeWebhook();
-  await insertWebhook(DB, { ...fields, id: newObjectId() }, told, 1);
+  await insertWebhook(DB, { ...fields, id: newObjectId() }, told(), 1);
   await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
   await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
   const key = { webhookId: hook.id, eventSeq: attempts[0]?.eventSeq ?? 0 };
   expect(await getDelivery(DB, key)).not.toBeNull();
-  await reopenDelivery(DB, key, told, Date.now());
+  await reopenDelivery(DB, key, told(), Date.now());
   for (const kinds of [["connection"], ["key"], ["connection", "connection", "key"]] as const)
     await findListeners(
       DB,
@@ -304,6 +306,11 @@ it("nothing of the outbound side scans a table", async () => {
   };
   await insertReplay(DB, replay, DB.prepare("SELECT 1"));
   await findReplay(DB, hook.id, replay.id);
+  const owner = { type: hook.owner_type, id: hook.owner_id };
+  await setErasure(DB, owner, Date.now(), told(), Date.now());
+  await findOwnersToErase(DB, Date.now(), 1);
+  await deleteEvents(DB, owner, 1);
+  await eraseOwner(DB, owner, told(), Date.now());
   await runReplays(using, Date.now());
   await sweep(using, Date.now());
   await retain(DB, EVERYTHING, Date.now());

@@ -22,6 +22,7 @@ import {
   portal,
   post,
 } from "../../support/gateway.ts";
+import { catchEndpointWakeUps, deliveriesOf, receiver, stored, wake } from "../../support/outbound.ts";
 
 const HOUR = 3_600_000;
 const WEEK = 7 * 24 * HOUR;
@@ -164,5 +165,210 @@ describe("DELETE /connections/{id}?erase=true", () => {
     await runCron();
     expect((await remove(id, "?erase=false")).json).toEqual(json);
     expect(await wrappedKeyOf(id)).toBe("");
+  });
+});
+
+describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
+  let owners = 0;
+  const freshOwner = () => ({ owner_type: "payroll_company", owner_id: `erased-${++owners}` });
+  const erase = (owner: Json, query = "", client = "portal") =>
+    portal("DELETE", `/owners/${owner.owner_type}/${owner.owner_id}/data${query}`, undefined, client);
+  const event = (owner: Json) =>
+    portal("POST", "/events", {
+      ...owner,
+      environment: "production",
+      id: `evt_${crypto.randomUUID()}`,
+      type: "policy.created",
+      data: { policyId: "WC1" },
+    });
+  const listed = async (owner: Json) => {
+    const query = new URLSearchParams({ ...owner, environment: "production" });
+    const answer = await portal("GET", `/events?${query}`);
+    expect(answer.status).toBe(200);
+    return answer.json.events;
+  };
+  const register = async (owner: Json) => {
+    const asked = {
+      ...owner,
+      environment: "production",
+      url: "https://hooks.gone-audit.com/",
+      events: ["*"],
+    };
+    const { json } = await portal("POST", "/webhooks", { ...asked, headers: { "X-Key": "k" } });
+    return { id: json.webhook._id as string };
+  };
+  const keyOf = async ({ owner_id }: Json) =>
+    bindings.DB.prepare("SELECT data_key FROM owner_keys WHERE owner_id = ?")
+      .bind(owner_id)
+      .first<string>("data_key");
+  const audited = async (owner: Json) => {
+    const { json } = await portal("GET", `/audit?subject=owner:${owner.owner_type}:${owner.owner_id}`);
+    return json.audit.map(({ action, actor }: Json) => [action, actor]);
+  };
+
+  /** An owner with a webhook that has had one event and waits for another. */
+  async function withDeliveries(owner: Json = freshOwner()) {
+    catchEndpointWakeUps();
+    const { calls } = receiver(() => new Response("thank you"));
+    const hook = await register(owner);
+    await event(owner);
+    await wake(hook);
+    await event(owner);
+    return { owner, hook, calls, wrappedKey: await keyOf(owner) };
+  }
+
+  it("sends nothing more from the answer on, and says when it erases, the same when it is repeated", async () => {
+    const { owner, hook, calls } = await withDeliveries();
+    const before = Date.now();
+    const answer = await erase(owner);
+    expect(answer).toMatchObject({ status: 200, json: { success: true } });
+    const at = Date.parse(answer.json.erase_at);
+    expect(at).toBeGreaterThanOrEqual(before + WEEK);
+    expect(at).toBeLessThanOrEqual(Date.now() + WEEK);
+    await wake(hook);
+    expect(calls).toHaveLength(1);
+    expect((await deliveriesOf(hook))[1]).toMatchObject({ status: "failed", last_error: "webhook_disabled" });
+    expect(await stored(hook)).toMatchObject({ status: "disabled", disabled_reason: "requested" });
+    expect((await erase(owner)).json).toEqual(answer.json);
+    expect(await audited(owner)).toEqual([["owner.erasure_set", "client:portal"]]);
+    advance(WEEK - 60_000);
+    await runCron();
+    expect(await listed(owner)).toHaveLength(2);
+  });
+
+  it("leaves nothing that opens, and what waits is closed", async () => {
+    const { owner, hook, wrappedKey } = await withDeliveries();
+    const early = await register(owner);
+    await portal("DELETE", `/webhooks/${early.id}`);
+    const other = await withDeliveries();
+    expect(await dumpDatabase()).toContain(wrappedKey);
+    await erase(owner);
+    await portal("PATCH", `/webhooks/${hook.id}`, { status: "active" });
+    await event(owner);
+    advance(WEEK + 60_000);
+    await runCron();
+    await wake(hook);
+    expect(await dumpDatabase()).not.toContain(wrappedKey);
+    expect(await keyOf(owner)).toBeNull();
+    expect(await listed(owner)).toEqual([]);
+    expect(await stored(hook)).toMatchObject({ status: "disabled", secrets: "[]", headers: null });
+    expect((await portal("GET", `/webhooks/${hook.id}`)).status).toBe(404);
+    const { json } = await portal("GET", `/webhooks/${hook.id}/deliveries`);
+    expect(json.deliveries.map(({ status, eventId }: Json) => [status, eventId])).toEqual([
+      ["failed", null],
+      ["failed", null],
+      ["delivered", null],
+    ]);
+    const [delivered] = json.deliveries.slice(-1);
+    const read = await portal("GET", `/deliveries/${delivered.id}`);
+    expect(read).toMatchObject({ status: 200, json: { delivery: { history: [{ answer: null }] } } });
+    expect(await keyOf(owner)).toBeNull();
+    expect(await audited(owner)).toEqual([
+      ["owner.erased", "system:erasure"],
+      ["owner.erasure_set", "client:portal"],
+    ]);
+    expect(await keyOf(other.owner)).toBe(other.wrappedKey);
+    expect(await listed(other.owner)).toHaveLength(2);
+    expect(await stored(other.hook)).toMatchObject({ status: "active", deleted_at: null });
+  });
+
+  it("keeps no test that is on its way while it happens", async () => {
+    const { owner, hook } = await withDeliveries();
+    receiver(async () => {
+      await erase(owner);
+      advance(WEEK + 60_000);
+      await runCron();
+      return new Response();
+    });
+    expect((await portal("POST", `/webhooks/${hook.id}/test`)).status).toBe(500);
+    expect(await listed(owner)).toEqual([]);
+  });
+
+  it("lets the owner begin anew, and shows no answer that was kept before", async () => {
+    const { owner, hook } = await withDeliveries();
+    await erase(owner);
+    advance(WEEK + 60_000);
+    await runCron();
+    advance(60_000);
+    const again = await withDeliveries(owner);
+    expect(again.calls).toHaveLength(1);
+    expect(await listed(owner)).toHaveLength(2);
+    for (const [of, answer] of [
+      [hook, null],
+      [again.hook, "thank you"],
+    ] as const) {
+      const { json } = await portal("GET", `/webhooks/${of.id}/deliveries`);
+      const read = await portal("GET", `/deliveries/${json.deliveries.at(-1).id}`);
+      expect(read).toMatchObject({ status: 200, json: { delivery: { history: [{ answer }] } } });
+    }
+  });
+
+  it("erases an owner of many events as a whole", async () => {
+    const { owner, wrappedKey } = await withDeliveries();
+    await bindings.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+       INSERT INTO events (id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
+       SELECT 'evt_' || i, ?1, ?2, 'sandbox', 'policy.created', 1, 'x', '', 2, 'AAAA' FROM n`,
+    )
+      .bind(owner.owner_type, owner.owner_id)
+      .run();
+    await erase(owner);
+    advance(WEEK + 60_000);
+    await runCron();
+    const { results } = await bindings.DB.prepare("SELECT 1 FROM events WHERE owner_id = ?")
+      .bind(owner.owner_id)
+      .all();
+    expect(results).toEqual([]);
+    expect(await keyOf(owner)).not.toBe(wrappedKey);
+  });
+
+  it("can be taken back until it has happened; the webhooks stay disabled", async () => {
+    const { owner, hook, calls, wrappedKey } = await withDeliveries();
+    await erase(owner);
+    await wake(hook);
+    expect((await erase(owner, "?erase=false")).json).toEqual({ success: true, erase_at: null });
+    advance(WEEK + 60_000);
+    await runCron();
+    expect(await keyOf(owner)).toBe(wrappedKey);
+    expect(await stored(hook)).toMatchObject({ status: "disabled", deleted_at: null });
+    await portal("PATCH", `/webhooks/${hook.id}`, { status: "active" });
+    await event(owner);
+    await wake(hook);
+    expect(calls).toHaveLength(2);
+    expect(await audited(owner)).toEqual([
+      ["owner.erasure_withdrawn", "client:portal"],
+      ["owner.erasure_set", "client:portal"],
+    ]);
+  });
+
+  it("cannot be taken back once it is due", async () => {
+    const { owner, wrappedKey } = await withDeliveries();
+    const { json } = await erase(owner);
+    advance(WEEK + 60_000);
+    expect((await erase(owner, "?erase=false")).json).toEqual(json);
+    await runCron();
+    expect(await keyOf(owner)).not.toBe(wrappedKey);
+    expect((await erase(owner, "?erase=false")).status).toBe(404);
+  });
+
+  it("is for the owner's own client too, and for nobody else's", async () => {
+    const { owner } = await withDeliveries();
+    expect(await erase(owner, "", "bound")).toMatchObject({
+      status: 404,
+      json: { error: "owner_not_found" },
+    });
+    const acme = { owner_type: "payroll_company", owner_id: "acme" };
+    await withDeliveries(acme);
+    expect((await erase(acme, "", "bound")).status).toBe(200);
+    expect((await erase(acme, "?erase=false", "bound")).json.erase_at).toBeNull();
+  });
+
+  it.each([
+    [{ owner_type: "payroll_company", owner_id: "nobody" }, "", 404],
+    [{ owner_type: "nonsense", owner_id: "acme" }, "", 404],
+    [{ owner_type: "payroll_company", owner_id: "a%20b" }, "", 404],
+    [{ owner_type: "payroll_company", owner_id: "acme" }, "?erase=perhaps", 400],
+  ])("for %j%s is %i", async (owner, query, status) => {
+    expect((await erase(owner, query)).status).toBe(status);
   });
 });

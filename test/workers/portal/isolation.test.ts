@@ -163,6 +163,7 @@ const OWN: Record<string, () => string> = {
   webhook_id: () => ownWebhook,
   api_key_id: () => ownKey,
   employer_id: () => "EMP_own",
+  owner_type: () => "payroll_company",
   replay_id: newObjectId,
 };
 /** Where another field is being tried, the path names an object of the asker's own. */

@@ -1,0 +1,84 @@
+/** What erasing an owner's outbound data changes in the rows: when it is due, and at last what rests under its key. */
+import { drizzle } from "drizzle-orm/d1";
+import { type AuditRow, asStatement, tellIfChanged } from "./audit.ts";
+import type { OwnerAddress } from "./owner-keys.ts";
+
+const OF_OWNER = "owner_type = ?1 AND owner_id = ?2";
+
+/**
+ * Sets when the owner is erased and disables its webhooks, or, with null, takes that back where it is not due yet; what is so
+ * already stays. Answers when it is erased as things are now; null where nothing of the owner is kept.
+ */
+export async function setErasure(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  eraseAt: number | null,
+  told: AuditRow,
+  now: number,
+): Promise<{ eraseAt: number | null } | null> {
+  const [, , , found] = await db.batch<{ erase_at: number | null }>([
+    db
+      .prepare(
+        `UPDATE owner_keys SET erase_at = ?3
+         WHERE ${OF_OWNER} AND (erase_at IS NULL) <> (?3 IS NULL) AND coalesce(erase_at > ?4, 1)`,
+      )
+      .bind(type, id, eraseAt, now),
+    asStatement(db, tellIfChanged(drizzle(db), told)),
+    db
+      .prepare(
+        `UPDATE webhooks SET status = 'disabled', disabled_reason = 'requested', version = max(?3, version + 1), updated_at = ?3
+         WHERE ${OF_OWNER} AND deleted_at IS NULL AND status = 'active' AND ?4 IS NOT NULL
+           AND EXISTS (SELECT 1 FROM audit WHERE id = ?5)`,
+      )
+      .bind(type, id, now, eraseAt, told.id),
+    db.prepare(`SELECT erase_at FROM owner_keys WHERE ${OF_OWNER}`).bind(type, id),
+  ]);
+  const [row] = found?.results ?? [];
+  return row === undefined ? null : { eraseAt: row.erase_at };
+}
+
+/** Owners that are to be erased now, the longest due of them first. */
+export async function findOwnersToErase(db: D1Database, now: number, limit: number): Promise<OwnerAddress[]> {
+  const { results } = await db
+    .prepare(
+      "SELECT owner_type AS type, owner_id AS id FROM owner_keys WHERE erase_at <= ? ORDER BY erase_at LIMIT ?",
+    )
+    .bind(now, limit)
+    .all<OwnerAddress>();
+  return results;
+}
+
+/** Deletes some events of the owner, at most `limit`, and answers how many. */
+export async function deleteEvents(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE ${OF_OWNER} LIMIT ?3)`)
+    .bind(type, id, limit)
+    .run();
+  return meta.changes;
+}
+
+/** Deletes the owner's key, the events that are left, and its webhooks with what is sealed in them. */
+export async function eraseOwner(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  told: AuditRow,
+  now: number,
+): Promise<void> {
+  const wasTold = "EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
+  await db.batch([
+    db.prepare(`DELETE FROM owner_keys WHERE ${OF_OWNER} AND erase_at <= ?3`).bind(type, id, now),
+    asStatement(db, tellIfChanged(drizzle(db), told)),
+    db.prepare(`DELETE FROM events WHERE ${OF_OWNER} AND ${wasTold}`).bind(type, id, told.id),
+    db
+      .prepare(
+        `UPDATE webhooks SET status = 'disabled', disabled_reason = coalesce(disabled_reason, 'requested'), secrets = '[]',
+           headers = NULL, version = max(?4, version + 1), updated_at = ?4, deleted_at = ?4
+         WHERE ${OF_OWNER} AND deleted_at IS NULL AND ${wasTold}`,
+      )
+      .bind(type, id, told.id, now),
+  ]);
+}

@@ -1,0 +1,45 @@
+/**
+ * `DELETE /owners/{owner_type}/{owner_id}/data`: erases what rests under an owner's key, all that is outbound: events,
+ * webhooks' secrets and headers, receivers' answers. Nothing is sent from the answer on; the key is deleted some days later.
+ */
+import { Hono } from "hono";
+import * as z from "zod";
+import { auditRow } from "../db/audit.ts";
+import { setErasure } from "../db/owner-erasure.ts";
+import { ownerName } from "../db/owner-keys.ts";
+import { ERASE_AFTER_MS } from "../erasure.ts";
+import { type AppEnv, failureResponse } from "../http/context.ts";
+import { parseQuery } from "../http/validation.ts";
+import { iso } from "./connection.ts";
+import { deletion } from "./connection-requests.ts";
+import { NO_OWNER, ownerId, ownerOf, ownerType } from "./owner.ts";
+
+export const ownerPath = z.object({
+  owner_type: ownerType,
+  owner_id: ownerId.meta({ examples: ["acme-payroll"] }),
+});
+
+export const ownerData = new Hono<AppEnv>().delete("/owners/:owner_type/:owner_id/data", async (c) => {
+  const query = parseQuery(c, deletion);
+  if ("failure" in query) return failureResponse(c, query.failure);
+  const named = ownerPath.safeParse(c.req.param());
+  if (!named.success) return failureResponse(c, NO_OWNER);
+  const owned = ownerOf(c.get("client"), named.data);
+  if ("failure" in owned) return failureResponse(c, owned.failure);
+  const now = Date.now();
+  const eraseAt = query.value.erase === "false" ? null : now + ERASE_AFTER_MS;
+  const told = auditRow({
+    at: now,
+    actor: c.get("client").actor,
+    requestId: c.get("requestId"),
+    kind: "owner",
+    what: eraseAt === null ? "erasure_withdrawn" : "erasure_set",
+    subjectId: ownerName(owned.owner),
+    owner: owned.owner,
+    before: null,
+    after: eraseAt === null ? { erase_at: null } : { erase_at: eraseAt, webhooks: "disabled" },
+  });
+  const erasure = await setErasure(c.env.DB, owned.owner, eraseAt, told, now);
+  if (erasure === null) return failureResponse(c, NO_OWNER);
+  return c.json({ success: true, erase_at: erasure.eraseAt && iso(erasure.eraseAt) });
+});
