@@ -2,10 +2,12 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { localMails } from "./mailbox.ts";
 import { root, shellBlock } from "./readme.ts";
 
 interface Demo {
@@ -68,12 +70,7 @@ it("lists the files with the README's bearer request", () => {
 
 it("registers a webhook with the README's request, and delivers to the README's receiver what happens", async () => {
   const receiverPort = await freePort();
-  const registered = runShell(
-    `${shellBlock("signed-request").split("\n")[0]}\n${shellBlock("register")}`.replace(
-      "localhost:3000",
-      `localhost:${receiverPort}`,
-    ),
-  );
+  const registered = register(receiverPort);
   const receiver = spawn("node", ["docs/receivers/every-v1.mjs"], {
     cwd: copy,
     env: { ...process.env, PORT: String(receiverPort), WEBHOOK_SECRET: registered.secret },
@@ -94,6 +91,48 @@ it("registers a webhook with the README's request, and delivers to the README's 
       await vi.waitFor(() => expect(heard).toContain(type), STARTED);
   } finally {
     receiver.kill();
+  }
+});
+
+it("mails that an endpoint is gone to whom its webhook names, with no word of the event and no secret", async () => {
+  let delivered = "";
+  const endpoint = createHttpServer(async (request, response) => {
+    delivered = (await request.toArray()).join("");
+    response.writeHead(410).end("moved away");
+  });
+  const endpointPort = await freePort();
+  await new Promise<void>((resolve) => endpoint.listen(endpointPort, resolve));
+  try {
+    const { webhook, secret } = register(endpointPort, [
+      ['"file.*","audit.completed"', '"file.uploaded"'],
+      ['"events"', '"notification_email":"integrations@demo-payroll.test","events"'],
+    ]);
+    runShell(shellBlock("signed-request"));
+    const { base_url } = readDemo();
+    const [failed, disabled] = await vi.waitFor(async () => {
+      await fetch(`${base_url}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`);
+      const mails = await localMails(base_url, copy);
+      const found = ["A delivery failed", "Webhook disabled"].map((what) =>
+        mails.find(({ subject }) => subject === `${what}: localhost:${endpointPort}`),
+      );
+      expect(found).not.toContain(undefined);
+      return found;
+    }, STARTED);
+
+    const event = JSON.parse(delivered);
+    for (const mail of [failed, disabled]) {
+      expect(mail).toMatchObject({ from: "webhooks@audit1.test", to: ["integrations@demo-payroll.test"] });
+      expect(mail?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort})`);
+    }
+    expect(failed?.text).toMatch(/^del_\w+ {2}HTTP 410$/m);
+    expect(failed?.text).toMatch(/retry single deliveries or replay a time range/);
+    expect(disabled?.text).toContain("it answered 410 Gone");
+    expect(disabled?.text).toMatch(/set the webhook's status to active, and replay/);
+    const untold = [secret.replace("whsec_", ""), "moved away", event.id, ...leavesOf(event.data)];
+    expect(untold.length).toBeGreaterThan(6);
+    for (const value of untold) expect(JSON.stringify([failed, disabled])).not.toContain(value);
+  } finally {
+    endpoint.close();
   }
 });
 
@@ -158,6 +197,19 @@ function runShell(script: string): any {
   const run = spawnSync("bash", ["-euo", "pipefail", "-c", script], { cwd: copy, encoding: "utf8" });
   if (run.status !== 0) throw new Error(run.stderr);
   return JSON.parse(run.stdout);
+}
+
+/** The README's registration, for a receiver on `receiverPort`, changed as told. */
+function register(receiverPort: number, changes: [string, string][] = []): ReturnType<typeof runShell> {
+  const script = `${shellBlock("signed-request").split("\n")[0]}\n${shellBlock("register")}`;
+  const replaced = [["localhost:3000", `localhost:${receiverPort}`] as const, ...changes];
+  return runShell(replaced.reduce((text, [from, to]) => text.replace(from, to), script));
+}
+
+/** Every text and number in it. */
+function leavesOf(value: unknown): string[] {
+  if (typeof value === "object" && value !== null) return Object.values(value).flatMap(leavesOf);
+  return typeof value === "string" || typeof value === "number" ? [String(value)] : [];
 }
 
 async function expectCompleted(fileId: string): Promise<void> {
