@@ -493,9 +493,16 @@ describe("wake-ups", () => {
     const all = new WakeUps();
     const ids = [...idsOf("a", 25), ...idsOf("b", 3)];
     await Promise.all(ids.map((id) => all.add(id, bindings.FILES)));
-    expect(bindings.FILES.sendBatch).toHaveBeenCalledOnce();
-    expect(wakeUps.map(({ file_ids }) => file_ids.length)).toEqual([10, 10, 8]);
-    expect(wakeUps.flatMap(({ file_ids }) => file_ids)).toEqual(ids.toSorted());
+    // The alarms of gates that other tests left behind send as well.
+    const sends = vi
+      .mocked(bindings.FILES.sendBatch)
+      .mock.calls.map(([messages]) =>
+        [...messages].map(({ body }) => body.file_ids).filter(([first = ""]) => ids.includes(first)),
+      );
+    const [sent, ...more] = sends.filter((messages) => messages.length > 0);
+    expect(more).toEqual([]);
+    expect(sent?.map((fileIds) => fileIds.length)).toEqual([10, 10, 8]);
+    expect(sent?.flat()).toEqual(ids.toSorted());
   });
 
   it("of more files than one send holds leave in several", async () => {
@@ -509,10 +516,11 @@ describe("wake-ups", () => {
 
   it("that cannot be sent fail nobody's request, and the gate's alarm makes up for them", async () => {
     const connection = await createBoundConnection();
-    vi.mocked(bindings.FILES.sendBatch).mockRejectedValueOnce(new Error("the queue is away"));
+    vi.mocked(bindings.FILES.sendBatch).mockRejectedValue(new Error("the queue is away"));
     const { received, using } = creatorThat();
     const fileId = await accepted(connection);
     expect(wakeUps).toEqual([]);
+    wakeUps = catchWakeUps();
     await bringToTheEnd(fileId, wakeUps, using);
     expect(received).toHaveLength(1);
   });
