@@ -34,7 +34,8 @@ function padded(body: Uint8Array): Uint8Array {
   return long;
 }
 
-describe("a body", () => {
+// More than a thousand bodies of a MiB, gone through byte by byte.
+describe("a body", { timeout: 120_000 }, () => {
   it("is judged alike whether it is parsed or outlined", () => {
     const property = fc.property(bodyText, (text) => {
       const body = encoder.encode(text);
