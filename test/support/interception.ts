@@ -6,10 +6,10 @@ import { bindings } from "./gateway.ts";
  * `call` is the binding and the method that talks to it, such as `DB.all`, `CONNECTION_GATE.admit` or `ARCHIVE.put`.
  * `proceed` makes the call; a hook that does not call it keeps the binding from hearing of it.
  */
-export type Hook = (call: string, proceed: () => Promise<unknown>) => Promise<unknown>;
+export type Hook = (call: string, proceed: () => Promise<unknown>, args: unknown[]) => Promise<unknown>;
 
 type Method = (...args: unknown[]) => unknown;
-type Talk = (method: string, proceed: () => unknown) => Promise<unknown>;
+type Talk = (method: string, proceed: () => unknown, args: unknown[]) => Promise<unknown>;
 
 const QUERIES = new Set(["all", "first", "run", "raw", "batch", "exec"]);
 
@@ -17,8 +17,8 @@ const QUERIES = new Set(["all", "first", "run", "raw", "batch", "exec"]);
 export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
   const talk =
     (name: string): Talk =>
-    (method, proceed) =>
-      hook(`${name}.${method}`, async () => proceed());
+    (method, proceed, args) =>
+      hook(`${name}.${method}`, async () => proceed(), args);
   const { DB, CONNECTION_GATE, ARCHIVE, FILES, REFUSALS, FORWARDING_GOVERNOR } = using;
   return {
     ...using,
@@ -33,12 +33,16 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
 }
 
 /** Bindings of which those whose calls begin with one of `prefixes` are away. `times` ends the outage after so many calls. */
-export function without(prefixes: string | string[], times = Number.POSITIVE_INFINITY): Bindings {
+export function without(
+  prefixes: string | string[],
+  times = Number.POSITIVE_INFINITY,
+  using: Bindings = bindings,
+): Bindings {
   let left = times;
   return intercepted((call, proceed) => {
     if (![prefixes].flat().some((prefix) => call.startsWith(prefix)) || left-- <= 0) return proceed();
     return Promise.reject(new Error("the binding is away: injected"));
-  });
+  }, using);
 }
 
 /** Bindings that write down every call, in order. */
@@ -57,7 +61,7 @@ function every<T extends object>(target: T, talk: Talk): T {
     target,
     (name, method) =>
       (...args) =>
-        talk(name, () => method(...args)),
+        talk(name, () => method(...args), args),
   );
 }
 
@@ -73,7 +77,7 @@ function namespace<T extends object>(target: T, talk: Talk): T {
 /** Sessions and statements are made without talking; queries talk. */
 function database<T extends object>(target: T, talk: Talk): T {
   return wrap(target, (name, method) => (...args) => {
-    if (QUERIES.has(name)) return talk(name, () => method(...args.map(unwrapAll)));
+    if (QUERIES.has(name)) return talk(name, () => method(...args.map(unwrapAll)), args);
     const made = method(...args);
     return typeof made === "object" && made !== null ? database(made, talk) : made;
   });

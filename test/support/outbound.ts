@@ -1,6 +1,7 @@
 /** The way of an event to its webhooks, step by step: wake-ups are caught, batches handed over, receivers answer as told. */
 import { createMessageBatch } from "cloudflare:test";
 import { vi } from "vitest";
+import * as z from "zod";
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { sealText } from "../../src/crypto/vault.ts";
 import { ownerKey } from "../../src/db/owner-keys.ts";
@@ -102,6 +103,20 @@ export function catchEndpointWakeUps(): { quick: string[]; slow: string[] } {
     });
   }
   return caught;
+}
+
+const mail = z.object({ from: z.string(), to: z.string(), subject: z.string(), text: z.string() });
+export type SentMail = z.infer<typeof mail>;
+
+/** From here on `mailbox` is handed every mail; one that it throws at was not sent. Answers those that it took, in order. */
+export function catchMails(mailbox: (mail: SentMail) => void = () => undefined): SentMail[] {
+  const taken: SentMail[] = [];
+  vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (message) => {
+    const sent = mail.parse(message);
+    mailbox(sent);
+    return { messageId: String(taken.push(sent)) };
+  });
+  return taken;
 }
 
 export interface Handed {

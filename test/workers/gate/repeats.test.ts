@@ -19,6 +19,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
+import { intercepted, without } from "../../support/interception.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -242,10 +243,7 @@ describe("a signed request", () => {
 
   it("that was answered 503 because the gate gave no answer is accepted once, by its first repeat", async () => {
     const connection = await createBoundConnection();
-    const deaf = {
-      ...unwoken,
-      CONNECTION_GATE: { getByName: () => ({ admit: () => Promise.reject(new Error("overloaded")) }) },
-    } as unknown as Bindings;
+    const deaf = without("CONNECTION_GATE.admit", Number.POSITIVE_INFINITY, unwoken);
     const request = await signedRequest(connection);
     const refused = await sendTo(connection, request, deaf);
     expect(refused.status).toBe(503);
@@ -256,17 +254,11 @@ describe("a signed request", () => {
 
   it("that was stored though its answer got lost twice makes no second file", async () => {
     const connection = await createBoundConnection();
-    const mute = {
-      ...unwoken,
-      CONNECTION_GATE: {
-        getByName: (name: string) => ({
-          admit: async (admission: never) => {
-            await bindings.CONNECTION_GATE.getByName(name).admit(admission);
-            throw new Error("the answer was lost");
-          },
-        }),
-      },
-    } as unknown as Bindings;
+    const mute = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call === "CONNECTION_GATE.admit") throw new Error("the answer was lost");
+      return answer;
+    }, unwoken);
     const request = await signedRequest(connection);
     expect((await sendTo(connection, request, mute)).status).toBe(503);
     expect(await sendTo(connection, request)).toMatchObject({ status: 202, json: { duplicate: true } });
@@ -351,10 +343,7 @@ describe("a large report", () => {
   it("whose payload could not be stored is completed by its repeat, and forwarded byte for byte", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
-    const away = {
-      ...bindings,
-      ARCHIVE: { put: () => Promise.reject(new Error("R2 is away")) },
-    } as unknown as Bindings;
+    const away = without("ARCHIVE.put");
     const body = large();
     const request = await signedRequest(connection, body);
     const refused = await sendTo(connection, request, away);
@@ -385,23 +374,20 @@ describe("a large report", () => {
     const key = await createApiKey();
     const body = large();
     let asked: Promise<Answer> | undefined;
-    const slow = {
-      ...unwoken,
-      ARCHIVE: {
-        put: async (name: string, value: ReadableStream) => {
-          const seq = /([0-9A-Z]{20})\.seg$/.exec(name)?.[1] ?? "";
-          const [row] = await runInDurableObject(gateOf(connection), (_object, { storage }) =>
-            storage.sql.exec("SELECT seq FROM inbox").toArray(),
-          );
-          expect(row?.seq).toBe(seq);
-          asked = send(`/api/v1/files?connection_id=${connection.id}`, {
-            headers: { Authorization: `Bearer ${key.token}` },
-          });
-          expect((await asked).json.files).toEqual([]);
-          return bindings.ARCHIVE.put(name, value as never);
-        },
-      },
-    } as unknown as Bindings;
+    const slow = intercepted(async (call, proceed, [name]) => {
+      if (call === "ARCHIVE.put") {
+        const seq = /([0-9A-Z]{20})\.seg$/.exec(String(name))?.[1] ?? "";
+        const [row] = await runInDurableObject(gateOf(connection), (_object, { storage }) =>
+          storage.sql.exec("SELECT seq FROM inbox").toArray(),
+        );
+        expect(row?.seq).toBe(seq);
+        asked = send(`/api/v1/files?connection_id=${connection.id}`, {
+          headers: { Authorization: `Bearer ${key.token}` },
+        });
+        expect((await asked).json.files).toEqual([]);
+      }
+      return proceed();
+    }, unwoken);
     const answer = await sendTo(connection, await signedRequest(connection, body), slow);
     expect(asked).toBeDefined();
     expect(answer.status).toBe(202);
@@ -411,20 +397,16 @@ describe("a large report", () => {
   it("whose reservation ran out while it was stored is refused, and leaves nothing behind", async () => {
     const connection = await createBoundConnection();
     let place = "";
-    const late = {
-      ...unwoken,
-      ARCHIVE: {
-        put: async (name: string, value: ReadableStream) => {
-          place = name;
-          const object = await bindings.ARCHIVE.put(name, value as never);
-          await runInDurableObject(gateOf(connection), (_object, { storage }) =>
-            storage.sql.exec("DELETE FROM inbox"),
-          );
-          return object;
-        },
-        delete: (name: string) => bindings.ARCHIVE.delete(name),
-      },
-    } as unknown as Bindings;
+    const late = intercepted(async (call, proceed, [name]) => {
+      const answer = await proceed();
+      if (call === "ARCHIVE.put") {
+        place = String(name);
+        await runInDurableObject(gateOf(connection), (_object, { storage }) =>
+          storage.sql.exec("DELETE FROM inbox"),
+        );
+      }
+      return answer;
+    }, unwoken);
     const body = large();
     expect((await sendTo(connection, await signedRequest(connection, body), late)).status).toBe(503);
     expect(await bindings.ARCHIVE.head(place)).toBeNull();

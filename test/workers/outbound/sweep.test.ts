@@ -15,8 +15,15 @@ import { findReplay, insertReplay, type Replay, runReplays } from "../../../src/
 import { retain } from "../../../src/outbound/retention.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
 import { runCron } from "../../support/forwarding.ts";
-import { bindings, type Json } from "../../support/gateway.ts";
-import { catchEndpointWakeUps, deliveriesOf, noticesOf, storeWebhook, tell } from "../../support/outbound.ts";
+import { bindings } from "../../support/gateway.ts";
+import {
+  catchEndpointWakeUps,
+  catchMails,
+  deliveriesOf,
+  noticesOf,
+  storeWebhook,
+  tell,
+} from "../../support/outbound.ts";
 import { withQueryLog } from "../../support/query-plans.ts";
 
 const DAY_MS = 86_400_000;
@@ -194,9 +201,8 @@ describe("notices", () => {
     for (let i = 0; i < 30; i++) await note(hook.id, "delivery_failed", seqAt(Date.now()) + i);
     await note(hook.id, "webhook_disabled", null);
     await note(other.id, "delivery_failed", seqAt(Date.now()));
-    const send = vi.spyOn(bindings.EMAIL, "send").mockResolvedValue({ messageId: "1" });
+    const mails = catchMails();
     await sendNotices(bindings, settings, Date.now());
-    const mails = send.mock.calls.map(([mail]) => mail as unknown as Json);
     expect(mails.map(({ to }) => to).sort()).toEqual(
       ["it@acme.example", "it@acme.example", settings.operatorsEmail].sort(),
     );
@@ -211,9 +217,8 @@ describe("notices", () => {
     const fine = await hookWithDelivery({ notification_email: "fine@acme.example" });
     await note(hook.id, "delivery_failed", 1, now);
     await note(fine.id, "delivery_failed", 1, now);
-    vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (mail) => {
-      if ((mail as unknown as Json).to !== "fine@acme.example") throw new Error("no such mailbox");
-      return { messageId: "1" };
+    catchMails(({ to }) => {
+      if (to !== "fine@acme.example") throw new Error("no such mailbox");
     });
     await sendNotices(bindings, settings, now);
     expect(await noticesOf(fine)).toEqual([]);

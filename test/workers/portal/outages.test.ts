@@ -3,6 +3,7 @@ import type { Bindings } from "../../../src/env.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import { bindings, createApiKey, createConnection, fileStatus, portal, send } from "../../support/gateway.ts";
+import { intercepted } from "../../support/interception.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -10,10 +11,9 @@ afterEach(() => {
 
 /** D1 as it is away: every query fails, with the error that D1 gives. */
 function withoutDatabase(): Bindings {
-  const away = () => Promise.reject(new Error("D1_ERROR: Network connection lost."));
-  const statement: object = new Proxy({}, { get: (_, name) => (name === "bind" ? () => statement : away) });
-  const session = { prepare: () => statement, batch: away };
-  return { ...bindings, DB: { ...session, withSession: () => session } as unknown as D1Database };
+  return intercepted((call, proceed) =>
+    call.startsWith("DB.") ? Promise.reject(new Error("D1_ERROR: Network connection lost.")) : proceed(),
+  );
 }
 
 describe("with D1 away", () => {
