@@ -63,6 +63,8 @@ export class GatewayProcess {
       cwd: this.#workspace.root,
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
+      // What a killed runtime leaves there goes with the run.
+      env: { ...process.env, TMPDIR: path.dirname(this.#workspace.log) },
     });
     closeSync(log);
     this.#child = child;
