@@ -1,4 +1,5 @@
 /** What happens to the gateway while senders send: kills, clock jumps, outages of its parts, moods of the files-creator. */
+import { setTimeout } from "node:timers/promises";
 import { type Chance, pause } from "./chance.ts";
 import type { FilesCreator, Weather } from "./files-creator.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
@@ -147,10 +148,7 @@ export class Chaos {
 
   /** Waits; false when the time is over. */
   async #after(ms: number): Promise<boolean> {
-    if (this.#stopped.aborted) return false;
-    const over = Promise.withResolvers<void>();
-    this.#stopped.addEventListener("abort", () => over.resolve(), { once: true });
-    await Promise.race([pause(ms), over.promise]);
+    await setTimeout(ms, undefined, { signal: this.#stopped }).catch(() => undefined);
     return !this.#stopped.aborted;
   }
 

@@ -3,6 +3,7 @@
  * by. It keeps the wire contract (one verdict per `Idempotency-Key`, repeats are dropped) and misbehaves in every way the
  * contract allows.
  */
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type Chance, pause } from "./chance.ts";
@@ -47,7 +48,6 @@ const WEATHERS: Record<Exclude<Weather, "away">, Partial<Record<Conduct, number>
 
 const REFUSED_SHARE = 0.03;
 const REPORTED_SHARE = 0.6;
-const HANG_MS = 20_000;
 
 export class FilesCreator {
   readonly stored = new Map<string, StoredFile>();
@@ -115,7 +115,7 @@ export class FilesCreator {
     if (conduct === "asks for patience") {
       return answer(response, 429, { "retry-after": String(Math.round(this.#chance.between(1, 90))) });
     }
-    if (conduct === "hangs") return this.#hang(response);
+    if (conduct === "hangs") return untilClosed(response);
     if (this.#refuses(key, fileId)) return answer(response, 422);
 
     if (!known) {
@@ -127,7 +127,7 @@ export class FilesCreator {
       }
     }
     if (conduct === "stores and fails") return answer(response, 500);
-    if (conduct === "stores and hangs") return this.#hang(response);
+    if (conduct === "stores and hangs") return untilClosed(response);
     if (conduct === "stores and resets") return reset(request);
     if (conduct === "stores and answers too late") {
       await pause(this.#chance.between(4_000, 7_000));
@@ -152,15 +152,14 @@ export class FilesCreator {
     return true;
   }
 
-  async #hang(response: ServerResponse): Promise<void> {
-    const closed = new Promise((resolve) => response.once("close", resolve));
-    await Promise.race([pause(HANG_MS), closed]);
-    response.destroy();
-  }
-
   #count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
+}
+
+/** Whoever asked loses patience first. */
+export async function untilClosed(response: ServerResponse): Promise<void> {
+  if (!response.destroyed) await once(response, "close");
 }
 
 function reset(request: IncomingMessage): void {
