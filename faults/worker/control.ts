@@ -11,6 +11,7 @@ import type { Kept, KeptPage } from "./inspection.ts";
 import { counts, suffering } from "./suffering.ts";
 
 const FILES_AT_A_TIME = 50;
+const RETIME_TRIES = 5;
 const UNSETTLED = new Set(["receiving", "queued", "dropped"]);
 
 type Gates = { gates: string[] };
@@ -22,7 +23,7 @@ export async function control(request: Request, env: Bindings): Promise<Response
   switch (new URL(request.url).pathname) {
     case "/__faults/orders":
       suffering.orders = body.orders;
-      await Promise.all(stubs.map((stub) => stub.retime()));
+      await Promise.all(body.gates.map((name) => retime(gates, name)));
       return Response.json({});
     case "/__faults/counts":
       return Response.json(Object.fromEntries(counts));
@@ -37,6 +38,17 @@ export async function control(request: Request, env: Bindings): Promise<Response
       return Response.json((await Promise.all(stubs.map((stub) => atRest(stub, env)))).flat());
     default:
       return new Response(null, { status: 404 });
+  }
+}
+
+/** A gate may die just now; a stub that saw it die is of no use any more. */
+async function retime(gates: DurableObjectNamespace<ConnectionGate>, name: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await gates.getByName(name).retime();
+    } catch (error) {
+      if (tries === RETIME_TRIES) throw error;
+    }
   }
 }
 
