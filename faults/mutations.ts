@@ -24,7 +24,7 @@ export const MUTATIONS: Mutation[] = [
         file: "src/gate/admissions.ts",
         find: "    const written = inbox.insert({",
         replace:
-          "    const written = 1;\n    setTimeout((row: Parameters<typeof inbox.insert>[0]) => inbox.insert(row), 30, {",
+          "    const written = 1;\n    setTimeout((row: Parameters<typeof inbox.insert>[0]) => inbox.insert(row), 180, {",
       },
     ],
   },

@@ -3,7 +3,7 @@
  * platform's own bindings throw. Every other call is the real one.
  */
 import type { Bindings } from "../../src/env.ts";
-import { count, random, strikes } from "./suffering.ts";
+import { count, pause, random, strikes } from "./suffering.ts";
 
 /** An invocation that dies after so many calls: from then on nothing it calls has any effect. */
 export interface Life {
@@ -43,7 +43,7 @@ export function broken(env: Bindings, life: Life | null): Bindings {
 
 async function risky<T>(part: Part, life: Life | null, call: () => Promise<T>): Promise<T> {
   if (life !== null && --life.callsLeft < 0) throw ERRORS[part]();
-  if (strikes("slow")) await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_DELAY_MS));
+  if (strikes("slow")) await pause(random() * LONGEST_DELAY_MS);
   if (!strikes(part)) return call();
   if (random() < 0.5) throw ERRORS[part]();
   await call();

@@ -20,7 +20,7 @@ import { realAt } from "../clock.ts";
 import type { InboxReport } from "../orders.ts";
 import { breaking } from "./bindings.ts";
 import { inboxOf, type KeptPage, keptPage } from "./inspection.ts";
-import { count, random, strikes, suffering } from "./suffering.ts";
+import { count, pause, random, strikes, suffering } from "./suffering.ts";
 
 const ALARM = "faults:alarm";
 const VIOLATION = "faults:handed-out-twice:";
@@ -112,7 +112,7 @@ export class ConnectionGate extends Production {
     if (!strikes("abort")) return answer;
     if (random() < 0.5) this.ctx.abort("the object died before its answer");
     count("abort, with answers under way");
-    setTimeout(() => this.ctx.abort("the object died"), random() * LONGEST_LAST_BREATH_MS);
+    void pause(random() * LONGEST_LAST_BREATH_MS).then(() => this.ctx.abort("the object died"));
     return answer;
   }
 }
