@@ -24,6 +24,7 @@ export interface Evidence {
 }
 
 export interface Finding {
+  about: "run" | "gateway";
   invariant: string;
   checked: number;
   /** One line for each thing that broke it. */
@@ -32,7 +33,8 @@ export interface Finding {
 
 type Check = (evidence: Evidence) => { checked: number; broken: string[] };
 
-const INVARIANTS: Record<string, Check> = {
+/** What makes a run worth its name. They say nothing of the gateway: what breaks one of these may be the machine. */
+const WORTH: Record<string, Check> = {
   "there was a storm, and reports got through it"({ kills, least, record }) {
     const accepted = record.units.filter((unit) => acceptedAs(unit).size > 0).length;
     const broken: string[] = [];
@@ -40,7 +42,9 @@ const INVARIANTS: Record<string, Check> = {
     if (accepted < least.accepted) broken.push(`${accepted} reports accepted, not ${least.accepted}`);
     return { checked: accepted, broken };
   },
+};
 
+const INVARIANTS: Record<string, Check> = {
   "every 202 is exactly one file, with the right bytes"({ record, stored }) {
     const byUnit = groupByUnit(stored, record);
     const accepted = record.units.filter((unit) => unit.valid && acceptedAs(unit).size > 0);
@@ -173,7 +177,11 @@ const INVARIANTS: Record<string, Check> = {
 };
 
 export function judge(evidence: Evidence): Finding[] {
-  return Object.entries(INVARIANTS).map(([invariant, check]) => ({ invariant, ...check(evidence) }));
+  return [...findings("run", WORTH, evidence), ...findings("gateway", INVARIANTS, evidence)];
+}
+
+function findings(about: Finding["about"], checks: Record<string, Check>, evidence: Evidence): Finding[] {
+  return Object.entries(checks).map(([invariant, check]) => ({ about, invariant, ...check(evidence) }));
 }
 
 /** The largest count of any window of `ms`, when it is over the limit. `at` is sorted. */
