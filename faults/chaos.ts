@@ -1,9 +1,10 @@
-/** What happens to the gateway while senders send: kills, clock jumps, outages of its parts, moods of the files-creator. */
+/** What happens to the gateway while senders send: kills, clock jumps, outages of its parts, moods of those it talks to. */
 import { setTimeout } from "node:timers/promises";
 import { type Chance, pause } from "./chance.ts";
 import type { FilesCreator, Weather } from "./files-creator.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 import { type Rates, ROUGH } from "./orders.ts";
+import type { ReceiverMood, Receivers } from "./receivers.ts";
 import type { SendingRecord } from "./record.ts";
 
 export interface ChaosPlan {
@@ -31,6 +32,10 @@ const MOODS: Record<Weather, number> = {
   forgetful: 2,
   away: 1,
 };
+const RECEIVER_MOODS: Record<ReceiverMood, number> = { rough: 6, fine: 3, hanging: 1, away: 1 };
+/** By our clock. The cron comes more often than every minute of the gateway's, and at times twice at once. */
+const CRON_EVERY_MS = { low: 800, high: 4_000 };
+const TWO_CRONS = 0.4;
 /** Of the gateway's clock. A step back of under a second is one the gate does not notice. */
 const JUMPS = {
   "a moment": { weight: 5, ms: [100, 990] },
@@ -41,25 +46,29 @@ const JUMPS = {
 const KILLED_WHILE_STARTING = 0.25;
 const LONGEST_DOWN_MS = 700;
 const TRIGGER_PATIENCE_MS = 2_000;
+const INSTANTS = { "at any time": 2, "at a 202": 3, "during a POST": 3, "during a delivery": 3 };
+type Instant = keyof typeof INSTANTS;
 
 export class Chaos {
   kills = 0;
   readonly counts = new Map<string, number>();
   readonly #gateway: GatewayProcess;
   readonly #filesCreator: FilesCreator;
+  readonly #receivers: Receivers;
   readonly #record: SendingRecord;
   readonly #chance: Chance;
   readonly #stopped: AbortSignal;
 
   constructor(
     gateway: GatewayProcess,
-    filesCreator: FilesCreator,
+    others: { filesCreator: FilesCreator; receivers: Receivers },
     record: SendingRecord,
     chance: Chance,
     stopped: AbortSignal,
   ) {
     this.#gateway = gateway;
-    this.#filesCreator = filesCreator;
+    this.#filesCreator = others.filesCreator;
+    this.#receivers = others.receivers;
     this.#record = record;
     this.#chance = chance;
     this.#stopped = stopped;
@@ -72,12 +81,14 @@ export class Chaos {
       this.#jumping(this.#chance.fork()),
       this.#breaking(this.#chance.fork()),
       this.#moody(this.#chance.fork()),
+      this.#receiving(this.#chance.fork()),
+      this.#sweeping(this.#chance.fork()),
     ]);
   }
 
   async #killing({ killEveryMs }: ChaosPlan, chance: Chance): Promise<void> {
     while (await this.#after(chance.between(...killEveryMs))) {
-      const instant = chance.pick({ "at any time": 2, "at a 202": 3, "during a POST": 3 });
+      const instant = chance.pick(INSTANTS);
       await this.#reached(instant);
       await pause(chance.between(0, 8));
       await this.#gateway.kill();
@@ -99,14 +110,16 @@ export class Chaos {
   }
 
   /** Resolves at the next such instant, or when none comes. */
-  async #reached(instant: "at any time" | "at a 202" | "during a POST"): Promise<void> {
+  async #reached(instant: Instant): Promise<void> {
     if (instant === "at any time") return;
     const { promise, resolve } = Promise.withResolvers<void>();
     if (instant === "at a 202") this.#record.onAccepted = resolve;
-    else this.#filesCreator.onPost = resolve;
+    else if (instant === "during a POST") this.#filesCreator.onPost = resolve;
+    else this.#receivers.onRequest = resolve;
     await Promise.race([promise, pause(TRIGGER_PATIENCE_MS)]);
     this.#record.onAccepted = () => undefined;
     this.#filesCreator.onPost = () => undefined;
+    this.#receivers.onRequest = () => undefined;
   }
 
   async #jumping(chance: Chance): Promise<void> {
@@ -139,6 +152,22 @@ export class Chaos {
       this.#count(`files-creator: ${this.#filesCreator.weather}`);
     }
     this.#filesCreator.weather = "fine";
+  }
+
+  async #receiving(chance: Chance): Promise<void> {
+    while (await this.#after(chance.between(500, 3_000))) {
+      this.#receivers.mood = chance.pick(RECEIVER_MOODS);
+      this.#count(`receivers: ${this.#receivers.mood}`);
+    }
+  }
+
+  async #sweeping(chance: Chance): Promise<void> {
+    while (await this.#after(chance.between(CRON_EVERY_MS.low, CRON_EVERY_MS.high))) {
+      const crons = chance.happens(TWO_CRONS) ? [1, 2] : [1];
+      this.#count(crons.length === 1 ? "the cron" : "two crons at once");
+      // One that dies with the gateway is a cron that was missed.
+      await Promise.allSettled(crons.map(() => this.#gateway.control("cron")));
+    }
   }
 
   /** While the gateway is down the order is only noted; it gets it with its start. */

@@ -1,4 +1,4 @@
-/** After the storm: nothing breaks any more, the clock runs on, and everything that is owed has to come in. */
+/** After the storm: nothing breaks any more, the clock runs on, and every report has to come in. */
 import { pause } from "./chance.ts";
 import type { FilesCreator } from "./files-creator.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
@@ -20,7 +20,6 @@ const REPLAY_ROUNDS = 3;
 const POLL_MS = 50;
 
 export interface Drained {
-  backlog: Backlog;
   /** Of the gateway's clock, until nothing was unsettled. */
   tookMs: number;
   /** Files that were due for longer than a lease. */
@@ -56,8 +55,7 @@ export async function drain(
   }
   for (let i = 0; filesCreator.reports.pending > 0 && i < REPORTS_PATIENCE_MS / POLL_MS; i++)
     await pause(POLL_MS);
-  const backlog = await archive(gateway, filesCreator);
-  return { backlog, tookMs, stuck: [...stuck], replayed: replayed.size };
+  return { tookMs, stuck: [...stuck], replayed: replayed.size };
 }
 
 /** Lets the clock run until nothing is unsettled, or until `deadline`. */
@@ -90,11 +88,11 @@ async function forgotten(gateway: GatewayProcess, seen: Backlog): Promise<string
 }
 
 /** Lets the clock run until every payload has left for the archive. */
-async function archive(gateway: GatewayProcess, filesCreator: FilesCreator): Promise<Backlog> {
+export async function archive(gateway: GatewayProcess, filesCreator: FilesCreator): Promise<void> {
   const deadline = gateway.now() + LONGEST_DRAIN_MS;
   for (;;) {
     const backlog = await gateway.control<Backlog>("backlog");
-    if (backlog.unarchived === 0 || backlog.now > deadline) return backlog;
+    if (backlog.unarchived === 0 || backlog.now > deadline) return;
     await gateway.order({ forwardMs: HOP_MS });
     await quiet(filesCreator);
   }

@@ -22,12 +22,18 @@ export interface Workspace {
 const WORKER = "audit1-webhook-gateway";
 const START_LIMIT_MS = 60_000;
 const CALL_LIMIT_MS = 60_000;
+/** Smaller steps forwards end nothing before its time that matters. */
+const NOTICED_MS = 1_000;
 
 export class GatewayProcess {
   /** Rises with every start. */
   life = 0;
   clock: ClockSetting;
   rates: Rates = CALM;
+  /** Spans of its clock that were shown twice. */
+  readonly setBack: { from: number; to: number }[] = [];
+  /** Called when its clock was set forwards, by a second or more. */
+  onForwards: () => void = () => undefined;
   /** Names of the gates, which have to be told when the clock is set. */
   gates: string[] = [];
   readonly #workspace: Workspace;
@@ -96,15 +102,28 @@ export class GatewayProcess {
 
   /** Tells it the present rates and clock, and its gates when their alarms are due by it. */
   async order(change: { rates?: Rates; forwardMs?: number }): Promise<void> {
-    if (change.rates !== undefined) this.rates = change.rates;
-    if (change.forwardMs !== undefined)
-      this.clock = { ...this.clock, offsetMs: this.clock.offsetMs + change.forwardMs };
+    const { rates, forwardMs } = change;
+    if (rates !== undefined) this.rates = rates;
+    if (forwardMs !== undefined) this.#setClock(forwardMs);
     const orders: Orders = { clock: this.clock, seed: this.#seed, rates: this.rates };
-    await this.control("orders", { orders, gates: change.forwardMs === undefined ? [] : this.gates });
+    try {
+      await this.control("orders", { orders, gates: forwardMs === undefined ? [] : this.gates });
+    } finally {
+      if ((forwardMs ?? 0) >= NOTICED_MS) this.onForwards();
+    }
+  }
+
+  #setClock(forwardMs: number): void {
+    const from = this.now();
+    this.clock = { ...this.clock, offsetMs: this.clock.offsetMs + forwardMs };
+    if (forwardMs < 0) this.setBack.push({ from, to: from + forwardMs });
   }
 
   /** One of the entries of worker/control.ts. Rejects when it is down. */
-  async control<T>(entry: string, body: { gates?: string[]; orders?: Orders } = {}): Promise<T> {
+  async control<T>(
+    entry: string,
+    body: { gates?: string[]; orders?: Orders; dueBy?: number } = {},
+  ): Promise<T> {
     const response = await fetch(`${this.url}/__faults/${entry}`, {
       method: "POST",
       body: JSON.stringify({ gates: this.gates, ...body }),

@@ -1,8 +1,11 @@
 /** What must hold at the end, judged from what senders heard, what the files-creator has, and what the gates hold. Pure. */
 import { HOUR_MS, PLAN_LIMITS } from "../src/gate/rate-window.ts";
+import { DELIVERY_INVARIANTS } from "./delivery-invariants.ts";
 import type { Drained } from "./drain.ts";
+import { EVENT_INVARIANTS } from "./event-invariants.ts";
 import type { StoredFile } from "./files-creator.ts";
 import type { AtRest, InboxReport } from "./orders.ts";
+import type { OutboundEvidence } from "./outbound-evidence.ts";
 import { acceptedAs, type Heard, isUnanswered, type SendingRecord, type Unit } from "./record.ts";
 import type { Connection } from "./reports.ts";
 
@@ -21,6 +24,7 @@ export interface Evidence {
   inboxes: InboxReport[];
   atRest: AtRest[];
   drained: Drained;
+  outbound: OutboundEvidence;
 }
 
 export interface Finding {
@@ -31,10 +35,10 @@ export interface Finding {
   broken: string[];
 }
 
-type Check = (evidence: Evidence) => { checked: number; broken: string[] };
+export type Check<Of> = (evidence: Of) => { checked: number; broken: string[] };
 
 /** What makes a run worth its name. They say nothing of the gateway: what breaks one of these may be the machine. */
-const WORTH: Record<string, Check> = {
+const WORTH: Record<string, Check<Evidence>> = {
   "there was a storm, and reports got through it"({ kills, least, record }) {
     const accepted = record.units.filter((unit) => acceptedAs(unit).size > 0).length;
     const broken: string[] = [];
@@ -42,9 +46,18 @@ const WORTH: Record<string, Check> = {
     if (accepted < least.accepted) broken.push(`${accepted} reports accepted, not ${least.accepted}`);
     return { checked: accepted, broken };
   },
+
+  "deliveries got through it, and some could not"({ outbound: { leastDelivered, deliveries } }) {
+    const delivered = deliveries.filter(({ status }) => status === "delivered").length;
+    const failed = deliveries.filter(({ status }) => status === "failed");
+    const broken: string[] = [];
+    if (delivered < leastDelivered) broken.push(`${delivered} delivered, not ${leastDelivered}`);
+    if (failed.length === 0) broken.push("no delivery failed");
+    return { checked: delivered + failed.length, broken };
+  },
 };
 
-const INVARIANTS: Record<string, Check> = {
+const INVARIANTS: Record<string, Check<Evidence>> = {
   "every 202 is exactly one file, with the right bytes"({ record, stored }) {
     const byUnit = groupByUnit(stored, record);
     const accepted = record.units.filter((unit) => unit.valid && acceptedAs(unit).size > 0);
@@ -177,10 +190,15 @@ const INVARIANTS: Record<string, Check> = {
 };
 
 export function judge(evidence: Evidence): Finding[] {
-  return [...findings("run", WORTH, evidence), ...findings("gateway", INVARIANTS, evidence)];
+  return [
+    ...findings("run", WORTH, evidence),
+    ...findings("gateway", INVARIANTS, evidence),
+    ...findings("gateway", EVENT_INVARIANTS, evidence.outbound),
+    ...findings("gateway", DELIVERY_INVARIANTS, evidence.outbound),
+  ];
 }
 
-function findings(about: Finding["about"], checks: Record<string, Check>, evidence: Evidence): Finding[] {
+function findings<Of>(about: Finding["about"], checks: Record<string, Check<Of>>, evidence: Of): Finding[] {
   return Object.entries(checks).map(([invariant, check]) => ({ about, invariant, ...check(evidence) }));
 }
 

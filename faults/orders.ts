@@ -9,6 +9,7 @@ export interface Rates {
   gate: number;
   governor: number;
   send: number;
+  mail: number;
   /** Calls that are held up for up to 300 ms. */
   slow: number;
   /** Messages that are lost, come twice, or come later than those behind them. */
@@ -35,6 +36,7 @@ export const CALM: Rates = {
   gate: 0,
   governor: 0,
   send: 0,
+  mail: 0,
   slow: 0,
   drop: 0,
   repeat: 0,
@@ -52,6 +54,7 @@ export const ROUGH: Rates = {
   gate: 0.04,
   governor: 0.05,
   send: 0.1,
+  mail: 0.3,
   slow: 0.05,
   drop: 0.12,
   repeat: 0.3,
@@ -81,6 +84,8 @@ export interface InboxReport {
   rows: InboxRow[];
   /** Files that were handed to a second consumer while the first held them. */
   handedOutTwice: string[];
+  /** Events of files that are still to be told. */
+  owed: number;
 }
 
 /** Where the gates stand, without their rows. */
@@ -89,6 +94,8 @@ export interface Backlog {
   unsettled: number;
   /** Rows whose payload is still in the gate. */
   unarchived: number;
+  /** Events of files that are still to be told. */
+  owed: number;
   /** For how long the row that is due longest has been due, ms; 0 when none is. */
   overdueMs: number;
   overdueFile: string | null;
@@ -99,4 +106,38 @@ export interface AtRest {
   fileId: string;
   sha256?: string;
   error?: string;
+}
+
+/** What is still to be done for webhooks. */
+export interface OpenDeliveries {
+  now: number;
+  /** Deliveries with a next attempt. */
+  open: number;
+  /** Of these, those that are due and that nobody holds. */
+  due: number;
+  /** Endpoints that somebody holds. */
+  held: number;
+  /** Mails that have not gone. */
+  notices: number;
+  /** When the first of all this is due. */
+  nextAt: number | null;
+}
+
+/** One delivery as it is stored, as far as the checks need it. */
+export interface DeliveryAtEnd {
+  webhookId: string;
+  /** Null where the event is gone. */
+  eventId: string | null;
+  status: "pending" | "retrying" | "delivered" | "failed";
+  attempts: number;
+  nextAttemptAt: number | null;
+  lastError: string | null;
+  history: { number: number; started_at: number; ms: number; kind: string; status: number | null }[];
+}
+
+export interface WebhookAtEnd {
+  id: string;
+  status: "active" | "disabled";
+  disabledReason: string | null;
+  held: boolean;
 }

@@ -2,7 +2,7 @@
 import type { TrialPlan } from "./trial.ts";
 
 /** With building, draining and judging the short run stays under a minute on two free cores. */
-export const QUICK_STORM_S = 25;
+export const QUICK_STORM_S = 22;
 
 /** A storm of a minute or more has more connections, and longer lives between its kills. */
 const LONG_STORM_MS = 60_000;
@@ -16,6 +16,8 @@ export function planOf(seed: number, stormMs: number): TrialPlan {
     thinkMs: long ? 1_200 : 450,
     killEveryMs: long ? [6_000, 24_000] : [3_500, 8_000],
     leastKills: Math.max(2, Math.floor(stormMs / (long ? 28_000 : 12_000))),
-    leastAccepted: Math.floor(stormMs / 600),
+    leastAccepted: Math.floor(stormMs / 1_000),
+    tellMs: long ? 1_600 : 500,
+    leastDelivered: Math.floor(stormMs / 1_000),
   };
 }

@@ -5,7 +5,15 @@ import { type Chance, pause } from "./chance.ts";
 const REPEATED_SHARE = 0.1;
 const ANSWER_LIMIT_MS = 5_000;
 
+export interface ReportSent {
+  type: string;
+  data: { fileId: string; recordsTotal: number };
+  taken: boolean;
+}
+
 export class ProgressReports {
+  /** By the event's id. */
+  readonly sent = new Map<string, ReportSent>();
   /** The file by the key of which `file.processed` was taken. */
   readonly taken = new Map<string, string>();
   /** Reports that were answered with 404. */
@@ -34,6 +42,7 @@ export class ProgressReports {
     try {
       for (const type of ["file.validated", "file.processed"]) {
         const event = { id: `${key}.${type}`, type, data: { fileId, recordsTotal: 1 } };
+        this.sent.set(event.id, { type, data: event.data, taken: false });
         while (!(await this.#tell(event))) {
           if (this.#stopped.signal.aborted) return;
           await pause(this.#chance.between(100, 600));
@@ -58,6 +67,8 @@ export class ProgressReports {
       });
       await response.arrayBuffer();
       if (response.status === 404) this.unknown.push(event.id);
+      const sent = this.sent.get(event.id);
+      if (response.ok && sent !== undefined) sent.taken = true;
       return response.ok;
     } catch {
       return false;

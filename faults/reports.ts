@@ -2,9 +2,11 @@
 import { createHash } from "node:crypto";
 import { signedHeaders } from "../dev/signing.ts";
 import type { Chance } from "./chance.ts";
+import type { Owner } from "./endpoints.ts";
 
 export interface Connection {
   id: string;
+  owner: Owner;
   secret: string;
   plan: "sandbox" | "production" | "enterprise";
   deduplicates: boolean;

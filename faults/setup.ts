@@ -1,10 +1,11 @@
 /** What the run needs before it starts: secrets, an employer, connections. */
 import { createHash } from "node:crypto";
 import type { Chance } from "./chance.ts";
+import { ENDPOINTS, type Endpoint, HEARD, UNHEARD } from "./endpoints.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
+import type { Receivers } from "./receivers.ts";
 import { type Connection, EMPLOYER } from "./reports.ts";
 
-const OWNER = { owner_type: "payroll_company", owner_id: "faults" };
 const PORTAL = { id: "portal", secret: "faults-portal-secret" };
 export const PORTAL_HEADERS = { "x-client-id": PORTAL.id, "x-client-secret": PORTAL.secret };
 /** Of the gateway's clock: short, so that files leave for the archive during the run. */
@@ -21,31 +22,52 @@ export function bindings(chance: Chance): Record<string, string> {
   };
 }
 
-/** One connection that is sent too much, one that deduplicates by body, one bound to its employer, and ordinary ones. */
+/**
+ * One connection that is sent too much, one that deduplicates by body, one bound to its employer, and ordinary ones. The owner
+ * of two of them has webhooks: what is told of all files would be more than is told of anything else.
+ */
 export async function setUp(gateway: GatewayProcess, count: number): Promise<Connection[]> {
   const { id, fein } = EMPLOYER;
-  await portal(gateway, "PUT", `employers/${id}`, { fein, name: "Faults Inc.", owners: [OWNER] });
+  await portal(gateway, "PUT", `employers/${id}`, { fein, name: "Faults Inc.", owners: [UNHEARD, HEARD] });
   const connections: Connection[] = [];
   for (let i = 0; i < count; i++) {
     const plan = i === 0 ? "sandbox" : i % 2 === 0 ? "enterprise" : "production";
     const deduplicates = i === 1;
     const bound = i === 2;
+    const owner = i === 3 || i === 4 ? HEARD : UNHEARD;
     const made = await portal<{ connection: { id: string }; secret: string }>(
       gateway,
       "POST",
       "connections",
       {
-        ...OWNER,
+        ...owner,
         plan,
         same_body: deduplicates ? "deduplicate" : "accept",
         environment: plan === "sandbox" ? "sandbox" : "production",
         ...(bound && { employer_id: id }),
       },
     );
-    connections.push({ id: made.connection.id, secret: made.secret, plan, deduplicates, bound });
+    connections.push({ id: made.connection.id, owner, secret: made.secret, plan, deduplicates, bound });
   }
   gateway.gates = connections.map((connection) => `connection:${connection.id}`);
   return connections;
+}
+
+/** One webhook for each endpoint. */
+export async function setUpWebhooks(gateway: GatewayProcess, receivers: Receivers): Promise<Endpoint[]> {
+  const endpoints: Endpoint[] = [];
+  for (const plan of ENDPOINTS) {
+    const { name, owner, character: _, ...settings } = plan;
+    const made = await portal<{ webhook: { _id: string }; secret: string }>(gateway, "POST", "webhooks", {
+      ...owner,
+      ...settings,
+      url: receivers.urlOf(name),
+    });
+    const endpoint = { ...plan, webhookId: made.webhook._id, secret: made.secret };
+    receivers.add(endpoint);
+    endpoints.push(endpoint);
+  }
+  return endpoints;
 }
 
 async function portal<T>(gateway: GatewayProcess, method: string, path: string, body: unknown): Promise<T> {

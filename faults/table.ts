@@ -1,4 +1,5 @@
 /** What a run prints. */
+import { isUnanswered as isEventUnanswered } from "./event-record.ts";
 import type { Finding } from "./invariants.ts";
 import { acceptedAs, isUnanswered } from "./record.ts";
 import type { Trial } from "./trial.ts";
@@ -6,7 +7,7 @@ import type { Trial } from "./trial.ts";
 const SHOWN_BREAKS = 10;
 
 export function describeTrial(trial: Trial): string {
-  const { record, drained } = trial;
+  const { record, drained, events, deliveries } = trial;
   const valid = record.units.filter((unit) => unit.valid);
   const accepted = valid.filter((unit) => acceptedAs(unit).size > 0);
   const unanswered = valid.filter((unit) => acceptedAs(unit).size === 0 && isUnanswered(unit));
@@ -26,9 +27,25 @@ export function describeTrial(trial: Trial): string {
       ["minutes of the gateway's clock", Math.round(trial.clockMs / 60_000)],
       ["  of these until all was settled", Math.round(drained.tookMs / 60_000)],
     ]),
+    section("What services told, and receivers got", [
+      ["events", events.units.filter(({ expects }) => expects === "taken").length],
+      ["  taken", events.units.filter(({ takenAt }) => takenAt !== null).length],
+      [
+        "  never answered for good",
+        events.units.filter((u) => u.takenAt === null && isEventUnanswered(u)).length,
+      ],
+      ["deliveries, those of files among them", deliveries.length],
+      ...[...tally(deliveries.map(({ status }) => status))]
+        .sort()
+        .map(([status, n]): Line => [`  ${status}`, n]),
+      ["  of more than one attempt", deliveries.filter(({ attempts }) => attempts > 1).length],
+      ["requests at receivers", trial.receptions],
+      ["minutes of the gateway's clock for retries", Math.round(trial.runOut.tookMs / 60_000)],
+    ]),
     section("What was done to the gateway", [...trial.faults.chaos].sort()),
-    section("What its bindings, queue and objects did", [...trial.faults.gateway].sort()),
+    section("What its bindings, queues and objects did", [...trial.faults.gateway].sort()),
     section("What the files-creator did", [...trial.faults.filesCreator].sort()),
+    section("What the receivers did", [...trial.faults.receivers].sort()),
     describeFindings(trial.findings),
   ].join("\n");
 }

@@ -5,16 +5,19 @@ import path from "node:path";
 import { bundle, type Edit } from "./build.ts";
 import { Chance, pause } from "./chance.ts";
 import { Chaos } from "./chaos.ts";
-import { type Drained, drain } from "./drain.ts";
+import { archive, type Drained, drain } from "./drain.ts";
+import { EventRecord } from "./event-record.ts";
 import { FilesCreator } from "./files-creator.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import { type Finding, judge } from "./invariants.ts";
-import { type AtRest, type InboxReport, ROUGH } from "./orders.ts";
+import { type AtRest, type DeliveryAtEnd, type InboxReport, ROUGH } from "./orders.ts";
+import { readAtEnd } from "./outbound-evidence.ts";
 import { ProgressReports } from "./progress-reports.ts";
+import { Receivers } from "./receivers.ts";
 import { SendingRecord } from "./record.ts";
-import type { Connection } from "./reports.ts";
-import { Sender } from "./senders.ts";
-import { bindings, PORTAL_HEADERS, setUp } from "./setup.ts";
+import { age, FIRST_WAITS, LATER_WAITS, type RunOut, runOut } from "./retries.ts";
+import { bindings, PORTAL_HEADERS, setUp, setUpWebhooks } from "./setup.ts";
+import { senders, services } from "./traffic.ts";
 
 export interface TrialPlan {
   seed: number;
@@ -26,6 +29,9 @@ export interface TrialPlan {
   killEveryMs: [number, number];
   leastKills: number;
   leastAccepted: number;
+  /** The pause of a service between two events or batches, ms, on average. */
+  tellMs: number;
+  leastDelivered: number;
   edits?: readonly Edit[];
 }
 
@@ -35,20 +41,25 @@ export interface Trial {
   kills: number;
   files: number;
   drained: Drained;
+  events: EventRecord;
+  deliveries: DeliveryAtEnd[];
+  receptions: number;
+  runOut: RunOut;
   /** Of the gateway's clock, from first to last. */
   clockMs: number;
   /** What was done to whom, and how often. */
-  faults: { gateway: Map<string, number>; chaos: Map<string, number>; filesCreator: Map<string, number> };
+  faults: {
+    gateway: Map<string, number>;
+    chaos: Map<string, number>;
+    filesCreator: Map<string, number>;
+    receivers: Map<string, number>;
+  };
   /** Where everything is kept when an invariant broke. */
   folder: string | null;
 }
 
 /** Six minutes of the gateway's clock in one of ours: its backoffs, leases and windows pass within the run. */
 const SPEED = 6;
-const SENDERS_PER_CONNECTION = 2;
-/** The connection that is sent more than its plan allows. */
-const FLOODING_SENDERS = 6;
-const FLOODING_THINK_MS = 5;
 const COUNT_EVERY_MS = 500;
 
 export async function runTrial(plan: TrialPlan): Promise<Trial> {
@@ -58,6 +69,7 @@ export async function runTrial(plan: TrialPlan): Promise<Trial> {
   let gateway: GatewayProcess | null = null;
   const progress = new ProgressReports(chance.fork(), () => gateway?.url ?? null, PORTAL_HEADERS);
   const filesCreator = new FilesCreator(chance.fork(), progress);
+  const receivers = new Receivers(chance.fork());
   let clean = false;
   // Whoever interrupts the run leaves nothing behind.
   const interrupted = () => {
@@ -79,35 +91,41 @@ export async function runTrial(plan: TrialPlan): Promise<Trial> {
         bindings: bindings(chance.fork()),
       },
     );
-    const trial = await storm(gateway, filesCreator, plan, chance, over);
+    await receivers.listen();
+    gateway.onForwards = () => receivers.inFlight.clockWentForwards();
+    const trial = await storm(gateway, { filesCreator, receivers }, plan, chance, over);
     clean = trial.findings.every(({ broken }) => broken.length === 0);
     return { ...trial, folder: clean ? null : folder };
   } finally {
     over.abort();
     process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
     await gateway?.kill();
-    await filesCreator.close();
+    await Promise.all([filesCreator.close(), receivers.close()]);
     if (clean || plan.edits !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 async function storm(
   gateway: GatewayProcess,
-  filesCreator: FilesCreator,
+  others: { filesCreator: FilesCreator; receivers: Receivers },
   plan: TrialPlan,
   chance: Chance,
   over: AbortController,
 ): Promise<Omit<Trial, "folder">> {
+  const { filesCreator, receivers } = others;
   const startedAt = gateway.now();
   if (!(await gateway.start())) throw new Error("the gateway ended while it started");
   const connections = await setUp(gateway, plan.connections);
+  const endpoints = await setUpWebhooks(gateway, receivers);
   const record = new SendingRecord();
-  const chaos = new Chaos(gateway, filesCreator, record, chance.fork(), over.signal);
+  const events = new EventRecord();
+  const chaos = new Chaos(gateway, others, record, chance.fork(), over.signal);
   const gatewayFaults = new Map<string, number>();
   await gateway.order({ rates: ROUGH });
 
   const ended = [
     ...senders(connections, gateway, record, plan.thinkMs, chance, over.signal),
+    ...services(gateway, events, plan.tellMs, chance, over.signal),
     chaos.rage({ killEveryMs: plan.killEveryMs }),
     count(gateway, gatewayFaults, over.signal),
   ];
@@ -115,11 +133,16 @@ async function storm(
   over.abort();
   await Promise.all(ended);
 
+  let kills = chaos.kills + (await age(gateway, receivers, FIRST_WAITS, chance.fork()));
   const drained = await drain(gateway, filesCreator, PORTAL_HEADERS);
+  kills += await age(gateway, receivers, LATER_WAITS, chance.fork());
+  const ranOut = await runOut(gateway, receivers);
+  await archive(gateway, filesCreator);
   const inboxes = await gateway.control<InboxReport[]>("inboxes");
   const atRest = await gateway.control<AtRest[]>("at-rest");
+  const atEnd = await readAtEnd(gateway, PORTAL_HEADERS);
   const findings = judge({
-    kills: chaos.kills,
+    kills,
     least: { kills: plan.leastKills, accepted: plan.leastAccepted },
     connections,
     record,
@@ -130,35 +153,38 @@ async function storm(
     inboxes,
     atRest,
     drained,
+    outbound: {
+      ...atEnd,
+      leastDelivered: plan.leastDelivered,
+      connections,
+      inboxes,
+      refusedFiles: filesCreator.refused,
+      reports: filesCreator.reports.sent,
+      events,
+      endpoints,
+      receivers,
+      runOut: ranOut,
+      setBack: gateway.setBack,
+    },
   });
   return {
     findings,
     record,
-    kills: chaos.kills,
+    kills,
     files: filesCreator.stored.size,
     drained,
+    events,
+    deliveries: atEnd.deliveries,
+    receptions: receivers.receptions.length,
+    runOut: ranOut,
     clockMs: gateway.now() - startedAt,
-    faults: { gateway: gatewayFaults, chaos: chaos.counts, filesCreator: filesCreator.counts },
+    faults: {
+      gateway: gatewayFaults,
+      chaos: chaos.counts,
+      filesCreator: filesCreator.counts,
+      receivers: receivers.counts,
+    },
   };
-}
-
-function senders(
-  connections: Connection[],
-  gateway: GatewayProcess,
-  record: SendingRecord,
-  thinkMs: number,
-  chance: Chance,
-  stopped: AbortSignal,
-): Promise<void>[] {
-  return connections.flatMap((connection, c) => {
-    const flooding = connection.plan === "sandbox";
-    return Array.from({ length: flooding ? FLOODING_SENDERS : SENDERS_PER_CONNECTION }, (_, s) =>
-      new Sender(`c${c}s${s}`, connection, gateway, record, chance.fork(), stopped).run(
-        flooding ? FLOODING_THINK_MS : thinkMs,
-        flooding,
-      ),
-    );
-  });
 }
 
 /** Each life of the gateway counts for itself; what it did in its last moments is lost with it. */

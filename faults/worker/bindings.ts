@@ -10,7 +10,7 @@ export interface Life {
   callsLeft: number;
 }
 
-type Part = "d1" | "r2" | "gate" | "governor" | "send";
+type Part = "d1" | "r2" | "gate" | "governor" | "send" | "mail";
 
 const LONGEST_DELAY_MS = 300;
 const ERRORS: Record<Part, () => Error> = {
@@ -19,6 +19,7 @@ const ERRORS: Record<Part, () => Error> = {
   gate: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   governor: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   send: () => new Error("Queue send failed: Internal Server Error"),
+  mail: () => Object.assign(new Error("The mail was not delivered"), { code: "E_DELIVERY_FAILED" }),
 };
 
 const known = new WeakMap<object, Bindings>();
@@ -36,6 +37,9 @@ export function broken(env: Bindings, life: Life | null): Bindings {
     DB: database(env.DB, life),
     ARCHIVE: methods(env.ARCHIVE, "r2", ["get", "put", "delete", "head"], life),
     FILES: methods(env.FILES, "send", ["send", "sendBatch"], life),
+    DELIVERIES: methods(env.DELIVERIES, "send", ["send", "sendBatch"], life),
+    DELIVERIES_SLOW: methods(env.DELIVERIES_SLOW, "send", ["send", "sendBatch"], life),
+    EMAIL: methods(env.EMAIL, "mail", ["send"], life),
     CONNECTION_GATE: namespace(env.CONNECTION_GATE, "gate", life),
     FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "governor", life),
   };

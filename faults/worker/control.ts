@@ -1,4 +1,5 @@
-/** The way in for whoever runs the suite: orders, the clock, the cron, and what the gates hold. Uses the real bindings. */
+/** The way in for whoever runs the suite: orders, the clock, the cron, and what gates and database hold. All but the cron use
+ * the real bindings. */
 import { type DataKey, open, unwrapDataKey } from "../../src/crypto/vault.ts";
 import { type Bindings, readSettings } from "../../src/env.ts";
 import { dataKeyContext, payloadContext } from "../../src/gate/contexts.ts";
@@ -6,8 +7,10 @@ import { parseFileId } from "../../src/gate/file-id.ts";
 import { WAKE_AGAIN_AFTER_MS } from "../../src/gate/state.ts";
 import { EVERY_MINUTE, runScheduled } from "../../src/scheduled.ts";
 import type { AtRest, Backlog, InboxReport, Orders } from "../orders.ts";
+import { breaking } from "./bindings.ts";
 import type { ConnectionGate } from "./gate.ts";
 import type { Kept, KeptPage } from "./inspection.ts";
+import { deliveriesAtEnd, openDeliveries, webhooksAtEnd } from "./outbound.ts";
 import { counts, suffering } from "./suffering.ts";
 
 const FILES_AT_A_TIME = 50;
@@ -18,7 +21,7 @@ type Gates = { gates: string[] };
 
 export async function control(request: Request, env: Bindings): Promise<Response> {
   const gates = env.CONNECTION_GATE as unknown as DurableObjectNamespace<ConnectionGate>;
-  const body: Gates & { orders: Orders } = await request.json();
+  const body: Gates & { orders: Orders; dueBy?: number } = await request.json();
   const stubs = body.gates.map((name) => gates.getByName(name));
   switch (new URL(request.url).pathname) {
     case "/__faults/orders":
@@ -28,7 +31,7 @@ export async function control(request: Request, env: Bindings): Promise<Response
     case "/__faults/counts":
       return Response.json(Object.fromEntries(counts));
     case "/__faults/cron":
-      await runScheduled(EVERY_MINUTE, Date.now(), env);
+      await runScheduled(EVERY_MINUTE, Date.now(), breaking(env));
       return Response.json({});
     case "/__faults/backlog":
       return Response.json(backlogOf(await Promise.all(stubs.map((stub) => stub.inspect()))));
@@ -36,6 +39,12 @@ export async function control(request: Request, env: Bindings): Promise<Response
       return Response.json(await Promise.all(stubs.map((stub) => stub.inspect())));
     case "/__faults/at-rest":
       return Response.json((await Promise.all(stubs.map((stub) => atRest(stub, env)))).flat());
+    case "/__faults/open-deliveries":
+      return Response.json(await openDeliveries(env.DB, body.dueBy ?? Date.now(), Date.now()));
+    case "/__faults/deliveries":
+      return Response.json(await deliveriesAtEnd(env.DB));
+    case "/__faults/webhooks":
+      return Response.json(await webhooksAtEnd(env.DB, Date.now()));
     default:
       return new Response(null, { status: 404 });
   }
@@ -63,7 +72,8 @@ function backlogOf(reports: InboxReport[]): Backlog {
     if (late > overdueMs) [overdueMs, overdueFile] = [late, row.fileId];
   }
   const unarchived = rows.filter((row) => !row.archived).length;
-  return { now, unsettled: unsettled.length, unarchived, overdueMs, overdueFile };
+  const owed = reports.reduce((sum, report) => sum + report.owed, 0);
+  return { now, unsettled: unsettled.length, unarchived, owed, overdueMs, overdueFile };
 }
 
 /** Opens whatever rests of each file, wherever it rests. */

@@ -58,8 +58,8 @@ export class ConnectionGate extends Production {
     return this.#mortal(claim);
   }
 
-  override settle(fileId: string, token: string, outcome: Outcome): Settled {
-    const settled = super.settle(fileId, token, outcome);
+  override settle(fileId: string, token: string, outcome: Outcome, listened: boolean): Settled {
+    const settled = super.settle(fileId, token, outcome, listened);
     if (settled.applied || this.#held.get(fileId)?.token === token) this.#held.delete(fileId);
     return this.#mortal(settled);
   }
@@ -71,9 +71,9 @@ export class ConnectionGate extends Production {
     this.#mortal(undefined);
   }
 
-  override report(fileId: string, report: ProgressReport): Reported {
+  override report(fileId: string, report: ProgressReport, listened: boolean): Reported {
     this.#held.delete(fileId);
-    return this.#mortal(super.report(fileId, report));
+    return this.#mortal(super.report(fileId, report, listened));
   }
 
   override replay(fileId: string): Replayed {

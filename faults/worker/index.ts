@@ -2,6 +2,7 @@
 import type { Bindings } from "../../src/env.ts";
 import type { WakeUp } from "../../src/gate/protocol.ts";
 import production from "../../src/index.ts";
+import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
 import { breaking } from "./bindings.ts";
 import { control } from "./control.ts";
 import { suffer } from "./queue.ts";
@@ -15,4 +16,4 @@ export default {
     return production.fetch(request, breaking(env), ctx);
   },
   queue: (batch, env, ctx) => suffer(batch, env, ctx, production.queue),
-} satisfies ExportedHandler<Bindings, WakeUp>;
+} satisfies ExportedHandler<Bindings, WakeUp | EndpointWakeUp>;

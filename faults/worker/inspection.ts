@@ -19,10 +19,10 @@ export interface KeptPage {
   last: string | null;
 }
 
-/** The gate's id and all its rows, oldest first. */
-export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[] } {
+/** The gate's id, all its rows, oldest first, and how many events it owes. */
+export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed: number } {
   const gate = new Marks(sql).snapshot()?.gate;
-  if (gate === undefined) return { gate: "", rows: [] };
+  if (gate === undefined) return { gate: "", rows: [], owed: 0 };
   const rows: InboxRow[] = [];
   for (const raw of sql.exec(`SELECT ${HEAD}, payload IS NULL AS gone FROM inbox ORDER BY seq`)) {
     const { seq, facts, stored, state, admittedAt, dueAt } = parseRow(raw);
@@ -36,7 +36,8 @@ export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[] } {
       archived: stored !== null && Number(raw.gone) === 1,
     });
   }
-  return { gate: gateName(gate), rows };
+  const owed = Number(sql.exec("SELECT count(*) AS n FROM owed").one().n);
+  return { gate: gateName(gate), rows, owed };
 }
 
 /** What rests of the files that were taken: at most `limit` of them, from after the key `after` on. */

@@ -1,33 +1,36 @@
 /** The queue's own misbehaviour: messages lost, repeated, overtaken; batches that run at a time; consumers that die. */
 import type { Bindings } from "../../src/env.ts";
 import type { WakeUp } from "../../src/gate/protocol.ts";
+import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
 import { breaking, broken } from "./bindings.ts";
 import { random, strikes, suffering } from "./suffering.ts";
 
-type Consume = (batch: MessageBatch<WakeUp>, env: Bindings) => Promise<void>;
+type Body = WakeUp | EndpointWakeUp;
+type Consume = (batch: MessageBatch<Body>, env: Bindings) => Promise<void>;
 
 const LONGEST_HOLD_S = 3;
 const LIFE_CALLS = 12;
 
 /** `env` is the real one: what is sent again here is sent. */
 export async function suffer(
-  batch: MessageBatch<WakeUp>,
+  batch: MessageBatch<Body>,
   env: Bindings,
   ctx: ExecutionContext,
   consume: Consume,
 ): Promise<void> {
-  const left: Message<WakeUp>[] = [];
-  const twice: Message<WakeUp>[] = [];
+  const queue = producerOf(batch.queue, env);
+  const left: Message<Body>[] = [];
+  const twice: Message<Body>[] = [];
   for (const message of batch.messages) {
     if (strikes("drop")) message.ack();
     else if (strikes("hold")) message.retry({ delaySeconds: Math.ceil(random() * LONGEST_HOLD_S) });
     else left.push(message);
     if (!strikes("repeat")) continue;
     if (random() < 0.5) twice.push(message);
-    else await env.FILES.send(message.body);
+    else await queue.send(message.body);
   }
-  const beside = (messages: Message<WakeUp>[]) => {
-    const given = messages.map((message) => resent(message, env));
+  const beside = (messages: Message<Body>[]) => {
+    const given = messages.map((message) => resent(message, queue));
     ctx.waitUntil(consume(batchOf(batch, given), breaking(env)).catch(() => undefined));
   };
   left.sort(() => random() - 0.5);
@@ -45,11 +48,19 @@ export async function suffer(
   throw new Error("the consumer died");
 }
 
-function batchOf(batch: MessageBatch<WakeUp>, messages: Message<WakeUp>[]): MessageBatch<WakeUp> {
+/** What comes again of a dead-letter queue begins anew. */
+function producerOf(name: string, env: Bindings): Queue<Body> {
+  const queues = { FILES: /files/, DELIVERIES_SLOW: /slow/, DELIVERIES: /deliveries/ } as const;
+  for (const [binding, pattern] of Object.entries(queues))
+    if (pattern.test(name)) return env[binding as keyof typeof queues] as Queue<Body>;
+  throw new Error(`nothing is sent to the queue ${name}`);
+}
+
+function batchOf(batch: MessageBatch<Body>, messages: Message<Body>[]): MessageBatch<Body> {
   return { ...batch, queue: batch.queue, messages, ackAll: () => undefined, retryAll: () => undefined };
 }
 
-function inItsTime(message: Message<WakeUp>): Message<WakeUp> {
+function inItsTime(message: Message<Body>): Message<Body> {
   return like(message, {
     ack: () => message.ack(),
     retry: (options) => message.retry({ delaySeconds: shortened(options) }),
@@ -57,14 +68,14 @@ function inItsTime(message: Message<WakeUp>): Message<WakeUp> {
 }
 
 /** The queue has forgotten this message: to be retried it is sent anew. */
-function resent(message: Message<WakeUp>, env: Bindings): Message<WakeUp> {
+function resent(message: Message<Body>, queue: Queue<Body>): Message<Body> {
   return like(message, {
     ack: () => undefined,
-    retry: (options) => void env.FILES.send(message.body, { delaySeconds: shortened(options) }),
+    retry: (options) => void queue.send(message.body, { delaySeconds: shortened(options) }),
   });
 }
 
-function like(message: Message<WakeUp>, with_: Pick<Message, "ack" | "retry">): Message<WakeUp> {
+function like(message: Message<Body>, with_: Pick<Message, "ack" | "retry">): Message<Body> {
   const { id, timestamp, body, attempts } = message;
   return { ...message, id, timestamp, body, attempts, ...with_ };
 }

@@ -1,0 +1,168 @@
+/** What must hold of deliveries at the end, judged from what receivers got and said, and from what is recorded of it. Pure. */
+import { asksFor, type Endpoint } from "./endpoints.ts";
+import { keyOf } from "./event-invariants.ts";
+import type { Check } from "./invariants.ts";
+import type { DeliveryAtEnd } from "./orders.ts";
+import type { OutboundEvidence } from "./outbound-evidence.ts";
+import { RETRY_AFTER_S } from "./receivers.ts";
+import { sha256 } from "./reports.ts";
+
+/** As documented: the waits before the second to the seventh attempt, each from the failure before it. */
+const WAITS_MS = [0, 1, 5, 30, 120, 360].map((minutes) => minutes * 60_000);
+const ATTEMPTS = WAITS_MS.length + 1;
+/** Between reading what is due and sending it, of the gateway's clock. */
+const TURN_MS = 5_000;
+
+export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
+  "every webhook that asked for an event has one delivery of it, no other has"(evidence) {
+    const { kept, endpoints, deliveries, events, receivers } = evidence;
+    const byWebhook = Map.groupBy(deliveries, ({ webhookId }) => webhookId);
+    const takenAt = new Map(events.units.map((unit) => [keyOf(unit), unit.takenAt]));
+    let checked = 0;
+    const broken = endpoints.flatMap((endpoint) => {
+      const rows = Map.groupBy(byWebhook.get(endpoint.webhookId) ?? [], ({ eventId }) => eventId);
+      const goneSince = receivers.goneSince.get(endpoint) ?? null;
+      const wanted = kept.filter((event) => asksFor(endpoint, event));
+      checked += wanted.length;
+      const wrong = wanted.flatMap((event) => {
+        const n = rows.get(event.id)?.length ?? 0;
+        // Who is disabled gets no more, and before it said that it is gone it was not.
+        const disabled = goneSince !== null && (takenAt.get(keyOf(event)) ?? goneSince) >= goneSince;
+        return n === 1 || (n === 0 && disabled)
+          ? []
+          : [`${event.id} has ${n} deliveries to ${endpoint.name}`];
+      });
+      const asked = new Set<string | null>(wanted.map(({ id }) => id));
+      const others = [...rows.keys()].filter((id) => !asked.has(id));
+      return [...wrong, ...others.map((id) => `${endpoint.name} has a delivery of ${id}`)];
+    });
+    return { checked, broken };
+  },
+
+  "every request was owed, with the right bytes and valid signatures"(evidence) {
+    const { kept, endpoints, deliveries, receivers } = evidence;
+    const owed = new Set(deliveries.map(pairOf));
+    const expected = new Map(
+      endpoints.flatMap((endpoint) =>
+        kept
+          .filter((event) => asksFor(endpoint, event))
+          .map((event) => [
+            pairOf({ webhookId: endpoint.webhookId, eventId: event.id }),
+            sha256(Buffer.from(event.json)),
+          ]),
+      ),
+    );
+    const broken = receivers.receptions.flatMap(({ endpoint, eventId, wrong, sha256: received }) => {
+      const pair = pairOf({ webhookId: endpoint.webhookId, eventId });
+      if (wrong !== null) return [`${endpoint.name} got ${eventId} signed wrongly: ${wrong}`];
+      if (!owed.has(pair) || !expected.has(pair))
+        return [`${endpoint.name} got ${eventId}, which it is not owed`];
+      return received === expected.get(pair) ? [] : [`${endpoint.name} got ${eventId} with other bytes`];
+    });
+    const astray = receivers.astray.map((where) => `somebody asked for ${where}`);
+    return { checked: receivers.receptions.length, broken: [...broken, ...astray] };
+  },
+
+  "what is delivered was taken by its receiver, and no answer was made up"(evidence) {
+    const { endpoints, deliveries, receivers } = evidence;
+    const received = Map.groupBy(receivers.receptions, ({ endpoint, eventId }) =>
+      pairOf({ webhookId: endpoint.webhookId, eventId }),
+    );
+    const broken = deliveries.flatMap((delivery) => {
+      const { history, status } = delivery;
+      const last = history.at(-1)?.kind ?? "nothing";
+      if ((status === "delivered") !== (last === "delivered"))
+        return [`${about(delivery, endpoints)} is ${status} and ends in ${last}`];
+      const given = (received.get(pairOf(delivery)) ?? []).map((reception) => reception.status);
+      return history.flatMap((attempt) => {
+        if (attempt.status === null) return [];
+        const at = given.indexOf(attempt.status);
+        if (at >= 0) given.splice(at, 1);
+        return at >= 0 ? [] : [`${about(delivery, endpoints)} was not answered ${attempt.status}`];
+      });
+    });
+    return { checked: deliveries.length, broken };
+  },
+
+  "every failed delivery has its seven attempts, or the reason why not"(evidence) {
+    const { endpoints, deliveries, webhooks, receivers } = evidence;
+    const gone = new Set([...receivers.goneSince.keys()].map(({ webhookId }) => webhookId));
+    const failed = deliveries.filter(({ status }) => status === "failed");
+    const broken = failed.flatMap((delivery) => {
+      const { attempts, history, lastError, webhookId } = delivery;
+      const full = attempts === ATTEMPTS && history.length === ATTEMPTS;
+      const closed = gone.has(webhookId) && (lastError === "webhook_disabled" || lastError === "HTTP 410");
+      return full || closed
+        ? []
+        : [`${about(delivery, endpoints)} failed after ${attempts} attempts: ${lastError}`];
+    });
+    const wrong = webhooks.filter(({ id, status, disabledReason }) =>
+      gone.has(id) ? disabledReason !== "gone" : status !== "active",
+    );
+    const states = wrong.map(({ id, status }) => `${nameOf(id, endpoints)} is ${status}`);
+    return { checked: failed.length + webhooks.length, broken: [...broken, ...states] };
+  },
+
+  "each attempt is recorded once, and none before its time"({ endpoints, deliveries, setBack }) {
+    const broken = deliveries.flatMap((delivery) => {
+      const { attempts, history } = delivery;
+      const told = about(delivery, endpoints);
+      const numbers = history.map(({ number }) => number).join();
+      if (attempts > ATTEMPTS) return [`${told} has ${attempts} attempts`];
+      if (numbers !== Array.from({ length: attempts }, (_, i) => i + 1).join())
+        return [`${told} has ${attempts} attempts, with the numbers ${numbers}`];
+      if (history.slice(0, -1).some(({ kind }) => kind === "delivered"))
+        return [`${told} was tried again after it was delivered`];
+      return early(history, setBack).map((number) => `${told} was tried before its time: attempt ${number}`);
+    });
+    return { checked: deliveries.reduce((sum, { history }) => sum + history.length, 0), broken };
+  },
+
+  "no delivery is left open, no endpoint held, nothing due forgotten"(evidence) {
+    const { endpoints, deliveries, webhooks, runOut } = evidence;
+    const open = deliveries.filter(
+      ({ status, nextAttemptAt }) =>
+        nextAttemptAt !== null || (status !== "delivered" && status !== "failed"),
+    );
+    const held = webhooks.filter((webhook) => webhook.held);
+    return {
+      checked: deliveries.length + webhooks.length,
+      broken: [
+        ...open.map((delivery) => `${about(delivery, endpoints)} is ${delivery.status}`),
+        ...held.map(({ id }) => `${nameOf(id, endpoints)} is held`),
+        ...runOut.forgotten,
+      ],
+    };
+  },
+
+  "no endpoint had more requests at a time than it allows"({ receivers }) {
+    return { checked: receivers.receptions.length, broken: receivers.inFlight.crowded };
+  },
+};
+
+/** Numbers of the attempts that came before their time, by the gateway's clock where it showed a time only once. Pure. */
+export function early(
+  history: DeliveryAtEnd["history"],
+  setBack: readonly { from: number; to: number }[],
+): number[] {
+  return history.slice(1).flatMap(({ number, started_at: startedAt }, i) => {
+    const before = history[i];
+    if (before === undefined) return [];
+    const asked = before.status === 429 ? RETRY_AFTER_S * 1_000 : 0;
+    const dueAt = before.started_at + before.ms + Math.max(WAITS_MS[i] ?? 0, asked);
+    const twice = setBack.some(({ from, to }) => startedAt >= to && startedAt <= from + TURN_MS);
+    return startedAt < dueAt && !twice ? [number] : [];
+  });
+}
+
+function pairOf({ webhookId, eventId }: Pick<DeliveryAtEnd, "webhookId" | "eventId">): string {
+  return `${webhookId} ${eventId}`;
+}
+
+function about({ eventId, webhookId }: DeliveryAtEnd, endpoints: readonly Endpoint[]): string {
+  return `${eventId} to ${nameOf(webhookId, endpoints)}`;
+}
+
+function nameOf(id: string, endpoints: readonly Endpoint[]): string {
+  return endpoints.find(({ webhookId }) => webhookId === id)?.name ?? id;
+}

@@ -1,0 +1,215 @@
+/**
+ * The servers that webhooks lead to, outside the group that is killed, over real sockets: what they received, and what they
+ * said to it, is the truth that deliveries are judged by.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { type Chance, pause } from "./chance.ts";
+import type { Character, Endpoint } from "./endpoints.ts";
+import { untilClosed } from "./files-creator.ts";
+import { InFlight } from "./in-flight.ts";
+import { sha256 } from "./reports.ts";
+import { wrongWith } from "./signatures.ts";
+
+export interface Reception {
+  endpoint: Endpoint;
+  eventId: string;
+  /** Of its body. */
+  sha256: string;
+  /** Null without an answer. */
+  status: number | null;
+  /** What is wrong with its signatures; null for nothing. */
+  wrong: string | null;
+}
+
+export type ReceiverMood = "rough" | "fine" | "hanging" | "away";
+
+/** What happens to a request. */
+type Conduct =
+  | "takes"
+  | "takes late"
+  | "takes too late"
+  | "takes and breaks off"
+  | "takes and hangs"
+  | "fails"
+  | "asks for patience"
+  | "redirects"
+  | "resets"
+  | "hangs"
+  | "is gone";
+
+const CONDUCTS: Record<Exclude<Character, "leaving">, Partial<Record<Conduct, number>>> = {
+  steady: { takes: 1 },
+  rough: {
+    takes: 24,
+    "takes late": 5,
+    "takes too late": 1,
+    "takes and breaks off": 1,
+    "takes and hangs": 1,
+    fails: 3,
+    "asks for patience": 2,
+    redirects: 1,
+    resets: 2,
+    hangs: 1,
+  },
+  slow: { takes: 8, "takes late": 12, "takes too late": 1, hangs: 1 },
+  dead: { fails: 4, redirects: 1, resets: 1 },
+};
+/** Requests that the one who leaves takes before it says so. */
+const TAKEN_BEFORE_LEAVING = { low: 4, high: 10 };
+/** Of the gateway's clock: longer than the wait before a first or second retry, and shorter than those after. */
+export const RETRY_AFTER_S = 90;
+/** By our clock. The gateway waits for ten seconds of its own, which are less than two of ours. */
+const LATE_MS = { low: 300, high: 1_300 };
+const TOO_LATE_MS = { low: 1_800, high: 2_500 };
+/** Where redirects lead. Nobody is to follow. */
+const ELSEWHERE = "/elsewhere";
+
+export class Receivers {
+  readonly receptions: Reception[] = [];
+  /** Requests that no webhook leads to. */
+  readonly astray: string[] = [];
+  readonly inFlight = new InFlight();
+  /** When, by our clock, an endpoint first said that it is gone. */
+  readonly goneSince = new Map<Endpoint, number>();
+  readonly counts = new Map<string, number>();
+  mood: ReceiverMood = "rough";
+  lastRequestAt = 0;
+  /** Called when a request has arrived, before it is answered. */
+  onRequest: () => void = () => undefined;
+  readonly #chance: Chance;
+  readonly #server = createServer((request, response) => {
+    this.#receive(request, response).catch(() => response.destroy());
+  });
+  readonly #sockets = new Set<Socket>();
+  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #patience: number;
+
+  constructor(chance: Chance) {
+    this.#chance = chance;
+    this.#patience = Math.floor(chance.between(TAKEN_BEFORE_LEAVING.low, TAKEN_BEFORE_LEAVING.high));
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => undefined);
+      if (this.mood === "away") socket.resetAndDestroy();
+    });
+  }
+
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  urlOf(name: string): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hooks/${name}`;
+  }
+
+  add(endpoint: Endpoint): void {
+    this.#endpoints.set(`/hooks/${endpoint.name}`, endpoint);
+  }
+
+  async #receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const endpoint = this.#endpoints.get(request.url ?? "");
+    if (endpoint === undefined) {
+      this.astray.push(`${request.method} ${request.url}`);
+      return answer(response, 404);
+    }
+    this.lastRequestAt = Date.now();
+    const eventId = String(request.headers["webhook-id"]);
+    const reception: Reception = { endpoint, eventId, sha256: "", status: null, wrong: null };
+    this.inFlight.arrived(endpoint, response);
+    this.onRequest();
+    const body: Buffer[] = [];
+    for await (const chunk of request) body.push(chunk as Buffer);
+    const bytes = Buffer.concat(body);
+    reception.sha256 = sha256(bytes);
+    reception.wrong = wrongWith(request.headers, bytes, endpoint);
+    this.receptions.push(reception);
+    const conduct = this.#conductOf(endpoint);
+    this.#count(conduct);
+    await this.#behave(conduct, reception, response);
+  }
+
+  #conductOf(endpoint: Endpoint): Conduct {
+    const { character } = endpoint;
+    if (character === "leaving") {
+      const soFar = this.receptions.filter((reception) => reception.endpoint === endpoint).length;
+      return soFar > this.#patience ? "is gone" : "takes";
+    }
+    if (character !== "dead" && this.mood === "fine") return "takes";
+    if (character !== "dead" && this.mood === "hanging") return "hangs";
+    return this.#chance.pick(CONDUCTS[character] as Record<Conduct, number>);
+  }
+
+  async #behave(conduct: Conduct, reception: Reception, response: ServerResponse): Promise<void> {
+    const chance = this.#chance;
+    switch (conduct) {
+      case "takes":
+        await pause(chance.between(0, 20));
+        return this.#answer(reception, response, chance.happens(0.5) ? 200 : 204);
+      case "takes late":
+        await pause(chance.between(LATE_MS.low, LATE_MS.high));
+        return this.#answer(reception, response, 200);
+      case "takes too late":
+        await pause(chance.between(TOO_LATE_MS.low, TOO_LATE_MS.high));
+        return this.#answer(reception, response, 200);
+      case "takes and breaks off":
+        this.#begin(reception, response, 200, { "content-length": "100" }, "{");
+        await pause(1);
+        return void response.destroy();
+      case "takes and hangs":
+        this.#begin(reception, response, 202, { "content-length": "100" }, "{");
+        return untilClosed(response);
+      case "fails":
+        return this.#answer(reception, response, chance.happens(0.5) ? 500 : 503);
+      case "asks for patience":
+        return this.#answer(reception, response, 429, { "retry-after": String(RETRY_AFTER_S) });
+      case "redirects":
+        return this.#answer(reception, response, chance.happens(0.5) ? 302 : 307, { location: ELSEWHERE });
+      case "resets":
+        return void response.socket?.resetAndDestroy();
+      case "hangs":
+        return untilClosed(response);
+      case "is gone":
+        if (!this.goneSince.has(reception.endpoint)) this.goneSince.set(reception.endpoint, Date.now());
+        return this.#answer(reception, response, 410);
+    }
+  }
+
+  #answer(
+    reception: Reception,
+    response: ServerResponse,
+    status: number,
+    headers: Record<string, string> = {},
+  ): void {
+    this.inFlight.answered(reception.endpoint, response);
+    this.#begin(reception, response, status, headers, status === 204 ? "" : '{"received":true}');
+    if (!response.destroyed) response.end();
+  }
+
+  #begin(
+    reception: Reception,
+    response: ServerResponse,
+    status: number,
+    headers: Record<string, string>,
+    text: string,
+  ): void {
+    if (response.destroyed) return;
+    reception.status = status;
+    response.writeHead(status, { "content-type": "application/json", ...headers });
+    if (text !== "") response.write(text);
+  }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+}
+
+function answer(response: ServerResponse, status: number): void {
+  response.writeHead(status).end();
+}

@@ -1,0 +1,52 @@
+/** Who sends during the storm: payroll systems their reports, and Audit1's services what happened. */
+import type { Chance } from "./chance.ts";
+import { HEARD, NAMESAKE, UNHEARD } from "./endpoints.ts";
+import type { EventRecord } from "./event-record.ts";
+import { EventSender } from "./event-senders.ts";
+import type { SendingRecord } from "./record.ts";
+import type { Connection } from "./reports.ts";
+import { type Door, Sender } from "./senders.ts";
+import { PORTAL_HEADERS } from "./setup.ts";
+
+const SENDERS_PER_CONNECTION = 2;
+/** The connection that is sent more than its plan allows. */
+const FLOODING_SENDERS = 6;
+const FLOODING_THINK_MS = 5;
+/** Whom services tell of. Events of the first are kept, and nobody asks for them. */
+const SERVICES = [
+  { owner: UNHEARD, environment: "production" },
+  { owner: HEARD, environment: "production" },
+  { owner: HEARD, environment: "production" },
+  { owner: HEARD, environment: "sandbox" },
+  { owner: NAMESAKE, environment: "production" },
+] as const;
+
+export function senders(
+  connections: Connection[],
+  door: Door,
+  record: SendingRecord,
+  thinkMs: number,
+  chance: Chance,
+  stopped: AbortSignal,
+): Promise<void>[] {
+  return connections.flatMap((connection, c) => {
+    const flooding = connection.plan === "sandbox";
+    return Array.from({ length: flooding ? FLOODING_SENDERS : SENDERS_PER_CONNECTION }, (_, s) =>
+      new Sender(`c${c}s${s}`, connection, door, record, chance.fork(), stopped).run(
+        flooding ? FLOODING_THINK_MS : thinkMs,
+        flooding,
+      ),
+    );
+  });
+}
+
+export function services(
+  door: Door,
+  record: EventRecord,
+  tellMs: number,
+  chance: Chance,
+  stopped: AbortSignal,
+): Promise<void>[] {
+  const to = { door, portal: PORTAL_HEADERS, record };
+  return SERVICES.map((about, s) => new EventSender(`s${s}`, about, to, chance.fork(), stopped).run(tellMs));
+}
