@@ -127,4 +127,109 @@ export const MUTATIONS: Mutation[] = [
       },
     ],
   },
+  {
+    name: "never sweeps",
+    edits: [
+      {
+        file: "src/scheduled.ts",
+        find: 'await part("wake endpoints", () => sweep(env, scheduledTime));',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "lets everybody work on an endpoint at a time",
+    edits: [{ file: "src/outbound/hold.ts", find: "held_until <= ?2 AND ", replace: "" }],
+  },
+  {
+    name: "records a delivery before it sends it",
+    edits: [
+      {
+        file: "src/outbound/endpoint.ts",
+        find: "const sent = await sendOrFail(open, due, key, settings);",
+        replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
+      const early = { startedAt: Date.now(), outcome: taken };
+      recorder.add(judge(due, early, null), early);
+      const sent = await sendOrFail(open, due, key, settings);`,
+      },
+    ],
+  },
+  {
+    name: "records an attempt as often as it is asked to",
+    edits: [{ file: "src/outbound/record.ts", find: " AND d.attempts = o.number - 1", replace: "" }],
+  },
+  {
+    name: "stores an event before its deliveries",
+    edits: [
+      {
+        file: "src/outbound/fan-out.ts",
+        find: "await db.batch<Record<string, unknown>>([",
+        replace: `await (async (list: D1PreparedStatement[]) => {
+    const results: D1Result<Record<string, unknown>>[] = [];
+    for (const each of list) results.push(await each.all());
+    return results;
+  })([`,
+      },
+    ],
+  },
+  {
+    name: "tells events to another owner of the same id",
+    edits: [
+      {
+        file: "src/outbound/fan-out.ts",
+        find: "owner_type = ?1 AND owner_id",
+        replace: "?1 <> '' AND owner_id",
+      },
+    ],
+  },
+  {
+    name: "signs with the secret of another webhook",
+    edits: [
+      {
+        file: "src/outbound/send.ts",
+        find: "return { endpoint, secrets: [leading, ...others], rotating, headers };",
+        replace: `opened ??= leading;
+  return { endpoint, secrets: [opened, ...others], rotating, headers };`,
+      },
+      {
+        file: "src/outbound/send.ts",
+        find: "export interface Sent {",
+        replace: "let opened: string | null = null;\n\nexport interface Sent {",
+      },
+    ],
+  },
+  {
+    name: "follows redirects",
+    edits: [{ file: "src/outbound/attempt.ts", find: 'redirect: "manual"', replace: 'redirect: "follow"' }],
+  },
+  {
+    name: "tries again at once, however often",
+    edits: [
+      {
+        file: "src/outbound/retry.ts",
+        find: "return failedAt + Math.max(",
+        replace: "return failedAt + Math.min(",
+      },
+    ],
+  },
+  {
+    name: "reminds nobody of the events that its gates owe",
+    edits: [
+      {
+        file: "src/gate/upkeep.ts",
+        find: 'await this.#step("remind", () => this.#remindOwed());',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "forgets what waits for an endpoint that is gone",
+    edits: [
+      {
+        file: "src/outbound/hold.ts",
+        find: "THEN ?2 ELSE $",
+        replace: "THEN ?2 ELSE 0 * $",
+      },
+    ],
+  },
 ];
