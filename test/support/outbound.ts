@@ -109,11 +109,11 @@ const mail = z.object({ from: z.string(), to: z.string(), subject: z.string(), t
 export type SentMail = z.infer<typeof mail>;
 
 /** From here on `mailbox` is handed every mail; one that it throws at was not sent. Answers those that it took, in order. */
-export function catchMails(mailbox: (mail: SentMail) => void = () => undefined): SentMail[] {
+export function catchMails(mailbox: (mail: SentMail) => void | Promise<void> = () => undefined): SentMail[] {
   const taken: SentMail[] = [];
   vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (message) => {
     const sent = mail.parse(message);
-    mailbox(sent);
+    await mailbox(sent);
     return { messageId: String(taken.push(sent)) };
   });
   return taken;

@@ -239,10 +239,7 @@ describe("notices", () => {
     }
     const fine = await hookWithDelivery({ notification_email: "fine@acme.example" });
     await note(fine.id, "delivery_failed", 1, now);
-    vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (mail) => {
-      if ((mail as unknown as Json).to === "stuck@acme.example") await Promise.withResolvers().promise;
-      return { messageId: "1" };
-    });
+    catchMails(({ to }) => (to === "stuck@acme.example" ? Promise.withResolvers<void>().promise : undefined));
     await sendNotices(bindings, settings, now, 20);
     expect(await noticesOf(fine)).toEqual([]);
     for (const hook of stuck)
