@@ -1,4 +1,4 @@
-/** The gateway under test, its connections made through the portal API as customers' are. */
+/** The gateway under test; what customers have is made through the portal API, as theirs is. */
 import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -6,8 +6,11 @@ import { EMPLOYER_FEIN, EMPLOYER_ID, type Sender } from "./requests.ts";
 import { type Modules, type Runtime, root, startWorkers, type WorkerSource } from "./runtime.ts";
 
 export const GATEWAY_CONFIG = "wrangler.toml";
+export const GATEWAY_NAME = "audit1-webhook-gateway";
 export const STAND_IN_CONFIG = "dev/files-creator/wrangler.toml";
 export const STAND_IN_NAME = "audit1-files-creator-standin";
+export const WAKE_UPS_CONFIG = "bench/wake-ups/wrangler.toml";
+export const WAKE_UPS_NAME = "wake-ups";
 export const INBOUND_PATH = "/api/v1/webhook/inbound/";
 export const PAYROLL_PATH = "/api/v1/payroll/reports";
 export const EMPLOYEES_PATH = "/api/v1/employees/sync";
@@ -21,10 +24,24 @@ export interface Gateway extends Runtime {
   connections(count: number, plan: "sandbox" | "enterprise"): Promise<Sender[]>;
   /** Makes API keys of the largest plan; their secrets are the tokens. */
   keys(count: number): Promise<Sender[]>;
+  /** Rejects unless the answer is a success. */
+  portal(method: string, route: string, body: unknown): Promise<unknown>;
 }
 
-/** With `standIn`, the queue's consumer is attached and forwards to it; without, the gateway only accepts. */
-export async function startGateway(name: string, modules: Modules, standIn?: Modules): Promise<Gateway> {
+export interface Beside {
+  /** The files-creator. With it, the queues' consumers are attached; without, the gateway only accepts. */
+  standIn?: Modules;
+  /** What counts wake-ups in place of the consumer of deliveries. */
+  wakeUps?: Modules;
+}
+
+/** `inspected` opens the runtime's debugger. */
+export async function startGateway(
+  name: string,
+  modules: Modules,
+  { standIn, wakeUps }: Beside = {},
+  { inspected = false } = {},
+): Promise<Gateway> {
   const secrets = {
     VAULT_KEYS: `bench:${randomBytes(32).toString("base64")}`,
     PORTAL_CLIENTS: JSON.stringify([
@@ -49,7 +66,8 @@ export async function startGateway(name: string, modules: Modules, standIn?: Mod
             modules: standIn,
           },
         ];
-  const runtime = await startWorkers(name, workers);
+  if (wakeUps !== undefined) workers.push({ config: WAKE_UPS_CONFIG, modules: wakeUps });
+  const runtime = await startWorkers(name, workers, { inspected });
   await migrate(runtime);
   await portal(runtime, "PUT", `/employers/${EMPLOYER_ID}`, {
     fein: EMPLOYER_FEIN,
@@ -60,6 +78,7 @@ export async function startGateway(name: string, modules: Modules, standIn?: Mod
     ...runtime,
     connections: (count, plan) => made(count, () => createConnection(runtime, plan)),
     keys: (count) => made(count, () => createKey(runtime)),
+    portal: (method, route, body) => portal(runtime, method, route, body),
   };
 }
 
@@ -74,13 +93,14 @@ async function migrate({ miniflare }: Runtime): Promise<void> {
   }
 }
 
-async function made(count: number, create: () => Promise<Sender>): Promise<Sender[]> {
-  const senders: Sender[] = [];
-  while (senders.length < count) {
-    const next = Math.min(SEEDED_AT_A_TIME, count - senders.length);
-    senders.push(...(await Promise.all(Array.from({ length: next }, create))));
+/** As many as asked for, a few at a time. */
+export async function made<T>(count: number, create: (index: number) => Promise<T>): Promise<T[]> {
+  const all: T[] = [];
+  while (all.length < count) {
+    const next = Math.min(SEEDED_AT_A_TIME, count - all.length);
+    all.push(...(await Promise.all(Array.from({ length: next }, (_, i) => create(all.length + i)))));
   }
-  return senders;
+  return all;
 }
 
 async function createConnection(runtime: Runtime, plan: string): Promise<Sender> {

@@ -1,5 +1,11 @@
 /** What a run found, for a person. Pure. */
 import type { Flood } from "./flood.ts";
+import { ENDPOINTS } from "./outbound/deliveries.ts";
+import { NEIGHBOURS_PER_SECOND, WAITING } from "./outbound/fairness.ts";
+import { WEBHOOKS } from "./outbound/fan-out.ts";
+import type { Outbound } from "./outbound/measure.ts";
+import { EVENTS_PER_SECOND, type Waits } from "./outbound/steady.ts";
+import { DUE } from "./outbound/sweep.ts";
 import type { Samples } from "./samples.ts";
 import type { Summary } from "./statistics.ts";
 import { type Target, verdictOf } from "./targets.ts";
@@ -34,10 +40,28 @@ export function wholePathLines({ files, filesPerSecond, steady }: WholePath): st
   ].join("\n");
 }
 
+export function outboundLines({ deliveries, sweeps, fanOut, steady, fairness }: Outbound): string {
+  const { floor, gateway, ratio, cpuPer10k, deliveriesPerTurn } = deliveries;
+  return [
+    `${deliveriesPerTurn} deliveries a turn to ${ENDPOINTS} endpoints at one receiver on loopback, six requests at a time: ${spread(gateway, 0)} a second`,
+    `(${spread(cpuPer10k.gateway, 1)} s of CPU for 10 000), ${spread(floor, 0)} (${spread(cpuPer10k.floor, 1)} s) by a floor whose consumer only posts as much: ${spread(ratio, 2)}.`,
+    "The floor keeps nothing; locally, D1 is in the gateway's own process and thread.",
+    `One event to ${WEBHOOKS} webhooks: ${spread(fanOut.storedMs, 0)} ms until its deliveries are stored, ${spread(fanOut.receivedMs, 0)} ms until all have received it.`,
+    `${EVENTS_PER_SECOND} events a second, from POST to receipt: ${waits(steady)}.`,
+    `${NEIGHBOURS_PER_SECOND} events a second to endpoints that work: ${waits(fairness.alone)};`,
+    `beside one that hangs for 10 s each time, ${WAITING} deliveries waiting, not yet known to be slow: ${waits(fairness.beside)}.`,
+    "The sweep wakes endpoints; who takes one claims what is due for it. So it holds ids of endpoints, never deliveries:",
+    ...sweeps.map(
+      ({ endpoints, seconds, restingMiB, peakMiB }) =>
+        `${DUE} due at ${endpoints} endpoints: all woken after ${shown(seconds, 1)} s; the isolate held ${shown(restingMiB, 0)} MiB before, ${shown(peakMiB, 0)} MiB at most.`,
+    ),
+  ].join("\n");
+}
+
 export function targetsTable(targets: readonly Target[]): string {
   const rows = targets.map((target) => {
     const { what, measured, bound, unit } = target;
-    const digits = unit === "×" ? 2 : 0;
+    const digits = unit === "×" ? 2 : unit === "s" ? 1 : 0;
     return [
       what,
       `${shown(measured, digits)} ${unit}`,
@@ -46,6 +70,10 @@ export function targetsTable(targets: readonly Target[]): string {
     ];
   });
   return table(["", "measured", "target", ""], rows);
+}
+
+function waits({ p50Ms, p99Ms, worstMs }: Waits): string {
+  return `p50 ${shown(p50Ms, 0)} ms, p99 ${shown(p99Ms, 0)} ms, worst ${shown(worstMs, 0)} ms`;
 }
 
 /** The median, and the middle half. */

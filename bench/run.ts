@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: the gateway against a floor that checks nothing, against its own refusals, and against what people
- * usually write, all in one run. `--quick` takes about a minute and says little of the spread.
+ * `npm run bench`: the gateway against floors that check nothing, against its own refusals, and against what people usually
+ * write, all in one run. See `--help`.
  *
  * Writes bench/results.json and bench/results.svg. Ends with an error when a server misbehaves, never because of a time.
  */
@@ -8,6 +8,23 @@ import { spawnSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { parseArgs } from "node:util";
+
+const USAGE = `npm run bench -- [options]
+
+  --quick        a few minutes, which say little of the spread
+  --only PART    "inbound" (acceptance, refusals, a flood, the whole path to the files-creator) or "outbound" (deliveries,
+                 fan-out, events at a steady pace, a hanging neighbour, the sweep) instead of both
+  --help
+`;
+const PARTS = ["inbound", "outbound"];
+
+const { quick, only, help } = readArguments();
+if (help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const measured = (part: string) => only === undefined || only === part;
 
 if (!existsSync(path.join(import.meta.dirname, "node_modules"))) {
   console.log("Installing what only the bench needs…");
@@ -21,43 +38,58 @@ if (!existsSync(path.join(import.meta.dirname, "node_modules"))) {
 const { FLOOR_CONFIG, measureSet, OTHER_TURNS, nameOf, OTHER_SIZES } = await import("./acceptance.ts");
 const { chart } = await import("./chart.ts");
 const { measureFlood } = await import("./flood.ts");
-const { GATEWAY_CONFIG, STAND_IN_CONFIG } = await import("./gateway.ts");
+const { GATEWAY_CONFIG, STAND_IN_CONFIG, WAKE_UPS_CONFIG } = await import("./gateway.ts");
 const { Load } = await import("./load.ts");
-const { floodLines, samplesTable, targetsTable, wholePathLines } = await import("./report.ts");
+const { OUTBOUND_FLOOR_CONFIG } = await import("./outbound/deliveries.ts");
+const { measureOutbound } = await import("./outbound/measure.ts");
+const { floodLines, outboundLines, samplesTable, targetsTable, wholePathLines } = await import("./report.ts");
 const { bundle } = await import("./runtime.ts");
 const { Samples } = await import("./samples.ts");
-const { targetsOf, verdictOf } = await import("./targets.ts");
+const { inboundTargets, outboundTargets, verdictOf } = await import("./targets.ts");
 const { measureWholePath } = await import("./whole-path.ts");
 
-const quick = process.argv.includes("--quick");
 const SETS = quick ? 1 : 5;
 const PACE = quick ? { turns: 5, turnMs: 500 } : { turns: 6, turnMs: 500 };
 const FLOOD = quick ? { rounds: 5, roundMs: 500 } : { rounds: 15, roundMs: 500 };
 const WHOLE_PATH = quick ? { burstReports: 400, steadyMs: 6_000 } : { burstReports: 2_000, steadyMs: 20_000 };
+const OUTBOUND = quick
+  ? {
+      deliveries: { turns: 3, eventsPerTurn: 100 },
+      fanOutTurns: 3,
+      steadyMs: 6_000,
+      fairness: { turns: 1, turnMs: 30_000 },
+    }
+  : {
+      deliveries: { turns: 15, eventsPerTurn: 200 },
+      fanOutTurns: 15,
+      steadyMs: 20_000,
+      fairness: { turns: 3, turnMs: 40_000 },
+    };
 
 const startedAt = performance.now();
 const [loadBefore = 0] = os.loadavg();
-const [gateway, standIn, floor] = await Promise.all([
-  bundle(GATEWAY_CONFIG),
-  bundle(STAND_IN_CONFIG),
-  bundle(FLOOR_CONFIG),
-]);
-const load = new Load();
-const samples = new Samples();
-for (let set = 1; set <= SETS; set++) {
-  progress(`acceptance and refusal, set ${set} of ${SETS}`);
-  await measureSet(load, { floor, gateway }, PACE, samples);
-}
-progress("flood");
-const flood = await measureFlood(load, gateway, FLOOD.rounds, FLOOD.roundMs);
-progress("whole path");
-const wholePath = await measureWholePath(load, { gateway, standIn }, WHOLE_PATH);
-await load.stop();
-const targets = targetsOf(samples, flood, wholePath);
+const [gateway, standIn] = await Promise.all([bundle(GATEWAY_CONFIG), bundle(STAND_IN_CONFIG)]);
+const inbound = measured("inbound") ? await measureInbound() : undefined;
+const outbound = measured("outbound")
+  ? await measureOutbound(
+      {
+        gateway,
+        standIn,
+        outboundFloor: await bundle(OUTBOUND_FLOOR_CONFIG),
+        wakeUps: await bundle(WAKE_UPS_CONFIG),
+      },
+      OUTBOUND,
+      progress,
+    )
+  : undefined;
+const targets = [...(inbound ? inboundTargets(inbound) : []), ...(outbound ? outboundTargets(outbound) : [])];
 
 console.log(`
 Every server in turns on this machine (${machine()}): compare within a run only.
-Load average before the run: ${loadBefore.toFixed(1)}. What others run at the same time makes every number worse, and ratios uncertain.
+Load average before the run: ${loadBefore.toFixed(1)}. What others run at the same time makes every number worse, and ratios uncertain.`);
+if (inbound) {
+  console.log(`
+Inbound
 floor    reads the body, one object call, one durable SQLite insert; checks nothing.
 gateway  all it does before its 202, over 200 connections, without the forwarding consumer, which in production runs in
          other isolates. It makes its log line; only in "printing" does the local runtime print it.
@@ -65,23 +97,51 @@ express  raw body, HMAC, express-rate-limit, SQLite in WAL mode with synchronous
          no duplicates, no employers.
 16 clients, every body and signature distinct. Medians of ${SETS * PACE.turns} turns of half a second (others ${SETS * OTHER_TURNS}), in brackets the middle half of them.
 
-${samplesTable(samples)}
+${samplesTable(inbound.samples)}
 
 Flood
-${floodLines(flood)}
+${floodLines(inbound.flood)}
 
 Whole path
-${wholePathLines(wholePath)}
-
-${targetsTable(targets)}
-`);
+${wholePathLines(inbound.wholePath)}`);
+}
+if (outbound) console.log(`\nOutbound\n${outboundLines(outbound)}`);
+console.log(`\n${targetsTable(targets)}\n`);
 
 const results = {
   date: new Date().toISOString(),
   machine: machine(),
   load_average_before: loadBefore,
   quick,
-  samples: Object.fromEntries(
+  ...(inbound && {
+    samples: samplesOf(inbound.samples),
+    flood: inbound.flood,
+    whole_path: inbound.wholePath,
+  }),
+  ...(outbound && { outbound }),
+  targets: targets.map((target) => ({ ...target, verdict: verdictOf(target) })),
+};
+write("results.json", `${JSON.stringify(results, null, 2)}\n`);
+if (inbound) write("results.svg", chartOf(inbound.samples));
+
+async function measureInbound() {
+  const floor = await bundle(FLOOR_CONFIG);
+  const load = new Load();
+  const samples = new Samples();
+  for (let set = 1; set <= SETS; set++) {
+    progress(`acceptance and refusal, set ${set} of ${SETS}`);
+    await measureSet(load, { floor, gateway }, PACE, samples);
+  }
+  progress("flood");
+  const flood = await measureFlood(load, gateway, FLOOD.rounds, FLOOD.roundMs);
+  progress("whole path");
+  const wholePath = await measureWholePath(load, { gateway, standIn }, WHOLE_PATH);
+  await load.stop();
+  return { samples, flood, wholePath };
+}
+
+function samplesOf(samples: InstanceType<typeof Samples>) {
+  return Object.fromEntries(
     samples.names().map((name) => [
       name,
       {
@@ -92,17 +152,13 @@ const results = {
         statuses: samples.statuses(name),
       },
     ]),
-  ),
-  flood,
-  whole_path: wholePath,
-  targets: targets.map((target) => ({ ...target, verdict: verdictOf(target) })),
-};
-writeFileSync(path.join(import.meta.dirname, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
-writeFileSync(
-  path.join(import.meta.dirname, "results.svg"),
-  chart(
+  );
+}
+
+function chartOf(samples: InstanceType<typeof Samples>): string {
+  return chart(
     "Reports accepted a second",
-    `${machine()}, ${results.date.slice(0, 10)}; line: the middle half of the turns; each size has its own scale`,
+    `${machine()}, ${new Date().toISOString().slice(0, 10)}; line: the middle half of the turns; each size has its own scale`,
     ["2.4 KB", ...Object.keys(OTHER_SIZES)].map((size) => ({
       label: size,
       bars: (["floor", "gateway", "express"] as const).map((name) => ({
@@ -110,9 +166,31 @@ writeFileSync(
         ...samples.figure(nameOf(name, size), "perSecond"),
       })),
     })),
-  ),
-);
-console.log("Written: bench/results.json, bench/results.svg");
+  );
+}
+
+function write(name: string, text: string): void {
+  writeFileSync(path.join(import.meta.dirname, name), text);
+  console.log(`Written: bench/${name}`);
+}
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: "boolean", default: false },
+        only: { type: "string" },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.only !== undefined && !PARTS.includes(values.only))
+      throw new Error(`--only must be ${PARTS.join(" or ")}`);
+    return values;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
 
 function progress(what: string): void {
   console.log(`${Math.round((performance.now() - startedAt) / 1_000)} s  ${what}`);

@@ -82,7 +82,11 @@ export function withoutPrinting([main, ...others]: Modules): Modules {
 }
 
 /** Serves each of the Workers on a port of its own, without a proxy before them. State from an earlier start is gone. */
-export async function startWorkers(name: string, workers: WorkerSource[]): Promise<Runtime> {
+export async function startWorkers(
+  name: string,
+  workers: WorkerSource[],
+  { inspected = false } = {},
+): Promise<Runtime> {
   const before = children.length;
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -95,6 +99,7 @@ export async function startWorkers(name: string, workers: WorkerSource[]): Promi
       },
       resourcePersistencePath: freshState(name),
       telemetry: { enabled: false },
+      ...(inspected && { inspectorPort: 0 }),
       workers: workers.map(({ config, bindings, without = [], modules }) => {
         const { workerOptions } = workerOptionsOf(path.resolve(root, config));
         const { modulesRules, ...options } = workerOptions;

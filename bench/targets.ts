@@ -1,6 +1,11 @@
 /** What is aimed at, and whether a run met it. A miss is shown; it fails nothing, because machines differ. */
 import { BESIDE_REFUSALS, nameOf, OTHER_SIZES, REFUSALS, refusalOf } from "./acceptance.ts";
 import type { Flood } from "./flood.ts";
+import { NEIGHBOURS_PER_SECOND, WAITING } from "./outbound/fairness.ts";
+import { WEBHOOKS } from "./outbound/fan-out.ts";
+import type { Outbound } from "./outbound/measure.ts";
+import { EVENTS_PER_SECOND } from "./outbound/steady.ts";
+import { DUE } from "./outbound/sweep.ts";
 import type { Samples } from "./samples.ts";
 import type { WholePath } from "./whole-path.ts";
 
@@ -10,14 +15,21 @@ export interface Target {
   measured: number;
   /** Null for what is only told. */
   bound: { at: "least" | "most"; value: number } | null;
-  unit: "×" | "ms" | "/s";
+  unit: "×" | "ms" | "s" | "MiB" | "/s";
 }
 
-export function targetsOf(samples: Samples, flood: Flood, wholePath: WholePath): Target[] {
+const least = (value: number) => ({ at: "least" as const, value });
+const most = (value: number) => ({ at: "most" as const, value });
+
+export interface Inbound {
+  samples: Samples;
+  flood: Flood;
+  wholePath: WholePath;
+}
+
+export function inboundTargets({ samples, flood, wholePath }: Inbound): Target[] {
   const ratio = (name: string, to: string, figure: "perSecond" | "p99Ms" = "perSecond") =>
     samples.ratio(name, to, figure).median;
-  const least = (value: number) => ({ at: "least" as const, value });
-  const most = (value: number) => ({ at: "most" as const, value });
   return [
     {
       what: "acceptance / floor, 2.4 KB, reports a second (aim 0.85)",
@@ -78,6 +90,61 @@ export function targetsOf(samples: Samples, flood: Flood, wholePath: WholePath):
       measured: ratio(nameOf("gateway"), nameOf("express")),
       bound: null,
       unit: "×",
+    },
+  ];
+}
+
+export function outboundTargets({ deliveries, sweeps, fanOut, steady, fairness }: Outbound): Target[] {
+  return [
+    {
+      what: "deliveries / floor, deliveries a second",
+      measured: deliveries.ratio.median,
+      bound: least(0.6),
+      unit: "×",
+    },
+    ...sweeps.flatMap(({ endpoints, seconds, restingMiB, peakMiB }): Target[] => [
+      {
+        what: `sweep with ${DUE} deliveries due at ${endpoints} endpoints, until all are woken`,
+        measured: seconds,
+        bound: most(60),
+        unit: "s",
+      },
+      {
+        what: `sweep with ${DUE} deliveries due at ${endpoints} endpoints, memory`,
+        measured: peakMiB - restingMiB,
+        bound: most(32),
+        unit: "MiB",
+      },
+    ]),
+    {
+      what: `fan-out of one event to ${WEBHOOKS} webhooks, until its deliveries are stored`,
+      measured: fanOut.storedMs.median,
+      bound: most(2_000),
+      unit: "ms",
+    },
+    {
+      what: `fan-out of one event to ${WEBHOOKS} webhooks, until all have received it`,
+      measured: fanOut.receivedMs.median,
+      bound: null,
+      unit: "ms",
+    },
+    {
+      what: `from POST /events to receipt at ${EVENTS_PER_SECOND} a second, p50`,
+      measured: steady.p50Ms,
+      bound: most(150),
+      unit: "ms",
+    },
+    {
+      what: `from POST /events to receipt at ${EVENTS_PER_SECOND} a second, p99`,
+      measured: steady.p99Ms,
+      bound: null,
+      unit: "ms",
+    },
+    {
+      what: `what an endpoint that hangs with ${WAITING} deliveries waiting adds to others' at ${NEIGHBOURS_PER_SECOND} a second, p50`,
+      measured: fairness.beside.p50Ms - fairness.alone.p50Ms,
+      bound: most(1_000),
+      unit: "ms",
     },
   ];
 }

@@ -34,7 +34,9 @@ export async function measureWholePath(
   modules: { gateway: Modules; standIn: Modules },
   pace: { burstReports: number; steadyMs: number },
 ): Promise<WholePath> {
-  const gateway = await startGateway("whole-path", withoutPrinting(modules.gateway), modules.standIn);
+  const gateway = await startGateway("whole-path", withoutPrinting(modules.gateway), {
+    standIn: modules.standIn,
+  });
   try {
     const standIn = `http://127.0.0.1:${await portOf(gateway.miniflare, STAND_IN_NAME)}`;
     const senders = await gateway.connections(CONNECTIONS, "enterprise");

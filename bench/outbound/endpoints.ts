@@ -1,0 +1,91 @@
+/** Endpoints as customers have them, events as Audit1's services tell them, and the hold that starts a race. */
+import { randomBytes } from "node:crypto";
+import { GATEWAY_NAME, type Gateway, made } from "../gateway.ts";
+
+/** What all events here are about. */
+export const EVENT_TYPE = "employee.updated";
+/** Of an event's data. */
+export const DATA_BYTES = 1_000;
+const EVENTS_PER_REQUEST = 100;
+const LONG_MS = 3_600_000;
+
+export interface Owner {
+  owner_type: "payroll_company";
+  owner_id: string;
+}
+
+export function ownerOf(name: string | number): Owner {
+  return { owner_type: "payroll_company", owner_id: `bench-${name}` };
+}
+
+/** Registers an endpoint for each address. Answers with their ids as rows have them. */
+export function register(
+  gateway: Gateway,
+  ownerAt: (index: number) => Owner,
+  urls: string[],
+): Promise<string[]> {
+  return made(urls.length, async (index) => {
+    const { webhook } = (await gateway.portal("POST", "/webhooks", {
+      ...ownerAt(index),
+      environment: "production",
+      url: urls[index],
+      events: [EVENT_TYPE],
+    })) as { webhook: { id: string } };
+    return webhook.id.slice("wh_".length);
+  });
+}
+
+export function newEvent(owner: Owner) {
+  return {
+    ...owner,
+    id: `evt_${randomBytes(12).toString("hex")}`,
+    type: EVENT_TYPE,
+    environment: "production",
+    data: { employeeId: "EE_1", note: randomBytes(DATA_BYTES / 2).toString("hex") },
+  };
+}
+
+/** Tells of one event. Answers with its id when the gateway has answered. */
+export async function tell(gateway: Gateway, owner: Owner): Promise<string> {
+  const event = newEvent(owner);
+  await gateway.portal("POST", "/events", event);
+  return event.id;
+}
+
+/** Tells of many, in batches. */
+export async function tellMany(gateway: Gateway, owner: Owner, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= EVENTS_PER_REQUEST) {
+    const events = Array.from({ length: Math.min(left, EVENTS_PER_REQUEST) }, () => newEvent(owner));
+    const { success } = (await gateway.portal("POST", "/events", { events })) as { success: boolean };
+    if (!success) throw new Error("not all events of a batch were taken");
+  }
+}
+
+/** As if a consumer were at work on them: what is due for them waits. */
+export async function holdBack(gateway: Gateway, ids: readonly string[]): Promise<void> {
+  await hold(gateway, ids, Date.now() + LONG_MS);
+}
+
+/** Lets go of them, and has the minute cron wake them. */
+export async function letGo(gateway: Gateway, ids: readonly string[]): Promise<void> {
+  await hold(gateway, ids, 0);
+  await fireCron(gateway);
+}
+
+async function hold({ miniflare }: Gateway, ids: readonly string[], until: number): Promise<void> {
+  const db = await miniflare.getD1Database("DB", GATEWAY_NAME);
+  await db
+    .prepare(
+      `UPDATE webhooks SET holder = CASE WHEN ?2 = 0 THEN NULL ELSE 'bench' END, held_until = ?2, slow_at = NULL
+       WHERE id IN (SELECT value FROM json_each(?1))`,
+    )
+    .bind(JSON.stringify(ids), until)
+    .run();
+}
+
+/** Resolves when the minute cron is through with everything. */
+export async function fireCron({ miniflare }: Gateway): Promise<void> {
+  const worker = await miniflare.getWorker(GATEWAY_NAME);
+  const { outcome } = await worker.scheduled({ cron: "* * * * *", scheduledTime: new Date() });
+  if (outcome !== "ok") throw new Error(`the cron ended with ${outcome}`);
+}
