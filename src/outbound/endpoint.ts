@@ -39,18 +39,19 @@ export async function workOn(webhookId: string, turn: Turn): Promise<{ slow: boo
     if (taken.outcome === "slow") return { slow: true };
     const { held } = taken;
     const { endpoint } = held;
+    let rest: D1PreparedStatement[] = [];
     if (endpoint.deleted_at !== null) await closeOpen(env.DB, webhookId, "webhook_deleted", Date.now());
     else if (endpoint.status !== "active") await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
-    else await sendAll(held, turn, release);
-    const left = await letGo(env.DB, held, Date.now());
+    else rest = await sendAll(held, turn, release);
+    const left = await letGo(env.DB, held, rest, Date.now());
     return left.more ? { slow: left.slow } : null;
   } finally {
     release();
   }
 }
 
-/** `release` gives back the place that was kept for the first request. */
-async function sendAll(held: Held, turn: Turn, release: () => void): Promise<void> {
+/** `release` gives back the place that was kept for the first request. Answers with what is still to be recorded. */
+async function sendAll(held: Held, turn: Turn, release: () => void): Promise<D1PreparedStatement[]> {
   const { env, settings, slots } = turn;
   const { endpoint } = held;
   const { wanted = [], unwanted = [] } = Object.groupBy(held.due, ({ type }) =>
@@ -77,7 +78,7 @@ async function sendAll(held: Held, turn: Turn, release: () => void): Promise<voi
   });
   release();
   await sending;
-  await recorder.end();
+  return recorder.end();
 }
 
 interface Opened {

@@ -148,13 +148,15 @@ export async function takeEndpoint(
   };
 }
 
-/** Lets go of the endpoint. Answers whether something is due already, and for which queue. */
+/** Lets go of the endpoint, after `rest`. Answers whether something is due already, and for which queue. */
 export async function letGo(
   db: D1Database,
   { holder, endpoint: { id } }: Held,
+  rest: readonly D1PreparedStatement[],
   now: number,
 ): Promise<{ more: boolean; slow: boolean }> {
-  const [, left] = await db.batch<{ slow: number }>([
+  const results = await db.batch<{ slow: number }>([
+    ...rest,
     db
       .prepare("UPDATE webhooks SET holder = NULL, held_until = 0 WHERE id = ? AND holder = ?")
       .bind(id, holder),
@@ -162,7 +164,7 @@ export async function letGo(
       .prepare(`SELECT slow_at > ?3 AS slow FROM webhooks WHERE id = ?1 AND ${IS_DUE}`)
       .bind(id, now, now - SLOW_FOR_MS),
   ]);
-  const [row] = left?.results ?? [];
+  const [row] = results.at(-1)?.results ?? [];
   return { more: row !== undefined, slow: row?.slow === 1 };
 }
 

@@ -37,23 +37,29 @@ const WITH_OUTCOMES = `WITH o AS MATERIALIZED (
 /** An attempt that was recorded already matches nothing. */
 const UNRECORDED = "d.webhook_id = ?1 AND d.event_seq = o.seq AND d.attempts = o.number - 1";
 
-/** Rejects when D1 does not answer; repeating is safe. */
-export async function record(db: D1Database, recording: Recording): Promise<void> {
-  const { held, attempts, health, disable, now } = recording;
+/** Belong into one batch, in this order; repeating it is safe. */
+export function recording(
+  db: D1Database,
+  { held, attempts, health, disable, now }: Recording,
+): D1PreparedStatement[] {
   const { endpoint } = held;
   const statements: D1PreparedStatement[] = [];
   if (attempts.length > 0) {
     const values = [endpoint.id, JSON.stringify(attempts), now] as const;
-    statements.push(
-      db
-        .prepare(
-          `${WITH_OUTCOMES}
+    if (attempts.some(({ status }) => status === "failed")) {
+      statements.push(
+        db
+          .prepare(
+            `${WITH_OUTCOMES}
            INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
            SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3,
              max(?3, coalesce((SELECT mailed_at FROM webhooks WHERE id = ?1) + ?4, 0)), 0
            FROM o CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}`,
-        )
-        .bind(...values, MAIL_INTERVAL_MS),
+          )
+          .bind(...values, MAIL_INTERVAL_MS),
+      );
+    }
+    statements.push(
       db
         .prepare(
           `${WITH_OUTCOMES}
@@ -87,7 +93,7 @@ export async function record(db: D1Database, recording: Recording): Promise<void
     );
   }
   if (disable !== null) statements.push(...disabling(db, endpoint, disable, now));
-  if (statements.length > 0) await db.batch(statements);
+  return statements;
 }
 
 /** Only the endpoint that was tried: one that has been changed since may have a new address. */

@@ -5,7 +5,7 @@
 import { logError } from "../log.ts";
 import { type DisableReason, type Health, healthAfter, isSlow } from "./health.ts";
 import type { Held, HeldEndpoint } from "./hold.ts";
-import { type Recorded, record } from "./record.ts";
+import { type Recorded, recording } from "./record.ts";
 import type { Sent } from "./send.ts";
 
 /** How long attempts gather: what a consumer that dies has not recorded is sent again. */
@@ -23,6 +23,7 @@ export class Recorder {
   #pending: Recorded[] = [];
   #failed = false;
   #recording: Promise<void> | null = null;
+  #ended = false;
   readonly #ending = Promise.withResolvers<void>();
 
   constructor(db: D1Database, held: Held) {
@@ -44,11 +45,12 @@ export class Recorder {
     this.#recording ??= this.#drain();
   }
 
-  /** Resolves when everything is recorded. Rejects when something could not be: it is due still, and is sent again. */
-  async end(): Promise<void> {
+  /** Resolves, when nothing is being recorded any more, with the statements that record the rest: it is due until then. */
+  async end(): Promise<D1PreparedStatement[]> {
+    this.#ended = true;
     this.#ending.resolve();
     await this.#recording;
-    if (this.#pending.length > 0) await this.#recordPending();
+    return this.#recordingOf(this.#pending);
   }
 
   /** Never rejects: what could not be recorded stays pending, for one more try at the end. */
@@ -56,6 +58,7 @@ export class Recorder {
     try {
       while (this.#pending.length > 0) {
         await Promise.race([scheduler.wait(GATHER_MS), this.#ending.promise]);
+        if (this.#ended) return;
         await this.#recordPending();
       }
     } catch (error) {
@@ -71,18 +74,23 @@ export class Recorder {
     const health = this.#health;
     this.#pending = [];
     try {
-      await record(this.#db, {
-        held: this.#held,
-        attempts,
-        health: isNews(this.#stored, health) ? health : null,
-        disable: this.#disable,
-        now: Date.now(),
-      });
+      await this.#db.batch(this.#recordingOf(attempts));
       if (isNews(this.#stored, health)) this.#stored = health;
     } catch (error) {
       this.#pending = [...attempts, ...this.#pending];
       throw error;
     }
+  }
+
+  #recordingOf(attempts: readonly Recorded[]): D1PreparedStatement[] {
+    if (attempts.length === 0) return [];
+    return recording(this.#db, {
+      held: this.#held,
+      attempts,
+      health: isNews(this.#stored, this.#health) ? this.#health : null,
+      disable: this.#disable,
+      now: Date.now(),
+    });
   }
 }
 

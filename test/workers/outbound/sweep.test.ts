@@ -10,7 +10,7 @@ import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbou
 import { judge } from "../../../src/outbound/judgement.ts";
 import { findListeners } from "../../../src/outbound/listeners.ts";
 import { sendNotices } from "../../../src/outbound/notices.ts";
-import { record } from "../../../src/outbound/record.ts";
+import { recording } from "../../../src/outbound/record.ts";
 import { findReplay, insertReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
 import { retain } from "../../../src/outbound/retention.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
@@ -261,12 +261,13 @@ it("nothing of the outbound side scans a table", async () => {
   await tell({ owner: { type: hook.owner_type, id: hook.owner_id } }, Date.now(), DB);
   const taken = await takeEndpoint(DB, hook.id, { hasTime: false, now: Date.now() });
   if (taken.outcome !== "held") throw new Error("the endpoint was not taken");
-  const outcome = { kind: "status", status: 500, ms: 1, answer: "", retryAfterMs: null } as const;
+  const outcome = { kind: "status", status: 410, ms: 1, answer: "", retryAfterMs: null } as const;
   const sent = { startedAt: Date.now(), outcome };
   const attempts = taken.held.due.map((due) => judge(due, sent, null));
   const health = { consecutiveFailures: 1, failingSince: 1, lastSuccessAt: null, slowAt: null };
-  await record(DB, { held: taken.held, attempts, health, disable: "gone", now: Date.now() });
-  await letGo(DB, taken.held, Date.now());
+  const now = Date.now();
+  const rest = recording(DB, { held: taken.held, attempts, health, disable: "gone", now });
+  await letGo(DB, taken.held, rest, now);
   await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
   await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
   await listDeliveries(DB, hook.id, "failed", null, 10);
