@@ -98,18 +98,15 @@ export async function takeEndpoint(
   { hasTime, now }: { hasTime: boolean; now: number },
 ): Promise<Taken> {
   const holder = crypto.randomUUID();
-  const [taken, key, due, slow] = await db.batch<Record<string, unknown>>([
+  const [taken, due, slow] = await db.batch<Record<string, unknown>>([
     db
       .prepare(
         `UPDATE webhooks SET holder = ?3, held_until = ?4
-         WHERE id = ?1 AND held_until <= ?2 AND (?5 = 1 OR coalesce(slow_at, 0) <= ?6) AND ${IS_DUE} RETURNING *`,
+         WHERE id = ?1 AND held_until <= ?2 AND (?5 = 1 OR coalesce(slow_at, 0) <= ?6) AND ${IS_DUE}
+         RETURNING *, (SELECT data_key FROM owner_keys k
+           WHERE k.owner_type = webhooks.owner_type AND k.owner_id = webhooks.owner_id) AS data_key`,
       )
       .bind(webhookId, now, holder, now + HOLD_MS, hasTime ? 1 : 0, now - SLOW_FOR_MS),
-    db
-      .prepare(
-        `SELECT data_key FROM webhooks JOIN owner_keys USING (owner_type, owner_id) WHERE id = ? AND holder = ?`,
-      )
-      .bind(webhookId, holder),
     db
       .prepare(
         `WITH due AS (
@@ -138,10 +135,7 @@ export async function takeEndpoint(
     held: {
       holder,
       endpoint: endpointRow.parse(row),
-      wrappedKey: z
-        .string()
-        .nullable()
-        .parse(key?.results[0]?.data_key ?? null),
+      wrappedKey: z.string().nullable().parse(row.data_key),
       due: rows.filter((each) => each.id !== null).map((each) => dueRow.parse(each) as DueDelivery),
       expired: rows.filter((each) => each.id === null).map((each) => expiredRow.parse(each).event_seq),
     },
