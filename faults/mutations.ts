@@ -112,8 +112,8 @@ export const MUTATIONS: Mutation[] = [
       },
       {
         file: "src/gate/admissions.ts",
-        find: "memory.add({ seq, admittedAt: null, signature, signedUntil, bodyMac: null });",
-        replace: "void signature;",
+        find: "memory.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });",
+        replace: "",
       },
     ],
   },
@@ -146,11 +146,11 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/endpoint.ts",
-        find: "const sent = await sendOrFail(open, due, key, settings);",
+        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);",
         replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
       const early = { startedAt: Date.now(), outcome: taken };
       recorder.add(judge(due, early, null), early);
-      const sent = await sendOrFail(open, due, key, settings);`,
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);`,
       },
     ],
   },
@@ -177,8 +177,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/fan-out.ts",
-        find: "owner_type = ?1 AND owner_id",
-        replace: "?1 <> '' AND owner_id",
+        find: "owner_type = ?1 AND owner_id = ?2 AND environment",
+        replace: "?1 <> '' AND owner_id = ?2 AND environment",
       },
     ],
   },
