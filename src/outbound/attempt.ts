@@ -24,7 +24,7 @@ export interface Exchange {
 }
 
 export interface AttemptDeps {
-  fetch(request: Request): Promise<Response>;
+  fetch(url: string, init: RequestInit): Promise<Response>;
   /** Milliseconds. */
   now(): number;
   /** Whether anything accepts connections at this address; asked when `fetch` does not say why it failed. */
@@ -39,37 +39,37 @@ export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Pr
   };
   const target = checkTarget(exchange.url, exchange.policy);
   if (!target.ok) return unanswered("blocked");
-  const url = new URL(target.url);
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), deps.timeoutMs ?? EXCHANGE_TIMEOUT_MS);
+  let ended = false;
   try {
     let response: Response;
     try {
-      response = await deps.fetch(requestOf(url, exchange, deadline.signal));
+      response = await deps.fetch(target.url, requestOf(exchange, deadline.signal));
     } catch (error) {
       if (deadline.signal.aborted) return unanswered("timeout");
       const failed = unanswered("network");
-      return { ...failed, kind: await unansweredKind(error, url, deps) } as Outcome;
+      return { ...failed, kind: await unansweredKind(error, new URL(target.url), deps) } as Outcome;
     }
     const { status, headers } = response;
     const asked = retryAfterMs(headers, deps.now());
-    const answer = await readStart(response);
+    const start = await readStart(response);
+    const { answer } = start;
+    ended = start.ended;
     const ms = deps.now() - startedAt;
     const kind = answeredKind(status, answer);
     if (kind === "delivered") return { kind, status, ms, answer };
     return { kind, status, ms, answer, retryAfterMs: asked };
   } finally {
     clearTimeout(timer);
-    // Ends the connection where not all of an answer was read; it would last as long as the invocation.
-    deadline.abort();
+    // Where not all of an answer was read, the connection would last as long as the invocation.
+    if (!ended) deadline.abort();
   }
 }
 
-function requestOf(url: URL, { headers, body }: Exchange, signal: AbortSignal): Request {
-  const all = new Headers(headers);
-  all.set("Content-Type", "application/json");
-  all.set("User-Agent", USER_AGENT);
-  return new Request(url, { method: "POST", headers: all, body, redirect: "manual", signal });
+function requestOf({ headers, body }: Exchange, signal: AbortSignal): RequestInit {
+  const ours = { "Content-Type": "application/json", "User-Agent": USER_AGENT };
+  return { method: "POST", headers: { ...headers, ...ours }, body, redirect: "manual", signal };
 }
 
 /** What Cloudflare's edge answers in place of a receiver that it cannot reach. No server says these itself. */
@@ -109,22 +109,32 @@ async function unansweredKind(error: unknown, url: URL, deps: AttemptDeps): Prom
   return url.protocol === "https:" ? "tls" : "network";
 }
 
-/** At most {@link ANSWER_BYTES}, as text: what is no UTF-8 becomes U+FFFD, and a character that is cut in two is left out. */
-async function readStart(response: Response): Promise<string> {
-  if (response.body === null) return "";
-  const reader = response.body.getReader();
+/**
+ * At most {@link ANSWER_BYTES}, as text: what is no UTF-8 becomes U+FFFD, and a character that is cut in two is left out.
+ * `ended`: that was all of it.
+ */
+async function readStart({ body, headers }: Response): Promise<{ answer: string; ended: boolean }> {
+  if (body === null) return { answer: "", ended: true };
+  // Of a compressed answer it says nothing about what is read.
+  const announced = headers.has("Content-Encoding") ? null : headers.get("Content-Length");
+  const reader = body.getReader();
   const kept = new Uint8Array(ANSWER_BYTES);
   let length = 0;
+  let ended = false;
   try {
-    while (length < ANSWER_BYTES) {
+    while (length < ANSWER_BYTES && !ended) {
       const read = await reader.read();
-      if (read.done) break;
+      if (read.done) {
+        ended = true;
+        break;
+      }
       const part = read.value.subarray(0, ANSWER_BYTES - length);
       kept.set(part, length);
       length += part.byteLength;
+      ended = String(length) === announced;
     }
   } catch {
     // Time is up, the answer broke off, or its compression is broken: what came before is kept.
   }
-  return new TextDecoder().decode(kept.subarray(0, length), { stream: true });
+  return { answer: new TextDecoder().decode(kept.subarray(0, length), { stream: true }), ended };
 }

@@ -74,6 +74,10 @@ export async function sendDelivery(
     now: startedAt,
   });
   const exchange = { url: endpoint.url, headers: { ...headers, ...signatures }, body, policy };
-  const deps = { fetch: (request: Request) => fetch(request), now: () => Date.now(), accepts };
+  const deps = {
+    fetch: (url: string, init: RequestInit) => fetch(url, init),
+    now: () => Date.now(),
+    accepts,
+  };
   return { startedAt, outcome: await attemptDelivery(exchange, deps) };
 }

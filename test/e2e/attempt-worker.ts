@@ -24,7 +24,7 @@ const MAIN = `
       // As long as a consumer's batch may take: a connection that is left open stays open.
       context.waitUntil(scheduler.wait(20_000));
       const { timeoutMs, body, ...exchange } = await request.json();
-      const deps = { fetch: (sent) => fetch(sent), now: () => Date.now(), accepts, timeoutMs };
+      const deps = { fetch: (url, init) => fetch(url, init), now: () => Date.now(), accepts, timeoutMs };
       return Response.json(await attemptDelivery({ ...exchange, body: new TextEncoder().encode(body) }, deps));
     },
   };
