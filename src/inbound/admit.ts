@@ -69,8 +69,7 @@ export async function admitReport(
     inline ? seal(dataKey, body, payloadContext(gate, fileId)) : null,
   ]);
   const stub = env.CONNECTION_GATE.getByName(gateName(gate));
-  const admission: Admission = {
-    known: told.has(snapshot) ? snapshot.version : snapshot,
+  const admission: Omit<Admission, "known"> = {
     fileId,
     facts: JSON.stringify(facts),
     signed,
@@ -79,9 +78,16 @@ export async function admitReport(
     sameBody,
     sealed,
   };
-  let admitted = await twice<Admitted>(() => stub.admit(admission), fileId);
-  if (admitted?.outcome === "untold")
-    admitted = await twice<Admitted>(() => stub.admit({ ...admission, known: snapshot }), fileId);
+  let calls = 0;
+  const admit = (known: Admission["known"]) => {
+    calls = 0;
+    return twice<Admitted>(() => {
+      calls++;
+      return stub.admit({ ...admission, known });
+    }, fileId);
+  };
+  let admitted = await admit(told.has(snapshot) ? snapshot.version : snapshot);
+  if (admitted?.outcome === "untold") admitted = await admit(snapshot);
   if (admitted === null || admitted.outcome === "untold") return unavailable(5);
   told.add(snapshot);
 
@@ -111,6 +117,8 @@ export async function admitReport(
         rate: admitted.rate,
       };
     case "expired":
+      // The call without an answer may have come in time: the report may be stored.
+      if (calls > 1) return unavailable(5);
       return {
         failure: { kind: "timestamp_expired", reason: "outside_window", serverTimeMs: Date.now() },
         revisit: false,

@@ -112,6 +112,19 @@ describe("with the gate away", () => {
     expect(await filesOf(connection)).toEqual(files);
   });
 
+  it("and its answer lost while the signature expires, the report is answered 503: it may be stored", async () => {
+    const connection = await createBoundConnection();
+    let lost = 0;
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call !== "CONNECTION_GATE.admit" || lost++ > 0) return answer;
+      vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 301_000 });
+      throw new Error("the answer was lost: injected");
+    });
+    expectUnavailable(await post(connection, report(), {}, using));
+    expect(await filesOf(connection)).toHaveLength(1);
+  });
+
   it("for good, the report is answered 503 and nothing is stored", async () => {
     const connection = await createBoundConnection();
     expectUnavailable(await post(connection, report(), {}, without("CONNECTION_GATE")));
