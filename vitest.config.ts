@@ -59,6 +59,8 @@ export default defineConfig(async () => ({
   test: {
     // Many tests wait for what happens outside; one fewer than there are cores leaves most of two cores idle.
     maxWorkers: 3,
+    // What the Worker logs is shown of tests that fail.
+    silent: "passed-only",
     projects: [
       {
         test: {
