@@ -91,6 +91,9 @@ export type Taken =
 const IS_DUE = `EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = webhooks.id AND next_attempt_at <=
   CASE WHEN webhooks.status = 'active' AND webhooks.deleted_at IS NULL THEN ?2 ELSE ${Number.MAX_SAFE_INTEGER} END)`;
 
+/** ?5 is whether there is time for slow endpoints, ?6 since when one that was slow is. */
+const HAS_PLACE = "?5 = 1 OR coalesce(slow_at, 0) <= ?6";
+
 /** Takes the endpoint and what is due for it. A slow endpoint is taken only by who has time for it. */
 export async function takeEndpoint(
   db: D1Database,
@@ -98,11 +101,11 @@ export async function takeEndpoint(
   { hasTime, now }: { hasTime: boolean; now: number },
 ): Promise<Taken> {
   const holder = crypto.randomUUID();
-  const [taken, due, slow] = await db.batch<Record<string, unknown>>([
+  const [taken, due] = await db.batch<Record<string, unknown>>([
     db
       .prepare(
-        `UPDATE webhooks SET holder = ?3, held_until = ?4
-         WHERE id = ?1 AND held_until <= ?2 AND (?5 = 1 OR coalesce(slow_at, 0) <= ?6) AND ${IS_DUE}
+        `UPDATE webhooks SET holder = iif(${HAS_PLACE}, ?3, holder), held_until = iif(${HAS_PLACE}, ?4, held_until)
+         WHERE id = ?1 AND held_until <= ?2 AND ${IS_DUE}
          RETURNING *, (SELECT data_key FROM owner_keys k
            WHERE k.owner_type = webhooks.owner_type AND k.owner_id = webhooks.owner_id) AS data_key`,
       )
@@ -123,12 +126,10 @@ export async function takeEndpoint(
          ORDER BY next_attempt_at, event_seq`,
       )
       .bind(webhookId, now, holder),
-    db
-      .prepare(`SELECT 1 FROM webhooks WHERE id = ?1 AND ?3 = 0 AND slow_at > ?4 AND ${IS_DUE}`)
-      .bind(webhookId, now, hasTime ? 1 : 0, now - SLOW_FOR_MS),
   ]);
   const [row] = taken?.results ?? [];
-  if (row === undefined) return { outcome: (slow?.results.length ?? 0) > 0 ? "slow" : "nothing" };
+  if (row === undefined) return { outcome: "nothing" };
+  if (row.holder !== holder) return { outcome: "slow" };
   const rows = due?.results ?? [];
   return {
     outcome: "held",
@@ -149,17 +150,17 @@ export async function letGo(
   rest: readonly D1PreparedStatement[],
   now: number,
 ): Promise<{ more: boolean; slow: boolean }> {
-  const results = await db.batch<{ slow: number }>([
+  const results = await db.batch<{ more: number; slow: number | null }>([
     ...rest,
     db
-      .prepare("UPDATE webhooks SET holder = NULL, held_until = 0 WHERE id = ? AND holder = ?")
-      .bind(id, holder),
-    db
-      .prepare(`SELECT slow_at > ?3 AS slow FROM webhooks WHERE id = ?1 AND ${IS_DUE}`)
-      .bind(id, now, now - SLOW_FOR_MS),
+      .prepare(
+        `UPDATE webhooks SET holder = NULL, held_until = 0 WHERE id = ?1 AND holder = ?3
+         RETURNING ${IS_DUE} AS more, slow_at > ?4 AS slow`,
+      )
+      .bind(id, now, holder, now - SLOW_FOR_MS),
   ]);
-  const [row] = results.at(-1)?.results ?? [];
-  return { more: row !== undefined, slow: row?.slow === 1 };
+  const [left] = results.at(-1)?.results ?? [];
+  return { more: left?.more === 1, slow: left?.slow === 1 };
 }
 
 /** Deliveries closed at a time, where an endpoint is off. */
