@@ -1,7 +1,8 @@
 /** What must hold of deliveries at the end, judged from what receivers got and said, and from what is recorded of it. Pure. */
+
+import type { Check } from "./check.ts";
 import { asksFor, type Endpoint } from "./endpoints.ts";
 import { keyOf } from "./event-invariants.ts";
-import type { Check } from "./invariants.ts";
 import type { DeliveryAtEnd } from "./orders.ts";
 import type { OutboundEvidence } from "./outbound-evidence.ts";
 import { RETRY_AFTER_S } from "./receivers.ts";

@@ -1,8 +1,8 @@
 /** What must hold of events at the end: of those that services told, and of those that are told of files. Pure. */
 import { gateName, parseFileId } from "../src/gate/file-id.ts";
+import type { Check } from "./check.ts";
 import { HEARD, isSameOwner, type Told } from "./endpoints.ts";
 import { type EventUnit, type HeardEvent, isUnanswered } from "./event-record.ts";
-import type { Check } from "./invariants.ts";
 import type { KeptEvent, OutboundEvidence } from "./outbound-evidence.ts";
 
 export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {

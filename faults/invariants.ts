@@ -1,5 +1,6 @@
 /** What must hold at the end, judged from what senders heard, what the files-creator has, and what the gates hold. Pure. */
 import { HOUR_MS, PLAN_LIMITS } from "../src/gate/rate-window.ts";
+import type { Check } from "./check.ts";
 import { DELIVERY_INVARIANTS } from "./delivery-invariants.ts";
 import type { Drained } from "./drain.ts";
 import { EVENT_INVARIANTS } from "./event-invariants.ts";
@@ -34,8 +35,6 @@ export interface Finding {
   /** One line for each thing that broke it. */
   broken: string[];
 }
-
-export type Check<Of> = (evidence: Of) => { checked: number; broken: string[] };
 
 /** What makes a run worth its name. They say nothing of the gateway: what breaks one of these may be the machine. */
 const WORTH: Record<string, Check<Evidence>> = {
