@@ -92,9 +92,13 @@ it.each([
     await meter.start(connection);
     const reports = await shape(meter, connection, body);
     await meter.purge(connection);
-    const counts = meter.stop(reports);
+    const { objectRowsRead: read, ...counts } = meter.stop(reports);
     expect((await rowsOf(connection)).rows).toBe(0);
-    expect(counts).toEqual(kept[name][payload]);
+    const { objectRowsRead: keptRead, ...keptCounts } = kept[name][payload];
+    expect(counts).toEqual(keptCounts);
+    // On a busy machine an object may fall asleep meanwhile: when it wakes, it reads the rows of its last hour again.
+    expect(read).toBeGreaterThanOrEqual(keptRead);
+    expect(read).toBeLessThan(keptRead + 2);
   },
 );
 
