@@ -24,8 +24,8 @@ const ERASED_PER_RUN = 50;
 const AT_A_TIME = 6;
 /** Events deleted by one statement: some milliseconds of the database's one writer. */
 const EVENTS_AT_A_TIME = 500;
-/** Statements for one owner and run; one who has more is due again. */
-const STATEMENTS_PER_RUN = 40;
+/** For all owners of one run, far below what an invocation may ask of the database. Whose events are not all gone is due again. */
+const STATEMENTS_PER_RUN = 100;
 
 /** Erases what is due. One that fails is due again; a gate that was not told is told by the cron. */
 export async function eraseDue(env: Bindings, now: number): Promise<void> {
@@ -59,18 +59,26 @@ async function erase(row: ManagedConnection, env: Bindings, now: number): Promis
 
 /** As {@link eraseDue}, for owners. */
 export async function eraseOwnersDue(db: D1Database, now: number): Promise<void> {
+  const statements = { left: STATEMENTS_PER_RUN };
   for (const owner of await findOwnersToErase(db, now, ERASED_PER_RUN)) {
     try {
-      await eraseOwnerDue(db, owner, now);
+      await eraseOwnerDue(db, owner, now, statements);
     } catch (error) {
       logError("an owner was not erased", { owner: ownerName(owner) }, error);
     }
   }
 }
 
-async function eraseOwnerDue(db: D1Database, owner: OwnerAddress, now: number): Promise<void> {
-  for (let i = 0; (await deleteEvents(db, owner, EVENTS_AT_A_TIME)) === EVENTS_AT_A_TIME; i++)
-    if (i === STATEMENTS_PER_RUN) return;
+async function eraseOwnerDue(
+  db: D1Database,
+  owner: OwnerAddress,
+  now: number,
+  statements: { left: number },
+): Promise<void> {
+  for (let deleted = EVENTS_AT_A_TIME; deleted === EVENTS_AT_A_TIME; statements.left--) {
+    if (statements.left <= 0) return;
+    deleted = await deleteEvents(db, owner, EVENTS_AT_A_TIME);
+  }
   const told = auditRow({
     at: now,
     actor: "system:erasure",

@@ -303,23 +303,40 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     }
   });
 
-  it("erases an owner of many events as a whole", async () => {
-    const { owner, wrappedKey } = await withDeliveries();
-    await bindings.DB.prepare(
-      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+  const storeEvents = (owner: Json, count: number) =>
+    bindings.DB.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
        INSERT INTO events (id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
        SELECT 'evt_' || i, ?1, ?2, 'sandbox', 'policy.created', 1, 'x', '', 2, 'AAAA' FROM n`,
     )
-      .bind(owner.owner_type, owner.owner_id)
+      .bind(owner.owner_type, owner.owner_id, count)
       .run();
+  const storedEvents = ({ owner_id }: Json) =>
+    bindings.DB.prepare("SELECT count(*) AS n FROM events WHERE owner_id = ?").bind(owner_id).first("n");
+
+  it("erases an owner of many events as a whole", async () => {
+    const { owner, wrappedKey } = await withDeliveries();
+    await storeEvents(owner, 1_200);
     await erase(owner);
     advance(WEEK + 60_000);
     await runCron();
-    const { results } = await bindings.DB.prepare("SELECT 1 FROM events WHERE owner_id = ?")
-      .bind(owner.owner_id)
-      .all();
-    expect(results).toEqual([]);
+    expect(await storedEvents(owner)).toBe(0);
     expect(await keyOf(owner)).not.toBe(wrappedKey);
+  });
+
+  it("deletes no more than a hundred statements can in a minute, whosever events they are, and the rest after that", async () => {
+    const [first, second] = [await withDeliveries(), await withDeliveries()];
+    for (const { owner } of [first, second]) {
+      await storeEvents(owner, 30_000);
+      await erase(owner);
+    }
+    advance(WEEK + 60_000);
+    await runCron();
+    const left = [await storedEvents(first.owner), await storedEvents(second.owner)].map(Number);
+    expect(left.toSorted((a, b) => a - b)).toEqual([0, 10_502]);
+    await runCron();
+    expect([await storedEvents(first.owner), await storedEvents(second.owner)]).toEqual([0, 0]);
+    expect([await keyOf(first.owner), await keyOf(second.owner)]).toEqual([null, null]);
   });
 
   it("can be taken back until it has happened; the webhooks stay disabled", async () => {
