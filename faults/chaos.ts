@@ -175,7 +175,7 @@ export class Chaos {
     await this.#gateway.order(change).catch(() => undefined);
   }
 
-  /** Waits; false when the time is over. */
+  /** Waits; false when the time is over, which is all that ends a wait early. */
   async #after(ms: number): Promise<boolean> {
     await setTimeout(ms, undefined, { signal: this.#stopped }).catch(() => undefined);
     return !this.#stopped.aborted;

@@ -78,16 +78,11 @@ export async function admitReport(
     sameBody,
     sealed,
   };
-  let calls = 0;
-  const admit = (known: Admission["known"]) => {
-    calls = 0;
-    return twice<Admitted>(() => {
-      calls++;
-      return stub.admit({ ...admission, known });
-    }, fileId);
-  };
-  let admitted = await admit(told.has(snapshot) ? snapshot.version : snapshot);
-  if (admitted?.outcome === "untold") admitted = await admit(snapshot);
+  const admit = (known: Admission["known"]) =>
+    twice<Admitted>(() => stub.admit({ ...admission, known }), fileId);
+  let called = await admit(told.has(snapshot) ? snapshot.version : snapshot);
+  if (called.answer?.outcome === "untold") called = await admit(snapshot);
+  const { answer: admitted, again } = called;
   if (admitted === null || admitted.outcome === "untold") return unavailable(5);
   told.add(snapshot);
 
@@ -118,7 +113,7 @@ export async function admitReport(
       };
     case "expired":
       // The call without an answer may have come in time: the report may be stored.
-      if (calls > 1) return unavailable(5);
+      if (again) return unavailable(5);
       return {
         failure: { kind: "timestamp_expired", reason: "outside_window", serverTimeMs: Date.now() },
         revisit: false,
@@ -153,7 +148,7 @@ async function store(
     logError("a large payload was not stored", { file_id: fileId }, error);
     return false;
   }
-  const committed = await twice(() => stub.commit(fileId), fileId);
+  const { answer: committed } = await twice(() => stub.commit(fileId), fileId);
   if (committed === false) {
     // The reservation has expired and nobody knows of the object: nothing may stay that is not accepted.
     await archive
@@ -175,16 +170,22 @@ async function putParts(archive: R2Bucket, key: string, parts: readonly Bytes[])
   for (const part of parts) discard(part);
 }
 
-/** Calls a gate, and once more when it gave no answer: its methods are idempotent on the file id. Null without any answer. */
-async function twice<T>(call: () => Promise<T>, fileId: string): Promise<T | null> {
+/**
+ * Calls a gate, and once more when it gave no answer: its methods are idempotent on the file id. Null without any answer.
+ * `again`: the first call may have taken effect as well.
+ */
+async function twice<T>(
+  call: () => Promise<T>,
+  fileId: string,
+): Promise<{ answer: T | null; again: boolean }> {
   for (const attempt of [1, 2]) {
     try {
-      return await call();
+      return { answer: await call(), again: attempt > 1 };
     } catch (error) {
       logError("a gate gave no answer", { file_id: fileId, attempt }, error);
     }
   }
-  return null;
+  return { answer: null, again: true };
 }
 
 function newFile(fileId: string, facts: FileFacts, admitted: { sameBodyAs?: string; rate: Standing }) {
