@@ -46,8 +46,6 @@ async function inWorkerd(name: string, include: string) {
     test: {
       name,
       include: [include],
-      // A runtime costs three seconds of a core to start: the files share those that run, see the setup file.
-      isolate: false,
       setupFiles: ["./test/support/setup.ts"],
       // Some compute for seconds, on cores that others use too. Shorter than the stand-in's longest wait.
       testTimeout: 40_000,
