@@ -10,7 +10,7 @@ import type { DueDelivery, HeldEndpoint } from "./hold.ts";
 import type { Outcome } from "./outcome.ts";
 import { accepts } from "./probe.ts";
 import { signingOrder } from "./secrets.ts";
-import { signDelivery } from "./signing.ts";
+import { type Signers, signDelivery, signersOf } from "./signing.ts";
 
 const headersAtRest = z.record(z.string(), z.string());
 
@@ -22,8 +22,8 @@ export type EndpointSettings = Pick<
 /** What sending to an endpoint takes, in the clear. */
 export interface OpenEndpoint {
   endpoint: EndpointSettings;
-  /** Those in force, in signing order. */
-  secrets: [leading: string, ...others: string[]];
+  /** Of the secrets in force, in signing order. */
+  signers: Signers;
   /** Whether the leading secret is to be followed by a newer one. */
   rotating: boolean;
   headers: Record<string, string>;
@@ -47,7 +47,7 @@ export async function openEndpoint(
           JSON.parse(await openText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
         );
   const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
-  return { endpoint, secrets: [leading, ...others], rotating, headers };
+  return { endpoint, signers: await signersOf([leading, ...others]), rotating, headers };
 }
 
 export interface Sent {
@@ -56,7 +56,7 @@ export interface Sent {
 }
 
 export async function sendDelivery(
-  { endpoint, secrets, rotating, headers }: OpenEndpoint,
+  { endpoint, signers, rotating, headers }: OpenEndpoint,
   event: Omit<DueDelivery, "event_seq" | "attempts" | "round_start">,
   key: DataKey,
   policy: AddressPolicy,
@@ -68,7 +68,7 @@ export async function sendDelivery(
   const signatures = await signDelivery({
     id,
     body,
-    secrets,
+    signers,
     rotating,
     format: endpoint.signature_format,
     now: startedAt,

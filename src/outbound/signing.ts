@@ -25,8 +25,8 @@ export interface SignedDelivery {
   /** The event's id: the same through all attempts. Printable ASCII without a dot, which separates it from what follows. */
   id: string;
   body: Bytes;
-  /** Those that are in force, the leading one first, then from the oldest to the newest. */
-  secrets: readonly [leading: string, ...others: string[]];
+  /** Of the secrets that are in force, the leading one first, then from the oldest to the newest. */
+  signers: Signers;
   /** Whether the last of the secrets is to take the lead: not once it has it, though older ones still sign behind it. */
   rotating: boolean;
   format: SignatureFormat;
@@ -34,11 +34,10 @@ export interface SignedDelivery {
   now: number;
 }
 
-/** The headers that sign a delivery. Throws when a secret is not `whsec_` and base64. */
-export async function signDelivery({ id, body, secrets, rotating, format, now }: SignedDelivery) {
+/** The headers that sign a delivery. */
+export async function signDelivery({ id, body, signers, rotating, format, now }: SignedDelivery) {
   const milliseconds = String(now);
   const seconds = String(Math.floor(now / 1_000));
-  const signers = await Promise.all(secrets.map(importSecret));
   const ofInbound = await signAll(signers, "whole", `${milliseconds}.`, body);
   const ofAudit1 = await signAll(signers, "whole", format === "sha256" ? "" : `${seconds}.`, body);
   const ofStandard = await signAll(signers, "decoded", `${id}.${seconds}.`, body);
@@ -60,12 +59,20 @@ export async function signDelivery({ id, body, secrets, rotating, format, now }:
 type SigningKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** A secret as the schemes use it: its characters, or the bytes that they encode. */
-interface Signer {
+export interface Signer {
   whole: SigningKey;
   decoded: SigningKey;
 }
 
-async function importSecret(secret: string): Promise<Signer> {
+export type Signers = readonly [leading: Signer, ...others: Signer[]];
+
+/** For any number of deliveries. Throws when a secret is not `whsec_` and base64. */
+export async function signersOf(secrets: readonly [string, ...string[]]): Promise<Signers> {
+  const [leading, ...others] = secrets;
+  return Promise.all([signerOf(leading), ...others.map(signerOf)]);
+}
+
+async function signerOf(secret: string): Promise<Signer> {
   if (!SECRET.test(secret)) throw new Error("a webhook's secret is not of the form whsec_ and base64");
   const [whole, decoded] = await Promise.all([
     importKey(utf8(secret)),

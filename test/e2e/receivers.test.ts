@@ -3,7 +3,12 @@ import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { eventBody } from "../../src/outbound/catalog.ts";
-import { newWebhookSecret, type SignatureFormat, signDelivery } from "../../src/outbound/signing.ts";
+import {
+  newWebhookSecret,
+  type SignatureFormat,
+  signDelivery,
+  signersOf,
+} from "../../src/outbound/signing.ts";
 import { isInstalled, LANGUAGES, type Receiver, startReceiver } from "./receivers.ts";
 
 const OLD = newWebhookSecret();
@@ -37,9 +42,16 @@ const MOMENTS: [
   ["after the old secret has ended", [NEW], [false, true], [false, true]],
 ];
 
-function sign(secrets: [string, ...string[]], format: SignatureFormat) {
+async function sign(secrets: [string, ...string[]], format: SignatureFormat) {
   const rotating = secrets[0] === OLD && secrets.length > 1;
-  return signDelivery({ id: EVENT.id, body: BODY, secrets, rotating, format, now: Date.now() });
+  return signDelivery({
+    id: EVENT.id,
+    body: BODY,
+    signers: await signersOf(secrets),
+    rotating,
+    format,
+    now: Date.now(),
+  });
 }
 
 const RECEIVERS: [name: string, reads: "one value" | "a list", format: SignatureFormat][] = [
@@ -84,7 +96,7 @@ describe.each(LANGUAGES.map((language) => ({ language, installed: isInstalled(la
               const headers = await signDelivery({
                 id: EVENT.id,
                 body: BODY,
-                secrets,
+                signers: await signersOf(secrets),
                 rotating: false,
                 format,
                 now: now - ageMs,
@@ -102,7 +114,7 @@ describe.each(LANGUAGES.map((language) => ({ language, installed: isInstalled(la
               const headers = await signDelivery({
                 id,
                 body,
-                secrets: [OLD],
+                signers: await signersOf([OLD]),
                 rotating: false,
                 format,
                 now: Date.now(),

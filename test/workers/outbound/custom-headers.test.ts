@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkHeaders, MAX_HEADERS } from "../../../src/outbound/custom-headers.ts";
-import { newWebhookSecret, signDelivery } from "../../../src/outbound/signing.ts";
+import { newWebhookSecret, signDelivery, signersOf } from "../../../src/outbound/signing.ts";
 
 const RESERVED = "This header is reserved";
 
@@ -20,7 +20,7 @@ describe("custom headers", () => {
     const signed = await signDelivery({
       id: "evt_1",
       body: new Uint8Array(),
-      secrets,
+      signers: await signersOf(secrets),
       rotating: true,
       format: "timestamped",
       now: 1,

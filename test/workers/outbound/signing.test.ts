@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Bytes, fromBase64, toBase64, toHex, utf8 } from "../../../src/crypto/encoding.ts";
-import { newWebhookSecret, signDelivery } from "../../../src/outbound/signing.ts";
+import { newWebhookSecret, signDelivery, signersOf } from "../../../src/outbound/signing.ts";
 import vectors from "../../vectors/signatures.json";
 
 const NOW = 1_772_323_200_987;
@@ -43,7 +43,7 @@ describe("a delivery's signatures", () => {
       const signed = await signDelivery({
         id: "evt_1",
         body,
-        secrets: [secret],
+        signers: await signersOf([secret]),
         rotating: false,
         format: "sha256",
         now,
@@ -60,7 +60,7 @@ describe("a delivery's signatures", () => {
       await signDelivery({
         id: "evt_1",
         body: BODY,
-        secrets: [secret],
+        signers: await signersOf([secret]),
         rotating: false,
         format: "timestamped",
         now: NOW,
@@ -80,7 +80,7 @@ describe("a delivery's signatures", () => {
     const signed = await signDelivery({
       id: "evt_1",
       body: BODY,
-      secrets: [a, b, c],
+      signers: await signersOf([a, b, c]),
       rotating: true,
       format: "timestamped",
       now: NOW,
@@ -99,7 +99,7 @@ describe("a delivery's signatures", () => {
     const signed = await signDelivery({
       id: "evt_1",
       body: BODY,
-      secrets,
+      signers: await signersOf(secrets),
       rotating: false,
       format: "timestamped",
       now: NOW,
@@ -114,7 +114,7 @@ describe("a delivery's signatures", () => {
     const signed = await signDelivery({
       id: "evt_1",
       body: BODY,
-      secrets: [a, b],
+      signers: await signersOf([a, b]),
       rotating: true,
       format: "sha256",
       now: NOW,
@@ -126,15 +126,7 @@ describe("a delivery's signatures", () => {
   it.each(["", "secret", "whsec_", "whsec_short", `whsec_${"!".repeat(32)}`, `WHSEC_${"A".repeat(32)}`])(
     "are never made with what is no secret of ours: %j",
     async (secret) => {
-      const delivery = {
-        id: "evt_1",
-        body: BODY,
-        secrets: [secret],
-        rotating: false,
-        format: "sha256",
-        now: NOW,
-      } as const;
-      await expect(signDelivery({ ...delivery, secrets: [secret] })).rejects.toThrow("not of the form");
+      await expect(signersOf([secret])).rejects.toThrow("not of the form");
     },
   );
 });
