@@ -16,8 +16,11 @@ import type { Recorded } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 import { type OpenEndpoint, openEndpoint, type Sent, sendDelivery } from "./send.ts";
 
-/** How long a turn starts requests. A change to a webhook is respected by everything that is sent this much later. */
-const TURN_MS = 250;
+/**
+ * How long a turn starts requests: long enough that taking and recording cost little beside them. A change to a webhook is
+ * respected by everything that is sent this much later.
+ */
+const TURN_MS = 500;
 
 export interface Turn {
   env: Bindings;

@@ -11,10 +11,10 @@ import { EVENT_TYPES } from "./catalog.ts";
 import { SLOW_FOR_MS } from "./health.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";
 
-/** Longer than a holder can take: it starts requests for a quarter of a second, each of ten, and records them. */
+/** Longer than a holder can take: it starts requests for half a second, each of ten, and records them. */
 export const HOLD_MS = 30_000;
 /** Deliveries taken at a time: more than a turn sends to most endpoints, and what it does not send is read again. */
-const DELIVERIES_PER_TAKE = 32;
+const DELIVERIES_PER_TAKE = 64;
 /** Event data taken at a time: six endpoints of one invocation, sealed and open, stay far below an isolate's memory. */
 const BYTES_PER_TAKE = 1024 ** 2;
 

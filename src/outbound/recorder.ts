@@ -9,7 +9,7 @@ import { type Recorded, recording } from "./record.ts";
 import type { Sent } from "./send.ts";
 
 /** How long attempts gather, as long as a turn starts requests: what a consumer that dies has not recorded is sent again. */
-const GATHER_MS = 250;
+const GATHER_MS = 500;
 /** A success is worth a row of its own only this often. */
 const SUCCESS_NOTED_MS = 60_000;
 
