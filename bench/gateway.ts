@@ -3,7 +3,15 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { EMPLOYER_FEIN, EMPLOYER_ID, type Sender } from "./requests.ts";
-import { type Modules, type Runtime, root, startWorkers, type WorkerSource } from "./runtime.ts";
+import {
+  freePort,
+  type Modules,
+  portOf,
+  type Runtime,
+  root,
+  startWorkers,
+  type WorkerSource,
+} from "./runtime.ts";
 
 export const GATEWAY_CONFIG = "wrangler.toml";
 export const GATEWAY_NAME = "audit1-webhook-gateway";
@@ -20,6 +28,8 @@ const OWNER = { owner_type: "payroll_company", owner_id: "bench" };
 const SEEDED_AT_A_TIME = 8;
 
 export interface Gateway extends Runtime {
+  /** Where the files-creator listens; null without one. */
+  filesCreatorPort: number | null;
   /** Makes connections of one plan. */
   connections(count: number, plan: "sandbox" | "enterprise"): Promise<Sender[]>;
   /** Makes API keys of the largest plan; their secrets are the tokens. */
@@ -31,6 +41,8 @@ export interface Gateway extends Runtime {
 export interface Beside {
   /** The files-creator. With it, the queues' consumers are attached; without, the gateway only accepts. */
   standIn?: Modules;
+  /** Where the files-creator gets a process of its own; otherwise it shares the gateway's. */
+  apart?: boolean;
   /** What counts wake-ups in place of the consumer of deliveries. */
   wakeUps?: Modules;
 }
@@ -39,7 +51,7 @@ export interface Beside {
 export async function startGateway(
   name: string,
   modules: Modules,
-  { standIn, wakeUps }: Beside = {},
+  { standIn, apart = false, wakeUps }: Beside = {},
   { inspected = false } = {},
 ): Promise<Gateway> {
   const secrets = {
@@ -48,24 +60,23 @@ export async function startGateway(
       { id: PORTAL.id, secret_sha256: createHash("sha256").update(PORTAL.secret).digest("hex") },
     ]),
   };
-  const workers: WorkerSource[] =
-    standIn === undefined
-      ? [
-          {
-            config: GATEWAY_CONFIG,
-            bindings: { ...secrets, FILES_CREATOR_URL: "https://files-creator.invalid" },
-            without: ["queueConsumers", "serviceBindings"],
-            modules,
-          },
-        ]
-      : [
-          { config: GATEWAY_CONFIG, bindings: secrets, modules },
-          {
-            config: STAND_IN_CONFIG,
-            bindings: { PORTAL_CLIENT_ID: PORTAL.id, PORTAL_CLIENT_SECRET: PORTAL.secret },
-            modules: standIn,
-          },
-        ];
+  const gateway: WorkerSource = { config: GATEWAY_CONFIG, bindings: secrets, modules };
+  const workers = [gateway];
+  let filesCreator: Runtime | undefined;
+  if (standIn === undefined) {
+    gateway.bindings = { ...secrets, FILES_CREATOR_URL: "https://files-creator.invalid" };
+    gateway.without = ["queueConsumers", "serviceBindings"];
+  } else {
+    const bindings = { PORTAL_CLIENT_ID: PORTAL.id, PORTAL_CLIENT_SECRET: PORTAL.secret };
+    const source: WorkerSource = { config: STAND_IN_CONFIG, bindings, modules: standIn };
+    if (apart) {
+      gateway.port = await freePort();
+      filesCreator = await startWorkers(`${name}-files-creator`, [
+        { ...source, elsewhere: { GATEWAY: gateway.port } },
+      ]);
+      gateway.elsewhere = { FILES_CREATOR: filesCreator.port };
+    } else workers.push(source);
+  }
   if (wakeUps !== undefined) workers.push({ config: WAKE_UPS_CONFIG, modules: wakeUps });
   const runtime = await startWorkers(name, workers, { inspected });
   await migrate(runtime);
@@ -76,6 +87,11 @@ export async function startGateway(
   });
   return {
     ...runtime,
+    filesCreatorPort:
+      filesCreator?.port ?? (standIn && (await portOf(runtime.miniflare, STAND_IN_NAME))) ?? null,
+    stop: async () => {
+      await Promise.all([runtime.stop(), filesCreator?.stop()]);
+    },
     connections: (count, plan) => made(count, () => createConnection(runtime, plan)),
     keys: (count) => made(count, () => createKey(runtime)),
     portal: (method, route, body) => portal(runtime, method, route, body),

@@ -1,7 +1,9 @@
 /** Workers in a runtime of their own: bundled as for a deployment, bound as their wrangler.toml says, without a proxy. */
 import { type ChildProcess, execFile } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
@@ -24,6 +26,10 @@ export interface WorkerSource {
   bindings?: Record<string, string>;
   /** Parts of its wrangler.toml that are left out. */
   without?: ("queueConsumers" | "serviceBindings")[];
+  /** Service bindings that lead to another process: the port there, on loopback. */
+  elsewhere?: Record<string, number>;
+  /** Where it is to be served; a free port, unless told. */
+  port?: number;
   modules: Modules;
 }
 
@@ -100,10 +106,15 @@ export async function startWorkers(
       resourcePersistencePath: freshState(name),
       telemetry: { enabled: false },
       ...(inspected && { inspectorPort: 0 }),
-      workers: workers.map(({ config, bindings, without = [], modules }) => {
+      workers: workers.map(({ config, bindings, without = [], elsewhere = {}, port = 0, modules }) => {
         const { workerOptions } = workerOptionsOf(path.resolve(root, config));
         const { modulesRules, ...options } = workerOptions;
         for (const part of without) delete options[part];
+        for (const [binding, at] of Object.entries(elsewhere))
+          options.serviceBindings = {
+            ...(options.serviceBindings as Record<string, unknown> | undefined),
+            [binding]: { external: { address: `127.0.0.1:${at}`, http: {} } },
+          };
         return {
           ...options,
           name: fieldOf(config, "name"),
@@ -113,7 +124,7 @@ export async function startWorkers(
             ...modules.map((file) => ({ type: "ESModule" as const, path: file })),
             ...dataModules(path.dirname(modules[0])),
           ],
-          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          unsafeDirectSockets: [{ host: "127.0.0.1", port }],
         };
       }),
     }),
@@ -131,6 +142,16 @@ export async function startWorkers(
 /** The port of a Worker; of the first without a name. */
 export async function portOf(miniflare: Miniflare, worker?: string): Promise<number> {
   return Number((await miniflare.unsafeGetDirectURL(worker)).port);
+}
+
+/** A port that nobody listens on, for a server that others must know of before it starts. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
 }
 
 /** A text at the top level of a wrangler.toml. */

@@ -80,7 +80,7 @@ export function inboundTargets({ samples, flood, wholePath }: Inbound): Target[]
       unit: "ms",
     },
     {
-      what: "whole path, from POST to file written, one process for everything",
+      what: "whole path, from POST to file written, one process for the gateway and its parts, one for the files-creator",
       measured: wholePath.filesPerSecond,
       bound: null,
       unit: "/s",

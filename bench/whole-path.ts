@@ -1,10 +1,10 @@
 /**
- * The whole path, with the consumer attached and the files-creator stand-in bound as a service, all in one process: how
+ * The whole path, with the consumer attached and the files-creator stand-in bound as a service in a process of its own: how
  * many reports a second become files, and how long one takes from its 202 to the files-creator at a steady pace.
  */
-import { INBOUND_PATH, STAND_IN_NAME, startGateway } from "./gateway.ts";
+import { INBOUND_PATH, startGateway } from "./gateway.ts";
 import type { Load } from "./load.ts";
-import { type Modules, portOf, withoutPrinting } from "./runtime.ts";
+import { type Modules, withoutPrinting } from "./runtime.ts";
 import { quantile } from "./statistics.ts";
 
 const CONNECTIONS = 20;
@@ -36,9 +36,10 @@ export async function measureWholePath(
 ): Promise<WholePath> {
   const gateway = await startGateway("whole-path", withoutPrinting(modules.gateway), {
     standIn: modules.standIn,
+    apart: true,
   });
   try {
-    const standIn = `http://127.0.0.1:${await portOf(gateway.miniflare, STAND_IN_NAME)}`;
+    const standIn = `http://127.0.0.1:${gateway.filesCreatorPort}`;
     const senders = await gateway.connections(CONNECTIONS, "enterprise");
     const recipe = {
       path: INBOUND_PATH,
