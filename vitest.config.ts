@@ -1,3 +1,4 @@
+import path from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
@@ -13,6 +14,22 @@ const TEST_SECRETS = {
     },
   ]),
 };
+
+/** Whatever the Worker and its tests import of packages: what is not here loads its own copy of what it shares. */
+const PACKAGES = [
+  "@cfworker/json-schema",
+  "@streamparser/json",
+  "drizzle-orm",
+  "drizzle-orm/d1",
+  "drizzle-orm/sqlite-core",
+  "fast-check",
+  "hono",
+  "hono/combine",
+  "hono/factory",
+  "jose",
+  "zod",
+  "zod-openapi",
+];
 
 const MEMORY = "test/e2e/memory.test.ts";
 
@@ -43,12 +60,18 @@ async function inWorkerd(name: string, include: string) {
         },
       }),
     ],
+    resolve: {
+      // Two megabytes that every runtime would read. test/e2e/start.test.ts asks for the real ones.
+      alias: [{ find: /^swagger-ui-dist\/.*/, replacement: path.resolve("test/support/swagger-ui.css") }],
+    },
     test: {
       name,
       include: [include],
       setupFiles: ["./test/support/setup.ts"],
       // Some compute for seconds, on cores that others use too. Shorter than the stand-in's longest wait.
       testTimeout: 40_000,
+      // Every runtime loads the Worker again: packages as one module each, not as the hundreds of files they come in.
+      deps: { optimizer: { ssr: { enabled: true, include: PACKAGES } } },
     },
   };
 }
