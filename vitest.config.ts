@@ -76,6 +76,12 @@ async function inWorkerd(name: string, include: string) {
   };
 }
 
+/** Tests of functions that keep nothing and use no binding: they may share a runtime, and never load the Worker. */
+async function functions() {
+  const project = await inWorkerd("functions", "test/functions/**/*.test.ts");
+  return { ...project, test: { ...project.test, setupFiles: [], isolate: false } };
+}
+
 export default defineConfig(async () => ({
   test: {
     // Many tests wait for what happens outside; one fewer than there are cores leaves most of two cores idle.
@@ -94,6 +100,7 @@ export default defineConfig(async () => ({
       },
       // Keeps a core busy with the largest bodies, whose senders have half a minute: `npm run memory:check`.
       { test: { name: "memory", include: [MEMORY], testTimeout: 120_000, hookTimeout: 120_000 } },
+      await functions(),
       await inWorkerd("workers", "test/workers/**/*.test.ts"),
       // Lives whole days of traffic: `npm run cost:check`.
       await inWorkerd("cost", "test/cost/**/*.test.ts"),
