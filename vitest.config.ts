@@ -1,6 +1,7 @@
 import path from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Secrets of the tests alone. The client secrets are "portal-secret" and "bound-secret". */
 const TEST_SECRETS = {
@@ -32,6 +33,17 @@ const PACKAGES = [
 ];
 
 const MEMORY = "test/e2e/memory.test.ts";
+
+/** They mostly wait, each about a minute: everything else runs beside them. */
+const LONGEST = ["test/e2e/start.test.ts", "test/e2e/faults.test.ts", "test/e2e/fuzz.test.ts"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((file) => moduleId.endsWith(file));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 /** Tests that run inside workerd, on real parts. */
 async function inWorkerd(name: string, include: string) {
@@ -84,8 +96,9 @@ async function functions() {
 
 export default defineConfig(async () => ({
   test: {
-    // Many tests wait for what happens outside; one fewer than there are cores leaves most of two cores idle.
-    maxWorkers: 3,
+    // Many tests wait for what happens outside: one fewer than there are cores would leave most of two cores idle.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     // What the Worker logs is shown of tests that fail.
     silent: "passed-only",
     projects: [
