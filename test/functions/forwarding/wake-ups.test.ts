@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { WakeUps, wakeUpsFor } from "../../../src/forwarding/wake-up.ts";
+import { mintFileId } from "../../../src/gate/file-id.ts";
+import type { WakeUp } from "../../../src/gate/protocol.ts";
+
+const metrics = { backlogCount: 0, backlogBytes: 0 };
+/** What was sent, send by send. */
+let sends: WakeUp[][];
+const queue: Queue<WakeUp> = {
+  metrics: async () => metrics,
+  send: () => Promise.reject(new Error("wake-ups leave in batches")),
+  sendBatch: async (messages) => {
+    sends.push([...messages].map(({ body }) => body));
+    return { metadata: { metrics } };
+  },
+};
+
+beforeEach(() => {
+  sends = [];
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("wake-ups", () => {
+  const idsOf = (gate: string, count: number) =>
+    Array.from({ length: count }, () => mintFileId({ kind: "connection", id: gate.repeat(24) }, Date.now()));
+
+  it("of many requests leave in one send, ten files to a message, those of one gate together", async () => {
+    const all = new WakeUps();
+    const ids = [...idsOf("a", 25), ...idsOf("b", 3)];
+    await Promise.all(ids.map((id) => all.add(id, queue)));
+    const [sent, ...more] = sends;
+    expect(more).toEqual([]);
+    expect(sent?.map(({ file_ids }) => file_ids.length)).toEqual([10, 10, 8]);
+    expect(sent?.flatMap(({ file_ids }) => file_ids)).toEqual(ids.toSorted());
+  });
+
+  it("of more files than one send holds leave in several", async () => {
+    const all = new WakeUps();
+    const gates = Array.from({ length: 2_300 }, (_, i) => i.toString(16).padStart(24, "0"));
+    const ids = gates.map((id) => mintFileId({ kind: "connection", id }, 0));
+    await Promise.all(ids.map((id) => all.add(id, queue)));
+    expect(sends.map((sent) => sent.length)).toEqual([100, 100, 30]);
+  });
+
+  it("left by a request that died are sent by the next one", async () => {
+    const all = new WakeUps();
+    const [first = "", second = ""] = idsOf("a", 2);
+    vi.spyOn(scheduler, "wait").mockReturnValueOnce(new Promise(() => undefined));
+    all.add(first, queue);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 200 });
+    await all.add(second, queue);
+    expect(sends).toEqual([[{ file_ids: [first, second].sort() }]]);
+  });
+
+  it("after a send are sent as well, at once", async () => {
+    const all = new WakeUps();
+    const [first = "", second = ""] = idsOf("a", 2);
+    await all.add(first, queue);
+    await all.add(second, queue);
+    expect(sends).toEqual([[{ file_ids: [first] }], [{ file_ids: [second] }]]);
+  });
+
+  it("are as few as may be, whatever the gates", () => {
+    const ids = [...idsOf("a", 2), ...idsOf("b", 2), ...idsOf("a", 1)];
+    expect(wakeUpsFor(ids)).toEqual([{ file_ids: ids.toSorted() }]);
+  });
+});
