@@ -285,8 +285,9 @@ describe("the operators' list", () => {
     const fileId = await queued();
     await list(fileId, "deferred");
     const status = vi.fn();
-    const watching = withBrokenGates(bindings, "status", () => {
-      status();
+    const watching = withBrokenGates(bindings, "status", (name) => {
+      // Files that other tests left behind may have come back to the list.
+      if (name === gateOfFile(fileId).name) status();
       return false;
     });
     const later = Date.now() + 3 * HOUR_MS;
