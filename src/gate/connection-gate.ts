@@ -6,6 +6,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type Bindings, readSettings } from "../env.ts";
 import { Admissions } from "./admissions.ts";
 import { parseFileId } from "./file-id.ts";
+import { bringUpToDate } from "./layout.ts";
 import { Memory } from "./memory.ts";
 import { owedAfterReport, owedAfterSettling } from "./owed.ts";
 import type {
@@ -39,6 +40,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
+    bringUpToDate(ctx.storage);
     const { archiveAfterMs } = readSettings(env);
     const memory = new Memory();
     this.#state = new GateState(ctx.storage.sql, memory, Date.now());

@@ -44,13 +44,6 @@ export class OwedEvents {
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec(`
-      CREATE TABLE IF NOT EXISTS owed (
-        seq TEXT NOT NULL, type TEXT NOT NULL, generation INTEGER NOT NULL, reason TEXT, at INTEGER NOT NULL,
-        due_at INTEGER NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY (seq, type, generation)
-      ) WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS owed_due ON owed (due_at);
-    `);
     this.#earliest = this.#readEarliest();
   }
 

@@ -51,40 +51,6 @@ export const HEAD =
 
 type SqlRow = Record<string, SqlStorageValue>;
 
-export function createTables(sql: SqlStorage): void {
-  sql.exec(`
-    CREATE TABLE IF NOT EXISTS inbox (
-      key INTEGER PRIMARY KEY,
-      seq TEXT NOT NULL,
-      state INTEGER NOT NULL,
-      admitted_at INTEGER NOT NULL,
-      signature TEXT,
-      signed_until INTEGER,
-      body_mac TEXT NOT NULL,
-      key_mac TEXT,
-      facts TEXT NOT NULL,
-      generation INTEGER NOT NULL,
-      attempts INTEGER NOT NULL,
-      wake_ups INTEGER NOT NULL,
-      due_at INTEGER,
-      queued_at INTEGER NOT NULL,
-      updated_at INTEGER NOT NULL,
-      progress TEXT,
-      error BLOB,
-      stored TEXT,
-      payload BLOB
-    );
-    CREATE INDEX IF NOT EXISTS inbox_key ON inbox (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
-    CREATE INDEX IF NOT EXISTS inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
-    CREATE TABLE IF NOT EXISTS aliases (
-      mac TEXT PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS reads (second INTEGER PRIMARY KEY, count INTEGER NOT NULL);
-    CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-  `);
-}
-
 /** What a state is called outside: a reservation is no file yet. */
 export function publicStatus(state: State): FileStatus | null {
   return state === "receiving" || state === "dropped" ? null : state;

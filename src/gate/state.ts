@@ -9,7 +9,6 @@ import { OwedEvents } from "./owed.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
 import { ReadLog } from "./read-log.ts";
-import { createTables } from "./rows.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;
@@ -29,7 +28,6 @@ export class GateState {
   #snapshot: Snapshot | null;
 
   constructor(sql: SqlStorage, memory: Memory, now: number) {
-    createTables(sql);
     this.inbox = new Inbox(sql);
     this.agenda = new Agenda(sql);
     this.marks = new Marks(sql);

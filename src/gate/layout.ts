@@ -1,0 +1,68 @@
+/**
+ * The layout of a gate's tables, and the steps that lead to it. A gate does the steps it lacks when it wakes, in one
+ * transaction and before it does anything else; how many it has done is kept in its marks.
+ *
+ * A released step is never edited: gates that did it would stay as they are. What changes is a step more, which brings the
+ * tables of gates with rows along. Code that a deployment was rolled back to refuses what newer code made, untouched.
+ */
+import { SETTLED, UNSETTLED } from "./rows.ts";
+
+type Step = (sql: SqlStorage) => void;
+
+export const STEPS: readonly Step[] = [
+  (sql) =>
+    sql.exec(`
+      CREATE TABLE inbox (
+        key INTEGER PRIMARY KEY,
+        seq TEXT NOT NULL,
+        state INTEGER NOT NULL,
+        admitted_at INTEGER NOT NULL,
+        signature TEXT,
+        signed_until INTEGER,
+        body_mac TEXT NOT NULL,
+        key_mac TEXT,
+        facts TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        wake_ups INTEGER NOT NULL,
+        due_at INTEGER,
+        queued_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        progress TEXT,
+        error BLOB,
+        stored TEXT,
+        payload BLOB
+      );
+      CREATE INDEX inbox_key ON inbox (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
+      CREATE INDEX inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
+      CREATE INDEX inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
+      CREATE TABLE aliases (mac TEXT PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE TABLE reads (second INTEGER PRIMARY KEY, count INTEGER NOT NULL);
+      CREATE TABLE owed (
+        seq TEXT NOT NULL, type TEXT NOT NULL, generation INTEGER NOT NULL, reason TEXT, at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY (seq, type, generation)
+      ) WITHOUT ROWID;
+      CREATE INDEX owed_due ON owed (due_at);
+    `),
+];
+
+/** Throws, and touches nothing, where the tables were made by newer code than this. */
+export function bringUpToDate(
+  storage: Pick<DurableObjectStorage, "sql" | "transactionSync">,
+  steps: readonly Step[] = STEPS,
+): void {
+  const { sql } = storage;
+  // The one table that no step changes: it says which steps were done.
+  sql.exec("CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
+  const [mark] = sql.exec("SELECT value FROM marks WHERE name = 'layout'").toArray();
+  const done = Number(mark?.value ?? 0);
+  if (done > steps.length)
+    throw new Error(
+      `the gate's tables have layout ${done}, this code knows ${steps.length}: deploy newer code`,
+    );
+  if (done === steps.length) return;
+  storage.transactionSync(() => {
+    for (const step of steps.slice(done)) step(sql);
+    sql.exec("INSERT OR REPLACE INTO marks (name, value) VALUES ('layout', ?)", String(steps.length));
+  });
+}

@@ -1,0 +1,126 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { sha256Hex } from "../../../src/crypto/encoding.ts";
+import { bringUpToDate, STEPS } from "../../../src/gate/layout.ts";
+import { Bench, newGate, unwoken } from "../../support/gate.ts";
+import { createApiKey, createBoundConnection, fileStatus, gateOf, post } from "../../support/gateway.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** The statements that would make these tables, without their indentation. */
+function schemaOf(sql: SqlStorage): string[] {
+  return sql
+    .exec(
+      "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE '\\_cf%' ESCAPE '\\' ORDER BY name",
+    )
+    .toArray()
+    .map((row) => String(row.sql).replace(/\s+/g, " "));
+}
+
+function layoutOf(sql: SqlStorage): number {
+  return Number(sql.exec("SELECT value FROM marks WHERE name = 'layout'").one().value);
+}
+
+/** The storage of a gate, beside the gate. */
+function inStorage<R>(work: (storage: DurableObjectStorage) => R): Promise<R> {
+  return newGate().then(({ stub }) => runInDurableObject(stub, (_gate, { storage }) => work(storage)));
+}
+
+const addsColumn = (sql: SqlStorage) => sql.exec("ALTER TABLE aliases ADD COLUMN note TEXT DEFAULT 'old'");
+
+/** The schema that each step leads to, as SHA-256. */
+const RELEASED = ["1019f9e9a04e0dd621baee892fd153e72b5b6351b4f637acf35611cc95d14fb2"];
+
+describe("the steps to the layout", () => {
+  // Where this fails, a step was edited: undo that, and add one that makes the change to tables with rows in them.
+  it.each(RELEASED.map((schema, i) => [i + 1, schema] as const))(
+    "are never edited: %i",
+    async (number, schema) => {
+      await inStorage(async (storage) => {
+        for (const { name } of storage.sql
+          .exec("SELECT name FROM sqlite_schema WHERE type = 'table'")
+          .toArray())
+          if (!String(name).startsWith("_cf")) storage.sql.exec(`DROP TABLE ${name}`);
+        bringUpToDate(storage, STEPS.slice(0, number));
+        expect(await sha256Hex(schemaOf(storage.sql).join("\n"))).toBe(schema);
+      });
+    },
+  );
+
+  it("are all pinned here", () => {
+    expect(RELEASED).toHaveLength(STEPS.length);
+  });
+});
+
+describe("a gate that wakes", () => {
+  it("does the steps it lacks, once, and keeps its rows", async () => {
+    const gate = await newGate();
+    await runInDurableObject(gate.stub, (_gate, { storage }) => {
+      const bench = new Bench(gate, storage.sql);
+      const fileId = bench.accept();
+      bench.inbox.addAlias("a", "s", 1);
+      const doStep = vi.fn(addsColumn);
+      for (let i = 0; i < 2; i++) bringUpToDate(storage, [...STEPS, doStep]);
+      expect(doStep).toHaveBeenCalledTimes(1);
+      expect(layoutOf(bench.sql)).toBe(STEPS.length + 1);
+      expect(bench.sql.exec("SELECT mac, note FROM aliases").toArray()).toEqual([{ mac: "a", note: "old" }]);
+      bench.restart();
+      expect(bench.row(fileId)?.state).toBe("queued");
+    });
+  });
+
+  it("has done all of its steps or none", async () => {
+    await inStorage((storage) => {
+      const before = schemaOf(storage.sql);
+      const failing = () => {
+        throw new Error("the last step fails");
+      };
+      expect(() => bringUpToDate(storage, [...STEPS, addsColumn, failing])).toThrow("the last step fails");
+      expect(schemaOf(storage.sql)).toEqual(before);
+      expect(layoutOf(storage.sql)).toBe(STEPS.length);
+    });
+  });
+
+  it("writes nothing when it lacks none", async () => {
+    await inStorage((storage) => {
+      const exec = vi.spyOn(Object.getPrototypeOf(storage.sql), "exec");
+      bringUpToDate(storage);
+      const written = exec.mock.results.map(({ value }) => value.rowsWritten);
+      expect(written).toEqual([0, 0]);
+    });
+  });
+});
+
+describe("a gate whose tables were made by newer code", () => {
+  it("is left alone and answers 503, until newer code is back", async () => {
+    const connection = await createBoundConnection();
+    const key = await createApiKey();
+    const { json } = await post(connection, undefined, {}, unwoken);
+    const gate = gateOf(connection);
+    const sql: SqlStorage = await runInDurableObject(gate, (_gate, { storage }) => {
+      bringUpToDate(storage, [...STEPS, addsColumn]);
+      return Object.getPrototypeOf(storage.sql);
+    });
+    await evictDurableObject(gate);
+    const original = sql.exec;
+    const exec = vi.spyOn(sql, "exec");
+    const refused = await post(connection, undefined, {}, unwoken);
+    expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
+    expect(exec.mock.calls.length).toBeGreaterThan(0);
+    expect(exec.mock.calls.filter(([query]) => !/ marks /.test(query))).toEqual([]);
+    expect((await fileStatus(key.token, json.file_id)).status).toBe(503);
+
+    // The newer code knows all steps that were done.
+    exec.mockImplementation(function (this: SqlStorage, query, ...values) {
+      return original.call(
+        this,
+        /'layout'/.test(query) ? `SELECT '${STEPS.length}' AS value` : query,
+        ...values,
+      );
+    });
+    expect((await fileStatus(key.token, json.file_id)).json.status).toBe("queued");
+    expect((await post(connection, undefined, {}, unwoken)).status).toBe(202);
+  });
+});
