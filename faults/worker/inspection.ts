@@ -3,7 +3,11 @@ import { fileIdOf, gateName, mintedAt } from "../../src/gate/file-id.ts";
 import { Marks } from "../../src/gate/marks.ts";
 import type { Stored } from "../../src/gate/protocol.ts";
 import { codeOf, HEAD, parseRow } from "../../src/gate/rows.ts";
+import { Tables } from "../../src/gate/tables.ts";
 import type { InboxRow } from "../orders.ts";
+
+const TAKEN = `SELECT seq, payload, stored FROM inbox
+  WHERE seq > ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")}) ORDER BY seq LIMIT ?`;
 
 /** One file's payload where it rests: in its row or in the archive. */
 export interface Kept {
@@ -24,7 +28,10 @@ export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed
   const gate = new Marks(sql).snapshot()?.gate;
   if (gate === undefined) return { gate: "", rows: [], owed: 0 };
   const rows: InboxRow[] = [];
-  for (const raw of sql.exec(`SELECT ${HEAD}, payload IS NULL AS gone FROM inbox ORDER BY seq`)) {
+  const all = new Tables(sql).all.flatMap((table) =>
+    table.exec(`SELECT ${HEAD}, payload IS NULL AS gone FROM inbox ORDER BY seq`).toArray(),
+  );
+  for (const raw of all) {
     const { seq, facts, stored, state, admittedAt, dueAt } = parseRow(raw);
     rows.push({
       fileId: fileIdOf(gate, seq),
@@ -44,14 +51,8 @@ export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed
 export function keptPage(sql: SqlStorage, after: string, limit: number): KeptPage {
   const snapshot = new Marks(sql).snapshot();
   if (snapshot === null) return { wrappedKey: "", files: [], last: null };
-  const rows = sql
-    .exec(
-      `SELECT seq, payload, stored FROM inbox
-       WHERE seq > ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")}) ORDER BY seq LIMIT ?`,
-      after,
-      limit,
-    )
-    .toArray();
+  const rows: Record<string, SqlStorageValue>[] = [];
+  for (const table of new Tables(sql).all) rows.push(...table.exec(TAKEN, after, limit - rows.length));
   return {
     wrappedKey: snapshot.wrappedKey,
     files: rows.map((row) => ({

@@ -2,100 +2,93 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { rowKeyOf } from "./file-id.ts";
 import { blob, codeOf, HEAD, parseRow, type Row, SETTLED, UNSETTLED } from "./rows.ts";
+import { rowsOf, type Table, type Tables } from "./tables.ts";
+
+type SqlRow = Record<string, SqlStorageValue>;
+
+/** Rows read at a time with their payloads, which are 64 KB at most. */
+const PAYLOADS_AT_ONCE = 64;
+/** Settled, archived, and nothing is left to do for it. */
+const DONE = `payload IS NULL AND due_at IS NULL AND ${SETTLED}`;
+
+const FRESH_QUEUED = `SELECT ${HEAD} FROM inbox
+  WHERE key >= ? AND key < ? AND due_at IS NULL AND state = ${codeOf("queued")} ORDER BY key LIMIT ?`;
+const DUE_QUEUED = `SELECT ${HEAD} FROM inbox
+  WHERE due_at <= ? AND ${UNSETTLED} AND state = ${codeOf("queued")} ORDER BY due_at LIMIT ?`;
+const DUE_RESERVATIONS = `SELECT ${HEAD} FROM inbox
+  WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${codeOf("queued")} ORDER BY due_at LIMIT ?`;
+const ARCHIVABLE = `SELECT ${HEAD}, payload FROM inbox
+  WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key LIMIT ?`;
+const ARCHIVABLE_LATE = `SELECT ${HEAD}, payload FROM inbox
+  WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NOT NULL AND (due_at, key) > (?, ?)
+  ORDER BY due_at, key LIMIT ?`;
+const RELEASE_ARCHIVED = `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`;
+const FIRST_FROM = "SELECT seq FROM inbox WHERE key >= ? ORDER BY key LIMIT 1";
+const ANY_NOT_DONE = `SELECT 1 FROM inbox WHERE NOT (${DONE}) LIMIT 1`;
+const DONE_BEFORE = `SELECT key FROM inbox WHERE key < ? AND ${DONE} ORDER BY key LIMIT ?`;
+const DELETE = "DELETE FROM inbox WHERE key = ?";
 
 export class Agenda {
-  readonly #sql: SqlStorage;
+  readonly #tables: Tables;
 
-  constructor(sql: SqlStorage) {
-    this.#sql = sql;
+  constructor(tables: Tables) {
+    this.#tables = tables;
   }
 
   /** Rows that never had a due time, are still queued, and were minted from `fromSeq` up to `toSeq`. */
   freshQueued(fromSeq: string, toSeq: string, limit: number): Row[] {
-    return this.#rows(
-      `SELECT ${HEAD} FROM inbox WHERE key >= ? AND key < ? AND due_at IS NULL AND state = ${codeOf("queued")} ORDER BY key LIMIT ?`,
-      rowKeyOf(fromSeq),
-      rowKeyOf(toSeq),
-      limit,
-    );
+    const [from, to] = [rowKeyOf(fromSeq), rowKeyOf(toSeq)];
+    return rowsOf(this.#tables.between(from, to), FRESH_QUEUED, [from, to], limit);
   }
 
   /** Queued rows whose due time has come. */
   dueQueued(now: number, limit: number): Row[] {
-    return this.#rows(
-      `SELECT ${HEAD} FROM inbox WHERE due_at <= ? AND ${UNSETTLED} AND state = ${codeOf("queued")} ORDER BY due_at LIMIT ?`,
-      now,
-      limit,
-    );
+    return rowsOf(this.#maybeDue(UNSETTLED), DUE_QUEUED, [now], limit);
   }
 
   /** Reservations whose time has run out, and dropped rows whose object may still be there. */
   dueReservations(now: number, limit: number): Row[] {
-    return this.#rows(
-      `SELECT ${HEAD} FROM inbox WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${codeOf("queued")} ORDER BY due_at LIMIT ?`,
-      now,
-      limit,
-    );
+    return rowsOf(this.#maybeDue(UNSETTLED), DUE_RESERVATIONS, [now], limit);
   }
 
   /** Settled rows in the ordinary course whose payload is still here, oldest first, up to `maxBytes` of payload. */
   archivable(fromSeq: string, toSeq: string, maxBytes: number): { row: Row; sealed: Bytes }[] {
-    return this.#withPayloads(
-      `SELECT ${HEAD}, payload FROM inbox
-       WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key`,
-      [rowKeyOf(fromSeq), rowKeyOf(toSeq)],
-      maxBytes,
-    );
+    return withPayloads(this.#ordinary(rowKeyOf(fromSeq), rowKeyOf(toSeq)), maxBytes);
   }
 
   /** Settled rows with a due time whose payload is still here, up to `maxBytes` of payload. */
   archivableLate(maxBytes: number): { row: Row; sealed: Bytes }[] {
-    return this.#withPayloads(
-      `SELECT ${HEAD}, payload FROM inbox
-       WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NOT NULL ORDER BY due_at`,
-      [],
-      maxBytes,
-    );
+    return withPayloads(this.#late(), maxBytes);
   }
 
   /** Settled rows whose payload has left need no due time any more. */
   releaseArchived(): void {
-    this.#sql.exec(
-      `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`,
-    );
+    for (const table of this.#maybeDue(SETTLED)) table.exec(RELEASE_ARCHIVED);
   }
 
-  #withPayloads(query: string, values: SqlStorageValue[], maxBytes: number): { row: Row; sealed: Bytes }[] {
-    const found: { row: Row; sealed: Bytes }[] = [];
-    let bytes = 0;
-    const rows = this.#sql.exec(query, ...values);
-    for (const raw of rows) {
-      const sealed = new Uint8Array(blob(raw.payload));
-      if (found.length > 0 && bytes + sealed.byteLength > maxBytes) break;
-      bytes += sealed.byteLength;
-      found.push({ row: parseRow(raw), sealed });
+  /**
+   * Lets go of files that are settled and archived: tables that hold none younger than `beforeSeq`, and of the rest, row
+   * by row and at most `limit` of them, what is older than `atLatestSeq`. Answers whether there may be more.
+   */
+  purge(beforeSeq: string, atLatestSeq: string, limit: number): boolean {
+    const before = rowKeyOf(beforeSeq);
+    let left = limit;
+    for (const table of this.#tables.between(0, before)) {
+      const isOld = (table.newestKey() ?? 0) < before;
+      if (isOld && this.#mayDrop(table)) this.#tables.drop(table);
+      else left -= deleteDone(table, isOld ? before : rowKeyOf(atLatestSeq), left);
     }
-    return found;
-  }
-
-  /** Deletes at most `limit` settled and archived files from before `beforeSeq`. Answers how many. */
-  purge(beforeSeq: string, limit: number): number {
-    const old = this.#sql.exec(
-      `SELECT key FROM inbox WHERE key < ? AND payload IS NULL AND due_at IS NULL AND ${SETTLED} ORDER BY key LIMIT ?`,
-      rowKeyOf(beforeSeq),
-      limit,
-    );
-    const keys = old.toArray().map(({ key }) => Number(key));
-    for (const key of keys) this.#sql.exec("DELETE FROM inbox WHERE key = ?", key);
-    return keys.length;
+    return left === 0;
   }
 
   /** The oldest key at or after `fromSeq`. */
   firstFrom(fromSeq: string): string | null {
-    const [row] = this.#sql
-      .exec("SELECT seq FROM inbox WHERE key >= ? ORDER BY key LIMIT 1", rowKeyOf(fromSeq))
-      .toArray();
-    return row === undefined ? null : String(row.seq);
+    const from = rowKeyOf(fromSeq);
+    for (const table of this.#tables.between(from, Number.POSITIVE_INFINITY)) {
+      const [row] = table.exec(FIRST_FROM, from).toArray();
+      if (row !== undefined) return String(row.seq);
+    }
+    return null;
   }
 
   /** Whether there is a row from `fromSeq` up to `toSeq`. */
@@ -114,17 +107,73 @@ export class Agenda {
     return this.#earliest(SETTLED);
   }
 
-  #earliest(states: string): number | null {
-    const { at } = this.#sql
-      .exec(`SELECT min(due_at) AS at FROM inbox WHERE due_at IS NOT NULL AND ${states}`)
-      .one();
-    return at === null ? null : Number(at);
+  /** Nothing in it is to be done any more, and dropping it saves more than making the next. */
+  #mayDrop(table: Table): boolean {
+    if (table.earliestDue(UNSETTLED) !== null || table.earliestDue(SETTLED) !== null) return false;
+    if (table === this.#tables.all.at(-1) && !table.isWorthDropping) return false;
+    return table.exec(ANY_NOT_DONE).toArray().length === 0;
   }
 
-  #rows(query: string, ...bindings: SqlStorageValue[]): Row[] {
-    return this.#sql
-      .exec(query, ...bindings)
-      .toArray()
-      .map(parseRow);
+  #maybeDue(states: string): Table[] {
+    return this.#tables.all.filter((table) => table.mayBeDue(states));
   }
+
+  #earliest(states: string): number | null {
+    const times = this.#maybeDue(states)
+      .map((table) => table.earliestDue(states))
+      .filter((at) => at !== null);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+
+  *#ordinary(from: number, to: number): Generator<SqlRow> {
+    for (const table of this.#tables.between(from, to)) {
+      yield* pages((last) =>
+        table.exec(ARCHIVABLE, last === null ? from : keyOf(last) + 1, to, PAYLOADS_AT_ONCE),
+      );
+    }
+  }
+
+  *#late(): Generator<SqlRow> {
+    for (const table of this.#maybeDue(SETTLED)) {
+      yield* pages((last) =>
+        table.exec(
+          ARCHIVABLE_LATE,
+          last === null ? 0 : Number(last.due_at),
+          last === null ? 0 : keyOf(last),
+          PAYLOADS_AT_ONCE,
+        ),
+      );
+    }
+  }
+}
+
+/** Reads on while there is more, a page at a time: a cursor that is left open would keep tables from being dropped. */
+function* pages(after: (last: SqlRow | null) => SqlStorageCursor<SqlRow>): Generator<SqlRow> {
+  let page: SqlRow[] = [];
+  do {
+    page = after(page.at(-1) ?? null).toArray();
+    yield* page;
+  } while (page.length === PAYLOADS_AT_ONCE);
+}
+
+function withPayloads(rows: Iterable<SqlRow>, maxBytes: number): { row: Row; sealed: Bytes }[] {
+  const found: { row: Row; sealed: Bytes }[] = [];
+  let bytes = 0;
+  for (const raw of rows) {
+    const sealed = new Uint8Array(blob(raw.payload));
+    if (found.length > 0 && bytes + sealed.byteLength > maxBytes) break;
+    bytes += sealed.byteLength;
+    found.push({ row: parseRow(raw), sealed });
+  }
+  return found;
+}
+
+function deleteDone(table: Table, before: number, limit: number): number {
+  const keys = table.exec(DONE_BEFORE, before, limit).toArray();
+  for (const { key } of keys) table.exec(DELETE, key);
+  return keys.length;
+}
+
+function keyOf(row: SqlRow): number {
+  return rowKeyOf(String(row.seq));
 }

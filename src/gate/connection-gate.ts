@@ -1,6 +1,6 @@
 /**
  * The durable object of one inbound connection or one API key. It admits reports, is their home until they are archived,
- * and knows their status for 90 days. The decisions live next door; this class loads, delegates and keeps the alarm.
+ * and knows their status for at least 90 days. The decisions live next door; this class loads, delegates and keeps the alarm.
  */
 import { DurableObject } from "cloudflare:workers";
 import { type Bindings, readSettings } from "../env.ts";

@@ -1,9 +1,10 @@
 /** The inbox: what is written and read of single files, and how repeats are found. */
 import type { Bytes } from "../crypto/encoding.ts";
-import { rowKeyOf } from "./file-id.ts";
-import type { Remembered } from "./memory.ts";
+import { rowKeyOf, seqAt } from "./file-id.ts";
+import { MAX_CLOCK_SKEW_MS, type Remembered } from "./memory.ts";
 import type { Stored } from "./protocol.ts";
 import { codeOf, HEAD, parseRow, type Row, SETTLED } from "./rows.ts";
+import { rowsOf, type Tables } from "./tables.ts";
 
 const DAY_MS = 86_400_000;
 /** HMAC-SHA256 in hex; fingerprints of keys are shorter, which tells the aliases apart. */
@@ -13,11 +14,29 @@ export const KEY_MEMORY_MS = DAY_MS;
 /** One file: by the number of its key, and by the whole of it. */
 const IS_FILE = "key = ? AND seq = ?";
 
+const INSERT = `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts,
+    generation, attempts, wake_ups, due_at, queued_at, updated_at, stored, payload)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`;
+const GET = `SELECT ${HEAD} FROM inbox WHERE ${IS_FILE}`;
+const GET_PAYLOAD = `SELECT payload FROM inbox WHERE ${IS_FILE}`;
+const GET_BODY_MAC = `SELECT body_mac FROM inbox WHERE ${IS_FILE}`;
+const BY_KEY = `SELECT seq, body_mac, admitted_at FROM inbox
+  WHERE key_mac = ?1 AND admitted_at > ?2 AND state <> ${codeOf("dropped")}`;
+const REMEMBERED = `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox
+  WHERE key >= ? AND state <> ${codeOf("dropped")}`;
+const LIST = `SELECT ${HEAD} FROM inbox WHERE key < ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")})
+  ORDER BY key DESC LIMIT ?`;
+const MARK_ARCHIVED = `UPDATE inbox
+  SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`;
+const DELETE = `DELETE FROM inbox WHERE ${IS_FILE}`;
+
 export class Inbox {
   readonly #sql: SqlStorage;
+  readonly #tables: Tables;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, tables: Tables) {
     this.#sql = sql;
+    this.#tables = tables;
   }
 
   /** Bytes of the whole database. */
@@ -40,11 +59,12 @@ export class Inbox {
     stored: Stored | null;
     sealed: Bytes | null;
   }): number {
-    return this.#sql.exec(
-      `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts, generation,
-         attempts, wake_ups, due_at, queued_at, updated_at, stored, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`,
-      rowKeyOf(row.seq),
+    const key = rowKeyOf(row.seq);
+    const table = this.#tables.forNew(key);
+    if (row.dueAt !== null) table.noteDue();
+    return table.exec(
+      INSERT,
+      key,
       row.seq,
       codeOf(row.state),
       row.now,
@@ -62,49 +82,45 @@ export class Inbox {
   }
 
   get(seq: string): Row | null {
-    const [row] = this.#sql.exec(`SELECT ${HEAD} FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
+    const row = this.#one(GET, seq);
     return row === undefined ? null : parseRow(row);
   }
 
   payload(seq: string): Bytes | null {
-    const [row] = this.#sql.exec(`SELECT payload FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
+    const row = this.#one(GET_PAYLOAD, seq);
     return row?.payload instanceof ArrayBuffer ? new Uint8Array(row.payload) : null;
   }
 
   /** The newest file admitted under this key within its memory, or answered to it, and the fingerprint of its body. */
   byKey(keyMac: string, now: number): { seq: string; bodyMac: string } | null {
-    const [admitted] = this.#sql
-      .exec(
-        `SELECT seq, body_mac FROM inbox WHERE key_mac = ? AND admitted_at > ? AND state <> ${codeOf("dropped")}
-         ORDER BY admitted_at DESC LIMIT 1`,
-        keyMac,
-        now - KEY_MEMORY_MS,
-      )
-      .toArray();
+    const since = now - KEY_MEMORY_MS;
+    const mintedSince = rowKeyOf(seqAt(since - MAX_CLOCK_SKEW_MS));
+    const [admitted] = this.#tables
+      .select(this.#tables.between(mintedSince, Number.POSITIVE_INFINITY), BY_KEY, keyMac, since)
+      .sort((a, b) => Number(b.admitted_at) - Number(a.admitted_at));
     if (admitted !== undefined) return { seq: String(admitted.seq), bodyMac: String(admitted.body_mac) };
     const [alias] = this.#sql
       .exec("SELECT seq FROM aliases WHERE mac = ? AND until > ?", keyMac, now)
       .toArray();
     if (alias === undefined) return null;
     const seq = String(alias.seq);
-    const [row] = this.#sql.exec(`SELECT body_mac FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq).toArray();
+    const row = this.#one(GET_BODY_MAC, seq);
     return row === undefined ? null : { seq, bodyMac: String(row.body_mac) };
   }
 
   /** What counts for memory: rows with a key from `fromSeq` on, and the signatures among the live aliases. */
   *remembered(fromSeq: string, now: number): Generator<Remembered> {
-    const rows = this.#sql.exec(
-      `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox WHERE key >= ? AND state <> ${codeOf("dropped")}`,
-      rowKeyOf(fromSeq),
-    );
-    for (const row of rows) {
-      yield {
-        seq: String(row.seq),
-        admittedAt: Number(row.admitted_at),
-        signature: row.signature === null ? null : String(row.signature),
-        signedUntil: row.signed_until === null ? null : Number(row.signed_until),
-        bodyMac: String(row.body_mac),
-      };
+    const from = rowKeyOf(fromSeq);
+    for (const table of this.#tables.between(from, Number.POSITIVE_INFINITY)) {
+      for (const row of table.exec(REMEMBERED, from)) {
+        yield {
+          seq: String(row.seq),
+          admittedAt: Number(row.admitted_at),
+          signature: row.signature === null ? null : String(row.signature),
+          signedUntil: row.signed_until === null ? null : Number(row.signed_until),
+          bodyMac: String(row.body_mac),
+        };
+      }
     }
     for (const row of this.#sql.exec(
       `SELECT mac, seq, until FROM aliases WHERE length(mac) = ${SIGNATURE_DIGITS} AND until >= ?`,
@@ -165,23 +181,21 @@ export class Inbox {
     if (change.stored !== undefined) columns.push(["stored", change.stored && JSON.stringify(change.stored)]);
     if (change.error !== undefined) columns.push(["error", change.error]);
     const assignments = columns.map(([name]) => `${name} = ?`).join(", ");
-    this.#sql.exec(
+    const key = rowKeyOf(seq);
+    const table = this.#tables.of(key);
+    if (change.dueAt !== null) table?.noteDue();
+    table?.exec(
       `UPDATE inbox SET ${assignments} WHERE ${IS_FILE}`,
       ...columns.map(([, value]) => value),
-      rowKeyOf(seq),
+      key,
       seq,
     );
   }
 
   /** Newest first, at most `limit` rows that are older than `before`. */
   list(before: string | null, limit: number): Row[] {
-    const rows = this.#sql.exec(
-      `SELECT ${HEAD} FROM inbox WHERE key < ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")})
-       ORDER BY key DESC LIMIT ?`,
-      before === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(before),
-      limit,
-    );
-    return rows.toArray().map(parseRow);
+    const end = before === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(before);
+    return rowsOf(this.#tables.between(0, end).reverse(), LIST, [end], limit);
   }
 
   /** Marks a reservation whose payload never came. Its signatures and keys are free again. */
@@ -192,15 +206,17 @@ export class Inbox {
 
   /** The payload now lies in the archive: the row lets go of it. A row that was replayed meanwhile stays due. */
   markArchived(seq: string, stored: Stored): void {
-    this.#sql.exec(
-      `UPDATE inbox SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`,
-      JSON.stringify(stored),
-      rowKeyOf(seq),
-      seq,
-    );
+    const key = rowKeyOf(seq);
+    this.#tables.of(key)?.exec(MARK_ARCHIVED, JSON.stringify(stored), key, seq);
   }
 
   delete(seq: string): void {
-    this.#sql.exec(`DELETE FROM inbox WHERE ${IS_FILE}`, rowKeyOf(seq), seq);
+    const key = rowKeyOf(seq);
+    this.#tables.of(key)?.exec(DELETE, key, seq);
+  }
+
+  #one(query: string, seq: string): Record<string, SqlStorageValue> | undefined {
+    const key = rowKeyOf(seq);
+    return this.#tables.of(key)?.exec(query, key, seq).toArray()[0];
   }
 }

@@ -10,9 +10,11 @@ import { SETTLED, UNSETTLED } from "./rows.ts";
 type Step = (sql: SqlStorage) => void;
 
 export const STEPS: readonly Step[] = [
+  // The tables of the inbox are made and dropped as files come and go (tables.ts), all after one that stays empty. Its name
+  // must not occur in its statements otherwise. What changes it changes every table whose name begins with `inbox_`.
   (sql) =>
     sql.exec(`
-      CREATE TABLE inbox (
+      CREATE TABLE inbox_template (
         key INTEGER PRIMARY KEY,
         seq TEXT NOT NULL,
         state INTEGER NOT NULL,
@@ -33,9 +35,9 @@ export const STEPS: readonly Step[] = [
         stored TEXT,
         payload BLOB
       );
-      CREATE INDEX inbox_key ON inbox (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
-      CREATE INDEX inbox_due ON inbox (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
-      CREATE INDEX inbox_late ON inbox (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
+      CREATE INDEX inbox_template_key ON inbox_template (key_mac, admitted_at) WHERE key_mac IS NOT NULL;
+      CREATE INDEX inbox_template_due ON inbox_template (due_at) WHERE due_at IS NOT NULL AND ${UNSETTLED};
+      CREATE INDEX inbox_template_late ON inbox_template (due_at) WHERE due_at IS NOT NULL AND ${SETTLED};
       CREATE TABLE aliases (mac TEXT PRIMARY KEY, seq TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE reads (second INTEGER PRIMARY KEY, count INTEGER NOT NULL);
       CREATE TABLE owed (

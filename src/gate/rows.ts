@@ -1,5 +1,5 @@
 /**
- * The rows of a gate's inbox: one per admission, which stays the file's record for 90 days.
+ * The rows of a gate's inbox: one per admission, which stays the file's record for 90 days, and up to a week longer.
  *
  * A row's key sorts by time, so that memory, listing, archiving and purging are range scans. It is a number, because rows
  * are cheapest to append in the order of one, payload and all; `seq` tells which file it is. `due_at` is set only where
@@ -8,7 +8,8 @@
  * admission writes one row. Rows before the mark `woken_to` are settled or have a `due_at`; rows before
  * `archived_to` have left for the archive or have a `due_at`.
  *
- * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows 90 days after admission.
+ * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows after their 90 days, most of them by
+ * dropping their table (tables.ts).
  */
 import type { FileFacts, FileStatus, Stored } from "./protocol.ts";
 

@@ -9,6 +9,7 @@ import { OwedEvents } from "./owed.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
 import { ReadLog } from "./read-log.ts";
+import { Tables } from "./tables.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;
@@ -28,8 +29,9 @@ export class GateState {
   #snapshot: Snapshot | null;
 
   constructor(sql: SqlStorage, memory: Memory, now: number) {
-    this.inbox = new Inbox(sql);
-    this.agenda = new Agenda(sql);
+    const tables = new Tables(sql);
+    this.inbox = new Inbox(sql, tables);
+    this.agenda = new Agenda(tables);
     this.marks = new Marks(sql);
     this.readLog = new ReadLog(sql);
     this.owed = new OwedEvents(sql);

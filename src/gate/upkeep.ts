@@ -16,11 +16,15 @@ import { type GateState, LOOK_AFTER_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 const ROWS_PER_RUN = 500;
 /** Aliases that ran out stay a day longer, for a clock that is set back. */
 const ALIASES_KEPT_MS = 86_400_000;
-/** How long a file can be asked for, listed and replayed. */
+/** How long a file can be asked for, listed and replayed, at least. */
 export const KEEP_ROWS_MS = 90 * 86_400_000;
 /** How long in a gate that is nearly full: a shorter memory of old files is better than refusing new ones. */
 export const KEEP_ROWS_CROWDED_MS = 7 * 86_400_000;
+/** How much longer at most, for its table to grow old as a whole. What is still here then is deleted row by row. */
+export const KEEP_ROWS_LONGER_MS = 7 * 86_400_000;
 export const CROWDED_BYTES = 6 * 1024 ** 3;
+/** When the alarm looks after it: keys are told apart by the millisecond, so that one must have passed. */
+const GONE_AFTER_MS = KEEP_ROWS_MS + KEEP_ROWS_LONGER_MS + 1;
 
 const PURGED_PER_RUN = 5_000;
 const SEGMENT_BYTES = 4 * 1024 ** 2;
@@ -31,6 +35,8 @@ const BETWEEN_LOOKS_MS = 30_000;
 export const FILES_PER_WAKE_UP = 10;
 /** What the mark of the key object says when the object is gone for good. No wrapped key reads like it. */
 const ERASED = "erased";
+/** How long the alarm waits with old files that could not go: what makes one ready, in an alarm, purges it as well. */
+const BETWEEN_PURGES_MS = 86_400_000;
 /** How long a step that failed waits. */
 const STEP_RETRY_MS = 60_000;
 
@@ -50,8 +56,8 @@ export class Upkeep {
   readonly #deps: UpkeepDeps;
   #archiveNotBefore = 0;
   #freshNotBefore = 0;
-  /** Set while a purge left something for the next run. */
-  #purgeAgainAt: number | null = null;
+  #purgedAt = 0;
+  #purgeGoesOn = false;
 
   constructor(state: GateState, deps: UpkeepDeps) {
     this.#state = state;
@@ -73,15 +79,13 @@ export class Upkeep {
     const now = this.#deps.now();
     const fresh = agenda.firstFrom(marks.get("woken_to"));
     const archiveAt = this.#archiveAt();
-    const oldest = agenda.firstFrom("");
     const candidates = [
       agenda.earliestDue(),
       this.#state.owed.earliest,
       fresh === null ? null : Math.max(mintedAt(fresh) + LOOK_AFTER_MS, this.#freshNotBefore),
       archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
-      oldest === null ? null : Math.max(mintedAt(oldest) + KEEP_ROWS_MS, now + STEP_RETRY_MS),
       readLog.expireAt(),
-      this.#purgeAgainAt,
+      this.#purgeGoesOn ? now : this.#purgeAt(),
     ].filter((at) => at !== null);
     return candidates.length === 0 ? null : Math.max(now + 1_000, Math.min(...candidates));
   }
@@ -102,14 +106,23 @@ export class Upkeep {
     return oldest === null ? null : mintedAt(oldest) + this.#deps.archiveAfterMs + WAKE_AGAIN_AFTER_MS;
   }
 
+  #purgeAt(): number | null {
+    const oldest = this.#state.agenda.firstFrom("");
+    return oldest === null
+      ? null
+      : Math.max(mintedAt(oldest) + GONE_AFTER_MS, this.#purgedAt + BETWEEN_PURGES_MS);
+  }
+
   #purge(): void {
     const { agenda, inbox, readLog } = this.#state;
     const now = this.#deps.now();
+    this.#purgedAt = now;
+    this.#purgeGoesOn = false;
     const keepMs = inbox.size > CROWDED_BYTES ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
     inbox.purgeAliases(now - ALIASES_KEPT_MS);
     readLog.purge(now);
-    const purged = agenda.purge(seqAt(now - keepMs), PURGED_PER_RUN);
-    this.#purgeAgainAt = purged === PURGED_PER_RUN ? now : null;
+    const atLatest = seqAt(now - keepMs - KEEP_ROWS_LONGER_MS);
+    this.#purgeGoesOn = agenda.purge(seqAt(now - keepMs), atLatest, PURGED_PER_RUN);
   }
 
   async #step(name: string, work: () => Promise<void>): Promise<void> {

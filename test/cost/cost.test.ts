@@ -7,6 +7,7 @@ import { afterEach, expect, it, vi } from "vitest";
 import kept from "../../cost/counts.json";
 import { Meter } from "../support/cost.ts";
 import { advance, freshGovernor } from "../support/forwarding.ts";
+import { onInbox } from "../support/gate.ts";
 import { type Connection, createBoundConnection, gateOf, report } from "../support/gateway.ts";
 
 const SECOND_MS = 1_000;
@@ -71,7 +72,7 @@ async function usedConnection(): Promise<Connection> {
 
 function rowsOf(connection: Connection): Promise<{ rows: number; bytes: number }> {
   return runInDurableObject(gateOf(connection), (_gate, { storage: { sql } }) => ({
-    rows: Number(sql.exec("SELECT count(*) AS n FROM inbox").one().n),
+    rows: onInbox(sql, "SELECT 1 FROM inbox").length,
     bytes: sql.databaseSize,
   }));
 }

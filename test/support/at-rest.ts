@@ -1,10 +1,12 @@
 /** Everything that rests anywhere, as text to search: D1, an object's SQLite, the archive bucket. */
+
 import { runInDurableObject } from "cloudflare:test";
 import { type DataKey, unwrapDataKey } from "../../src/crypto/vault.ts";
 import { readSettings } from "../../src/env.ts";
 import { dataKeyContext } from "../../src/gate/contexts.ts";
 import { type GateAddress, parseFileId } from "../../src/gate/file-id.ts";
 import { gateOfFile } from "./forwarding.ts";
+import { onInbox } from "./gate.ts";
 import { bindings } from "./gateway.ts";
 
 const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'";
@@ -55,10 +57,8 @@ export async function dumpArchive(): Promise<string> {
 /** One column of a file's row. */
 export function columnOf(fileId: string, column: string): Promise<SqlStorageValue | undefined> {
   return runInDurableObject(gateOfFile(fileId), (_gate, { storage }) => {
-    const [row] = storage.sql
-      .exec(`SELECT ${column} AS value FROM inbox WHERE seq = ?`, parseFileId(fileId)?.seq)
-      .toArray();
-    return row?.value;
+    const seq = parseFileId(fileId)?.seq ?? "";
+    return onInbox(storage.sql, `SELECT ${column} AS value FROM inbox WHERE seq = ?`, seq)[0]?.value;
   });
 }
 

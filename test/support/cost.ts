@@ -180,8 +180,8 @@ export class Meter {
     advance(Math.max(0, until - Date.now()));
   }
 
-  /** Past the time for which a gate remembers a file. */
+  /** Past the longest time for which a gate remembers a file. */
   async purge(connection: Connection): Promise<void> {
-    await this.alarmsUntil(connection, Date.now() + 91 * DAY_MS);
+    await this.alarmsUntil(connection, Date.now() + 98 * DAY_MS);
   }
 }

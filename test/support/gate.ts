@@ -24,6 +24,7 @@ import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from 
 import type { Row } from "../../src/gate/rows.ts";
 import { Settlement } from "../../src/gate/settlement.ts";
 import { GateState } from "../../src/gate/state.ts";
+import { Tables } from "../../src/gate/tables.ts";
 import { Upkeep } from "../../src/gate/upkeep.ts";
 import { bindings } from "./gateway.ts";
 
@@ -268,6 +269,15 @@ export class Bench {
     if (!stored) return inline;
     return this.archive.get(stored.key)?.slice(stored.offset, stored.offset + stored.length) ?? null;
   }
+}
+
+/** Runs a statement about `inbox` on every table of it; answers all the rows. */
+export function onInbox(
+  sql: SqlStorage,
+  statement: string,
+  ...values: SqlStorageValue[]
+): Record<string, SqlStorageValue>[] {
+  return new Tables(sql).all.flatMap((table) => table.exec(statement, ...values).toArray());
 }
 
 /** Runs `work` with the parts of `gate` inside its object. The object itself is evicted before and after. */

@@ -16,6 +16,7 @@ import {
   freshGovernor,
   gateOfFile,
 } from "../../support/forwarding.ts";
+import { onInbox } from "../../support/gate.ts";
 import {
   bindings,
   createApiKey,
@@ -97,10 +98,10 @@ describe("what rests", () => {
     await runInDurableObject(gateOfFile(first), (_gate, { storage }) => {
       const [a = "", b = ""] = [first, second].map((fileId) => fileId.slice(-20));
       const payloads = [a, b].map(
-        (seq) => storage.sql.exec("SELECT payload FROM inbox WHERE seq = ?", seq).one().payload,
+        (seq) => onInbox(storage.sql, "SELECT payload FROM inbox WHERE seq = ?", seq)[0]?.payload,
       );
-      storage.sql.exec("UPDATE inbox SET payload = ? WHERE seq = ?", payloads[1] ?? null, a);
-      storage.sql.exec("UPDATE inbox SET payload = ? WHERE seq = ?", payloads[0] ?? null, b);
+      onInbox(storage.sql, "UPDATE inbox SET payload = ? WHERE seq = ?", payloads[1] ?? null, a);
+      onInbox(storage.sql, "UPDATE inbox SET payload = ? WHERE seq = ?", payloads[0] ?? null, b);
     });
     const { received, using } = creatorThat();
     await deliverFiles([first, second], using);

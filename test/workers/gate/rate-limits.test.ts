@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { admissionAt, inGate, MINUTE, newGate, SECOND, unwoken } from "../../support/gate.ts";
+import { admissionAt, inGate, MINUTE, newGate, onInbox, SECOND, unwoken } from "../../support/gate.ts";
 import {
   createApiKey,
   createBoundConnection,
@@ -24,8 +24,9 @@ function countOf(answers: { status: number }[], status: number): number {
 }
 
 function rowsOf(connection: { id: string }, kind?: "key"): Promise<number> {
-  return runInDurableObject(gateOf(connection, kind), (_object, { storage }) =>
-    Number(storage.sql.exec("SELECT count(*) AS n FROM inbox").one().n),
+  return runInDurableObject(
+    gateOf(connection, kind),
+    (_object, { storage }) => onInbox(storage.sql, "SELECT 1 FROM inbox").length,
   );
 }
 

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import { DAY, eventually, HOUR, MINUTE, SECOND, unwoken } from "../../support/gate.ts";
+import { DAY, eventually, HOUR, MINUTE, onInbox, SECOND, unwoken } from "../../support/gate.ts";
 import {
   type Answer,
   bindings,
@@ -28,8 +28,9 @@ afterEach(() => {
 const COPIES = 200;
 
 async function stored(connection: Connection): Promise<number> {
-  return runInDurableObject(gateOf(connection), (_object, { storage }) =>
-    Number(storage.sql.exec("SELECT count(*) AS n FROM inbox").one().n),
+  return runInDurableObject(
+    gateOf(connection),
+    (_object, { storage }) => onInbox(storage.sql, "SELECT 1 FROM inbox").length,
   );
 }
 
@@ -349,7 +350,7 @@ describe("a large report", () => {
     const refused = await sendTo(connection, request, away);
     expect(refused.status).toBe(503);
     const reserved = await runInDurableObject(gateOf(connection), (_object, { storage }) =>
-      storage.sql.exec("SELECT seq, state FROM inbox").toArray(),
+      onInbox(storage.sql, "SELECT seq, state FROM inbox"),
     );
     expect(reserved).toHaveLength(1);
 
@@ -378,7 +379,7 @@ describe("a large report", () => {
       if (call === "ARCHIVE.put") {
         const seq = /([0-9A-Z]{20})\.seg$/.exec(String(name))?.[1] ?? "";
         const [row] = await runInDurableObject(gateOf(connection), (_object, { storage }) =>
-          storage.sql.exec("SELECT seq FROM inbox").toArray(),
+          onInbox(storage.sql, "SELECT seq FROM inbox"),
         );
         expect(row?.seq).toBe(seq);
         asked = send(`/api/v1/files?connection_id=${connection.id}`, {
@@ -402,7 +403,7 @@ describe("a large report", () => {
       if (call === "ARCHIVE.put") {
         place = String(name);
         await runInDurableObject(gateOf(connection), (_object, { storage }) =>
-          storage.sql.exec("DELETE FROM inbox"),
+          onInbox(storage.sql, "DELETE FROM inbox"),
         );
       }
       return answer;

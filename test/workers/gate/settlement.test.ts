@@ -8,6 +8,7 @@ import {
   inGate,
   MINUTE,
   newGate,
+  onInbox,
   randomBytes,
   SECOND,
   seqOf,
@@ -91,7 +92,7 @@ describe("a claim", () => {
       "a file whose payload is nowhere",
       (bench) => {
         const fileId = bench.accept();
-        bench.sql.exec("UPDATE inbox SET payload = NULL WHERE seq = ?", seqOf(fileId));
+        onInbox(bench.sql, "UPDATE inbox SET payload = NULL WHERE seq = ?", seqOf(fileId));
         return fileId;
       },
     ],
