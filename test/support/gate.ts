@@ -22,6 +22,7 @@ import type { Inbox } from "../../src/gate/inbox.ts";
 import { Memory } from "../../src/gate/memory.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
 import type { Row } from "../../src/gate/rows.ts";
+import { type Manifest, parseTrailer, SEGMENT_FOOTER_BYTES, trailerLength } from "../../src/gate/segment.ts";
 import { Settlement } from "../../src/gate/settlement.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { Tables } from "../../src/gate/tables.ts";
@@ -269,6 +270,19 @@ export class Bench {
     if (!stored) return inline;
     return this.archive.get(stored.key)?.slice(stored.offset, stored.offset + stored.length) ?? null;
   }
+}
+
+/** Reads a segment as somebody does who has only the bucket. */
+export function manifestOf(segment: Bytes): Manifest {
+  const length = trailerLength(segment.slice(-SEGMENT_FOOTER_BYTES));
+  return parseTrailer(segment.slice(-length));
+}
+
+/** The manifests of all segments in the archive. */
+export function segmentsOf(bench: Bench): Manifest[] {
+  return [...bench.archive]
+    .filter(([key]) => key.startsWith("archive/"))
+    .map(([, bytes]) => manifestOf(bytes));
 }
 
 /** Runs a statement about `inbox` on every table of it; answers all the rows. */

@@ -8,8 +8,6 @@ import {
   buildSegment,
   type KeyObject,
   keyObjectKey,
-  type Manifest,
-  parseTrailer,
   SEGMENT_FOOTER_BYTES,
   segmentKey,
   trailerLength,
@@ -22,10 +20,12 @@ import {
   HOUR,
   inGate,
   MINUTE,
+  manifestOf,
   newGate,
   randomBytes,
   SECOND,
   sealFor,
+  segmentsOf,
   seqOf,
   type TestGate,
 } from "../../support/gate.ts";
@@ -44,12 +44,6 @@ import {
 afterEach(() => {
   vi.useRealTimers();
 });
-
-/** Reads a segment as somebody does who has only the bucket. */
-function manifestOf(segment: Bytes): Manifest {
-  const length = trailerLength(segment.slice(-SEGMENT_FOOTER_BYTES));
-  return parseTrailer(segment.slice(-length));
-}
 
 async function bytesAt(key: string): Promise<Bytes> {
   const object = await bindings.ARCHIVE.get(key);
@@ -515,12 +509,6 @@ describe("a segment", () => {
     expect(keyObjectKey(address)).toBe(`keys/connection/${address.id}.json`);
   });
 });
-
-function segmentsOf(bench: Bench): Manifest[] {
-  return [...bench.archive]
-    .filter(([key]) => key.startsWith("archive/"))
-    .map(([, bytes]) => manifestOf(bytes));
-}
 
 function keyOf(bench: Bench): KeyObject {
   return JSON.parse(new TextDecoder().decode(bench.archive.get(keyObjectKey(bench.gate.address))));

@@ -14,6 +14,7 @@ import {
   randomMac,
   randomSignature,
   SECOND,
+  segmentsOf,
   seqOf,
 } from "../../support/gate.ts";
 
@@ -225,6 +226,30 @@ describe("across midnight", () => {
     });
   });
 
+  it("a key names its file for 24 hours from its admission, in the table of the day it was minted", async () => {
+    await atMidnight((bench) => {
+      acceptAt(bench, MIDNIGHT, WORTH);
+      bench.clock.now = MIDNIGHT + 30 * SECOND;
+      const keyMac = randomMac();
+      const first = bench.admission({ keyMac, fileId: mintApart(bench.gate.address, MIDNIGHT - 1) });
+      bench.admit(first);
+      bench.clock.now += DAY - 1;
+      const again = bench.admission({ keyMac, bodyMac: first.bodyMac });
+      expect(bench.admit(again)).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+    });
+  });
+
+  it("a key is found in any of many tables, after the clock ran ahead for a week and was set back", async () => {
+    await atMidnight((bench) => {
+      for (let day = 0; day < 7; day++) acceptAt(bench, MIDNIGHT + day * DAY, WORTH);
+      const first = bench.admission({ keyMac: randomMac() });
+      bench.admit(first);
+      bench.clock.now = MIDNIGHT + HOUR;
+      const again = bench.admission({ keyMac: first.keyMac, bodyMac: first.bodyMac });
+      expect(bench.admit(again)).toMatchObject({ outcome: "repeat", fileId: first.fileId });
+    });
+  });
+
   it("of two files with one key the newer is meant, after the clock ran ahead and was set back", async () => {
     await atMidnight((bench) => {
       const keyMac = randomMac();
@@ -356,6 +381,28 @@ describe("over several tables, with days between that have none", () => {
     });
   });
 
+  it.each([
+    { name: "is reserved", get: (bench: Bench) => bench.accept({ sealed: null }), due: 10 * MINUTE },
+    {
+      name: "is deferred",
+      get: (bench: Bench) => {
+        const fileId = bench.accept();
+        bench.forward(fileId, { kind: "postponed", retryAfterMs: 2 * MINUTE });
+        return fileId;
+      },
+      due: 2 * MINUTE,
+    },
+  ])("an alarm that saw nothing due sees the next file that $name", async ({ get, due }) => {
+    await inGate(await newGate(), (bench) => {
+      bench.forward(bench.accept());
+      bench.upkeep.nextAt();
+      expect(bench.state.agenda.earliestDue()).toBeNull();
+      const fileId = get(bench);
+      expect(bench.state.agenda.earliestDue()).toBe(bench.row(fileId)?.dueAt);
+      expect(bench.state.agenda.earliestDue()).toBeGreaterThanOrEqual(bench.clock.now + due);
+    });
+  });
+
   it("every question is answered by a range or an index, without sorting", async () => {
     await filled(async (before, files) => {
       const plans = new Map<string, string>();
@@ -420,8 +467,10 @@ describe("a clock that ran ahead and was set back", () => {
       const files = acceptAt(bench, MIDNIGHT - 5 * DAY, 3);
       bench.restart();
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT - 1)]);
-      for (const fileId of files) expect(bench.claim(fileId)).toBeDefined();
-      await bench.runAlarmsUntil(MIDNIGHT + HOUR);
+      await bench.runAlarmsUntil(bench.clock.now + 2 * MINUTE);
+      expect(bench.woken.flat().sort()).toEqual(files);
+      await archive(bench, files);
+      expect(bench.inbox.list(files.at(-1) ?? null, 10)).toHaveLength(0);
       expect(bench.inbox.list(null, 1_000)).toHaveLength(WORTH + files.length);
     });
   });
@@ -458,6 +507,18 @@ describe("a table whose files are all old", () => {
     });
   });
 
+  it("loses them one by one if it is the last and they are few: making another would cost more", async () => {
+    await inGate(await newGate(), async (bench) => {
+      await archive(bench, acceptAt(bench, MIDNIGHT, WORTH - 1));
+      await bench.runAlarmsUntil(MIDNIGHT + 98 * DAY);
+      expect(onInbox(bench.sql, "SELECT count(*) AS n FROM inbox")).toEqual([{ n: 0 }]);
+      const warm = counted(bench);
+      const written = warm.rows.written();
+      warm.bench.accept();
+      expect(warm.rows.written() - written).toBe(1);
+    });
+  });
+
   it("is dropped after a week where room runs short", async () => {
     await atMidnight(async (bench, files) => {
       acceptAt(bench, MIDNIGHT);
@@ -489,7 +550,10 @@ describe("a table whose files are all old", () => {
       }
       await archive(bench, files);
       for (const [fileId, bytes] of kept) expect(bench.sealedOf(fileId)).toEqual(bytes);
-      expect([...bench.archive.keys()].filter((key) => key.startsWith("archive/")).length).toBeGreaterThan(4);
+      const segments = segmentsOf(bench);
+      expect(segments.length).toBeGreaterThan(4);
+      const listed = segments.flatMap(({ files }) => files.map((file) => file.fileId));
+      expect(listed.sort()).toEqual([...kept.keys()].sort());
       await bench.runAlarmsUntil(MIDNIGHT + 98 * DAY);
       expect(namesOf(bench)).toEqual([]);
     });
@@ -537,6 +601,20 @@ describe("a table whose files are all old", () => {
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT)]);
       expect(bench.row(stuck)).toBeNull();
+    });
+  });
+
+  it("stays whole while the archive takes nothing", async () => {
+    await atMidnight(async (bench, files) => {
+      acceptAt(bench, MIDNIGHT);
+      for (const fileId of files) bench.forward(fileId);
+      bench.onCall = (call) => (call.startsWith("put") ? "before" : undefined);
+      await bench.runAfter(91 * DAY);
+      expect(namesOf(bench)).toHaveLength(2);
+      for (const fileId of files) expect(bench.sealedOf(fileId)).not.toBeNull();
+      bench.onCall = () => undefined;
+      await bench.runAfter(MINUTE);
+      expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT)]);
     });
   });
 
