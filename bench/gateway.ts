@@ -3,33 +3,22 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { EMPLOYER_FEIN, EMPLOYER_ID, type Sender } from "./requests.ts";
-import {
-  freePort,
-  type Modules,
-  portOf,
-  type Runtime,
-  root,
-  startWorkers,
-  type WorkerSource,
-} from "./runtime.ts";
+import { type Modules, type Runtime, root, startWorkers, type WorkerSource } from "./runtime.ts";
 
 export const GATEWAY_CONFIG = "wrangler.toml";
 export const GATEWAY_NAME = "audit1-webhook-gateway";
 export const STAND_IN_CONFIG = "dev/files-creator/wrangler.toml";
-export const STAND_IN_NAME = "audit1-files-creator-standin";
 export const WAKE_UPS_CONFIG = "bench/wake-ups/wrangler.toml";
 export const WAKE_UPS_NAME = "wake-ups";
 export const INBOUND_PATH = "/api/v1/webhook/inbound/";
 export const PAYROLL_PATH = "/api/v1/payroll/reports";
 export const EMPLOYEES_PATH = "/api/v1/employees/sync";
 
-const PORTAL = { id: "bench", secret: randomBytes(16).toString("hex") };
+export const PORTAL = { id: "bench", secret: randomBytes(16).toString("hex") };
 const OWNER = { owner_type: "payroll_company", owner_id: "bench" };
 const SEEDED_AT_A_TIME = 8;
 
 export interface Gateway extends Runtime {
-  /** Where the files-creator listens; null without one. */
-  filesCreatorPort: number | null;
   /** Makes connections of one plan. */
   connections(count: number, plan: "sandbox" | "enterprise"): Promise<Sender[]>;
   /** Makes API keys of the largest plan; their secrets are the tokens. */
@@ -39,19 +28,27 @@ export interface Gateway extends Runtime {
 }
 
 export interface Beside {
-  /** The files-creator. With it, the queues' consumers are attached; without, the gateway only accepts. */
+  /** The files-creator. With one, the queues' consumers are attached; without, the gateway only accepts. */
   standIn?: Modules;
-  /** Where the files-creator gets a process of its own; otherwise it shares the gateway's. */
-  apart?: boolean;
+  /** The port on loopback of a files-creator in another process. */
+  filesCreatorAt?: number;
   /** What counts wake-ups in place of the consumer of deliveries. */
   wakeUps?: Modules;
+  /** Where the gateway listens, if others have to know before. */
+  port?: number;
+}
+
+/** The files-creator of local development, which reports to the gateway it is bound to. */
+export function standInSource(modules: Modules): WorkerSource {
+  const bindings = { PORTAL_CLIENT_ID: PORTAL.id, PORTAL_CLIENT_SECRET: PORTAL.secret };
+  return { config: STAND_IN_CONFIG, bindings, modules };
 }
 
 /** `inspected` opens the runtime's debugger. */
 export async function startGateway(
   name: string,
   modules: Modules,
-  { standIn, apart = false, wakeUps }: Beside = {},
+  { standIn, filesCreatorAt, wakeUps, port = 0 }: Beside = {},
   { inspected = false } = {},
 ): Promise<Gateway> {
   const secrets = {
@@ -60,22 +57,13 @@ export async function startGateway(
       { id: PORTAL.id, secret_sha256: createHash("sha256").update(PORTAL.secret).digest("hex") },
     ]),
   };
-  const gateway: WorkerSource = { config: GATEWAY_CONFIG, bindings: secrets, modules };
+  const gateway: WorkerSource = { config: GATEWAY_CONFIG, bindings: secrets, modules, port };
   const workers = [gateway];
-  let filesCreator: Runtime | undefined;
-  if (standIn === undefined) {
+  if (filesCreatorAt !== undefined) gateway.elsewhere = { FILES_CREATOR: filesCreatorAt };
+  else if (standIn !== undefined) workers.push(standInSource(standIn));
+  else {
     gateway.bindings = { ...secrets, FILES_CREATOR_URL: "https://files-creator.invalid" };
     gateway.without = ["queueConsumers", "serviceBindings"];
-  } else {
-    const bindings = { PORTAL_CLIENT_ID: PORTAL.id, PORTAL_CLIENT_SECRET: PORTAL.secret };
-    const source: WorkerSource = { config: STAND_IN_CONFIG, bindings, modules: standIn };
-    if (apart) {
-      gateway.port = await freePort();
-      filesCreator = await startWorkers(`${name}-files-creator`, [
-        { ...source, elsewhere: { GATEWAY: gateway.port } },
-      ]);
-      gateway.elsewhere = { FILES_CREATOR: filesCreator.port };
-    } else workers.push(source);
   }
   if (wakeUps !== undefined) workers.push({ config: WAKE_UPS_CONFIG, modules: wakeUps });
   const runtime = await startWorkers(name, workers, { inspected });
@@ -87,11 +75,6 @@ export async function startGateway(
   });
   return {
     ...runtime,
-    filesCreatorPort:
-      filesCreator?.port ?? (standIn && (await portOf(runtime.miniflare, STAND_IN_NAME))) ?? null,
-    stop: async () => {
-      await Promise.all([runtime.stop(), filesCreator?.stop()]);
-    },
     connections: (count, plan) => made(count, () => createConnection(runtime, plan)),
     keys: (count) => made(count, () => createKey(runtime)),
     portal: (method, route, body) => portal(runtime, method, route, body),

@@ -35,8 +35,8 @@ export function floodLines(flood: Flood): string {
 
 export function wholePathLines({ files, filesPerSecond, steady }: WholePath): string {
   return [
-    `${files} reports sent as fast as they were accepted: ${shown(filesPerSecond, 0)} a second became files.`,
-    `${steady.reports} reports at ${STEADY_PER_SECOND} a second, from the 202 to the files-creator: p50 ${shown(steady.p50Ms, 0)} ms, p99 ${shown(steady.p99Ms, 0)} ms, worst ${shown(steady.worstMs, 0)} ms.`,
+    `${files} reports sent as fast as they were accepted: ${shown(filesPerSecond, 0)} a second became files of the stand-in for local development, in a process of its own.`,
+    `${steady.reports} reports at ${STEADY_PER_SECOND} a second, from the 202 to a files-creator that costs next to nothing: p50 ${shown(steady.p50Ms, 0)} ms, p99 ${shown(steady.p99Ms, 0)} ms, worst ${shown(steady.worstMs, 0)} ms.`,
   ].join("\n");
 }
 

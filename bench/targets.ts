@@ -80,7 +80,7 @@ export function inboundTargets({ samples, flood, wholePath }: Inbound): Target[]
       unit: "ms",
     },
     {
-      what: "whole path, from POST to file written, one process for the gateway and its parts, one for the files-creator",
+      what: "whole path, from POST to file written, the gateway in one process, the files-creator in another",
       measured: wholePath.filesPerSecond,
       bound: null,
       unit: "/s",

@@ -1,16 +1,20 @@
 /**
- * The whole path, with the consumer attached and the files-creator stand-in bound as a service in a process of its own: how
- * many reports a second become files, and how long one takes from its 202 to the files-creator at a steady pace.
+ * The whole path, with the consumer attached and the files-creator bound as a service in a process of its own: how long a report
+ * takes from its 202 to the files-creator at a steady pace, where that one costs next to nothing, and how many reports a second
+ * become files of the one for local development.
  */
-import { INBOUND_PATH, startGateway } from "./gateway.ts";
+import { FilesCreator } from "./files-creator.ts";
+import { type Gateway, INBOUND_PATH, standInSource, startGateway } from "./gateway.ts";
 import type { Load } from "./load.ts";
-import { type Modules, withoutPrinting } from "./runtime.ts";
+import type { Sender } from "./requests.ts";
+import { freePort, type Modules, startWorkers, withoutPrinting } from "./runtime.ts";
 import { quantile } from "./statistics.ts";
 
 const CONNECTIONS = 20;
 const CLIENTS = 16;
 const REPORT_BYTES = 2_400;
 export const STEADY_PER_SECOND = 50;
+const WARM_UP_REPORTS = 500;
 const PAGE = 1_000;
 const POLL_MS = 200;
 const DRAIN_LIMIT_MS = 90_000;
@@ -23,101 +27,108 @@ export interface WholePath {
   steady: { reports: number; p50Ms: number; p99Ms: number; worstMs: number };
 }
 
-interface FileSummary {
-  file_id: string;
-  status: string;
-  received_at: string;
-}
-
 export async function measureWholePath(
   load: Load,
   modules: { gateway: Modules; standIn: Modules },
   pace: { burstReports: number; steadyMs: number },
 ): Promise<WholePath> {
-  const gateway = await startGateway("whole-path", withoutPrinting(modules.gateway), {
-    standIn: modules.standIn,
-    apart: true,
+  const steady = await measureSteady(load, modules.gateway, pace.steadyMs);
+  return { steady, ...(await measureBurst(load, modules, pace.burstReports)) };
+}
+
+async function measureSteady(
+  load: Load,
+  modules: Modules,
+  milliseconds: number,
+): Promise<WholePath["steady"]> {
+  const port = await freePort();
+  const filesCreator = await FilesCreator.start(port);
+  const gateway = await startGateway("steady", withoutPrinting(modules), {
+    filesCreatorAt: filesCreator.port,
+    port,
   });
   try {
-    const standIn = `http://127.0.0.1:${gateway.filesCreatorPort}`;
     const senders = await gateway.connections(CONNECTIONS, "enterprise");
-    const recipe = {
+    const warmUp = await send(load, gateway, senders, WARM_UP_REPORTS);
+    await filesCreator.take(warmUp.files.length, DRAIN_LIMIT_MS);
+    const count = (milliseconds / 1_000) * STEADY_PER_SECOND;
+    const { files } = await send(load, gateway, senders, count, STEADY_PER_SECOND);
+    const receipts = await filesCreator.take(files.length, DRAIN_LIMIT_MS);
+    const waits = files.map(([fileId, answeredAt]) => (receipts.get(fileId) ?? Number.NaN) - answeredAt);
+    return {
+      reports: waits.length,
+      p50Ms: quantile(waits, 0.5),
+      p99Ms: quantile(waits, 0.99),
+      worstMs: Math.max(...waits),
+    };
+  } finally {
+    await Promise.all([gateway.stop(), filesCreator.stop()]);
+  }
+}
+
+async function measureBurst(
+  load: Load,
+  modules: { gateway: Modules; standIn: Modules },
+  reports: number,
+): Promise<Omit<WholePath, "steady">> {
+  const port = await freePort();
+  const standIn = await startWorkers("burst-files-creator", [
+    { ...standInSource(modules.standIn), elsewhere: { GATEWAY: port } },
+  ]);
+  const gateway = await startGateway("burst", withoutPrinting(modules.gateway), {
+    filesCreatorAt: standIn.port,
+    port,
+  });
+  try {
+    const senders = await gateway.connections(CONNECTIONS, "enterprise");
+    const warmUp = await send(load, gateway, senders, WARM_UP_REPORTS);
+    await allWritten(standIn.port, warmUp.files.length);
+    const startedAt = Date.now();
+    const { files } = await send(load, gateway, senders, reports);
+    await allWritten(standIn.port, warmUp.files.length + files.length);
+    return { files: files.length, filesPerSecond: files.length / ((Date.now() - startedAt) / 1_000) };
+  } finally {
+    await Promise.all([gateway.stop(), standIn.stop()]);
+  }
+}
+
+function send(load: Load, { port }: Gateway, senders: Sender[], count: number, perSecond?: number) {
+  return load.run({
+    port,
+    clients: CLIENTS,
+    limitMs: DRAIN_LIMIT_MS,
+    recipe: {
       path: INBOUND_PATH,
       senders,
       bodyBytes: REPORT_BYTES,
       flaw: "none",
       addresses: "one",
-    } as const;
-    const send = (count: number, perSecond?: number) =>
-      load.run({
-        port: gateway.port,
-        clients: CLIENTS,
-        limitMs: DRAIN_LIMIT_MS,
-        recipe: { ...recipe, count },
-        noteFiles: true,
-        ...(perSecond !== undefined && { perSecond }),
-      });
-
-    const warmUp = await send(Math.ceil(pace.burstReports / 4));
-    await allWritten(standIn, warmUp.files.length);
-
-    const steady = await send((pace.steadyMs / 1_000) * STEADY_PER_SECOND, STEADY_PER_SECOND);
-    const receipts = await allWritten(standIn, warmUp.files.length + steady.files.length);
-    const waits = steady.files.map(
-      ([fileId, answeredAt]) => (receipts.get(fileId) ?? Number.NaN) - answeredAt,
-    );
-
-    const startedAt = Date.now();
-    const burst = await send(pace.burstReports);
-    await allWritten(standIn, warmUp.files.length + steady.files.length + burst.files.length);
-    return {
-      files: burst.files.length,
-      filesPerSecond: burst.files.length / ((Date.now() - startedAt) / 1_000),
-      steady: {
-        reports: waits.length,
-        p50Ms: quantile(waits, 0.5),
-        p99Ms: quantile(waits, 0.99),
-        worstMs: Math.max(...waits),
-      },
-    };
-  } finally {
-    await gateway.stop();
-  }
+      count,
+    },
+    noteFiles: true,
+    ...(perSecond !== undefined && { perSecond }),
+  });
 }
 
-/** Waits until `count` files are written. Answers when each was received. */
-async function allWritten(standIn: string, count: number): Promise<Map<string, number>> {
+/** Waits until the files-creator at this port has written `count` files. */
+async function allWritten(port: number, count: number): Promise<void> {
   const deadline = Date.now() + DRAIN_LIMIT_MS;
-  for (;;) {
-    const { total } = await page(standIn, 1);
-    if (total >= count) {
-      const files = await allFiles(standIn);
-      if (files.every((file) => file.status !== "receiving"))
-        return new Map(files.map((file) => [file.file_id, Date.parse(file.received_at)]));
-    }
-    if (Date.now() > deadline) throw new Error(`${total} of ${count} reports became files`);
+  let written = 0;
+  while (written < count) {
+    if (Date.now() > deadline) throw new Error(`${written} of ${count} reports became files`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    written = 0;
+    for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null; ) {
+      const response = await fetch(`http://127.0.0.1:${port}/files?limit=${PAGE}&before=${before}`);
+      if (!response.ok) throw new Error(`the files-creator's list: ${response.status}`);
+      const page = (await response.json()) as Page;
+      written += page.files.filter(({ status }) => status !== "receiving").length;
+      before = page.next_cursor;
+    }
   }
-}
-
-async function allFiles(standIn: string): Promise<FileSummary[]> {
-  const all: FileSummary[] = [];
-  for (let before: number | null = Number.MAX_SAFE_INTEGER; before !== null; ) {
-    const { files, next_cursor }: Page = await page(standIn, PAGE, before);
-    all.push(...files);
-    before = next_cursor;
-  }
-  return all;
 }
 
 interface Page {
-  total: number;
-  files: FileSummary[];
+  files: { status: string }[];
   next_cursor: number | null;
-}
-
-async function page(standIn: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<Page> {
-  const response = await fetch(`${standIn}/files?limit=${limit}&before=${before}`);
-  if (!response.ok) throw new Error(`the files-creator's list: ${response.status}`);
-  return (await response.json()) as Page;
 }
