@@ -53,7 +53,7 @@ export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Pr
     }
     const { status, headers } = response;
     const asked = retryAfterMs(headers, deps.now());
-    const start = await readStart(response);
+    const start = await (isShort(response) ? readShort(response) : readStart(response));
     const { answer } = start;
     ended = start.ended;
     const ms = deps.now() - startedAt;
@@ -109,14 +109,39 @@ async function unansweredKind(error: unknown, url: URL, deps: AttemptDeps): Prom
   return url.protocol === "https:" ? "tls" : "network";
 }
 
+interface Start {
+  answer: string;
+  /** That was all of it. */
+  ended: boolean;
+}
+
+/** What says nothing of its length, or is compressed, may be longer than it seems. */
+function announcedBytes(headers: Headers): number | null {
+  const length = headers.has("Content-Encoding") ? null : headers.get("Content-Length");
+  return length === null ? null : Number(length);
+}
+
+/** Successes that say that they are short are most answers, and taken from the platform in one piece, for half of the work. */
+function isShort({ ok, headers }: Response): boolean {
+  const announced = announcedBytes(headers);
+  return ok && announced !== null && announced <= ANSWER_BYTES;
+}
+
+/** Of one that breaks off, nothing is kept. */
+async function readShort(response: Response): Promise<Start> {
+  try {
+    return { answer: new TextDecoder().decode(await response.arrayBuffer()), ended: true };
+  } catch {
+    return { answer: "", ended: false };
+  }
+}
+
 /**
  * At most {@link ANSWER_BYTES}, as text: what is no UTF-8 becomes U+FFFD, and a character that is cut in two is left out.
- * `ended`: that was all of it.
  */
-async function readStart({ body, headers }: Response): Promise<{ answer: string; ended: boolean }> {
+async function readStart({ body, headers }: Response): Promise<Start> {
   if (body === null) return { answer: "", ended: true };
-  // Of a compressed answer it says nothing about what is read.
-  const announced = headers.has("Content-Encoding") ? null : headers.get("Content-Length");
+  const announced = announcedBytes(headers);
   const reader = body.getReader();
   const kept = new Uint8Array(ANSWER_BYTES);
   let length = 0;
@@ -131,7 +156,7 @@ async function readStart({ body, headers }: Response): Promise<{ answer: string;
       const part = read.value.subarray(0, ANSWER_BYTES - length);
       kept.set(part, length);
       length += part.byteLength;
-      ended = String(length) === announced;
+      ended = length === announced;
     }
   } catch {
     // Time is up, the answer broke off, or its compression is broken: what came before is kept.

@@ -114,14 +114,31 @@ describe("an attempt", () => {
     expect(await sender.attempt(cut.url)).toMatchObject({ answer: "x".repeat(1_023) });
   });
 
-  it("is a success when a 2xx answer hangs or breaks off, and keeps what came", PROMPTLY, async () => {
-    const hangs = await misbehave((socket) => socket.write(`${head("200 OK", "Content-Length: 99")}half`));
-    expect(await sender.attempt(hangs.url, IMPATIENT)).toMatchObject({ kind: "delivered", answer: "half" });
+  it(
+    "is a success when a 2xx answer hangs or breaks off, and keeps the start of a long one",
+    PROMPTLY,
+    async () => {
+      for (const [length, answer] of [
+        [99, ""],
+        [99_999, "half"],
+      ] as const) {
+        const hangs = await misbehave((socket) =>
+          socket.write(`${head("200 OK", `Content-Length: ${length}`)}half`),
+        );
+        expect(await sender.attempt(hangs.url, IMPATIENT)).toMatchObject({ kind: "delivered", answer });
+        await hangs.ended;
+      }
+      const breaks = await misbehave((socket) => {
+        socket.write(`${head("200 OK", "Content-Length: 99")}half`, () => socket.resetAndDestroy());
+      });
+      expect(await sender.attempt(breaks.url)).toMatchObject({ kind: "delivered", status: 200 });
+    },
+  );
+
+  it("keeps what came of a failure's answer that hangs", PROMPTLY, async () => {
+    const hangs = await misbehave((socket) => socket.write(`${head("500 Oops", "Content-Length: 99")}half`));
+    expect(await sender.attempt(hangs.url, IMPATIENT)).toMatchObject({ kind: "status", answer: "half" });
     await hangs.ended;
-    const breaks = await misbehave((socket) => {
-      socket.write(`${head("200 OK", "Content-Length: 99")}half`, () => socket.resetAndDestroy());
-    });
-    expect(await sender.attempt(breaks.url)).toMatchObject({ kind: "delivered", status: 200 });
   });
 
   it("times out when no answer comes, or one that never ends its head", PROMPTLY, async () => {
