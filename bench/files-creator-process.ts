@@ -1,23 +1,20 @@
 /**
  * A files-creator that costs next to nothing, in a process of its own: it takes every file at once, and then reports twice on
- * it, as the gateway is promised. What it received it hands over when it is told `{ take: n }`, as soon as that is `n` files.
+ * it, as the gateway is promised. It keeps when it first received each.
  */
 import { createServer, request as requestTo } from "node:http";
-import type { AddressInfo } from "node:net";
+import { Kept } from "./server-process.ts";
+
+export interface FileReceipt {
+  fileId: string;
+  /** Wall clock, ms since the epoch. */
+  at: number;
+}
 
 const [gatewayPort, clientId = "", clientSecret = ""] = process.argv.slice(2);
 const RECORDS = 1;
 
-/** Wall clock of the first receipt, ms since the epoch, by file id. */
-const receipts = new Map<string, number>();
-let wanted: number | null = null;
-
-function handOver(): void {
-  if (wanted === null || receipts.size < wanted) return;
-  process.send?.([...receipts]);
-  receipts.clear();
-  wanted = null;
-}
+const receipts = new Kept<FileReceipt>();
 
 function report(fileId: string, type: string, data: object): Promise<void> {
   const event = { id: `evt_${type}_${fileId}`, type, timestamp: new Date().toISOString() };
@@ -45,27 +42,21 @@ function report(fileId: string, type: string, data: object): Promise<void> {
   });
 }
 
-const server = createServer((request, response) => {
-  const at = performance.timeOrigin + performance.now();
-  const fileId = String(request.headers["x-audit1-file-id"]);
-  request.resume().on("end", async () => {
-    response
-      .writeHead(200, { "Content-Type": "application/json" })
-      .end(JSON.stringify({ records_total: RECORDS }));
-    if (!receipts.has(fileId)) receipts.set(fileId, at);
-    handOver();
-    await report(fileId, "file.validated", { status: "validated" });
-    await report(fileId, "file.processed", {
-      status: "processed",
-      recordsProcessed: RECORDS,
-      recordsFailed: 0,
+receipts.serve(
+  createServer((request, response) => {
+    const at = performance.timeOrigin + performance.now();
+    const fileId = String(request.headers["x-audit1-file-id"]);
+    request.resume().on("end", async () => {
+      response
+        .writeHead(200, { "Content-Type": "application/json" })
+        .end(JSON.stringify({ records_total: RECORDS }));
+      receipts.add(fileId, { fileId, at });
+      await report(fileId, "file.validated", { status: "validated" });
+      await report(fileId, "file.processed", {
+        status: "processed",
+        recordsProcessed: RECORDS,
+        recordsFailed: 0,
+      });
     });
-  });
-});
-server.listen(0, "127.0.0.1", () => process.send?.((server.address() as AddressInfo).port));
-
-process.on("message", ({ take }: { take: number }) => {
-  wanted = take;
-  handOver();
-});
-process.once("disconnect", () => process.exit(0));
+  }),
+);

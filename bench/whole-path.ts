@@ -3,11 +3,13 @@
  * takes from its 202 to the files-creator at a steady pace, where that one costs next to nothing, and how many reports a second
  * become files of the one for local development.
  */
-import { FilesCreator } from "./files-creator.ts";
-import { type Gateway, INBOUND_PATH, standInSource, startGateway } from "./gateway.ts";
+import path from "node:path";
+import type { FileReceipt } from "./files-creator-process.ts";
+import { type Gateway, INBOUND_PATH, PORTAL, standInSource, startGateway } from "./gateway.ts";
 import type { Load } from "./load.ts";
 import type { Sender } from "./requests.ts";
 import { freePort, type Modules, startWorkers, withoutPrinting } from "./runtime.ts";
+import { ServerProcess } from "./server-process.ts";
 import { quantile } from "./statistics.ts";
 
 const CONNECTIONS = 20;
@@ -42,7 +44,10 @@ async function measureSteady(
   milliseconds: number,
 ): Promise<WholePath["steady"]> {
   const port = await freePort();
-  const filesCreator = await FilesCreator.start(port);
+  const filesCreator = await ServerProcess.start<FileReceipt>(
+    path.join(import.meta.dirname, "files-creator-process.ts"),
+    [String(port), PORTAL.id, PORTAL.secret],
+  );
   const gateway = await startGateway("steady", withoutPrinting(modules), {
     filesCreatorAt: filesCreator.port,
     port,
@@ -54,7 +59,8 @@ async function measureSteady(
     const count = (milliseconds / 1_000) * STEADY_PER_SECOND;
     const { files } = await send(load, gateway, senders, count, STEADY_PER_SECOND);
     const receipts = await filesCreator.take(files.length, DRAIN_LIMIT_MS);
-    const waits = files.map(([fileId, answeredAt]) => (receipts.get(fileId) ?? Number.NaN) - answeredAt);
+    const receivedAt = new Map(receipts.map(({ fileId, at }) => [fileId, at]));
+    const waits = files.map(([fileId, answeredAt]) => (receivedAt.get(fileId) ?? Number.NaN) - answeredAt);
     return {
       reports: waits.length,
       p50Ms: quantile(waits, 0.5),

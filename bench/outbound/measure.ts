@@ -3,7 +3,7 @@ import type { Modules } from "../runtime.ts";
 import { type Deliveries, measureDeliveries } from "./deliveries.ts";
 import { type Fairness, measureFairness } from "./fairness.ts";
 import { type FanOut, measureFanOut } from "./fan-out.ts";
-import { Receiver } from "./receiver.ts";
+import { startReceiver } from "./receiver.ts";
 import { measureSteady, type Waits } from "./steady.ts";
 import { measureSweeps, type Sweep } from "./sweep.ts";
 
@@ -27,7 +27,7 @@ export async function measureOutbound(
   pace: OutboundPace,
   progress: (what: string) => void,
 ): Promise<Outbound> {
-  const receiver = await Receiver.start();
+  const receiver = await startReceiver();
   try {
     progress("deliveries");
     const deliveries = await measureDeliveries(receiver, modules, pace.deliveries);
