@@ -67,16 +67,20 @@ export class Agenda {
   }
 
   /**
-   * Lets go of files that are settled and archived: tables that hold none younger than `beforeSeq`, and of the rest, row
-   * by row and at most `limit` of them, what is older than `atLatestSeq`. Answers whether there may be more.
+   * Lets go of files that are settled and archived: of tables that hold none younger than `beforeSeq`, the oldest, since
+   * dropping a large one takes seconds; and of the rest, row by row and at most `limit` of them, what is older than
+   * `atLatestSeq`. Answers whether there may be more.
    */
   purge(beforeSeq: string, atLatestSeq: string, limit: number): boolean {
     const before = rowKeyOf(beforeSeq);
     let left = limit;
     for (const table of this.#tables.between(0, before)) {
       const isOld = (table.newestKey() ?? 0) < before;
-      if (isOld && this.#mayDrop(table)) this.#tables.drop(table);
-      else left -= deleteDone(table, isOld ? before : rowKeyOf(atLatestSeq), left);
+      if (isOld && this.#mayDrop(table)) {
+        this.#tables.drop(table);
+        return true;
+      }
+      left -= deleteDone(table, isOld ? before : rowKeyOf(atLatestSeq), left);
     }
     return left === 0;
   }

@@ -532,6 +532,23 @@ describe("a table whose files are all old", () => {
     });
   });
 
+  it("is dropped only when older ones did not make room, one in each alarm", async () => {
+    await atMidnight(async (bench, files) => {
+      for (const day of [0, 1, 2]) files.push(...acceptAt(bench, MIDNIGHT + day * DAY, WORTH));
+      await archive(bench, files);
+      Object.defineProperty(bench.inbox, "size", {
+        get: () => CROWDED_BYTES - 2 + namesOf(bench).length,
+      });
+      bench.clock.now = MIDNIGHT + 20 * DAY;
+      await bench.upkeep.run();
+      expect(namesOf(bench)).toHaveLength(3);
+      await bench.runAlarmsUntil(bench.clock.now + MINUTE);
+      expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT + DAY), tableOf(MIDNIGHT + 2 * DAY)]);
+      await bench.runAlarmsUntil(bench.clock.now + 2 * DAY);
+      expect(namesOf(bench)).toHaveLength(2);
+    });
+  });
+
   it("is dropped after its files were archived in several segments and pages", async () => {
     await inGate(await newGate({ plan: "enterprise" }), async (bench) => {
       bench.clock.now = MIDNIGHT;
