@@ -37,6 +37,8 @@ export const FILES_PER_WAKE_UP = 10;
 const ERASED = "erased";
 /** How long the alarm waits with old files that could not go: what makes one ready, in an alarm, purges it as well. */
 const BETWEEN_PURGES_MS = 86_400_000;
+/** In a gate that is nearly full, and may take nothing more before some have gone. */
+const BETWEEN_PURGES_CROWDED_MS = 3_600_000;
 /** How long a step that failed waits. */
 const STEP_RETRY_MS = 60_000;
 
@@ -58,6 +60,8 @@ export class Upkeep {
   #freshNotBefore = 0;
   #purgedAt = 0;
   #purgeGoesOn = false;
+  /** Null before it was asked, which costs too much for every call: a gate that grows has alarms, and each asks again. */
+  #crowded: boolean | null = null;
 
   constructor(state: GateState, deps: UpkeepDeps) {
     this.#state = state;
@@ -108,9 +112,15 @@ export class Upkeep {
 
   #purgeAt(): number | null {
     const oldest = this.#state.agenda.firstFrom("");
-    return oldest === null
-      ? null
+    if (oldest === null) return null;
+    this.#crowded ??= this.#isCrowded();
+    return this.#crowded
+      ? Math.max(mintedAt(oldest) + KEEP_ROWS_CROWDED_MS + 1, this.#purgedAt + BETWEEN_PURGES_CROWDED_MS)
       : Math.max(mintedAt(oldest) + GONE_AFTER_MS, this.#purgedAt + BETWEEN_PURGES_MS);
+  }
+
+  #isCrowded(): boolean {
+    return this.#state.inbox.size > CROWDED_BYTES;
   }
 
   #purge(): void {
@@ -118,7 +128,8 @@ export class Upkeep {
     const now = this.#deps.now();
     this.#purgedAt = now;
     this.#purgeGoesOn = false;
-    const keepMs = inbox.size > CROWDED_BYTES ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
+    this.#crowded = this.#isCrowded();
+    const keepMs = this.#crowded ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
     inbox.purgeAliases(now - ALIASES_KEPT_MS);
     readLog.purge(now);
     const atLatest = seqAt(now - keepMs - KEEP_ROWS_LONGER_MS);

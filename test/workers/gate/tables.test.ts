@@ -549,6 +549,23 @@ describe("a table whose files are all old", () => {
     });
   });
 
+  it("is dropped after a week from a gate that is full, although nothing comes any more", async () => {
+    await atMidnight(async (bench, files) => {
+      files.push(...acceptAt(bench, MIDNIGHT + 12 * HOUR, WORTH));
+      await archive(bench, files);
+      for (const restarted of [false, true]) {
+        if (restarted) bench.restart();
+        Object.defineProperty(bench.inbox, "size", { value: CROWDED_BYTES + 1 });
+        await bench.runAlarmsUntil(MIDNIGHT - 1 + 7 * DAY);
+        expect(namesOf(bench)).toHaveLength(2);
+      }
+      await bench.runAlarmsUntil(MIDNIGHT - 1 + 7 * DAY + 2 * HOUR);
+      expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT)]);
+      expect(await bench.runAlarmsUntil(MIDNIGHT + 7 * DAY + 14 * HOUR)).toBeLessThan(20);
+      expect(namesOf(bench)).toEqual([]);
+    });
+  });
+
   it("is dropped after its files were archived in several segments and pages", async () => {
     await inGate(await newGate({ plan: "enterprise" }), async (bench) => {
       bench.clock.now = MIDNIGHT;
