@@ -74,11 +74,12 @@ export class Agenda {
   purge(beforeSeq: string, atLatestSeq: string, limit: number): boolean {
     const before = rowKeyOf(beforeSeq);
     let left = limit;
-    for (const table of this.#tables.between(0, before)) {
+    const tables = this.#tables.between(0, before);
+    for (const table of tables) {
       const isOld = (table.newestKey() ?? 0) < before;
       if (isOld && this.#mayDrop(table)) {
         this.#tables.drop(table);
-        return true;
+        return table !== tables.at(-1);
       }
       left -= deleteDone(table, isOld ? before : rowKeyOf(atLatestSeq), left);
     }
