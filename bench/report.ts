@@ -27,9 +27,9 @@ export function samplesTable(samples: Samples): string {
 
 export function floodLines(flood: Flood): string {
   return [
-    `Accepted a second, 4 clients on one connection: ${spread(flood.alone, 0)} alone, ${spread(flood.flooded, 0)} beside`,
-    `12 clients with bad signatures for it, which got ${spread(flood.flood, 0)} answers a second (${spread(flood.floodAlone, 0)} alone).`,
-    `That is ${spread(flood.share, 2)} of what the CPU that the flood leaves allows.`,
+    `Accepted a second: ${spread(flood.alone, 0)} where all 16 clients are honest, ${spread(flood.flooded, 0)} where 4 are and the other 12`,
+    `send bad signatures for the same connection, which got ${spread(flood.flood, 0)} answers a second.`,
+    `That is ${spread(flood.share, 2)} of what a quarter of the CPU allows.`,
   ].join("\n");
 }
 

@@ -62,7 +62,7 @@ export function inboundTargets({ samples, flood, wholePath }: Inbound): Target[]
       unit: "×" as const,
     })),
     {
-      what: "acceptance under a flood of bad signatures / what the CPU it leaves allows",
+      what: "acceptance beside three times as many clients with bad signatures / what its share of the CPU allows",
       measured: flood.share.median,
       bound: least(0.8),
       unit: "×",
