@@ -59,7 +59,7 @@ export async function signDelivery({ id, body, signers, rotating, format, now }:
 type SigningKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 /** A secret as the schemes use it: its characters, or the bytes that they encode. */
-export interface Signer {
+interface Signer {
   whole: SigningKey;
   decoded: SigningKey;
 }
