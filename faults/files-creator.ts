@@ -13,7 +13,6 @@ import { sha256 } from "./reports.ts";
 export interface StoredFile {
   key: string;
   fileId: string;
-  requestId: string;
   sha256: string;
 }
 
@@ -119,8 +118,7 @@ export class FilesCreator {
     if (this.#refuses(key, fileId)) return answer(response, 422);
 
     if (!known) {
-      const requestId = String(request.headers["x-audit1-request-id"]);
-      this.stored.set(key, { key, fileId, requestId, sha256: digest });
+      this.stored.set(key, { key, fileId, sha256: digest });
       if (this.#chance.happens(REPORTED_SHARE)) {
         const reporting = this.reports.tellAll(key, fileId);
         if (this.#chance.happens(0.3)) await Promise.race([reporting, pause(500)]);

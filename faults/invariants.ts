@@ -16,7 +16,7 @@ export interface Evidence {
   least: { kills: number; accepted: number };
   connections: Connection[];
   record: SendingRecord;
-  stored: StoredFile[];
+  stored: SentFile[];
   /** Keys that came to the files-creator with other bytes than before. */
   otherBytes: string[];
   /** File ids of `file.processed` reports that the gateway took, and ids of reports it did not know the file of. */
@@ -26,6 +26,11 @@ export interface Evidence {
   atRest: AtRest[];
   drained: Drained;
   outbound: OutboundEvidence;
+}
+
+/** A stored file, and the id of the request that its sender sent, as the gate recorded it. */
+export interface SentFile extends StoredFile {
+  requestId: string;
 }
 
 export interface Finding {
@@ -221,7 +226,7 @@ function isExpected(unit: Unit, { status, error }: Heard): boolean {
   return status === 200 || status === 202 || status === 502;
 }
 
-function groupByUnit(stored: readonly StoredFile[], record: SendingRecord): Map<Unit | null, StoredFile[]> {
+function groupByUnit(stored: readonly SentFile[], record: SendingRecord): Map<Unit | null, StoredFile[]> {
   return Map.groupBy(stored, (file) => record.unitOf(file.requestId));
 }
 

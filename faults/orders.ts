@@ -68,6 +68,7 @@ export const ROUGH: Rates = {
 /** One row of a gate's inbox, as far as the checks need it. */
 export interface InboxRow {
   fileId: string;
+  /** The id that its sender gave it. */
   requestId: string;
   state: "receiving" | "queued" | "processing" | "completed" | "failed" | "dropped";
   admittedAt: number;

@@ -141,12 +141,16 @@ async function storm(
   const inboxes = await gateway.control<InboxReport[]>("inboxes");
   const atRest = await gateway.control<AtRest[]>("at-rest");
   const atEnd = await readAtEnd(gateway, PORTAL_HEADERS);
+  const requestIds = new Map(inboxes.flatMap(({ rows }) => rows.map((row) => [row.fileId, row.requestId])));
   const findings = judge({
     kills,
     least: { kills: plan.leastKills, accepted: plan.leastAccepted },
     connections,
     record,
-    stored: [...filesCreator.stored.values()],
+    stored: [...filesCreator.stored.values()].map((file) => ({
+      ...file,
+      requestId: requestIds.get(file.fileId) ?? "",
+    })),
     otherBytes: filesCreator.otherBytes,
     reportedCompleted: [...filesCreator.reports.taken.values()],
     reportsUnknown: filesCreator.reports.unknown,

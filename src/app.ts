@@ -7,7 +7,7 @@ import { files } from "./developer/files.ts";
 import { reports } from "./developer/reports.ts";
 import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
-import { requestIdHeaders, requestIdOf } from "./http/request-id.ts";
+import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
 import { inbound } from "./inbound/route.ts";
 import { logError, logLine } from "./log.ts";
 import { docs } from "./openapi/route.ts";
@@ -56,7 +56,8 @@ export function respond(
 
 const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const startedAt = Date.now();
-  const requestId = requestIdOf(c.req.raw.headers);
+  const requestId = mintRequestId();
+  const callersId = callerRequestId(c.req.raw.headers);
   c.set("requestId", requestId);
   c.set("log", {});
   const settings = settingsOrNull(c.env);
@@ -71,11 +72,13 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
     await next();
   }
   if (!c.res.headers.has("X-Request-Id")) {
-    for (const [name, value] of Object.entries(requestIdHeaders(requestId))) c.res.headers.set(name, value);
+    for (const [name, value] of Object.entries(requestIdHeaders(requestId, callersId)))
+      c.res.headers.set(name, value);
   }
   const { log } = c.var;
   logLine("request", {
     request_id: requestId,
+    ...(callersId !== null && { caller_request_id: callersId }),
     method: c.req.method,
     route: c.req.routePath,
     status: c.res.status,

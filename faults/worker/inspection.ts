@@ -35,7 +35,7 @@ export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed
     const { seq, facts, stored, state, admittedAt, dueAt } = parseRow(raw);
     rows.push({
       fileId: fileIdOf(gate, seq),
-      requestId: facts.requestId,
+      requestId: facts.callerRequestId ?? "",
       state,
       admittedAt,
       mintedAt: mintedAt(seq),

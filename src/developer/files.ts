@@ -138,6 +138,7 @@ export function presentFile(record: FileRecord) {
     employer_id: facts.employerId,
     ...(gate?.kind === "key" ? { api_key_id: gate.id } : { connection_id: gate?.id }),
     request_id: facts.requestId,
+    caller_request_id: facts.callerRequestId ?? null,
     size: facts.size,
     generation: record.generation,
     attempts: record.attempts,

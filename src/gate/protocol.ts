@@ -26,6 +26,8 @@ export interface FileFacts {
   environment: Environment;
   contentType: string;
   requestId: string;
+  /** The id that the sender gave its request, where it gave one. */
+  callerRequestId?: string;
   /** Bytes of the payload as received. */
   size: number;
   /** When the Worker had the whole request, ms. */

@@ -1,14 +1,19 @@
-/** Every request has an id: the caller's own when it is well-formed, else one of ours. It is in every answer and log line. */
+/**
+ * Every request gets an id of ours. It is in every answer, every log line and every record of the request. The caller's own
+ * `X-Request-Id`, when it is well-formed, is kept beside it and sent back; an incoming `X-Audit1-Request-Id` is ignored.
+ */
 const WELL_FORMED = /^[A-Za-z0-9._-]{1,64}$/;
 
-export function requestIdOf(headers: Headers): string {
-  for (const name of ["X-Request-Id", "X-Audit1-Request-Id"]) {
-    const given = headers.get(name);
-    if (given !== null && WELL_FORMED.test(given)) return given;
-  }
+export function mintRequestId(): string {
   return crypto.randomUUID();
 }
 
-export function requestIdHeaders(requestId: string): Record<string, string> {
-  return { "X-Audit1-Request-Id": requestId, "X-Request-Id": requestId };
+/** The caller's own id; null when it sent none, or one that cannot be kept. */
+export function callerRequestId(headers: Headers): string | null {
+  const given = headers.get("X-Request-Id");
+  return given !== null && WELL_FORMED.test(given) ? given : null;
+}
+
+export function requestIdHeaders(minted: string, callers: string | null): Record<string, string> {
+  return { "X-Audit1-Request-Id": minted, "X-Request-Id": callers ?? minted };
 }

@@ -4,7 +4,7 @@ import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import { type AppContext, failureResponse, note, rateHeaders } from "../http/context.ts";
-import { requestIdHeaders } from "../http/request-id.ts";
+import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import type { Accepted, Received } from "./receive.ts";
 
@@ -52,7 +52,7 @@ async function answerAccepted(
     "Content-Type": "application/json",
     Location: `/api/v1/files/status/${fileId}`,
     ...(rate && rateHeaders(rate)),
-    ...requestIdHeaders(c.get("requestId")),
+    ...requestIdHeaders(c.get("requestId"), callerRequestId(c.req.raw.headers)),
   };
   if (waitSeconds > 0) headers["Preference-Applied"] = `wait=${waitSeconds}`;
   return new Response(JSON.stringify(body), {

@@ -12,6 +12,7 @@ import { gateName } from "../gate/file-id.ts";
 import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
+import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { admitReport } from "./admit.ts";
 import { BODY_TIMEOUT_MS, readBody } from "./body.ts";
@@ -183,12 +184,14 @@ class Report<S extends ReportSender> {
     const key = idempotencyKey(this.#headers);
     if ("failure" in key) return { failure: key.failure, revisit: false, charged: true };
 
+    const callersId = callerRequestId(this.#headers);
     const facts: FileFacts = {
       kind: this.#door.kind,
       employerId: employer.employerId,
       environment: sender.snapshot.environment,
       contentType: contentTypeOf(this.#headers),
       requestId: this.#requestId,
+      ...(callersId !== null && { callerRequestId: callersId }),
       size: this.#bytes.body.byteLength,
       receivedAt: now,
     };

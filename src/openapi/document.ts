@@ -22,7 +22,7 @@ export type OpenApiDocument = ReturnType<typeof createDocument>;
 
 const DESCRIPTION = `Receives payroll reports over signed webhooks, loses none of them, and hands each to the files-creator once.
 
-Every answer carries \`X-Request-Id\`: send your own (1 to 64 of \`A-Za-z0-9._-\`) or quote ours. Every error has the same form, \`Error\`. Bodies are JSON; in management bodies and queries, unknown fields are refused by name. Another owner's objects are answered as ones that do not exist.
+Every answer carries \`X-Audit1-Request-Id\`, the id to quote to support. An \`X-Request-Id\` of your own (1 to 64 of \`A-Za-z0-9._-\`) is recorded beside it and sent back. Every error has the same form, \`Error\`. Bodies are JSON; in management bodies and queries, unknown fields are refused by name. Another owner's objects are answered as ones that do not exist.
 
 An unknown path is answered 404, a known one with another method 405 with \`Allow\`.`;
 

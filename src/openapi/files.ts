@@ -31,6 +31,10 @@ const file = z
     connection_id: objectId.optional().meta({ description: "Where the report came by a connection." }),
     api_key_id: objectId.optional().meta({ description: "Where the report came with a bearer key." }),
     request_id: z.string().meta({ description: "Of the request that brought the report." }),
+    caller_request_id: z
+      .string()
+      .nullable()
+      .meta({ description: "The `X-Request-Id` that the request carried, where it carried one." }),
     size: z.int().nonnegative().meta({ description: "Bytes of the report as it was received." }),
     generation: z.int().positive().meta({ description: "One more each time the file is forwarded again." }),
     attempts: z.int().nonnegative(),
@@ -51,6 +55,7 @@ const shown = {
   employer_id: EXAMPLE.employerId,
   connection_id: EXAMPLE.connectionId,
   request_id: EXAMPLE.requestId,
+  caller_request_id: null,
   size: 254,
   generation: 1,
   attempts: 1,

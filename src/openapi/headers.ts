@@ -13,9 +13,13 @@ const ALWAYS = {
   "X-Request-Id": header(
     "X-Request-Id",
     requestId.meta({ examples: ["7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e"] }),
-    "The request's id, in every log line that tells of it. The caller's own where it sent a usable one.",
+    "The caller's own id where it sent a usable one, otherwise the same as `X-Audit1-Request-Id`.",
   ),
-  "X-Audit1-Request-Id": header("X-Audit1-Request-Id", requestId, "The same as `X-Request-Id`."),
+  "X-Audit1-Request-Id": header(
+    "X-Audit1-Request-Id",
+    requestId,
+    "The gateway's id of the request: `request_id` in bodies, log lines and records. Quote it to support.",
+  ),
 };
 
 const RATE = {

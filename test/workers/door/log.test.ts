@@ -41,7 +41,8 @@ describe("a request", () => {
     expect(requestLines()).toEqual([
       {
         message: "request",
-        request_id: "trace-1",
+        request_id: answer.headers.get("X-Audit1-Request-Id"),
+        caller_request_id: "trace-1",
         method: "POST",
         route: ROUTE,
         status: 202,

@@ -101,7 +101,7 @@ describe("headers of POST /files", () => {
       "x-audit1-employer-id": connection.employerId,
       "x-audit1-environment": "sandbox",
       "x-audit1-received-at": new Date(facts.receivedAt).toISOString(),
-      "x-audit1-request-id": "req-42",
+      "x-audit1-request-id": facts.requestId,
       "x-audit1-attempt": "1",
     });
   });

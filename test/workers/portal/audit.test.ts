@@ -101,7 +101,7 @@ describe("the audit trail", () => {
       after: { status: "active", plan: "production" },
     });
     expect(trail[1]).toMatchObject({
-      request_id: patched.headers.get("X-Request-Id"),
+      request_id: patched.headers.get("X-Audit1-Request-Id"),
       before: { status: "active" },
       after: { status: "inactive" },
     });
