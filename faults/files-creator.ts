@@ -45,6 +45,8 @@ const WEATHERS: Record<Exclude<Weather, "away">, Partial<Record<Conduct, number>
   forgetful: { "stores and fails": 1, "stores and answers too late": 1, takes: 1 },
 };
 
+/** A plain `express.json()` reads nothing else: whoever is told another label refuses the report for good. */
+const READ_BY_EXPRESS = /^application\/json(?:;\s*charset=utf-[^;]*)?$/i;
 const REFUSED_SHARE = 0.03;
 const REPORTED_SHARE = 0.6;
 
@@ -110,6 +112,10 @@ export class FilesCreator {
       if (this.stored.get(key)?.sha256 !== digest) this.otherBytes.push(key);
     }
 
+    if (!READ_BY_EXPRESS.test(request.headers["content-type"] ?? "")) {
+      this.#count("refuses a label");
+      return answer(response, 415);
+    }
     if (conduct === "fails") return answer(response, this.#chance.happens(0.5) ? 500 : 503);
     if (conduct === "asks for patience") {
       return answer(response, 429, { "retry-after": String(Math.round(this.#chance.between(1, 90))) });

@@ -128,6 +128,16 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
+    name: "forwards the sender's content type",
+    edits: [
+      {
+        file: "src/forwarding/files-creator.ts",
+        find: '"Content-Type": "application/json",',
+        replace: '"Content-Type": facts.contentType ?? "application/json",',
+      },
+    ],
+  },
+  {
     name: "never sweeps",
     edits: [
       {

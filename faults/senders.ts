@@ -22,6 +22,13 @@ const SENDER_SKEW_MS = 60_000;
 const DISCONNECTS = 0.03;
 const LARGE_BYTES = { low: 66_000, high: 300_000 };
 
+/** What senders call their JSON. A files-creator that is told any but the first reads nothing. */
+const LABELS = {
+  "application/json": 4,
+  "application/x-www-form-urlencoded": 1,
+  "application/json; charset=utf8": 1,
+};
+
 const KINDS = {
   plain: 41,
   keyed: 22,
@@ -93,9 +100,10 @@ export class Sender {
     const body = reportBody(name, size);
     const unit = this.#record.open(name, kind, true, sha256(body));
     const key = { "idempotency-key": `key-${name}` };
+    const label = { "content-type": chance.pick(LABELS) };
     let sent = 0;
     const sign = (extra: Record<string, string> = {}, of = body) =>
-      signed(this.#connection, `${name}-${++sent}`, this.#signingTime(), of, extra);
+      signed(this.#connection, `${name}-${++sent}`, this.#signingTime(), of, { ...label, ...extra });
 
     switch (kind) {
       case "plain":

@@ -58,8 +58,17 @@ subscribe("child_process", (message) => {
   children.push((message as { process: ChildProcess }).process);
 });
 
-/** `inspected` opens the runtime's debugger, on a port of its own. */
-export async function startGateway({ inspected = false } = {}): Promise<Gateway> {
+/**
+ * `inspected` opens the runtime's debugger, on a port of its own. With a `filesCreatorPort` reports go to the files-creator
+ * that listens there on loopback, over HTTP, and `received` stays empty.
+ */
+export async function startGateway({
+  inspected = false,
+  filesCreatorPort,
+}: {
+  inspected?: boolean;
+  filesCreatorPort?: number;
+} = {}): Promise<Gateway> {
   const scratch = mkdtempSync(path.join(tmpdir(), "gateway-"));
   const module = await bundle(path.join(scratch, "bundle"));
   const client = { id: "fuzz", secret: randomBytes(16).toString("hex") };
@@ -91,14 +100,17 @@ export async function startGateway({ inspected = false } = {}): Promise<Gateway>
             PORTAL_CLIENTS: JSON.stringify([{ id: client.id, secret_sha256: sha256(client.secret) }]),
           },
           serviceBindings: {
-            FILES_CREATOR: async (request: Request) => {
-              const bytes = Buffer.from(await request.arrayBuffer());
-              received.push({
-                fileId: request.headers.get("X-Audit1-File-Id") ?? "",
-                sha256: sha256(bytes),
-              });
-              return Response.json({ records_total: 1 }, { status: 202 });
-            },
+            FILES_CREATOR:
+              filesCreatorPort === undefined
+                ? async (request: Request) => {
+                    const bytes = Buffer.from(await request.arrayBuffer());
+                    received.push({
+                      fileId: request.headers.get("X-Audit1-File-Id") ?? "",
+                      sha256: sha256(bytes),
+                    });
+                    return Response.json({ records_total: 1 }, { status: 202 });
+                  }
+                : { external: { address: `127.0.0.1:${filesCreatorPort}`, http: {} } },
           },
           // Receivers of webhooks are outside: nothing of a run leaves the machine.
           outboundService: () => new Response(null, { status: 503 }),

@@ -7,6 +7,9 @@ import type { FileLedger, Submission } from "./ledger.ts";
 import { type ParsedReport, type PayrollTable, parseReport } from "./payroll.ts";
 import { sendReports } from "./reporting.ts";
 
+/** What a plain Express `express.json()` reads: JSON by its label, in a charset of Unicode. */
+const JSON_TYPE = /^\s*application\/json\s*(?:;|$)/i;
+const CHARSET = /;\s*charset\s*=\s*"?([^";\s]*)/i;
 const FILE_ID = /^[A-Za-z0-9_.-]{1,128}$/;
 const KEPT_HEADER = /^(x-audit1-.*|content-type|idempotency-key)$/;
 
@@ -22,6 +25,14 @@ export async function receiveFile(request: Request, env: Env, ctx: ExecutionCont
   const fileId = request.headers.get("x-audit1-file-id") ?? "";
   if (!FILE_ID.test(fileId)) {
     return refusal(400, "Missing X-Audit1-File-Id", "Name the file: 1 to 128 of A-Z a-z 0-9 _ . -");
+  }
+  const contentType = request.headers.get("content-type") ?? "";
+  if (!JSON_TYPE.test(contentType)) {
+    return refusal(400, "Unreadable body", "Send the report with Content-Type: application/json.");
+  }
+  const [, charset = "utf-8"] = CHARSET.exec(contentType) ?? [];
+  if (!charset.toLowerCase().startsWith("utf-")) {
+    return refusal(415, "Unsupported charset", "Send the report in UTF-8, and name no other charset.");
   }
   const idempotencyKey = request.headers.get("idempotency-key") ?? fileId;
   const bytes = await request.arrayBuffer();

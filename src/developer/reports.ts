@@ -5,7 +5,6 @@
 import { Hono } from "hono";
 import type { FileKind } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
-import { contentTypeFailure } from "../http/validation.ts";
 import { answerReceived } from "../inbound/answer.ts";
 import { bodyBudget } from "../inbound/body-budget.ts";
 import type { StrictRules } from "../inbound/fields.ts";
@@ -40,8 +39,7 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
   if (heldBackFor !== null)
     return failureResponse(c, { kind: "too_many_refusals", retryAfterSeconds: heldBackFor });
   const settings = c.get("settings");
-  const unusable =
-    checkBodyHeaders(headers, settings.maxBodyBytes) ?? contentTypeFailure(c, "application/json");
+  const unusable = checkBodyHeaders(headers, settings.maxBodyBytes);
   if (unusable !== null) return failureResponse(c, unusable);
 
   const received = await receive(

@@ -62,7 +62,8 @@ export function idempotencyKeyOf(fileId: string, generation: number): string {
 function fileHeaders({ fileId, facts, attempt, generation }: Claimed, token: string | null): Headers {
   const gate = parseFileId(fileId)?.gate;
   const headers = new Headers({
-    "Content-Type": facts.contentType,
+    // Proved when the report was accepted. The sender's label may contradict it, and a reader that believes labels refuses.
+    "Content-Type": "application/json",
     "Idempotency-Key": idempotencyKeyOf(fileId, generation),
     "X-Audit1-File-Id": fileId,
     "X-Audit1-Kind": facts.kind,
@@ -74,6 +75,7 @@ function fileHeaders({ fileId, facts, attempt, generation }: Claimed, token: str
   });
   if (gate !== undefined)
     headers.set(gate.kind === "key" ? "X-Audit1-Api-Key-Id" : "X-Audit1-Connection-Id", gate.id);
+  if (facts.contentType !== undefined) headers.set("X-Audit1-Content-Type", facts.contentType);
   if (facts.sameBodyAs !== undefined) headers.set("X-Audit1-Same-Body-As", facts.sameBodyAs);
   if (token !== null) headers.set("Authorization", `Bearer ${token}`);
   return headers;

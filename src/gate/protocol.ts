@@ -24,7 +24,8 @@ export interface FileFacts {
   kind: FileKind;
   employerId: string;
   environment: Environment;
-  contentType: string;
+  /** The sender's own `Content-Type`, where it can travel in a header again. The payload is JSON in UTF-8 whatever it says. */
+  contentType?: string;
   requestId: string;
   /** The id that the sender gave its request, where it gave one. */
   callerRequestId?: string;

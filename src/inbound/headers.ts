@@ -79,8 +79,8 @@ export function preferredWait(headers: Headers, defaultSeconds: number): number 
   return defaultSeconds;
 }
 
-/** What the files-creator is told of the body: the sender's own word for it where that can travel in a header again. */
-export function contentTypeOf(headers: Headers): string {
+/** The sender's own label of the body, as a fact of the file. Absent where it cannot travel in a header again. */
+export function contentTypeFact(headers: Headers): { contentType?: string } {
   const given = headers.get("Content-Type") ?? "";
-  return /^[\x21-\x7e][\x20-\x7e]{0,127}$/.test(given) ? given : "application/json";
+  return /^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(given) ? { contentType: given } : {};
 }

@@ -20,7 +20,7 @@ import type { BodyBudget } from "./body-budget.ts";
 import type { Directory, Known, ReportSender } from "./directory.ts";
 import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
 import { type FieldProblems, firstProblems } from "./fields.ts";
-import { contentTypeOf, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
+import { contentTypeFact, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
 import type { Inspected } from "./inspect.ts";
 
 /** What one door demands of a request whose headers it has checked. */
@@ -189,7 +189,7 @@ class Report<S extends ReportSender> {
       kind: this.#door.kind,
       employerId: employer.employerId,
       environment: sender.snapshot.environment,
-      contentType: contentTypeOf(this.#headers),
+      ...contentTypeFact(this.#headers),
       requestId: this.#requestId,
       ...(callersId !== null && { callerRequestId: callersId }),
       size: this.#bytes.body.byteLength,

@@ -129,11 +129,6 @@ const INVALID: readonly Failure[] = [
     message: "Invalid date format for period_start",
     details: { expected: "YYYY-MM-DD", received: "01/15/2024" },
   },
-  {
-    kind: "validation",
-    message: "Send a JSON body with Content-Type: application/json.",
-    details: { expected: "application/json", received: "text/plain" },
-  },
   { kind: "unsupported_encoding", encoding: "gzip" },
   { kind: "payload_too_large", limitBytes: 10_485_760 },
   { kind: "too_many_refusals", retryAfterSeconds: 10 },

@@ -3,12 +3,21 @@
  * PUT /script with a list of steps {status, body, headers, delayMs, hang, hangBody} sets the next answers; then
  * 202 again. `hang` never answers, `hangBody` answers its headers and no more.
  * A step with a `connection` waits for a file of that connection.
+ * A label that a plain Express `express.json()` would not read is refused as it would be, and noted beside the file.
  */
 /** Longer than any test. A promise that never settles would be found out by the runtime and answered. */
 const FOREVER_MS = 60_000;
 
 let received = [];
 let script = [];
+
+/** 400: the parser leaves a body of another type alone, so that the handler finds none. 415: the parser's own refusal. */
+function refusalOfLabel(contentType) {
+  const [type, ...parameters] = (contentType ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") return 400;
+  const [, charset = "utf-8"] = /(?:^|;)\s*charset\s*=\s*"?([^";\s]*)/i.exec(parameters.join(";")) ?? [];
+  return charset.toLowerCase().startsWith("utf-") ? null : 415;
+}
 
 export default {
   async fetch(request) {
@@ -36,6 +45,8 @@ export default {
       sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join(""),
       text: bytes.byteLength < 10_000 ? new TextDecoder().decode(bytes) : null,
     });
+    const unreadable = refusalOfLabel(request.headers.get("Content-Type"));
+    if (unreadable !== null) return Response.json({ error: "unreadable label" }, { status: unreadable });
     if (step.hang) await scheduler.wait(FOREVER_MS);
     if (step.delayMs) await scheduler.wait(step.delayMs);
     const status = step.status ?? 202;

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from "vitest";
 import {
   checkBodyHeaders,
   checkHeaders,
+  contentTypeFact,
   idempotencyKey,
   preferredWait,
 } from "../../../src/inbound/headers.ts";
@@ -117,6 +118,22 @@ describe("idempotencyKey", () => {
     const headers = new Headers();
     vi.spyOn(headers, "get").mockReturnValue("schl\u00fcssel");
     expect(idempotencyKey(headers)).toEqual({ failure: { kind: "invalid_idempotency_key" } });
+  });
+});
+
+describe("contentTypeFact", () => {
+  it.each<[string | null, string | null]>([
+    [null, null],
+    ["", null],
+    ["application/json", "application/json"],
+    ["application/x-www-form-urlencoded", "application/x-www-form-urlencoded"],
+    ["application/json, application/json", "application/json, application/json"],
+    [`text/${"x".repeat(250)}`, `text/${"x".repeat(250)}`],
+    [`text/${"x".repeat(251)}`, null],
+    ["text/plain\tx", null],
+  ])("of %j is %j", (given, kept) => {
+    const headers = new Headers(given === null ? {} : { "Content-Type": given });
+    expect(contentTypeFact(headers)).toEqual(kept === null ? {} : { contentType: kept });
   });
 });
 

@@ -219,15 +219,9 @@ describe("a payroll report is refused for", () => {
     }
   });
 
-  it("what it is, or how it is packed", async () => {
+  it("how it is packed, or its size", async () => {
     const key = await createDeveloper();
     const body = payroll(key);
-    expect(await submit(key, PAYROLL, body, { "Content-Type": "text/plain" })).toMatchObject(
-      refusal("Send a JSON body with Content-Type: application/json.", {
-        expected: "application/json",
-        received: "text/plain",
-      }),
-    );
     const packed = await submit(key, PAYROLL, body, { "Content-Encoding": "gzip" });
     expect(packed).toMatchObject({ status: 415, json: { error: "Unsupported content encoding" } });
     const huge = await submit(key, PAYROLL, { ...body, note: "x".repeat(10 * 1024 ** 2) });
@@ -311,6 +305,5 @@ it("nothing is looked up for a request that is refused for its headers", async (
   const { calls, using } = watched();
   await submit({ token: "nothing" }, PAYROLL, payroll(key), {}, using);
   await submit(key, PAYROLL, payroll(key), { "Content-Encoding": "br" }, using);
-  await submit(key, PAYROLL, payroll(key), { "Content-Type": "text/csv" }, using);
   expect(calls).toEqual([]);
 });

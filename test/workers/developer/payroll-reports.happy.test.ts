@@ -83,7 +83,8 @@ describe("a payroll report under a bearer key", () => {
       "x-audit1-api-key-id": key.id,
       "x-audit1-employer-id": key.employerId,
       "x-audit1-environment": "sandbox",
-      "content-type": "application/json; charset=utf-8",
+      "content-type": "application/json",
+      "x-audit1-content-type": "application/json; charset=utf-8",
       "idempotency-key": json.file_id,
     });
     expect(file?.headers).not.toHaveProperty("x-audit1-connection-id");

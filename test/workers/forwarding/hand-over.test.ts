@@ -88,12 +88,13 @@ describe("headers of POST /files", () => {
     const connection = await createBoundConnection({ environment: "sandbox" });
     const { received, using } = creatorThat();
     const fileId = await accepted(connection, report(), {
-      headers: { "Content-Type": "application/json; charset=utf-8", "X-Request-Id": "req-42" },
+      headers: { "Content-Type": "application/json; charset=utf8", "X-Request-Id": "req-42" },
     });
     const { facts } = await recordOf(fileId);
     await deliverFiles([fileId], using);
     expect(Object.fromEntries(received[0]?.headers ?? [])).toEqual({
-      "content-type": "application/json; charset=utf-8",
+      "content-type": "application/json",
+      "x-audit1-content-type": "application/json; charset=utf8",
       "idempotency-key": fileId,
       "x-audit1-file-id": fileId,
       "x-audit1-kind": "payroll_report",
@@ -104,6 +105,19 @@ describe("headers of POST /files", () => {
       "x-audit1-request-id": facts.requestId,
       "x-audit1-attempt": "1",
     });
+  });
+
+  it.each([
+    ["a label of another kind", "text/csv; charset=latin1", "text/csv; charset=latin1"],
+    ["no label, as no row kept one", undefined, null],
+  ])("say that the payload is JSON, whatever its row kept: %s", async (_what, contentType, told) => {
+    const file = claimed();
+    const { contentType: _own, ...facts } = file.facts;
+    const { received, using } = creatorThat();
+    const kept = contentType === undefined ? facts : { ...facts, contentType };
+    await postFile({ ...file, facts: kept }, new Uint8Array(2), using, readSettings(using));
+    expect(received[0]?.headers.get("Content-Type")).toBe("application/json");
+    expect(received[0]?.headers.get("X-Audit1-Content-Type")).toBe(told);
   });
 
   it("name an earlier file with the same body", async () => {
