@@ -6,7 +6,7 @@ import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import type { Environment } from "../db/schema.ts";
 import { snapshotOf } from "../gate/announce.ts";
 import { dataKeyContext } from "../gate/contexts.ts";
-import { Directory, type DirectoryDeps, type ReportSender } from "../inbound/directory.ts";
+import { Directory, type DirectoryDeps, type ReportSender } from "../inbound/sender-cache.ts";
 import type { UsedKey } from "./last-use.ts";
 
 export interface Key extends ReportSender, UsedKey {

@@ -4,14 +4,14 @@
  */
 import { Hono } from "hono";
 import type { FileKind } from "../gate/protocol.ts";
+import { bodyBudget } from "../http/body-budget.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
+import { Refusals } from "../inbound/abuse-limiter.ts";
 import { answerReceived } from "../inbound/answer.ts";
-import { bodyBudget } from "../inbound/body-budget.ts";
 import type { StrictRules } from "../inbound/fields.ts";
 import { checkBodyHeaders } from "../inbound/headers.ts";
 import { STRICT_PAYROLL } from "../inbound/payroll.ts";
 import { receive } from "../inbound/receive.ts";
-import { Refusals } from "../inbound/refusals.ts";
 import { bearerOf, whyRefused } from "./bearer.ts";
 import { EMPLOYEE_CHANGES } from "./employee-changes.ts";
 import { KeyDirectory } from "./key.ts";

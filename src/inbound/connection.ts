@@ -3,7 +3,7 @@ import { openText, unwrapDataKey } from "../crypto/vault.ts";
 import { type ConnectionRow, type Consistency, type Found, findConnection } from "../db/connections.ts";
 import { snapshotOf } from "../gate/announce.ts";
 import { dataKeyContext, secretContext } from "../gate/contexts.ts";
-import { Directory, type DirectoryDeps, type ReportSender } from "./directory.ts";
+import { Directory, type DirectoryDeps, type ReportSender } from "./sender-cache.ts";
 import { importSigningKey } from "./signature.ts";
 
 export interface Connection extends ReportSender {

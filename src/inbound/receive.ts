@@ -11,17 +11,17 @@ import type { Bindings, Settings } from "../env.ts";
 import { gateName } from "../gate/file-id.ts";
 import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
+import { BODY_TIMEOUT_MS, readBody } from "../http/body.ts";
+import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { admitReport } from "./admit.ts";
-import { BODY_TIMEOUT_MS, readBody } from "./body.ts";
-import type { BodyBudget } from "./body-budget.ts";
-import type { Directory, Known, ReportSender } from "./directory.ts";
 import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
 import { type FieldProblems, firstProblems } from "./fields.ts";
 import { contentTypeFact, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
 import type { Inspected } from "./inspect.ts";
+import type { Directory, Known, ReportSender } from "./sender-cache.ts";
 
 /** What one door demands of a request whose headers it has checked. */
 export interface Door<S extends ReportSender> {

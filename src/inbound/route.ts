@@ -1,10 +1,10 @@
 /** `POST /webhook/inbound/{connection_id}`: the door for payroll systems. */
 import { Hono } from "hono";
+import { bodyBudget } from "../http/body-budget.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
+import { Refusals } from "./abuse-limiter.ts";
 import { answerReceived } from "./answer.ts";
-import { bodyBudget } from "./body-budget.ts";
 import { ConnectionDirectory } from "./connection.ts";
-import { Refusals } from "./refusals.ts";
 import { receiveSigned } from "./signed.ts";
 
 /** What an isolate keeps between requests: plain data only. */

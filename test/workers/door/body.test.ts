@@ -1,8 +1,8 @@
 /** Reading bodies with real streams: the limit, the deadline, the sender's going away, and the isolate's budget. */
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
-import { readBody } from "../../../src/inbound/body.ts";
-import { BodyBudget } from "../../../src/inbound/body-budget.ts";
+import { readBody } from "../../../src/http/body.ts";
+import { BodyBudget } from "../../../src/http/body-budget.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {
   bindings,

@@ -1,7 +1,7 @@
 /** Who keeps sending what is refused is slowed down; nobody else is, and no plan pays for it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import { Refusals } from "../../../src/inbound/refusals.ts";
+import { Refusals } from "../../../src/inbound/abuse-limiter.ts";
 import { rateHeadersOf } from "../../support/door.ts";
 import { bindings, type Connection, createBoundConnection, post, report } from "../../support/gateway.ts";
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Bytes } from "../../../src/crypto/encoding.ts";
 import { readSettings } from "../../../src/env.ts";
-import { BodyBudget } from "../../../src/inbound/body-budget.ts";
+import { BodyBudget } from "../../../src/http/body-budget.ts";
 import { ConnectionDirectory } from "../../../src/inbound/connection.ts";
 import {
   checkTimestamp,
