@@ -47,12 +47,12 @@ export interface Settings {
   emailFrom: string;
   /** Where webhooks may lead. */
   addressPolicy: AddressPolicy;
+  /** What a connection's address begins with; null for whatever the gateway is asked under. */
+  inboundOrigin: string | null;
 }
 
 export class ConfigurationError extends Error {}
 
-/** Names that the gateway answers under. */
-const OWN_HOSTS = ["webhooks.audit1.com", "api.audit1.info", "developer-api.audit1.info"];
 const LARGEST_BODY_BYTES = 10 * 1024 ** 2;
 
 const parsed = new WeakMap<object, Settings>();
@@ -61,6 +61,7 @@ const parsed = new WeakMap<object, Settings>();
 export function readSettings(env: Bindings): Settings {
   const known = parsed.get(env);
   if (known !== undefined) return known;
+  const inbound = checked("INBOUND_ORIGIN", () => inboundOrigin(env));
   const settings: Settings = {
     maxBodyBytes: integer("MAX_BODY_BYTES", env.MAX_BODY_BYTES, 1_024, LARGEST_BODY_BYTES),
     archiveAfterMs: integer("ARCHIVE_AFTER_SECONDS", env.ARCHIVE_AFTER_SECONDS, 1, 86_400) * 1_000,
@@ -73,7 +74,8 @@ export function readSettings(env: Bindings): Settings {
     },
     operatorsEmail: checked("OPERATORS_EMAIL", () => emailAddress(env.OPERATORS_EMAIL)),
     emailFrom: checked("EMAIL_FROM", () => emailAddress(env.EMAIL_FROM)),
-    addressPolicy: { ownHosts: OWN_HOSTS, allowInsecure: env.ALLOW_INSECURE_ENDPOINTS === "true" },
+    addressPolicy: checked("OWN_ZONES", () => addressPolicy(env, inbound)),
+    inboundOrigin: inbound,
   };
   parsed.set(env, settings);
   return settings;
@@ -131,4 +133,40 @@ function filesCreatorUrl(env: Bindings): string {
   const url = new URL(env.FILES_CREATOR_URL);
   if (url.protocol !== "https:") throw new Error("must be an https address");
   return `${url.href.replace(/\/$/, "")}/files`;
+}
+
+/** The host of `INBOUND_ORIGIN` is ours even where no zone says so. */
+function addressPolicy(env: Bindings, inbound: string | null): AddressPolicy {
+  const zones = hostNames(env.OWN_ZONES);
+  return {
+    ownZones: inbound === null ? zones : [...zones, new URL(inbound).hostname],
+    allowedHosts: hostNames(env.OWN_ZONE_TARGETS),
+    allowInsecure: allowsInsecure(env),
+  };
+}
+
+/** Whether this is a gateway for development on one machine, which speaks plain http with its senders and receivers. */
+export function allowsInsecure(env: Pick<Bindings, "ALLOW_INSECURE_ENDPOINTS">): boolean {
+  return env.ALLOW_INSECURE_ENDPOINTS?.trim() === "true";
+}
+
+/** Separated by commas or blanks; as `URL` writes them, so that they compare. */
+function hostNames(text: string | undefined): string[] {
+  const names = (text ?? "").split(/[\s,]+/).filter((name) => name !== "");
+  return names.map((name) => {
+    const host = URL.canParse(`https://${name}`) ? new URL(`https://${name}`) : null;
+    if (host === null || host.href !== `https://${host.hostname}/`)
+      throw new Error("must be host names, separated by commas");
+    return host.hostname.replace(/\.$/, "");
+  });
+}
+
+function inboundOrigin(env: Bindings): string | null {
+  const text = env.INBOUND_ORIGIN?.trim();
+  if (!text) return null;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || url.href !== `${url.origin}/`) throw new Error("must be an address without a path");
+  if (url.protocol !== "https:" && !(allowsInsecure(env) && url.protocol === "http:"))
+    throw new Error("must be an https address");
+  return url.origin;
 }

@@ -108,7 +108,10 @@ const withSecret = (description: string) =>
 const ADDRESS = {
   kind: "validation",
   message: "The request has invalid fields.",
-  details: { url: "Must be an https address", "events[0]": 'Unknown event "file.lost"' },
+  details: {
+    url: "hooks.acme-payroll.com/…: the address must begin with https://. Send a whole address such as https://hooks.example.com/audit1.",
+    "events[0]": 'Unknown event "file.lost"',
+  },
 } as const;
 
 const CHANGE = {

@@ -8,14 +8,16 @@
  */
 
 export interface AddressPolicy {
-  /** Names that the gateway itself answers under: these and what is below them are refused. */
-  ownHosts: readonly string[];
-  /** For local development: takes loopback addresses too, over http and on any port. Never anything else that is private. */
+  /** Domain names that Audit1 answers under. They and every name below them are refused. */
+  ownZones: readonly string[];
+  /** Host names within those zones that webhooks may lead to all the same. */
+  allowedHosts: readonly string[];
+  /** For local development: accepts addresses of this computer too, over http and on any port. Never anything else that is private. */
   allowInsecure: boolean;
 }
 
-/** `url` is the address as it is to be kept and called; `reason` is for people. */
-export type CheckedTarget = { ok: true; url: string } | { ok: false; reason: string };
+/** `url` is the address as it is to be kept and called; `reason` and `advice` are for people. */
+export type CheckedTarget = { ok: true; url: string } | { ok: false; reason: string; advice: string };
 
 /** Longer ones are not taken by every server on the way. */
 export const MAX_URL_CHARS = 2_048;
@@ -56,35 +58,56 @@ const WILDCARD_SUFFIXES = [
 /** As `URL` writes them: IPv4 has four decimal parts, IPv6 stands in brackets. */
 const IPV4 = /^\d+\.\d+\.\d+\.\d+\.?$/;
 const LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+/** `host.docker.internal` is this computer as its containers see it. */
+const THIS_COMPUTER = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.docker\.internal)$/;
+/** Ends every masked address, so that none is taken for a whole one. */
+export const MASK = "…";
 
-export function checkTarget(text: string, { ownHosts, allowInsecure }: AddressPolicy): CheckedTarget {
-  if (text.length > MAX_URL_CHARS) return refused(`The address is longer than ${MAX_URL_CHARS} characters`);
+export function checkTarget(text: string, policy: AddressPolicy): CheckedTarget {
+  if (text.length > MAX_URL_CHARS)
+    return refused(`The address is longer than ${MAX_URL_CHARS} characters`, "Use a shorter one");
+  if (text.includes(MASK))
+    return refused(
+      "The address is masked: it ends in …",
+      "Send the whole address, or leave `url` out to keep the present one",
+    );
   // `URL` drops these or turns them into something else: what is kept would not be what was written.
   if (/[\s\\]|\p{Cc}/u.test(text))
-    return refused("The address holds spaces, control characters or backslashes");
-  if (!URL.canParse(text)) return refused("Not a valid address");
+    return refused(
+      "The address holds spaces, control characters or backslashes",
+      "Percent-encode them, or remove them",
+    );
+  if (!URL.canParse(text)) return refused("Not a valid address", WHOLE);
   const url = new URL(text);
   if (url.username !== "" || url.password !== "")
-    return refused("The address holds credentials; send them in a header");
+    return refused("The address holds credentials; send them in a header", "Use the webhook's `headers`");
   url.hash = "";
   const isHttp = url.protocol === "https:" || url.protocol === "http:";
-  if (allowInsecure && isHttp && LOOPBACK.test(url.hostname)) return { ok: true, url: url.href };
-  if (url.protocol !== "https:") return refused("The address must begin with https://");
+  if (policy.allowInsecure && isHttp && THIS_COMPUTER.test(url.hostname)) return { ok: true, url: url.href };
+  if (url.protocol !== "https:") return refused("The address must begin with https://", WHOLE);
   if (url.port !== "" && Number(url.port) !== HTTPS_PORT && Number(url.port) < FIRST_UNPRIVILEGED_PORT)
-    return refused(`The port must be ${HTTPS_PORT} or at least ${FIRST_UNPRIVILEGED_PORT}`);
-  const reason = reasonAgainst(url.hostname, ownHosts);
-  return reason === null ? { ok: true, url: url.href } : refused(reason);
+    return refused(
+      `The port must be ${HTTPS_PORT} or at least ${FIRST_UNPRIVILEGED_PORT}`,
+      "Serve the endpoint on another port",
+    );
+  return refusalOf(url.hostname, policy) ?? { ok: true, url: url.href };
 }
 
-function reasonAgainst(host: string, ownHosts: readonly string[]): string | null {
-  if (host.startsWith("[") || IPV4.test(host)) return "The host must be a name, not an IP address";
-  if (host.endsWith(".")) return "The host must not end with a dot";
+const WHOLE = "Send a whole address such as https://hooks.example.com/audit1";
+const PUBLIC = "Use a host name that resolves on the public internet";
+
+function refusalOf(host: string, { ownZones, allowedHosts }: AddressPolicy): CheckedTarget | null {
+  if (host.startsWith("[") || IPV4.test(host))
+    return refused("The host must be a name, not an IP address", PUBLIC);
+  if (host.endsWith(".")) return refused("The host must not end with a dot", "Remove the dot");
   const labels = host.split(".");
-  if (host.length > 253 || !labels.every((label) => LABEL.test(label))) return "Not a valid host name";
-  if (labels.length === 1 || isUnder(host, LOCAL_SUFFIXES)) return "The host is not a public name";
-  if (isUnder(host, WILDCARD_SUFFIXES)) return "The host is a name for other addresses";
-  if (isUnder(host, ownHosts)) return "The host is the gateway itself";
+  if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
+    return refused("Not a valid host name", PUBLIC);
+  if (labels.length === 1 || isUnder(host, LOCAL_SUFFIXES))
+    return refused("The host is not a public name", PUBLIC);
+  if (isUnder(host, WILDCARD_SUFFIXES)) return refused("The host is a name for other addresses", PUBLIC);
+  if (isUnder(host, ownZones) && !allowedHosts.includes(host))
+    return refused("The host belongs to Audit1", "Use an endpoint of your own");
   return null;
 }
 
@@ -92,6 +115,33 @@ function isUnder(host: string, suffixes: readonly string[]): boolean {
   return suffixes.some((suffix) => host === suffix || host.endsWith(`.${suffix}`));
 }
 
-function refused(reason: string): CheckedTarget {
-  return { ok: false, reason };
+function refused(reason: string, advice: string): CheckedTarget {
+  return { ok: false, reason, advice };
+}
+
+/** Characters of the path that a masked address shows. */
+const SHOWN_PATH_CHARS = 8;
+/** Characters of a text that is no address, up to its path. */
+const SHOWN_HOST_CHARS = 64;
+
+/** Host, `/`, the first characters of the path, and `…`. What follows in path and query is often a credential. */
+export function maskTarget(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}/${pathname.slice(1, 1 + SHOWN_PATH_CHARS)}${MASK}`;
+}
+
+/** Why an address was refused, for the person who gave it: the address masked, what is wrong with it, and what to do. */
+export function describeRefusal(
+  given: string,
+  { reason, advice }: { reason: string; advice: string },
+): string {
+  return `${maskGiven(given)}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}. ${advice}.`;
+}
+
+function maskGiven(text: string): string {
+  if (text.includes(MASK)) return text.slice(0, text.indexOf(MASK)).slice(0, SHOWN_HOST_CHARS) + MASK;
+  const [, afterScheme = ""] = /^(?:[a-z][a-z0-9+.-]*:)?(?:\/\/)?(.*)$/is.exec(text) ?? [];
+  const [authority = ""] = afterScheme.split(/[/?#\\\s]/, 1);
+  const host = authority.slice(authority.lastIndexOf("@") + 1).slice(0, SHOWN_HOST_CHARS);
+  return host === "" ? MASK : `${host}/${MASK}`;
 }

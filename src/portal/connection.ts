@@ -50,7 +50,7 @@ export function presentConnection(c: AppContext, row: ManagedConnection) {
   } = row;
   return {
     ...shown,
-    url: new URL(`/api/v1/webhook/inbound/${row.id}`, c.req.url).href,
+    url: new URL(`/api/v1/webhook/inbound/${row.id}`, c.get("settings").inboundOrigin ?? c.req.url).href,
     secrets: secrets.map(({ id, created_at, expires_at }) => ({
       id,
       created_at: iso(created_at),

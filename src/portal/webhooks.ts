@@ -10,7 +10,7 @@ import type { Failure } from "../http/failure.ts";
 import { pageOf } from "../http/page.ts";
 import { setETag } from "../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
-import { checkTarget } from "../outbound/address.ts";
+import { checkTarget, describeRefusal } from "../outbound/address.ts";
 import { checkEvents } from "../outbound/catalog.ts";
 import { webhookHeadersContext, webhookSecretContext } from "../outbound/contexts.ts";
 import { checkHeaders } from "../outbound/custom-headers.ts";
@@ -186,7 +186,7 @@ function checkSettings<Given extends Checked & { headers?: Record<string, string
   const wanted = events === undefined ? null : checkEvents(events);
   const added = headers == null ? null : checkHeaders(headers);
   const details = {
-    ...(target !== null && !target.ok && { url: target.reason }),
+    ...(url !== undefined && target?.ok === false && { url: describeRefusal(url, target) }),
     ...(wanted !== null && !wanted.ok && wanted.details),
     ...(added !== null && !added.ok && added.details),
   };

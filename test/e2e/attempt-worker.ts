@@ -57,6 +57,7 @@ export async function startSender(): Promise<Sender> {
         {
           name: "sender",
           compatibilityDate: "2026-10-23",
+          compatibilityFlags: ["global_fetch_strictly_public"],
           modules: [{ type: "ESModule", path: "main.js", contents: MAIN }, ...modules],
         },
       ],
@@ -69,7 +70,7 @@ export async function startSender(): Promise<Sender> {
         url,
         headers: { "X-Custom": "kept", "webhook-id": "evt_1" },
         body: SENT_BODY,
-        policy: { ownHosts: [], allowInsecure },
+        policy: { ownZones: [], allowedHosts: [], allowInsecure },
         timeoutMs,
       };
       const response = await miniflare.dispatchFetch("http://sender/", {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { checkTarget, MAX_URL_CHARS } from "../../../src/outbound/address.ts";
+import { checkTarget, describeRefusal, MAX_URL_CHARS, maskTarget } from "../../../src/outbound/address.ts";
 
-const OWN_HOSTS = ["webhooks.audit1.com", "api.audit1.info"];
-const POLICY = { ownHosts: OWN_HOSTS, allowInsecure: false };
-const LOCAL = { ownHosts: OWN_HOSTS, allowInsecure: true };
+const OWN = { ownZones: ["audit1.com", "audit1.info"], allowedHosts: ["hooks.audit1.com"] };
+const POLICY = { ...OWN, allowInsecure: false };
+const LOCAL = { ...OWN, allowInsecure: true };
 
 const AN_IP = "The host must be a name, not an IP address";
 const NOT_PUBLIC = "The host is not a public name";
 const INVALID = "Not a valid address";
 const NO_NAME = "Not a valid host name";
 const OTHERS = "The host is a name for other addresses";
-const OURS = "The host is the gateway itself";
+const OURS = "The host belongs to Audit1";
 const NOT_HTTPS = "The address must begin with https://";
 const CREDENTIALS = "The address holds credentials; send them in a header";
 const CHARACTERS = "The address holds spaces, control characters or backslashes";
@@ -110,6 +110,22 @@ const HOSTILE: [address: string, reason: string][] = [
   ["https://webhooks.audit1.com/api/v1/events", OURS],
   ["https://WEBHOOKS.AUDIT1.COM:8443/", OURS],
   ["https://x.api.audit1.info/", OURS],
+  ["https://audit1.com/", OURS],
+  ["https://not-webhooks.audit1.com/", OURS],
+  ["https://intranet.audit1.info/", OURS],
+  ["https://below.hooks.audit1.com/", OURS],
+  ["https://ａｕｄｉｔ１.com/", OURS],
+  ["https://AUDIT1。COM/", OURS],
+  ["https://%61udit1.com/", OURS],
+  ["https://aud\u00adit1.com/", OURS],
+  ["https://xn--bcher-kva.audit1.com/", OURS],
+  ["https://bücher.audit1.com/", OURS],
+  ["https://webhooks.audit1.com./", DOT],
+  ["https://hooks.audit1.com./", DOT],
+  ["https://webhooks.audit1.com../", DOT],
+  ["https://hooks.audit1.com@webhooks.audit1.com/", CREDENTIALS],
+  ["https://example.com@webhooks.audit1.com/", CREDENTIALS],
+  ["https://@webhooks.audit1.com/", OURS],
   // Other schemes, credentials, ports, and text that means something else than it shows.
   ["http://example.com/", NOT_HTTPS],
   ["ftp://example.com/", NOT_HTTPS],
@@ -151,7 +167,7 @@ const HOSTILE: [address: string, reason: string][] = [
 
 describe("an address", () => {
   it.each(HOSTILE)("is refused: %j", (address, reason) => {
-    expect(checkTarget(address, POLICY)).toEqual({ ok: false, reason });
+    expect(checkTarget(address, POLICY)).toMatchObject({ ok: false, reason });
   });
 
   it.each([
@@ -169,20 +185,38 @@ describe("an address", () => {
     ["https://127.0.0.1.example.com/", "https://127.0.0.1.example.com/"],
     ["https://1e100.net/", "https://1e100.net/"],
     ["https://mylocalhost.com/", "https://mylocalhost.com/"],
-    ["https://audit1.com/", "https://audit1.com/"],
-    ["https://not-webhooks.audit1.com/", "https://not-webhooks.audit1.com/"],
+    ["https://hooks.audit1.com/", "https://hooks.audit1.com/"],
+    ["https://HOOKS.audit1.com:8443/in", "https://hooks.audit1.com:8443/in"],
+    ["https://notaudit1.com/", "https://notaudit1.com/"],
+    ["https://audit1.com.example.com/", "https://audit1.com.example.com/"],
+    ["https://audit1.co/", "https://audit1.co/"],
     ["https://example.com/a@b:c", "https://example.com/a@b:c"],
   ])("is taken, and kept as it will be called: %s", (address, url) => {
     expect(checkTarget(address, POLICY)).toEqual({ ok: true, url });
   });
 
-  it.each(["http://localhost:3000/hook", "http://127.0.0.1:9/", "https://127.8.8.8/", "http://[::1]:8080/"])(
-    "may be on this computer in local development: %s",
-    (address) => {
-      expect(checkTarget(address, POLICY).ok).toBe(false);
-      expect(checkTarget(address, LOCAL)).toEqual({ ok: true, url: new URL(address).href });
-    },
-  );
+  it.each([
+    "http://localhost:3000/hook",
+    "http://127.0.0.1:9/",
+    "https://127.8.8.8/",
+    "http://[::1]:8080/",
+    "http://host.docker.internal:3000/hook",
+  ])("may be on this computer in local development: %s", (address) => {
+    expect(checkTarget(address, POLICY).ok).toBe(false);
+    expect(checkTarget(address, LOCAL)).toEqual({ ok: true, url: new URL(address).href });
+  });
+
+  it.each([
+    "https://example.com/services…",
+    "example.com/services…",
+    "https://example.com/…",
+    "https://exa…mple.com/",
+  ])("that is masked is refused: %s", (address) => {
+    expect(checkTarget(address, POLICY)).toMatchObject({
+      ok: false,
+      reason: "The address is masked: it ends in …",
+    });
+  });
 
   const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
   it.each(HOSTILE.filter(([address]) => !URL.canParse(address) || !LOOPBACK.test(new URL(address).hostname)))(
@@ -191,4 +225,53 @@ describe("an address", () => {
       expect(checkTarget(address, LOCAL).ok).toBe(false);
     },
   );
+});
+
+describe("a masked address", () => {
+  it.each([
+    ["https://hooks.slack.com/services/T0/B0/SECRET", "hooks.slack.com/services…"],
+    ["https://example.com/", "example.com/…"],
+    ["https://example.com/?sig=SECRET", "example.com/…"],
+    ["https://example.com/in", "example.com/in…"],
+    ["https://example.com/12345678", "example.com/12345678…"],
+    ["https://example.com:8443/a?b=/SECRET", "example.com:8443/a…"],
+    ["http://[::1]:3000/webhooks/audit1", "[::1]:3000/webhooks…"],
+  ])("of %s is %s", (url, masked) => {
+    expect(maskTarget(url)).toBe(masked);
+  });
+});
+
+describe("a refusal", () => {
+  it.each([
+    [
+      "http://example.com/hook/SECRET?sig=SECRET",
+      "example.com/…: the address must begin with https://. Send a whole address such as https://hooks.example.com/audit1.",
+    ],
+    [
+      "https://user:SECRET@example.com/",
+      "example.com/…: the address holds credentials; send them in a header. Use the webhook's `headers`.",
+    ],
+    [
+      "https://webhooks.audit1.com/api/v1/events",
+      "webhooks.audit1.com/…: the host belongs to Audit1. Use an endpoint of your own.",
+    ],
+    [
+      "https://10.0.0.1/SECRET",
+      "10.0.0.1/…: the host must be a name, not an IP address. Use a host name that resolves on the public internet.",
+    ],
+    [
+      "hooks.slack.com/services…",
+      "hooks.slack.com/services…: the address is masked: it ends in …. Send the whole address, or leave `url` out to keep the present one.",
+    ],
+    [
+      "not an address/SECRET",
+      "not/…: the address holds spaces, control characters or backslashes. Percent-encode them, or remove them.",
+    ],
+    ["", "…: not a valid address. Send a whole address such as https://hooks.example.com/audit1."],
+  ])("of %j says what was given, masked, what is wrong, and what to do", (given, message) => {
+    const checked = checkTarget(given, POLICY);
+    if (checked.ok) throw new Error("the address was to be refused");
+    expect(describeRefusal(given, checked)).toBe(message);
+    expect(message).not.toContain("SECRET");
+  });
 });

@@ -5,7 +5,7 @@ const EXCHANGE = {
   url: "https://receiver.example/hook",
   headers: {},
   body: new Uint8Array(),
-  policy: { ownHosts: [], allowInsecure: false },
+  policy: { ownZones: [], allowedHosts: [], allowInsecure: false },
 };
 
 describe("an answer", () => {

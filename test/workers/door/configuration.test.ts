@@ -125,6 +125,18 @@ const BROKEN: [string, object, RegExp][] = [
     { FILES_CREATOR: undefined, FILES_CREATOR_URL: "files" },
     /FILES_CREATOR_URL/,
   ],
+  ["a zone that is no name", { OWN_ZONES: "https://audit1.com" }, /OWN_ZONES: must be host names/],
+  ["a target with a port", { OWN_ZONE_TARGETS: "hooks.audit1.com:8443" }, /must be host names/],
+  [
+    "an origin with a path",
+    { INBOUND_ORIGIN: "https://in.example/api" },
+    /INBOUND_ORIGIN: .* without a path/,
+  ],
+  [
+    "an origin without TLS",
+    { INBOUND_ORIGIN: "http://in.example", ALLOW_INSECURE_ENDPOINTS: "" },
+    /INBOUND_ORIGIN: must be an https/,
+  ],
 ];
 
 describe("readSettings", () => {
@@ -140,6 +152,11 @@ describe("readSettings", () => {
     ],
     ["a bound files-creator", {}, { filesCreator: { url: "https://files-creator/files", token: null } }],
     [
+      "an http origin, in development",
+      { INBOUND_ORIGIN: "http://10.0.0.2:8787" },
+      { inboundOrigin: "http://10.0.0.2:8787" },
+    ],
+    [
       "a files-creator elsewhere",
       {
         FILES_CREATOR: undefined,
@@ -147,6 +164,26 @@ describe("readSettings", () => {
         FILES_CREATOR_TOKEN: "t",
       },
       { filesCreator: { url: "https://files.example/base/files", token: "t" } },
+    ],
+    [
+      "zones of our own, and the inbound host as one of them",
+      {
+        OWN_ZONES: " Audit1.COM,audit1.info.\n",
+        OWN_ZONE_TARGETS: "hooks.audit1.com",
+        INBOUND_ORIGIN: "https://IN.example/",
+      },
+      {
+        inboundOrigin: "https://in.example",
+        addressPolicy: {
+          ownZones: ["audit1.com", "audit1.info", "in.example"],
+          allowedHosts: ["hooks.audit1.com"],
+        },
+      },
+    ],
+    [
+      "no zones",
+      { OWN_ZONES: "", OWN_ZONE_TARGETS: undefined, INBOUND_ORIGIN: undefined },
+      { inboundOrigin: null, addressPolicy: { ownZones: [], allowedHosts: [] } },
     ],
   ])("reads %s", (_, by, expected) => {
     expect(readSettings(changed(by))).toMatchObject(expected);

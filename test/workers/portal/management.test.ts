@@ -164,6 +164,25 @@ describe("POST /connections", () => {
     expect(JSON.stringify(read.json)).not.toContain(secret);
   });
 
+  it("answers an address at the public inbound host, whatever host the portal asks under", async () => {
+    const using = { ...bindings, INBOUND_ORIGIN: "https://in.receiver-audit.com" };
+    const made = await portal("POST", "/connections", OWNER, "portal", using);
+    const { id } = made.json.connection;
+    const url = `https://in.receiver-audit.com/api/v1/webhook/inbound/${id}`;
+    const patched = await portal("PATCH", `/connections/${id}`, { description: "ADP" }, "portal", using);
+    const read = await portal("GET", `/connections/${id}`, undefined, "portal", using);
+    const rotated = await portal("POST", `/connections/${id}/rotate-secret`, {}, "portal", using);
+    for (const answer of [made, patched, read, rotated]) expect(answer.json.connection.url).toBe(url);
+    const list = await portal(
+      "GET",
+      `/connections?${new URLSearchParams(OWNER)}`,
+      undefined,
+      "portal",
+      using,
+    );
+    for (const { url } of list.json.connections) expect(url).toMatch(/^https:\/\/in\.receiver-audit\.com\//);
+  });
+
   it.each([
     [{ owner_type: "user" }, "owner_id_required", "The owner_id field is required"],
     [{}, "owner_id_required", "The owner_id field is required"],

@@ -117,6 +117,40 @@ describe("registering a webhook", () => {
     expect(list.json.webhooks).toEqual([]);
   });
 
+  it.each(["POST", "PATCH", "PUT"])(
+    "at a host of our own zones is refused by %s, saying what to do",
+    async (method) => {
+      const { owner, id } = await register();
+      const [path, more] =
+        method === "POST"
+          ? ["/webhooks", { ...owner, environment: "production", events: ["*"] }]
+          : [`/webhooks/${id}`, {}];
+      for (const host of ["audit1.com", "portal.audit1.info", "WEBHOOKS.audit1.com:8443"]) {
+        const answer = await portal(method, path, { ...more, url: `https://${host}/hook/SECRET` });
+        expect(answer).toMatchObject({
+          status: 400,
+          json: {
+            details: {
+              url: `${host}/…: the host belongs to Audit1. Use an endpoint of your own.`,
+            },
+          },
+        });
+      }
+    },
+  );
+
+  it("may lead to a host of our own zones that is configured", async () => {
+    const using = { ...bindings, OWN_ZONE_TARGETS: "hooks.audit1.com" };
+    const asked = {
+      ...freshOwner(),
+      environment: "production",
+      events: ["*"],
+      url: "https://hooks.audit1.com/in",
+    };
+    expect((await portal("POST", "/webhooks", asked, "portal", using)).status).toBe(201);
+    expect((await portal("POST", "/webhooks", asked)).status).toBe(400);
+  });
+
   it("needs an owner and an environment", async () => {
     const body = { url: "https://hooks.receiver-audit.com/", events: ["*"] };
     expect((await portal("POST", "/webhooks", body)).json.error).toBe("owner_id_required");
