@@ -4,6 +4,7 @@ import { concat } from "../crypto/encoding.ts";
 import type { AppContext } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import { shapeOf } from "./json-shape.ts";
+import { readJsonBytes } from "./json-text.ts";
 
 /** Management bodies are small; larger ones are a mistake. */
 const MAX_BODY_BYTES = 1024 ** 2;
@@ -11,40 +12,35 @@ const MAX_PROBLEMS = 100;
 
 export type Parsed<T> = { value: T } | { failure: Failure };
 
-/** How a body is read that is larger than others, or must not lose anything. */
-export interface Reading {
+/** How large a body may be. */
+export interface BodyLimits {
   limitBytes: number;
   /** Values and containers that the body may have: a tree is many times as large as its text. */
   limitValues: number;
-  read(text: string): { ok: true; value: unknown } | { ok: false; path: string; problem: string };
 }
 
-const PLAIN: Reading = {
-  limitBytes: MAX_BODY_BYTES,
-  limitValues: Number.POSITIVE_INFINITY,
-  read: readPlainJson,
-};
+const DEFAULT_LIMITS: BodyLimits = { limitBytes: MAX_BODY_BYTES, limitValues: Number.POSITIVE_INFINITY };
 
-/** The request's JSON body under `schema`. */
+/** The request's JSON body under `schema`. Its bytes are never repaired: see {@link readJsonBytes}. */
 export async function parseJsonBody<T>(
   c: AppContext,
   schema: z.ZodType<T>,
-  { limitBytes, limitValues, read }: Reading = PLAIN,
+  { limitBytes, limitValues }: BodyLimits = DEFAULT_LIMITS,
 ): Promise<Parsed<T>> {
   const failure = contentTypeFailure(c, "application/json");
   if (failure !== null) return { failure };
+  const encoding = c.req.header("Content-Encoding")?.trim().toLowerCase() || "identity";
+  if (encoding !== "identity") return { failure: { kind: "unsupported_encoding", encoding } };
   if (Number(c.req.header("Content-Length") ?? 0) > limitBytes)
     return { failure: { kind: "payload_too_large", limitBytes } };
   const bytes = await bytesUpTo(limitBytes, c.req.raw.body);
   if (bytes === null) return { failure: { kind: "payload_too_large", limitBytes } };
   if (shapeOf(bytes).values > limitValues)
     return refuse(`The body has more than ${limitValues} values. Send it in parts.`);
-  const text = new TextDecoder().decode(bytes);
-  if (text === "") return refuse("The body is empty; send a JSON object, {} where nothing is to be said.");
-  const json = read(text);
-  if (json.ok) return parseWith(json.value, schema);
-  if (json.path === "") return refuse("The body is not valid JSON.");
-  return refuse("The request has invalid fields.", { [json.path]: json.problem });
+  if (bytes.byteLength === 0)
+    return refuse("The request body is empty. Send a JSON object ({} for the defaults).");
+  const json = readJsonBytes(bytes, "The body");
+  return json.ok ? parseWith(json.value, schema) : refuse(json.refusal.message, json.refusal.details);
 }
 
 /** Null when there is more. A body need not say how long it is. */
@@ -62,16 +58,6 @@ async function bytesUpTo(
   return concat(chunks);
 }
 
-function readPlainJson(
-  text: string,
-): { ok: true; value: unknown } | { ok: false; path: string; problem: string } {
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch {
-    return { ok: false, path: "", problem: "Not valid JSON" };
-  }
-}
-
 /** Whether the body is said to be what it must be; parameters such as a charset make no difference. */
 export function contentTypeFailure(c: AppContext, expected: string): Failure | null {
   const received = c.req.header("Content-Type") ?? "";
@@ -82,9 +68,33 @@ export function contentTypeFailure(c: AppContext, expected: string): Failure | n
   return { kind: "validation", message, details: { expected, received } };
 }
 
-/** The request's query under `schema`. */
+/** The request's query under `schema`. What is not UTF-8 once it is decoded is refused, never repaired. */
 export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
-  return parseWith(c.req.query(), schema);
+  const problems = encodingProblems(new URL(c.req.url).search.slice(1));
+  return problems === null
+    ? parseWith(c.req.query(), schema)
+    : refuse("The query has invalid parameters.", problems);
+}
+
+/** By the parameters' names; null where all of them decode. */
+function encodingProblems(query: string): Record<string, string> | null {
+  // Without a prototype, so that a parameter named `__proto__` is named as well.
+  const problems: Record<string, string> = Object.create(null);
+  for (const parameter of query.split("&").slice(0, MAX_PROBLEMS)) {
+    const [name = ""] = parameter.split("=", 1);
+    const decoded = percentDecoded(parameter);
+    if (decoded === null) problems[percentDecoded(name) ?? name] = "Must be percent-encoded UTF-8";
+    else if (decoded.includes("\0")) problems[percentDecoded(name) ?? name] = "Holds the character NUL (%00)";
+  }
+  return Object.keys(problems).length === 0 ? null : problems;
+}
+
+function percentDecoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
 }
 
 /** A value under `schema`; every problem is named by its path. */

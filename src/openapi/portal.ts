@@ -16,10 +16,26 @@ const BODY: readonly Failure[] = [
     message: "Send a JSON body with Content-Type: application/json.",
     details: { expected: "application/json", received: "text/plain" },
   },
+  {
+    kind: "validation",
+    message:
+      "The body is not valid JSON: line 3, column 12 (description): NaN is no JSON value: send null, or leave the field out.",
+    details: { line: 3, column: 12 },
+  },
+  {
+    kind: "validation",
+    message: "The body begins with a byte order mark (EF BB BF). Send UTF-8 without one.",
+  },
   { kind: "payload_too_large", limitBytes: 1_048_576 },
+  { kind: "unsupported_encoding", encoding: "gzip" },
 ];
 
 const QUERY: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "The query has invalid parameters.",
+    details: { owner_id: "Must be percent-encoded UTF-8" },
+  },
   {
     kind: "validation",
     message: "The request has invalid fields.",

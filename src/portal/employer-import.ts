@@ -4,6 +4,7 @@
  * holds up no other. An import that broke off is simply sent again: what is already so costs no write.
  */
 import { type EmployerChange, type EmployerWritten, getEmployers, putEmployers } from "../db/employers.ts";
+import { readJsonBytes } from "../http/json-text.ts";
 import { type Line, linesOf } from "../http/ndjson.ts";
 import { parseWith } from "../http/validation.ts";
 import { logError, logLine } from "../log.ts";
@@ -104,20 +105,20 @@ export async function* importEmployers(
 /** Null for an empty line. */
 function parseLine(line: Line): { row: Row } | { problem: Problem } | null {
   if ("tooLong" in line) return { problem: { message: `The line has more than ${MAX_LINE_BYTES} bytes.` } };
-  let json: unknown;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(line.bytes);
-    if (text.trim() === "") return null;
-    json = JSON.parse(text);
-  } catch {
-    return { problem: { message: "The line is not valid JSON in UTF-8." } };
-  }
-  const parsed = parseWith(json, employerLine);
+  if (line.bytes.every(isBlank)) return null;
+  const json = readJsonBytes(line.bytes, "The line", line.number);
+  if (!json.ok) return { problem: json.refusal };
+  const parsed = parseWith(json.value, employerLine);
   if ("value" in parsed) return { row: { line: line.number, employer: parsed.value } };
   const { failure } = parsed;
   return {
     problem: failure.kind === "validation" ? problemOf(failure) : { message: "The line is refused." },
   };
+}
+
+/** Space, tab, or the rest of a line break of two characters. */
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d;
 }
 
 function problemOf({ message, details }: Problem): Problem {

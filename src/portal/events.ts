@@ -8,12 +8,11 @@ import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { ProgressReport, Reported } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
 import { describeFailure, type Failure } from "../http/failure.ts";
-import { parseJsonBody, parseQuery, type Reading } from "../http/validation.ts";
+import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
 import { readEvents } from "../outbound/event-list.ts";
 import { fanOut, type NewEvent } from "../outbound/fan-out.ts";
 import { tellOwed } from "../outbound/file-events.ts";
 import { findListeners, type GateListeners } from "../outbound/listeners.ts";
-import { readJson } from "../outbound/lossless.ts";
 import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
 import {
   type EventRequest,
@@ -33,11 +32,7 @@ const STATUS_AFTER = {
   "file.failed": "failed",
 } as const satisfies Record<(typeof FILE_REPORTS)[number], ProgressReport["status"]>;
 
-const READING: Reading = {
-  limitBytes: MAX_EVENTS_BYTES,
-  limitValues: MAX_EVENTS_VALUES,
-  read: readJson,
-};
+const LIMITS: BodyLimits = { limitBytes: MAX_EVENTS_BYTES, limitValues: MAX_EVENTS_VALUES };
 
 const DEFAULT_SOURCE = "audit1";
 
@@ -63,7 +58,7 @@ interface Taken {
 
 export const events = new Hono<AppEnv>()
   .post("/events", async (c) => {
-    const body = await parseJsonBody(c, eventOrBatch, READING);
+    const body = await parseJsonBody(c, eventOrBatch, LIMITS);
     if ("failure" in body) return failureResponse(c, body.failure);
     const batch = Array.isArray(body.value);
     const taken: (Taken | { failure: Failure; id: string })[] = [];

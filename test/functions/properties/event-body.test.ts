@@ -1,8 +1,8 @@
 /** Event data of every shape: what is taken comes out as it went in, and what a receiver prints again is what was signed. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { readJson } from "../../../src/http/json-text.ts";
 import { EVENT_TYPES, eventBody } from "../../../src/outbound/catalog.ts";
-import { readJson } from "../../../src/outbound/lossless.ts";
 import { jsonValue } from "../../support/json-texts.ts";
 
 const event = fc.record({
@@ -34,7 +34,7 @@ function exactNumber(source: string): string {
 describe("an event's body", () => {
   it("is the same bytes when a receiver parses and prints it again", () => {
     const property = fc.property(event, jsonValue, (facts, text) => {
-      const read = readJson(text);
+      const read = readJson(text, "The text");
       if (!read.ok) return;
       const body = eventBody(facts, JSON.stringify(read.value));
       expect(JSON.stringify(JSON.parse(body))).toBe(body);
@@ -45,7 +45,7 @@ describe("an event's body", () => {
   // Fractions with more digits than a double prints are not among these texts: they are rounded.
   it("holds exactly the value that was given", () => {
     const property = fc.property(jsonValue, (text) => {
-      const read = readJson(text);
+      const read = readJson(text, "The text");
       if (!read.ok) return;
       const printed = JSON.stringify(read.value);
       expect(exactValueOf(printed)).toEqual(exactValueOf(text));
@@ -68,7 +68,7 @@ describe("an event's body", () => {
       ),
     })).value;
     const property = fc.property(plain, (value) => {
-      expect(readJson(JSON.stringify(value))).toMatchObject({ ok: true });
+      expect(readJson(JSON.stringify(value), "The text")).toMatchObject({ ok: true });
     });
     fc.assert(property, { numRuns: 1_000 });
   });

@@ -100,7 +100,12 @@ describe("POST /employers/import", () => {
     ];
     const { problems, end } = await importing(lines.join("\n"));
     expect(problems).toEqual([
-      { type: "problem", line: 2, message: "The line is not valid JSON in UTF-8." },
+      {
+        type: "problem",
+        line: 2,
+        message: "The line is not valid JSON: line 2, column 2: The text ends before the value does.",
+        details: { line: 2, column: 2 },
+      },
       {
         type: "problem",
         line: 4,

@@ -64,6 +64,29 @@ describe("bodies of every management endpoint", () => {
     }
   });
 
+  it.each(routes)("%s %s refuses what a reader would repair, and names it", async (method, path) => {
+    const latin1 = Uint8Array.from('{"description":"José"}', (char) => char.charCodeAt(0));
+    for (const [body, expected] of [
+      [latin1, { message: expect.stringContaining("(description): the byte E9") }],
+      ["\ufeff{}", { message: expect.stringContaining("byte order mark") }],
+      [Uint8Array.of(0x7b, 0, 0x7d, 0), { message: expect.stringContaining("UTF-16") }],
+      ['{"a":{"b":1,"\\u0062":2}}', { details: { "a.b": "This name stands twice in its object" } }],
+      ['{"a":["\\ud83d"]}', { details: { "a[0]": expect.stringContaining("surrogate") } }],
+      ['{"a":"\\u0000"}', { details: { a: expect.stringContaining("NUL") } }],
+      ['{"a":12345678901234567890}', { details: { a: expect.stringContaining("loses digits") } }],
+      ['{"a":NaN}', { message: expect.stringContaining("column 6"), details: { line: 1, column: 6 } }],
+    ] as const) {
+      const init = { method, headers: { ...HEADERS, "Content-Type": "application/json" }, body };
+      expect(await send(`/api/v1${path}`, init)).toMatchObject({ status: 400, json: expected });
+    }
+  });
+
+  it.each(routes)("%s %s takes no body that is compressed", async (method, path) => {
+    const headers = { ...HEADERS, "Content-Type": "application/json", "Content-Encoding": "gzip" };
+    const answer = await send(`/api/v1${path}`, { method, headers, body: "{}" });
+    expect(answer).toMatchObject({ status: 415, json: { code: "UNSUPPORTED_CONTENT_ENCODING" } });
+  });
+
   it.each(routes)("%s %s refuses JSON that is no object", async (method, path) => {
     for (const body of [null, [], 5, "text"]) {
       const answer = await portal(method, path, body);
@@ -92,6 +115,17 @@ describe("bodies of every management endpoint", () => {
     const headers = { ...HEADERS, "Content-Type": "application/json", "Content-Length": String(limit + 1) };
     expect((await send(`/api/v1${path}`, { method, headers, body: "{}" })).status).toBe(413);
   });
+});
+
+it.each([
+  ["owner_id=Jos%E9", { owner_id: "Must be percent-encoded UTF-8" }],
+  ["owner_id=%", { owner_id: "Must be percent-encoded UTF-8" }],
+  ["owner%FF_id=a", { "owner%FF_id": "Must be percent-encoded UTF-8" }],
+  ["owner_id=a%00b", { owner_id: "Holds the character NUL (%00)" }],
+  ["owner_id=%ED%A0%80&limit=5", { owner_id: "Must be percent-encoded UTF-8" }],
+])("the query %s is refused, not repaired", async (query, details) => {
+  for (const list of ["connections", "webhooks", "api-keys", "audit"])
+    expect(await portal("GET", `/${list}?${query}`)).toMatchObject({ status: 400, json: { details } });
 });
 
 it("a management body of undeclared length is given up on where it is too large", async () => {

@@ -1,0 +1,95 @@
+/**
+ * JSON as it arrives, read without repairing anything: what is not UTF-8, or would not be printed as it was sent, is refused
+ * and named with its place. Whatever is accepted survives parsing and printing in value, and from the first printing on in
+ * bytes. Pure.
+ */
+import { placeOf, scanJson } from "./json-scan.ts";
+
+export type ReadJson = { ok: true; value: unknown } | { ok: false; refusal: JsonRefusal };
+
+export interface JsonRefusal {
+  /** A sentence that begins with `subject`, such as "The body is not valid JSON: …". */
+  message: string;
+  /** The place, or the problems by their paths. */
+  details?: Record<string, unknown>;
+}
+
+/** `subject` begins the message: what the bytes are to the caller, such as "The body". Their first line is `firstLine`. */
+export function readJsonBytes(bytes: Uint8Array, subject: string, firstLine = 1): ReadJson {
+  const misencoded = encodingProblem(bytes);
+  if (misencoded !== null) return { ok: false, refusal: { message: `${subject} ${misencoded}` } };
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return { ok: false, refusal: invalidUtf8(bytes, subject, firstLine) };
+  }
+  return readJson(text, subject, firstLine);
+}
+
+export function readJson(text: string, subject: string, firstLine = 1): ReadJson {
+  let value: unknown;
+  let parses = true;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    parses = false;
+  }
+  const findings = scanJson(text);
+  const syntax = findings.find(({ kind }) => kind === "syntax");
+  if (!parses) {
+    if (syntax === undefined) return { ok: false, refusal: { message: `${subject} is not valid JSON.` } };
+    const place = placeOf(text, syntax.at);
+    const line = place.line + firstLine - 1;
+    const { column } = place;
+    const within = syntax.path === "" ? "" : ` (${syntax.path})`;
+    const message = `${subject} is not valid JSON: line ${line}, column ${column}${within}: ${syntax.problem}.`;
+    return { ok: false, refusal: { message, details: { line, column } } };
+  }
+  if (findings.length === 0) return { ok: true, value };
+  // Without a prototype, so that a field named `__proto__` is named as well.
+  const details: Record<string, string> = Object.create(null);
+  for (const { path, problem } of findings) details[path || "body"] ??= problem;
+  return { ok: false, refusal: { message: "The request has invalid fields.", details } };
+}
+
+/** What the first bytes say of another encoding; null for none. JSON begins with two ASCII characters, or one alone. */
+function encodingProblem([a, b, c]: Uint8Array): string | null {
+  if (a === 0xef && b === 0xbb && c === 0xbf)
+    return "begins with a byte order mark (EF BB BF). Send UTF-8 without one.";
+  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return "is encoded as UTF-16. Send UTF-8.";
+  if (a === 0x1f && b === 0x8b) return "is compressed with gzip. Send it uncompressed.";
+  if (b === 0 || (a === 0 && b !== undefined)) return "is encoded as UTF-16 or UTF-32. Send UTF-8.";
+  return null;
+}
+
+function invalidUtf8(bytes: Uint8Array, subject: string, firstLine: number): JsonRefusal {
+  const at = firstInvalidByte(bytes);
+  const before = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes.subarray(0, at));
+  const place = placeOf(before, before.length);
+  const line = place.line + firstLine - 1;
+  const { column } = place;
+  const [end] = scanJson(before).slice(-1);
+  const within = end === undefined || end.path === "" ? "" : ` (${end.path})`;
+  const hex = (bytes[at] ?? 0).toString(16).toUpperCase().padStart(2, "0");
+  const message = `${subject} is not valid UTF-8: line ${line}, column ${column}${within}: the byte ${hex} does not belong there. Encode the text as UTF-8.`;
+  return { message, details: { line, column, byte: at } };
+}
+
+/** The offset of the first byte that no well-formed sequence continues with or begins with (Unicode 16, table 3-7). */
+function firstInvalidByte(bytes: Uint8Array): number {
+  for (let i = 0; i < bytes.byteLength; ) {
+    const lead = bytes[i] ?? 0;
+    const length =
+      lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+    if (length === 0) return i;
+    for (let j = 1; j < length; j++) {
+      const low = j > 1 ? 0x80 : lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+      const high = j > 1 ? 0xbf : lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+      const byte = bytes[i + j];
+      if (byte === undefined || byte < low || byte > high) return i;
+    }
+    i += length;
+  }
+  return bytes.byteLength;
+}
