@@ -34,6 +34,9 @@ export const BESIDE_REFUSALS = "gateway, 2.4 KB, beside refusals";
 /** Of what is measured beside reports of 2.4 KB. */
 export const OTHER_TURNS = 2;
 
+/** The floor, the gateway and Express: the first contenders. */
+const OF_OTHER_SIZES = 3;
+
 /** Requests a second that no server here exceeds at a size. */
 const EXPECTED = { "300 B": 5_000, "2.4 KB": 5_000, "100 KB": 1_000, "1 MB": 250, refusals: 10_000 };
 
@@ -41,6 +44,7 @@ const EXPECTED = { "300 B": 5_000, "2.4 KB": 5_000, "100 KB": 1_000, "1 MB": 250
 export type Contestant =
   | "floor"
   | "gateway"
+  | "gateway, other checkout"
   | "express"
   | "gateway, printing"
   | "gateway, payroll under a key"
@@ -56,6 +60,12 @@ export interface Pace {
   turnMs: number;
 }
 
+/** The gateway as another checkout has it: what it was before a change. */
+export interface OtherCheckout {
+  checkout: string;
+  modules: Modules;
+}
+
 interface Contender {
   name: Contestant;
   server: Server;
@@ -66,7 +76,7 @@ interface Contender {
 
 export async function measureSet(
   load: Load,
-  modules: { floor: Modules; gateway: Modules },
+  modules: { floor: Modules; gateway: Modules; against?: OtherCheckout | undefined },
   pace: Pace,
   samples: Samples,
 ): Promise<void> {
@@ -77,12 +87,25 @@ export async function measureSet(
   const limited = await gateway.connections(LIMITED_CONNECTIONS, "sandbox");
   const keys = await gateway.keys(CONNECTIONS);
   const printingSenders = await printing.connections(CONNECTIONS, "enterprise");
+  const { against } = modules;
+  const other = against && (await startGateway("gateway-other", withoutPrinting(against.modules), against));
+  const otherSenders = await other?.connections(CONNECTIONS, "enterprise");
   const express = await startAlternative(senders);
   try {
     const contenders: Contender[] = [
       { name: "floor", server: floor, path: FLOOR_PATH, senders },
       { name: "gateway", server: gateway, path: INBOUND_PATH, senders },
       { name: "express", server: express, path: ALTERNATIVE_PATH, senders },
+      ...(other && otherSenders
+        ? [
+            {
+              name: "gateway, other checkout" as const,
+              server: other,
+              path: INBOUND_PATH,
+              senders: otherSenders,
+            },
+          ]
+        : []),
       { name: "gateway, printing", server: printing, path: INBOUND_PATH, senders: printingSenders },
       {
         name: "gateway, payroll under a key",
@@ -126,7 +149,7 @@ export async function measureSet(
     for (const [size, bodyBytes] of Object.entries(OTHER_SIZES)) {
       const expected = EXPECTED[size as keyof typeof OTHER_SIZES];
       for (let turn = 0; turn < OTHER_TURNS; turn++) {
-        for (const contender of contenders.slice(0, 3))
+        for (const contender of contenders.slice(0, OF_OTHER_SIZES))
           samples.add(
             nameOf(contender.name, size),
             await take(contender, pace.turnMs, expected, { bodyBytes }),
@@ -146,6 +169,6 @@ export async function measureSet(
         samples.add(refusalOf(kind), await take(known, refusalsMs, EXPECTED.refusals, { flaw }));
     }
   } finally {
-    await Promise.all([floor.stop(), gateway.stop(), printing.stop(), express.stop()]);
+    await Promise.all([floor.stop(), gateway.stop(), other?.stop(), printing.stop(), express.stop()]);
   }
 }

@@ -36,6 +36,8 @@ export interface Beside {
   wakeUps?: Modules;
   /** Where the gateway listens, if others have to know before. */
   port?: number;
+  /** The checkout that the modules were bundled from. */
+  checkout?: string;
 }
 
 /** The files-creator of local development, which reports to the gateway it is bound to. */
@@ -48,7 +50,7 @@ export function standInSource(modules: Modules): WorkerSource {
 export async function startGateway(
   name: string,
   modules: Modules,
-  { standIn, filesCreatorAt, wakeUps, port = 0 }: Beside = {},
+  { standIn, filesCreatorAt, wakeUps, port = 0, checkout = root }: Beside = {},
   { inspected = false } = {},
 ): Promise<Gateway> {
   const secrets = {
@@ -57,7 +59,8 @@ export async function startGateway(
       { id: PORTAL.id, secret_sha256: createHash("sha256").update(PORTAL.secret).digest("hex") },
     ]),
   };
-  const gateway: WorkerSource = { config: GATEWAY_CONFIG, bindings: secrets, modules, port };
+  const config = path.join(checkout, GATEWAY_CONFIG);
+  const gateway: WorkerSource = { config, bindings: secrets, modules, port };
   const workers = [gateway];
   if (filesCreatorAt !== undefined) gateway.elsewhere = { FILES_CREATOR: filesCreatorAt };
   else if (standIn !== undefined) workers.push(standInSource(standIn));
@@ -67,7 +70,7 @@ export async function startGateway(
   }
   if (wakeUps !== undefined) workers.push({ config: WAKE_UPS_CONFIG, modules: wakeUps });
   const runtime = await startWorkers(name, workers, { inspected });
-  await migrate(runtime);
+  await migrate(runtime, path.join(checkout, "migrations"));
   await portal(runtime, "PUT", `/employers/${EMPLOYER_ID}`, {
     fein: EMPLOYER_FEIN,
     name: "Bench",
@@ -81,9 +84,8 @@ export async function startGateway(
   };
 }
 
-async function migrate({ miniflare }: Runtime): Promise<void> {
+async function migrate({ miniflare }: Runtime, folder: string): Promise<void> {
   const db = await miniflare.getD1Database("DB");
-  const folder = path.join(root, "migrations");
   for (const file of readdirSync(folder)
     .filter((name) => name.endsWith(".sql"))
     .sort()) {

@@ -15,11 +15,12 @@ const USAGE = `npm run bench -- [options]
   --quick        a few minutes, which say little of the spread
   --only PART    "inbound" (acceptance, refusals, a flood, the whole path to the files-creator) or "outbound" (deliveries,
                  fan-out, events at a steady pace, a hanging neighbour, the sweep) instead of both
+  --against DIR  another checkout, with its packages installed, whose gateway takes turns with this one: what a change costs
   --help
 `;
 const PARTS = ["inbound", "outbound"];
 
-const { quick, only, help } = readArguments();
+const { quick, only, against, help } = readArguments();
 if (help) {
   console.log(USAGE);
   process.exit(0);
@@ -126,18 +127,21 @@ if (inbound) write("results.svg", chartOf(inbound.samples));
 
 async function measureInbound() {
   const floor = await bundle(FLOOR_CONFIG);
+  const checkout = against === undefined ? undefined : path.resolve(against);
+  const other =
+    checkout === undefined ? undefined : { checkout, modules: await bundle(GATEWAY_CONFIG, checkout) };
   const load = new Load();
   const samples = new Samples();
   for (let set = 1; set <= SETS; set++) {
     progress(`acceptance and refusal, set ${set} of ${SETS}`);
-    await measureSet(load, { floor, gateway }, PACE, samples);
+    await measureSet(load, { floor, gateway, against: other }, PACE, samples);
   }
   progress("flood");
   const flood = await measureFlood(load, gateway, FLOOD.rounds, FLOOD.roundMs);
   progress("whole path");
   const wholePath = await measureWholePath(load, { gateway, standIn }, WHOLE_PATH);
   await load.stop();
-  return { samples, flood, wholePath };
+  return { samples, compared: against !== undefined, flood, wholePath };
 }
 
 function samplesOf(samples: InstanceType<typeof Samples>) {
@@ -180,6 +184,7 @@ function readArguments() {
       options: {
         quick: { type: "boolean", default: false },
         only: { type: "string" },
+        against: { type: "string" },
         help: { type: "boolean", default: false },
       },
     });

@@ -57,20 +57,21 @@ export function freshState(name: string): string {
   return folder;
 }
 
-/** Bundles with `wrangler deploy --dry-run`. */
-export async function bundle(config: string): Promise<Modules> {
-  const name = path.basename(path.dirname(path.resolve(root, config)));
+/** Bundles with `wrangler deploy --dry-run`, as the checkout that holds the Worker does. */
+export async function bundle(config: string, checkout = root): Promise<Modules> {
+  const file = path.resolve(checkout, config);
+  const name = `${checkout === root ? "" : "against-"}${path.basename(path.dirname(file))}`;
   const out = path.join(scratch, "bundles", name);
-  const wrangler = path.join(root, "node_modules/wrangler/bin/wrangler.js");
+  const wrangler = path.join(checkout, "node_modules/wrangler/bin/wrangler.js");
   await promisify(execFile)(
     process.execPath,
     [wrangler, "deploy", "--dry-run", "-c", config, "--outdir", out],
     {
-      cwd: root,
+      cwd: checkout,
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
     },
   );
-  return [path.join(out, `${path.basename(fieldOf(config, "main"), ".ts")}.js`)];
+  return [path.join(out, `${path.basename(fieldOf(file, "main"), ".ts")}.js`)];
 }
 
 /**

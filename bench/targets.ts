@@ -23,11 +23,13 @@ const most = (value: number) => ({ at: "most" as const, value });
 
 export interface Inbound {
   samples: Samples;
+  /** Whether another checkout took turns with this one. */
+  compared: boolean;
   flood: Flood;
   wholePath: WholePath;
 }
 
-export function inboundTargets({ samples, flood, wholePath }: Inbound): Target[] {
+export function inboundTargets({ samples, compared, flood, wholePath }: Inbound): Target[] {
   const ratio = (name: string, to: string, figure: "perSecond" | "p99Ms" = "perSecond") =>
     samples.ratio(name, to, figure).median;
   return [
@@ -37,6 +39,14 @@ export function inboundTargets({ samples, flood, wholePath }: Inbound): Target[]
       bound: least(0.75),
       unit: "×",
     },
+    ...(compared
+      ? (["perSecond", "p99Ms"] as const).map((figure) => ({
+          what: `acceptance / acceptance of the other checkout, 2.4 KB, ${figure === "p99Ms" ? "p99" : "reports a second"}`,
+          measured: ratio(nameOf("gateway"), nameOf("gateway, other checkout"), figure),
+          bound: null,
+          unit: "×" as const,
+        }))
+      : []),
     {
       what: "acceptance / floor, 2.4 KB, p99",
       measured: ratio(nameOf("gateway"), nameOf("floor"), "p99Ms"),
