@@ -1,13 +1,14 @@
 /** The HTTP surface: what every request gets (id, settings, log line, error form), and the routers. */
 import { DrizzleQueryError } from "drizzle-orm";
-import { Hono } from "hono";
+import { Hono, type Next } from "hono";
 import { createMiddleware } from "hono/factory";
 import { developerEvents } from "./developer/events.ts";
 import { files } from "./developer/files.ts";
 import { reports } from "./developer/reports.ts";
-import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
+import { allowsInsecure, type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
 import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
+import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/route.ts";
 import { logError, logLine } from "./log.ts";
 import { docs } from "./openapi/route.ts";
@@ -60,17 +61,10 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const callersId = callerRequestId(c.req.raw.headers);
   c.set("requestId", requestId);
   c.set("log", {});
-  const settings = settingsOrNull(c.env);
-  if (settings === null) {
-    c.res = failureResponse(c, {
-      kind: "unavailable",
-      retryAfterSeconds: 60,
-      reason: "The service is not configured.",
-    });
-  } else {
-    c.set("settings", settings);
-    await next();
-  }
+  const transport = transportOf(c.req.raw, allowsInsecure(c.env));
+  if (transport.outcome === "secure") await withSettings(c, next);
+  else if (transport.outcome === "redirect") c.res = c.redirect(transport.location, 308);
+  else c.res = failureResponse(c, transport.failure);
   if (!c.res.headers.has("X-Request-Id")) {
     for (const [name, value] of Object.entries(requestIdHeaders(requestId, callersId)))
       c.res.headers.set(name, value);
@@ -87,6 +81,20 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
     ...log,
   });
 });
+
+async function withSettings(c: AppContext, next: Next): Promise<void> {
+  const settings = settingsOrNull(c.env);
+  if (settings === null) {
+    c.res = failureResponse(c, {
+      kind: "unavailable",
+      retryAfterSeconds: 60,
+      reason: "The service is not configured.",
+    });
+  } else {
+    c.set("settings", settings);
+    await next();
+  }
+}
 
 const doors = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)

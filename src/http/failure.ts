@@ -7,6 +7,8 @@ import type { Standing } from "../gate/rate-window.ts";
 export type Details = Record<string, unknown>;
 
 export type Failure =
+  /** `over` is what the request came over instead: `HTTP`, or a version of TLS. */
+  | { kind: "https_required"; over: string }
   | { kind: "invalid_connection_id" }
   | { kind: "missing_headers"; missing: string[] }
   | {
@@ -50,6 +52,13 @@ export interface FailureAnswer {
 
 export function describeFailure(failure: Failure): FailureAnswer {
   switch (failure.kind) {
+    case "https_required":
+      return {
+        status: 403,
+        error: "HTTPS required",
+        code: "HTTPS_REQUIRED",
+        message: `This request came over ${failure.over}, where others can read it; nothing of it was processed. Send it to the https:// address with TLS 1.2 or newer, and replace any key or secret that it carried.`,
+      };
     case "invalid_connection_id":
       return {
         status: 400,

@@ -31,6 +31,7 @@ const TIMESTAMP = "2026-03-16T10:30:00.000Z";
 
 /** What any operation can end in. */
 export const ANYWHERE: readonly Failure[] = [
+  { kind: "https_required", over: "HTTP" },
   { kind: "internal" },
   { kind: "unavailable", retryAfterSeconds: 5, reason: "A part of the service gave no answer." },
 ];
