@@ -11,24 +11,30 @@ export type Failure =
   | { kind: "https_required"; over: string }
   | { kind: "invalid_connection_id" }
   | { kind: "missing_headers"; missing: string[] }
+  /** `aheadMs` is how far the timestamp is ahead of the server's time; negative where it is behind. */
   | {
       kind: "timestamp_expired";
-      reason: "not_an_integer" | "looks_like_seconds" | "outside_window";
+      reason: "seconds" | "clock_ahead" | "clock_behind";
+      aheadMs: number;
       serverTimeMs: number;
     }
+  /** `form` says what stands there instead, where it has a name. */
+  | { kind: "timestamp_expired"; reason: "not_a_number"; form: string | null; serverTimeMs: number }
   | { kind: "unsupported_encoding"; encoding: string }
   | { kind: "payload_too_large"; limitBytes: number }
   | { kind: "connection_not_found" }
   | { kind: "not_a_webhook" }
   | { kind: "connection_inactive" }
-  | { kind: "invalid_signature" }
+  /** `problem` is what the header holds that is no signature; `bodyBytes` is how long the body was that it does not match. */
+  | { kind: "invalid_signature"; problem: string }
+  | { kind: "invalid_signature"; bodyBytes: number }
   | { kind: "invalid_json"; reason: string }
   | { kind: "no_employees" }
   | { kind: "employer_unresolved"; reason: string }
   | { kind: "rate_limited"; rate: Pick<Standing, "limit" | "window" | "resetAt">; now: number }
   | { kind: "too_many_refusals"; retryAfterSeconds: number }
   | { kind: "key_reused" }
-  | { kind: "invalid_idempotency_key" }
+  | { kind: "invalid_idempotency_key"; problem: string }
   | { kind: "processing_failed"; fileId: string }
   | { kind: "unavailable"; retryAfterSeconds: number; reason: string }
   | { kind: "internal" }
@@ -80,7 +86,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 401,
         error: "Request timestamp expired",
         code: "TIMESTAMP_EXPIRED",
-        message: TIMESTAMP_ADVICE[failure.reason],
+        message: timestampAdvice(failure),
         details: { server_time: failure.serverTimeMs, window_ms: 300_000 },
       };
     case "unsupported_encoding":
@@ -88,7 +94,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 415,
         error: "Unsupported content encoding",
         code: "UNSUPPORTED_CONTENT_ENCODING",
-        message: "Send the body uncompressed: the signature covers the bytes as they travel.",
+        message: encodingAdvice(failure.encoding),
       };
     case "payload_too_large":
       return {
@@ -126,7 +132,9 @@ export function describeFailure(failure: Failure): FailureAnswer {
         error: "Invalid webhook signature",
         code: "INVALID_SIGNATURE",
         message:
-          "X-Webhook-Signature must be the hex HMAC-SHA256 (64 digits, no prefix), under the connection's secret, of the timestamp, a dot and the exact bytes of the body.",
+          "problem" in failure
+            ? `X-Webhook-Signature is not 64 hex digits. ${failure.problem} ${SIGNATURE_RULE}`
+            : `The signature does not match the ${bodySize(failure.bodyBytes)} received, under any active secret of this connection. ${SIGNATURE_RULE}`,
       };
     case "invalid_json":
       return { status: 400, error: "Invalid JSON body", code: "INVALID_JSON", message: failure.reason };
@@ -177,7 +185,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 400,
         error: "Invalid Idempotency-Key",
         code: "INVALID_IDEMPOTENCY_KEY",
-        message: "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+        message: `An Idempotency-Key has 1 to 255 printable ASCII characters. ${failure.problem}`,
       };
     case "processing_failed":
       return {
@@ -260,10 +268,60 @@ const PORTAL_CODES = {
   412: "PRECONDITION_FAILED",
 } as const;
 
-const TIMESTAMP_ADVICE = {
-  not_an_integer: "X-Webhook-Timestamp must be the time in Unix milliseconds, digits only.",
-  looks_like_seconds:
-    "X-Webhook-Timestamp looks like seconds; it must be Unix milliseconds. Multiply it by 1000 before signing.",
-  outside_window:
-    "X-Webhook-Timestamp must be within five minutes of the server's time. Check the sender's clock, and sign again before resending.",
-};
+const SIGNATURE_RULE =
+  "It must be the hex HMAC-SHA256 (64 digits, no prefix), under the connection's secret, of the timestamp, a dot and the exact bytes of the body.";
+
+function bodySize(bytes: number): string {
+  if (bytes === 0) return "empty body";
+  return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+}
+
+const YEAR_MS = 365 * 86_400_000;
+
+function timestampAdvice(failure: Extract<Failure, { kind: "timestamp_expired" }>): string {
+  const at = `The server's time is ${failure.serverTimeMs} (${new Date(failure.serverTimeMs).toISOString()}).`;
+  switch (failure.reason) {
+    case "not_a_number": {
+      const instead = failure.form === null ? "" : ` It holds ${failure.form}.`;
+      return `X-Webhook-Timestamp must be the time in Unix milliseconds, digits only.${instead} ${at}`;
+    }
+    case "seconds":
+      return `X-Webhook-Timestamp looks like seconds; it must be Unix milliseconds. Multiply it by 1000 before signing. ${at}`;
+    case "clock_ahead": {
+      const finer =
+        failure.aheadMs > 100 * YEAR_MS
+          ? " It may be in microseconds: divide it by 1000 before signing."
+          : "";
+      return `X-Webhook-Timestamp is ${duration(failure.aheadMs)} ahead of the server's time; at most five minutes are allowed. Set the sender's clock, and sign again.${finer} ${at}`;
+    }
+    case "clock_behind":
+      return `X-Webhook-Timestamp is ${duration(-failure.aheadMs)} behind the server's time; at most five minutes are allowed. Set the sender's clock, or sign again before resending. ${at}`;
+  }
+}
+
+/** In the two largest units that say something, rounded down to seconds. */
+function duration(ms: number): string {
+  const units: [number, string][] = [
+    [YEAR_MS, "year"],
+    [86_400_000, "day"],
+    [3_600_000, "hour"],
+    [60_000, "minute"],
+    [1_000, "second"],
+  ];
+  const parts: string[] = [];
+  let left = ms;
+  for (const [unit, name] of units) {
+    const count = Math.floor(left / unit);
+    left -= count * unit;
+    if (count > 0 && parts.length < 2) parts.push(`${count} ${name}${count === 1 ? "" : "s"}`);
+  }
+  return parts.join(" ") || `${ms} ms`;
+}
+
+/** Names an encoding only where it has the form of one: the header is the sender's. */
+function encodingAdvice(encoding: string): string {
+  if (encoding.startsWith("utf"))
+    return `Content-Encoding is \`${encoding.slice(0, 8)}\`, which is a charset and no encoding. Leave the header out.`;
+  const named = /^[a-z0-9][a-z0-9*._-]{0,15}$/.test(encoding) ? `\`${encoding}\`` : "an unknown encoding";
+  return `Content-Encoding is ${named}. Send the body uncompressed, without this header: the signature covers the bytes as they travel.`;
+}

@@ -2,6 +2,8 @@
  * Every request gets an id of ours. It is in every answer, every log line and every record of the request. The caller's own
  * `X-Request-Id`, when it is well-formed, is kept beside it and sent back; an incoming `X-Audit1-Request-Id` is ignored.
  */
+import { onlyValue } from "./repeated-header.ts";
+
 const WELL_FORMED = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function mintRequestId(): string {
@@ -10,7 +12,7 @@ export function mintRequestId(): string {
 
 /** The caller's own id; null when it sent none, or one that cannot be kept. */
 export function callerRequestId(headers: Headers): string | null {
-  const given = headers.get("X-Request-Id");
+  const given = onlyValue(headers.get("X-Request-Id") ?? "");
   return given !== null && WELL_FORMED.test(given) ? given : null;
 }
 

@@ -13,6 +13,7 @@ import type { Standing } from "../gate/rate-window.ts";
 import { segmentTrailer } from "../gate/segment.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
+import { lateFailure } from "./signature.ts";
 
 /** Larger payloads rest in the bucket: ten thousand of them would fill an object. */
 export const INLINE_UP_TO_BYTES = 64 * 1024;
@@ -114,10 +115,7 @@ export async function admitReport(
     case "expired":
       // The call without an answer may have come in time: the report may be stored.
       if (again) return unavailable(5);
-      return {
-        failure: { kind: "timestamp_expired", reason: "outside_window", serverTimeMs: Date.now() },
-        revisit: false,
-      };
+      return { failure: expiredAt(signed, Date.now()), revisit: false };
     case "taken":
       return admitReport(sender, report, env);
     case "stale":
@@ -126,6 +124,20 @@ export async function admitReport(
       logError("a gate turned a report away", { gate: gate.id, reason: admitted.reason });
       return unavailable(60);
   }
+}
+
+/** The gate's clock decides. Where this one's still says that the timestamp is in time, it is about to run out. */
+function expiredAt(signed: VerifiedReport["signed"], now: number): Failure {
+  const timestampMs = signed?.timestampMs ?? 0;
+  const reason = timestampMs > now ? "clock_ahead" : "clock_behind";
+  return (
+    lateFailure(timestampMs, now) ?? {
+      kind: "timestamp_expired",
+      reason,
+      aheadMs: timestampMs - now,
+      serverTimeMs: now,
+    }
+  );
 }
 
 /** Puts the payload at its place in the archive, as a segment of its own, and commits the reservation. */

@@ -1,13 +1,14 @@
 /** Steps 1 to 5 of the error table: what can be refused before anything is looked up. Pure. */
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
+import { onlyValue } from "../http/repeated-header.ts";
 import { checkTimestamp, parseSignature, signedPrefix } from "./signature.ts";
 
 export interface SignedRequest {
   /** Lower case: names everything from here on. */
   connectionId: string;
-  /** Null when the header cannot be a signature; refused where signatures are checked. */
-  signature: Bytes | null;
+  /** A `problem` is what the header holds instead of one; refused where signatures are checked. */
+  signature: { bytes: Bytes } | { problem: string };
   timestampMs: number;
   /** What goes before the body under the signature. */
   prefix: Bytes;
@@ -15,6 +16,7 @@ export interface SignedRequest {
 
 const CONNECTION_ID = /^[0-9a-f]{24}$/i;
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+const LONGEST_KEY = 255;
 const LONGEST_WAIT_S = 30;
 
 export function checkHeaders(
@@ -23,8 +25,8 @@ export function checkHeaders(
   limits: { maxBodyBytes: number; now: number },
 ): { request: SignedRequest } | { failure: Failure } {
   if (!CONNECTION_ID.test(connectionId)) return { failure: { kind: "invalid_connection_id" } };
-  const signature = headers.get("X-Webhook-Signature");
-  const timestamp = headers.get("X-Webhook-Timestamp");
+  const signature = presentHeader(headers, "X-Webhook-Signature");
+  const timestamp = presentHeader(headers, "X-Webhook-Timestamp");
   if (!signature || !timestamp) {
     const missing = [signature ? "" : "X-Webhook-Signature", timestamp ? "" : "X-Webhook-Timestamp"].filter(
       Boolean,
@@ -40,15 +42,24 @@ export function checkHeaders(
       connectionId: connectionId.toLowerCase(),
       signature: parseSignature(signature),
       timestampMs: time.timestampMs,
-      prefix: signedPrefix(timestamp),
+      prefix: signedPrefix(time.text),
     },
   };
 }
 
+/** Null where the header is absent or empty, which a header that came empty twice is as well. */
+function presentHeader(headers: Headers, name: string): string | null {
+  const value = headers.get(name);
+  return value === null || /^[\s,]*$/.test(value) ? null : value;
+}
+
 /** Content-Encoding and Content-Length, for every endpoint that takes a report. */
 export function checkBodyHeaders(headers: Headers, maxBodyBytes: number): Failure | null {
-  const encoding = headers.get("Content-Encoding")?.trim().toLowerCase() ?? "";
-  if (encoding !== "" && encoding !== "identity") return { kind: "unsupported_encoding", encoding };
+  const encodings = (headers.get("Content-Encoding") ?? "")
+    .split(",")
+    .map((each) => each.trim().toLowerCase());
+  const encoding = encodings.find((each) => each !== "" && each !== "identity");
+  if (encoding !== undefined) return { kind: "unsupported_encoding", encoding };
   return (declaredBytes(headers) ?? 0) > maxBodyBytes
     ? { kind: "payload_too_large", limitBytes: maxBodyBytes }
     : null;
@@ -60,11 +71,24 @@ export function declaredBytes(headers: Headers): number | null {
   return length === null ? null : Number(length);
 }
 
-/** The key, null without one, or a failure when it cannot be one. */
+/**
+ * The key, null without one, or a failure when it cannot be one. A header that came twice with the same key counts once. Two
+ * different keys look like one with a comma and a blank in it, which therefore names no request.
+ */
 export function idempotencyKey(headers: Headers): { key: string | null } | { failure: Failure } {
-  const key = headers.get("Idempotency-Key");
-  if (key === null) return { key: null };
-  return IDEMPOTENCY_KEY.test(key) ? { key } : { failure: { kind: "invalid_idempotency_key" } };
+  const header = headers.get("Idempotency-Key");
+  if (header === null) return { key: null };
+  const key = onlyValue(header) ?? (header.includes(", ") ? null : header);
+  if (key !== null && IDEMPOTENCY_KEY.test(key)) return { key };
+  return { failure: { kind: "invalid_idempotency_key", problem: keyProblem(key) } };
+}
+
+function keyProblem(key: string | null): string {
+  if (key === null)
+    return "It came twice with different keys, or holds a comma and a blank, which looks the same here.";
+  if (key === "") return "It is empty: give it a value, or leave the header out.";
+  if (key.length > LONGEST_KEY) return `It has ${key.length} characters.`;
+  return "It holds a character that is not printable ASCII.";
 }
 
 /**

@@ -23,19 +23,21 @@ export async function receiveSigned(
       directory: deps.directory,
       name,
       prefix,
-      signed: signature && { signature: toHex(signature), timestampMs },
+      signed: "bytes" in signature ? { signature: toHex(signature.bytes), timestampMs } : null,
       whyClosed,
       async verify({ secrets }, signed) {
-        const invalid = { kind: "invalid_signature" } as const;
-        if (signature === null) return { failure: invalid, revisit: false };
+        if ("problem" in signature)
+          return { failure: { kind: "invalid_signature", problem: signature.problem }, revisit: false };
         const now = Date.now();
         const keys = secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
         const verified = await verifySignature(
           keys.map(({ key }) => key),
-          signature,
+          signature.bytes,
           signed,
         );
-        return verified ? null : { failure: invalid, revisit: true };
+        if (verified) return null;
+        const bodyBytes = signed.byteLength - prefix.byteLength;
+        return { failure: { kind: "invalid_signature", bodyBytes }, revisit: true };
       },
       inspect: inspectBody,
     },

@@ -1,12 +1,12 @@
 /** What the operations of the developer API have in common. */
-import { KEY_NOT_FOUND, unauthenticated } from "../developer/bearer.ts";
+import { INVALID_KEY_FORMAT, KEY_NOT_FOUND, unauthenticated } from "../developer/bearer.ts";
 import type { Failure } from "../http/failure.ts";
 import { RATE_LIMITED } from "./errors.ts";
 import { operation, type Particulars } from "./operation.ts";
 
 export const KEY: readonly Failure[] = [
   unauthenticated("Missing Authorization header"),
-  unauthenticated("Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*"),
+  unauthenticated(INVALID_KEY_FORMAT),
   KEY_NOT_FOUND,
   unauthenticated("API key inactive"),
 ];

@@ -157,20 +157,30 @@ const SERVER_TIME_MS = 1_773_657_000_000;
 const BEFORE_THE_BODY: readonly Failure[] = [
   { kind: "invalid_connection_id" },
   { kind: "missing_headers", missing: ["X-Webhook-Signature", "X-Webhook-Timestamp"] },
-  { kind: "timestamp_expired", reason: "not_an_integer", serverTimeMs: SERVER_TIME_MS },
-  { kind: "timestamp_expired", reason: "looks_like_seconds", serverTimeMs: SERVER_TIME_MS },
-  { kind: "timestamp_expired", reason: "outside_window", serverTimeMs: SERVER_TIME_MS },
+  {
+    kind: "timestamp_expired",
+    reason: "not_a_number",
+    form: "a date in words",
+    serverTimeMs: SERVER_TIME_MS,
+  },
+  { kind: "timestamp_expired", reason: "seconds", aheadMs: -1_771_883_343_000, serverTimeMs: SERVER_TIME_MS },
+  { kind: "timestamp_expired", reason: "clock_ahead", aheadMs: 7_200_000, serverTimeMs: SERVER_TIME_MS },
+  { kind: "timestamp_expired", reason: "clock_behind", aheadMs: -612_000, serverTimeMs: SERVER_TIME_MS },
   { kind: "unsupported_encoding", encoding: "gzip" },
   { kind: "payload_too_large", limitBytes: 10_485_760 },
   { kind: "connection_not_found" },
   { kind: "not_a_webhook" },
   { kind: "connection_inactive" },
-  { kind: "invalid_signature" },
+  {
+    kind: "invalid_signature",
+    problem: "It looks like base64 (43 or 44 characters): encode the same 32 bytes as 64 hex digits.",
+  },
+  { kind: "invalid_signature", bodyBytes: 2_048 },
 ];
 /** How a report that came from a known sender can be refused. */
 export const OF_REPORTS: readonly Failure[] = [
   { kind: "employer_unresolved", reason: "No employer with this FEIN is granted to the connection's owner." },
-  { kind: "invalid_idempotency_key" },
+  { kind: "invalid_idempotency_key", problem: "It has 256 characters." },
   { kind: "key_reused" },
   RATE_LIMITED,
   { kind: "processing_failed", fileId: EXAMPLE.fileId },

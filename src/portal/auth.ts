@@ -8,6 +8,7 @@ import { matchesSha256 } from "../crypto/credentials.ts";
 import type { PortalClient } from "../env.ts";
 import { type AppContext, type AppEnv, type Client, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { onlyValue } from "../http/repeated-header.ts";
 import { verifyAccessToken } from "./access.ts";
 
 type Authenticated = { client: Client; logId: string } | { failure: Failure };
@@ -33,8 +34,8 @@ const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
 });
 
 async function authenticate(c: AppContext): Promise<Authenticated> {
-  const id = c.req.header("X-Client-ID");
-  const secret = c.req.header("X-Client-Secret");
+  const id = credential(c, "X-Client-ID");
+  const secret = credential(c, "X-Client-Secret");
   if (id && secret) {
     const client = await findClient(c.get("settings").portalClients, id, secret);
     if (client === null) return { failure: { kind: "portal_unauthenticated" } };
@@ -53,6 +54,12 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
   }
   const bearer = c.req.header("Authorization") !== undefined;
   return { failure: bearer ? { kind: "portal_only" } : { kind: "portal_unauthenticated" } };
+}
+
+/** A header that came twice with the same value counts once; one with different values is as good as it stands. */
+function credential(c: AppContext, name: string): string | undefined {
+  const value = c.req.header(name);
+  return value && (onlyValue(value) ?? value);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What is decided from headers alone: tables of the pure functions. */
 import { describe, expect, it, vi } from "vitest";
+import { describeFailure } from "../../../src/http/failure.ts";
 import {
   checkBodyHeaders,
   checkHeaders,
@@ -17,32 +18,77 @@ describe("checkTimestamp", () => {
     ["five minutes ago", String(NOW - 300_000), NOW - 300_000],
     ["five minutes ahead", String(NOW + 300_000), NOW + 300_000],
     ["leading zeros", `000${NOW}`, NOW],
-    ["a millisecond too old", String(NOW - 300_001), "outside_window"],
-    ["a millisecond too far ahead", String(NOW + 300_001), "outside_window"],
-    ["microseconds", `${NOW}000`, "outside_window"],
-    ["the largest integer taken", "9999999999999999", "outside_window"],
-    ["seconds", String(NOW / 1_000), "looks_like_seconds"],
-    ["zero", "0", "looks_like_seconds"],
-    ["the last value taken for seconds", "99999999999", "looks_like_seconds"],
-    ["the first value taken for milliseconds", "100000000000", "outside_window"],
-    ["seventeen digits", `0000${NOW}`, "not_an_integer"],
-    ["nothing", "", "not_an_integer"],
-    ["a fraction", `${NOW}.0`, "not_an_integer"],
-    ["a minus", `-${NOW}`, "not_an_integer"],
-    ["a plus", `+${NOW}`, "not_an_integer"],
-    ["an exponent", "1.772e12", "not_an_integer"],
-    ["hex", "0x19CA5A5C800", "not_an_integer"],
-    ["a blank", ` ${NOW}`, "not_an_integer"],
-    ["a line break", `${NOW}\n`, "not_an_integer"],
-    ["two values", `${NOW}, ${NOW}`, "not_an_integer"],
-    ["a date", "2026-03-01T00:00:00.000Z", "not_an_integer"],
-    ["digits of another script", "١٧٧٢٣٢٣٢٠٠٠٠٠", "not_an_integer"],
-  ])("takes or refuses %s: %j → %j", (_, text, expected) => {
-    expect(checkTimestamp(text, NOW)).toEqual(
-      typeof expected === "number"
-        ? { timestampMs: expected }
-        : { failure: { kind: "timestamp_expired", reason: expected, serverTimeMs: NOW } },
-    );
+    ["the same header twice", `${NOW}, ${NOW}`, NOW],
+    ["the same header three times, joined without a blank", `${NOW},${NOW},${NOW}`, NOW],
+    ["a millisecond too old", String(NOW - 300_001), "clock_behind"],
+    ["a millisecond too far ahead", String(NOW + 300_001), "clock_ahead"],
+    ["microseconds", `${NOW}000`, "clock_ahead"],
+    ["the largest integer taken", "9999999999999999", "clock_ahead"],
+    ["seconds", String(NOW / 1_000), "seconds"],
+    ["zero", "0", "seconds"],
+    ["the last value taken for seconds", "99999999999", "seconds"],
+    ["the first value taken for milliseconds", "100000000000", "clock_behind"],
+  ])("takes or refuses %s: %j → %j", (_, header, expected) => {
+    const checked = checkTimestamp(header, NOW);
+    if (typeof expected === "number") {
+      expect(checked).toEqual({ timestampMs: expected, text: header.split(",")[0] });
+    } else {
+      const aheadMs = Number(header) - NOW;
+      const failure = { kind: "timestamp_expired", reason: expected, aheadMs, serverTimeMs: NOW };
+      expect(checked).toEqual({ failure });
+    }
+  });
+
+  it.each<[string, string, string | null]>([
+    ["seventeen digits", `0000${NOW}`, "a number of nanoseconds or finer"],
+    ["nanoseconds", `${NOW}000000`, "a number of nanoseconds or finer"],
+    ["nothing", "", null],
+    ["a fraction", `${NOW}.0`, "a number with a fraction"],
+    [
+      "seconds with a fraction, as Python's time.time() has them",
+      "1772323200.1234",
+      "a number with a fraction",
+    ],
+    ["a minus", `-${NOW}`, "a negative number"],
+    ["a plus", `+${NOW}`, "a number with a plus sign"],
+    ["an exponent", "1.772e12", "a number with an exponent"],
+    ["hex", "0x19CA5A5C800", "a hex number"],
+    ["a blank", ` ${NOW}`, null],
+    ["quotes", `"${NOW}"`, "a value in quotes"],
+    ["an escape", `${NOW}\\n`, "a number with an escape, such as `\\n`"],
+    ["a unit", `${NOW}ms`, "a number with a unit"],
+    ["separators", "1,772,323,200,000", "a number with separators"],
+    ["two values", `${NOW}, ${NOW + 1}`, "two values: the header came twice, with different values"],
+    ["a date", "2026-03-01T00:00:00.000Z", "a date in words"],
+    ["an HTTP date", "Sun, 01 Mar 2026 00:00:00 GMT", "a date in words"],
+    ["what macOS makes of %N", "17723232003N", "what `date` prints where it does not know `%N`, as on macOS"],
+    ["nothing that was put in", "undefined", "the word that a program prints for a missing value"],
+    ["NaN", "NaN", "the word that a program prints for a missing value"],
+    ["a placeholder", "{{timestamp}}", "a placeholder that nothing was put in for"],
+    ["digits of another script", "١٧٧٢٣٢٣٢٠٠٠٠٠", null],
+    ["an essay", "<".repeat(16_000), null],
+  ])("says what stands there: %s", (_, header, form) => {
+    const failure = { kind: "timestamp_expired", reason: "not_a_number", form, serverTimeMs: NOW };
+    expect(checkTimestamp(header, NOW)).toEqual({ failure });
+  });
+
+  it.each([
+    ["clock_ahead", 301_000, "5 minutes 1 second ahead"],
+    ["clock_ahead", 7_500_000, "2 hours 5 minutes ahead"],
+    ["clock_behind", -3_600_000, "1 hour behind"],
+    ["clock_behind", -90_061_000, "1 day 1 hour behind"],
+    ["seconds", -1_770_000_000_000, "Multiply it by 1000"],
+    ["clock_ahead", 1_770_551_000_000_000, "It may be in microseconds: divide it by 1000"],
+  ] as const)("tells %s by %i ms with the server's time", (reason, aheadMs, words) => {
+    const { message, details } = describeFailure({
+      kind: "timestamp_expired",
+      reason,
+      aheadMs,
+      serverTimeMs: NOW,
+    });
+    expect(message).toContain(words);
+    expect(message).toContain(`The server's time is ${NOW} (2026-03-01T00:00:00.000Z).`);
+    expect(details).toEqual({ server_time: NOW, window_ms: 300_000 });
   });
 });
 
@@ -96,8 +142,19 @@ describe("idempotencyKey", () => {
     ["255 characters", "k".repeat(255)],
     ["every printable character", printable],
     ["a blank inside", "a key"],
+    ["a comma inside", "a,key"],
+    ["quotes around it", '"a key"'],
   ])("takes %s", (_, key) => {
     expect(idempotencyKey(new Headers(key === null ? {} : { "Idempotency-Key": key }))).toEqual({ key });
+  });
+
+  it.each([
+    ["k, k", "k"],
+    ["k,k", "k"],
+    ["k, k, k", "k"],
+    ["Acme Inc., Acme Inc.", "Acme Inc."],
+  ])("takes a key that came twice once: %j → %j", (header, key) => {
+    expect(idempotencyKey(new Headers({ "Idempotency-Key": header }))).toEqual({ key });
   });
 
   it("takes none for none", () => {
@@ -105,19 +162,24 @@ describe("idempotencyKey", () => {
   });
 
   it.each([
-    ["nothing", ""],
-    ["256 characters", "k".repeat(256)],
-    ["a tab", "a\tkey"],
-  ])("refuses %s", (_, key) => {
-    expect(idempotencyKey(new Headers({ "Idempotency-Key": key }))).toEqual({
-      failure: { kind: "invalid_idempotency_key" },
+    ["nothing", "", "It is empty"],
+    ["256 characters", "k".repeat(256), "It has 256 characters."],
+    ["a tab", "a\tkey", "not printable ASCII"],
+    ["two keys", "one, another", "came twice with different keys"],
+    ["a key and an empty one", "one, ", "came twice with different keys"],
+    ["two keys, each of them twice", "a, b, a, b", "came twice with different keys"],
+  ])("refuses %s", (_, key, problem) => {
+    const headers = new Headers();
+    vi.spyOn(headers, "get").mockReturnValue(key);
+    expect(idempotencyKey(headers)).toEqual({
+      failure: { kind: "invalid_idempotency_key", problem: expect.stringContaining(problem) },
     });
   });
 
   it("refuses what is not ASCII", () => {
     const headers = new Headers();
     vi.spyOn(headers, "get").mockReturnValue("schl\u00fcssel");
-    expect(idempotencyKey(headers)).toEqual({ failure: { kind: "invalid_idempotency_key" } });
+    expect(idempotencyKey(headers)).toMatchObject({ failure: { kind: "invalid_idempotency_key" } });
   });
 });
 
@@ -151,7 +213,8 @@ describe("checkBodyHeaders", () => {
     [{ "Content-Encoding": "deflate" }, encoding("deflate")],
     [{ "Content-Encoding": "br" }, encoding("br")],
     [{ "Content-Encoding": "zstd" }, encoding("zstd")],
-    [{ "Content-Encoding": "identity, gzip" }, encoding("identity, gzip")],
+    [{ "Content-Encoding": "identity, identity" }, null],
+    [{ "Content-Encoding": "identity, gzip" }, encoding("gzip")],
     [{ "Content-Encoding": "something" }, encoding("something")],
     [{ "Content-Length": "0" }, null],
     [{ "Content-Length": "100" }, null],
@@ -162,6 +225,15 @@ describe("checkBodyHeaders", () => {
   ])("%j with a limit of 100 → %j", (headers, expected) => {
     expect(checkBodyHeaders(new Headers(headers), 100)).toEqual(expected);
   });
+});
+
+it.each([
+  ["gzip", "`gzip`. Send the body uncompressed"],
+  ["utf-8", "`utf-8`, which is a charset and no encoding. Leave the header out."],
+  ["aws-chunked", "`aws-chunked`. Send the body uncompressed"],
+  ["<script>", "an unknown encoding. Send the body uncompressed"],
+])("the encoding %j is named where it is one: %s", (encoding, words) => {
+  expect(describeFailure({ kind: "unsupported_encoding", encoding }).message).toContain(words);
 });
 
 describe("checkHeaders", () => {
@@ -185,6 +257,23 @@ describe("checkHeaders", () => {
 
   it("leaves a header that cannot be a signature to the step that checks signatures", () => {
     const headers = new Headers({ ...signed, "X-Webhook-Signature": "sha256=abc" });
-    expect(checkHeaders("0".repeat(24), headers, limits)).toMatchObject({ request: { signature: null } });
+    expect(checkHeaders("0".repeat(24), headers, limits)).toMatchObject({
+      request: { signature: { problem: expect.stringContaining("sha256=") } },
+    });
+  });
+
+  it("takes headers that came twice with the same value once, and signs what came once", () => {
+    const twice = new Headers(signed);
+    for (const [name, value] of Object.entries(signed)) twice.append(name, value);
+    const once = checkHeaders("0".repeat(24), new Headers(signed), limits);
+    expect(checkHeaders("0".repeat(24), twice, limits)).toEqual(once);
+  });
+
+  it("takes headers that came empty twice for missing ones", () => {
+    const headers = new Headers({ "X-Webhook-Signature": ", ", "X-Webhook-Timestamp": "," });
+    const missing = ["X-Webhook-Signature", "X-Webhook-Timestamp"];
+    expect(checkHeaders("0".repeat(24), headers, limits)).toEqual({
+      failure: { kind: "missing_headers", missing },
+    });
   });
 });

@@ -70,7 +70,7 @@ describe.each(["/files/status/FILE_1", "/files"])("GET %s with", (path) => {
     `Bearer audit1_live_sk_${"a".repeat(32)} more`,
     `audit1_live_sk_${"a".repeat(32)}`,
   ])("%j is refused for its form", async (header) => {
-    await refused({ Authorization: header }, FORMAT);
+    await refused({ Authorization: header }, expect.stringContaining(FORMAT));
   });
 
   it("a key nobody made is refused", async () => {

@@ -52,11 +52,36 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
 
   it("no Authorization, another scheme, or what is no key is refused for its form", async () => {
     await refused({}, "Missing Authorization header");
-    for (const header of ["Basic dXNlcjpwYXNz", "Bearer x", `Bearer audit1_live_sk_${"a".repeat(31)}`])
+    const expected = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
+    const key = `audit1_live_sk_${"a".repeat(32)}`;
+    for (const [header, what] of [
+      ["Bearer x", ""],
+      ["Basic dXNlcjpwYXNz", "another scheme"],
+      ["Bearer", "No key follows"],
+      [`Bearer audit1_live_sk_${"a".repeat(31)}`, "32 letters and digits"],
+      [key, "must stand before the key"],
+      [`Bearer Bearer ${key}`, "stands twice"],
+      [`Bearer "${key}"`, "quotes"],
+      [`Bearer ${key}\\n`, "an escape"],
+      [`Bearer ${key} ${key}`, "more text follows"],
+      [`Bearer: ${key}`, "nothing else"],
+      [`Bearer ${key}, Bearer ${key.replace("live", "test")}`, "came twice, with different keys"],
+      ["Bearer undefined", "placeholder"],
+      ["Bearer whsec_abc", "signing secret"],
+    ] as const)
       await refused(
         { Authorization: header },
-        "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*",
+        what === ""
+          ? expected
+          : expect.stringMatching(new RegExp(`^${RegExp.escape(expected)}\\. .*${what}`)),
       );
+  });
+
+  it("a key that came twice is taken once", async () => {
+    const key = await createDeveloper();
+    const headers = { Authorization: `Bearer ${key.token}, Bearer ${key.token}` };
+    const request = submission(key.token, bodyFor(path, key), headers);
+    expect((await send(`/api/v1${path}`, request)).status).toBe(202);
   });
 
   it("portal credentials is refused", async () => {

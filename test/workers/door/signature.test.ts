@@ -38,14 +38,19 @@ function joined(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   return signed;
 }
 
+function bytesOf(header: string): Uint8Array<ArrayBuffer> {
+  const parsed = parseSignature(header);
+  if ("problem" in parsed) throw new Error(parsed.problem);
+  return parsed.bytes;
+}
+
 describe.each(cases)("the vector “$name”", ({ secret, timestamp, body, hex, bodyOnlyHex }) => {
   const signed = joined(timestamp, body);
 
   it("verifies, in lower and upper case hex", async () => {
     const key = await importSigningKey(secret);
     for (const text of [hex, hex.toUpperCase()]) {
-      const signature = parseSignature(text);
-      expect(signature && (await verifySignature([key], signature, signed))).toBe(true);
+      expect(await verifySignature([key], bytesOf(text), signed)).toBe(true);
     }
   });
 
@@ -87,19 +92,53 @@ describe.each(cases)("the vector “$name”", ({ secret, timestamp, body, hex, 
 const HEX = cases[0]?.hex ?? "";
 
 it.each([
-  ["lower case", HEX, true],
-  ["upper case", HEX.toUpperCase(), true],
-  ["the prefix of another scheme", `sha256=${HEX}`, false],
-  ["a version before it", `v1=${HEX}`, false],
-  ["63 digits", HEX.slice(1), false],
-  ["65 digits", `${HEX}0`, false],
-  ["two signatures", `${HEX},${HEX}`, false],
-  ["base64", "bnA4HEnrpQ6JWYL0aybkkSsILofFUQqPqg4U8DfQ/uo=", false],
-  ["a line break at its end", `${HEX}\n`, false],
-  ["a blank before it", ` ${HEX}`, false],
-  ["nothing", "", false],
-])("a signature in %s is one: %s → %s", (_, text, is) => {
-  expect(parseSignature(text) !== null).toBe(is);
+  ["lower case", HEX],
+  ["upper case", HEX.toUpperCase()],
+  ["the same header twice", `${HEX}, ${HEX}`],
+  ["the same header three times, joined without a blank", `${HEX},${HEX},${HEX}`],
+  ["the same signature twice, once in upper case", `${HEX}, ${HEX.toUpperCase()}`],
+])("a signature in %s is one: %s", (_, header) => {
+  expect(bytesOf(header)).toEqual(fromHex(HEX));
+});
+
+const BASE64 = "bnA4HEnrpQ6JWYL0aybkkSsILofFUQqPqg4U8DfQ/uo=";
+
+it.each([
+  ["the name of an algorithm", `sha256=${HEX}`, "`sha256=`"],
+  ["the name of an algorithm, written otherwise", `HMAC-SHA256: ${HEX}`, "`sha256=`"],
+  ["what openssl prints before it", `(stdin)= ${HEX}`, "`(stdin)= `"],
+  ["what a newer openssl prints before it", `SHA2-256(stdin)= ${HEX}`, "`(stdin)= `"],
+  ["what openssl prints for an HMAC", `HMAC-SHA2-256(stdin)= ${HEX}`, "`(stdin)= `"],
+  ["a version before it", `v1=${HEX}`, "`v1=`"],
+  ["a version of another scheme", `v1,${BASE64}`, "`v1`"],
+  ["a list of another scheme", `t=1772323200,v1=${HEX}`, "another scheme"],
+  ["the name of a scheme", `Bearer ${HEX}`, "name of a scheme"],
+  ["quotes", `"${HEX}"`, "quotes"],
+  ["one quote", `${HEX}'`, "quotes"],
+  ["0x", `0x${HEX}`, "`0x`"],
+  ["an escaped line break at its end", `${HEX}\\n`, "an escape"],
+  ["dashes", HEX.replace(/(..)(?=.)/g, "$1-").toUpperCase(), "dashes"],
+  ["colons", HEX.replace(/(..)(?=.)/g, "$1:"), "colons"],
+  ["a file's name behind it", `${HEX}  -`, "a file's name"],
+  ["63 digits", HEX.slice(1), "63 hex digits; HMAC-SHA256 has 64"],
+  ["65 digits", `${HEX}0`, "65 hex digits"],
+  ["a digest of SHA-1", HEX.slice(24), "40 hex digits, as many as a digest of SHA-1"],
+  ["a digest of SHA-512", HEX + HEX, "128 hex digits, as many as a digest of SHA-512"],
+  ["two signatures", `${HEX}, ${HEX.slice(1)}0`, "came twice, with different values"],
+  ["base64", BASE64, "base64"],
+  ["base64 without its end", BASE64.replace("=", ""), "base64"],
+  ["base64 for URLs", BASE64.replace("/", "_"), "base64"],
+  ["base64 of the digits", btoa(HEX), "base64 of the hex digits"],
+  ["nothing that was put in", "undefined", "missing value"],
+  ["an object", "[object Promise]", "missing value"],
+  ["a placeholder", "{{signature}}", "placeholder"],
+  ["a blank inside", `${HEX.slice(0, 32)} ${HEX.slice(32)}`, "blanks"],
+  ["words", "not-a-signature", "15 characters that are not all hex digits"],
+  ["an essay", "<".repeat(16_000), "16000 characters"],
+])("a header with %s is none, and is told what it holds", (_, header, words) => {
+  const parsed = parseSignature(header);
+  expect(parsed).toEqual({ problem: expect.stringContaining(words) });
+  expect(JSON.stringify(parsed)).not.toContain(HEX.slice(0, 8));
 });
 
 it("signs the timestamp as it was written, a dot, and the body's bytes", () => {
@@ -121,6 +160,7 @@ describe("over HTTP", () => {
       change: (hex: string) => hex.replace(/[a-f]/, (c) => c.toUpperCase()),
       status: 202,
     },
+    { what: "itself behind it", change: (hex: string) => `${hex}, ${hex}`, status: 202 },
     { what: "a prefix", change: (hex: string) => `sha256=${hex}`, status: 401 },
     {
       what: "a digit changed",
@@ -148,6 +188,29 @@ describe("over HTTP", () => {
     const connection = await createBoundConnection();
     const body = utf8(report({ note: "Zoë Núñez — 李 😀" }));
     expect((await post(connection, body)).status).toBe(202);
+  });
+
+  it("says how many bytes were received that it does not match", async () => {
+    const connection = await createBoundConnection();
+    const body = utf8(report({ note: "Zoë" }));
+    const answer = await post({ ...connection, secret: "another" }, body);
+    expect(answer.json).toMatchObject({
+      error: "Invalid webhook signature",
+      message: expect.stringContaining(`does not match the ${body.byteLength} bytes received`),
+    });
+    const malformed = await send_(connection, (hex) => `(stdin)= ${hex}`);
+    expect(malformed.json.message).toContain("`(stdin)= `");
+  });
+
+  it("takes the headers of a signed request twice, as a proxy may send them", async () => {
+    const connection = await createBoundConnection();
+    const request = await signedRequest(connection, report(), { headers: { "Idempotency-Key": "one" } });
+    const headers = new Headers(request.headers);
+    for (const [name, value] of [...headers]) headers.append(name, value);
+    const first = await send(inboundPath(connection), { ...request, headers });
+    expect(first.status).toBe(202);
+    const again = await send(inboundPath(connection), request);
+    expect(again.json).toMatchObject({ file_id: first.json.file_id, duplicate: true });
   });
 
   it("does not take the signature of one timestamp for another", async () => {

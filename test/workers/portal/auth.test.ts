@@ -44,6 +44,7 @@ describe.each(ROUTES)("%s %s", (method, path) => {
     ["a client id alone", { "X-Client-ID": "portal" }],
     ["a secret alone", { "X-Client-Secret": "portal-secret" }],
     ["an empty pair", { "X-Client-ID": "", "X-Client-Secret": "" }],
+    ["two secrets", { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret, bound-secret" }],
     ["a wrong secret", { "X-Client-ID": "portal", "X-Client-Secret": "portal-secre" }],
     ["another client's secret", { "X-Client-ID": "bound", "X-Client-Secret": "portal-secret" }],
     ["an unknown client", { "X-Client-ID": "nobody", "X-Client-Secret": "portal-secret" }],
@@ -71,6 +72,12 @@ describe.each(ROUTES)("%s %s", (method, path) => {
       }
     },
   );
+});
+
+it("takes a pair whose headers came twice with the same values", async () => {
+  const twice = (value: string) => `${value}, ${value}`;
+  const headers = { "X-Client-ID": twice("portal"), "X-Client-Secret": twice("portal-secret") };
+  expect((await call("GET", "/employers", headers)).status).toBe(200);
 });
 
 describe("a pair that is being rotated", () => {
