@@ -9,6 +9,8 @@ const FIRST_BACKOFF_MS = 80;
 const LONGEST_BACKOFF_MS = 2_000;
 const ANSWER_LIMIT_MS = 8_000;
 const DISCONNECTS = 0.03;
+/** Further back than the clock is ever set: a time ahead of it would count as now, or be refused. */
+const HAPPENED_BEFORE_MS = 86_400_000;
 const LARGEST_BATCH = 8;
 const LARGE_CHARS = { low: 20_000, high: 120_000 };
 
@@ -123,7 +125,7 @@ export class EventSender {
       ...this.#about,
       id,
       type: chance.pick(TYPES),
-      timestamp: chance.happens(0.5) ? new Date(this.#door.now()).toISOString() : null,
+      timestamp: chance.happens(0.5) ? new Date(this.#door.now() - HAPPENED_BEFORE_MS).toISOString() : null,
       data: { of: id, text: "Zürich €".repeat(size / 8), list: [1, 2.5, null, true] },
       kind,
       expects,

@@ -41,7 +41,7 @@ export class ProgressReports {
     this.pending++;
     try {
       for (const type of ["file.validated", "file.processed"]) {
-        const event = { id: `${key}.${type}`, type, data: { fileId, recordsTotal: 1 } };
+        const event = { id: `${key}.${type}`.replaceAll(".", "-"), type, data: { fileId, recordsTotal: 1 } };
         this.sent.set(event.id, { type, data: event.data, taken: false });
         while (!(await this.#tell(event))) {
           if (this.#stopped.signal.aborted) return;

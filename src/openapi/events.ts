@@ -15,7 +15,7 @@ import { REUSED } from "../portal/events.ts";
 import { NO_ENVIRONMENT } from "../portal/webhooks.ts";
 import { KEY } from "./developer.ts";
 import { RATE_LIMITED } from "./errors.ts";
-import { EXAMPLE, environment, fileId, fileStatus, moment, nextCursor } from "./fields.ts";
+import { EXAMPLE, environment, fileId, fileStatus, moment, nextCursor, sequence } from "./fields.ts";
 import { FILE_NOT_FOUND } from "./files.ts";
 import { operation } from "./operation.ts";
 import { OWNER, portalOperation } from "./portal.ts";
@@ -42,9 +42,9 @@ const stored = z
     id: z.string(),
     type: z.enum(EVENT_TYPES),
     timestamp: moment,
-    created_at: moment.meta({ description: "The same as `timestamp`." }),
+    created_at: moment.meta({ description: "When it happened; the same as `timestamp`." }),
     data: z.record(z.string(), z.unknown()),
-    metadata: z.strictObject({ source: z.string(), environment }),
+    metadata: z.strictObject({ source: z.string(), environment, sequence }),
     received_at: moment.meta({ description: "When it was stored: what `since` is about." }),
   })
   .meta({ id: "Event" });
@@ -58,7 +58,6 @@ const FILE_EVENT = {
 const POLICY_EVENT = {
   id: "evt_policy_1",
   type: "policy.renewed",
-  timestamp: EXAMPLE.at,
   ...EXAMPLE.owner,
   environment: "production",
   metadata: { source: "policies" },
@@ -92,7 +91,7 @@ const list = operation({
             timestamp: EXAMPLE.at,
             created_at: EXAMPLE.at,
             data: POLICY_EVENT.data,
-            metadata: { source: "policies", environment: "production" },
+            metadata: { source: "policies", environment: "production", sequence: EXAMPLE.sequence },
             received_at: EXAMPLE.later,
           },
         ],
@@ -118,7 +117,7 @@ export const eventPaths: ZodOpenApiPathsObject = {
       id: "reportEvent",
       tag: "Events",
       summary: "Tell of an event, or of several",
-      description: `Safe to repeat: an event counts once per owner, and once per file. What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file. Every other event names its owner and environment. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
+      description: `Safe to repeat: an event counts once per owner, and once per file. Its \`id\` is yours to choose, without dots and not of a form that the gateway's own events have (\`evt_uploaded_\`, \`evt_failed_\`, \`evt_test_\`, \`evt_gateway_\`). What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file. Every other event names its owner and environment. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
       body: {
         schema: z.union([event, eventBatch]),
         examples: {

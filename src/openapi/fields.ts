@@ -14,6 +14,10 @@ export const fileStatus = z.enum(["queued", "processing", "completed", "failed"]
 export const moment = z.iso.datetime();
 export const owner = { owner_type: z.enum(OWNER_TYPES), owner_id: z.string() };
 export const environment = z.enum(ENVIRONMENTS);
+export const sequence = z.int().positive().meta({
+  description:
+    "Unique, and grows with every event of the owner and environment in the order in which they were stored. The same in every delivery of the event.",
+});
 export const plan = z.enum(PLANS);
 export const version = z.int().nonnegative().meta({
   description: "Grows with every change. The `ETag` is made of it.",
@@ -75,5 +79,6 @@ export const EXAMPLE = {
   at: "2026-03-16T10:30:00.000Z",
   later: "2026-03-16T10:30:04.120Z",
   version: 1_773_657_000_000,
+  sequence: 1_816_224_768_004_096,
   requestId: "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e",
 } as const;

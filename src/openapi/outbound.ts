@@ -2,8 +2,8 @@
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
 import { USER_AGENT } from "../outbound/attempt.ts";
-import type { EventType } from "../outbound/catalog.ts";
-import { EXAMPLE, environment, moment } from "./fields.ts";
+import { type EventType, TEST_DATA } from "../outbound/catalog.ts";
+import { EXAMPLE, environment, moment, sequence } from "./fields.ts";
 
 interface Described {
   summary: string;
@@ -52,7 +52,7 @@ const EVENTS: Record<EventType, Described> = {
   "payment.refunded": { summary: "A payment was refunded", data: payment },
   "webhook.test": {
     summary: "A test that somebody asked for in the portal",
-    data: { message: "This is a test of your webhook." },
+    data: TEST_DATA,
   },
 };
 
@@ -60,12 +60,12 @@ const EVENT_ID = "evt_01KMTQ3A40ZX8Q1V6N5T";
 
 function envelope(type: string) {
   return z.strictObject({
-    id: z.string().regex(/^evt_/).meta({ description: "The same through all attempts: drop repeats by it." }),
+    id: z.string().meta({ description: "The same through all attempts: drop repeats by it." }),
     type: z.literal(type),
     timestamp: moment,
-    created_at: moment.meta({ description: "The same as `timestamp`." }),
+    created_at: moment.meta({ description: "When it happened; the same as `timestamp`." }),
     data: z.record(z.string(), z.unknown()),
-    metadata: z.strictObject({ source: z.string(), environment }),
+    metadata: z.strictObject({ source: z.string(), environment, sequence }),
   });
 }
 
@@ -93,7 +93,7 @@ const deliveryHeaders = z.object({
 });
 
 const DESCRIPTION = [
-  "Sent to the active webhooks of the event's owner and environment that asked for its type; at least once, in no order.",
+  "Sent to the active webhooks of the event's owner and environment that asked for its type; at least once, in no order: of two events about one thing, the one with the higher `metadata.sequence` is the newer.",
   "2xx within ten seconds is success; a redirect is not followed and counts as failure. Six retries: at once, after 1 minute, 5 minutes, 30 minutes, 2 hours, 6 hours. 410 disables the webhook; `Retry-After` on 429 and 503 can only lengthen a wait.",
 ].join("\n\n");
 
@@ -104,7 +104,7 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
     timestamp: EXAMPLE.at,
     created_at: EXAMPLE.at,
     data,
-    metadata: { source: "gateway", environment: "production" },
+    metadata: { source: "gateway", environment: "production", sequence: EXAMPLE.sequence },
   };
   return {
     operationId: `event_${type.replace(".", "_")}`,

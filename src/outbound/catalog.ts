@@ -7,6 +7,19 @@ import type { Environment } from "../db/schema.ts";
 /** Sent by the portal's test button, to one webhook, whatever it asked for. */
 export const TEST_EVENT = "webhook.test";
 
+/**
+ * What real events hold and receivers get wrong: characters beyond ASCII and beyond 16 bits, characters that JSON escapes, one
+ * that some printers escape, and fractions. A receiver that checks the signature over anything but the bytes fails on it.
+ */
+export const TEST_DATA = {
+  message: "This is a test of your webhook.",
+  employee: "José Ñúñez, Zoë Müller-Łukaszewska",
+  emoji: "✅ 🧾",
+  escapes: 'quote " backslash \\ line\nbreak, tab\t, slash / and bell \u0007',
+  gross_wages: 52_000.75,
+  share: 0.1,
+};
+
 export const EVENT_TYPES = [
   "file.uploaded",
   "file.validated",
@@ -95,22 +108,29 @@ export interface Envelope {
   timestamp: string;
   created_at: string;
   data: unknown;
-  metadata: { source: string; environment: Environment };
+  metadata: {
+    source: string;
+    environment: Environment;
+    /** Grows with every event of the owner and environment, in storing order: a receiver tells old news from new by it. */
+    sequence: number;
+  };
 }
 
 export interface EventFacts {
   id: string;
   type: EventType;
-  /** Milliseconds. */
+  /** When it happened, milliseconds. */
   createdAt: number;
   source: string;
   environment: Environment;
+  /** The event's `seq`: a whole number below 2^53. */
+  sequence: number;
 }
 
 export function envelopeOf(event: EventFacts, data: unknown): Envelope {
-  const { id, type, source, environment } = event;
+  const { id, type, source, environment, sequence } = event;
   const at = new Date(event.createdAt).toISOString();
-  return { id, type, timestamp: at, created_at: at, data, metadata: { source, environment } };
+  return { id, type, timestamp: at, created_at: at, data, metadata: { source, environment, sequence } };
 }
 
 /**

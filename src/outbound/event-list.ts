@@ -37,7 +37,7 @@ export async function readEvents(
     rows.map(async ({ seq, id, type, created_at: createdAt, source, data }) => {
       if (!isEventType(type)) throw new Error("an event has an unknown type");
       const opened: unknown = JSON.parse(await openText(key, data, eventDataContext(environment, id)));
-      const facts = { id, type, createdAt, source, environment };
+      const facts = { id, type, createdAt, source, environment, sequence: seq };
       return { ...envelopeOf(facts, opened), received_at: new Date(storedAt(seq)).toISOString() };
     }),
   );

@@ -75,7 +75,8 @@ function eventOf(owed: Owed, { owner, environment }: GateListeners): NewEvent {
     environment,
     id: `evt_${type.slice("file.".length)}_${fileId}_${generation}`,
     type,
-    createdAt: at,
+    // A file is uploaded when its report was received, whenever it was handed over.
+    createdAt: reason === null ? facts.receivedAt : at,
     source: SOURCE,
     data: JSON.stringify(data),
   };

@@ -57,13 +57,14 @@ export interface Sent {
 
 export async function sendDelivery(
   { endpoint, signers, rotating, headers }: OpenEndpoint,
-  event: Omit<DueDelivery, "event_seq" | "attempts" | "round_start">,
+  event: Omit<DueDelivery, "attempts" | "round_start">,
   key: DataKey,
   policy: AddressPolicy,
 ): Promise<Sent> {
   const data = await openText(key, event.data, eventDataContext(endpoint.environment, event.id));
-  const { id, type, created_at: createdAt, source } = event;
-  const body = utf8(eventBody({ id, type, createdAt, source, environment: endpoint.environment }, data));
+  const { id, type, created_at: createdAt, source, event_seq: sequence } = event;
+  const { environment } = endpoint;
+  const body = utf8(eventBody({ id, type, createdAt, source, environment, sequence }, data));
   const startedAt = Date.now();
   const signatures = await signDelivery({
     id,

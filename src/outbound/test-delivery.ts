@@ -1,6 +1,6 @@
 /**
- * `webhook.test`, sent at once and to one webhook, whatever it asked for: made, signed, sent and kept like any other event, but
- * tried only once, and neither held against the endpoint nor to its credit.
+ * `webhook.test`, sent at once and to one webhook, whatever it asked for: made, stored, signed, sent and kept like any other
+ * event, but tried only once, and neither held against the endpoint nor to its credit.
  */
 import { utf8 } from "../crypto/encoding.ts";
 import { randomToken } from "../crypto/ids.ts";
@@ -9,7 +9,7 @@ import { EVENTS_PER_MS } from "../db/events.ts";
 import { ownerKey } from "../db/owner-keys.ts";
 import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
-import { TEST_EVENT } from "./catalog.ts";
+import { TEST_DATA, TEST_EVENT } from "./catalog.ts";
 import { answerContext, eventDataContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { errorOf } from "./judgement.ts";
@@ -27,14 +27,12 @@ export async function sendTest(
   const key = await ownerKey(db, keyRing, { type: webhook.owner_type, id: webhook.owner_id });
   const now = Date.now();
   const id = `evt_test_${randomToken(20)}`;
-  const text = JSON.stringify({ message: "This is a test of your webhook." });
+  const text = JSON.stringify(TEST_DATA);
   const data = await sealText(key, text, eventDataContext(webhook.environment, id));
-  const event = { id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
-  const open = await openEndpoint(webhook, key, now);
-  const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
-
   const mac = await fingerprint(key, utf8(`${TEST_EVENT}\n${text}`));
-  const stored = await db
+  const open = await openEndpoint(webhook, key, now);
+  // Stored before it is sent: its place in the order travels with it.
+  const seq = await db
     .prepare(
       `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
        SELECT max(?1, coalesce((SELECT max(seq) FROM events), 0) + 1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
@@ -51,13 +49,15 @@ export async function sendTest(
       now,
       SOURCE,
       mac,
-      text.length,
+      utf8(text).byteLength,
       data,
     )
     .first<number>("seq");
-  if (stored === null) throw new Error("a test event's owner was just erased");
+  if (seq === null) throw new Error("a test event's owner was just erased");
+  const event = { event_seq: seq, id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
+  const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
   const { kind, status, ms, answer } = outcome;
-  const sealed = answer ? await sealText(key, answer, answerContext(webhook.id, stored, 1)) : null;
+  const sealed = answer ? await sealText(key, answer, answerContext(webhook.id, seq, 1)) : null;
   await db
     .prepare(
       `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
@@ -66,7 +66,7 @@ export async function sendTest(
     )
     .bind(
       webhook.id,
-      stored,
+      seq,
       kind === "delivered" ? "delivered" : "failed",
       status,
       kind === "delivered" ? null : errorOf(kind, status),
@@ -74,5 +74,5 @@ export async function sendTest(
       JSON.stringify([{ number: 1, started_at: startedAt, ms, kind, status, answer: sealed }]),
     )
     .run();
-  return { eventId: id, deliveryId: deliveryId({ webhookId: webhook.id, eventSeq: stored }), outcome };
+  return { eventId: id, deliveryId: deliveryId({ webhookId: webhook.id, eventSeq: seq }), outcome };
 }

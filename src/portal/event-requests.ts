@@ -4,6 +4,7 @@ import { utf8 } from "../crypto/encoding.ts";
 import { ENVIRONMENTS } from "../db/schema.ts";
 import { EVENT_TYPES, TEST_EVENT } from "../outbound/catalog.ts";
 import { eventListFields } from "../outbound/event-list.ts";
+import { eventTime } from "../outbound/event-time.ts";
 import { ownerFields } from "./owner.ts";
 
 /** Of one event, as JSON. */
@@ -38,23 +39,54 @@ const givenObject = z
   )
   .meta({ override: { type: "object" } });
 
+/** Ids that begin so are the gateway's own. From the wire contract. */
+const OWN_ID = /^evt_(?:uploaded|failed|test|gateway)_/;
+const ID_RULE = "Must be 1 to 128 characters of A-Za-z0-9_-";
+
+/** A dot would make the signed string of Standard Webhooks, `id.timestamp.body`, ambiguous. */
+const eventId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, {
+    error: ({ input }) =>
+      typeof input === "string" && input.includes(".")
+        ? `${ID_RULE}, without dots: the signed string of a delivery separates its parts by them`
+        : ID_RULE,
+  })
+  .refine((id) => !OWN_ID.test(id), {
+    error: ({ input }) =>
+      `Ids that begin with ${OWN_ID.exec(String(input))?.[0]} are reserved for the gateway's own events. Choose another id`,
+  });
+
+/** Checked with the type: a wrong time refuses no report on a file. */
+const givenTime = (description: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ description, override: { type: "string", format: "date-time" } });
+
 export const event = z
   .object({
-    id: z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, "Must be 1 to 128 characters of A-Za-z0-9_.-"),
+    id: eventId,
     type: z.enum(TYPES, { error: "Unknown event type" }),
-    timestamp: z.iso.datetime({ offset: true }).optional(),
+    timestamp: givenTime("As `created_at`. Both may be given where they name the same moment."),
+    created_at: givenTime(
+      "When it happened; now where it is left out. Up to 5 minutes ahead counts as now. More, or over 90 days back, is refused, but for `file.*`, where the gateway's own time stands in for a wrong one.",
+    ),
     ...ownerFields,
     environment: environment.optional(),
     metadata: z.object({ source: z.string().min(1).max(64).optional() }).optional(),
     data: givenObject,
   })
-  .superRefine(({ type, data }, context) => {
+  .superRefine(({ type, data, timestamp, created_at }, context) => {
     if (utf8(JSON.stringify(data)).byteLength > MAX_DATA_BYTES)
       context.addIssue({
         code: "custom",
         path: ["data"],
         message: `Must be at most ${MAX_DATA_BYTES} bytes`,
       });
+    const time = isFileReport(type) ? null : eventTime({ timestamp, created_at }, Date.now());
+    if (time !== null && !time.ok)
+      context.addIssue({ code: "custom", path: [time.field], message: time.problem });
     const asFile = isFileReport(type) ? fileData.safeParse(data) : null;
     for (const issue of asFile?.error?.issues ?? [])
       context.addIssue({ code: "custom", path: ["data", ...issue.path], message: issue.message });

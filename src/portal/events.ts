@@ -10,6 +10,7 @@ import { type AppContext, type AppEnv, failureResponse, note } from "../http/con
 import { describeFailure, type Failure } from "../http/failure.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
 import { readEvents } from "../outbound/event-list.ts";
+import { eventTime, fileEventTime } from "../outbound/event-time.ts";
 import { fanOut, type NewEvent } from "../outbound/fan-out.ts";
 import { tellOwed } from "../outbound/file-events.ts";
 import { findListeners, type GateListeners } from "../outbound/listeners.ts";
@@ -97,7 +98,12 @@ async function take(c: AppContext, event: EventRequest): Promise<Taken | { failu
   const owned = ownerOf(c.get("client"), event);
   if ("failure" in owned) return { id, failure: owned.failure };
   if (event.environment === undefined) return { id, failure: NO_ENVIRONMENT };
-  return dispatch(c, { ...factsOf(event), type, owner: owned.owner, environment: event.environment });
+  const now = Date.now();
+  const time = eventTime(event, now);
+  // The request's schema has checked it.
+  const createdAt = time.ok ? time.at : now;
+  const { environment } = event;
+  return dispatch(c, { ...factsOf(event), createdAt, type, owner: owned.owner, environment });
 }
 
 /** A report moves its file, and is told to the file's owner: whose that is the file says, not the report. */
@@ -126,7 +132,9 @@ async function takeReport(
   note(c, { outcome: reported.outcome, file_id: fileId });
   if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(fileId, reported));
   await tellOwed(reported.owed ?? [], c.env, c.get("settings"));
-  const told = await tellReport(c, event, type, reported, heard);
+  const now = Date.now();
+  const createdAt = fileEventTime(event, { receivedAt: parsed.mintedAt, ownTime: now, now });
+  const told = await tellReport(c, { ...factsOf(event), type, createdAt }, reported, heard);
   if ("failure" in told) return told;
   const duplicate = reported.outcome === "repeat";
   const body = { ...told.body, id, file_id: fileId, status: reported.status, duplicate };
@@ -136,15 +144,14 @@ async function takeReport(
 /** A repeat is told again, in case the first time was cut short. What contradicts how a file ended is not told. */
 async function tellReport(
   c: AppContext,
-  event: EventRequest,
-  type: (typeof FILE_REPORTS)[number],
+  event: Omit<NewEvent, "owner" | "environment"> & { type: (typeof FILE_REPORTS)[number] },
   reported: Exclude<Reported, { outcome: "unknown" }>,
   { listened, owner, environment }: GateListeners,
 ): Promise<Taken | { failure: Failure; id: string }> {
-  const after = STATUS_AFTER[type];
+  const after = STATUS_AFTER[event.type];
   const holds = after === "processing" || reported.status === after || reported.outcome === "repeat";
   if (!listened || !holds) return { body: { success: true, id: event.id, duplicate: false }, endpoints: [] };
-  return dispatch(c, { ...factsOf(event), type, owner, environment });
+  return dispatch(c, { ...event, owner, environment });
 }
 
 async function dispatch(c: AppContext, event: NewEvent): Promise<Taken | { failure: Failure; id: string }> {
@@ -157,10 +164,9 @@ async function dispatch(c: AppContext, event: NewEvent): Promise<Taken | { failu
   };
 }
 
-function factsOf({ id, timestamp, metadata, data }: EventRequest) {
+function factsOf({ id, metadata, data }: EventRequest) {
   return {
     id,
-    createdAt: timestamp === undefined ? Date.now() : Date.parse(timestamp),
     source: metadata?.source ?? DEFAULT_SOURCE,
     data: JSON.stringify(data),
   };

@@ -2,7 +2,7 @@
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { eventBody } from "../../src/outbound/catalog.ts";
+import { eventBody, TEST_DATA } from "../../src/outbound/catalog.ts";
 import {
   newWebhookSecret,
   type SignatureFormat,
@@ -19,6 +19,7 @@ const EVENT = {
   createdAt: Date.UTC(2026, 10, 24),
   source: "audit1_system",
   environment: "production",
+  sequence: 1_816_224_768_004_096,
 } as const;
 const DATA = JSON.stringify({
   fileName: "Zoë – 2026.csv",
@@ -42,11 +43,15 @@ const MOMENTS: [
   ["after the old secret has ended", [NEW], [false, true], [false, true]],
 ];
 
-async function sign(secrets: [string, ...string[]], format: SignatureFormat) {
+const TEST_BODY = new TextEncoder().encode(
+  eventBody({ ...EVENT, type: "webhook.test" }, JSON.stringify(TEST_DATA)),
+);
+
+async function sign(secrets: [string, ...string[]], format: SignatureFormat, body = BODY) {
   const rotating = secrets[0] === OLD && secrets.length > 1;
   return signDelivery({
     id: EVENT.id,
-    body: BODY,
+    body,
     signers: await signersOf(secrets),
     rotating,
     format,
@@ -86,6 +91,10 @@ describe.each(LANGUAGES.map((language) => ({ language, installed: isInstalled(la
           const accepted = reads === "a list" ? list : single;
           expect(await withOld.deliver(headers, BODY)).toBe(accepted[0] ? 200 : 401);
           expect(await withNew.deliver(headers, BODY)).toBe(accepted[1] ? 200 : 401);
+        });
+
+        it("accepts the test that the portal sends", async () => {
+          expect(await withOld.deliver(await sign([OLD], format, TEST_BODY), TEST_BODY)).toBe(200);
         });
 
         if (reads === "a list") {
@@ -159,6 +168,11 @@ describe.each([
       expect([verifies(OLD, BODY, headers), verifies(NEW, BODY, headers)]).toEqual(list);
     },
   );
+
+  it("accepts the test that the portal sends", async () => {
+    const headers = await sign([OLD], "timestamped", TEST_BODY);
+    expect(verifies(OLD, TEST_BODY, headers)).toBe(true);
+  });
 
   it("refuses a body that was changed", async () => {
     const headers = await sign([OLD], "timestamped");

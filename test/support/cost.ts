@@ -158,7 +158,7 @@ export class Meter {
       const answer = await portal(
         "POST",
         "/events",
-        { id: `${type}.${fileId}`, type, data },
+        { id: `${type.replace(".", "-")}-${fileId}`, type, data },
         "portal",
         this.using,
       );

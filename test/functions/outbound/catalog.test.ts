@@ -14,6 +14,7 @@ const EVENT = {
   createdAt: Date.UTC(2026, 2, 16, 10, 30),
   source: "audit1_system",
   environment: "sandbox",
+  sequence: 1_816_224_768_004_096,
 } as const;
 
 describe("a webhook's events", () => {
@@ -76,7 +77,7 @@ describe("an event's body", () => {
       timestamp: "2026-03-16T10:30:00.000Z",
       created_at: "2026-03-16T10:30:00.000Z",
       data,
-      metadata: { source: "audit1_system", environment: "sandbox" },
+      metadata: { source: "audit1_system", environment: "sandbox", sequence: 1_816_224_768_004_096 },
     });
     expect(eventBody(EVENT, JSON.stringify(data))).toBe(JSON.stringify(envelope));
   });

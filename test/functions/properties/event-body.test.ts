@@ -11,6 +11,7 @@ const event = fc.record({
   createdAt: fc.integer({ min: 0, max: 4e12 }),
   source: fc.string({ unit: "binary", maxLength: 20 }),
   environment: fc.constantFrom("sandbox" as const, "production" as const),
+  sequence: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
 });
 
 /** The value of a JSON text with every number as its exact decimal digits, and nothing else of its form. */

@@ -114,7 +114,8 @@ describe("a report of the files-creator", () => {
     [{ id: "e", type: "file.failed", data: {} }, ["data.fileId"]],
     [{ id: "e", type: "file.failed", data: { fileId: "x", recordsTotal: -1 } }, ["data.recordsTotal"]],
     [{ id: "e", type: "file.failed", data: { fileId: "x", recordsFailed: 1.5 } }, ["data.recordsFailed"]],
-    [{ id: "e", type: "file.failed", timestamp: "yesterday", data: { fileId: "x" } }, ["timestamp"]],
+    [{ id: "e", type: "policy.renewed", timestamp: "yesterday", data: {} }, ["timestamp"]],
+    [{ id: "e", type: "policy.renewed", created_at: 5, data: {} }, ["created_at"]],
   ])("%j is refused by what is wrong with it", async (body, paths) => {
     const answer = await portal("POST", "/events", body);
     expect(answer.status).toBe(400);

@@ -262,12 +262,27 @@ describe("a test", () => {
     });
     expect(calls[0]?.body).toMatchObject({ type: "webhook.test", id: answer.json.event_id });
     expect(calls[0]?.headers.get("webhook-signature")).toMatch(/^v1,/);
+    expect(calls[0]?.text).toBe(JSON.stringify(calls[0]?.body));
     const delivery = await portal("GET", `/deliveries/${answer.json.delivery_id}`);
     expect(delivery.json.delivery).toMatchObject({
       eventType: "webhook.test",
       status: "delivered",
       history: [{ number: 1, responseCode: 201, answer: "pong" }],
     });
+  });
+
+  it("carries what receivers get wrong who do not sign the bytes", async () => {
+    const { id } = await register();
+    const { calls } = receiver();
+    await portal("POST", `/webhooks/${id}/test`);
+    const { text = "", body } = calls[0] ?? {};
+    const data = text.slice(text.indexOf('"data":'), text.indexOf('"metadata":'));
+    expect(body?.data.message).toBe("This is a test of your webhook.");
+    expect(data).toMatch(/[À-ž]/);
+    expect(data).toMatch(/\p{Emoji_Presentation}/u);
+    for (const escaped of ['\\"', "\\\\", "\\n", "\\u0007"]) expect(data).toContain(escaped);
+    expect(data).toMatch(/:\d+\.\d+[,}]/);
+    expect(data).toContain("/");
   });
 
   it("that fails says how, and is not tried again", async () => {
