@@ -33,6 +33,24 @@ export interface AttemptDeps {
 }
 
 export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Promise<Outcome> {
+  let outcome = await attemptAt(exchange, deps);
+  for (const url of otherLoopbacks(exchange)) {
+    if (outcome.kind !== "refused") break;
+    outcome = await attemptAt({ ...exchange, url }, deps);
+  }
+  return outcome;
+}
+
+/**
+ * Development servers listen at either of the addresses that `localhost` stands for, and the runtime tries only one. Where
+ * a connection was refused nothing was sent, so trying the others makes no second request.
+ */
+function otherLoopbacks({ url, policy }: Exchange): string[] {
+  if (!policy.allowInsecure || !URL.canParse(url) || new URL(url).hostname !== "localhost") return [];
+  return ["127.0.0.1", "[::1]"].map((hostname) => Object.assign(new URL(url), { hostname }).href);
+}
+
+async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome> {
   const startedAt = deps.now();
   const unanswered = (kind: FailureKind): Outcome => {
     return { kind, status: null, ms: deps.now() - startedAt, answer: null, retryAfterMs: null };

@@ -7,7 +7,7 @@ const PROBE_TIMEOUT_MS = 1_000;
 export async function accepts(url: URL): Promise<boolean> {
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   try {
-    const socket = connect({ hostname: url.hostname.replace(/^\[|\]$/g, ""), port });
+    const socket = connect({ hostname: url.hostname, port });
     // Rejects with the connection; that is told by `opened`.
     socket.closed.catch(() => undefined);
     const opened = socket.opened.then(

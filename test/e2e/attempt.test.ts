@@ -165,6 +165,27 @@ describe("an attempt", () => {
     expect(await sender.attempt(await withoutTls())).toMatchObject({ kind: "tls" });
   });
 
+  it.each(["127.0.0.1", "::1"])(
+    "reaches a receiver at %s by localhost, once, and by its address",
+    async (host) => {
+      const receiver = await misbehave(answerWith(head("200 OK")), host);
+      const { port } = new URL(receiver.url);
+      for (const url of [`http://localhost:${port}/hook`, receiver.url])
+        expect(await sender.attempt(url)).toMatchObject({ kind: "delivered", status: 200 });
+      expect(receiver.requests()).toBe(2);
+      const resets = await misbehave((socket) => socket.resetAndDestroy(), host);
+      const local = `http://localhost:${new URL(resets.url).port}/hook`;
+      expect(await sender.attempt(local)).toMatchObject({ kind: "reset" });
+      expect(resets.requests()).toBe(1);
+      expect(await sender.attempt(local, { allowInsecure: false })).toMatchObject({ kind: "blocked" });
+    },
+  );
+
+  it("tells that localhost is deserted at every address", async () => {
+    const { port } = new URL(await deserted());
+    expect(await sender.attempt(`http://localhost:${port}/`)).toMatchObject({ kind: "refused" });
+  });
+
   it("is blocked, with nothing sent, where the address is not allowed", async () => {
     const receiver = await misbehave(answerWith(head("200 OK")));
     expect(await sender.attempt(receiver.url, { allowInsecure: false })).toMatchObject({

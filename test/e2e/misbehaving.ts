@@ -18,8 +18,8 @@ export interface Misbehaving {
 
 const servers: Server[] = [];
 
-/** `answer` is called once a whole request has come. */
-export async function misbehave(answer: (socket: Socket) => void): Promise<Misbehaving> {
+/** `answer` is called once a whole request has come to `host`. */
+export async function misbehave(answer: (socket: Socket) => void, host = "127.0.0.1"): Promise<Misbehaving> {
   let text = "";
   let requests = 0;
   let end: () => void;
@@ -38,8 +38,9 @@ export async function misbehave(answer: (socket: Socket) => void): Promise<Misbe
       answer(socket);
     });
   });
-  const port = await listening(server);
-  return { url: `http://127.0.0.1:${port}/hook`, received: () => text, requests: () => requests, ended };
+  const port = await listening(server, host);
+  const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/hook`;
+  return { url, received: () => text, requests: () => requests, ended };
 }
 
 /** Answers with these pieces and then ends the connection. */
@@ -82,9 +83,9 @@ export function stopAll(): void {
   for (const server of servers) server.close();
 }
 
-function listening(server: Server): Promise<number> {
+function listening(server: Server, host = "127.0.0.1"): Promise<number> {
   servers.push(server);
   return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+    server.listen(0, host, () => resolve((server.address() as AddressInfo).port));
   });
 }
