@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, isIP } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 import { Problem } from "./problem.ts";
@@ -16,6 +16,7 @@ export interface ServedWorkers {
   stop(): Promise<void>;
 }
 
+const LOOPBACK = "127.0.0.1";
 const HIGHEST_PORT = 65_534;
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 5_000;
@@ -39,10 +40,24 @@ export function readPort(text: string | undefined): number {
   throw new Problem(`PORT must be a number from 1 to ${HIGHEST_PORT}, not "${text}".`);
 }
 
-export async function requireFreePorts(port: number): Promise<void> {
+/** Containers are reached from outside at 0.0.0.0 only. A name is refused: some shells set HOST to that of the machine. */
+export function readHost(text: string | undefined): string {
+  const host = text === undefined || text === "" ? LOOPBACK : text;
+  if (isIP(host) !== 0) return host;
+  if (host === "localhost") return LOOPBACK;
+  throw new Problem(`HOST must be an address to listen on, such as 0.0.0.0 or ::1, not "${text}".`);
+}
+
+/** What a server that listens at `host` is called at from this machine. */
+export function baseUrl(host: string, port: number): string {
+  const at = host === "0.0.0.0" || host === "::" ? LOOPBACK : host;
+  return `http://${isIP(at) === 6 ? `[${at}]` : at}:${port}`;
+}
+
+export async function requireFreePorts(host: string, port: number): Promise<void> {
   const deadline = Date.now() + PORT_WAIT_MS;
   for (const wanted of [port, port + 1]) {
-    while (!(await isFree(wanted))) {
+    while (!(await isFree(host, wanted))) {
       if (Date.now() > deadline) {
         throw new Problem(
           `Port ${wanted} is in use by another program. Stop it, or choose another port: PORT=9000 npm start\n` +
@@ -72,12 +87,12 @@ export async function applyMigrations(): Promise<void> {
   }
 }
 
-/** Serves the gateway on `port` and the stand-in on the next one; resolves when both answer. */
-export async function serveWorkers(port: number): Promise<ServedWorkers> {
+/** Serves the gateway on `port` of `host` and the stand-in on the next one; resolves when both answer. */
+export async function serveWorkers(host: string, port: number): Promise<ServedWorkers> {
   rmSync(workspace.registry, { recursive: true, force: true });
   mkdirSync(workspace.registry, { recursive: true });
   const log = openSync(workspace.runnerLog, "w", 0o600);
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, "serve.ts"), String(port)], {
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, "serve.ts"), String(port), host], {
     cwd: workspace.root,
     env: ENVIRONMENT,
     detached: true,
@@ -136,10 +151,10 @@ async function firstAnswer(child: ChildProcess, exited: Promise<void>): Promise<
   await promise.finally(() => clearTimeout(limit));
 }
 
-function isFree(port: number): Promise<boolean> {
+function isFree(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", () => resolve(false));
-    probe.listen({ port, host: "127.0.0.1", exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
   });
 }

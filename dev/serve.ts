@@ -35,6 +35,7 @@ subscribe("child_process", (message) => {
 });
 
 const port = Number(process.argv[2]);
+const host = process.argv[3] ?? "127.0.0.1";
 
 async function serve(): Promise<void> {
   const gatewayLog = openLog(workspace.gatewayLog);
@@ -61,7 +62,7 @@ async function startServing(
     dev: {
       persist,
       registry: workspace.registry,
-      server: { hostname: "127.0.0.1", port: atPort },
+      server: { hostname: host, port: atPort },
       watch: false,
       inspector: false,
       logLevel: "error",

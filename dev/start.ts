@@ -1,6 +1,7 @@
 /**
  * `npm start`: the whole gateway on this machine, nothing to install or configure, followed by a walkthrough.
- * PORT chooses the port (8787); the files-creator stand-in takes the next one. Stops on Ctrl-C and SIGTERM.
+ * PORT chooses the port (8787); the files-creator stand-in takes the next one. HOST chooses the address that both listen
+ * at (127.0.0.1). Stops on Ctrl-C and SIGTERM.
  */
 
 import { setUpDemo } from "./demo-setup.ts";
@@ -11,6 +12,8 @@ import { startMinuteClock } from "./minute-clock.ts";
 import { Problem, runCommand } from "./problem.ts";
 import {
   applyMigrations,
+  baseUrl,
+  readHost,
   readPort,
   requireFreePorts,
   runnerLogTail,
@@ -41,33 +44,34 @@ function stopAsked(): Promise<void> {
 /** Serves until told to stop, or until something fails. */
 async function start(): Promise<number> {
   const port = readPort(process.env.PORT);
+  const host = readHost(process.env.HOST);
   const running = currentRun();
   if (running !== null) {
     throw new Problem(
       `A gateway is running on this folder already: http://127.0.0.1:${running.port} (process ${running.pid}).`,
     );
   }
-  await requireFreePorts(port);
-  await Promise.race([serveAndShow(port), stopAsked()]);
+  await requireFreePorts(host, port);
+  await Promise.race([serveAndShow(host, port), stopAsked()]);
   say("\nStopping.");
   await stopServing();
   return 0;
 }
 
-async function serveAndShow(port: number): Promise<never> {
+async function serveAndShow(host: string, port: number): Promise<never> {
   const { secrets, made } = ensureSecrets();
   const files = [workspace.gatewayVars, workspace.filesCreatorVars].map(shown).join(", ");
   if (made) say(`✓ Development secrets made (${files})`);
   await applyMigrations();
   say("✓ Database migrations applied");
 
-  const urls = { base_url: `http://127.0.0.1:${port}`, files_creator_url: `http://127.0.0.1:${port + 1}` };
-  const first = await serveWorkers(port);
+  const urls = { base_url: baseUrl(host, port), files_creator_url: baseUrl(host, port + 1) };
+  const first = await serveWorkers(host, port);
   say(`✓ Gateway on ${urls.base_url}, files-creator stand-in on ${urls.files_creator_url}`);
   const clock = startMinuteClock(urls.base_url, (problem) => {
     say(problem === null ? "  The minute cron works again" : `! The minute cron failed: ${problem}`);
   });
-  const serving = keepServing(port, first, clock);
+  const serving = keepServing(host, port, first, clock);
   const show = async () => {
     const gateway = new GatewayClient(urls.base_url, secrets.portal);
     const given = await setUpDemo(gateway, secrets.portal, urls, say);
@@ -79,7 +83,12 @@ async function serveAndShow(port: number): Promise<never> {
 }
 
 /** Starts the Workers again whenever they end by themselves, unless that keeps happening. */
-async function keepServing(port: number, first: ServedWorkers, clock: { stop(): void }): Promise<never> {
+async function keepServing(
+  host: string,
+  port: number,
+  first: ServedWorkers,
+  clock: { stop(): void },
+): Promise<never> {
   let workers = first;
   let startedAt = Date.now();
   for (;;) {
@@ -93,8 +102,8 @@ async function keepServing(port: number, first: ServedWorkers, clock: { stop(): 
       throw new Problem(`The Workers ended by themselves soon after their start:\n${runnerLogTail()}`);
     }
     say("! The Workers ended by themselves: starting them again");
-    await requireFreePorts(port);
-    workers = await serveWorkers(port);
+    await requireFreePorts(host, port);
+    workers = await serveWorkers(host, port);
     startedAt = Date.now();
     say("✓ The Workers serve again");
   }

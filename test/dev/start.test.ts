@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { shellQuote } from "../../dev/guide.ts";
 import { logLine } from "../../dev/log-line.ts";
-import { readPort } from "../../dev/processes.ts";
+import { baseUrl, readHost, readPort } from "../../dev/processes.ts";
 import { progressBar } from "../../dev/progress.ts";
 
 describe("readPort", () => {
@@ -16,6 +16,25 @@ describe("readPort", () => {
 
   it.each(["0", "65535", "http", "80.5"])("refuses %j", (text) => {
     expect(() => readPort(text)).toThrow("PORT");
+  });
+});
+
+describe("readHost", () => {
+  it.each([
+    [undefined, "127.0.0.1", "http://127.0.0.1:9"],
+    ["", "127.0.0.1", "http://127.0.0.1:9"],
+    ["localhost", "127.0.0.1", "http://127.0.0.1:9"],
+    ["0.0.0.0", "0.0.0.0", "http://127.0.0.1:9"],
+    ["::", "::", "http://127.0.0.1:9"],
+    ["::1", "::1", "http://[::1]:9"],
+    ["192.168.1.5", "192.168.1.5", "http://192.168.1.5:9"],
+  ])("%j listens at %s, and is called at %s", (text, host, url) => {
+    expect(readHost(text)).toBe(host);
+    expect(baseUrl(host, 9)).toBe(url);
+  });
+
+  it.each(["my-laptop.local", "[::1]", "0.0.0.0:80"])("refuses %j", (text) => {
+    expect(() => readHost(text)).toThrow("HOST");
   });
 });
 

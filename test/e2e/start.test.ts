@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { localMails } from "./mailbox.ts";
@@ -167,9 +167,11 @@ it("loses no accepted report when everything is killed, and keeps its data", asy
   expect(new Set(answers.map((answer) => answer.file_id)).size).toBeGreaterThan(0);
   await stop("SIGKILL");
   await vi.waitFor(() => expectClosed(port), STARTED);
-  await start();
+  await start({ HOST: "0.0.0.0" });
   expect(output).toMatch(/kept from an earlier start/);
   expect(readDemo()).toEqual(demo);
+  for (const at of [port, port + 1])
+    expect((await fetch(`http://${outerAddress()}:${at}/`)).status).toBe(404);
   for (const fileId of new Set(answers.map((answer) => answer.file_id))) await expectCompleted(fileId);
 });
 
@@ -179,12 +181,18 @@ it("stops on SIGINT and leaves nothing listening", async () => {
   await vi.waitFor(() => expectClosed(port + 1), STARTED);
 });
 
-async function start(): Promise<void> {
+/** An address of this machine that others reach it at. */
+function outerAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
+}
+
+async function start(environment: Record<string, string> = {}): Promise<void> {
   output = "";
   const child = spawn("npm", ["start"], {
     cwd: copy,
     detached: true,
-    env: { ...process.env, PORT: String(port) },
+    env: { ...process.env, ...environment, PORT: String(port) },
   });
   running = child;
   for (const stream of [child.stdout, child.stderr])
