@@ -13,7 +13,18 @@ export interface Client {
   actor: string;
   /** The one owner that it may act for; undefined for the portal itself. */
   owner?: { type: OwnerType; id: string } | undefined;
+  /** The owner that this request names: it reaches that owner's objects alone. */
+  named?: Named | undefined;
 }
+
+/** Either field may stand alone. */
+export interface Named {
+  type: OwnerType | undefined;
+  id: string | undefined;
+}
+
+/** A request's JSON body, once it was read. */
+export type JsonBody = { value: unknown } | { empty: true } | { failure: Failure };
 
 export type AppEnv = {
   Bindings: Bindings;
@@ -24,6 +35,8 @@ export type AppEnv = {
     log: LogFields;
     /** Set by the portal's authentication, for its routes. */
     client: Client;
+    /** Set on routes whose path names an object: the body, without the owner that it names. */
+    objectBody: JsonBody | undefined;
     /** Set by the developer API's authentication, for its routes. */
     apiKey: ApiKey;
   };

@@ -1,7 +1,7 @@
 /** Bodies and queries of the management endpoints: parsed by their schema, every problem named at once. */
 import type * as z from "zod";
 import { concat } from "../crypto/encoding.ts";
-import type { AppContext } from "./context.ts";
+import type { AppContext, JsonBody } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import { shapeOf } from "./json-shape.ts";
 import { readJsonBytes } from "./json-text.ts";
@@ -9,6 +9,8 @@ import { readJsonBytes } from "./json-text.ts";
 /** Management bodies are small; larger ones are a mistake. */
 const MAX_BODY_BYTES = 1024 ** 2;
 const MAX_PROBLEMS = 100;
+
+const EMPTY = "The request body is empty. Send a JSON object ({} for defaults).";
 
 export type Parsed<T> = { value: T } | { failure: Failure };
 
@@ -25,22 +27,31 @@ const DEFAULT_LIMITS: BodyLimits = { limitBytes: MAX_BODY_BYTES, limitValues: Nu
 export async function parseJsonBody<T>(
   c: AppContext,
   schema: z.ZodType<T>,
-  { limitBytes, limitValues }: BodyLimits = DEFAULT_LIMITS,
+  limits: BodyLimits = DEFAULT_LIMITS,
 ): Promise<Parsed<T>> {
-  const failure = contentTypeFailure(c, "application/json");
-  if (failure !== null) return { failure };
-  const encoding = c.req.header("Content-Encoding")?.trim().toLowerCase() || "identity";
-  if (encoding !== "identity") return { failure: { kind: "unsupported_encoding", encoding } };
-  if (Number(c.req.header("Content-Length") ?? 0) > limitBytes)
-    return { failure: { kind: "payload_too_large", limitBytes } };
+  const body = c.get("objectBody") ?? (await readJsonBody(c, limits));
+  if ("failure" in body) return body;
+  if ("empty" in body) return refuse(EMPTY);
+  return parseWith(body.value, schema);
+}
+
+/** The request's JSON body, which can be read once. A body of no bytes is empty whatever its type. */
+export async function readJsonBody(
+  c: AppContext,
+  { limitBytes, limitValues }: BodyLimits = DEFAULT_LIMITS,
+): Promise<JsonBody> {
+  const declaredBytes = Number(c.req.header("Content-Length") ?? 0);
+  const refused = contentTypeFailure(c, "application/json") ?? contentEncodingFailure(c);
+  if (refused !== null && declaredBytes > 0) return { failure: refused };
+  if (declaredBytes > limitBytes) return { failure: { kind: "payload_too_large", limitBytes } };
   const bytes = await bytesUpTo(limitBytes, c.req.raw.body);
   if (bytes === null) return { failure: { kind: "payload_too_large", limitBytes } };
+  if (bytes.byteLength === 0) return { empty: true };
+  if (refused !== null) return { failure: refused };
   if (shapeOf(bytes).values > limitValues)
     return refuse(`The body has more than ${limitValues} values. Send it in parts.`);
-  if (bytes.byteLength === 0)
-    return refuse("The request body is empty. Send a JSON object ({} for the defaults).");
   const json = readJsonBytes(bytes, "The body");
-  return json.ok ? parseWith(json.value, schema) : refuse(json.refusal.message, json.refusal.details);
+  return json.ok ? { value: json.value } : refuse(json.refusal.message, json.refusal.details);
 }
 
 /** Null when there is more. A body need not say how long it is. */
@@ -58,6 +69,11 @@ async function bytesUpTo(
   return concat(chunks);
 }
 
+function contentEncodingFailure(c: AppContext): Failure | null {
+  const encoding = c.req.header("Content-Encoding")?.trim().toLowerCase() || "identity";
+  return encoding === "identity" ? null : { kind: "unsupported_encoding", encoding };
+}
+
 /** Whether the body is said to be what it must be; parameters such as a charset make no difference. */
 export function contentTypeFailure(c: AppContext, expected: string): Failure | null {
   const received = c.req.header("Content-Type") ?? "";
@@ -68,12 +84,29 @@ export function contentTypeFailure(c: AppContext, expected: string): Failure | n
   return { kind: "validation", message, details: { expected, received } };
 }
 
-/** The request's query under `schema`. What is not UTF-8 once it is decoded is refused, never repaired. */
+/** The request's query under `schema`. A name may stand twice with one value. */
 export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
-  const problems = encodingProblems(new URL(c.req.url).search.slice(1));
-  return problems === null
-    ? parseWith(c.req.query(), schema)
-    : refuse("The query has invalid parameters.", problems);
+  const query = readQuery(c);
+  if ("failure" in query) return query;
+  const given: Record<string, string> = Object.create(null);
+  const twice: Record<string, string> = Object.create(null);
+  for (const [name, value] of query.value) {
+    if (name in given && given[name] !== value) twice[name] = "Given twice, with different values";
+    given[name] = value;
+  }
+  if (Object.keys(twice).length > 0) return refuse("The query has invalid parameters.", twice);
+  if (c.get("objectBody") !== undefined) {
+    delete given.owner_id;
+    delete given.owner_type;
+  }
+  return parseWith(given, schema);
+}
+
+/** The request's query, decoded. What is not UTF-8 then is refused, never repaired. */
+export function readQuery(c: AppContext): Parsed<URLSearchParams> {
+  const { search, searchParams } = new URL(c.req.url);
+  const problems = encodingProblems(search.slice(1));
+  return problems === null ? { value: searchParams } : refuse("The query has invalid parameters.", problems);
 }
 
 /** By the parameters' names; null where all of them decode. */

@@ -12,7 +12,6 @@ import {
   MAX_EVENTS_VALUES,
 } from "../portal/event-requests.ts";
 import { REUSED } from "../portal/events.ts";
-import { NO_ENVIRONMENT } from "../portal/webhooks.ts";
 import { KEY } from "./developer.ts";
 import { RATE_LIMITED } from "./errors.ts";
 import { EXAMPLE, environment, fileId, fileStatus, moment, nextCursor, sequence } from "./fields.ts";
@@ -76,9 +75,9 @@ const list = operation({
   tag: "Events",
   summary: "Read events back",
   description:
-    "In the order in which they were stored, those among them that no webhook took. A bearer key reads its owner's events of its own environment, and may say no owner and no environment; a portal client has to say the environment, and the owner if it is bound to none.",
+    "In the order in which they were stored, those among them that no webhook took. A bearer key reads its owner's events of its own environment, and may say no owner and no environment; a portal client names the owner unless it is bound to one, and reads production unless it names another environment.",
   access: "either",
-  query: eventQuery.extend({ environment: eventQuery.shape.environment.optional() }),
+  query: eventQuery,
   answers: {
     200: {
       description: "A page of events.",
@@ -117,7 +116,7 @@ export const eventPaths: ZodOpenApiPathsObject = {
       id: "reportEvent",
       tag: "Events",
       summary: "Tell of an event, or of several",
-      description: `Safe to repeat: an event counts once per owner, and once per file. Its \`id\` is yours to choose, without dots and not of a form that the gateway's own events have (\`evt_uploaded_\`, \`evt_failed_\`, \`evt_test_\`, \`evt_gateway_\`). What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file. Every other event names its owner and environment. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
+      description: `Safe to repeat: an event counts once per owner, and once per file. Its \`id\` is yours to choose, without dots and not of a form that the gateway's own events have (\`evt_uploaded_\`, \`evt_failed_\`, \`evt_test_\`, \`evt_gateway_\`). What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file. Every other event names its owner; it is of production unless it says otherwise. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
       body: {
         schema: z.union([event, eventBatch]),
         examples: {
@@ -145,7 +144,7 @@ export const eventPaths: ZodOpenApiPathsObject = {
           },
         },
       },
-      failures: [...OWNER, NO_ENVIRONMENT, FILE_NOT_FOUND, REUSED],
+      failures: [...OWNER, FILE_NOT_FOUND, REUSED],
     }),
     get: list,
   },

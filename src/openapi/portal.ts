@@ -1,7 +1,17 @@
 /** What the operations of the portal have in common. */
+import * as z from "zod";
 import type { Failure } from "../http/failure.ts";
+import { ownerId, ownerType } from "../portal/owner.ts";
 import { success } from "./fields.ts";
 import { operation, type Particulars, type Shown } from "./operation.ts";
+
+const SCOPE = {
+  owner_type: ownerType.optional().meta({ description: "The owner that the object must be of." }),
+  owner_id: ownerId.optional().meta({
+    description:
+      "The owner that the object must be of: another owner's object is one that does not exist. Either field may stand alone, in the query or in a JSON body; twice with different values is a 400.",
+  }),
+};
 
 const ACCESS: readonly Failure[] = [{ kind: "portal_unauthenticated" }, { kind: "portal_only" }];
 
@@ -86,8 +96,9 @@ export function portalOperations(tag: Particulars["tag"]) {
   return (one: Omit<Particulars, "access" | "tag">) => portalOperation({ ...one, tag });
 }
 
-/** An operation that portal clients alone may ask for. */
-export function portalOperation(one: Omit<Particulars, "access">) {
+/** An operation that portal clients alone may ask for. Where its path names an object, the request may name its owner. */
+export function portalOperation(particulars: Omit<Particulars, "access">) {
+  const one = particulars.path === undefined ? particulars : withScope(particulars);
   const input = one.body === undefined ? (one.query === undefined ? [] : QUERY) : BODY;
   return operation({
     ...one,
@@ -99,4 +110,17 @@ export function portalOperation(one: Omit<Particulars, "access">) {
       ...(one.failures ?? []),
     ],
   });
+}
+
+/** In the query, and in the body where there is one. The portal's scope takes both before the operation's own schemas look. */
+function withScope(one: Omit<Particulars, "access">): Omit<Particulars, "access"> {
+  return {
+    ...one,
+    query: (one.query ?? z.object({})).extend(SCOPE),
+    ...(one.body && { body: { ...one.body, schema: scoped(one.body.schema) } }),
+  };
+}
+
+function scoped(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodObject ? schema.safeExtend(SCOPE) : schema;
 }

@@ -4,7 +4,7 @@ import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { notFound } from "../portal/change.ts";
 import { newWebhook, rotation, webhookPatch, webhookQuery } from "../portal/webhook-requests.ts";
-import { NO_ENVIRONMENT, TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks.ts";
+import { TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks.ts";
 import { outcome, receiversAnswer } from "./deliveries.ts";
 import {
   deliveryId,
@@ -152,12 +152,12 @@ export const webhookPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: { 201: withSecret("The webhook and its secret.") },
-      failures: [...OWNER, NO_ENVIRONMENT, ADDRESS, TOO_MANY_WEBHOOKS],
+      failures: [...OWNER, ADDRESS, TOO_MANY_WEBHOOKS],
     }),
     get: operation({
       id: "listWebhooks",
       summary: "List an owner's webhooks",
-      description: "Newest first.",
+      description: "Newest first: those of production, unless `environment` says otherwise.",
       query: webhookQuery,
       answers: { 200: page("A page of webhooks.", "webhooks", shown) },
       failures: OWNER,

@@ -6,7 +6,7 @@ import { SUBJECT_KINDS } from "../db/schema.ts";
 import { type AppEnv, type Client, failureResponse } from "../http/context.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { parseQuery } from "../http/validation.ts";
-import { ownerFields, ownerOf } from "./owner.ts";
+import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
 
 const LIST = "audit";
 
@@ -31,8 +31,7 @@ export const auditTrail = new Hono<AppEnv>().get("/audit", async (c) => {
   if ("failure" in query) return failureResponse(c, query.failure);
   const { owner_type, owner_id, subject, action, since, limit, cursor } = query.value;
   const client = c.get("client");
-  const everything = client.owner === undefined && owner_type === undefined && owner_id === undefined;
-  const owned = everything ? { owner: null } : ownerOf(client, { owner_type, owner_id });
+  const owned = actsForEverybody(client) ? { owner: null } : ownerOf(client, { owner_type, owner_id });
   if ("failure" in owned) return failureResponse(c, owned.failure);
   const filter = {
     owner: owned.owner,

@@ -10,16 +10,17 @@ import { type AppContext, type AppEnv, type Client, failureResponse, note } from
 import type { Failure } from "../http/failure.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { verifyAccessToken } from "./access.ts";
+import { ownerScope } from "./scope.ts";
 
 type Authenticated = { client: Client; logId: string } | { failure: Failure };
 
-/** The routers, with every one of their routes behind the portal's authentication. */
+/** The routers, with every one of their routes behind the portal's authentication and the scope that the request names. */
 export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv> {
   const guarded = new Hono<AppEnv>();
   const routes = routers.flatMap((router) => router.routes.map(({ method, path }) => `${method} ${path}`));
   for (const route of new Set(routes)) {
     const [method = "", path = ""] = route.split(" ");
-    guarded.on(method, path, portalAuth);
+    guarded.on(method, path, portalAuth, ownerScope(path.includes("/:")));
   }
   for (const router of routers) guarded.route("/", router);
   return guarded;

@@ -23,7 +23,7 @@ import {
   wantedEmployer,
 } from "./employer.ts";
 import { importEmployers } from "./employer-import.ts";
-import { ownerFields, ownerOf } from "./owner.ts";
+import { actsForEverybody, mayActFor, ownerFields, ownerOf } from "./owner.ts";
 
 /** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
 const MAX_ATTEMPTS = 3;
@@ -60,8 +60,7 @@ export const employers = new Hono<AppEnv>()
     if ("failure" in query) return failureResponse(c, query.failure);
     const { owner_type, owner_id, limit, cursor } = query.value;
     const client = c.get("client");
-    const everything = client.owner === undefined && owner_type === undefined && owner_id === undefined;
-    const owned = everything ? { owner: null } : ownerOf(client, { owner_type, owner_id });
+    const owned = actsForEverybody(client) ? { owner: null } : ownerOf(client, { owner_type, owner_id });
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const found = await listEmployers(c.env.DB, owned.owner, cursor ?? "", limit);
     const { rows, next_cursor } = pageOf(LIST, found, limit, ({ id }) => id);
@@ -88,7 +87,7 @@ export const employers = new Hono<AppEnv>()
     return put(c, id, body.value);
   })
   .post("/employers/import", async (c) => {
-    if (c.get("client").owner !== undefined) return failureResponse(c, { kind: "not_found" });
+    if (!actsForEverybody(c.get("client"))) return failureResponse(c, { kind: "not_found" });
     const wrongType = contentTypeFailure(c, NDJSON);
     if (wrongType !== null) return failureResponse(c, wrongType);
     if (c.req.raw.body === null)
@@ -102,13 +101,16 @@ export const employers = new Hono<AppEnv>()
   });
 
 async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>): Promise<Response> {
+  const client = c.get("client");
   const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
   for (let attempt = 1; ; attempt++) {
     const read = await getEmployer(c.env.DB, id);
+    if (!(actsForEverybody(client) || (read !== null && isSeenBy(client, read))))
+      return failureResponse(c, NOT_FOUND);
     const failed = preconditionFailure(c, read?.version ?? null);
     if (failed !== null) return failureResponse(c, failed);
     const now = Date.now();
-    const wanted = wantedEmployer(id, body, read, now);
+    const wanted = wantedEmployer(id, withUnseen(client, body, read), read, now);
     const told = toldOfEmployer(by, read, wanted);
     const [written = "written"] =
       told === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, told }], now);
@@ -116,11 +118,23 @@ async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>
     if (written !== "written") return failureResponse(c, REFUSALS[written]);
     const employer = told === null && read !== null ? read : wanted;
     setETag(c, employer.version);
-    return c.json({ success: true, employer }, read === null ? 201 : 200);
+    return c.json({ success: true, employer: presentEmployer(client, employer) }, read === null ? 201 : 200);
   }
 }
 
-/** An owner's client sees the employers that are granted to its owner. */
+/** A request that names an owner does not see the grants of others, and leaves them as they are. */
+function withUnseen<Body extends z.infer<typeof employerBody>>(
+  client: Client,
+  body: Body,
+  read: StoredEmployer | null,
+): Body {
+  const unseen = (read?.owners ?? []).filter(
+    ({ owner_type: type, owner_id: id }) => !mayActFor(client, { type, id }),
+  );
+  return { ...body, owners: [...body.owners, ...unseen] };
+}
+
+/** An owner's client sees the employers that are granted to its owner, as does a request that names an owner. */
 function isSeenBy(client: Client, employer: StoredEmployer): boolean {
-  return client.owner === undefined || presentEmployer(client, employer).owners.length > 0;
+  return actsForEverybody(client) || presentEmployer(client, employer).owners.length > 0;
 }

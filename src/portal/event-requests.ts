@@ -5,7 +5,7 @@ import { ENVIRONMENTS } from "../db/schema.ts";
 import { EVENT_TYPES, TEST_EVENT } from "../outbound/catalog.ts";
 import { eventListFields } from "../outbound/event-list.ts";
 import { eventTime } from "../outbound/event-time.ts";
-import { ownerFields } from "./owner.ts";
+import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
 
 /** Of one event, as JSON. */
 export const MAX_DATA_BYTES = 256 * 1024;
@@ -29,7 +29,9 @@ export const fileData = z.looseObject({
   recordsFailed: count,
 });
 
-const environment = z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` });
+const environment = z
+  .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
+  .default(DEFAULT_ENVIRONMENT);
 
 /** As it was given, to the last name: an object schema makes a copy, and leaves `__proto__` out. */
 const givenObject = z
@@ -73,7 +75,7 @@ export const event = z
       "When it happened; now where it is left out. Up to 5 minutes ahead counts as now. More, or over 90 days back, is refused, but for `file.*`, where the gateway's own time stands in for a wrong one.",
     ),
     ...ownerFields,
-    environment: environment.optional(),
+    environment,
     metadata: z.object({ source: z.string().min(1).max(64).optional() }).optional(),
     data: givenObject,
   })

@@ -25,7 +25,7 @@ import {
   MAX_EVENTS_BYTES,
   MAX_EVENTS_VALUES,
 } from "./event-requests.ts";
-import { ownerOf } from "./owner.ts";
+import { mayActFor, ownerOf } from "./owner.ts";
 
 const STATUS_AFTER = {
   "file.validated": "processing",
@@ -43,12 +43,6 @@ export const REUSED: Failure = {
   status: 409,
   error: "event_id_reused",
   message: "This id already names another event. Use a new id for a new event.",
-};
-const NO_ENVIRONMENT: Failure = {
-  kind: "portal",
-  status: 400,
-  error: "environment_required",
-  message: "The environment field is required",
 };
 
 /** An event that was taken: the answer's body, and the endpoints to wake. */
@@ -97,7 +91,6 @@ async function take(c: AppContext, event: EventRequest): Promise<Taken | { failu
   if (isFileReport(type)) return takeReport(c, event, type);
   const owned = ownerOf(c.get("client"), event);
   if ("failure" in owned) return { id, failure: owned.failure };
-  if (event.environment === undefined) return { id, failure: NO_ENVIRONMENT };
   const now = Date.now();
   const time = eventTime(event, now);
   // The request's schema has checked it.
@@ -117,7 +110,9 @@ async function takeReport(
   const parsed = parseFileId(data.fileId);
   const heard = parsed && (await findListeners(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
   // Only Audit1's own services know what became of a file: a pair bound to an owner must not settle the owner's files.
-  if (!parsed || !heard || c.get("client").owner !== undefined) return { id, failure: NOT_FOUND };
+  const client = c.get("client");
+  if (!parsed || !heard || client.owner !== undefined || !mayActFor(client, heard.owner))
+    return { id, failure: NOT_FOUND };
   const report: ProgressReport = {
     eventId: id,
     status: STATUS_AFTER[type],

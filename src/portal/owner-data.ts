@@ -12,7 +12,7 @@ import { type AppEnv, failureResponse } from "../http/context.ts";
 import { parseQuery } from "../http/validation.ts";
 import { iso } from "./connection.ts";
 import { deletion } from "./connection-requests.ts";
-import { NO_OWNER, ownerId, ownerOf, ownerType } from "./owner.ts";
+import { mayActFor, NO_OWNER, type Owner, ownerId, ownerType } from "./owner.ts";
 
 export const ownerPath = z.object({
   owner_type: ownerType,
@@ -24,8 +24,8 @@ export const ownerData = new Hono<AppEnv>().delete("/owners/:owner_type/:owner_i
   if ("failure" in query) return failureResponse(c, query.failure);
   const named = ownerPath.safeParse(c.req.param());
   if (!named.success) return failureResponse(c, NO_OWNER);
-  const owned = ownerOf(c.get("client"), named.data);
-  if ("failure" in owned) return failureResponse(c, owned.failure);
+  const owner: Owner = { type: named.data.owner_type, id: named.data.owner_id };
+  if (!mayActFor(c.get("client"), owner)) return failureResponse(c, NO_OWNER);
   const now = Date.now();
   const eraseAt = query.value.erase === "false" ? null : now + ERASE_AFTER_MS;
   const told = auditRow({
@@ -34,12 +34,12 @@ export const ownerData = new Hono<AppEnv>().delete("/owners/:owner_type/:owner_i
     requestId: c.get("requestId"),
     kind: "owner",
     what: eraseAt === null ? "erasure_withdrawn" : "erasure_set",
-    subjectId: ownerName(owned.owner),
-    owner: owned.owner,
+    subjectId: ownerName(owner),
+    owner,
     before: null,
     after: eraseAt === null ? { erase_at: null } : { erase_at: eraseAt, webhooks: "disabled" },
   });
-  const erasure = await setErasure(c.env.DB, owned.owner, eraseAt, told, now);
+  const erasure = await setErasure(c.env.DB, owner, eraseAt, told, now);
   if (erasure === null) return failureResponse(c, NO_OWNER);
   return c.json({ success: true, erase_at: erasure.eraseAt && iso(erasure.eraseAt) });
 });

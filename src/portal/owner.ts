@@ -1,6 +1,6 @@
 /** Owners in the portal API: a client bound to one owner speaks for it alone, an unbound one must name the owner. */
 import * as z from "zod";
-import { OWNER_TYPES, type OwnerType } from "../db/schema.ts";
+import { type Environment, OWNER_TYPES, type OwnerType } from "../db/schema.ts";
 import type { Client } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 
@@ -13,6 +13,8 @@ export const ownerType = z.enum(OWNER_TYPES, { error: `Must be one of ${OWNER_TY
 export const ownerId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "Must be 1 to 64 characters of A-Za-z0-9_.:-");
+/** Of webhooks, events and lists of them where a request names none: registrations that partners copy name none. */
+export const DEFAULT_ENVIRONMENT: Environment = "production";
 /** Fields that name the owner, for every body and query of the portal API. */
 export const ownerFields = { owner_type: ownerType.optional(), owner_id: ownerId.optional() };
 
@@ -23,13 +25,19 @@ export const NO_OWNER: Failure = {
   message: "No such owner.",
 };
 
-/** The owner a request is for. Naming another owner than one's own is like naming one that does not exist. */
+/**
+ * The owner that a list or a new object is for: `given` in its query or body, named in the query beside a body, or the
+ * client's own. Naming another owner than one's own is like naming one that does not exist.
+ */
 export function ownerOf(
   client: Client,
-  named: { owner_type?: OwnerType | undefined; owner_id?: string | undefined },
+  given: { owner_type?: OwnerType | undefined; owner_id?: string | undefined },
 ): { owner: Owner } | { failure: Failure } {
-  const type = named.owner_type ?? client.owner?.type;
-  const id = named.owner_id ?? client.owner?.id;
+  const { named } = client;
+  if (differ(named?.id, given.owner_id)) return { failure: namedTwice("owner_id") };
+  if (differ(named?.type, given.owner_type)) return { failure: namedTwice("owner_type") };
+  const type = given.owner_type ?? named?.type ?? client.owner?.type;
+  const id = given.owner_id ?? named?.id ?? client.owner?.id;
   if (id === undefined) return required("owner_id");
   if (type === undefined) return required("owner_type");
   if (!mayActFor(client, { type, id })) {
@@ -38,8 +46,27 @@ export function ownerOf(
   return { owner: { type, id } };
 }
 
-export function mayActFor(client: Client, owner: Owner): boolean {
-  return client.owner === undefined || (client.owner.type === owner.type && client.owner.id === owner.id);
+/** Whether the client may act for the owner in this request: within what it is bound to, and what the request names. */
+export function mayActFor({ owner: bound, named }: Client, { type, id }: Owner): boolean {
+  return [bound, named].every((limit) => !differ(limit?.type, type) && !differ(limit?.id, id));
+}
+
+/** Whether nothing limits the request to one owner: what concerns everybody is for such a one alone. */
+export function actsForEverybody({ owner, named }: Client): boolean {
+  return owner === undefined && named?.type === undefined && named?.id === undefined;
+}
+
+export function namedTwice(field: "owner_id" | "owner_type"): Failure {
+  return {
+    kind: "validation",
+    message: `${field} is given twice, with different values. Name one owner.`,
+    details: { [field]: "Given twice, with different values" },
+  };
+}
+
+/** Two values of one thing, either of which may not be said. */
+function differ(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && other !== undefined && one !== other;
 }
 
 function required(field: "owner_id" | "owner_type"): { failure: Failure } {

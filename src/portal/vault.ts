@@ -6,6 +6,7 @@ import { type AppContext, type AppEnv, failureResponse } from "../http/context.t
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { parseJsonBody } from "../http/validation.ts";
 import { position, rewrapStep } from "../vault/rewrap.ts";
+import { actsForEverybody } from "./owner.ts";
 
 const LIST = "vault";
 
@@ -18,7 +19,7 @@ export const rewrapBody = z.strictObject({
 });
 
 export const vault = new Hono<AppEnv>().post("/vault/rewrap", async (c) => {
-  if (c.get("client").owner !== undefined) return failureResponse(c, { kind: "not_found" });
+  if (!actsForEverybody(c.get("client"))) return failureResponse(c, { kind: "not_found" });
   const body = await parseJsonBody(c, rewrapBody);
   if ("failure" in body) return failureResponse(c, body.failure);
   const { limit, cursor } = body.value;

@@ -4,7 +4,7 @@ import { DELIVERY_STATUSES, ENVIRONMENTS } from "../db/schema.ts";
 import { pageFields } from "../http/page.ts";
 import { MAX_URL_CHARS } from "../outbound/address.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
-import { ownerFields } from "./owner.ts";
+import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
 
 const DEFAULT_OVERLAP_S = 86_400;
 const LONGEST_OVERLAP_S = 7 * 86_400;
@@ -16,7 +16,9 @@ const MAX_IN_FLIGHT = 6;
 export const WEBHOOK_LIST = "webhooks";
 export const DELIVERY_LIST = "deliveries";
 
-const environment = z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` });
+const environment = z
+  .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
+  .default(DEFAULT_ENVIRONMENT);
 const status = z.enum(["active", "disabled"]);
 const settings = {
   url: z.string().max(MAX_URL_CHARS),
@@ -32,7 +34,7 @@ export const newWebhook = z.strictObject({
   ...ownerFields,
   url: settings.url,
   events: settings.events,
-  environment: environment.optional(),
+  environment,
   description: settings.description.optional(),
   notification_email: settings.notification_email.optional(),
   signature_format: settings.signature_format.default("timestamped"),
@@ -54,7 +56,7 @@ export const webhookPatch = z
   .meta({ minProperties: 1 });
 export const webhookQuery = z.strictObject({
   ...ownerFields,
-  environment: environment.optional(),
+  environment,
   status: status.optional(),
   ...pageFields(WEBHOOK_LIST, z.tuple([z.int(), z.string()])),
 });

@@ -40,12 +40,6 @@ export const TOO_MANY_WEBHOOKS: Failure = {
   error: "too_many_webhooks",
   message: `An owner has at most ${MAX_WEBHOOKS} webhooks in an environment, disabled ones included. Delete one first.`,
 };
-export const NO_ENVIRONMENT: Failure = {
-  kind: "portal",
-  status: 400,
-  error: "environment_required",
-  message: "The environment field is required",
-};
 
 export const webhooks = new Hono<AppEnv>()
   .post("/webhooks", async (c) => {
@@ -54,7 +48,6 @@ export const webhooks = new Hono<AppEnv>()
     const owned = ownerOf(c.get("client"), body.value);
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const { environment, owner_type: _type, owner_id: _id, headers, ...settings } = body.value;
-    if (environment === undefined) return failureResponse(c, NO_ENVIRONMENT);
     const checked = checkSettings(c, body.value);
     if ("failure" in checked) return failureResponse(c, checked.failure);
     const now = Date.now();

@@ -143,7 +143,7 @@ describe("PATCH /api-keys/{id}", () => {
     [{ is_active: null }, "is_active"],
     [{ plan: "free" }, "plan"],
     [{ is_active: true, environment: "production" }, "environment"],
-    [{ is_active: true, owner_id: "other" }, "owner_id"],
+    [{ is_active: true, prefix: "other" }, "prefix"],
   ])("refuses %j by its path", async (body, path) => {
     const { id } = await createApiKey();
     const answer = await portal("PATCH", `/api-keys/${id}`, body);

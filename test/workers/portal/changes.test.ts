@@ -65,7 +65,7 @@ describe("PATCH /connections/{id}", () => {
     [{ status: "active", version: 1 }, "version"],
     [JSON.parse('{"status":"active","__proto__":{}}'), "__proto__"],
     [{}, "body"],
-    [{ status: "active", owner_id: "other" }, "owner_id"],
+    [{ status: "active", type: "other" }, "type"],
   ])("refuses %j by its path", async (body, path) => {
     const { id } = await createBoundConnection();
     const answer = await portal("PATCH", `/connections/${id}`, body);

@@ -2,10 +2,10 @@ import { beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { bodyExamples, filled, type Operation, operations, parametersOf } from "../../support/contract.ts";
+import { wholeDatabase } from "../../support/database.ts";
 import { accepted, catchWakeUps, deliverFiles, freshGovernor } from "../../support/forwarding.ts";
 import {
   type Answer,
-  bindings,
   createApiKey,
   createConnection,
   createEmployer,
@@ -185,16 +185,7 @@ function learned({ status, json, headers }: Answer) {
 
 /** All of D1, and the other owner's gates. */
 async function everything(): Promise<Json> {
-  const { DB } = bindings;
-  const tables = await DB.prepare(
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite%' AND name <> 'd1_migrations'",
-  ).all<{ name: string }>();
-  const all: Json = {};
-  for (const { name } of tables.results) {
-    const { results } = await DB.prepare(`SELECT * FROM ${name}`).all();
-    // The asking key's own last use is noted whatever the answer, some time after it.
-    all[name] = results.map(({ last_used_at: _, ...row }) => row);
-  }
+  const all = await wholeDatabase();
   all.files = await gateOf(theirConnection).list(null, 100);
   all.keyFiles = await gateOf(theirKey, "key").list(null, 100);
   return all;

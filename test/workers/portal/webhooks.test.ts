@@ -151,12 +151,17 @@ describe("registering a webhook", () => {
     expect((await portal("POST", "/webhooks", asked)).status).toBe(400);
   });
 
-  it("needs an owner and an environment", async () => {
+  it("needs an owner, and is of production unless it says otherwise, as is the list", async () => {
     const body = { url: "https://hooks.receiver-audit.com/", events: ["*"] };
     expect((await portal("POST", "/webhooks", body)).json.error).toBe("owner_id_required");
-    expect((await portal("POST", "/webhooks", { ...body, ...freshOwner() })).json.error).toBe(
-      "environment_required",
-    );
+    const owner = freshOwner();
+    const made = await portal("POST", "/webhooks", { ...body, ...owner });
+    expect(made).toMatchObject({ status: 201, json: { webhook: { environment: "production" } } });
+    const sandbox = await portal("POST", "/webhooks", { ...body, ...owner, environment: "sandbox" });
+    const listed = async (more: Json) =>
+      (await portal("GET", `/webhooks?${new URLSearchParams({ ...owner, ...more })}`)).json.webhooks;
+    expect(await listed({})).toMatchObject([{ id: made.json.webhook.id }]);
+    expect(await listed({ environment: "sandbox" })).toMatchObject([{ id: sandbox.json.webhook.id }]);
   });
 });
 

@@ -1,0 +1,81 @@
+/**
+ * The owner that a request names, in its query or its JSON body, whatever its method: the request reaches that owner's
+ * objects alone. The portal relays its users' owner ids, so this is a wall between tenants.
+ *
+ * It stands before every handler, and narrows the client that handlers see: {@link mayActFor} is how each of them decides
+ * what exists, so none can forget it. A path with a parameter names an object. There the two fields are taken out of the
+ * query and the body once they are read, so that no handler takes one of them for a field of the object.
+ */
+import { createMiddleware } from "hono/factory";
+import * as z from "zod";
+import { type AppContext, type AppEnv, failureResponse, type JsonBody, type Named } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
+import { parseWith, readJsonBody, readQuery } from "../http/validation.ts";
+import { namedTwice, ownerFields } from "./owner.ts";
+
+const FIELDS = ["owner_id", "owner_type"] as const;
+const naming = z.object(ownerFields);
+
+/** What people write who mean one of the two. A misspelt scope must not count as none. */
+const LOOKS_LIKE_SCOPE = /^owner(?:id|type)?$/;
+
+const NOT_AN_OBJECT: Failure = {
+  kind: "validation",
+  message: "The request has invalid fields.",
+  details: { body: "Must be an object" },
+};
+
+/** For a route whose path names an object where `ofObject` is true. After the authentication. */
+export function ownerScope(ofObject: boolean) {
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const body = ofObject ? await readJsonBody(c) : null;
+    if (body !== null && "failure" in body) return failureResponse(c, body.failure);
+    const inBody = body !== null && "value" in body ? (body.value ?? {}) : {};
+    // What names no fields is refused here too: a handler that takes no body would not look at it.
+    if (!isRecord(inBody)) return failureResponse(c, NOT_AN_OBJECT);
+    const named = namedIn(c, inBody);
+    if ("failure" in named) return failureResponse(c, named.failure);
+    c.set("client", { ...c.get("client"), named: named.named });
+    if (body !== null) c.set("objectBody", withoutScope(body));
+    return next();
+  });
+}
+
+function namedIn(c: AppContext, inBody: Record<string, unknown>): { named: Named } | { failure: Failure } {
+  const query = readQuery(c);
+  if ("failure" in query) return query;
+  const inQuery = query.value;
+  const misspelt = [...inQuery.keys(), ...Object.keys(inBody)].find(isMisspelt);
+  if (misspelt !== undefined) {
+    const details = { [misspelt]: "Unknown field. An owner is named by owner_id and owner_type" };
+    return { failure: { kind: "validation", message: "The request has invalid fields.", details } };
+  }
+  const given: Record<string, unknown> = {};
+  for (const field of FIELDS) {
+    const values: unknown[] = inQuery.getAll(field);
+    if (Object.hasOwn(inBody, field)) values.push(inBody[field]);
+    if (values.some((value) => value !== values[0])) return { failure: namedTwice(field) };
+    // An empty one is a mistake, not a missing one: the schema refuses it.
+    if (values.length > 0) given[field] = values[0];
+  }
+  const parsed = parseWith(given, naming);
+  if ("failure" in parsed) return parsed;
+  return { named: { type: parsed.value.owner_type, id: parsed.value.owner_id } };
+}
+
+function isMisspelt(name: string): boolean {
+  return (
+    !FIELDS.some((field) => field === name) &&
+    LOOKS_LIKE_SCOPE.test(name.toLowerCase().replace(/[^a-z]/g, ""))
+  );
+}
+
+function withoutScope(body: JsonBody): JsonBody {
+  if (!("value" in body) || !isRecord(body.value)) return body;
+  const { owner_id: _id, owner_type: _type, ...rest } = body.value;
+  return { value: rest };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
