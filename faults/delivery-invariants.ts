@@ -2,7 +2,6 @@
 
 import type { Check } from "./check.ts";
 import { asksFor, type Endpoint } from "./endpoints.ts";
-import { keyOf } from "./event-invariants.ts";
 import type { DeliveryAtEnd } from "./orders.ts";
 import type { OutboundEvidence } from "./outbound-evidence.ts";
 import { RETRY_AFTER_S } from "./receivers.ts";
@@ -16,22 +15,17 @@ const TURN_MS = 5_000;
 
 export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
   "every webhook that asked for an event has one delivery of it, no other has"(evidence) {
-    const { kept, endpoints, deliveries, events, receivers } = evidence;
+    const { kept, endpoints, deliveries } = evidence;
     const byWebhook = Map.groupBy(deliveries, ({ webhookId }) => webhookId);
-    const takenAt = new Map(events.units.map((unit) => [keyOf(unit), unit.takenAt]));
     let checked = 0;
     const broken = endpoints.flatMap((endpoint) => {
       const rows = Map.groupBy(byWebhook.get(endpoint.webhookId) ?? [], ({ eventId }) => eventId);
-      const goneSince = receivers.goneSince.get(endpoint) ?? null;
       const wanted = kept.filter((event) => asksFor(endpoint, event));
       checked += wanted.length;
       const wrong = wanted.flatMap((event) => {
         const n = rows.get(event.id)?.length ?? 0;
-        // Who is disabled gets no more, and before it said that it is gone it was not.
-        const disabled = goneSince !== null && (takenAt.get(keyOf(event)) ?? goneSince) >= goneSince;
-        return n === 1 || (n === 0 && disabled)
-          ? []
-          : [`${event.id} has ${n} deliveries to ${endpoint.name}`];
+        // One that is disabled has deliveries too: they are skipped.
+        return n === 1 ? [] : [`${event.id} has ${n} deliveries to ${endpoint.name}`];
       });
       const asked = new Set<string | null>(wanted.map(({ id }) => id));
       const others = [...rows.keys()].filter((id) => !asked.has(id));
@@ -85,14 +79,16 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     return { checked: deliveries.length, broken };
   },
 
-  "every failed delivery has its seven attempts, or the reason why not"(evidence) {
+  "every failed delivery has its seven attempts, and what is skipped was for a webhook that is gone"(
+    evidence,
+  ) {
     const { endpoints, deliveries, webhooks, receivers } = evidence;
     const gone = new Set([...receivers.goneSince.keys()].map(({ webhookId }) => webhookId));
     const failed = deliveries.filter(({ status }) => status === "failed");
     const broken = failed.flatMap((delivery) => {
       const { attempts, history, lastError, webhookId } = delivery;
       const full = attempts === ATTEMPTS && history.length === ATTEMPTS;
-      const closed = gone.has(webhookId) && (lastError === "webhook_disabled" || lastError === "HTTP 410");
+      const closed = gone.has(webhookId) && lastError === "HTTP 410";
       return full || closed
         ? []
         : [`${about(delivery, endpoints)} failed after ${attempts} attempts: ${lastError}`];
@@ -100,8 +96,14 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     const wrong = webhooks.filter(({ id, status, disabledReason }) =>
       gone.has(id) ? disabledReason !== "gone" : status !== "active",
     );
+    const skipped = deliveries.filter(({ status }) => status === "skipped");
+    const lost = skipped.filter(
+      ({ webhookId, lastError }) => !gone.has(webhookId) || lastError !== "webhook_disabled",
+    );
     const states = wrong.map(({ id, status }) => `${nameOf(id, endpoints)} is ${status}`);
-    return { checked: failed.length + webhooks.length, broken: [...broken, ...states] };
+    const skips = lost.map((delivery) => `${about(delivery, endpoints)} was skipped: ${delivery.lastError}`);
+    const checked = failed.length + skipped.length + webhooks.length;
+    return { checked, broken: [...broken, ...skips, ...states] };
   },
 
   "each attempt is recorded once, and none before its time"({ endpoints, deliveries, setBack }) {
@@ -123,7 +125,7 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     const { endpoints, deliveries, webhooks, runOut } = evidence;
     const open = deliveries.filter(
       ({ status, nextAttemptAt }) =>
-        nextAttemptAt !== null || (status !== "delivered" && status !== "failed"),
+        nextAttemptAt !== null || !["delivered", "failed", "skipped"].includes(status),
     );
     const held = webhooks.filter((webhook) => webhook.held);
     return {

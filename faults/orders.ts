@@ -129,7 +129,7 @@ export interface DeliveryAtEnd {
   webhookId: string;
   /** Null where the event is gone. */
   eventId: string | null;
-  status: "pending" | "retrying" | "delivered" | "failed";
+  status: "pending" | "retrying" | "delivered" | "failed" | "skipped";
   attempts: number;
   nextAttemptAt: number | null;
   lastError: string | null;
@@ -138,7 +138,7 @@ export interface DeliveryAtEnd {
 
 export interface WebhookAtEnd {
   id: string;
-  status: "active" | "disabled";
+  status: "active" | "paused" | "disabled";
   disabledReason: string | null;
   held: boolean;
 }

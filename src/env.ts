@@ -10,10 +10,14 @@ import type { AddressPolicy } from "./outbound/address.ts";
 import type { EndpointWakeUp } from "./outbound/wake-up.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
-export type Bindings = Omit<Cloudflare.Env, "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "FILES_CREATOR"> & {
+export type Bindings = Omit<
+  Cloudflare.Env,
+  "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "DELIVERIES_NEW" | "FILES_CREATOR"
+> & {
   FILES: Queue<WakeUp>;
   DELIVERIES: Queue<EndpointWakeUp>;
   DELIVERIES_SLOW: Queue<EndpointWakeUp>;
+  DELIVERIES_NEW: Queue<EndpointWakeUp>;
   FILES_CREATOR?: Fetcher;
   FILES_CREATOR_TOKEN?: string;
 };

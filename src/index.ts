@@ -23,11 +23,11 @@ export default {
       case "audit1-files-dead":
         return consumeDeadLetters(batch as MessageBatch<WakeUp>, env);
       case "audit1-deliveries":
-        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), {
-          hasTime: false,
-        });
+        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), "quick");
       case "audit1-deliveries-slow":
-        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), { hasTime: true });
+        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), "slow");
+      case "audit1-deliveries-new":
+        return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), "new");
       case "audit1-deliveries-dead":
         return consumeDeadWakeUps(batch as MessageBatch<EndpointWakeUp>);
       default:

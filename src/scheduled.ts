@@ -13,6 +13,7 @@ import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/announce.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
 import { logError } from "./log.ts";
+import { noticeFailing } from "./outbound/failing.ts";
 import { sendNotices } from "./outbound/notices.ts";
 import { runReplays } from "./outbound/replay.ts";
 import { retain } from "./outbound/retention.ts";
@@ -35,6 +36,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("poke gates", () => pokeSlice(env, scheduledTime));
   await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
   await part("retain", () => retain(env.DB, sliceOfHour(scheduledTime), scheduledTime));
+  await part("notice failing endpoints", () => noticeFailing(env.DB, scheduledTime));
   await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }

@@ -39,6 +39,7 @@ export function broken(env: Bindings, life: Life | null): Bindings {
     FILES: methods(env.FILES, "send", ["send", "sendBatch"], life),
     DELIVERIES: methods(env.DELIVERIES, "send", ["send", "sendBatch"], life),
     DELIVERIES_SLOW: methods(env.DELIVERIES_SLOW, "send", ["send", "sendBatch"], life),
+    DELIVERIES_NEW: methods(env.DELIVERIES_NEW, "send", ["send", "sendBatch"], life),
     EMAIL: methods(env.EMAIL, "mail", ["send"], life),
     CONNECTION_GATE: namespace(env.CONNECTION_GATE, "gate", life),
     FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "governor", life),

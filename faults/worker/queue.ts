@@ -50,7 +50,12 @@ export async function suffer(
 
 /** What comes again of a dead-letter queue begins anew. */
 function producerOf(name: string, env: Bindings): Queue<Body> {
-  const queues = { FILES: /files/, DELIVERIES_SLOW: /slow/, DELIVERIES: /deliveries/ } as const;
+  const queues = {
+    FILES: /files/,
+    DELIVERIES_SLOW: /deliveries-slow/,
+    DELIVERIES_NEW: /deliveries-new/,
+    DELIVERIES: /deliveries/,
+  } as const;
   for (const [binding, pattern] of Object.entries(queues))
     if (pattern.test(name)) return env[binding as keyof typeof queues] as Queue<Body>;
   throw new Error(`nothing is sent to the queue ${name}`);

@@ -86,6 +86,30 @@ export async function getDelivery(
   return row === null ? null : deliveryWithHistoryRow.parse(row);
 }
 
+export interface Skipped {
+  count: number;
+  /** Positions of the first and the last of their events; null for none. */
+  first: number | null;
+  last: number | null;
+}
+
+/** What was skipped while the webhook was disabled, or expired while it was paused. */
+export async function countSkipped(db: D1Database, webhookId: string): Promise<Skipped> {
+  const row = await db
+    .prepare(
+      `SELECT count(*) AS count, min(event_seq) AS first, max(event_seq) AS last
+       FROM deliveries WHERE webhook_id = ? AND status = 'skipped'`,
+    )
+    .bind(webhookId)
+    .first();
+  return skippedRow.parse(row);
+}
+const skippedRow = z.object({
+  count: z.number(),
+  first: z.number().nullable(),
+  last: z.number().nullable(),
+});
+
 /** Makes a delivery due now: a settled one begins a new round, one that waits is brought forward. */
 export async function reopenDelivery(
   db: D1Database,

@@ -27,7 +27,7 @@ export async function setErasure(
     db
       .prepare(
         `UPDATE webhooks SET status = 'disabled', disabled_reason = 'requested', version = max(?3, version + 1), updated_at = ?3
-         WHERE ${OF_OWNER} AND deleted_at IS NULL AND status = 'active' AND ?4 IS NOT NULL
+         WHERE ${OF_OWNER} AND deleted_at IS NULL AND status <> 'disabled' AND ?4 IS NOT NULL
            AND EXISTS (SELECT 1 FROM audit WHERE id = ?5)`,
       )
       .bind(type, id, now, eraseAt, told.id),

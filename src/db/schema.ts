@@ -225,6 +225,19 @@ export interface StoredHeaders {
 }
 
 /** Endpoints that events are sent to. Soft-deleted by the portal and never removed: delivery ids name them. */
+/** `paused` holds deliveries until the webhook is resumed; `disabled` skips them. */
+export const WEBHOOK_STATUSES = ["active", "paused", "disabled"] as const;
+
+/** Requests that an endpoint was sent within one second of the clock. */
+export type PaceBucket = [second: number, requests: number];
+
+/** Why an attempt failed, in the words of `src/outbound/outcome.ts`, and whether a bot wall seems to have answered it. */
+export interface LastFailure {
+  kind: string;
+  status: number | null;
+  bot_wall: boolean;
+}
+
 export const webhooks = sqliteTable(
   "webhooks",
   {
@@ -236,7 +249,7 @@ export const webhooks = sqliteTable(
     /** Event types and patterns, as the catalogue knows them. */
     events: text("events", { mode: "json" }).$type<string[]>().notNull(),
     description: text("description"),
-    status: text("status", { enum: ["active", "disabled"] }).notNull(),
+    status: text("status", { enum: WEBHOOK_STATUSES }).notNull(),
     disabled_reason: text("disabled_reason", { enum: ["requested", "gone", "failing"] }),
     notification_email: text("notification_email"),
     signature_format: text("signature_format", { enum: ["timestamped", "sha256"] }).notNull(),
@@ -251,6 +264,24 @@ export const webhooks = sqliteTable(
     last_success_at: integer("last_success_at"),
     /** When it last answered too late to share a queue with others. */
     slow_at: integer("slow_at"),
+    /** When it first answered in time. Null for an endpoint that is new and has a lane of its own. */
+    proven_at: integer("proven_at"),
+    /** The latest failed attempt; null after a success. */
+    last_failure: text("last_failure", { mode: "json" }).$type<LastFailure>(),
+    /** How far on its way to being disabled its owner has been notified: an index of `FAILURE_LEVELS`, counted from 1. */
+    failure_level: integer("failure_level").notNull().default(0),
+    /** When a mail about its failure was sent; null once its recovery is notified. */
+    failure_mailed_at: integer("failure_mailed_at"),
+    /** Since when it is paused. */
+    paused_at: integer("paused_at"),
+    /** Waiting events stored before this position of `events.seq` have been notified as about to expire. */
+    expiry_notified_seq: integer("expiry_notified_seq").notNull().default(0),
+    /** Requests started per minute; null for no limit. */
+    max_per_minute: integer("max_per_minute"),
+    /** The requests of the last minute, where `max_per_minute` limits them. */
+    pace: text("pace", { mode: "json" }).$type<PaceBucket[]>(),
+    /** Until when its pace lets it start no request. */
+    paced_until: integer("paced_until").notNull().default(0),
     /** When people were last told by mail of deliveries that failed. */
     mailed_at: integer("mailed_at"),
     /** The invocation that works on this endpoint, and until when nobody else may. 0 when nobody does. */
@@ -265,6 +296,7 @@ export const webhooks = sqliteTable(
     index("webhooks_listed")
       .on(table.owner_type, table.owner_id, table.created_at, table.id)
       .where(sql`deleted_at IS NULL`),
+    index("webhooks_failing").on(table.failing_since).where(sql`failing_since IS NOT NULL`),
   ],
 );
 
@@ -299,7 +331,7 @@ export const events = sqliteTable(
   ],
 );
 
-export const DELIVERY_STATUSES = ["pending", "retrying", "delivered", "failed"] as const;
+export const DELIVERY_STATUSES = ["pending", "retrying", "delivered", "failed", "skipped"] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /** One attempt, as it is kept in its delivery. */
@@ -341,11 +373,21 @@ export const deliveries = sqliteTable(
     index("deliveries_due")
       .on(table.webhook_id, table.next_attempt_at)
       .where(sql`next_attempt_at IS NOT NULL`),
+    index("deliveries_skipped").on(table.webhook_id, table.event_seq).where(sql`status = 'skipped'`),
   ],
 );
 
 /** Seven rounds of the whole schedule. */
 export const KEPT_ATTEMPTS = 49;
+
+export const NOTICE_KINDS = [
+  "delivery_failed",
+  "endpoint_failing",
+  "endpoint_recovered",
+  "events_expiring",
+  "webhook_disabled",
+] as const;
+export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
 /** What people are to be told by mail. The minute cron deletes rows when the mail has gone, or after a week of trying. */
 export const notices = sqliteTable(
@@ -353,8 +395,8 @@ export const notices = sqliteTable(
   {
     id: integer("id").primaryKey(),
     webhook_id: text("webhook_id").notNull(),
-    kind: text("kind", { enum: ["delivery_failed", "webhook_disabled"] }).notNull(),
-    /** The event whose delivery failed; null where it is about the webhook as a whole. */
+    kind: text("kind", { enum: NOTICE_KINDS }).notNull(),
+    /** The event that it is about; null where it is about the webhook as a whole. */
     event_seq: integer("event_seq"),
     /** Why, in a word. */
     reason: text("reason").notNull(),

@@ -16,7 +16,10 @@ const deliveryFields = {
   eventId: z.string().nullable().meta({ description: "Null once the event is no longer kept." }),
   eventType: z.string(),
   timestamp: moment.meta({ description: "When the event happened." }),
-  status: z.enum(DELIVERY_STATUSES),
+  status: z.enum(DELIVERY_STATUSES).meta({
+    description:
+      "`skipped`: not sent, because the webhook was disabled, or paused until the event ended. A retry or a replay sends it.",
+  }),
   responseCode: z.int().nullable(),
   attempts: z.int().nonnegative(),
   lastError: z.string().nullable().meta({
@@ -142,7 +145,7 @@ export const deliveryPaths: ZodOpenApiPathsObject = {
       id: "replayWebhook",
       summary: "Replay a time range",
       description:
-        "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent or have failed, or all of them.",
+        "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent, have failed or were skipped, or all of them. It waits while the webhook is paused.",
       path,
       body: {
         schema: replayRequest,
@@ -189,7 +192,8 @@ export const deliveryPaths: ZodOpenApiPathsObject = {
     post: operation({
       id: "retryDelivery",
       summary: "Send a delivery again",
-      description: "At once, with a schedule of its own from the beginning.",
+      description:
+        "At once, or when the webhook is no longer paused, with a schedule of its own from the beginning.",
       path: deliveryPath,
       answers: {
         202: answer("It is on its way.", {

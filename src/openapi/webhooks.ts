@@ -1,6 +1,7 @@
 /** Webhooks, as the portal manages them. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { WEBHOOK_STATUSES } from "../db/schema.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { notFound } from "../portal/change.ts";
 import { newWebhook, rotation, webhookPatch, webhookQuery } from "../portal/webhook-requests.ts";
@@ -30,8 +31,11 @@ const webhook = z
     description: z.string().nullable(),
     environment,
     ...owner,
-    status: z.enum(["active", "disabled"]),
-    is_active: z.boolean(),
+    status: z.enum(WEBHOOK_STATUSES).meta({
+      description:
+        "`paused` holds deliveries until the webhook is `active` again; while it is `disabled` they are skipped.",
+    }),
+    is_active: z.boolean().meta({ description: "Whether `status` is `active`." }),
     disabled_reason: z.enum(["requested", "gone", "failing"]).nullable(),
     notification_email: z.string().nullable(),
     signature_format: z.enum(SIGNATURE_FORMATS),
@@ -39,6 +43,10 @@ const webhook = z
       .array(z.string())
       .meta({ description: "Names of the headers that are added to every delivery." }),
     max_in_flight: z.int(),
+    max_per_minute: z
+      .int()
+      .nullable()
+      .meta({ description: "Requests started per minute at most; null for no limit. The others wait." }),
     secrets: z
       .array(
         z.strictObject({
@@ -78,6 +86,7 @@ const shown = {
     signature_format: "timestamped",
     headers: [],
     max_in_flight: 4,
+    max_per_minute: null,
     secrets: [{ id: "65f0c0ffee0123456789abcd", leading: true, created_at: EXAMPLE.at, expires_at: null }],
     health: { consecutive_failures: 0, failing_since: null, last_success_at: null },
     version: EXAMPLE.version,
@@ -85,6 +94,20 @@ const shown = {
     updated_at: EXAMPLE.at,
     createdAt: EXAMPLE.at,
   },
+};
+const skipped = {
+  schema: z
+    .strictObject({
+      count: z.int().nonnegative(),
+      first_at: moment.nullable(),
+      last_at: moment.nullable(),
+    })
+    .meta({
+      id: "Skipped",
+      description:
+        "Deliveries with the status `skipped`: how many, and when the first and the last of their events were stored. A replay of this range sends them.",
+    }),
+  example: { count: 2, first_at: EXAMPLE.at, last_at: EXAMPLE.later },
 };
 const secret = {
   schema: z
@@ -121,6 +144,7 @@ const CHANGE = {
   body: {
     schema: webhookPatch,
     examples: {
+      pause: { summary: "Hold deliveries until it is active again", value: { status: "paused" } },
       disable: { summary: "Send nothing more", value: { status: "disabled" } },
       events: { summary: "Ask for other events", value: { events: ["file.processed", "file.failed"] } },
     },
@@ -169,7 +193,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
       summary: "Read a webhook",
       description: "Shows everything but secrets and the values of headers.",
       path,
-      answers: { 200: answer("The webhook.", { webhook: shown }, VERSIONED) },
+      answers: { 200: answer("The webhook.", { webhook: shown, skipped }, VERSIONED) },
       failures: [NOT_FOUND],
     }),
     patch: operation({
@@ -196,7 +220,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
     post: operation({
       id: "testWebhook",
       summary: "Send a test event",
-      description: "At once, and once: says what the receiver answered.",
+      description: "At once, and once, whatever the webhook's status: says what the receiver answered.",
       path,
       answers: {
         200: answer("What came of it.", {

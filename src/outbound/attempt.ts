@@ -7,6 +7,7 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import { type AddressPolicy, checkTarget } from "./address.ts";
+import { looksLikeBotWall } from "./bot-wall.ts";
 import type { FailureKind, Outcome } from "./outcome.ts";
 
 /** Over the whole exchange. From the wire contract. */
@@ -77,7 +78,8 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome
     const ms = deps.now() - startedAt;
     const kind = answeredKind(status, answer);
     if (kind === "delivered") return { kind, status, ms, answer };
-    return { kind, status, ms, answer, retryAfterMs: asked };
+    const botWall = looksLikeBotWall(status, headers, answer);
+    return { kind, status, ms, answer, retryAfterMs: asked, ...(botWall && { botWall }) };
   } finally {
     clearTimeout(timer);
     // Where not all of an answer was read, the connection would last as long as the invocation.

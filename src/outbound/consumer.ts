@@ -9,6 +9,7 @@ import type { Bindings, Settings } from "../env.ts";
 import { inParallel, Weights } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
 import { workOn } from "./endpoint.ts";
+import type { Lane } from "./health.ts";
 import { type Endpoint, type EndpointWakeUp, endpointWakeUp, wakeEndpoints } from "./wake-up.ts";
 
 /** The platform lets six requests of one invocation wait for headers at a time. */
@@ -18,12 +19,12 @@ const INVOCATION_MS = 2_000;
 /** How long a message waits whose endpoints could not be worked on. */
 const RETRY_S = 30;
 
-/** `hasTime`: the queue of endpoints that answer too late. Every message settles on its own. */
+/** `lane`: whose queue the batch comes from. Every message settles on its own. */
 export async function deliverBatch(
   batch: MessageBatch<EndpointWakeUp>,
   env: Bindings,
   settings: Settings,
-  { hasTime }: { hasTime: boolean },
+  lane: Lane,
 ): Promise<void> {
   const startedAt = Date.now();
   const slots = new Weights(MAX_IN_FLIGHT);
@@ -41,11 +42,13 @@ export async function deliverBatch(
     const more: string[] = [];
     await inParallel(round, MAX_IN_FLIGHT, async (id) => {
       try {
-        const left = await workOn(id, { env, settings, slots, hasTime });
+        const left = await workOn(id, { env, settings, slots, lane });
         if (left === null) return;
-        const stays = left.slow === hasTime && Date.now() < startedAt + INVOCATION_MS;
+        // A new endpoint that has just answered in time holds up nobody here.
+        const fits = left.lane === lane || (lane === "new" && left.lane === "quick");
+        const stays = fits && left.delayMs === undefined && Date.now() < startedAt + INVOCATION_MS;
         if (stays) more.push(id);
-        else again.push({ id, slow: left.slow });
+        else again.push(left);
       } catch (error) {
         logError("an endpoint could not be worked on", { webhook_id: id }, error);
         for (const message of named.get(id) ?? []) failed.add(message);

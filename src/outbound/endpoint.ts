@@ -7,14 +7,27 @@ import { ownerKeyContext } from "../db/owner-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { inParallel, type Weights } from "../forwarding/parallel.ts";
 import { logError, logLine } from "../log.ts";
+import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { maySend } from "./catalog.ts";
 import { answerContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { closeOpen, closeUnsent, type DueDelivery, type Held, letGo, takeEndpoint } from "./hold.ts";
+import { type Lane, laneOf, SLOW_ANSWER_MS } from "./health.ts";
+import {
+  closeOpen,
+  closeUnsent,
+  type DueDelivery,
+  type Held,
+  letGo,
+  reservePace,
+  settlePace,
+  takeEndpoint,
+} from "./hold.ts";
 import { judge } from "./judgement.ts";
+import { allowance, nextStartAt, withRequests } from "./pace.ts";
 import type { Recorded } from "./record.ts";
 import { Recorder } from "./recorder.ts";
 import { type OpenEndpoint, openEndpoint, type Sent, sendDelivery } from "./send.ts";
+import type { Endpoint } from "./wake-up.ts";
 
 /**
  * How long a turn starts requests: long enough that taking and recording cost little beside them. A change to a webhook is
@@ -27,37 +40,71 @@ export interface Turn {
   settings: Settings;
   /** The invocation's requests in flight. */
   slots: Weights;
-  /** Whether endpoints that answer too late are welcome. */
-  hasTime: boolean;
+  /** Of the queue that the invocation works for. */
+  lane: Lane;
 }
 
-/** Answers whether more is due, and for which queue; null when nothing is. Rejects when D1 does not answer. */
-export async function workOn(webhookId: string, turn: Turn): Promise<{ slow: boolean } | null> {
-  const { env, hasTime, slots } = turn;
+/** Answers how the endpoint is to be woken again; null when nothing is due. Rejects when D1 does not answer. */
+export async function workOn(webhookId: string, turn: Turn): Promise<Endpoint | null> {
+  const { env, lane, slots } = turn;
   // Taken only when a request of it can start: whoever has been taken goes first.
   const release = await slots.take(1);
   try {
-    const taken = await takeEndpoint(env.DB, webhookId, { hasTime, now: Date.now() });
+    const taken = await takeEndpoint(env.DB, webhookId, { lane, now: Date.now() });
     if (taken.outcome === "nothing") return null;
-    if (taken.outcome === "slow") return { slow: true };
+    if (taken.outcome === "elsewhere") return { id: webhookId, lane: taken.lane };
     const { held } = taken;
     const { endpoint } = held;
-    let rest: D1PreparedStatement[] = [];
+    let turned: Turned = { rest: [], pacedUntil: 0 };
     if (endpoint.deleted_at !== null) await closeOpen(env.DB, webhookId, "webhook_deleted", Date.now());
-    else if (endpoint.status !== "active") await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
-    else rest = await sendAll(held, turn, release);
+    else if (endpoint.status === "disabled")
+      await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
+    else turned = await sendAtPace(held, turn, release);
+    const { rest, pacedUntil } = turned;
     const left = await letGo(env.DB, held, rest, Date.now());
-    return left.more ? { slow: left.slow } : null;
+    if (left.more) return { id: webhookId, lane: left.lane };
+    const delayMs = pacedUntil - Date.now();
+    return delayMs > 0 ? { id: webhookId, lane: left.lane, delayMs } : null;
   } finally {
     release();
   }
 }
 
-/** `release` gives back the place that was kept for the first request. Answers with what is still to be recorded. */
-async function sendAll(held: Held, turn: Turn, release: () => void): Promise<D1PreparedStatement[]> {
+interface Turned {
+  /** What is still to be recorded. */
+  rest: D1PreparedStatement[];
+  /** Until when the endpoint's pace is used up; 0 where it is not. */
+  pacedUntil: number;
+}
+
+/**
+ * Sends what is due, at most as much as the endpoint's pace allows. The requests are counted before they start: if this invocation
+ * dies, the next one counts them all the same. `release` gives back the place that was kept for the first request.
+ */
+async function sendAtPace(held: Held, turn: Turn, release: () => void): Promise<Turned> {
+  const { DB: db } = turn.env;
+  const { max_per_minute: perMinute, pace } = held.endpoint;
+  if (perMinute === null) return { rest: (await sendAll(held, held.due, turn, release)).rest, pacedUntil: 0 };
+  const now = Date.now();
+  const due = held.due.slice(0, allowance(pace, perMinute, now));
+  if (due.length > 0 && !(await reservePace(db, held, withRequests(pace, due.length, now))))
+    return { rest: [], pacedUntil: 0 };
+  const { rest, started, startedUntil } = await sendAll(held, due, turn, release);
+  const settled = withRequests(pace, started, startedUntil);
+  const nextAt = nextStartAt(settled, perMinute, Date.now());
+  const pacedUntil = nextAt > Date.now() ? nextAt : 0;
+  return { rest: [...rest, settlePace(db, held, settled, pacedUntil)], pacedUntil };
+}
+
+async function sendAll(
+  held: Held,
+  due: readonly DueDelivery[],
+  turn: Turn,
+  release: () => void,
+): Promise<{ rest: D1PreparedStatement[]; started: number; startedUntil: number }> {
   const { env, settings, slots } = turn;
   const { endpoint } = held;
-  const { wanted = [], unwanted = [] } = Object.groupBy(held.due, ({ type }) =>
+  const { wanted = [], unwanted = [] } = Object.groupBy(due, ({ type }) =>
     maySend(endpoint.events, type) ? "wanted" : "unwanted",
   );
   const unwantedSeqs = unwanted.map(({ event_seq }) => event_seq);
@@ -65,12 +112,24 @@ async function sendAll(held: Held, turn: Turn, release: () => void): Promise<D1P
   await closeUnsent(env.DB, endpoint.id, unwantedSeqs, "not_subscribed", Date.now());
   const opened = await open(held, settings);
   const recorder = new Recorder(env.DB, held);
+  const isNew = endpoint.proven_at === null;
+  const timeoutMs =
+    laneOf({ slowAt: endpoint.slow_at, provenAt: endpoint.proven_at }, Date.now()) === "new"
+      ? SLOW_ANSWER_MS
+      : EXCHANGE_TIMEOUT_MS;
   const startUntil = Date.now() + TURN_MS;
-  const sending = inParallel(wanted, endpoint.max_in_flight, async (due) => {
+  let started = 0;
+  // A new endpoint may be a dead address: it gets one request at a time until it has answered.
+  const sending = inParallel(wanted, isNew ? 1 : endpoint.max_in_flight, async (due) => {
     const release = await slots.take(1, { ahead: true });
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;
-      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);
+      started++;
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);
+      if (timeoutMs < EXCHANGE_TIMEOUT_MS && sent.outcome.kind === "timeout") {
+        noteCut(endpoint.id, due, sent);
+        return recorder.cut(sent);
+      }
       const answer = opened && (await sealAnswer(sent, due, opened));
       const attempt = judge(due, sent, answer);
       note(endpoint.id, due, attempt);
@@ -81,7 +140,7 @@ async function sendAll(held: Held, turn: Turn, release: () => void): Promise<D1P
   });
   release();
   await sending;
-  return recorder.end();
+  return { rest: await recorder.end(), started, startedUntil: startUntil };
 }
 
 interface Opened {
@@ -108,9 +167,10 @@ async function sendOrFail(
   { webhook, key }: Opened,
   due: DueDelivery,
   { addressPolicy }: Settings,
+  timeoutMs: number,
 ): Promise<Sent> {
   try {
-    return await sendDelivery(webhook, due, key, addressPolicy);
+    return await sendDelivery(webhook, due, key, addressPolicy, timeoutMs);
   } catch (error) {
     logError("a delivery could not be made", { webhook_id: webhook.endpoint.id, event_id: due.id }, error);
     return unsent();
@@ -129,6 +189,15 @@ async function sealAnswer(
 ): Promise<string | null> {
   if (answer === null || answer === "") return null;
   return sealText(key, answer, answerContext(webhook.endpoint.id, due.event_seq, due.attempts + 1));
+}
+
+/** The try of a new endpoint that took too long is no attempt: it is made again, with more time. */
+function noteCut(webhookId: string, due: DueDelivery, { outcome: { ms } }: Sent): void {
+  logLine("cut off a new endpoint", {
+    delivery_id: deliveryId({ webhookId, eventSeq: due.event_seq }),
+    event_type: due.type,
+    ms,
+  });
 }
 
 function note(webhookId: string, due: DueDelivery, { status, attempt }: Recorded): void {

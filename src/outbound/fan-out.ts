@@ -1,8 +1,9 @@
 /**
  * From an event to its deliveries: one D1 batch an event, whatever happens around it. The event is stored once per owner,
- * environment and id, and with it a delivery for each active webhook that asked for its type. A repeat stores nothing.
+ * environment and id, and with it a delivery for each webhook that asked for its type. A repeat stores nothing.
  * Waking the consumer is left to the caller: what nobody wakes, the minute cron finds.
  */
+import * as z from "zod";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
@@ -10,7 +11,7 @@ import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
 import { type EventType, patternsOf } from "./catalog.ts";
 import { eventDataContext } from "./contexts.ts";
-import { SLOW_FOR_MS } from "./health.ts";
+import { LANES, laneSql, slowSince } from "./health.ts";
 import type { Endpoint } from "./wake-up.ts";
 
 export interface NewEvent {
@@ -43,6 +44,11 @@ const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
 const HAS_KEY = "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2)";
 const ASKS =
   "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
+
+/** What comes for a disabled webhook is skipped: it is listed, and a replay can send it. */
+const OFF = "status = 'disabled'";
+
+const endpointRow = z.object({ id: z.string(), lane: z.enum(LANES) });
 
 /** Rejects when D1 does not answer; repeating is safe. */
 export async function fanOut(
@@ -81,25 +87,26 @@ export async function fanOut(
       ),
     db
       .prepare(
-        `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, created_at, updated_at, history)
-         SELECT id, (SELECT seq FROM events WHERE ${SAME_OWNER} AND events.id = ?5), 'pending', 0, 0, ?6, ?6, ?6, '[]'
+        `INSERT INTO deliveries (webhook_id, event_seq, status, last_error, attempts, round_start, next_attempt_at, created_at, updated_at, history)
+         SELECT id, (SELECT seq FROM events WHERE ${SAME_OWNER} AND events.id = ?5), iif(${OFF}, 'skipped', 'pending'),
+           iif(${OFF}, 'webhook_disabled', NULL), 0, 0, iif(${OFF}, NULL, ?6), ?6, ?6, '[]'
          FROM webhooks
-         WHERE changes() = 1 AND ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${ASKS}`,
+         WHERE changes() = 1 AND ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS}`,
       )
       .bind(...scope, patterns, id, now),
     db.prepare(`SELECT content_mac FROM events WHERE ${SAME_OWNER} AND id = ?4`).bind(...scope, id),
     db
       .prepare(
-        `SELECT id, slow_at > ?5 AS slow FROM webhooks
+        `SELECT id, ${laneSql("?5")} AS lane FROM webhooks
          WHERE ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${ASKS}`,
       )
-      .bind(...scope, patterns, now - SLOW_FOR_MS),
+      .bind(...scope, patterns, slowSince(now)),
   ]);
   const [row] = stored?.results ?? [];
   if (row === undefined && !keptOnlyIfWanted(type)) throw new Error("an event's owner was just erased");
   if (row === undefined) return { outcome: "unwanted" };
   if (row.content_mac !== mac) return { outcome: "conflict" };
-  const endpoints = (asking?.results ?? []).map(({ id, slow }) => ({ id: String(id), slow: slow === 1 }));
+  const endpoints = (asking?.results ?? []).map((each) => endpointRow.parse(each));
   return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };
 }
 

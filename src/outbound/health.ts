@@ -1,4 +1,5 @@
 /** How an endpoint has been doing, what follows when it did nothing but fail, and whether it shares a queue. Pure. */
+import type { LastFailure } from "../db/schema.ts";
 import type { Outcome } from "./outcome.ts";
 import { GONE } from "./retry.ts";
 
@@ -10,6 +11,10 @@ export interface Health {
   lastSuccessAt: number | null;
   /** When it last took longer than {@link SLOW_ANSWER_MS}, whatever came of it. */
   slowAt: number | null;
+  /** When it first answered within {@link SLOW_ANSWER_MS}, whatever it answered; null for an endpoint that is new. */
+  provenAt: number | null;
+  /** Null after a success. */
+  lastFailure: LastFailure | null;
 }
 
 export const UNTRIED: Health = {
@@ -17,6 +22,8 @@ export const UNTRIED: Health = {
   failingSince: null,
   lastSuccessAt: null,
   slowAt: null,
+  provenAt: null,
+  lastFailure: null,
 };
 
 /** From the wire contract's design: five days of nothing but failures disable a webhook. */
@@ -27,6 +34,13 @@ export const DISABLE_AFTER_FAILURES = 10;
 export const SLOW_ANSWER_MS = 2_000;
 /** How long a late answer is held against an endpoint: longer than the schedule's first waits, so that retries come apart. */
 export const SLOW_FOR_MS = 10 * 60_000;
+
+/** How long an endpoint fails before people are notified, and again on its way to being disabled. */
+export const FAILURE_LEVELS = [
+  { afterMs: 30 * 60_000, word: "half_an_hour" },
+  { afterMs: DISABLE_AFTER_MS * 0.5, word: "half_way" },
+  { afterMs: DISABLE_AFTER_MS * 0.8, word: "most_of_the_way" },
+] as const;
 
 /** Why a webhook is disabled: it said so itself (410), or it did nothing but fail for five days. */
 export type DisableReason = "gone" | "failing";
@@ -39,9 +53,10 @@ export function healthAfter(
 ): { health: Health; disable: DisableReason | null } {
   if (outcome.kind === "internal") return { health, disable: null };
   const slowAt = outcome.kind === "timeout" || outcome.ms > SLOW_ANSWER_MS ? now : health.slowAt;
+  const provenAt = health.provenAt ?? (provesEndpoint(outcome) ? now : null);
   if (outcome.kind === "delivered") {
     return {
-      health: { consecutiveFailures: 0, failingSince: null, lastSuccessAt: now, slowAt },
+      health: { ...UNTRIED, lastSuccessAt: now, slowAt, provenAt },
       disable: null,
     };
   }
@@ -49,10 +64,38 @@ export function healthAfter(
   const consecutiveFailures = health.consecutiveFailures + 1;
   const failing = now - failingSince >= DISABLE_AFTER_MS && consecutiveFailures >= DISABLE_AFTER_FAILURES;
   const disable = outcome.status === GONE ? "gone" : failing ? "failing" : null;
-  return { health: { ...health, consecutiveFailures, failingSince, slowAt }, disable };
+  const { kind, status } = outcome;
+  const lastFailure = { kind, status, bot_wall: outcome.botWall === true };
+  return { health: { ...health, consecutiveFailures, failingSince, slowAt, provenAt, lastFailure }, disable };
 }
 
-/** Whether deliveries to this endpoint go through the queue of those that may take long. */
-export function isSlow(health: Health, now: number): boolean {
-  return health.slowAt !== null && now - health.slowAt < SLOW_FOR_MS;
+/** Whether an endpoint that answers like this needs no lane for new endpoints: it answered in time, whatever it said. */
+export function provesEndpoint({ kind, ms }: Pick<Outcome, "kind" | "ms">): boolean {
+  return (kind === "delivered" || kind === "redirect" || kind === "status") && ms <= SLOW_ANSWER_MS;
+}
+
+export function isSlow({ slowAt }: Pick<Health, "slowAt">, now: number): boolean {
+  return slowAt !== null && now - slowAt < SLOW_FOR_MS;
+}
+
+/**
+ * Which queue an endpoint's deliveries go through: `slow` for those that may take long, `new` for those that have not yet
+ * answered in time, `quick` for all others.
+ */
+export const LANES = ["quick", "slow", "new"] as const;
+export type Lane = (typeof LANES)[number];
+
+export function laneOf(health: Pick<Health, "slowAt" | "provenAt">, now: number): Lane {
+  if (isSlow(health, now)) return "slow";
+  return health.provenAt === null ? "new" : "quick";
+}
+
+/** The same in SQL, of a row of webhooks. `slowSince` is the parameter that holds {@link slowSince}. */
+export function laneSql(slowSince: string): string {
+  return `CASE WHEN slow_at > ${slowSince} THEN 'slow' WHEN proven_at IS NULL THEN 'new' ELSE 'quick' END`;
+}
+
+/** Endpoints that were slow after this time are slow at `now`. */
+export function slowSince(now: number): number {
+  return now - SLOW_FOR_MS;
 }

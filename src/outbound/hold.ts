@@ -6,9 +6,9 @@
  * for more in the transaction that lets go.
  */
 import * as z from "zod";
-import { ENVIRONMENTS, OWNER_TYPES } from "../db/schema.ts";
+import { ENVIRONMENTS, OWNER_TYPES, type PaceBucket, WEBHOOK_STATUSES } from "../db/schema.ts";
 import { EVENT_TYPES } from "./catalog.ts";
-import { SLOW_FOR_MS } from "./health.ts";
+import { LANES, type Lane, laneOf, laneSql, slowSince } from "./health.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";
 
 /** Longer than a holder can take: it starts requests for half a second, each of ten, and records them. */
@@ -27,7 +27,7 @@ const endpointRow = z.object({
   environment: z.enum(ENVIRONMENTS),
   url: z.string(),
   events: json.pipe(z.array(z.string())),
-  status: z.enum(["active", "disabled"]),
+  status: z.enum(WEBHOOK_STATUSES),
   signature_format: z.enum(SIGNATURE_FORMATS),
   headers: z
     .string()
@@ -50,6 +50,20 @@ const endpointRow = z.object({
   failing_since: z.number().nullable(),
   last_success_at: z.number().nullable(),
   slow_at: z.number().nullable(),
+  proven_at: z.number().nullable(),
+  last_failure: z
+    .string()
+    .nullable()
+    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
+    .pipe(z.object({ kind: z.string(), status: z.number().nullable(), bot_wall: z.boolean() }).nullable()),
+  failure_level: z.number(),
+  failure_mailed_at: z.number().nullable(),
+  max_per_minute: z.number().nullable(),
+  pace: z
+    .string()
+    .nullable()
+    .transform((text): unknown => JSON.parse(text ?? "[]"))
+    .pipe(z.array(z.tuple([z.number(), z.number()]))),
   version: z.number(),
   deleted_at: z.number().nullable(),
 });
@@ -82,23 +96,27 @@ export interface Held {
 
 export type Taken =
   | { outcome: "held"; held: Held }
-  /** Belongs into the other queue. */
-  | { outcome: "slow" }
+  /** Belongs into the queue of another lane. */
+  | { outcome: "elsewhere"; lane: Lane }
   /** Somebody else is at it, or nothing is due. */
   | { outcome: "nothing" };
 
-/** ?1 is the endpoint, ?2 the time. An endpoint that is off has nothing to wait for: what is open is due, to be closed. */
+/**
+ * ?1 is the endpoint, ?2 the time. An endpoint that is disabled or deleted has nothing to wait for: what is open is due, to be
+ * closed. Nothing is due for one that is paused, or whose pace is used up.
+ */
 const IS_DUE = `EXISTS (SELECT 1 FROM deliveries WHERE webhook_id = webhooks.id AND next_attempt_at <=
-  CASE WHEN webhooks.status = 'active' AND webhooks.deleted_at IS NULL THEN ?2 ELSE ${Number.MAX_SAFE_INTEGER} END)`;
+  CASE WHEN webhooks.status = 'disabled' OR webhooks.deleted_at IS NOT NULL THEN ${Number.MAX_SAFE_INTEGER}
+    WHEN webhooks.status = 'active' AND webhooks.paced_until <= ?2 THEN ?2 ELSE -1 END)`;
 
-/** ?5 is whether there is time for slow endpoints, ?6 since when one that was slow is. */
-const HAS_PLACE = "?5 = 1 OR coalesce(slow_at, 0) <= ?6";
+/** ?5 is the lane of the queue that asks, ?6 since when an endpoint that was slow is. A slow lane has time for everybody. */
+const HAS_PLACE = `CASE ${laneSql("?6")} WHEN 'slow' THEN ?5 = 'slow' WHEN 'new' THEN ?5 <> 'quick' ELSE 1 END`;
 
-/** Takes the endpoint and what is due for it. A slow endpoint is taken only by who has time for it. */
+/** Takes the endpoint and what is due for it, if it may be worked on in this lane. */
 export async function takeEndpoint(
   db: D1Database,
   webhookId: string,
-  { hasTime, now }: { hasTime: boolean; now: number },
+  { lane, now }: { lane: Lane; now: number },
 ): Promise<Taken> {
   const holder = crypto.randomUUID();
   const [taken, due] = await db.batch<Record<string, unknown>>([
@@ -109,7 +127,7 @@ export async function takeEndpoint(
          RETURNING *, (SELECT data_key FROM owner_keys k
            WHERE k.owner_type = webhooks.owner_type AND k.owner_id = webhooks.owner_id) AS data_key`,
       )
-      .bind(webhookId, now, holder, now + HOLD_MS, hasTime ? 1 : 0, now - SLOW_FOR_MS),
+      .bind(webhookId, now, holder, now + HOLD_MS, lane, slowSince(now)),
     db
       .prepare(
         `WITH due AS (
@@ -129,13 +147,18 @@ export async function takeEndpoint(
   ]);
   const [row] = taken?.results ?? [];
   if (row === undefined) return { outcome: "nothing" };
-  if (row.holder !== holder) return { outcome: "slow" };
+  const endpoint = endpointRow.parse(row);
+  if (row.holder !== holder)
+    return {
+      outcome: "elsewhere",
+      lane: laneOf({ slowAt: endpoint.slow_at, provenAt: endpoint.proven_at }, now),
+    };
   const rows = due?.results ?? [];
   return {
     outcome: "held",
     held: {
       holder,
-      endpoint: endpointRow.parse(row),
+      endpoint,
       wrappedKey: z.string().nullable().parse(row.data_key),
       due: rows.filter((each) => each.id !== null).map((each) => dueRow.parse(each) as DueDelivery),
       expired: rows.filter((each) => each.id === null).map((each) => expiredRow.parse(each).event_seq),
@@ -143,43 +166,70 @@ export async function takeEndpoint(
   };
 }
 
-/** Lets go of the endpoint, after `rest`. Answers whether something is due already, and for which queue. */
+/** Lets go of the endpoint, after `rest`. Answers whether something is due already, and in which lane. */
 export async function letGo(
   db: D1Database,
   { holder, endpoint: { id } }: Held,
   rest: readonly D1PreparedStatement[],
   now: number,
-): Promise<{ more: boolean; slow: boolean }> {
-  const results = await db.batch<{ more: number; slow: number | null }>([
+): Promise<{ more: boolean; lane: Lane }> {
+  const results = await db.batch<{ more: number; lane: string }>([
     ...rest,
     db
       .prepare(
         `UPDATE webhooks SET holder = NULL, held_until = 0 WHERE id = ?1 AND holder = ?3
-         RETURNING ${IS_DUE} AS more, slow_at > ?4 AS slow`,
+         RETURNING ${IS_DUE} AS more, ${laneSql("?4")} AS lane`,
       )
-      .bind(id, now, holder, now - SLOW_FOR_MS),
+      .bind(id, now, holder, slowSince(now)),
   ]);
   const [left] = results.at(-1)?.results ?? [];
-  return { more: left?.more === 1, slow: left?.slow === 1 };
+  return { more: left?.more === 1, lane: z.enum(LANES).catch("quick").parse(left?.lane) };
+}
+
+/** Writes how many requests the endpoint has been sent, or is about to be. False when the lease is no longer `holder`'s. */
+export async function reservePace(
+  db: D1Database,
+  { holder, endpoint: { id } }: Held,
+  pace: readonly PaceBucket[],
+): Promise<boolean> {
+  const { meta } = await db
+    .prepare("UPDATE webhooks SET pace = ?3 WHERE id = ?1 AND holder = ?2")
+    .bind(id, holder, JSON.stringify(pace))
+    .run();
+  return meta.changes === 1;
+}
+
+/** Belongs into the batch that lets go. A pace that was changed meanwhile is not to wait for the old one. */
+export function settlePace(
+  db: D1Database,
+  { holder, endpoint: { id, version } }: Held,
+  pace: readonly PaceBucket[],
+  pacedUntil: number,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE webhooks SET pace = ?3, paced_until = iif(version = ?4, ?5, paced_until) WHERE id = ?1 AND holder = ?2`,
+    )
+    .bind(id, holder, JSON.stringify(pace), version, pacedUntil);
 }
 
 /** Deliveries closed at a time, where an endpoint is off. */
 const CLOSED_AT_A_TIME = 1_000;
 
-/** Closes open deliveries of an endpoint that is off: they stay to be seen and replayed. */
+/** Closes open deliveries of an endpoint that is disabled or deleted: they stay to be seen and replayed. */
 export async function closeOpen(
   db: D1Database,
   webhookId: string,
-  reason: string,
+  reason: "webhook_disabled" | "webhook_deleted",
   now: number,
 ): Promise<void> {
   await db
     .prepare(
-      `UPDATE deliveries SET status = 'failed', last_error = ?2, next_attempt_at = NULL, updated_at = ?3
+      `UPDATE deliveries SET status = ?4, last_error = ?2, next_attempt_at = NULL, updated_at = ?3
        WHERE webhook_id = ?1 AND event_seq IN (
          SELECT event_seq FROM deliveries WHERE webhook_id = ?1 AND next_attempt_at IS NOT NULL LIMIT ${CLOSED_AT_A_TIME})`,
     )
-    .bind(webhookId, reason, now)
+    .bind(webhookId, reason, now, reason === "webhook_disabled" ? "skipped" : "failed")
     .run();
 }
 

@@ -1,25 +1,30 @@
 /**
- * Mail about deliveries that failed and webhooks that were disabled. Notices are rows until their mail has gone: at least
- * once, and many of one webhook in one mail, so that a dead endpoint does not fill a mailbox: the first failure is told at once,
+ * Mail about deliveries that failed and about how endpoints are doing. Notices are rows until their mail has gone, and many of one
+ * webhook and kind go in one mail, so that a dead endpoint does not fill a mailbox: the first failed delivery is told at once,
  * those of the hour after it together.
+ *
+ * Whoever sends a mail claims its notices first, so that two crons at once send it once. Only a mail whose sender died before it
+ * could record that it was sent goes out again, when the claim ends.
  */
 import * as z from "zod";
+import { NOTICE_KINDS } from "../db/schema.ts";
 import type { Settings } from "../env.ts";
 import { inParallel } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
-import { deliveryId } from "./delivery-id.ts";
+import { FAILURE_LEVELS } from "./health.ts";
+import { mailOf } from "./mail-text.ts";
 
 /** For so long after a mail about them, failed deliveries of a webhook gather for the next one. */
 export const MAIL_INTERVAL_MS = 3_600_000;
 /** Mails of one run of the minute cron, and of them at a time: if all of them hang, the run is over within the minute. */
 const MAILS_PER_RUN = 20;
 const MAILS_AT_A_TIME = 6;
-/** A mail that is not taken by then is sent again later. */
+/** A mail that is not taken by then is sent again later, unless it turns out to have been taken. */
 const SEND_TIMEOUT_MS = 10_000;
+/** Longer than any cron that sends mails lives. */
+const CLAIM_MS = 20 * 60_000;
 /** Notices told by one mail. */
 const NOTICES_PER_MAIL = 500;
-/** Deliveries named in one mail; the portal lists all of them. */
-const NAMED_PER_MAIL = 20;
 const FIRST_RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 6 * 3_600_000;
 /** After this, a notice that no mailbox takes is given up. */
@@ -27,53 +32,138 @@ const KEEP_MS = 7 * 86_400_000;
 
 const noticeRow = z.object({
   id: z.number(),
-  webhook_id: z.string(),
-  kind: z.enum(["delivery_failed", "webhook_disabled"]),
   event_seq: z.number().nullable(),
   reason: z.string(),
   tries: z.number(),
-  url: z.string(),
-  notification_email: z.string().nullable(),
+  created_at: z.number(),
 });
 type Notice = z.infer<typeof noticeRow>;
 
-export interface Mail {
-  subject: string;
-  text: string;
+const webhookRow = z.object({
+  url: z.string(),
+  notification_email: z.string().nullable(),
+  status: z.string(),
+  failing_since: z.number().nullable(),
+  last_failure: z
+    .string()
+    .nullable()
+    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
+    .pipe(z.object({ kind: z.string(), status: z.number().nullable(), bot_wall: z.boolean() }).nullable()),
+});
+
+const subjectRow = z.object({ webhook_id: z.string(), kind: z.enum(NOTICE_KINDS) });
+type Subject = z.infer<typeof subjectRow>;
+
+interface Claimed extends Subject {
+  notices: Notice[];
+  webhook: z.infer<typeof webhookRow>;
 }
+
+interface Mailer {
+  DB: D1Database;
+  EMAIL: SendEmail;
+}
+type Senders = Pick<Settings, "emailFrom" | "operatorsEmail">;
 
 /**
  * Sends what is due. One mail that cannot be sent, or does not end, keeps no other waiting: it is sent again, also where it
  * goes out after all. Rejects when D1 does not answer.
  */
 export async function sendNotices(
-  env: { DB: D1Database; EMAIL: SendEmail },
-  settings: Pick<Settings, "emailFrom" | "operatorsEmail">,
+  env: Mailer,
+  settings: Senders,
   now: number,
   timeoutMs = SEND_TIMEOUT_MS,
 ): Promise<void> {
   await giveUp(env.DB, now);
   const subjects = await dueSubjects(env.DB, now);
-  await inParallel(subjects, MAILS_AT_A_TIME, async ({ webhook_id: webhookId, kind }) => {
-    const notices = await noticesOf(env.DB, webhookId, kind, now);
-    const [first] = notices;
-    if (first === undefined) return;
-    const to = first.notification_email ?? settings.operatorsEmail;
+  await inParallel(subjects, MAILS_AT_A_TIME, async (subject) => {
+    const claimed = await claim(env.DB, subject, now);
+    if (claimed === null) return;
     try {
-      await within(timeoutMs, env.EMAIL.send({ from: settings.emailFrom, to, ...mailOf(notices) }));
+      if (isUntrue(claimed)) await forget(env.DB, claimed);
+      else if (keysOf(claimed).some((key) => unrecorded.has(key))) await recordSent(env.DB, claimed, now);
+      else await send(env, settings, claimed, now, timeoutMs);
     } catch (error) {
-      logError("a mail was not sent", { webhook_id: webhookId, notices: notices.length }, error);
-      await postpone(env.DB, notices, now);
-      return;
+      logError("what became of a mail was not recorded", { ...subject }, error);
     }
-    await told(env.DB, { webhookId, kind, notices }, now);
   });
 }
+
+/** A notice of failure whose endpoint has succeeded since, or is no longer tried. Another notice tells of that. */
+function isUntrue({ kind, notices, webhook }: Claimed): boolean {
+  if (kind !== "endpoint_failing") return false;
+  const noticedAt = notices.at(-1)?.created_at ?? 0;
+  const { status, failing_since: since } = webhook;
+  return status !== "active" || since === null || since > noticedAt - FAILURE_LEVELS[0].afterMs;
+}
+
+async function send(
+  env: Mailer,
+  { emailFrom, operatorsEmail }: Senders,
+  claimed: Claimed,
+  now: number,
+  timeoutMs: number,
+): Promise<void> {
+  const { webhook_id: webhookId, kind, notices, webhook } = claimed;
+  const about = { webhook_id: webhookId, kind, notices: notices.length };
+  const mail = mailOf({
+    webhookId,
+    host: new URL(webhook.url).host,
+    kind,
+    failingSince: webhook.failing_since,
+    lastFailure: webhook.last_failure,
+    notices,
+  });
+  const named = webhook.notification_email;
+  for (const to of named === null || named === operatorsEmail ? [operatorsEmail] : [named, operatorsEmail]) {
+    const text = to === named || named === null ? mail.text : `${mail.text}${REPLACED}`;
+    const sending = (async () => env.EMAIL.send({ from: emailFrom, to, subject: mail.subject, text }))();
+    try {
+      await within(timeoutMs, sending);
+    } catch (error) {
+      if (error instanceof MailTimeout) {
+        logError("a mail was not taken in time", about, error);
+        recordIfLate(sending, () => recordSent(env.DB, claimed, now));
+        return postpone(env.DB, notices, now);
+      }
+      if (!isRefusedForGood(error)) {
+        logError("a mail was not sent", about, error);
+        return postpone(env.DB, notices, now);
+      }
+      const whose = to === operatorsEmail ? "operators" : "webhook";
+      logError("the mail service refuses an address for good", { ...about, address: whose }, error);
+      continue;
+    }
+    return recordSent(env.DB, claimed, now);
+  }
+  logError("gave up a mail: the mail service refuses the operators' address", about);
+  await forget(env.DB, claimed);
+}
+
+/** Follows the text of a mail that comes to the operators in another's place. */
+const REPLACED = `
+This mail comes to you because the mail service refuses the webhook's notification_email for good. Change it, or verify it there.
+`;
+
+/** Codes of the mail service that no repetition changes, as far as they are about who a mail is to. */
+const REFUSED_CODE = /^E_(?:RECIPIENT|DESTINATION|ADDRESS)_|^E_VALIDATION_ERROR$/;
+/** What it says where it gives no code. */
+const REFUSED_MESSAGE = /(?:destination|recipient)\b.*\bnot\b.*\b(?:verified|allowed)/i;
+
+/** Whether the address will never be sent to: not verified, not allowed, suppressed after a bounce, or no address at all. */
+export function isRefusedForGood(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error && typeof error.code === "string" ? error.code : null;
+  return code === null ? REFUSED_MESSAGE.test(error.message) : REFUSED_CODE.test(code);
+}
+
+class MailTimeout extends Error {}
 
 /** Rejects when `work` takes longer. */
 async function within(ms: number, work: Promise<unknown>): Promise<void> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no end within ${ms} ms`)), ms);
+  const timer = setTimeout(() => late.reject(new MailTimeout(`no end within ${ms} ms`)), ms);
   try {
     await Promise.race([work, late.promise]);
   } finally {
@@ -81,74 +171,47 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   }
 }
 
-/** The mail that tells notices of one webhook and one kind. */
-export function mailOf(notices: readonly Notice[]): Mail {
-  const [first] = notices;
-  if (first === undefined) throw new Error("a mail tells of at least one notice");
-  const endpoint = `Webhook wh_${first.webhook_id} (${new URL(first.url).host})`;
-  if (first.kind === "webhook_disabled") {
-    return {
-      subject: `Webhook disabled: ${new URL(first.url).host}`,
-      text: `${endpoint} was disabled: ${DISABLED_BECAUSE[first.reason] ?? first.reason}.
-
-Events are kept while it is disabled. Mend the endpoint, set the webhook's status to active, and replay the time range that it missed.
-`,
-    };
-  }
-  const ids = notices.flatMap(({ event_seq: eventSeq, webhook_id: webhookId, reason }) =>
-    eventSeq === null ? [] : [`${deliveryId({ webhookId, eventSeq })}  ${reason}`],
-  );
-  const named = ids.slice(0, NAMED_PER_MAIL);
-  const others = ids.length - named.length;
-  return {
-    subject: `${ids.length === 1 ? "A delivery" : `${ids.length} deliveries`} failed: ${new URL(first.url).host}`,
-    text: `${endpoint} did not get ${ids.length === 1 ? "an event" : `${ids.length} events`}, and the last retry has failed:
-
-${named.join("\n")}${others > 0 ? `\n… and ${others} more` : ""}
-
-Nothing is lost: retry single deliveries or replay a time range once the endpoint works.
-`,
-  };
+/** What was taken after all is not to be sent again, if its end can still be seen. */
+function recordIfLate(sending: Promise<unknown>, record: () => Promise<void>): void {
+  sending.then(record).catch((error: unknown) => logError("a late mail was not taken", {}, error));
 }
 
-const DISABLED_BECAUSE: Record<string, string> = {
-  gone: "it answered 410 Gone",
-  failing: "for five days every attempt has failed",
-};
-
-async function dueSubjects(
-  db: D1Database,
-  now: number,
-): Promise<{ webhook_id: string; kind: Notice["kind"] }[]> {
+async function dueSubjects(db: D1Database, now: number): Promise<Subject[]> {
   const { results } = await db
     .prepare(
       `SELECT webhook_id, kind FROM (SELECT webhook_id, kind, due_at FROM notices WHERE due_at <= ? ORDER BY due_at LIMIT ?)
        GROUP BY webhook_id, kind ORDER BY min(due_at) LIMIT ?`,
     )
     .bind(now, MAILS_PER_RUN * NOTICES_PER_MAIL, MAILS_PER_RUN)
-    .all<{ webhook_id: string; kind: Notice["kind"] }>();
-  return results;
+    .all();
+  return results.map((row) => subjectRow.parse(row));
 }
 
-async function noticesOf(
-  db: D1Database,
-  webhookId: string,
-  kind: Notice["kind"],
-  now: number,
-): Promise<Notice[]> {
-  const { results } = await db
-    .prepare(
-      `SELECT n.id, n.webhook_id, n.kind, n.event_seq, n.reason, n.tries, w.url, w.notification_email
-       FROM notices n JOIN webhooks w ON w.id = n.webhook_id
-       WHERE n.due_at <= ?3 AND n.webhook_id = ?1 AND n.kind = ?2 ORDER BY n.due_at, n.id LIMIT ${NOTICES_PER_MAIL}`,
-    )
-    .bind(webhookId, kind, now)
-    .all();
-  return results.map((row) => noticeRow.parse(row));
+/** Null where somebody else has claimed them, or the webhook has no row. */
+async function claim(db: D1Database, subject: Subject, now: number): Promise<Claimed | null> {
+  const { webhook_id: webhookId, kind } = subject;
+  const [claimed, found] = await db.batch([
+    db
+      .prepare(
+        `UPDATE notices SET due_at = ?4, tries = tries + 1 WHERE id IN (
+           SELECT id FROM notices WHERE due_at <= ?3 AND webhook_id = ?1 AND kind = ?2
+           ORDER BY due_at, id LIMIT ${NOTICES_PER_MAIL})
+         RETURNING id, event_seq, reason, tries, created_at`,
+      )
+      .bind(webhookId, kind, now, now + CLAIM_MS),
+    db
+      .prepare(
+        "SELECT url, notification_email, status, failing_since, last_failure FROM webhooks WHERE id = ?",
+      )
+      .bind(webhookId),
+  ]);
+  const notices = (claimed?.results ?? []).map((row) => noticeRow.parse(row)).sort((a, b) => a.id - b.id);
+  const [webhook] = (found?.results ?? []).map((row) => webhookRow.parse(row));
+  return notices.length === 0 || webhook === undefined ? null : { ...subject, notices, webhook };
 }
 
 async function postpone(db: D1Database, notices: readonly Notice[], now: number): Promise<void> {
-  const tries = Math.max(...notices.map((notice) => notice.tries)) + 1;
+  const tries = Math.max(...notices.map((notice) => notice.tries));
   const dueAt = now + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries - 1, 20));
   await db
     .prepare("UPDATE notices SET tries = ?2, due_at = ?3 WHERE id IN (SELECT value FROM json_each(?1))")
@@ -156,17 +219,56 @@ async function postpone(db: D1Database, notices: readonly Notice[], now: number)
     .run();
 }
 
-async function told(
+/** Notices whose mail has gone, which D1 has not been told. The next cron of this isolate records them and sends nothing. */
+const unrecorded = new Set<string>();
+
+async function recordSent(db: D1Database, claimed: Claimed, now: number): Promise<void> {
+  for (const key of keysOf(claimed)) unrecorded.add(key);
+  await db.batch(sent(db, claimed, now));
+  for (const key of keysOf(claimed)) unrecorded.delete(key);
+}
+
+/** SQLite gives the number of a deleted row to another one. */
+function keysOf({ webhook_id: webhookId, notices }: Claimed): string[] {
+  return notices.map(({ id, created_at: createdAt }) => `${webhookId} ${id} ${createdAt}`);
+}
+
+function sent(
   db: D1Database,
-  { webhookId, kind, notices }: { webhookId: string; kind: Notice["kind"]; notices: readonly Notice[] },
+  { webhook_id: id, kind, notices }: Claimed,
   now: number,
-): Promise<void> {
-  await db.batch([
-    db.prepare("DELETE FROM notices WHERE id IN (SELECT value FROM json_each(?1))").bind(idsOf(notices)),
-    db
-      .prepare("UPDATE webhooks SET mailed_at = ?2 WHERE id = ?1 AND ?3 = 'delivery_failed'")
-      .bind(webhookId, now, kind),
-  ]);
+): D1PreparedStatement[] {
+  const statements = [deletion(db, notices)];
+  if (kind === "delivery_failed")
+    statements.push(db.prepare("UPDATE webhooks SET mailed_at = ?2 WHERE id = ?1").bind(id, now));
+  if (kind === "endpoint_failing" || kind === "webhook_disabled") {
+    const noticedAt = notices.at(-1)?.created_at ?? now;
+    statements.push(
+      db
+        .prepare(
+          `UPDATE webhooks SET failure_mailed_at = ?2
+           WHERE id = ?1 AND (failing_since IS NOT NULL OR coalesce(last_success_at, 0) < ?3)`,
+        )
+        .bind(id, now, noticedAt),
+      // One that has recovered while the mail was sent.
+      db
+        .prepare(
+          `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
+           SELECT id, 'endpoint_recovered', NULL, '', ?2, ?2, 0 FROM webhooks
+           WHERE id = ?1 AND failing_since IS NULL AND last_success_at >= ?3`,
+        )
+        .bind(id, now, noticedAt),
+    );
+  }
+  return statements;
+}
+
+async function forget(db: D1Database, { notices }: Claimed): Promise<void> {
+  await deletion(db, notices).run();
+}
+
+function deletion(db: D1Database, notices: readonly Notice[]): D1PreparedStatement {
+  return db.prepare("DELETE FROM notices WHERE id IN (SELECT value FROM json_each(?1))").bind(idsOf(notices));
 }
 
 /** The deliveries and webhooks they are about still show what happened. */

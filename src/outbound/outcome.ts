@@ -35,6 +35,8 @@ export type Outcome =
       status: number | null;
       /** How long the receiver asked to be left alone, from the moment of its answer; null when it did not. */
       retryAfterMs: number | null;
+      /** A wall against bots seems to have answered. */
+      botWall?: boolean;
     } & Exchange);
 
 const WORDS: Record<Exclude<FailureKind, "status">, string> = {

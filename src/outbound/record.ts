@@ -7,7 +7,7 @@ import { type AuditRow, asStatement, auditRow, tellIfChanged } from "../db/audit
 import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
 import type { DisableReason, Health } from "./health.ts";
-import type { Held, HeldEndpoint } from "./hold.ts";
+import type { Held } from "./hold.ts";
 import { MAIL_INTERVAL_MS } from "./notices.ts";
 
 /** An attempt as it is recorded, and what follows for its delivery. */
@@ -44,6 +44,8 @@ export function recording(
 ): D1PreparedStatement[] {
   const { endpoint } = held;
   const statements: D1PreparedStatement[] = [];
+  if (health !== null) statements.push(...recordingHealth(db, held, health, now));
+  if (disable !== null) statements.push(...disabling(db, held, disable, now));
   if (attempts.length > 0) {
     const values = [endpoint.id, JSON.stringify(attempts), now] as const;
     if (attempts.some(({ status }) => status === "failed")) {
@@ -54,7 +56,8 @@ export function recording(
            INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
            SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3,
              max(?3, coalesce((SELECT mailed_at FROM webhooks WHERE id = ?1) + ?4, 0)), 0
-           FROM o CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}`,
+           FROM o CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}
+             AND NOT EXISTS (SELECT 1 FROM webhooks WHERE id = ?1 AND ${DISABLED_BY_US})`,
           )
           .bind(...values, MAIL_INTERVAL_MS),
       );
@@ -72,34 +75,71 @@ export function recording(
         .bind(...values),
     );
   }
-  if (health !== null) {
-    const { consecutiveFailures, failingSince, lastSuccessAt, slowAt } = health;
-    // Who holds the endpoint knows its health best, unless it was changed and begins anew.
-    statements.push(
-      db
-        .prepare(
-          `UPDATE webhooks SET consecutive_failures = ?4, failing_since = ?5, last_success_at = ?6, slow_at = ?7
-           WHERE id = ?1 AND holder = ?2 AND version = ?3`,
-        )
-        .bind(
-          endpoint.id,
-          held.holder,
-          endpoint.version,
-          consecutiveFailures,
-          failingSince,
-          lastSuccessAt,
-          slowAt,
-        ),
-    );
-  }
-  if (disable !== null) statements.push(...disabling(db, endpoint, disable, now));
   return statements;
 }
 
-/** Only the endpoint that was tried: one that has been changed since may have a new address. */
+/** Whoever holds the endpoint knows its health best, unless it was changed and begins anew. */
+function recordingHealth(
+  db: D1Database,
+  { holder, endpoint }: Held,
+  health: Health,
+  now: number,
+): D1PreparedStatement[] {
+  const { consecutiveFailures, failingSince, lastSuccessAt, slowAt, provenAt, lastFailure } = health;
+  const tried = [endpoint.id, holder, endpoint.version] as const;
+  const update = db
+    .prepare(
+      `UPDATE webhooks SET consecutive_failures = ?4, failing_since = ?5, last_success_at = ?6, slow_at = ?7,
+         proven_at = ?8, last_failure = ?9 WHERE ${TRIED}`,
+    )
+    .bind(
+      ...tried,
+      consecutiveFailures,
+      failingSince,
+      lastSuccessAt,
+      slowAt,
+      provenAt,
+      lastFailure && JSON.stringify(lastFailure),
+    );
+  const hadFailed = endpoint.failing_since !== null || endpoint.failure_mailed_at !== null;
+  return failingSince === null && lastSuccessAt !== null && hadFailed
+    ? [...recovering(db, tried, now), update]
+    : [update];
+}
+
+/** ?1 to ?3: the endpoint that was tried, in the hands of whoever tried it, and not changed since. */
+const TRIED = "id = ?1 AND holder = ?2 AND version = ?3";
+
+/** Recovery is notified where failure was. A notice of failure that has not been sent finds out that it has become untrue. */
+function recovering(
+  db: D1Database,
+  tried: readonly [string, string, number],
+  now: number,
+): D1PreparedStatement[] {
+  return [
+    db
+      .prepare(
+        `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
+         SELECT id, 'endpoint_recovered', NULL, '', ?4, ?4, 0 FROM webhooks
+         WHERE ${TRIED} AND failure_mailed_at IS NOT NULL`,
+      )
+      .bind(...tried, now),
+    db
+      .prepare(`UPDATE webhooks SET failure_level = 0, failure_mailed_at = NULL WHERE ${TRIED}`)
+      .bind(...tried),
+  ];
+}
+
+/** The mail about the webhook tells enough: one about each delivery that failed with it would only repeat it. */
+const DISABLED_BY_US = "status = 'disabled' AND disabled_reason IN ('gone', 'failing')";
+
+/**
+ * Only the endpoint that was tried: one that has been changed since may have a new address. For failing, also only where it has
+ * failed ever since: another invocation may have recorded a success meanwhile.
+ */
 function disabling(
   db: D1Database,
-  endpoint: HeldEndpoint,
+  { endpoint }: Held,
   reason: DisableReason,
   now: number,
 ): D1PreparedStatement[] {
@@ -119,9 +159,10 @@ function disabling(
     db
       .prepare(
         `UPDATE webhooks SET status = 'disabled', disabled_reason = ?3, version = ?4, updated_at = ?5
-         WHERE id = ?1 AND version = ?2 AND status = 'active' AND deleted_at IS NULL`,
+         WHERE id = ?1 AND version = ?2 AND status = 'active' AND deleted_at IS NULL
+           AND (?3 = 'gone' OR failing_since IS ?6)`,
       )
-      .bind(endpoint.id, endpoint.version, reason, version, now),
+      .bind(endpoint.id, endpoint.version, reason, version, now, endpoint.failing_since),
     asStatement(db, tellIfChanged(drizzle(db), told)),
     db
       .prepare(

@@ -3,7 +3,7 @@
  * way, becomes one. No attempt is held up by the recording of another.
  */
 import { logError } from "../log.ts";
-import { type DisableReason, type Health, healthAfter, isSlow } from "./health.ts";
+import { type DisableReason, type Health, healthAfter, isSlow, type Lane } from "./health.ts";
 import type { Held, HeldEndpoint } from "./hold.ts";
 import { type Recorded, recording } from "./record.ts";
 import type { Sent } from "./send.ts";
@@ -20,6 +20,7 @@ export class Recorder {
   #stored: Health;
   #health: Health;
   #disable: DisableReason | null = null;
+  #cut = false;
   #pending: Recorded[] = [];
   #failed = false;
   #recording: Promise<void> | null = null;
@@ -33,14 +34,23 @@ export class Recorder {
   }
 
   /** Whether nothing more is to be sent in this turn: the endpoint is off, or keeps others waiting, or nothing is recorded. */
-  stops({ hasTime }: { hasTime: boolean }): boolean {
-    return this.#failed || this.#disable !== null || (!hasTime && isSlow(this.#health, Date.now()));
+  stops({ lane }: { lane: Lane }): boolean {
+    const keepsOthersWaiting = lane !== "slow" && isSlow(this.#health, Date.now());
+    return this.#failed || this.#cut || this.#disable !== null || keepsOthersWaiting;
+  }
+
+  /** A try that was cut off: no attempt, but from now on the endpoint is slow. */
+  cut({ startedAt, outcome }: Sent): void {
+    this.#cut = true;
+    this.#health = { ...this.#health, slowAt: startedAt + outcome.ms };
   }
 
   add(attempt: Recorded, { startedAt, outcome }: Sent): void {
     this.#pending.push(attempt);
     const { health, disable } = healthAfter(this.#health, outcome, startedAt + outcome.ms);
     this.#health = health;
+    // A success clears what is not yet recorded of five days of failures. Gone is gone.
+    if (outcome.kind === "delivered" && this.#disable === "failing") this.#disable = null;
     this.#disable ??= disable;
     this.#recording ??= this.#drain();
   }
@@ -83,7 +93,7 @@ export class Recorder {
   }
 
   #recordingOf(attempts: readonly Recorded[]): D1PreparedStatement[] {
-    if (attempts.length === 0) return [];
+    if (attempts.length === 0 && !this.#cut) return [];
     return recording(this.#db, {
       held: this.#held,
       attempts,
@@ -100,6 +110,8 @@ function healthOf(endpoint: HeldEndpoint): Health {
     failingSince: endpoint.failing_since,
     lastSuccessAt: endpoint.last_success_at,
     slowAt: endpoint.slow_at,
+    provenAt: endpoint.proven_at,
+    lastFailure: endpoint.last_failure,
   };
 }
 
@@ -108,6 +120,7 @@ function isNews(stored: Health, health: Health): boolean {
   return (
     health.consecutiveFailures !== stored.consecutiveFailures ||
     health.slowAt !== stored.slowAt ||
+    health.provenAt !== stored.provenAt ||
     (health.lastSuccessAt ?? 0) - (stored.lastSuccessAt ?? 0) >= SUCCESS_NOTED_MS
   );
 }

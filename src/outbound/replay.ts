@@ -9,8 +9,8 @@ import { TEST_EVENT } from "./catalog.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
 
 /**
- * Replays that go on in one run of the minute cron, one of each webhook, the longest waiting of them first. Those of disabled
- * webhooks wait aside.
+ * Replays that go on in one run of the minute cron, one of each webhook, the longest waiting of them first. Those of paused
+ * and disabled webhooks wait aside.
  */
 const REPLAYS_PER_RUN = 20;
 /** Events looked at by one page. */
@@ -130,7 +130,7 @@ async function stepReplay(
              WHERE value IN ('*', e.type, substr(e.type, 1, instr(e.type, '.')) || '*'))
          ON CONFLICT (webhook_id, event_seq) DO UPDATE SET status = 'pending', round_start = attempts,
            next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
-         WHERE next_attempt_at IS NULL AND (status = 'failed' OR ?6 = 'all')`,
+         WHERE next_attempt_at IS NULL AND (status IN ('failed', 'skipped') OR ?6 = 'all')`,
       )
       .bind(replay.id, replay.position, to, TEST_EVENT, now, replay.only),
     db
@@ -141,5 +141,5 @@ async function stepReplay(
       )
       .bind(replay.id, replay.position, to, done ? "done" : "running", now),
   ]);
-  await tryWakeEndpoints(env, [{ id: replay.webhook_id, slow: false }]);
+  await tryWakeEndpoints(env, [{ id: replay.webhook_id, lane: "quick" }]);
 }

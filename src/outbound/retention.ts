@@ -8,6 +8,9 @@ const DAY_MS = 86_400_000;
 export const KEEP_EVENTS_MS = 90 * DAY_MS;
 export const KEEP_DELIVERIES_MS = 30 * DAY_MS;
 
+/** Events that wait for a paused webhook are notified for so long before they end. */
+export const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
+
 /** Rows deleted by one statement: some milliseconds of the database's one writer. */
 const ROWS_AT_A_TIME = 500;
 /** Statements of one run, for each of the tables. */
@@ -19,6 +22,8 @@ export async function retain(
   { from, to }: { from: string; to: string },
   now: number,
 ): Promise<void> {
+  await notifyExpiry(db, { from, to }, now);
+  await skipExpired(db, { from, to }, now);
   await repeatedly(
     db
       .prepare(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq < ? ORDER BY seq LIMIT ?)`)
@@ -39,6 +44,53 @@ export async function retain(
     .prepare("DELETE FROM replays WHERE webhook_id >= ? AND webhook_id < ? AND updated_at < ?")
     .bind(from, to, before)
     .run();
+}
+
+/**
+ * Makes a notice for each paused webhook that holds events which end in a week, at most one a day: those before
+ * `expiry_notified_seq` have been notified. Two crons at once make one.
+ */
+async function notifyExpiry(
+  db: D1Database,
+  { from, to }: { from: string; to: string },
+  now: number,
+): Promise<void> {
+  const endsSoon = seqAt(now - KEEP_EVENTS_MS + NOTIFY_EXPIRY_MS);
+  const aDayBefore = seqAt(now - KEEP_EVENTS_MS + NOTIFY_EXPIRY_MS - DAY_MS);
+  const first = `(SELECT min(event_seq) FROM deliveries d WHERE d.webhook_id = webhooks.id
+    AND d.event_seq >= expiry_notified_seq AND d.event_seq < ?3 AND d.next_attempt_at IS NOT NULL)`;
+  const notified = `id >= ?1 AND id < ?2 AND status = 'paused' AND deleted_at IS NULL
+    AND expiry_notified_seq <= ?4 AND ${first} IS NOT NULL`;
+  await db.batch([
+    db
+      .prepare(
+        `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
+         SELECT id, 'events_expiring', ${first}, '', ?5, ?5, 0 FROM webhooks WHERE ${notified}`,
+      )
+      .bind(from, to, endsSoon, aDayBefore, now),
+    db
+      .prepare(`UPDATE webhooks SET expiry_notified_seq = ?3 WHERE ${notified}`)
+      .bind(from, to, endsSoon, aDayBefore),
+  ]);
+}
+
+/** What waits for a paused webhook ends with its event. */
+async function skipExpired(
+  db: D1Database,
+  { from, to }: { from: string; to: string },
+  now: number,
+): Promise<void> {
+  await repeatedly(
+    db
+      .prepare(
+        `UPDATE deliveries SET status = 'skipped', last_error = 'event_expired', next_attempt_at = NULL, updated_at = ?3
+         WHERE (webhook_id, event_seq) IN (
+           SELECT d.webhook_id, d.event_seq FROM webhooks w CROSS JOIN deliveries d ON d.webhook_id = w.id
+           WHERE w.id >= ?1 AND w.id < ?2 AND w.status = 'paused' AND d.event_seq < ?4 AND d.next_attempt_at IS NOT NULL
+           LIMIT ?5)`,
+      )
+      .bind(from, to, now, seqAt(now - KEEP_EVENTS_MS), ROWS_AT_A_TIME),
+  );
 }
 
 /** Until a run of it finds less than it may delete. */

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, openText } from "../crypto/vault.ts";
 import type { AddressPolicy } from "./address.ts";
-import { attemptDelivery } from "./attempt.ts";
+import { attemptDelivery, EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { eventBody } from "./catalog.ts";
 import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "./contexts.ts";
 import type { DueDelivery, HeldEndpoint } from "./hold.ts";
@@ -60,6 +60,7 @@ export async function sendDelivery(
   event: Omit<DueDelivery, "attempts" | "round_start">,
   key: DataKey,
   policy: AddressPolicy,
+  timeoutMs: number = EXCHANGE_TIMEOUT_MS,
 ): Promise<Sent> {
   const data = await openText(key, event.data, eventDataContext(endpoint.environment, event.id));
   const { id, type, created_at: createdAt, source, event_seq: sequence } = event;
@@ -79,6 +80,7 @@ export async function sendDelivery(
     fetch: (url: string, init: RequestInit) => fetch(url, init),
     now: () => Date.now(),
     accepts,
+    timeoutMs,
   };
   return { startedAt, outcome: await attemptDelivery(exchange, deps) };
 }

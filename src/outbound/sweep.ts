@@ -2,9 +2,10 @@
  * The minute cron's part in delivery: wakes every endpoint for which something is due and that nobody holds. So retries are
  * sent, and whatever lost its wake-up or its consumer. It changes no row: two sweeps at once only wake twice.
  */
+import * as z from "zod";
 import { newObjectId } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
-import { SLOW_FOR_MS } from "./health.ts";
+import { LANES, laneSql, slowSince } from "./health.ts";
 import { type Endpoint, type WakeUpQueues, wakeEndpoints } from "./wake-up.ts";
 
 /** Endpoints looked at by one query. */
@@ -41,6 +42,8 @@ async function sweepRange(
   return 0;
 }
 
+const openRow = z.object({ id: z.string(), lane: z.enum(LANES), due: z.number() });
+
 /**
  * One page of the endpoints that have open deliveries, in the order of their ids: those to wake, and where to go on. Only they
  * are read: CROSS JOIN keeps SQLite from going through all webhooks and asking which of them are open.
@@ -62,13 +65,14 @@ async function openEndpoints(
          FROM open WHERE open.id IS NOT NULL AND open.id <= ?2
          LIMIT ?4
        )
-       SELECT open.id, slow_at > ?5 AS slow, held_until <= ?3 AND (
-           status <> 'active' OR deleted_at IS NOT NULL OR EXISTS (
+       SELECT open.id, ${laneSql("?5")} AS lane, held_until <= ?3 AND (
+           status = 'disabled' OR deleted_at IS NOT NULL OR status = 'active' AND paced_until <= ?3 AND EXISTS (
              SELECT 1 FROM deliveries WHERE webhook_id = open.id AND next_attempt_at <= ?3)) AS due
        FROM open CROSS JOIN webhooks USING (id) WHERE open.id <= ?2`,
     )
-    .bind(after, upTo ?? "~", now, ENDPOINTS_PER_PAGE, now - SLOW_FOR_MS)
-    .all<{ id: string; slow: number | null; due: number }>();
-  const due = results.filter((row) => row.due === 1).map(({ id, slow }) => ({ id, slow: slow === 1 }));
-  return { due, next: results.length < ENDPOINTS_PER_PAGE ? null : (results.at(-1)?.id ?? null) };
+    .bind(after, upTo ?? "~", now, ENDPOINTS_PER_PAGE, slowSince(now))
+    .all();
+  const rows = results.map((row) => openRow.parse(row));
+  const due = rows.filter((row) => row.due === 1);
+  return { due, next: rows.length < ENDPOINTS_PER_PAGE ? null : (rows.at(-1)?.id ?? null) };
 }

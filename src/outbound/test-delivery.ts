@@ -1,6 +1,7 @@
 /**
  * `webhook.test`, sent at once and to one webhook, whatever it asked for: made, stored, signed, sent and kept like any other
- * event, but tried only once, and neither held against the endpoint nor to its credit.
+ * event, but tried only once, and neither held against the endpoint nor to its credit. Only that a new endpoint
+ * answers it in time ends its lane.
  */
 import { utf8 } from "../crypto/encoding.ts";
 import { randomToken } from "../crypto/ids.ts";
@@ -12,6 +13,7 @@ import type { Settings } from "../env.ts";
 import { TEST_DATA, TEST_EVENT } from "./catalog.ts";
 import { answerContext, eventDataContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
+import { provesEndpoint } from "./health.ts";
 import { errorOf } from "./judgement.ts";
 import type { Outcome } from "./outcome.ts";
 import { openEndpoint, sendDelivery } from "./send.ts";
@@ -74,5 +76,13 @@ export async function sendTest(
       JSON.stringify([{ number: 1, started_at: startedAt, ms, kind, status, answer: sealed }]),
     )
     .run();
+  if (provesEndpoint(outcome)) await markProven(db, webhook, startedAt + outcome.ms);
   return { eventId: id, deliveryId: deliveryId({ webhookId: webhook.id, eventSeq: seq }), outcome };
+}
+
+async function markProven(db: D1Database, { id, version }: Webhook, at: number): Promise<void> {
+  await db
+    .prepare("UPDATE webhooks SET proven_at = ?3 WHERE id = ?1 AND version = ?2 AND proven_at IS NULL")
+    .bind(id, version, at)
+    .run();
 }

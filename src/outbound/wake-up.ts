@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { logError } from "../log.ts";
+import type { Lane } from "./health.ts";
 
 export const endpointWakeUp = z.object({ webhook_ids: z.array(z.string()).min(1).max(100) });
 export type EndpointWakeUp = z.infer<typeof endpointWakeUp>;
@@ -13,27 +14,32 @@ const ENDPOINTS_PER_WAKE_UP = 10;
 /** The queue's limit for one send. */
 const MESSAGES_PER_SEND = 100;
 
-/** An endpoint, and whether it answers too slowly to share a queue with others. */
 export interface Endpoint {
   id: string;
-  slow: boolean;
+  lane: Lane;
+  /** How long the wake-up waits in its queue. */
+  delayMs?: number;
 }
 
 export interface WakeUpQueues {
   DELIVERIES: Queue<EndpointWakeUp>;
   DELIVERIES_SLOW: Queue<EndpointWakeUp>;
+  DELIVERIES_NEW: Queue<EndpointWakeUp>;
 }
 
-/** How many messages wait behind what was sent, in the fuller of the two queues. Rejects when a queue takes nothing. */
+/** How many messages wait behind what was sent, in the fullest of the queues. Rejects when a queue takes nothing. */
 export async function wakeEndpoints(
   queues: WakeUpQueues,
   endpoints: Iterable<Endpoint>,
 ): Promise<{ backlog: number }> {
-  const quick: string[] = [];
-  const slow: string[] = [];
-  for (const endpoint of endpoints) (endpoint.slow ? slow : quick).push(endpoint.id);
+  const byLane = Map.groupBy(endpoints, ({ lane }) => lane);
+  const ofLane = (lane: Lane) => byLane.get(lane) ?? [];
   return {
-    backlog: Math.max(await send(queues.DELIVERIES, quick), await send(queues.DELIVERIES_SLOW, slow)),
+    backlog: Math.max(
+      await send(queues.DELIVERIES, ofLane("quick")),
+      await send(queues.DELIVERIES_SLOW, ofLane("slow")),
+      await send(queues.DELIVERIES_NEW, ofLane("new")),
+    ),
   };
 }
 
@@ -46,10 +52,14 @@ export async function tryWakeEndpoints(queues: WakeUpQueues, endpoints: readonly
   }
 }
 
-async function send(queue: Queue<EndpointWakeUp>, ids: readonly string[]): Promise<number> {
+async function send(queue: Queue<EndpointWakeUp>, endpoints: readonly Endpoint[]): Promise<number> {
   const messages: MessageSendRequest<EndpointWakeUp>[] = [];
-  for (let i = 0; i < ids.length; i += ENDPOINTS_PER_WAKE_UP)
-    messages.push({ body: { webhook_ids: ids.slice(i, i + ENDPOINTS_PER_WAKE_UP) } });
+  const now = endpoints.filter(({ delayMs }) => delayMs === undefined).map(({ id }) => id);
+  for (let i = 0; i < now.length; i += ENDPOINTS_PER_WAKE_UP)
+    messages.push({ body: { webhook_ids: now.slice(i, i + ENDPOINTS_PER_WAKE_UP) } });
+  for (const { id, delayMs } of endpoints)
+    if (delayMs !== undefined)
+      messages.push({ body: { webhook_ids: [id] }, delaySeconds: Math.ceil(delayMs / 1_000) });
   let backlog = 0;
   for (let i = 0; i < messages.length; i += MESSAGES_PER_SEND) {
     const { metadata } = await queue.sendBatch(messages.slice(i, i + MESSAGES_PER_SEND));

@@ -27,7 +27,7 @@ import { tryWakeEndpoints } from "../outbound/wake-up.ts";
 import { findManaged } from "./change.ts";
 import { iso } from "./connection.ts";
 import { mayActFor } from "./owner.ts";
-import { ANY_WEBHOOK, WEBHOOK } from "./webhook.ts";
+import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook.ts";
 import { DELIVERY_LIST, deliveryQuery, replayRequest } from "./webhook-requests.ts";
 
 export const NO_DELIVERY: Failure = {
@@ -85,13 +85,13 @@ export const deliveries = new Hono<AppEnv>()
     const found = await find(c);
     if ("failure" in found) return failureResponse(c, found.failure);
     const { webhook, delivery } = found;
-    if (webhook.deleted_at !== null || webhook.status !== "active") return failureResponse(c, DISABLED);
+    if (webhook.deleted_at !== null || webhook.status === "disabled") return failureResponse(c, DISABLED);
     if (delivery.event_id === null) return failureResponse(c, EXPIRED);
     if (!mayBeSent(webhook, delivery)) return failureResponse(c, NOT_SUBSCRIBED);
     const key = { webhookId: webhook.id, eventSeq: delivery.event_seq };
     const told = toldOf(c, webhook, "delivery_retried", { delivery: deliveryId(key) });
     await reopenDelivery(c.env.DB, key, told, Date.now());
-    c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [{ id: webhook.id, slow: false }]));
+    c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(webhook, Date.now())]));
     const now = (await getDelivery(c.env.DB, key)) ?? delivery;
     return c.json({ success: true, delivery: presentDelivery(now) }, 202);
   })

@@ -1,6 +1,6 @@
 /** What may be said about webhooks and their deliveries: the bodies and queries of their routes. */
 import * as z from "zod";
-import { DELIVERY_STATUSES, ENVIRONMENTS } from "../db/schema.ts";
+import { DELIVERY_STATUSES, ENVIRONMENTS, WEBHOOK_STATUSES } from "../db/schema.ts";
 import { pageFields } from "../http/page.ts";
 import { MAX_URL_CHARS } from "../outbound/address.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
@@ -19,7 +19,7 @@ export const DELIVERY_LIST = "deliveries";
 const environment = z
   .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
   .default(DEFAULT_ENVIRONMENT);
-const status = z.enum(["active", "disabled"]);
+const status = z.enum(WEBHOOK_STATUSES);
 const settings = {
   url: z.string().max(MAX_URL_CHARS),
   events: z.array(z.string()),
@@ -28,6 +28,7 @@ const settings = {
   signature_format: z.enum(SIGNATURE_FORMATS),
   headers: z.record(z.string(), z.string()).nullable(),
   max_in_flight: z.int().min(1).max(MAX_IN_FLIGHT),
+  max_per_minute: z.int().min(1).nullable(),
 };
 
 export const newWebhook = z.strictObject({
@@ -40,6 +41,7 @@ export const newWebhook = z.strictObject({
   signature_format: settings.signature_format.default("timestamped"),
   headers: settings.headers.optional(),
   max_in_flight: settings.max_in_flight.default(DEFAULT_IN_FLIGHT),
+  max_per_minute: settings.max_per_minute.optional(),
 });
 export const webhookPatch = z
   .strictObject({
@@ -51,6 +53,7 @@ export const webhookPatch = z
     signature_format: settings.signature_format.exactOptional(),
     headers: settings.headers.exactOptional(),
     max_in_flight: settings.max_in_flight.exactOptional(),
+    max_per_minute: settings.max_per_minute.exactOptional(),
   })
   .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
   .meta({ minProperties: 1 });
@@ -69,7 +72,7 @@ export const deliveryQuery = z.strictObject({
 });
 
 const time = z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" });
-/** About when events were stored. `failed`: what was never sent or has failed; `all`: what was delivered as well. */
+/** About when events were stored. `failed`: what was never sent, has failed or was skipped; `all`: what was delivered as well. */
 export const replayRequest = z.strictObject({
   since: time,
   until: time.optional(),

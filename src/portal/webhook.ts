@@ -8,9 +8,10 @@ import {
   type WebhookChange,
 } from "../db/webhooks.ts";
 import { parseWebhookId } from "../outbound/delivery-id.ts";
-import { isSlow } from "../outbound/health.ts";
+import { laneOf } from "../outbound/health.ts";
+import { closeOpen } from "../outbound/hold.ts";
 import { signingOrder } from "../outbound/secrets.ts";
-import { tryWakeEndpoints } from "../outbound/wake-up.ts";
+import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
 import type { ManagedKind } from "./change.ts";
 import { iso } from "./connection.ts";
 
@@ -19,10 +20,13 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   kind: "webhook",
   find: async (db, id) => ifId(id, (bare) => getWebhook(db, bare)),
   write: changeWebhook,
-  // What waits for a webhook that is off is closed by whoever is woken for it, at the latest when it is due.
+  // What waits for a webhook that is disabled is skipped; what is too much for now, by whoever is woken for it.
   announce: async (row, env) => {
-    if (row.status !== "active" || row.deleted_at !== null)
-      await tryWakeEndpoints(env, [{ id: row.id, slow: isSlow(healthOf(row), Date.now()) }]);
+    const now = Date.now();
+    const off = row.status === "disabled" || row.deleted_at !== null;
+    if (off)
+      await closeOpen(env.DB, row.id, row.deleted_at === null ? "webhook_disabled" : "webhook_deleted", now);
+    if (off) await tryWakeEndpoints(env, [endpointOf(row, now)]);
   },
   audited: (row): AuditedFields => ({
     url: row.url,
@@ -35,6 +39,7 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
     signature_format: row.signature_format,
     headers: row.headers && { names: row.headers.names, set_at: row.headers.set_at },
     max_in_flight: row.max_in_flight,
+    max_per_minute: row.max_per_minute,
     secrets: row.secrets.map(({ id, expires_at, activated }) => ({ id, expires_at, activated })),
     deleted_at: row.deleted_at,
   }),
@@ -65,6 +70,7 @@ export function presentWebhook(row: Webhook, now: number) {
     signature_format: row.signature_format,
     headers: row.headers?.names ?? [],
     max_in_flight: row.max_in_flight,
+    max_per_minute: row.max_per_minute,
     secrets: row.secrets
       .filter(({ expires_at }) => expires_at === null || expires_at > now)
       .map(({ id, created_at, expires_at }) => ({
@@ -85,13 +91,9 @@ export function presentWebhook(row: Webhook, now: number) {
   };
 }
 
-function healthOf(row: Webhook) {
-  return {
-    consecutiveFailures: row.consecutive_failures,
-    failingSince: row.failing_since,
-    lastSuccessAt: row.last_success_at,
-    slowAt: row.slow_at,
-  };
+/** As whoever wakes it names it. */
+export function endpointOf(row: Webhook, now: number): Endpoint {
+  return { id: row.id, lane: laneOf({ slowAt: row.slow_at, provenAt: row.proven_at }, now) };
 }
 
 function ifId(text: string, find: (id: string) => Promise<Webhook | null>): Promise<Webhook | null> | null {

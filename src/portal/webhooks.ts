@@ -2,6 +2,8 @@
 import { Hono } from "hono";
 import { newObjectId } from "../crypto/ids.ts";
 import { type DataKey, sealText } from "../crypto/vault.ts";
+import { countSkipped, type Skipped } from "../db/deliveries.ts";
+import { storedAt } from "../db/events.ts";
 import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
 import type { StoredHeaders, StoredWebhookSecret } from "../db/schema.ts";
 import { insertWebhook, listWebhooks, type Webhook, type WebhookChange } from "../db/webhooks.ts";
@@ -17,9 +19,11 @@ import { checkHeaders } from "../outbound/custom-headers.ts";
 import { activated, rotated, signingOrder } from "../outbound/secrets.ts";
 import { newWebhookSecret } from "../outbound/signing.ts";
 import { sendTest } from "../outbound/test-delivery.ts";
+import { tryWakeEndpoints } from "../outbound/wake-up.ts";
 import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
+import { iso } from "./connection.ts";
 import { ownerOf } from "./owner.ts";
-import { ANY_WEBHOOK, presentWebhook, WEBHOOK } from "./webhook.ts";
+import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook.ts";
 import { newWebhook, rotation, WEBHOOK_LIST, webhookPatch, webhookQuery } from "./webhook-requests.ts";
 
 /** Every secret in force signs every delivery. */
@@ -65,10 +69,16 @@ export const webhooks = new Hono<AppEnv>()
       status: "active",
       disabled_reason: null,
       notification_email: settings.notification_email ?? null,
+      max_per_minute: settings.max_per_minute ?? null,
       headers: headers ? await sealHeaders(key, id, headers, now) : null,
       secrets: [{ ...stored, activated: true }],
       ...UNTRIED,
       mailed_at: null,
+      failure_mailed_at: null,
+      paused_at: null,
+      expiry_notified_seq: 0,
+      pace: null,
+      paced_until: 0,
       holder: null,
       held_until: 0,
       version: now,
@@ -96,7 +106,10 @@ export const webhooks = new Hono<AppEnv>()
     });
   })
   .get("/webhooks/:id", async (c) => {
-    return answerChange(c, await findManaged(c, WEBHOOK), (row) => shown(c, row));
+    const found = await findManaged(c, WEBHOOK);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const skipped = presentSkipped(await countSkipped(c.env.DB, found.row.id));
+    return shown(c, found.row, {}, { skipped });
   })
   .on(["PATCH", "PUT"], "/webhooks/:id", async (c) => {
     const body = await parseJsonBody(c, webhookPatch);
@@ -109,13 +122,18 @@ export const webhooks = new Hono<AppEnv>()
       if (headers !== undefined)
         change.headers = headers && (await sealHeaders(await keyOf(c, row), row.id, headers, now));
       if (status !== undefined && status !== row.status)
-        Object.assign(change, { status, disabled_reason: status === "disabled" ? "requested" : null });
-      // Another address, or another try with the same one, begins with a clean slate.
-      const anew = status === "active" && row.status !== "active";
-      if (anew || (change.url !== undefined && change.url !== row.url)) Object.assign(change, UNTRIED);
+        Object.assign(change, { status, ...statusChange(row, status, now) });
+      // A new pace does not wait for the old one.
+      if (settings.max_per_minute !== undefined) change.paced_until = 0;
+      if (change.url !== undefined && change.url !== row.url) Object.assign(change, UNTRIED);
       return change;
     });
-    return answerChange(c, changed, (row) => shown(c, row, { success: true }));
+    return answerChange(c, changed, (row) => {
+      // What a paused webhook held is due already.
+      if (status === "active")
+        c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(row, Date.now())]));
+      return shown(c, row, { success: true });
+    });
   })
   .delete("/webhooks/:id", async (c) => {
     const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) => ({
@@ -158,12 +176,38 @@ export const webhooks = new Hono<AppEnv>()
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   });
 
+/** Another address begins as a new endpoint. */
 const UNTRIED = {
   consecutive_failures: 0,
   failing_since: null,
   last_success_at: null,
   slow_at: null,
+  proven_at: null,
+  last_failure: null,
+  failure_level: 0,
 };
+
+/** What else changes with a webhook's status. */
+function statusChange(row: Webhook, status: Webhook["status"], now: number): WebhookChange {
+  const change: WebhookChange = {
+    disabled_reason: status === "disabled" ? "requested" : null,
+    paused_at: status === "paused" ? now : null,
+  };
+  // Another try with the same address begins with a clean slate.
+  if (row.status === "disabled") return { ...change, ...UNTRIED, proven_at: row.proven_at };
+  // The time that it was paused brings it no nearer to being disabled.
+  if (row.failing_since !== null && row.paused_at !== null)
+    change.failing_since = Math.min(now, row.failing_since + Math.max(0, now - row.paused_at));
+  return change;
+}
+
+function presentSkipped({ count, first, last }: Skipped) {
+  return {
+    count,
+    first_at: first === null ? null : iso(storedAt(first)),
+    last_at: last === null ? null : iso(storedAt(last)),
+  };
+}
 
 interface Checked {
   url?: string | undefined;

@@ -10,6 +10,7 @@ import { type Bindings, readSettings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
 import { webhookSecretContext } from "../../src/outbound/contexts.ts";
 import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
+import type { Lane } from "../../src/outbound/health.ts";
 import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
 import { bindings, type Json } from "./gateway.ts";
 
@@ -50,6 +51,15 @@ export async function storeWebhook(fields: Partial<WebhookRow> = {}): Promise<We
     failing_since: null,
     last_success_at: null,
     slow_at: null,
+    proven_at: 1,
+    last_failure: null,
+    failure_level: 0,
+    failure_mailed_at: null,
+    paused_at: null,
+    expiry_notified_seq: 0,
+    max_per_minute: null,
+    pace: null,
+    paced_until: 0,
     mailed_at: null,
     holder: null,
     held_until: 0,
@@ -90,12 +100,16 @@ export function tell(fields: Partial<NewEvent> = {}, now = Date.now(), db = bind
   return fanOut(db, readSettings(bindings).keyRing, newEvent(fields), now);
 }
 
+/** Endpoints by lane. */
+export type Woken = Record<Lane, string[]>;
+
 /** From here on no wake-up reaches a delivery queue: the endpoints they name gather in the lists that are answered. */
-export function catchEndpointWakeUps(): { quick: string[]; slow: string[] } {
-  const caught = { quick: [] as string[], slow: [] as string[] };
+export function catchEndpointWakeUps(): Woken {
+  const caught: Woken = { quick: [], slow: [], new: [] };
   for (const [queue, list] of [
     [bindings.DELIVERIES, caught.quick],
     [bindings.DELIVERIES_SLOW, caught.slow],
+    [bindings.DELIVERIES_NEW, caught.new],
   ] as const) {
     vi.spyOn(queue, "sendBatch").mockImplementation(async (messages) => {
       for (const { body } of messages) list.push(...body.webhook_ids);
@@ -147,9 +161,16 @@ export async function handOver(
   return handed;
 }
 
-/** One turn of the consumer for these webhooks. */
-export function wake(...hooks: { id: string }[]): Promise<Handed> {
-  return handOver([{ webhook_ids: hooks.map(({ id }) => id) }]);
+/** One turn of the consumer for these webhooks. New ones are woken in their own lane. */
+export async function wake(...hooks: { id: string }[]): Promise<Handed> {
+  const ids = hooks.map(({ id }) => id);
+  const { results } = await bindings.DB.prepare(
+    "SELECT 1 FROM webhooks WHERE proven_at IS NULL AND id IN (SELECT value FROM json_each(?))",
+  )
+    .bind(JSON.stringify(ids))
+    .all();
+  const queue = results.length > 0 ? "audit1-deliveries-new" : "audit1-deliveries";
+  return handOver([{ webhook_ids: ids }], { queue });
 }
 
 export interface Call {

@@ -5,6 +5,7 @@ import {
   type Health,
   healthAfter,
   isSlow,
+  laneOf,
   UNTRIED,
 } from "../../../src/outbound/health.ts";
 import type { Outcome } from "../../../src/outbound/outcome.ts";
@@ -91,6 +92,30 @@ describe("an endpoint's health", () => {
       [NOW + 10 * DAY, failed()],
     ]);
     expect(disabled).toEqual([null, null, null, null]);
+  });
+
+  it("keeps its latest failure until a success", () => {
+    const walled: Outcome = { ...failed(403), botWall: true } as Outcome;
+    const { health } = after([
+      [NOW, timedOut],
+      [NOW + 1, walled],
+    ]);
+    expect(health.lastFailure).toEqual({ kind: "status", status: 403, bot_wall: true });
+    expect(after([[NOW + 2, delivered()]], health).health.lastFailure).toBeNull();
+  });
+
+  it.each([
+    ["a quick success", delivered(2_000), "quick"],
+    ["a quick error", failed(500), "quick"],
+    ["a late success", delivered(2_001), "slow"],
+    ["a timeout", timedOut, "slow"],
+    ["a refused connection", { ...timedOut, kind: "refused", ms: 3 } as Outcome, "new"],
+  ])("is new until it has answered in time: after %s it is not proven by less", (_, outcome, lane) => {
+    expect(laneOf(UNTRIED, NOW)).toBe("new");
+    const { health } = after([[NOW, outcome]]);
+    expect(laneOf(health, NOW)).toBe(lane);
+    expect(health.provenAt).toBe(lane === "quick" ? NOW : null);
+    expect(laneOf(health, NOW + 11 * MINUTE)).toBe(lane === "quick" ? "quick" : "new");
   });
 
   it("disables at once an endpoint that says it is gone", () => {

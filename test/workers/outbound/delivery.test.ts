@@ -14,6 +14,7 @@ import {
   stored,
   storeWebhook,
   tell,
+  type Woken,
   wake,
 } from "../../support/outbound.ts";
 
@@ -30,7 +31,7 @@ const of = (hook: { owner_type: "payroll_company"; owner_id: string }) => ({
   owner: { type: hook.owner_type, id: hook.owner_id },
 });
 
-let woken: { quick: string[]; slow: string[] };
+let woken: Woken;
 
 beforeEach(() => {
   woken = catchEndpointWakeUps();
@@ -225,7 +226,7 @@ describe("a delivery", () => {
     await wake(hook);
     expect(calls).toHaveLength(before);
     expect((await deliveriesOf(hook))[0]).toMatchObject({
-      status: "failed",
+      status: "skipped",
       last_error: "webhook_disabled",
       next_attempt_at: null,
       attempts: before,
@@ -358,13 +359,13 @@ describe("an endpoint", () => {
     const statuses = (await deliveriesOf(hook)).map(({ status, last_error }) => [status, last_error]);
     expect(statuses).toEqual([
       ["failed", "HTTP 410"],
-      ["failed", "webhook_disabled"],
+      ["skipped", "webhook_disabled"],
     ]);
     const told = await bindings.DB.prepare("SELECT actor, action FROM audit WHERE subject_id = ?")
       .bind(hook.id)
       .all();
     expect(told.results).toEqual([{ actor: "system:delivery", action: "webhook.disabled" }]);
-    expect((await noticesOf(hook)).map(({ kind }) => kind)).toEqual(["delivery_failed", "webhook_disabled"]);
+    expect((await noticesOf(hook)).map(({ kind }) => kind)).toEqual(["webhook_disabled"]);
   });
 
   it("that has been changed since it was tried is not disabled by the old address's 410", async () => {

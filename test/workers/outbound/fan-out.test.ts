@@ -74,7 +74,6 @@ describe("an event", () => {
     ["of another owner", { owner_id: "somebody-else" }],
     ["of another type of owner with the same id", { owner_type: "employer" as const }],
     ["of the other environment", { environment: "sandbox" as const }],
-    ["that is disabled", { status: "disabled" as const }],
     ["that is deleted", { deleted_at: 1 }],
   ])("does not reach a webhook %s", async (_which, fields) => {
     const { owner, columns } = freshOwner();
@@ -82,6 +81,19 @@ describe("an event", () => {
     await tell({ owner });
     expect(await deliveriesOf(hook)).toEqual([]);
   });
+
+  it.each([
+    ["disabled", { status: "skipped", last_error: "webhook_disabled", next_attempt_at: null }],
+    ["paused", { status: "pending", last_error: null, next_attempt_at: 5_000 }],
+  ] as const)(
+    "for a webhook that is %s is kept as a delivery that wakes nobody",
+    async (status, expected) => {
+      const { owner, columns } = freshOwner();
+      const hook = await storeWebhook({ ...columns, status });
+      expect(await tell({ owner }, 5_000)).toMatchObject({ outcome: "stored", endpoints: [] });
+      expect(await deliveriesOf(hook)).toMatchObject([{ attempts: 0, ...expected }]);
+    },
+  );
 
   it("that is told twice is stored once, and makes no delivery for a webhook that came in between", async () => {
     const { owner, columns } = freshOwner();

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { auditRow } from "../../../src/db/audit.ts";
-import { getDelivery, listDeliveries, reopenDelivery } from "../../../src/db/deliveries.ts";
+import { countSkipped, getDelivery, listDeliveries, reopenDelivery } from "../../../src/db/deliveries.ts";
 import { listEvents, seqAt } from "../../../src/db/events.ts";
 import { deleteEvents, eraseOwner, findOwnersToErase, setErasure } from "../../../src/db/owner-erasure.ts";
 import { insertWebhook, listWebhooks } from "../../../src/db/webhooks.ts";
 import { readSettings } from "../../../src/env.ts";
+import { noticeFailing } from "../../../src/outbound/failing.ts";
+import { UNTRIED } from "../../../src/outbound/health.ts";
 import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
 import { judge } from "../../../src/outbound/judgement.ts";
 import { findListeners } from "../../../src/outbound/listeners.ts";
@@ -23,12 +25,13 @@ import {
   noticesOf,
   storeWebhook,
   tell,
+  type Woken,
 } from "../../support/outbound.ts";
 import { withQueryLog } from "../../support/query-plans.ts";
 
 const DAY_MS = 86_400_000;
 const EVERYTHING = { from: "", to: "g" };
-let woken: { quick: string[]; slow: string[] };
+let woken: Woken;
 let owners = 0;
 
 beforeEach(async () => {
@@ -103,9 +106,9 @@ describe("a sweep", () => {
     const webhooks = 2_500;
     await DB.batch([
       DB.prepare(
-        `INSERT INTO webhooks (id, owner_type, owner_id, environment, url, events, status, signature_format, secrets, version, created_at, updated_at)
+        `INSERT INTO webhooks (id, owner_type, owner_id, environment, url, events, status, signature_format, secrets, proven_at, version, created_at, updated_at)
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${webhooks})
-         SELECT printf('%024x', i), owner_type, owner_id, environment, url, events, status, signature_format, secrets, 1, i, i
+         SELECT printf('%024x', i), owner_type, owner_id, environment, url, events, status, signature_format, secrets, 1, 1, i, i
          FROM n, webhooks WHERE webhooks.id = ?`,
       ).bind(model.id),
       DB.prepare(
@@ -259,17 +262,18 @@ it("nothing of the outbound side scans a table", async () => {
   const { DB, plans } = withQueryLog(bindings.DB);
   const using = { ...bindings, DB };
   await tell({ owner: { type: hook.owner_type, id: hook.owner_id } }, Date.now(), DB);
-  const taken = await takeEndpoint(DB, hook.id, { hasTime: false, now: Date.now() });
+  const taken = await takeEndpoint(DB, hook.id, { lane: "quick", now: Date.now() });
   if (taken.outcome !== "held") throw new Error("the endpoint was not taken");
   const outcome = { kind: "status", status: 410, ms: 1, answer: "", retryAfterMs: null } as const;
   const sent = { startedAt: Date.now(), outcome };
   const attempts = taken.held.due.map((due) => judge(due, sent, null));
-  const health = { consecutiveFailures: 1, failingSince: 1, lastSuccessAt: null, slowAt: null };
+  const health = { ...UNTRIED, consecutiveFailures: 1, failingSince: 1 };
   const now = Date.now();
   const rest = recording(DB, { held: taken.held, attempts, health, disable: "gone", now });
   await letGo(DB, taken.held, rest, now);
   await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
   await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
+  await countSkipped(DB, hook.id);
   await listDeliveries(DB, hook.id, "failed", null, 10);
   const told = () =>
     auditRow({
@@ -317,6 +321,7 @@ it("nothing of the outbound side scans a table", async () => {
   await runReplays(using, Date.now());
   await sweep(using, Date.now());
   await retain(DB, EVERYTHING, Date.now());
+  await noticeFailing(DB, Date.now());
   await sendNotices(using, readSettings(bindings), Date.now());
   // An index that is made for one query is made of everything.
   expect((await plans()).filter((step) => step.includes("AUTOMATIC"))).toEqual([]);

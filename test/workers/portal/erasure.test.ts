@@ -227,7 +227,10 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect(at).toBeLessThanOrEqual(Date.now() + WEEK);
     await wake(hook);
     expect(calls).toHaveLength(1);
-    expect((await deliveriesOf(hook))[1]).toMatchObject({ status: "failed", last_error: "webhook_disabled" });
+    expect((await deliveriesOf(hook))[1]).toMatchObject({
+      status: "skipped",
+      last_error: "webhook_disabled",
+    });
     expect(await stored(hook)).toMatchObject({ status: "disabled", disabled_reason: "requested" });
     expect((await erase(owner)).json).toEqual(answer.json);
     expect(await audited(owner)).toEqual([["owner.erasure_set", "client:portal"]]);

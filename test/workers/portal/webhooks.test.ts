@@ -1,9 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings, createApiKey, type Json, portal, send } from "../../support/gateway.ts";
-import { catchEndpointWakeUps, deliveriesOf, receiver, stored, wake } from "../../support/outbound.ts";
+import {
+  catchEndpointWakeUps,
+  deliveriesOf,
+  receiver,
+  stored,
+  type Woken,
+  wake,
+} from "../../support/outbound.ts";
 
-let woken: { quick: string[]; slow: string[] };
+let woken: Woken;
 let owners = 0;
 
 beforeEach(() => {
@@ -234,12 +241,102 @@ describe("a webhook", () => {
     woken.quick.length = 0;
     const answer = await portal("PATCH", `/webhooks/${id}`, { status: "disabled" });
     expect(answer.json.webhook).toMatchObject({ status: "disabled", disabled_reason: "requested" });
-    expect(woken.quick).toEqual([id]);
+    expect(woken.new).toContain(id);
     await wake({ id });
     expect(calls).toEqual([]);
     await portal("POST", "/events", policyEvent(owner));
     const list = await portal("GET", `/webhooks/${id}/deliveries`);
-    expect(list.json.deliveries).toMatchObject([{ status: "failed", lastError: "webhook_disabled" }]);
+    expect(list.json.deliveries).toMatchObject(
+      Array(2).fill({ status: "skipped", lastError: "webhook_disabled" }),
+    );
+  });
+
+  it("that was disabled tells what it skipped, and a replay of that range sends it", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver();
+    expect((await portal("GET", `/webhooks/${id}`)).json.skipped).toEqual({
+      count: 0,
+      first_at: null,
+      last_at: null,
+    });
+    await portal("PATCH", `/webhooks/${id}`, { status: "disabled" });
+    for (let i = 0; i < 3; i++) await portal("POST", "/events", policyEvent(owner));
+    const { skipped } = (await portal("GET", `/webhooks/${id}`)).json;
+    expect(skipped.count).toBe(3);
+    const listed = await portal("GET", `/webhooks/${id}/deliveries?status=skipped`);
+    expect(listed.json.deliveries).toMatchObject(Array(3).fill({ status: "skipped", attempts: 0 }));
+    const retried = await portal("POST", `/deliveries/${listed.json.deliveries[0].id}/retry`);
+    expect(retried).toMatchObject({ status: 409, json: { error: "webhook_disabled" } });
+    await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+    await wake({ id });
+    expect(calls).toEqual([]);
+    const range = { since: skipped.first_at, until: skipped.last_at, only: "failed" };
+    expect((await portal("POST", `/webhooks/${id}/replay`, range)).status).toBe(202);
+    await runCron(Date.now());
+    await wake({ id });
+    expect(calls).toHaveLength(3);
+    expect((await portal("GET", `/webhooks/${id}`)).json.skipped.count).toBe(0);
+  });
+
+  it("that is paused holds what comes: tests work, retries and replays wait until it is active", async () => {
+    const { id, owner } = await register();
+    const { calls } = receiver();
+    await portal("POST", "/events", policyEvent(owner));
+    const paused = await portal("PATCH", `/webhooks/${id}`, { status: "paused" });
+    expect(paused.json.webhook).toMatchObject({ status: "paused", is_active: false, disabled_reason: null });
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id });
+    expect(calls).toEqual([]);
+    expect((await portal("POST", `/webhooks/${id}/test`)).json.success).toBe(true);
+    const list = await portal("GET", `/webhooks/${id}/deliveries?status=pending`);
+    expect(list.json.deliveries).toMatchObject(Array(2).fill({ status: "pending", attempts: 0 }));
+    expect((await portal("POST", `/deliveries/${list.json.deliveries[0].id}/retry`)).status).toBe(202);
+    const since = new Date(Date.now() - 60_000).toISOString();
+    expect((await portal("POST", `/webhooks/${id}/replay`, { since })).status).toBe(202);
+    await runCron(Date.now());
+    await wake({ id });
+    expect(calls).toHaveLength(1);
+    expect(
+      (await portal("GET", `/webhooks?${new URLSearchParams({ ...owner, status: "paused" })}`)).json.webhooks,
+    ).toHaveLength(1);
+    for (const lane of Object.values(woken)) lane.length = 0;
+    await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+    await vi.waitFor(() => expect(woken.quick).toEqual([id]));
+    await wake({ id });
+    expect(calls).toHaveLength(3);
+    expect((await portal("GET", `/webhooks/${id}/deliveries?status=delivered`)).json.deliveries).toHaveLength(
+      3,
+    );
+  });
+
+  it("that was paused is no nearer to being disabled", async () => {
+    const { id } = await register();
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const failingSince = Date.now() - 4 * 86_400_000;
+    await bindings.DB.prepare("UPDATE webhooks SET consecutive_failures = 9, failing_since = ? WHERE id = ?")
+      .bind(failingSince, id)
+      .run();
+    await portal("PATCH", `/webhooks/${id}`, { status: "paused" });
+    vi.setSystemTime(Date.now() + 3 * 86_400_000);
+    await portal("PATCH", `/webhooks/${id}`, { description: "still paused" });
+    vi.setSystemTime(Date.now() + 3 * 86_400_000);
+    await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+    expect(await stored({ id })).toMatchObject({
+      consecutive_failures: 9,
+      failing_since: failingSince + 6 * 86_400_000,
+      paused_at: null,
+    });
+  });
+
+  it("has the pace that it is given, and none after null", async () => {
+    const { id, webhook } = await register({ max_per_minute: 30 });
+    expect(webhook.max_per_minute).toBe(30);
+    await bindings.DB.prepare("UPDATE webhooks SET paced_until = 9e15 WHERE id = ?").bind(id).run();
+    const changed = await portal("PATCH", `/webhooks/${id}`, { max_per_minute: null });
+    expect(changed.json.webhook.max_per_minute).toBeNull();
+    expect(await stored({ id })).toMatchObject({ paced_until: 0 });
+    for (const max_per_minute of [0, -1, 1.5, "3"])
+      expect((await portal("PATCH", `/webhooks/${id}`, { max_per_minute })).status).toBe(400);
   });
 
   it("that is deleted is gone, and deleting it again is fine", async () => {
@@ -288,6 +385,18 @@ describe("a test", () => {
     for (const escaped of ['\\"', "\\\\", "\\n", "\\u0007"]) expect(data).toContain(escaped);
     expect(data).toMatch(/:\d+\.\d+[,}]/);
     expect(data).toContain("/");
+  });
+
+  it.each([
+    [() => new Response("ok"), true],
+    [() => new Response("no", { status: 500 }), true],
+    [() => Promise.reject(new Error("Network connection lost.")), false],
+  ])("that is answered in time ends the lane for new endpoints: %#", async (respond, proven) => {
+    const { id } = await register();
+    expect(await stored({ id })).toMatchObject({ proven_at: null });
+    receiver(respond);
+    await portal("POST", `/webhooks/${id}/test`);
+    expect((await stored({ id })).proven_at !== null).toBe(proven);
   });
 
   it("that fails says how, and is not tried again", async () => {

@@ -1,0 +1,139 @@
+/** What mails about webhooks say. Pure. */
+
+import { storedAt } from "../db/events.ts";
+import type { LastFailure, NoticeKind } from "../db/schema.ts";
+import { USER_AGENT } from "./attempt.ts";
+import { deliveryId } from "./delivery-id.ts";
+import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./health.ts";
+import { describe, FAILURE_KINDS } from "./outcome.ts";
+import { KEEP_EVENTS_MS } from "./retention.ts";
+
+/** Deliveries named in one mail; the portal lists all of them. */
+const NAMED_PER_MAIL = 20;
+
+export interface Mail {
+  subject: string;
+  text: string;
+}
+
+/** Notices of one webhook and one kind, oldest first, and the webhook as it is when they are sent. */
+export interface MailSubject {
+  webhookId: string;
+  host: string;
+  kind: NoticeKind;
+  failingSince: number | null;
+  lastFailure: LastFailure | null;
+  notices: readonly { event_seq: number | null; reason: string }[];
+}
+
+/** The mail that tells notices of one webhook and one kind. */
+export function mailOf(about: MailSubject): Mail {
+  switch (about.kind) {
+    case "delivery_failed":
+      return deliveryFailed(about);
+    case "endpoint_failing":
+      return endpointFailing(about);
+    case "endpoint_recovered":
+      return {
+        subject: `Webhook recovered: ${about.host}`,
+        text: `${endpointOf(about)} takes deliveries again.
+
+Deliveries that failed meanwhile are not sent again by themselves: retry single ones, or replay the time range.
+`,
+      };
+    case "events_expiring":
+      return eventsExpiring(about);
+    case "webhook_disabled":
+      return webhookDisabled(about);
+  }
+}
+
+function endpointOf({ webhookId, host }: MailSubject): string {
+  return `Webhook wh_${webhookId} (${host})`;
+}
+
+function deliveryFailed(about: MailSubject): Mail {
+  const ids = about.notices.flatMap(({ event_seq: eventSeq, reason }) =>
+    eventSeq === null ? [] : [`${deliveryId({ webhookId: about.webhookId, eventSeq })}  ${reason}`],
+  );
+  const named = ids.slice(0, NAMED_PER_MAIL);
+  const others = ids.length - named.length;
+  return {
+    subject: `${ids.length === 1 ? "A delivery" : `${ids.length} deliveries`} failed: ${about.host}`,
+    text: `${endpointOf(about)} did not get ${ids.length === 1 ? "an event" : `${ids.length} events`}, and the last retry has failed:
+
+${named.join("\n")}${others > 0 ? `\n… and ${others} more` : ""}
+
+Nothing is lost: retry single deliveries or replay a time range once the endpoint works.
+`,
+  };
+}
+
+const FAILING_SUBJECTS: Record<string, string> = {
+  half_an_hour: "Webhook failing",
+  half_way: "Webhook half-way (50 %) to being disabled",
+  most_of_the_way: "Webhook close (80 %) to being disabled",
+};
+
+function endpointFailing(about: MailSubject): Mail {
+  const { failingSince, host } = about;
+  const level = about.notices.at(-1)?.reason ?? "";
+  const since = failingSince === null ? "" : ` since ${utc(failingSince)}`;
+  const end = failingSince === null ? "" : ` at ${utc(failingSince + DISABLE_AFTER_MS)}`;
+  return {
+    subject: `${FAILING_SUBJECTS[level] ?? "Webhook failing"}: ${host}`,
+    text: `${endpointOf(about)} has failed${since}: every attempt since then${causeOf(about)}.
+${adviceOn(about)}
+Retries go on. If nothing succeeds, the webhook is disabled${end}, or at the first failure after that, once at least ${DISABLE_AFTER_FAILURES} attempts have failed. Events are kept for 90 days and can be replayed.
+`,
+  };
+}
+
+const DISABLED_BECAUSE: Record<string, string> = {
+  gone: "it answered 410 Gone",
+  failing: "for five days every attempt has failed",
+};
+
+function webhookDisabled(about: MailSubject): Mail {
+  const reason = about.notices.at(-1)?.reason ?? "";
+  const cause = reason === "failing" ? causeOf(about) : "";
+  return {
+    subject: `Webhook disabled: ${about.host}`,
+    text: `${endpointOf(about)} was disabled: ${DISABLED_BECAUSE[reason] ?? reason}${cause}.
+${reason === "failing" ? adviceOn(about) : ""}
+What waited for it, and what comes while it is disabled, is skipped. Events are kept for 90 days. Fix the endpoint, set the webhook's status to active, and replay the time range that it missed: GET /api/v1/webhooks/wh_${about.webhookId} tells which it is.
+`,
+  };
+}
+
+function eventsExpiring(about: MailSubject): Mail {
+  const first = about.notices.find(({ event_seq }) => event_seq !== null)?.event_seq ?? null;
+  const when = first === null ? "in a week" : `at ${utc(storedAt(first) + KEEP_EVENTS_MS)}`;
+  return {
+    subject: `Events for a paused webhook end in a week: ${about.host}`,
+    text: `${endpointOf(about)} is paused, and events wait for it. Events are kept for 90 days: the first of them ends ${when}, and is skipped then.
+
+Set the webhook's status to active to have them sent, the oldest first.
+`,
+  };
+}
+
+/** The latest failure: its cause, and the status where there was one. */
+function causeOf({ lastFailure }: MailSubject): string {
+  if (lastFailure === null) return "";
+  const kind = FAILURE_KINDS.find((each) => each === lastFailure.kind);
+  const cause = kind === undefined ? lastFailure.kind : describe({ kind, status: lastFailure.status });
+  const status = lastFailure.status === null || kind === "status" ? "" : ` (HTTP ${lastFailure.status})`;
+  return `, the latest with: ${cause}${status}`;
+}
+
+function adviceOn({ lastFailure }: MailSubject): string {
+  if (lastFailure?.bot_wall !== true) return "";
+  return `
+The answer looks like that of a wall against bots in front of the endpoint. Let requests through whose User-Agent is ${USER_AGENT}; their signature proves where they come from.
+`;
+}
+
+function utc(ms: number): string {
+  return new Date(ms).toISOString();
+}
