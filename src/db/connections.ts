@@ -15,6 +15,8 @@ const connectionRow = z.object({
   environment: z.enum(ENVIRONMENTS),
   employer_id: z.string().nullable(),
   employer_fein: z.string().nullable(),
+  /** Whether the employer that it is bound to is granted to its owner. */
+  employer_granted: z.number().transform((n) => n === 1),
   default_wait_seconds: z.number(),
   same_body: z.enum(["accept", "deduplicate"]),
   retention_years: z.number(),
@@ -44,9 +46,12 @@ export async function findConnection(
     .withSession(consistency)
     .prepare(
       `SELECT c.id, c.type, c.owner_type, c.owner_id, c.status, c.plan, c.environment, c.employer_id,
-         e.fein AS employer_fein, c.default_wait_seconds, c.same_body, c.retention_years, c.secrets, c.data_key,
-         c.version, c.deleted_at
-       FROM connections c LEFT JOIN employers e ON e.id = c.employer_id WHERE c.id = ?`,
+         e.fein AS employer_fein, g.employer_id IS NOT NULL AS employer_granted, c.default_wait_seconds, c.same_body,
+         c.retention_years, c.secrets, c.data_key, c.version, c.deleted_at
+       FROM connections c LEFT JOIN employers e ON e.id = c.employer_id
+       LEFT JOIN employer_grants g
+         ON g.employer_id = c.employer_id AND g.owner_type = c.owner_type AND g.owner_id = c.owner_id
+       WHERE c.id = ?`,
     )
     .bind(id)
     .all();

@@ -76,8 +76,12 @@ export async function listEmployers(
 
 /** Grants have no order of their own: this one tells equal ones. None twice. */
 export function inOrder(owners: readonly Grantee[]): Grantee[] {
-  const named = owners.map((owner) => [`${owner.owner_type} ${owner.owner_id}`, owner] as const);
+  const named = owners.map((owner) => [nameOf(owner), owner] as const);
   return [...new Map(named)].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, owner]) => owner);
+}
+
+function nameOf({ owner_type, owner_id }: Grantee): string {
+  return `${owner_type} ${owner_id}`;
 }
 
 export interface EmployerChange {
@@ -156,6 +160,51 @@ async function holdersOf(db: D1Database, feins: readonly string[]): Promise<Map<
     .from(employers)
     .where(sql`${employers.fein} IN ${asked}`);
   return new Map(rows.map(({ id, fein }) => [fein, id]));
+}
+
+/** The owners that may report for an employer before a change and not after it. */
+export function withdrawnBy({ read, wanted }: Pick<EmployerChange, "read" | "wanted">): Grantee[] {
+  const kept = new Set(wanted.owners.map(nameOf));
+  return read === null ? [] : read.owners.filter((owner) => !kept.has(nameOf(owner)));
+}
+
+export interface BoundConnections {
+  /** The first of them, by id. */
+  ids: string[];
+  count: number;
+}
+
+/** As many as an answer names. */
+const NAMED_CONNECTIONS = 20;
+
+/**
+ * By employer, the connections that are bound to it and whose owner the changes withdraw it from: they could report no more.
+ * Employers without any are missing.
+ */
+export async function connectionsLosing(
+  db: D1Database,
+  changes: readonly Pick<EmployerChange, "read" | "wanted">[],
+): Promise<Map<string, BoundConnections>> {
+  const withdrawn = changes.flatMap((change) =>
+    withdrawnBy(change).map((owner) => ({ ...owner, employer_id: change.wanted.id })),
+  );
+  const found = new Map<string, BoundConnections>();
+  if (withdrawn.length === 0) return found;
+  const { results } = await db
+    .prepare(
+      `SELECT c.id, c.employer_id FROM json_each(?) AS w JOIN connections AS c
+         ON c.owner_type = w.value ->> 'owner_type' AND c.owner_id = w.value ->> 'owner_id'
+       WHERE c.deleted_at IS NULL AND c.employer_id = w.value ->> 'employer_id' ORDER BY c.id`,
+    )
+    .bind(JSON.stringify(withdrawn))
+    .all<{ id: string; employer_id: string }>();
+  for (const { id, employer_id: employerId } of results) {
+    const bound = found.get(employerId) ?? { ids: [], count: 0 };
+    bound.count++;
+    if (bound.ids.length < NAMED_CONNECTIONS) bound.ids.push(id);
+    found.set(employerId, bound);
+  }
+  return found;
 }
 
 export async function isGranted(

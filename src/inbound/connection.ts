@@ -44,7 +44,10 @@ async function openConnection(row: ConnectionRow, { keyRing }: DirectoryDeps): P
     snapshot,
     dataKey,
     owner: { type: row.owner_type, id: row.owner_id },
-    employer: row.employer_id === null ? null : { id: row.employer_id, fein: row.employer_fein },
+    employer:
+      row.employer_id === null
+        ? null
+        : { id: row.employer_id, fein: row.employer_fein, granted: row.employer_granted },
     sameBody: row.same_body,
     waitSeconds: row.default_wait_seconds,
     id: row.id,

@@ -1,8 +1,8 @@
 /** Which employer a report is for. A connection speaks for its bound employer, or for those granted to its owner. */
 import type { EmployerMatch } from "../db/connections.ts";
-import { normalizeFein } from "../db/fein.ts";
+import { readFein } from "../db/fein.ts";
 import type { GateKind } from "../gate/file-id.ts";
-import { type FieldProblems, isEmployerId, NOT_A_FEIN, NOT_AN_EMPLOYER_ID } from "./fields.ts";
+import { type FieldProblems, isEmployerId, NOT_AN_EMPLOYER_ID } from "./fields.ts";
 
 /** What a body says of its employer, as far as it is well-formed. */
 export interface NamedEmployer {
@@ -16,12 +16,19 @@ export type Resolution = { employerId: string; warnings: FieldProblems } | { rea
 
 export function namedEmployer(fein: unknown, id: unknown): NamedEmployer {
   const named: NamedEmployer = { fein: null, id: null, warnings: {} };
-  if (typeof fein === "string") named.fein = normalizeFein(fein);
+  if (fein !== undefined && fein !== null) {
+    const read = readFein(fein);
+    if ("fein" in read) named.fein = read.fein;
+    else named.warnings.employer_fein = read.problem;
+  }
   if (isEmployerId(id)) named.id = id;
-  if (fein !== undefined && fein !== null && named.fein === null) named.warnings.employer_fein = NOT_A_FEIN;
   if (id !== undefined && id !== null && named.id === null) named.warnings.employer_id = NOT_AN_EMPLOYER_ID;
   return named;
 }
+
+/** Why a bound connection may not report for its employer any more. */
+export const GRANT_WITHDRAWN =
+  "The owner of this connection may no longer report for the employer that it is bound to. Grant it again in the portal, or bind the connection to another employer.";
 
 /** Whether a bound connection's body names nobody else, so that no lookup is needed. */
 export function namesOnlyBound(named: NamedEmployer, bound: { id: string; fein: string | null }): boolean {
@@ -60,19 +67,30 @@ export function resolveGranted(
 ): Resolution {
   const granted = known.filter((employer) => employer.granted);
   const [employer, another] = granted;
-  if (employer === undefined) {
+  if (employer === undefined) return { reason: nobodyReason(named, sender) };
+  if (another !== undefined || contradicts(named, employer)) {
     return {
       reason:
-        named.fein === null && named.id === null
-          ? `This ${sender} is not bound to an employer: name one in employer_fein or employer_id.`
-          : `No employer with this FEIN or id is granted to this ${sender}'s owner. Check it, or add the employer in the portal.`,
+        "employer_fein and employer_id name two different employers: the FEIN is not that of the employer with this id. Send the right one.",
     };
   }
-  if (another !== undefined) return { reason: "employer_fein and employer_id name two different employers." };
   const warnings = { ...named.warnings };
-  if (named.fein !== null && employer.fein !== named.fein)
-    warnings.employer_fein = "Does not match the employer of employer_id";
+  if (named.fein !== null && employer.fein === null)
+    warnings.employer_fein = "Not compared: no FEIN is known of the employer of employer_id";
   if (named.id !== null && employer.id !== named.id)
     warnings.employer_id = "Unknown employer; the one of employer_fein is used";
   return { employerId: employer.id, warnings };
+}
+
+/** Whether a body that names the employer by its id gives another FEIN beside it, known here or not. */
+function contradicts(named: NamedEmployer, employer: EmployerMatch): boolean {
+  return named.fein !== null && employer.fein !== null && named.fein !== employer.fein;
+}
+
+function nobodyReason({ fein, id, warnings }: NamedEmployer, sender: GateKind): string {
+  if (fein !== null || id !== null)
+    return `No employer with this FEIN or id is granted to this ${sender}'s owner. Check it, or add the employer in the portal.`;
+  const problems = Object.entries(warnings).map(([field, problem]) => `${field}: ${problem}.`);
+  const given = problems.length === 0 ? "" : ` ${problems.join(" ")}`;
+  return `This ${sender} is not bound to an employer: name one in employer_fein or employer_id.${given}`;
 }

@@ -1,5 +1,5 @@
 /** What can be wrong with a field, in the wire contract's words, and the findings on a whole body. Pure. */
-import { normalizeFein } from "../db/fein.ts";
+import { readFein } from "../db/fein.ts";
 
 /** Path to message, such as `employees[0].class_code`: `Required field missing`. */
 export type FieldProblems = Record<string, string>;
@@ -10,7 +10,6 @@ export const MAX_PROBLEMS = 100;
 export const MISSING = "Required field missing";
 export const NOT_AN_OBJECT = "Must be an object";
 export const NOT_A_DATE = "Invalid date format, expected YYYY-MM-DD";
-export const NOT_A_FEIN = "Must be a FEIN of nine digits, such as 12-3456789";
 export const NOT_AN_EMPLOYER_ID = "Must be 1 to 64 letters, digits, underscores or dashes";
 const NOT_A_STRING = "Must be a string";
 const NOT_POSITIVE = "Must be a positive number";
@@ -94,7 +93,8 @@ export function amountProblem(value: unknown, required: boolean): string | null 
 
 export function feinProblem(value: unknown, required: boolean): string | null {
   if (value === undefined || value === null || value === "") return required ? MISSING : null;
-  return typeof value === "string" && normalizeFein(value) !== null ? null : NOT_A_FEIN;
+  const read = readFein(value);
+  return "problem" in read ? read.problem : null;
 }
 
 export function employerIdProblem(value: unknown, required: boolean): string | null {

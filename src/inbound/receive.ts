@@ -17,7 +17,14 @@ import type { Failure } from "../http/failure.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { admitReport } from "./admit.ts";
-import { namedEmployer, namesOnlyBound, type Resolution, resolveBound, resolveGranted } from "./employer.ts";
+import {
+  GRANT_WITHDRAWN,
+  namedEmployer,
+  namesOnlyBound,
+  type Resolution,
+  resolveBound,
+  resolveGranted,
+} from "./employer.ts";
 import { type FieldProblems, firstProblems } from "./fields.ts";
 import { contentTypeFact, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
 import type { Inspected } from "./inspect.ts";
@@ -235,6 +242,7 @@ class Report<S extends ReportSender> {
   ): Promise<Exclude<Resolution, { reason: string }> | Extract<Verdict, { failure: Failure }>> {
     const named = namedEmployer(inspected.employerFein, inspected.employerId);
     const { gate, employer: bound } = known.sender;
+    if (bound?.granted === false) return unresolved(GRANT_WITHDRAWN);
     if (bound !== null && namesOnlyBound(named, bound))
       return { employerId: bound.id, warnings: named.warnings };
     const nobody = named.fein === null && named.id === null;
@@ -254,13 +262,12 @@ class Report<S extends ReportSender> {
         charged: false,
       };
     }
-    if ("employerId" in resolution) return resolution;
-    return {
-      failure: { kind: "employer_unresolved", reason: resolution.reason },
-      revisit: true,
-      charged: true,
-    };
+    return "employerId" in resolution ? resolution : unresolved(resolution.reason);
   }
+}
+
+function unresolved(reason: string): Extract<Verdict, { failure: Failure }> {
+  return { failure: { kind: "employer_unresolved", reason }, revisit: true, charged: true };
 }
 
 /**

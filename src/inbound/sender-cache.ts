@@ -27,11 +27,18 @@ const MISSES_PER_SECOND = 200;
 const CONFIRMING_MS = 2_000;
 const POLL_MS = 5;
 
+export interface BoundEmployer {
+  id: string;
+  fein: string | null;
+  /** Whether the sender's owner may report for it. Withdrawing the grant is known here when the row is read again. */
+  granted: boolean;
+}
+
 /** Who sends reports, as its row has it. */
 export interface ReportSender extends Sender {
   owner: { type: OwnerType; id: string };
   /** The one employer it speaks for; null where any that is granted to its owner will do. */
-  employer: { id: string; fein: string | null } | null;
+  employer: BoundEmployer | null;
   sameBody: Admission["sameBody"];
   /** How long its answers are held where a request does not say. */
   waitSeconds: number;

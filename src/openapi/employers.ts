@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { NDJSON } from "../http/ndjson.ts";
 import { notFound } from "../portal/change.ts";
-import { employerBody } from "../portal/employer.ts";
+import { boundRefusal, employerBody } from "../portal/employer.ts";
 import { employerQuery, REFUSALS } from "../portal/employers.ts";
 import { EXAMPLE, ifMatch, nextCursor, owner, success, version } from "./fields.ts";
 import { headersWith } from "./headers.ts";
@@ -137,7 +137,7 @@ export const employerPaths: ZodOpenApiPathsObject = {
       tag: "Employers",
       summary: "Create or replace an employer",
       description:
-        "As a whole: an owner that is left out may report for it no more, which is known everywhere within a minute. Only a client that is bound to no owner may do this; to others no employer exists.",
+        "As a whole, but for its `owners`: without them those who may report go on. An owner that a list of them leaves out may report for it no more, which is known everywhere within a minute; where connections of that owner are bound to it, this is refused unless `force` is set. Only a client that is bound to no owner may do this; to others no employer exists.",
       path,
       header: ifMatch,
       body: {
@@ -162,6 +162,12 @@ export const employerPaths: ZodOpenApiPathsObject = {
         notFound("employer"),
         REFUSALS.fein_taken,
         REFUSALS.overtaken,
+        {
+          kind: "portal",
+          status: 409,
+          error: "employer_in_use",
+          ...boundRefusal({ ids: [EXAMPLE.connectionId], count: 1 }),
+        },
       ],
     }),
   },

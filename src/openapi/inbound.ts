@@ -8,7 +8,10 @@ import { connectionIdInPath, EXAMPLE, fileId, fileStatus, moment, objectId, succ
 import { operation } from "./operation.ts";
 
 const amount = z.number().nonnegative();
-const fein = z.string().meta({ description: "With or without its dash.", examples: [EXAMPLE.fein] });
+const fein = z.union([z.string(), z.int()]).meta({
+  description: "Read by its nine digits, whatever stands between or around them.",
+  examples: [EXAMPLE.fein],
+});
 const policyNumber = z.string().meta({ examples: ["WC1025561"] });
 
 const webhookReport = z

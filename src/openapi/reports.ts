@@ -15,7 +15,14 @@ const amount = z.number().nonnegative();
 const date = z.iso.date();
 const maybeDate = z.union([date, z.literal("")]).nullish();
 const employerId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-const fein = z.string().regex(/^\d{2}-?\d{7}$/);
+/** Read by its digits, whatever stands between or around them. An integer of fewer has lost its leading zero. */
+const fein = z.union([
+  z
+    .string()
+    .max(64)
+    .regex(/^(?:[^0-9]*[0-9]){9}[^0-9]*$/),
+  z.int().min(100_000_000).max(999_999_999),
+]);
 const maybeFein = z.union([fein, z.literal("")]).nullish();
 
 const payrollReport = z

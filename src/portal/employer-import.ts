@@ -3,12 +3,18 @@
  * of as they come, so that an import of any length holds one batch. A line that cannot be taken is told with its number and
  * holds up no other. An import that broke off is simply sent again: what is already so costs no write.
  */
-import { type EmployerChange, type EmployerWritten, getEmployers, putEmployers } from "../db/employers.ts";
+import {
+  connectionsLosing,
+  type EmployerChange,
+  type EmployerWritten,
+  getEmployers,
+  putEmployers,
+} from "../db/employers.ts";
 import { readJsonBytes } from "../http/json-text.ts";
 import { type Line, linesOf } from "../http/ndjson.ts";
 import { parseWith } from "../http/validation.ts";
 import { logError, logLine } from "../log.ts";
-import { type By, employerLine, toldOfEmployer, wantedEmployer } from "./employer.ts";
+import { type By, boundRefusal, employerLine, toldOfEmployer, wantedEmployer } from "./employer.ts";
 
 /** Four statements an employer, in one transaction that D1 holds everybody else up for. */
 const BATCH_EMPLOYERS = 50;
@@ -135,7 +141,10 @@ async function* writeBatch(
   for (let attempt = 1; rows.length > 0; attempt++) {
     const overtaken: Row[] = [];
     for (const { row, outcome } of await writeOnce(rows, db, by)) {
-      if (outcome === "overtaken" && attempt < MAX_ATTEMPTS) overtaken.push(row);
+      if (typeof outcome === "object") {
+        counts.refused++;
+        yield { type: "problem", line: row.line, id: row.employer.id, ...outcome };
+      } else if (outcome === "overtaken" && attempt < MAX_ATTEMPTS) overtaken.push(row);
       else if (outcome === "fein_taken" || outcome === "overtaken") {
         counts.refused++;
         yield { type: "problem", line: row.line, id: row.employer.id, ...REFUSALS[outcome] };
@@ -145,7 +154,8 @@ async function* writeBatch(
   }
 }
 
-type RowOutcome = "created" | "updated" | "unchanged" | Exclude<EmployerWritten, "written">;
+/** A problem is that of a change that is not made. */
+type RowOutcome = "created" | "updated" | "unchanged" | Exclude<EmployerWritten, "written"> | Problem;
 
 async function writeOnce(
   rows: readonly Row[],
@@ -158,14 +168,22 @@ async function writeOnce(
   );
   const now = Date.now();
   const outcomes: { row: Row; outcome: RowOutcome }[] = [];
-  const changes: { row: Row; change: EmployerChange }[] = [];
-  for (const row of rows) {
+  const wanted = rows.map((row) => {
     const { id, ...fields } = row.employer;
     const read = known.get(id) ?? null;
-    const wanted = wantedEmployer(id, fields, read, now);
-    const told = toldOfEmployer(by, read, wanted);
-    if (told === null) outcomes.push({ row, outcome: "unchanged" });
-    else changes.push({ row, change: { read, wanted, told } });
+    return { row, read, wanted: wantedEmployer(id, fields, read, now) };
+  });
+  const losing = await connectionsLosing(
+    db,
+    wanted.filter(({ row }) => row.employer.force !== true),
+  );
+  const changes: { row: Row; change: EmployerChange }[] = [];
+  for (const { row, ...change } of wanted) {
+    const bound = losing.get(change.wanted.id);
+    const told = toldOfEmployer(by, change.read, change.wanted);
+    if (bound !== undefined) outcomes.push({ row, outcome: boundRefusal(bound) });
+    else if (told === null) outcomes.push({ row, outcome: "unchanged" });
+    else changes.push({ row, change: { ...change, told } });
   }
   const written = await putEmployers(
     db,

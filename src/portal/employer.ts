@@ -1,7 +1,7 @@
 /** An employer as the portal manages it: what a request may say of one, what is told and shown of it. */
 import * as z from "zod";
 import { type AuditRow, auditRow, changedFields } from "../db/audit.ts";
-import { inOrder, type StoredEmployer } from "../db/employers.ts";
+import { type BoundConnections, inOrder, type StoredEmployer } from "../db/employers.ts";
 import { normalizeFein } from "../db/fein.ts";
 import { nextVersion } from "../db/gates.ts";
 import type { Client } from "../http/context.ts";
@@ -20,7 +20,12 @@ const employerFields = {
   owners: z
     .array(z.strictObject({ owner_type: ownerType, owner_id: ownerId }))
     .max(50, "At most 50 owners")
-    .default([]),
+    .optional()
+    .meta({ description: "Who may report for it. Left out, those who may already go on." }),
+  force: z.boolean().optional().meta({
+    description:
+      "Withdraws the employer also from owners whose connections are bound to it, and then report no more.",
+  }),
 };
 
 export const employerBody = z.strictObject(employerFields);
@@ -41,8 +46,20 @@ export function wantedEmployer(
     id,
     fein: fein ? normalizeFein(fein) : null,
     name,
-    owners: inOrder(owners),
+    owners: inOrder(owners ?? read?.owners ?? []),
     version: nextVersion(read?.version ?? 0, now),
+  };
+}
+
+/** Why a change is not made that connections would lose their employer by. */
+export function boundRefusal({ ids, count }: BoundConnections): {
+  message: string;
+  details: { connections: string[] };
+} {
+  const those = count === 1 ? "One connection is" : `${count} connections are`;
+  return {
+    message: `${those} bound to this employer, and the owner that it is withdrawn from could no longer report with ${count === 1 ? "it" : "them"}. Bind or delete ${count === 1 ? "it" : "them"} first, or set force.`,
+    details: { connections: ids },
   };
 }
 

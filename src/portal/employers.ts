@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import {
+  connectionsLosing,
   type EmployerWritten,
   getEmployer,
   listEmployers,
@@ -15,6 +16,7 @@ import { pageFields, pageOf } from "../http/page.ts";
 import { preconditionFailure, setETag } from "../http/precondition.ts";
 import { contentTypeFailure, parseJsonBody, parseQuery } from "../http/validation.ts";
 import {
+  boundRefusal,
   EMPLOYER_ID,
   employerBody,
   NOT_AN_EMPLOYER_ID,
@@ -103,6 +105,7 @@ export const employers = new Hono<AppEnv>()
 async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>): Promise<Response> {
   const client = c.get("client");
   const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
+  const force = body.force === true || c.req.query("force") === "true";
   for (let attempt = 1; ; attempt++) {
     const read = await getEmployer(c.env.DB, id);
     if (!(actsForEverybody(client) || (read !== null && isSeenBy(client, read))))
@@ -111,6 +114,11 @@ async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>
     if (failed !== null) return failureResponse(c, failed);
     const now = Date.now();
     const wanted = wantedEmployer(id, withUnseen(client, body, read), read, now);
+    const losing = force ? undefined : (await connectionsLosing(c.env.DB, [{ read, wanted }])).get(id);
+    if (losing !== undefined) {
+      const refusal = boundRefusal(losing);
+      return failureResponse(c, { kind: "portal", status: 409, error: "employer_in_use", ...refusal });
+    }
     const told = toldOfEmployer(by, read, wanted);
     const [written = "written"] =
       told === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, told }], now);
@@ -128,6 +136,7 @@ function withUnseen<Body extends z.infer<typeof employerBody>>(
   body: Body,
   read: StoredEmployer | null,
 ): Body {
+  if (body.owners === undefined) return body;
   const unseen = (read?.owners ?? []).filter(
     ({ owner_type: type, owner_id: id }) => !mayActFor(client, { type, id }),
   );

@@ -149,7 +149,7 @@ const FIELD_CASES: [what: string, body: Json, message: string, details: Json][] 
     "The body has invalid fields.",
     {
       employer_id: "Must be 1 to 64 letters, digits, underscores or dashes",
-      employer_fein: "Must be a FEIN of nine digits, such as 12-3456789",
+      employer_fein: "Has 3 digits; a FEIN has nine, such as 12-3456789",
     },
   ],
   [

@@ -1,7 +1,7 @@
 /** Whom a report is for: the decisions as tables, the walls between owners over HTTP. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
-import { normalizeFein } from "../../../src/db/fein.ts";
+import { NOT_A_FEIN, normalizeFein, readFein } from "../../../src/db/fein.ts";
 import {
   type NamedEmployer,
   namedEmployer,
@@ -10,8 +10,10 @@ import {
   resolveGranted,
 } from "../../../src/inbound/employer.ts";
 import { directory } from "../../../src/inbound/route.ts";
+import { PAYROLL, payroll, submit, webhookPayroll } from "../../support/developer.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {
+  createApiKey,
   createBoundConnection,
   createConnection,
   createEmployer,
@@ -21,7 +23,7 @@ import {
 } from "../../support/gateway.ts";
 
 const FEIN = "123456789";
-const BAD_FEIN = { employer_fein: "Must be a FEIN of nine digits, such as 12-3456789" };
+const BAD_FEIN = { employer_fein: NOT_A_FEIN };
 const BAD_ID = { employer_id: "Must be 1 to 64 letters, digits, underscores or dashes" };
 
 const named = (fein: string | null, id: string | null, warnings = {}): NamedEmployer => ({
@@ -36,18 +38,65 @@ it.each([
   ["123456789", FEIN],
   ["00-0000000", "000000000"],
   ["1-23456789", null],
-  ["123-456789", null],
   ["12--3456789", null],
   ["12 3456789", null],
-  ["12-345678", null],
   ["12-34567890", null],
-  [" 12-3456789", null],
-  ["12-3456789\n", null],
   ["12\u20133456789", null],
-  ["ab-cdefghi", null],
   ["", null],
-])("the FEIN %j is %j", (text, fein) => {
+])("the portal reads the FEIN %j as %j", (text, fein) => {
   expect(normalizeFein(text)).toBe(fein);
+});
+
+it.each<[unknown]>([
+  ["12-3456789"],
+  ["123456789"],
+  [123_456_789],
+  [123_456_789.0],
+  [" 12-3456789 "],
+  ["12 3456789"],
+  ["12\u00a0345 6789"],
+  ["1-23456789"],
+  ["12--3456789"],
+  ["12 - 3456789"],
+  ["12\u20103456789"],
+  ["12\u20113456789"],
+  ["12\u20133456789"],
+  ["12\u20143456789"],
+  ["12\u22123456789"],
+  ["12\u00ad3456789"],
+  ["12\uff0d3456789"],
+  ["12.3456789"],
+  ["EIN 12-3456789"],
+  ["FEIN: 12-3456789\n"],
+  ["'123456789"],
+  ["#12-345-6789"],
+])("senders write a FEIN as %j", (value) => {
+  expect(readFein(value)).toEqual({ fein: FEIN });
+});
+
+const EIGHT = "Has 8 digits: a leading zero was lost. Send all nine as a string, such as 01-2345678";
+
+it.each<[unknown, string]>([
+  ["12-345678", EIGHT],
+  [12_345_678, EIGHT],
+  ["EIN 1-2345678", EIGHT],
+  [1, "Has 1 digit; a FEIN has nine, such as 12-3456789"],
+  ["12-34567", "Has 7 digits; a FEIN has nine, such as 12-3456789"],
+  ["12-34567890", "Has 10 digits; a FEIN has nine, such as 12-3456789"],
+  ["12-3456789 / 98-7654321", "Has 18 digits; a FEIN has nine, such as 12-3456789"],
+  ["ab-cdefghi", NOT_A_FEIN],
+  ["", NOT_A_FEIN],
+  ["\u0661\u0662-\u0663\u0664\u0665\u0666\u0667\u0668\u0669", NOT_A_FEIN],
+  [`12-3456789${" ".repeat(64)}`, NOT_A_FEIN],
+  [12_345_678.9, NOT_A_FEIN],
+  [-123_456_789, NOT_A_FEIN],
+  [1.234567e29, NOT_A_FEIN],
+  [Number.POSITIVE_INFINITY, NOT_A_FEIN],
+  [true, NOT_A_FEIN],
+  [["12-3456789"], NOT_A_FEIN],
+  [{}, NOT_A_FEIN],
+])("%j is no FEIN: %s", (value, problem) => {
+  expect(readFein(value)).toEqual({ problem });
 });
 
 it.each<[unknown, unknown, NamedEmployer]>([
@@ -55,8 +104,8 @@ it.each<[unknown, unknown, NamedEmployer]>([
   [null, null, named(null, null)],
   ["12-3456789", "EMP_1", named(FEIN, "EMP_1")],
   ["123456789", undefined, named(FEIN, null)],
-  ["12-34567", undefined, named(null, null, BAD_FEIN)],
-  [123456789, undefined, named(null, null, BAD_FEIN)],
+  [123_456_789, undefined, named(FEIN, null)],
+  ["12-345678", undefined, named(null, null, { employer_fein: EIGHT })],
   ["", "", named(null, null, { ...BAD_FEIN, ...BAD_ID })],
   [undefined, "a b", named(null, null, BAD_ID)],
   [undefined, "A".repeat(64), named(null, "A".repeat(64))],
@@ -110,11 +159,19 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
 });
 
 const nobodyNamed = { reason: expect.stringContaining("name one in employer_fein or employer_id") };
+const twoNamed = { reason: expect.stringContaining("two different employers") };
 const notGranted = { reason: expect.stringContaining("is granted to this connection's owner") };
 
 it.each<[string, NamedEmployer, EmployerMatch[], object]>([
   ["nobody", named(null, null), [], nobodyNamed],
-  ["nobody well-formed", named(null, null, BAD_FEIN), [], nobodyNamed],
+  [
+    "nobody well-formed",
+    named(null, null, { employer_fein: EIGHT }),
+    [],
+    {
+      reason: expect.stringMatching(/name one in employer_fein or employer_id\. employer_fein: Has 8 digits/),
+    },
+  ],
   ["nobody known", named(FEIN, "E1"), [], notGranted],
   ["one that is granted to somebody else", named(FEIN, null), [known("E1", FEIN, false)], notGranted],
   ["a granted one by FEIN", named(FEIN, null), [known("E1", FEIN)], bound()],
@@ -126,11 +183,24 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
     [known("E1", FEIN)],
     bound(BAD_FEIN),
   ],
+  ["a granted one by id, with an unknown FEIN", named("987654321", "E1"), [known("E1", FEIN)], twoNamed],
   [
-    "a granted one by id, with an unknown FEIN",
+    "a granted one by id, with the FEIN of one that is granted to somebody else",
     named("987654321", "E1"),
-    [known("E1", FEIN)],
-    bound({ employer_fein: "Does not match the employer of employer_id" }),
+    [known("E1", FEIN), known("E2", "987654321", false)],
+    twoNamed,
+  ],
+  [
+    "a granted one by id, of which no FEIN is known, with an unknown one",
+    named("987654321", "E1"),
+    [known("E1", null)],
+    bound({ employer_fein: "Not compared: no FEIN is known of the employer of employer_id" }),
+  ],
+  [
+    "a granted one by FEIN, with the id of one that is granted to somebody else",
+    named(FEIN, "E9"),
+    [known("E1", FEIN), known("E9", null, false)],
+    bound({ employer_id: "Unknown employer; the one of employer_fein is used" }),
   ],
   [
     "a granted one by FEIN, with an unknown id",
@@ -179,15 +249,37 @@ describe("a bound connection", () => {
     expect(answer.json).toMatchObject({ employer_id: connection.employerId, warnings: {} });
   });
 
-  it("goes on speaking for its employer when the grant is withdrawn", async () => {
+  it("is refused once its owner's grant is withdrawn, and accepted again once it is given", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const employer = await createEmployer();
     const connection = await createConnection({ employer_id: employer.id });
-    await portal("PUT", `/employers/${employer.id}`, {
-      fein: employer.fein,
-      name: "Test Employer",
-      owners: [],
-    });
-    expect((await post(connection, report({ employer_id: employer.id }))).json.employer_id).toBe(employer.id);
+    const put = (owners: object[]) =>
+      portal("PUT", `/employers/${employer.id}`, {
+        fein: employer.fein,
+        name: "Test Employer",
+        owners,
+        force: true,
+      });
+    expect((await post(connection)).status).toBe(202);
+    await put([]);
+    vi.setSystemTime(Date.now() + 60_000);
+    for (const body of [report(), report({ employer_id: employer.id })]) {
+      const answer = await post(connection, body);
+      expect(answer).toMatchObject({ status: 404, json: UNRESOLVED });
+      expect(answer.json.message).toContain("may no longer report for the employer");
+    }
+    await put([{ owner_type: "payroll_company", owner_id: "acme" }]);
+    expect((await post(connection)).status).toBe(202);
+    vi.useRealTimers();
+  });
+
+  it("accepts its own FEIN as an integer, and tells of one that lost its leading zero", async () => {
+    const connection = await createBoundConnection();
+    const digits = Number(connection.fein.replace("-", ""));
+    const own = await post(connection, report({ employer_fein: digits }));
+    expect(own.json).toMatchObject({ employer_id: connection.employerId, warnings: {} });
+    const lost = await post(connection, report({ employer_fein: 12_345_678 }));
+    expect(lost).toMatchObject({ status: 202, json: { warnings: { employer_fein: EIGHT } } });
   });
 });
 
@@ -201,6 +293,41 @@ describe("an unbound connection", () => {
     );
     expect(answer.status).toBe(202);
     expect(answer.json.employer_id).toBe(employer.id);
+  });
+
+  it.each([
+    ["is unknown", async () => "00-0000001"],
+    ["is that of another granted employer", async () => (await createEmployer()).fein],
+    ["is that of an employer of others", async () => (await createEmployer(STRANGER)).fein],
+  ])("is refused where it names an employer by id and a FEIN beside it that %s", async (_what, feinOf) => {
+    const employer = await createEmployer();
+    const fein = await feinOf();
+    const connection = await createConnection();
+    const answer = await post(connection, report({ employer_id: employer.id, employer_fein: fein }));
+    expect(answer).toMatchObject({ status: 404, json: UNRESOLVED });
+    expect(answer.json.message).toContain("two different employers");
+    const { token } = await createApiKey();
+    const bearer = payroll({ employerId: employer.id }, { employer_fein: fein });
+    expect(await submit({ token }, PAYROLL, bearer)).toMatchObject({ status: 404, json: UNRESOLVED });
+    await expectNothingStored(connection);
+  });
+
+  it("resolves a FEIN however it is written, and says what is wrong with one that is none", async () => {
+    const { id, fein } = await createEmployer();
+    const connection = await createConnection();
+    for (const written of [Number(fein.replace("-", "")), ` EIN ${fein.replace("-", "\u2013")} `]) {
+      const answer = await post(connection, report({ employer_fein: written }));
+      expect(answer).toMatchObject({ status: 202, json: { employer_id: id, warnings: {} } });
+    }
+    const lost = await post(connection, report({ employer_fein: fein.slice(1) }));
+    expect(lost).toMatchObject({ status: 404, json: UNRESOLVED });
+    expect(lost.json.message).toContain("a leading zero was lost");
+    const { token } = await createApiKey();
+    const bearer = webhookPayroll({ fein: fein.slice(1) });
+    expect(await submit({ token }, PAYROLL, bearer)).toMatchObject({
+      status: 400,
+      json: { error: "Validation Error", details: { employer_fein: EIGHT } },
+    });
   });
 
   it("answers for another owner's employer exactly as for one that does not exist", async () => {

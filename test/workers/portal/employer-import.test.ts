@@ -4,7 +4,14 @@ import type { Bindings } from "../../../src/env.ts";
 import { linesOf } from "../../../src/http/ndjson.ts";
 import worker from "../../../src/index.ts";
 import { MAX_LINES } from "../../../src/portal/employer-import.ts";
-import { BASE, bindings, createEmployer, type Json, portal } from "../../support/gateway.ts";
+import {
+  BASE,
+  bindings,
+  createConnection,
+  createEmployer,
+  type Json,
+  portal,
+} from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 
 const ACME = { owner_type: "payroll_company", owner_id: "acme" };
@@ -68,6 +75,22 @@ describe("POST /employers/import", () => {
     expect(await stored(id(119))).toMatchObject({ fein: fein(119), name: "Employer 119", owners: [ACME] });
     const { json } = await portal("GET", `/audit?subject=employer:${id(7)}`);
     expect(json.audit).toMatchObject([{ action: "employer.created", actor: "client:portal" }]);
+  });
+
+  it("keeps grants where a line has no owners, and withdraws none that connections are bound by without force", async () => {
+    const { id, fein } = made();
+    const line = (more: Json) => ({ id: id(1), fein: fein(1), name: "A", ...more });
+    await importing(ndjson([line({ owners: [ACME] })]));
+    const connection = await createConnection({ employer_id: id(1) });
+    await importing(ndjson([line({ name: "B" })]));
+    expect(await stored(id(1))).toMatchObject({ name: "B", owners: [ACME] });
+    const refused = await importing(ndjson([line({ owners: [] }), { id: id(2), name: "C" }]));
+    expect(refused.end).toMatchObject({ complete: true, created: 1, refused: 1 });
+    expect(refused.problems).toMatchObject([
+      { line: 1, id: id(1), details: { connections: [connection.id] } },
+    ]);
+    expect((await importing(ndjson([line({ owners: [], force: true })]))).end).toMatchObject({ updated: 1 });
+    expect(await stored(id(1))).toMatchObject({ name: "A", owners: [] });
   });
 
   it("sent again changes nothing, and a changed line changes its employer alone", async () => {

@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { bindings, createApiKey, createEmployer, type Json, portal, send } from "../../support/gateway.ts";
+import {
+  bindings,
+  createApiKey,
+  createConnection,
+  createEmployer,
+  type Json,
+  portal,
+  send,
+} from "../../support/gateway.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -109,6 +117,43 @@ describe("GET /employers", () => {
 });
 
 describe("PUT /employers/{id}", () => {
+  it("without owners keeps those who may report, and with an empty list withdraws it from all", async () => {
+    const owners = [newOwner(), newOwner()];
+    const { id, fein } = await createEmployer(owners);
+    const renamed = await portal("PUT", `/employers/${id}`, { fein, name: "Renamed" });
+    expect(renamed).toMatchObject({ status: 200, json: { employer: { name: "Renamed" } } });
+    expect(renamed.json.employer.owners).toHaveLength(2);
+    const emptied = await portal("PUT", `/employers/${id}`, { fein, name: "Renamed", owners: [] });
+    expect(emptied.json.employer.owners).toEqual([]);
+  });
+
+  it("is refused where it withdraws the employer from the owner of connections that are bound to it", async () => {
+    const [losing, keeping] = [newOwner(), newOwner()];
+    const { id, fein } = await createEmployer([losing, keeping]);
+    const bound = [];
+    for (const owner of [losing, losing, keeping])
+      bound.push((await createConnection({ ...owner, employer_id: id })).id);
+    await createConnection(losing);
+    const put = (fields: Json, query = "") =>
+      portal("PUT", `/employers/${id}${query}`, { fein, name: "Test Employer", ...fields });
+    const refused = await put({ owners: [keeping] });
+    expect(refused).toMatchObject({ status: 409, json: { error: "employer_in_use", code: "CONFLICT" } });
+    expect(refused.json.details.connections.toSorted()).toEqual(bound.slice(0, 2).toSorted());
+    expect((await portal("GET", `/employers/${id}`)).json.employer.owners).toHaveLength(2);
+    expect((await put({ owners: [losing, keeping] })).status).toBe(200);
+    expect((await put({ owners: [keeping], force: true })).json.employer.owners).toEqual([keeping]);
+    expect((await put({ owners: [] }, "?force=true")).json.employer.owners).toEqual([]);
+  });
+
+  it("may withdraw the employer from an owner whose bound connections are deleted", async () => {
+    const owner = newOwner();
+    const { id, fein } = await createEmployer([owner]);
+    const connection = await createConnection({ ...owner, employer_id: id });
+    await portal("DELETE", `/connections/${connection.id}`);
+    const answer = await portal("PUT", `/employers/${id}`, { fein, name: "Test Employer", owners: [] });
+    expect(answer.status).toBe(200);
+  });
+
   it("that changes nothing writes nothing", async () => {
     const { id, fein } = await createEmployer([newOwner(), ACME]);
     const { employer } = (await portal("GET", `/employers/${id}`)).json;

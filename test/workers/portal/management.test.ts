@@ -296,10 +296,10 @@ describe("PUT /employers/{id}", () => {
       json: { success: true, employer: { ...first, id, fein: "211234567" } },
     });
     expect(await stored("employers", id)).toMatchObject({ fein: "211234567", name: "First" });
-    const second = { fein: "211234568", name: "Second" };
+    const second = { fein: "211234568", name: "Second", owners: [] };
     expect(await portal("PUT", `/employers/${id}`, second)).toMatchObject({
       status: 200,
-      json: { employer: { id, fein: "211234568", name: "Second", owners: [] } },
+      json: { employer: { ...second, id } },
     });
     expect(await stored("employers", id)).toMatchObject({ fein: "211234568", name: "Second" });
     const grants = await bindings.DB.prepare("SELECT 1 FROM employer_grants WHERE employer_id = ?")
