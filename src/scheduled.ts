@@ -1,10 +1,11 @@
 /**
  * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
  * dropped, brings the operators' list up to date, and deletes what
- * is due: data keys of erased connections and owners, old audit rows. Each part is on its own; a part that fails is logged and comes again.
+ * is due: data keys of erased connections and owners, tokens of new keys, old audit rows. Each part is on its own; a part that fails is logged and comes again.
  */
 
 import { purgeAudit } from "./db/audit.ts";
+import { purgeCreations } from "./db/creations.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
 import { type Bindings, readSettings } from "./env.ts";
 import { eraseDue, eraseOwnersDue } from "./erasure.ts";
@@ -38,6 +39,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("retain", () => retain(env.DB, sliceOfHour(scheduledTime), scheduledTime));
   await part("notice failing endpoints", () => noticeFailing(env.DB, scheduledTime));
   await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
+  await part("purge creations", () => purgeCreations(env.DB, scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }
 

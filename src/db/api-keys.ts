@@ -4,13 +4,18 @@ import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
 import type { Consistency, Found } from "./connections.ts";
+import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import { apiKeys, ENVIRONMENTS, OWNER_TYPES, PLANS } from "./schema.ts";
 
 export type ApiKey = typeof apiKeys.$inferSelect;
 
-export async function insertApiKey(db: D1Database, row: ApiKey, told: AuditRow): Promise<void> {
-  const orm = drizzle(db);
-  await orm.batch([orm.insert(apiKeys).values(row), tellIfChanged(orm, told)]);
+export function insertApiKey(
+  db: D1Database,
+  row: ApiKey,
+  told: AuditRow,
+  creation: Creation | null,
+): Promise<Inserted> {
+  return insertOnce(db, apiKeys, row, told, { creation });
 }
 
 /** All that ever changes, apart from when the key was used. */
@@ -57,13 +62,17 @@ export async function changeApiKey(
   told: AuditRow,
 ): Promise<boolean> {
   const orm = drizzle(db);
+  const update = orm
+    .update(apiKeys)
+    .set(change)
+    .where(and(eq(apiKeys.id, read.id), eq(apiKeys.version, read.version)))
+    .returning({ id: apiKeys.id });
+  const endsSecret = change.is_active === false;
+  const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
-    orm
-      .update(apiKeys)
-      .set(change)
-      .where(and(eq(apiKeys.id, read.id), eq(apiKeys.version, read.version)))
-      .returning({ id: apiKeys.id }),
+    update,
     tellIfChanged(orm, told),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
   ]);
   return changed.length === 1;
 }

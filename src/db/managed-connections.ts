@@ -2,6 +2,7 @@
 import { and, desc, eq, isNotNull, isNull, lte, type SQLWrapper, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
+import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import { connections } from "./schema.ts";
 
 export type ManagedConnection = typeof connections.$inferSelect;
@@ -13,13 +14,13 @@ export type ConnectionChange = Partial<
   >
 >;
 
-export async function insertConnection(
+export function insertConnection(
   db: D1Database,
   row: ManagedConnection,
   told: AuditRow,
-): Promise<void> {
-  const orm = drizzle(db);
-  await orm.batch([orm.insert(connections).values(row), tellIfChanged(orm, told)]);
+  creation: Creation | null,
+): Promise<Inserted> {
+  return insertOnce(db, connections, row, told, { creation });
 }
 
 /** Null when there is none, or it is deleted. */
@@ -122,13 +123,18 @@ export async function changeConnection(
   told: AuditRow,
 ): Promise<boolean> {
   const orm = drizzle(db);
+  const update = orm
+    .update(connections)
+    .set(change)
+    .where(and(eq(connections.id, read.id), eq(connections.version, read.version)))
+    .returning({ id: connections.id });
+  const endsSecret =
+    change.secrets !== undefined || change.status === "inactive" || change.deleted_at != null;
+  const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
-    orm
-      .update(connections)
-      .set(change)
-      .where(and(eq(connections.id, read.id), eq(connections.version, read.version)))
-      .returning({ id: connections.id }),
+    update,
     tellIfChanged(orm, told),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
   ]);
   return changed.length === 1;
 }

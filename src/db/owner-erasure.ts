@@ -61,7 +61,7 @@ export async function deleteEvents(
   return meta.changes;
 }
 
-/** Deletes the owner's key, the events that are left, and its webhooks with what is sealed in them. */
+/** Deletes the owner's key, the events that are left, its webhooks with what is sealed in them, and what it made by which key. */
 export async function eraseOwner(
   db: D1Database,
   { type, id }: OwnerAddress,
@@ -73,6 +73,7 @@ export async function eraseOwner(
     db.prepare(`DELETE FROM owner_keys WHERE ${OF_OWNER} AND erase_at <= ?3`).bind(type, id, now),
     asStatement(db, tellIfChanged(drizzle(db), told)),
     db.prepare(`DELETE FROM events WHERE ${OF_OWNER} AND ${wasTold}`).bind(type, id, told.id),
+    db.prepare(`DELETE FROM creations WHERE ${OF_OWNER} AND ${wasTold}`).bind(type, id, told.id),
     db
       .prepare(
         `UPDATE webhooks SET status = 'disabled', disabled_reason = coalesce(disabled_reason, 'requested'), secrets = '[]',

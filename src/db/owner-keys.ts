@@ -13,10 +13,25 @@ export function ownerKeyContext(owner: OwnerAddress): string {
   return namedOwnerKeyContext(ownerName(owner));
 }
 
+/** A data key of an owner. One that replaces an erased one was made later; wrapping it anew changes nothing here. */
+export interface OwnerKey {
+  key: DataKey;
+  createdAt: number;
+}
+
 /** Made if there is none. Of two that make one at the same time, both get the one that was stored. */
 export async function ownerKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<DataKey> {
+  return (await currentOwnerKey(db, ring, owner)).key;
+}
+
+/**
+ * As {@link ownerKey}, for what is to be stored: an erasure may come between, and what it would leave behind nobody could open.
+ * So the statement that stores it demands that the owner's key was still made at `createdAt`.
+ */
+export async function currentOwnerKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<OwnerKey> {
   const stored = (await findStored(db, owner)) ?? (await makeKey(db, ring, owner));
-  return unwrapDataKey(ring, stored.data_key, ownerKeyContext(owner));
+  const key = await unwrapDataKey(ring, stored.data_key, ownerKeyContext(owner));
+  return { key, createdAt: stored.created_at };
 }
 
 /** Null if there is none. What was sealed before `createdAt` was sealed under one that has been erased. */
@@ -24,7 +39,7 @@ export async function findOwnerKey(
   db: D1Database,
   ring: KeyRing,
   owner: OwnerAddress,
-): Promise<{ key: DataKey; createdAt: number } | null> {
+): Promise<OwnerKey | null> {
   const stored = await findStored(db, owner);
   if (stored === null) return null;
   const key = await unwrapDataKey(ring, stored.data_key, ownerKeyContext(owner));

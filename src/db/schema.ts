@@ -211,6 +211,33 @@ export const ownerKeys = sqliteTable(
   ],
 );
 
+/**
+ * What creating requests with an `Idempotency-Key` made in the last 24 hours, so that a repeat answers the same object. A row is
+ * written in the batch that makes its object, and changed in the one that ends its secret. The minute cron deletes rows, and with
+ * them the tokens; erasing an owner takes its rows along.
+ */
+export const creations = sqliteTable(
+  "creations",
+  {
+    owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
+    owner_id: text("owner_id").notNull(),
+    /** Hex SHA-256 of the client, the route and the key. */
+    name: text("name").notNull(),
+    object_id: text("object_id").notNull(),
+    /** Base64 of a fingerprint of the body, under the data key of the object: tells a repeat from another request. */
+    body_mac: text("body_mac").notNull(),
+    /** An API key's token, in base64, sealed under its data key. Null for objects that hold their secrets themselves. */
+    sealed_token: text("sealed_token"),
+    /** Whether the secret was rotated, deactivated or deleted: then no repeat answers it any more. */
+    secret_ended: integer("secret_ended", { mode: "boolean" }).notNull(),
+    created_at: integer("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.owner_type, table.owner_id, table.name] }),
+    index("creations_created").on(table.created_at),
+  ],
+);
+
 /** A secret of a webhook, sealed under its owner's data key. */
 export interface StoredWebhookSecret extends StoredSecret {
   /** Whether it may lead: a rotated-in secret stands behind the old one until it is activated or the old one has ended. */

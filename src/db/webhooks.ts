@@ -1,7 +1,8 @@
 /** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
-import { and, desc, eq, getTableColumns, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
+import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import { type Environment, webhooks } from "./schema.ts";
 
@@ -26,32 +27,20 @@ export type WebhookChange = Partial<
   >
 >;
 
-const COLUMNS = Object.values(getTableColumns(webhooks));
-
-/** False where its owner has `most` in its environment already, those that are disabled among them. */
-export async function insertWebhook(
+/**
+ * Refused where its owner has `most` in its environment already, those that are disabled among them, and where the owner's key,
+ * made at `keyCreatedAt`, under which its secrets are sealed, has been erased meanwhile.
+ */
+export function insertWebhook(
   db: D1Database,
   row: Webhook,
   told: AuditRow,
-  most: number,
-): Promise<boolean> {
-  const orm = drizzle(db);
-  const values = sql.join(
-    COLUMNS.map((column) => sql.param(row[column.name as keyof Webhook], column)),
-    sql`, `,
-  );
-  const [inserted] = await orm.batch([
-    orm
-      .insert(webhooks)
-      .select(
-        sql`SELECT ${values} WHERE (
-          SELECT count(*) FROM webhooks WHERE owner_type = ${row.owner_type} AND owner_id = ${row.owner_id}
-            AND deleted_at IS NULL AND environment = ${row.environment}) < ${most}`,
-      )
-      .returning({ id: webhooks.id }),
-    tellIfChanged(orm, told),
-  ]);
-  return inserted.length === 1;
+  { creation, most, keyCreatedAt }: { creation: Creation | null; most: number; keyCreatedAt: number },
+): Promise<Inserted> {
+  const owner = sql`owner_type = ${row.owner_type} AND owner_id = ${row.owner_id}`;
+  const onlyIf = sql`EXISTS (SELECT 1 FROM owner_keys WHERE ${owner} AND created_at = ${keyCreatedAt})
+    AND (SELECT count(*) FROM webhooks WHERE ${owner} AND deleted_at IS NULL AND environment = ${row.environment}) < ${most}`;
+  return insertOnce(db, webhooks, row, told, { creation, onlyIf });
 }
 
 /** Null when there is none, or it is deleted. */
@@ -77,13 +66,18 @@ export async function changeWebhook(
   told: AuditRow,
 ): Promise<boolean> {
   const orm = drizzle(db);
+  const update = orm
+    .update(webhooks)
+    .set(change)
+    .where(and(eq(webhooks.id, read.id), eq(webhooks.version, read.version)))
+    .returning({ id: webhooks.id });
+  const endsSecret =
+    change.secrets !== undefined || change.status === "disabled" || change.deleted_at != null;
+  const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
-    orm
-      .update(webhooks)
-      .set(change)
-      .where(and(eq(webhooks.id, read.id), eq(webhooks.version, read.version)))
-      .returning({ id: webhooks.id }),
+    update,
     tellIfChanged(orm, told),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
   ]);
   return changed.length === 1;
 }

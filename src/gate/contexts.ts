@@ -23,3 +23,8 @@ export function errorContext(gate: GateAddress, fileId: string): string {
 export function secretContext(connectionId: string, secretId: string): string {
   return `connection-secret:${connectionId}:${secretId}`;
 }
+
+/** What an API key's token is sealed for, while a repeated creation may answer it. */
+export function keyTokenContext(apiKeyId: string): string {
+  return `api-key-token:${apiKeyId}`;
+}

@@ -15,7 +15,16 @@ import {
   version,
 } from "./fields.ts";
 import { always, answer, page } from "./operation.ts";
-import { NO_CHOICE_OF_PLAN, OWNER, overtaken, portalOperations, VERSIONED } from "./portal.ts";
+import {
+  CREATION,
+  created,
+  creationHeaders,
+  NO_CHOICE_OF_PLAN,
+  OWNER,
+  overtaken,
+  portalOperations,
+  VERSIONED,
+} from "./portal.ts";
 
 const apiKey = z
   .strictObject({
@@ -69,7 +78,9 @@ export const apiKeyPaths: ZodOpenApiPathsObject = {
     post: operation({
       id: "createApiKey",
       summary: "Create a key",
-      description: "Answers the bearer key, this once: it is stored as a hash.",
+      description:
+        "Answers the bearer key, this once, and to repeats under the same `Idempotency-Key` for 24 hours. It is stored as a hash.",
+      header: creationHeaders,
       body: {
         schema: newKey,
         examples: {
@@ -80,9 +91,9 @@ export const apiKeyPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: {
-        201: answer("The key. `secret` is the bearer token.", { apiKey: shown, secret }, VERSIONED),
+        201: created("The key. `secret` is the bearer token.", { apiKey: shown }, secret),
       },
-      failures: [...OWNER, NO_CHOICE_OF_PLAN, NO_ENVIRONMENT],
+      failures: [...OWNER, ...CREATION, NO_CHOICE_OF_PLAN, NO_ENVIRONMENT],
     }),
     get: operation({
       id: "listApiKeys",

@@ -22,7 +22,17 @@ import {
   version,
 } from "./fields.ts";
 import { always, answer, page } from "./operation.ts";
-import { NO_CHOICE_OF_PLAN, OWNER, overtaken, portalOperations, SUCCESS, VERSIONED } from "./portal.ts";
+import {
+  CREATION,
+  created,
+  creationHeaders,
+  NO_CHOICE_OF_PLAN,
+  OWNER,
+  overtaken,
+  portalOperations,
+  SUCCESS,
+  VERSIONED,
+} from "./portal.ts";
 
 const connection = z
   .strictObject({
@@ -90,7 +100,8 @@ export const connectionPaths: ZodOpenApiPathsObject = {
       id: "createConnection",
       summary: "Create a connection",
       description:
-        "Answers the URL that reports are sent to and the secret that signs them. The secret is shown this once.",
+        "Answers the URL that reports are sent to and the secret that signs them. The secret is shown this once, and to repeats under the same `Idempotency-Key`.",
+      header: creationHeaders,
       body: {
         schema: newConnection,
         examples: {
@@ -108,13 +119,9 @@ export const connectionPaths: ZodOpenApiPathsObject = {
         },
       },
       answers: {
-        201: answer(
-          "The connection and its secret.",
-          { success: SUCCESS, connection: shown, secret },
-          VERSIONED,
-        ),
+        201: created("The connection and its secret.", { success: SUCCESS, connection: shown }, secret),
       },
-      failures: [...OWNER, NO_CHOICE_OF_PLAN, NO_EMPLOYER],
+      failures: [...OWNER, ...CREATION, NO_CHOICE_OF_PLAN, NO_EMPLOYER],
     }),
     get: operation({
       id: "listConnections",

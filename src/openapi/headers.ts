@@ -41,6 +41,11 @@ const OTHERS = {
   Location: header("Location", z.string(), "Where the file's status is asked for."),
   "Retry-After": header("Retry-After", whole, "Seconds to wait before the same request is sent again."),
   "WWW-Authenticate": header("WWW-Authenticate", z.string(), "The scheme that is expected."),
+  "Idempotent-Replayed": header(
+    "Idempotent-Replayed",
+    z.literal("true"),
+    "An earlier request with this `Idempotency-Key` made the object.",
+  ),
   "Preference-Applied": header(
     "Preference-Applied",
     z.string(),

@@ -1,9 +1,11 @@
 /** What the operations of the portal have in common. */
 import * as z from "zod";
 import type { Failure } from "../http/failure.ts";
+import { IDEMPOTENCY_KEY } from "../inbound/headers.ts";
+import { CREATION_KEY_REUSED } from "../portal/creation.ts";
 import { ownerId, ownerType } from "../portal/owner.ts";
 import { success } from "./fields.ts";
-import { operation, type Particulars, type Shown } from "./operation.ts";
+import { type Answer, always, answer, operation, type Particulars, type Shown } from "./operation.ts";
 
 const SCOPE = {
   owner_type: ownerType.optional().meta({ description: "The owner that the object must be of." }),
@@ -91,6 +93,37 @@ export const SUCCESS: Shown = { schema: success, example: true };
 /** The answer shows an object that has a version. */
 export const VERSIONED = { headers: ["ETag"] } as const;
 
+/** Of a creating request. */
+export const creationHeaders = z.object({
+  "Idempotency-Key": z
+    .string()
+    .regex(IDEMPOTENCY_KEY)
+    .optional()
+    .meta({
+      description:
+        "Remembered for 24 hours per client, owner and kind of object: the same key and body answer the same object.",
+      examples: ["onboarding-acme-1"],
+    }),
+});
+
+export const CREATION: readonly Failure[] = [
+  { kind: "invalid_idempotency_key", problem: "It has 256 characters." },
+  CREATION_KEY_REUSED,
+];
+
+/** The answer to a creating request: a new object with its secret, or the one that the same key made before. */
+export function created(description: string, fields: Record<string, Shown>, secret: Shown): Answer {
+  const first = answer(description, { ...fields, secret });
+  const repeated = answer(description, { ...fields, secret_unavailable: always(true) });
+  return {
+    ...first,
+    description: `${description} A repeat under the same \`Idempotency-Key\` has \`secret_unavailable\` in its place once the secret was rotated, deactivated, deleted or used.`,
+    schema: z.union([first.schema, repeated.schema]),
+    headers: ["ETag"],
+    sometimes: ["Idempotent-Replayed"],
+  };
+}
+
 /** For the operations of one chapter, as {@link portalOperation}. */
 export function portalOperations(tag: Particulars["tag"]) {
   return (one: Omit<Particulars, "access" | "tag">) => portalOperation({ ...one, tag });
@@ -106,7 +139,7 @@ export function portalOperation(particulars: Omit<Particulars, "access">) {
     failures: [
       ...ACCESS,
       ...input,
-      ...(one.header === undefined ? [] : PRECONDITION),
+      ...(one.header !== undefined && "If-Match" in one.header.shape ? PRECONDITION : []),
       ...(one.failures ?? []),
     ],
   });

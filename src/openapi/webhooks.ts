@@ -20,7 +20,16 @@ import {
   webhookIdInPath,
 } from "./fields.ts";
 import { always, answer, page } from "./operation.ts";
-import { OWNER, overtaken, portalOperations, SUCCESS, VERSIONED } from "./portal.ts";
+import {
+  CREATION,
+  created,
+  creationHeaders,
+  OWNER,
+  overtaken,
+  portalOperations,
+  SUCCESS,
+  VERSIONED,
+} from "./portal.ts";
 
 const webhook = z
   .strictObject({
@@ -159,7 +168,8 @@ export const webhookPaths: ZodOpenApiPathsObject = {
       id: "createWebhook",
       summary: "Register a webhook",
       description:
-        "Answers the secret that signs deliveries, this once. `events` are types, families such as `file.*`, or `*`. The address must be https and public.",
+        "Answers the secret that signs deliveries, this once, and to repeats under the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The address must be https and public.",
+      header: creationHeaders,
       body: {
         schema: newWebhook,
         examples: {
@@ -175,8 +185,8 @@ export const webhookPaths: ZodOpenApiPathsObject = {
           },
         },
       },
-      answers: { 201: withSecret("The webhook and its secret.") },
-      failures: [...OWNER, ADDRESS, TOO_MANY_WEBHOOKS],
+      answers: { 201: created("The webhook and its secret.", { success: SUCCESS, webhook: shown }, secret) },
+      failures: [...OWNER, ...CREATION, ADDRESS, TOO_MANY_WEBHOOKS],
     }),
     get: operation({
       id: "listWebhooks",

@@ -4,17 +4,19 @@ import * as z from "zod";
 import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../crypto/api-token.ts";
 import { sha256Hex } from "../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
-import { createDataKey } from "../crypto/vault.ts";
-import { type ApiKey, insertApiKey, listApiKeys } from "../db/api-keys.ts";
+import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../crypto/vault.ts";
+import { type ApiKey, getApiKey, insertApiKey, listApiKeys } from "../db/api-keys.ts";
 import { ENVIRONMENTS, PLANS } from "../db/schema.ts";
-import { dataKeyContext } from "../gate/contexts.ts";
+import { dataKeyContext, keyTokenContext } from "../gate/contexts.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import type { Failure } from "../http/failure.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { setETag } from "../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
 import { API_KEY, presentApiKey } from "./api-key.ts";
-import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
-import { choiceOfPlan, ownerFields, ownerOf } from "./owner.ts";
+import { answerChange, changeManaged, findManaged } from "./change.ts";
+import { type Creatable, create, type Made, neverRefused } from "./creation.ts";
+import { choiceOfPlan, type Owner, ownerFields, ownerOf } from "./owner.ts";
 
 /** Characters of the token that lists show after the prefix. */
 const SHOWN_CHARS = 4;
@@ -43,35 +45,8 @@ export const apiKeys = new Hono<AppEnv>()
     if ("failure" in body) return failureResponse(c, body.failure);
     const owned = ownerOf(c.get("client"), body.value);
     if ("failure" in owned) return failureResponse(c, owned.failure);
-    const { environment, plan } = body.value;
-    const refused = choiceOfPlan(c.get("client"), plan);
-    if (refused !== null) return failureResponse(c, refused);
-    if (environment === undefined) {
-      const message = "The environment field is required";
-      return failureResponse(c, { kind: "portal", status: 400, error: "environment_required", message });
-    }
-    const now = Date.now();
-    const id = newObjectId();
-    const secret = `${TOKEN_PREFIXES[environment]}${randomToken(TOKEN_RANDOM_CHARS)}`;
-    const row: ApiKey = {
-      id,
-      token_sha256: await sha256Hex(secret),
-      prefix: secret.slice(0, TOKEN_PREFIXES[environment].length + SHOWN_CHARS),
-      owner_type: owned.owner.type,
-      owner_id: owned.owner.id,
-      environment,
-      plan: plan ?? environment,
-      is_active: true,
-      last_used_at: null,
-      data_key: await createDataKey(c.get("settings").keyRing, dataKeyContext({ kind: "key", id })),
-      version: now,
-      gate_version: now,
-      created_at: now,
-      updated_at: now,
-    };
-    await insertApiKey(c.env.DB, row, createdRow(c, API_KEY, row));
-    setETag(c, row.version);
-    return c.json({ apiKey: presentApiKey(row), secret }, 201);
+    const { owner } = owned;
+    return create(c, CREATABLE, { owner, body: body.value }, () => makeKey(c, owner, body.value));
   })
   .get("/api-keys", async (c) => {
     const query = parseQuery(c, keyQuery);
@@ -100,6 +75,61 @@ export const apiKeys = new Hono<AppEnv>()
     const changed = await changeManaged(c, API_KEY, "deactivated", () => ({ is_active: false }));
     return answerChange(c, changed, () => c.json({ message: "api_key_deleted" }));
   });
+
+const CREATABLE: Creatable<ApiKey> = {
+  managed: API_KEY,
+  find: (c, id) => getApiKey(c.env.DB, id),
+  dataKey: async (c, row) => (row.data_key === "" ? null : keyOf(c, row)),
+  secretOf: async (_c, row, token, dataKey) =>
+    token === null || !row.is_active || row.last_used_at !== null
+      ? null
+      : openText(dataKey, token, keyTokenContext(row.id)),
+  present: (c, row, secret) => {
+    setETag(c, row.version);
+    return c.json({ apiKey: presentApiKey(row), ...secret }, 201);
+  },
+};
+
+async function makeKey(
+  c: AppContext,
+  owner: Owner,
+  { environment, plan }: z.infer<typeof newKey>,
+): Promise<Made<ApiKey> | { failure: Failure }> {
+  const refused = choiceOfPlan(c.get("client"), plan);
+  if (refused !== null) return { failure: refused };
+  if (environment === undefined) {
+    const message = "The environment field is required";
+    return { failure: { kind: "portal", status: 400, error: "environment_required", message } };
+  }
+  const now = Date.now();
+  const id = newObjectId();
+  const secret = `${TOKEN_PREFIXES[environment]}${randomToken(TOKEN_RANDOM_CHARS)}`;
+  const wrapped = await createDataKey(c.get("settings").keyRing, dataKeyContext({ kind: "key", id }));
+  const dataKey = await keyOf(c, { id, data_key: wrapped });
+  const row: ApiKey = {
+    id,
+    token_sha256: await sha256Hex(secret),
+    prefix: secret.slice(0, TOKEN_PREFIXES[environment].length + SHOWN_CHARS),
+    owner_type: owner.type,
+    owner_id: owner.id,
+    environment,
+    plan: plan ?? environment,
+    is_active: true,
+    last_used_at: null,
+    data_key: wrapped,
+    version: now,
+    gate_version: now,
+    created_at: now,
+    updated_at: now,
+  };
+  const sealedToken = await sealText(dataKey, secret, keyTokenContext(id));
+  const insert: Made<ApiKey>["insert"] = (told, creation) => insertApiKey(c.env.DB, row, told, creation);
+  return { row, secret, dataKey, sealedToken, insert, whyRefused: neverRefused };
+}
+
+function keyOf(c: AppContext, { id, data_key }: Pick<ApiKey, "id" | "data_key">): Promise<DataKey> {
+  return unwrapDataKey(c.get("settings").keyRing, data_key, dataKeyContext({ kind: "key", id }));
+}
 
 function shown(c: AppContext, row: ApiKey): Response {
   setETag(c, row.version);

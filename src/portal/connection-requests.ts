@@ -40,6 +40,7 @@ export const newConnection = z.strictObject({
   retention_years: settings.retention_years.default(DEFAULT_RETENTION_YEARS),
   description: settings.description.optional(),
 });
+export type NewConnection = z.infer<typeof newConnection>;
 export const connectionPatch = z
   .strictObject({
     status: status.exactOptional(),

@@ -1,9 +1,10 @@
 /** Inbound connections: create, list, read, change, delete and erase, rotate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
 import { newObjectId, randomToken } from "../crypto/ids.ts";
-import { createDataKey, type KeyRing, sealText, unwrapDataKey } from "../crypto/vault.ts";
+import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../crypto/vault.ts";
 import { isGranted } from "../db/employers.ts";
 import {
+  getAnyConnection,
   insertConnection,
   listConnections,
   type ManagedConnection,
@@ -12,22 +13,24 @@ import {
 import type { StoredSecret } from "../db/schema.ts";
 import { ERASE_AFTER_MS } from "../erasure.ts";
 import { dataKeyContext, secretContext } from "../gate/contexts.ts";
-import type { GateAddress } from "../gate/file-id.ts";
+import { type GateAddress, gateName } from "../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { encodeCursor, pageOf } from "../http/page.ts";
 import { setETag } from "../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
-import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
+import { answerChange, changeManaged, findManaged } from "./change.ts";
 import { CONNECTION, DELETABLE_CONNECTION, iso, presentConnection } from "./connection.ts";
 import {
   CONNECTION_LIST,
   connectionPatch,
   connectionQuery,
   deletion,
+  type NewConnection,
   newConnection,
   rotation,
 } from "./connection-requests.ts";
+import { type Creatable, create, type Made, neverRefused } from "./creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "./owner.ts";
 
 /** Every secret in force is tried on every signature. */
@@ -46,37 +49,8 @@ export const connections = new Hono<AppEnv>()
     if ("failure" in body) return failureResponse(c, body.failure);
     const owned = ownerOf(c.get("client"), body.value);
     if ("failure" in owned) return failureResponse(c, owned.failure);
-    const refused =
-      choiceOfPlan(c.get("client"), body.value.plan) ??
-      (await unusableEmployer(c, owned.owner, body.value.employer_id));
-    if (refused !== null) return failureResponse(c, refused);
-    const now = Date.now();
-    const id = newObjectId();
-    const { keyRing } = c.get("settings");
-    const dataKey = await createDataKey(keyRing, dataKeyContext(gateOf(id)));
-    const { secret, stored } = await newSecret(keyRing, id, dataKey, now);
-    const { owner_type: _type, owner_id: _id, employer_id, description, plan, ...settings } = body.value;
-    const row: ManagedConnection = {
-      ...settings,
-      id,
-      plan: plan ?? settings.environment,
-      owner_type: owned.owner.type,
-      owner_id: owned.owner.id,
-      status: "active",
-      employer_id: employer_id ?? null,
-      description: description ?? null,
-      secrets: [stored],
-      data_key: dataKey,
-      version: now,
-      gate_version: now,
-      created_at: now,
-      updated_at: now,
-      deleted_at: null,
-      erase_at: null,
-    };
-    await insertConnection(c.env.DB, row, createdRow(c, CONNECTION, row));
-    setETag(c, row.version);
-    return c.json({ success: true, connection: presentConnection(c, row), secret }, 201);
+    const { owner } = owned;
+    return create(c, CREATABLE, { owner, body: body.value }, () => makeConnection(c, owner, body.value));
   })
   .get("/connections", async (c) => {
     const query = parseQuery(c, connectionQuery);
@@ -128,12 +102,64 @@ export const connections = new Hono<AppEnv>()
     const changed = await changeManaged(c, CONNECTION, "secret_rotated", async (row, now) => {
       const kept = overlapping(row.secrets, now, body.value.overlap_seconds * 1_000);
       if (kept.length >= MAX_SECRETS) return TOO_MANY_SECRETS;
-      const made = await newSecret(c.get("settings").keyRing, row.id, row.data_key, now);
+      const made = await newSecret(await keyOf(c, row), row.id, now);
       secret = made.secret;
       return { secrets: [made.stored, ...kept] };
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }));
   });
+
+const CREATABLE: Creatable<ManagedConnection> = {
+  managed: CONNECTION,
+  find: (c, id) => getAnyConnection(c.env.DB, id),
+  dataKey: async (c, row) => (row.data_key === "" ? null : keyOf(c, row)),
+  async secretOf(c, row, _token, dataKey) {
+    const [secret] = row.secrets;
+    if (secret === undefined || row.status !== "active" || row.deleted_at !== null) return null;
+    // Whoever has sent a report has the secret.
+    const reports = await c.env.CONNECTION_GATE.getByName(gateName(gateOf(row.id))).list(null, 1);
+    return reports.length > 0 ? null : openText(dataKey, secret.sealed, secretContext(row.id, secret.id));
+  },
+  present: (c, row, secret) => {
+    setETag(c, row.version);
+    return c.json({ success: true, connection: presentConnection(c, row), ...secret }, 201);
+  },
+};
+
+async function makeConnection(
+  c: AppContext,
+  owner: Owner,
+  { owner_type: _type, owner_id: _id, employer_id, description, plan, ...settings }: NewConnection,
+): Promise<Made<ManagedConnection> | { failure: Failure }> {
+  const refused = choiceOfPlan(c.get("client"), plan) ?? (await unusableEmployer(c, owner, employer_id));
+  if (refused !== null) return { failure: refused };
+  const now = Date.now();
+  const id = newObjectId();
+  const wrapped = await createDataKey(c.get("settings").keyRing, dataKeyContext(gateOf(id)));
+  const dataKey = await keyOf(c, { id, data_key: wrapped });
+  const { secret, stored } = await newSecret(dataKey, id, now);
+  const row: ManagedConnection = {
+    ...settings,
+    id,
+    plan: plan ?? settings.environment,
+    owner_type: owner.type,
+    owner_id: owner.id,
+    status: "active",
+    employer_id: employer_id ?? null,
+    description: description ?? null,
+    secrets: [stored],
+    data_key: wrapped,
+    version: now,
+    gate_version: now,
+    created_at: now,
+    updated_at: now,
+    deleted_at: null,
+    erase_at: null,
+  };
+  const insert: Made<ManagedConnection>["insert"] = (told, creation) =>
+    insertConnection(c.env.DB, row, told, creation);
+  return { row, secret, dataKey, sealedToken: null, insert, whyRefused: neverRefused };
+}
 
 /** A connection may only be bound to an employer that is granted to its owner. */
 async function unusableEmployer(
@@ -162,13 +188,18 @@ function overlapping(secrets: readonly StoredSecret[], now: number, overlapMs: n
     .filter((secret) => secret.expires_at > now);
 }
 
+function keyOf(
+  c: AppContext,
+  { id, data_key }: Pick<ManagedConnection, "id" | "data_key">,
+): Promise<DataKey> {
+  return unwrapDataKey(c.get("settings").keyRing, data_key, dataKeyContext(gateOf(id)));
+}
+
 async function newSecret(
-  keyRing: KeyRing,
+  dataKey: DataKey,
   connectionId: string,
-  wrappedKey: string,
   now: number,
 ): Promise<{ secret: string; stored: StoredSecret }> {
-  const dataKey = await unwrapDataKey(keyRing, wrappedKey, dataKeyContext(gateOf(connectionId)));
   const id = newObjectId();
   const secret = `whsec_${randomToken(43)}`;
   const sealed = await sealText(dataKey, secret, secretContext(connectionId, id));

@@ -43,6 +43,7 @@ export const newWebhook = z.strictObject({
   max_in_flight: settings.max_in_flight.default(DEFAULT_IN_FLIGHT),
   max_per_minute: settings.max_per_minute.optional(),
 });
+export type NewWebhook = z.infer<typeof newWebhook>;
 export const webhookPatch = z
   .strictObject({
     url: settings.url.exactOptional(),

@@ -1,12 +1,18 @@
 /** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
 import { newObjectId } from "../crypto/ids.ts";
-import { type DataKey, sealText } from "../crypto/vault.ts";
+import { type DataKey, openText, sealText } from "../crypto/vault.ts";
 import { countSkipped, type Skipped } from "../db/deliveries.ts";
 import { storedAt } from "../db/events.ts";
-import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
+import { currentOwnerKey, findOwnerKey, type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
 import type { StoredHeaders, StoredWebhookSecret } from "../db/schema.ts";
-import { insertWebhook, listWebhooks, type Webhook, type WebhookChange } from "../db/webhooks.ts";
+import {
+  getAnyWebhook,
+  insertWebhook,
+  listWebhooks,
+  type Webhook,
+  type WebhookChange,
+} from "../db/webhooks.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { pageOf } from "../http/page.ts";
@@ -20,11 +26,19 @@ import { activated, rotated, signingOrder } from "../outbound/secrets.ts";
 import { newWebhookSecret } from "../outbound/signing.ts";
 import { sendTest } from "../outbound/test-delivery.ts";
 import { tryWakeEndpoints } from "../outbound/wake-up.ts";
-import { answerChange, changeManaged, createdRow, findManaged } from "./change.ts";
+import { answerChange, changeManaged, findManaged } from "./change.ts";
 import { iso } from "./connection.ts";
-import { ownerOf } from "./owner.ts";
+import { type Creatable, create, type Made } from "./creation.ts";
+import { type Owner, ownerOf } from "./owner.ts";
 import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook.ts";
-import { newWebhook, rotation, WEBHOOK_LIST, webhookPatch, webhookQuery } from "./webhook-requests.ts";
+import {
+  type NewWebhook,
+  newWebhook,
+  rotation,
+  WEBHOOK_LIST,
+  webhookPatch,
+  webhookQuery,
+} from "./webhook-requests.ts";
 
 /** Every secret in force signs every delivery. */
 const MAX_SECRETS = 5;
@@ -51,45 +65,8 @@ export const webhooks = new Hono<AppEnv>()
     if ("failure" in body) return failureResponse(c, body.failure);
     const owned = ownerOf(c.get("client"), body.value);
     if ("failure" in owned) return failureResponse(c, owned.failure);
-    const { environment, owner_type: _type, owner_id: _id, headers, ...settings } = body.value;
-    const checked = checkSettings(c, body.value);
-    if ("failure" in checked) return failureResponse(c, checked.failure);
-    const now = Date.now();
-    const id = newObjectId();
-    const key = await ownerKey(c.env.DB, c.get("settings").keyRing, owned.owner);
-    const { secret, stored } = await newSecret(key, id, now);
-    const row: Webhook = {
-      ...settings,
-      ...checked.settings,
-      id,
-      owner_type: owned.owner.type,
-      owner_id: owned.owner.id,
-      environment,
-      description: settings.description ?? null,
-      status: "active",
-      disabled_reason: null,
-      notification_email: settings.notification_email ?? null,
-      max_per_minute: settings.max_per_minute ?? null,
-      headers: headers ? await sealHeaders(key, id, headers, now) : null,
-      secrets: [{ ...stored, activated: true }],
-      ...UNTRIED,
-      mailed_at: null,
-      failure_mailed_at: null,
-      paused_at: null,
-      expiry_notified_seq: 0,
-      pace: null,
-      paced_until: 0,
-      holder: null,
-      held_until: 0,
-      version: now,
-      created_at: now,
-      updated_at: now,
-      deleted_at: null,
-    };
-    const inserted = await insertWebhook(c.env.DB, row, createdRow(c, WEBHOOK, row), MAX_WEBHOOKS);
-    if (!inserted) return failureResponse(c, TOO_MANY_WEBHOOKS);
-    setETag(c, row.version);
-    return c.json({ success: true, webhook: presentWebhook(row, now), secret }, 201);
+    const { owner } = owned;
+    return create(c, CREATABLE, { owner, body: body.value }, () => makeWebhook(c, owner, body.value));
   })
   .get("/webhooks", async (c) => {
     const query = parseQuery(c, webhookQuery);
@@ -175,6 +152,74 @@ export const webhooks = new Hono<AppEnv>()
     }));
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   });
+
+const CREATABLE: Creatable<Webhook> = {
+  managed: WEBHOOK,
+  find: (c, id) => getAnyWebhook(c.env.DB, id),
+  async dataKey(c, row) {
+    const owner: OwnerAddress = { type: row.owner_type, id: row.owner_id };
+    const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
+    return found?.key ?? null;
+  },
+  async secretOf(_c, row, _token, dataKey) {
+    const [secret] = row.secrets;
+    if (secret === undefined || row.status === "disabled" || row.deleted_at !== null) return null;
+    return openText(dataKey, secret.sealed, webhookSecretContext(row.id, secret.id));
+  },
+  present: (c, row, secret) => {
+    setETag(c, row.version);
+    return c.json({ success: true, webhook: presentWebhook(row, Date.now()), ...secret }, 201);
+  },
+};
+
+async function makeWebhook(
+  c: AppContext,
+  owner: Owner,
+  given: NewWebhook,
+): Promise<Made<Webhook> | { failure: Failure }> {
+  const { environment, owner_type: _type, owner_id: _id, headers, ...settings } = given;
+  const checked = checkSettings(c, given);
+  if ("failure" in checked) return checked;
+  const now = Date.now();
+  const id = newObjectId();
+  const { key, createdAt } = await currentOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
+  const { secret, stored } = await newSecret(key, id, now);
+  const row: Webhook = {
+    ...settings,
+    ...checked.settings,
+    id,
+    owner_type: owner.type,
+    owner_id: owner.id,
+    environment,
+    description: settings.description ?? null,
+    status: "active",
+    disabled_reason: null,
+    notification_email: settings.notification_email ?? null,
+    max_per_minute: settings.max_per_minute ?? null,
+    headers: headers ? await sealHeaders(key, id, headers, now) : null,
+    secrets: [{ ...stored, activated: true }],
+    ...UNTRIED,
+    mailed_at: null,
+    failure_mailed_at: null,
+    paused_at: null,
+    expiry_notified_seq: 0,
+    pace: null,
+    paced_until: 0,
+    holder: null,
+    held_until: 0,
+    version: now,
+    created_at: now,
+    updated_at: now,
+    deleted_at: null,
+  };
+  const insert: Made<Webhook>["insert"] = (told, creation) =>
+    insertWebhook(c.env.DB, row, told, { creation, most: MAX_WEBHOOKS, keyCreatedAt: createdAt });
+  const whyRefused = async () => {
+    const now = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
+    return now?.createdAt === createdAt ? TOO_MANY_WEBHOOKS : null;
+  };
+  return { row, secret, dataKey: key, sealedToken: null, insert, whyRefused };
+}
 
 /** Another address begins as a new endpoint. */
 const UNTRIED = {

@@ -160,7 +160,7 @@ describe("a connection that was just created", () => {
     const row = await rowOf(connection);
     await bindings.DB.prepare("DELETE FROM connections WHERE id = ?").bind(connection.id).run();
     expect((await post(connection)).json.error).toBe("Webhook connection not found");
-    await insertConnection(bindings.DB, row, toldInTests(row));
+    await insertConnection(bindings.DB, row, toldInTests(row), null);
     expect((await post(connection)).status).toBe(202);
   });
 

@@ -288,7 +288,19 @@ it("nothing of the outbound side scans a table", async () => {
       after: null,
     });
   const { id: _id, ...fields } = await storeWebhook();
-  await insertWebhook(DB, { ...fields, id: newObjectId() }, told(), 1);
+  const limits = { most: 1, keyCreatedAt: 0 };
+  await insertWebhook(DB, { ...fields, id: newObjectId() }, told(), { creation: null, ...limits });
+  const creation = {
+    owner_type: hook.owner_type,
+    owner_id: hook.owner_id,
+    name: "x",
+    object_id: hook.id,
+    body_mac: "",
+    sealed_token: null,
+    secret_ended: false,
+    created_at: Date.now(),
+  };
+  await insertWebhook(DB, { ...fields, id: newObjectId() }, told(), { creation, ...limits });
   await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
   await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
   const key = { webhookId: hook.id, eventSeq: attempts[0]?.eventSeq ?? 0 };

@@ -76,6 +76,17 @@ describe("what the Worker asks of D1", () => {
     await ask("PUT", `/employers/${employerId}_2`, { name: "New", owners: [owner] });
     const made = await ask("POST", "/connections", { ...owner, employer_id: employerId });
     const { id } = made.json.connection;
+    const keyed = {
+      method: "POST",
+      headers: {
+        "X-Client-ID": "portal",
+        "X-Client-Secret": "portal-secret",
+        "Content-Type": "application/json",
+        "Idempotency-Key": "once",
+      },
+      body: JSON.stringify(owner),
+    };
+    for (const _time of ["first", "again"]) await send("/api/v1/connections", keyed, using);
     const { apiKey, secret: key } = (await ask("POST", "/api-keys", { ...owner, environment: "sandbox" }))
       .json;
     for (const list of ["/employers", "/employers?", "/api-keys?", "/api-keys?include_inactive=true&"]) {
