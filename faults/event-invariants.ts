@@ -45,6 +45,31 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     return { checked: owed.length, broken: missing.map(({ id }) => `${id} was not told`) };
   },
 
+  "an owner's events are in the order of their sequence, and none shares one"({ kept }) {
+    const broken = [...Map.groupBy(kept, listOf)].flatMap(([list, events]) =>
+      events.flatMap(({ id, sequence }, place) => {
+        const before = events[place - 1]?.sequence ?? 0;
+        if (Number.isSafeInteger(sequence) && sequence > before) return [];
+        return [`${id} of ${list} has the sequence ${sequence}, after ${before}`];
+      }),
+    );
+    return { checked: kept.length, broken };
+  },
+
+  "a file's events are stored in the file's order"({ kept }) {
+    const ofFiles = kept.filter(({ type }) => FILE_ORDER[type] !== undefined);
+    const files = [...Map.groupBy(ofFiles, (event) => `${event.data.fileId} for ${listOf(event)}`)];
+    const broken = files.flatMap(([file, events]) => {
+      const types = events.toSorted((a, b) => a.sequence - b.sequence).map(({ type }) => type);
+      const isInOrder = types.every(
+        (type, place) => (FILE_ORDER[type] ?? 0) >= (FILE_ORDER[types[place - 1] ?? ""] ?? 0),
+      );
+      // One that was refused was forwarded once more: what came of that is news after the failure.
+      return isInOrder || types.includes("file.failed") ? [] : [`${file}: ${types.join(", ")}`];
+    });
+    return { checked: files.length, broken };
+  },
+
   "no service was answered what it should not be"({ events }) {
     const heard = events.units.flatMap((unit) => unit.heard.map((answer) => ({ unit, answer })));
     const broken = heard.filter(({ unit, answer }) => !isExpected(unit, answer));
@@ -56,6 +81,18 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     };
   },
 };
+
+const FILE_ORDER: Partial<Record<string, number>> = {
+  "file.uploaded": 1,
+  "file.validated": 2,
+  "file.processed": 3,
+  "file.failed": 3,
+};
+
+/** Events of one owner and environment share a sequence. */
+function listOf({ owner, environment }: Pick<KeptEvent, "owner" | "environment">): string {
+  return `${owner.owner_type}:${owner.owner_id} ${environment}`;
+}
 
 /** An event of an owner, wherever it comes from. */
 export function keyOf({ owner, environment, id }: Pick<KeptEvent, "owner" | "environment" | "id">): string {

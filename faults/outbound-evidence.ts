@@ -16,6 +16,7 @@ export interface KeptEvent {
   type: string;
   timestamp: string;
   data: Record<string, unknown>;
+  sequence: number;
   /** Its envelope: what receivers have to get, to the byte. */
   json: string;
 }
@@ -61,7 +62,10 @@ async function keptEvents(
   owner: Owner,
   environment: Environment,
 ): Promise<KeptEvent[]> {
-  type Listed = Pick<KeptEvent, "id" | "type" | "timestamp" | "data"> & { received_at: string };
+  type Listed = Pick<KeptEvent, "id" | "type" | "timestamp" | "data"> & {
+    metadata: Pick<KeptEvent, "sequence">;
+    received_at: string;
+  };
   const kept: KeptEvent[] = [];
   for (let cursor: string | null = ""; cursor !== null; ) {
     const query = new URLSearchParams({ ...owner, environment, limit: "100", ...(cursor && { cursor }) });
@@ -70,8 +74,9 @@ async function keptEvents(
     if (!response.ok) throw new Error(`GET /events was answered ${response.status}: ${text}`);
     const page: { events: Listed[]; next_cursor: string | null } = JSON.parse(text);
     for (const { received_at: _, ...envelope } of page.events) {
-      const { id, type, timestamp, data } = envelope;
-      kept.push({ owner, environment, id, type, timestamp, data, json: JSON.stringify(envelope) });
+      const { id, type, timestamp, data, metadata } = envelope;
+      const { sequence } = metadata;
+      kept.push({ owner, environment, id, type, timestamp, data, sequence, json: JSON.stringify(envelope) });
     }
     cursor = page.next_cursor;
   }

@@ -13,7 +13,7 @@ import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/f
 import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
 import { tellOwed } from "../outbound/file-events.ts";
-import { findListeners } from "../outbound/listeners.ts";
+import { findAudiences } from "../outbound/listeners.ts";
 import { type AttentionChange, recordAttention } from "./attention.ts";
 import { type Answer, postFile } from "./files-creator.ts";
 import { GOVERNOR_NAME, type Permit } from "./governor.ts";
@@ -75,7 +75,7 @@ export async function forwardBatch(
   // One file at a time that may be what kills the consumer, after all others are safe, and only as long as leases last.
   const suspects = jobs.filter((job) => job.file.suspect);
   const others = jobs.filter((job) => !job.file.suspect);
-  const listened = gatesListenedTo(jobs, env);
+  const listened = filesListenedTo(jobs, env);
   await forwardAll(others, { inFlight: MAX_IN_FLIGHT, startUntil: null, listened }, env, settings, findings);
   await tell(findings, env, settings);
   const startUntil = Date.now() + SUSPECTS_BUDGET_MS;
@@ -88,15 +88,13 @@ async function tell(findings: Findings, env: Bindings, settings: Settings): Prom
   await tellOwed(findings.owed.splice(0), env, settings);
 }
 
-/** Whether the owner's webhooks may want to hear of a gate's files. Without an answer they may. Never rejects. */
-async function gatesListenedTo(jobs: readonly Job[], env: Bindings): Promise<(gate: GateAddress) => boolean> {
+/** Whether somebody's webhooks may want to hear of a file. Without an answer they may. Never rejects. */
+async function filesListenedTo(jobs: readonly Job[], env: Bindings): Promise<(job: Job) => boolean> {
   if (jobs.length === 0) return () => false;
   try {
-    const found = await findListeners(
-      env.DB,
-      jobs.map(({ gate }) => gate),
-    );
-    return (gate) => found.get(gateName(gate))?.listened ?? false;
+    const heardOf = ({ gate, file: { facts } }: Job) => ({ gate, employerId: facts.employerId });
+    const audienceOf = await findAudiences(env.DB, jobs.map(heardOf));
+    return (job) => (audienceOf(heardOf(job))?.owners.length ?? 0) > 0;
   } catch (error) {
     logError("it is not known who listens", { files: jobs.length }, error);
     return () => true;
@@ -158,7 +156,7 @@ async function forwardAll(
   }: {
     inFlight: number;
     startUntil: number | null;
-    listened: Promise<(gate: GateAddress) => boolean>;
+    listened: Promise<(job: Job) => boolean>;
   },
   env: Bindings,
   settings: Settings,
@@ -177,7 +175,7 @@ async function forwardAll(
       const { answer, reached } = await attempt(job, env, settings);
       if (answer.kind !== "unavailable") answered++;
       else if (reached) unanswered++;
-      const settled = await settle(job, await outcomeOf(job, answer), (await listened)(job.gate), env);
+      const settled = await settle(job, await outcomeOf(job, answer), (await listened)(job), env);
       if (settled === null) return;
       attention.push(...attentionFor(job, answer, settled));
       owed.push(...(settled.owed ?? []));

@@ -138,13 +138,13 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const seq = seqOf(fileId);
     const now = Date.now();
     const before = listened ? this.#state.inbox.get(seq) : null;
-    const reported = this.#settlement.report(seq, report, now);
+    const reported = this.#settlement.report(seq, report, now, listened);
     const type = before === null ? null : owedAfterReport(before, reported);
     if (before !== null && type !== null) this.#state.owed.add(seq, type, before.generation, null, now);
     this.#rearm();
-    return type === null || reported.outcome === "unknown"
-      ? reported
-      : { ...reported, owed: this.#owedOf(fileId) };
+    if (reported.outcome === "unknown") return reported;
+    const owed = this.#owedOf(fileId);
+    return owed.length === 0 ? reported : { ...reported, owed };
   }
 
   replay(fileId: string): Replayed {

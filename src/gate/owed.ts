@@ -60,9 +60,14 @@ export class OwedEvents {
     this.#earliest = this.#readEarliest();
   }
 
-  /** What is owed of one file. */
+  /** What is owed of one file, in the order in which it happened: a file is uploaded before it fails. */
   of(seq: string, fileId: string, facts: FileFacts): Owed[] {
-    const rows = this.#sql.exec("SELECT type, generation, reason, at FROM owed WHERE seq = ?", seq).toArray();
+    const rows = this.#sql
+      .exec(
+        "SELECT type, generation, reason, at FROM owed WHERE seq = ? ORDER BY generation, type = 'file.failed'",
+        seq,
+      )
+      .toArray();
     return rows.map((row) => parseOwed(row, fileId, facts));
   }
 

@@ -144,10 +144,36 @@ export interface ProgressReport {
   recordsFailed?: number;
 }
 
+/** A report of which webhooks are to hear, as its gate took it. */
+export interface TakenReport {
+  eventId: string;
+  status: ProgressReport["status"];
+  /** When the gate took it, ms. */
+  at: number;
+}
+
+/** Where a report stands among the others on its file: webhooks hear of them in this order. */
+export interface ReportOrder {
+  at: number;
+  /** Those before it that may not be stored yet. */
+  before: TakenReport[];
+  /** Event ids of those after it. */
+  after: string[];
+}
+
+/** What a report came to. `order` is null where webhooks are not to hear of it: it is old news, or contradicts how the file ended. */
+interface ReportedOn {
+  status: FileStatus;
+  facts: Pick<FileFacts, "employerId" | "receivedAt">;
+  order: ReportOrder | null;
+  /** What the file owes: to be stored before the report is. Absent where nothing is. */
+  owed?: Owed[];
+}
+
 export type Reported =
   /** `wasDeferred`: the file had been tried without success, so that operators were told of it. */
-  | { outcome: "moved"; status: FileStatus; wasDeferred: boolean; owed?: Owed[] }
-  | { outcome: "unmoved" | "repeat"; status: FileStatus; owed?: Owed[] }
+  | ({ outcome: "moved"; wasDeferred: boolean } & ReportedOn)
+  | ({ outcome: "unmoved" | "repeat" } & ReportedOn)
   | { outcome: "unknown" };
 export type Replayed = { outcome: "queued"; generation: number } | { outcome: "unknown" | "unsettled" };
 

@@ -11,7 +11,7 @@
  * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows after their 90 days, most of them by
  * dropping their table (tables.ts).
  */
-import type { FileFacts, FileStatus, Stored } from "./protocol.ts";
+import type { FileFacts, FileStatus, Stored, TakenReport } from "./protocol.ts";
 
 /** `receiving`: reserved, payload not there yet. `dropped`: the payload never came, its object is being deleted. */
 const STATES = ["receiving", "queued", "processing", "completed", "failed", "dropped"] as const;
@@ -28,6 +28,8 @@ export interface Progress {
   recordsFailed: number | null;
   /** Ids of the events already taken, newest last. */
   eventIds: string[];
+  /** Those of which webhooks are to hear, newest last. Absent where none are. */
+  reports?: TakenReport[];
 }
 
 export interface Row {

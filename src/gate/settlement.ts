@@ -18,7 +18,9 @@ import type {
   ProgressReport,
   Replayed,
   Reported,
+  ReportOrder,
   Settled,
+  TakenReport,
 } from "./protocol.ts";
 import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./retry.ts";
 import { type Progress, publicStatus, type Row } from "./rows.ts";
@@ -30,6 +32,12 @@ export const LEASE_MS = 600_000;
 const SUSPECT_AFTER_WAKE_UPS = 3;
 /** A file sees a handful of reports; more ids than this are not kept. */
 const KEPT_EVENT_IDS = 16;
+
+/**
+ * How long a report waits for one that was taken before it and is not known to be stored. Whoever sent that one repeats it
+ * within minutes; after this it is given up on, so that its file is not stuck.
+ */
+const WAITS_FOR_EARLIER_MS = 600_000;
 
 const ORDER: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 2, failed: 2 };
 
@@ -123,18 +131,30 @@ export class Settlement {
     }
   }
 
-  /** Moves a file's status forwards, and settles it: who reports on a file has it. Idempotent on the event's id. */
-  report(seq: string, report: ProgressReport, now: number): Reported {
+  /**
+   * Moves a file's status forwards, and settles it: who reports on a file has it. Idempotent on the event's id. `listened`:
+   * webhooks may be to hear of it, so that its place among the file's reports is kept.
+   */
+  report(seq: string, report: ProgressReport, now: number, listened = false): Reported {
     const row = this.#state.inbox.get(seq);
     const status = row && publicStatus(row.state);
     if (row === null || status === null) return { outcome: "unknown" };
     const known = emptyProgress(row);
-    if (known.eventIds.includes(report.eventId)) return { outcome: "repeat", status };
+    const { employerId, receivedAt } = row.facts;
+    const facts = { employerId, receivedAt };
+    if (known.eventIds.includes(report.eventId)) {
+      const order =
+        orderOf(report.eventId, known.reports, now) ?? orderOfUnkept(report, status, row.updatedAt);
+      return { outcome: "repeat", status, facts, order };
+    }
+    const taken: TakenReport = { eventId: report.eventId, status: report.status, at: now };
+    const withIt = [...(known.reports ?? []), taken].slice(-KEPT_EVENT_IDS);
     const progress: Progress = {
       recordsTotal: report.recordsTotal ?? known.recordsTotal,
       recordsProcessed: report.recordsProcessed ?? known.recordsProcessed,
       recordsFailed: report.recordsFailed ?? known.recordsFailed,
       eventIds: [...known.eventIds, report.eventId].slice(-KEPT_EVENT_IDS),
+      ...(listened ? { reports: withIt } : known.reports && { reports: known.reports }),
     };
     // After a replay, word of a validation may still be about the generation before. Nothing is lost without it: the
     // files-creator's answer to the POST says as much.
@@ -142,11 +162,18 @@ export class Settlement {
     if (early || ORDER[report.status] <= ORDER[status]) {
       // Counts belong to the status they came with. What brings none is not worth a row, and may come again.
       const counted = report.status === status ? progress : { ...known, eventIds: progress.eventIds };
-      if (!sameCounts(counted, known)) this.#state.inbox.update(seq, { progress: counted });
-      return { outcome: "unmoved", status };
+      const order = orderOfUnkept(report, status, now);
+      if (order === null || !listened) {
+        if (!sameCounts(counted, known)) this.#state.inbox.update(seq, { progress: counted });
+        return { outcome: "unmoved", status, facts, order };
+      }
+      this.#state.inbox.update(seq, { progress: { ...counted, reports: withIt } });
+      return { outcome: "unmoved", status, facts, order: orderOf(report.eventId, withIt, now) };
     }
     this.#finish(row, report.status, Math.max(row.attempts, 1), now, { progress });
-    return { outcome: "moved", status: report.status, wasDeferred: status === "queued" && row.attempts > 0 };
+    const order = orderOf(report.eventId, withIt, now);
+    const wasDeferred = status === "queued" && row.attempts > 0;
+    return { outcome: "moved", status: report.status, wasDeferred, facts, order };
   }
 
   /** Queues a settled file again, as a new generation with a key of its own for the files-creator. */
@@ -166,7 +193,11 @@ export class Settlement {
       updatedAt: now,
       dueAt: now + 60_000,
       // A report that is repeated after the replay is about the generation before.
-      progress: { ...NO_PROGRESS, eventIds: emptyProgress(row).eventIds },
+      progress: {
+        ...NO_PROGRESS,
+        eventIds: row.progress?.eventIds ?? [],
+        ...(row.progress?.reports && { reports: row.progress.reports }),
+      },
       error: null,
     });
     return { outcome: "queued", generation };
@@ -235,6 +266,23 @@ const NO_PROGRESS: Progress = {
   recordsFailed: null,
   eventIds: [],
 };
+
+/** The place of a report among those that are kept; null for one that is not. */
+function orderOf(eventId: string, reports: readonly TakenReport[] = [], now: number): ReportOrder | null {
+  const place = reports.findIndex((each) => each.eventId === eventId);
+  const report = reports[place];
+  if (report === undefined) return null;
+  return {
+    at: report.at,
+    before: reports.slice(0, place).filter(({ at }) => at > now - WAITS_FOR_EARLIER_MS),
+    after: reports.slice(place + 1).map(({ eventId }) => eventId),
+  };
+}
+
+/** Of a report that moves nothing and has no place: it is news only as long as the file is no further than it says. */
+function orderOfUnkept({ status }: ProgressReport, reached: FileStatus, at: number): ReportOrder | null {
+  return reached === status || reached === "queued" ? { at, before: [], after: [] } : null;
+}
 
 function sameCounts(a: Progress, b: Progress): boolean {
   return (

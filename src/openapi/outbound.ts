@@ -93,7 +93,7 @@ const deliveryHeaders = z.object({
 });
 
 const DESCRIPTION = [
-  "Sent to the active webhooks of the event's owner and environment that asked for its type; at least once, in no order: of two events about one thing, the one with the higher `metadata.sequence` is the newer.",
+  "Sent to the active webhooks of the event's owner and environment that asked for its type, those of a file to the webhooks of the file's employer too; at least once, in no order: of two events about one thing, the one with the higher `metadata.sequence` is the newer.",
   "2xx within ten seconds is success; a redirect is not followed and counts as failure. Six retries: at once, after 1 minute, 5 minutes, 30 minutes, 2 hours, 6 hours. 410 disables the webhook; `Retry-After` on 429 and 503 can only lengthen a wait.",
 ].join("\n\n");
 

@@ -26,13 +26,25 @@ export interface NewEvent {
   data: string;
 }
 
+/** Where an event stands among others about the same thing, so that they are stored in their order. */
+export interface Place {
+  /** Events before it, and when each was told: it waits for those that a webhook of that time asks for and that are not stored. */
+  after: readonly { id: string; type: EventType; at: number }[];
+  /** Ids of events after it: once one of them is stored, it is old news, and is not kept. */
+  before: readonly string[];
+}
+
+const ANYWHERE: Place = { after: [], before: [] };
+
 export type FannedOut =
   /** `endpoints` are to be woken; none where nobody asked for the type. */
   | { outcome: "stored" | "duplicate"; endpoints: Endpoint[] }
   /** The id names another event of the same owner. */
   | { outcome: "conflict" }
-  /** Kept only where somebody asks for it, and nobody does. */
-  | { outcome: "unwanted" };
+  /** Kept only where somebody asks for it, and nobody does; or old news. */
+  | { outcome: "unwanted" }
+  /** One before it is not stored yet. */
+  | { outcome: "early" };
 
 /** The type lives elsewhere: the gates hold the truth about files. Without a webhook for it, it is not kept. */
 function keptOnlyIfWanted(type: EventType): boolean {
@@ -44,6 +56,16 @@ const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
 const HAS_KEY = "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2)";
 const ASKS =
   "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
+/** `list` is a parameter with events as JSON: id, patterns and the time at which each was told. */
+const lacksOneOf = (list: string) => `EXISTS (
+  SELECT 1 FROM json_each(${list}) AS earlier
+  WHERE NOT EXISTS (SELECT 1 FROM events WHERE ${SAME_OWNER} AND id = earlier.value ->> 'id')
+    AND EXISTS (
+      SELECT 1 FROM webhooks
+      WHERE ${SAME_OWNER} AND deleted_at IS NULL AND updated_at <= earlier.value ->> 'at' AND EXISTS (
+        SELECT 1 FROM json_each(webhooks.events) AS asked
+        WHERE asked.value IN (SELECT value FROM json_each(earlier.value, '$.patterns')))))`;
+const HAS_ONE_OF = `EXISTS (SELECT 1 FROM events WHERE ${SAME_OWNER} AND id IN (SELECT value FROM json_each(?15)))`;
 
 /** What comes for a disabled webhook is skipped: it is listed, and a replay can send it. */
 const OFF = "status = 'disabled'";
@@ -56,6 +78,7 @@ export async function fanOut(
   ring: KeyRing,
   event: NewEvent,
   now: number,
+  place: Place = ANYWHERE,
 ): Promise<FannedOut> {
   const { owner, environment, id, type } = event;
   const key = await ownerKey(db, ring, owner);
@@ -63,13 +86,16 @@ export async function fanOut(
   const sealed = await sealText(key, event.data, eventDataContext(environment, id));
   const scope = [owner.type, owner.id, environment] as const;
   const patterns = JSON.stringify(patternsOf(type));
-  const [inserted, , stored, asking] = await db.batch<Record<string, unknown>>([
+  const earlier = JSON.stringify(
+    place.after.map(({ id, type, at }) => ({ id, at, patterns: patternsOf(type) })),
+  );
+  const [inserted, , stored, asking, waiting] = await db.batch<Record<string, unknown>>([
     db
       .prepare(
         `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
          SELECT max(?5, coalesce((SELECT max(seq) FROM events), 0) + 1), ?6, ?1, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?12
          WHERE (?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS}))
-           AND ${HAS_KEY}
+           AND ${HAS_KEY} AND NOT ${lacksOneOf("?14")} AND NOT ${HAS_ONE_OF}
          ON CONFLICT (owner_type, owner_id, environment, id) DO NOTHING`,
       )
       .bind(
@@ -84,6 +110,8 @@ export async function fanOut(
         utf8(event.data).byteLength,
         sealed,
         keptOnlyIfWanted(type) ? 1 : 0,
+        earlier,
+        JSON.stringify(place.before),
       ),
     db
       .prepare(
@@ -101,8 +129,12 @@ export async function fanOut(
          WHERE ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${ASKS}`,
       )
       .bind(...scope, patterns, slowSince(now)),
+    ...(place.after.length === 0
+      ? []
+      : [db.prepare(`SELECT ${lacksOneOf("?4")} AS early`).bind(...scope, earlier)]),
   ]);
   const [row] = stored?.results ?? [];
+  if (row === undefined && waiting?.results[0]?.early === 1) return { outcome: "early" };
   if (row === undefined && !keptOnlyIfWanted(type)) throw new Error("an event's owner was just erased");
   if (row === undefined) return { outcome: "unwanted" };
   if (row.content_mac !== mac) return { outcome: "conflict" };

@@ -2,12 +2,14 @@
  * The gateway's own events of files, taken from their gate to where deliveries begin. An event's id and content follow from
  * the file alone: told again, it is a repeat.
  */
+import type { OwnerAddress } from "../db/owner-keys.ts";
+import type { Environment } from "../db/schema.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Owed, OwedReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
-import { findListeners, type GateListeners } from "./listeners.ts";
+import { type Audience, findAudiences } from "./listeners.ts";
 import { type Endpoint, tryWakeEndpoints } from "./wake-up.ts";
 
 const SOURCE = "audit1-gateway";
@@ -20,50 +22,66 @@ const ERRORS: Record<OwedReason, { code: string; message: string }> = {
   },
 };
 
-/** Never rejects: what could not be told is owed still, and the gates' alarms come back to it. */
-export async function tellOwed(owed: readonly Owed[], env: Bindings, settings: Settings): Promise<void> {
-  if (owed.length === 0) return;
+/**
+ * Answers whether all of it was told. Never rejects: what could not be told is owed still, and the gates' alarms come back to
+ * it.
+ */
+export async function tellOwed(owed: readonly Owed[], env: Bindings, settings: Settings): Promise<boolean> {
+  if (owed.length === 0) return true;
   try {
-    const gates = owed.map(({ fileId }) => parseFileId(fileId)?.gate).filter((gate) => gate !== undefined);
-    const listeners = await findListeners(env.DB, gates);
+    const files = owed.flatMap(({ fileId, facts: { employerId } }) => {
+      const gate = parseFileId(fileId)?.gate;
+      return gate === undefined ? [] : [{ gate, employerId }];
+    });
+    const audienceOf = await findAudiences(env.DB, files);
     const endpoints: Endpoint[] = [];
+    let all = true;
     for (const [fileId, ofFile] of Map.groupBy(owed, (each) => each.fileId)) {
       const gate = parseFileId(fileId)?.gate;
-      const heard = gate && listeners.get(gateName(gate));
-      if (gate !== undefined && heard !== undefined)
-        endpoints.push(...(await tellOne({ gate, fileId, owed: ofFile, heard }, env, settings)));
+      const employerId = ofFile[0]?.facts.employerId ?? "";
+      const audience = gate && audienceOf({ gate, employerId });
+      if (gate === undefined || audience === undefined) continue;
+      all = (await tellOne({ gate, fileId, owed: ofFile, audience }, endpoints, env, settings)) && all;
     }
     await tryWakeEndpoints(env, endpoints);
+    return all;
   } catch (error) {
     logError("events of files were not told", { events: owed.length }, error);
+    return false;
   }
 }
 
+/** Tells what one file owes, in its order, to all who hear of it, and adds the endpoints to wake. False where something failed. */
 async function tellOne(
   {
     gate,
     fileId,
     owed,
-    heard,
-  }: { gate: GateAddress; fileId: string; owed: readonly Owed[]; heard: GateListeners },
+    audience,
+  }: { gate: GateAddress; fileId: string; owed: readonly Owed[]; audience: Audience },
+  endpoints: Endpoint[],
   env: Bindings,
   settings: Settings,
-): Promise<Endpoint[]> {
-  const endpoints: Endpoint[] = [];
+): Promise<boolean> {
+  let stored = false;
   try {
-    for (const each of heard.listened ? owed : []) {
-      const told = await fanOut(env.DB, settings.keyRing, eventOf(each, heard), Date.now());
-      if ("endpoints" in told) endpoints.push(...told.endpoints);
+    for (const each of owed) {
+      for (const owner of audience.owners) {
+        const event = eventOf(each, owner, audience.environment);
+        const told = await fanOut(env.DB, settings.keyRing, event, Date.now());
+        if ("endpoints" in told) endpoints.push(...told.endpoints);
+      }
     }
+    stored = true;
     const paid = owed.map(({ type, generation }) => ({ type, generation }));
     await env.CONNECTION_GATE.getByName(gateName(gate)).paid(fileId, paid);
   } catch (error) {
-    logError("an event of a file was not told", { file_id: fileId }, error);
+    logError("an event of a file was not told", { file_id: fileId, stored }, error);
   }
-  return endpoints;
+  return stored;
 }
 
-function eventOf(owed: Owed, { owner, environment }: GateListeners): NewEvent {
+function eventOf(owed: Owed, owner: OwnerAddress, environment: Environment): NewEvent {
   const { fileId, type, generation, reason, at, facts } = owed;
   const about = { fileId, employerId: facts.employerId };
   const data =

@@ -5,15 +5,15 @@
 import { Hono } from "hono";
 import { type AttentionChange, recordAttention } from "../forwarding/attention.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
-import type { ProgressReport, Reported } from "../gate/protocol.ts";
+import type { ProgressReport, Reported, ReportOrder } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
 import { describeFailure, type Failure } from "../http/failure.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
 import { readEvents } from "../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../outbound/event-time.ts";
-import { fanOut, type NewEvent } from "../outbound/fan-out.ts";
+import { fanOut, type NewEvent, type Place } from "../outbound/fan-out.ts";
 import { tellOwed } from "../outbound/file-events.ts";
-import { findListeners, type GateListeners } from "../outbound/listeners.ts";
+import { type Audience, findAudience, findListeners } from "../outbound/listeners.ts";
 import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
 import {
   type EventRequest,
@@ -34,6 +34,19 @@ const STATUS_AFTER = {
 } as const satisfies Record<(typeof FILE_REPORTS)[number], ProgressReport["status"]>;
 
 const LIMITS: BodyLimits = { limitBytes: MAX_EVENTS_BYTES, limitValues: MAX_EVENTS_VALUES };
+
+const TYPE_OF = {
+  processing: "file.validated",
+  completed: "file.processed",
+  failed: "file.failed",
+} as const satisfies Record<ProgressReport["status"], (typeof FILE_REPORTS)[number]>;
+
+/** What is before the report is stored within moments, or when its sender repeats it. */
+const OUT_OF_ORDER: Failure = {
+  kind: "unavailable",
+  retryAfterSeconds: 5,
+  reason: "An earlier event of this file is not stored yet, and this one is stored after it.",
+};
 
 const DEFAULT_SOURCE = "audit1";
 
@@ -99,7 +112,7 @@ async function take(c: AppContext, event: EventRequest): Promise<Taken | { failu
   return dispatch(c, { ...factsOf(event), createdAt, type, owner: owned.owner, environment });
 }
 
-/** A report moves its file, and is told to the file's owner: whose that is the file says, not the report. */
+/** A report moves its file, and is told to the file's owner and employer: whose it is the file says, not the report. */
 async function takeReport(
   c: AppContext,
   event: EventRequest,
@@ -122,37 +135,57 @@ async function takeReport(
   };
   const { fileId } = parsed;
   const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
-  const reported = await gate.report(fileId, report, heard.listened);
+  const reported = await gate.report(fileId, report, heard.listened || heard.employersListen);
   if (reported.outcome === "unknown") return { id, failure: NOT_FOUND };
   note(c, { outcome: reported.outcome, file_id: fileId });
   if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(fileId, reported));
-  await tellOwed(reported.owed ?? [], c.env, c.get("settings"));
-  const now = Date.now();
-  const createdAt = fileEventTime(event, { receivedAt: parsed.mintedAt, ownTime: now, now });
-  const told = await tellReport(c, { ...factsOf(event), type, createdAt }, reported, heard);
+  const inOrder = await tellOwed(reported.owed ?? [], c.env, c.get("settings"));
+  const { facts, order } = reported;
+  const audience = order && (await findAudience(c.env.DB, heard, facts.employerId));
+  const told =
+    order === null || audience === null || audience.owners.length === 0
+      ? UNTOLD
+      : inOrder
+        ? await tellReport(c, { ...event, type }, facts, order, audience)
+        : { id, failure: OUT_OF_ORDER };
   if ("failure" in told) return told;
   const duplicate = reported.outcome === "repeat";
-  const body = { ...told.body, id, file_id: fileId, status: reported.status, duplicate };
+  const body = { success: true as const, id, file_id: fileId, status: reported.status, duplicate };
   return { body, endpoints: told.endpoints };
 }
 
-/** A repeat is told again, in case the first time was cut short. What contradicts how a file ended is not told. */
+const UNTOLD = { endpoints: [] };
+
+/** To each who hears of the file, after what was reported before. A repeat is told again, in case the first time was cut short. */
 async function tellReport(
   c: AppContext,
-  event: Omit<NewEvent, "owner" | "environment"> & { type: (typeof FILE_REPORTS)[number] },
-  reported: Exclude<Reported, { outcome: "unknown" }>,
-  { listened, owner, environment }: GateListeners,
-): Promise<Taken | { failure: Failure; id: string }> {
-  const after = STATUS_AFTER[event.type];
-  const holds = after === "processing" || reported.status === after || reported.outcome === "repeat";
-  if (!listened || !holds) return { body: { success: true, id: event.id, duplicate: false }, endpoints: [] };
-  return dispatch(c, { ...event, owner, environment });
+  event: EventRequest & { type: (typeof FILE_REPORTS)[number] },
+  { receivedAt }: { receivedAt: number },
+  order: ReportOrder,
+  { owners, environment }: Audience,
+): Promise<{ endpoints: Endpoint[] } | { failure: Failure; id: string; endpoints: Endpoint[] }> {
+  const { type } = event;
+  const createdAt = fileEventTime(event, { receivedAt, ownTime: order.at, now: Date.now() });
+  const after = order.before.map(({ eventId, status, at }) => ({ id: eventId, type: TYPE_OF[status], at }));
+  const place: Place = { after, before: order.after };
+  const endpoints: Endpoint[] = [];
+  for (const owner of owners) {
+    const told = await dispatch(c, { ...factsOf(event), type, createdAt, owner, environment }, place);
+    if ("failure" in told) return { ...told, endpoints };
+    endpoints.push(...told.endpoints);
+  }
+  return { endpoints };
 }
 
-async function dispatch(c: AppContext, event: NewEvent): Promise<Taken | { failure: Failure; id: string }> {
+async function dispatch(
+  c: AppContext,
+  event: NewEvent,
+  place?: Place,
+): Promise<Taken | { failure: Failure; id: string }> {
   const { id } = event;
-  const told = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now());
+  const told = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now(), place);
   if (told.outcome === "conflict") return { id, failure: REUSED };
+  if (told.outcome === "early") return { id, failure: OUT_OF_ORDER };
   return {
     body: { success: true, id, duplicate: told.outcome === "duplicate" },
     endpoints: "endpoints" in told ? told.endpoints : [],
