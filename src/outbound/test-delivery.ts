@@ -60,11 +60,11 @@ export async function sendTest(
   const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
   const { kind, status, ms, answer } = outcome;
   const sealed = answer ? await sealText(key, answer, answerContext(webhook.id, seq, 1)) : null;
-  await db
+  const { meta } = await db
     .prepare(
       `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
          last_error, created_at, updated_at, history)
-       VALUES (?1, ?2, ?3, 1, 0, NULL, ?4, ?5, ?6, ?6, ?7)`,
+       SELECT ?1, ?2, ?3, 1, 0, NULL, ?4, ?5, ?6, ?6, ?7 WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2)`,
     )
     .bind(
       webhook.id,
@@ -76,6 +76,7 @@ export async function sendTest(
       JSON.stringify([{ number: 1, started_at: startedAt, ms, kind, status, answer: sealed }]),
     )
     .run();
+  if (meta.changes === 0) throw new Error("a test event's owner was erased while it was sent");
   if (provesEndpoint(outcome)) await markProven(db, webhook, startedAt + outcome.ms);
   return { eventId: id, deliveryId: deliveryId({ webhookId: webhook.id, eventSeq: seq }), outcome };
 }
