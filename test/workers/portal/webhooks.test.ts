@@ -276,6 +276,8 @@ describe("a webhook", () => {
     await wake({ id });
     expect(calls).toHaveLength(3);
     expect((await portal("GET", `/webhooks/${id}`)).json.skipped.count).toBe(0);
+    const delivered = await portal("GET", `/webhooks/${id}/deliveries`);
+    expect(delivered.json.deliveries).toMatchObject(Array(3).fill({ status: "delivered", lastError: null }));
   });
 
   it("that is paused holds what comes: tests work, retries and replays wait until it is active", async () => {
