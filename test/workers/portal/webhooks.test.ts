@@ -623,7 +623,10 @@ describe("events", () => {
 
   it("of a batch that is too long are refused by its length alone", async () => {
     const answer = await portal("POST", "/events", { events: Array.from({ length: 101 }, () => ({})) });
-    expect(answer).toMatchObject({ status: 400, json: { details: { events: "Must be at most 100" } } });
+    expect(answer).toMatchObject({
+      status: 400,
+      json: { details: { events: "Must have at most 100 entries; it has 101" } },
+    });
     expect(Object.keys(answer.json.details)).toEqual(["events"]);
   });
 
