@@ -14,11 +14,14 @@ export interface Key extends ReportSender, UsedKey {
   isActive: boolean;
 }
 
-export class KeyDirectory extends Directory<Key> {
+class KeyDirectory extends Directory<Key> {
   constructor() {
     super(readKey);
   }
 }
+
+/** What an isolate keeps between requests: plain data only. */
+export const keyDirectory = new KeyDirectory();
 
 async function readKey(
   tokenSha256: string,

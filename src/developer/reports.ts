@@ -5,8 +5,9 @@
 import { Hono } from "hono";
 import type { FileKind } from "../gate/protocol.ts";
 import { bodyBudget } from "../http/body-budget.ts";
+import { clientAddress } from "../http/client-address.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
-import { Refusals } from "../inbound/abuse-limiter.ts";
+import { abuseLimiter } from "../inbound/abuse-limiter.ts";
 import { answerReceived } from "../inbound/answer.ts";
 import type { StrictRules } from "../inbound/fields.ts";
 import { checkBodyHeaders } from "../inbound/headers.ts";
@@ -14,17 +15,11 @@ import { STRICT_PAYROLL } from "../inbound/payroll.ts";
 import { receive } from "../inbound/receive.ts";
 import { bearerOf, whyRefused } from "./bearer.ts";
 import { EMPLOYEE_CHANGES } from "./employee-changes.ts";
-import { KeyDirectory } from "./key.ts";
+import { keyDirectory } from "./key.ts";
 import { noteUse } from "./last-use.ts";
 import { inspectStrictly } from "./strict.ts";
 
-/** What an isolate keeps between requests: plain data only. */
-export const keyDirectory = new KeyDirectory();
-const refusals = new Refusals();
-
 const NO_PREFIX = new Uint8Array(0);
-/** What an address is held back towards that sends keys nobody made: every key that is not known here. */
-const UNKNOWN_KEYS = "unknown keys";
 
 export const reports = new Hono<AppEnv>()
   .post("/payroll/reports", (c) => take(c, "payroll_report", STRICT_PAYROLL))
@@ -34,10 +29,10 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
   const { headers } = c.req.raw;
   const bearer = await bearerOf(headers);
   if ("failure" in bearer) return failureResponse(c, bearer.failure);
-  const address = c.req.header("CF-Connecting-IP") ?? "unknown";
-  const heldBackFor = heldBack(address, bearer.tokenSha256);
-  if (heldBackFor !== null)
-    return failureResponse(c, { kind: "too_many_refusals", retryAfterSeconds: heldBackFor });
+  const { tokenSha256 } = bearer;
+  const address = clientAddress(headers);
+  const heldBack = abuseLimiter.heldBack(address, tokenSha256, Date.now());
+  if (heldBack !== null) return failureResponse(c, heldBack);
   const settings = c.get("settings");
   const unusable = checkBodyHeaders(headers, settings.maxBodyBytes);
   if (unusable !== null) return failureResponse(c, unusable);
@@ -46,7 +41,7 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
     {
       kind,
       directory: keyDirectory,
-      name: bearer.tokenSha256,
+      name: tokenSha256,
       prefix: NO_PREFIX,
       signed: null,
       whyClosed: (key) => whyRefused(key, bearer),
@@ -55,24 +50,15 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
     },
     c.req.raw,
     c.get("requestId"),
-    { env: c.env, settings, budget: bodyBudget },
+    { env: c.env, settings, budget: bodyBudget, lookUps: abuseLimiter.lookUps(address) },
   );
   const { sender: key } = received;
   note(c, { api_key_id: key?.id ?? null });
   if ("failure" in received && received.failure.kind === "unauthenticated") {
-    const towards = key === null ? UNKNOWN_KEYS : bearer.tokenSha256;
-    c.executionCtx.waitUntil(refusals.count(address, towards, c.env.REFUSALS));
+    c.executionCtx.waitUntil(abuseLimiter.count(address, tokenSha256, c.env.REFUSALS));
   } else if (key !== null) {
     const noting = noteUse(c.env.DB, key, Date.now());
     if (noting !== null) c.executionCtx.waitUntil(noting);
   }
   return answerReceived(c, received, key === null ? {} : { api_key_id: key.id });
-}
-
-/** Seconds to wait, or null when the caller may go on. */
-function heldBack(address: string, tokenSha256: string): number | null {
-  const now = Date.now();
-  const fromThisKey = refusals.heldBack(address, tokenSha256, now);
-  if (fromThisKey !== null || keyDirectory.knows(tokenSha256)) return fromThisKey;
-  return refusals.heldBack(address, UNKNOWN_KEYS, now);
 }

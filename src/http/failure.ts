@@ -32,7 +32,8 @@ export type Failure =
   | { kind: "no_employees" }
   | { kind: "employer_unresolved"; reason: string }
   | { kind: "rate_limited"; rate: Pick<Standing, "limit" | "window" | "resetAt">; now: number }
-  | { kind: "too_many_refusals"; retryAfterSeconds: number }
+  /** `scope`: towards one connection or key, or for every sender that would have to be looked up. */
+  | { kind: "too_many_refusals"; scope: "sender" | "address"; retryAfterSeconds: number }
   | { kind: "key_reused" }
   | { kind: "invalid_idempotency_key"; problem: string }
   | { kind: "processing_failed"; fileId: string }
@@ -171,8 +172,12 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 429,
         error: "Rate Limit Exceeded",
         code: "TOO_MANY_REFUSED_REQUESTS",
-        message: "Too many refused requests from this address. Correct the request before sending more.",
-        details: { retry_after: failure.retryAfterSeconds, limit: 120, window: "1 minute" },
+        message: REFUSED_TOO_OFTEN[failure.scope].advice,
+        details: {
+          retry_after: failure.retryAfterSeconds,
+          limit: REFUSED_TOO_OFTEN[failure.scope].perMinute,
+          window: "1 minute",
+        },
         headers: { "Retry-After": String(failure.retryAfterSeconds) },
       };
     case "key_reused":
@@ -271,6 +276,19 @@ export function describeFailure(failure: Failure): FailureAnswer {
       };
   }
 }
+
+const REFUSED_TOO_OFTEN = {
+  sender: {
+    perMinute: 120,
+    advice:
+      "Too many requests from this address to this connection or key were refused. Correct the request before sending more.",
+  },
+  address: {
+    perMinute: 600,
+    advice:
+      "Too many requests from this address named no connection or key, or did not verify. Correct those; repeat a correct request after Retry-After.",
+  },
+} as const;
 
 const PORTAL_CODES = {
   400: "VALIDATION_ERROR",

@@ -16,6 +16,7 @@ import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
+import type { LookUps } from "./abuse-limiter.ts";
 import { admitReport } from "./admit.ts";
 import {
   GRANT_WITHDRAWN,
@@ -28,7 +29,7 @@ import {
 import { type FieldProblems, firstProblems } from "./fields.ts";
 import { contentTypeFact, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
 import type { Inspected } from "./inspect.ts";
-import type { Directory, Known, ReportSender } from "./sender-cache.ts";
+import type { Directory, Known, Looked, ReportSender } from "./sender-cache.ts";
 
 /** What one door demands of a request whose headers it has checked. */
 export interface Door<S extends ReportSender> {
@@ -71,13 +72,18 @@ export interface ReceiveDeps {
   env: Bindings;
   settings: Settings;
   budget: BodyBudget;
+  /** The request's own. */
+  lookUps: LookUps;
 }
 
 /** A verdict on one reading of the sender's row. */
 type Verdict =
   | { accepted: Accepted; rate: Standing }
-  /** `revisit`: rests on the row, so it is worth a second look at the primary's. `charged`: counts for the rate. */
-  | { failure: Failure; revisit: boolean; charged: boolean; rate?: Standing };
+  /**
+   * `revisit`: rests on the row, so it is worth a second look at the primary's. `charged`: counts for the rate. `verified`:
+   * the sender has proved who he is.
+   */
+  | { failure: Failure; revisit: boolean; charged: boolean; verified: boolean; rate?: Standing };
 
 const RETRY_SOON: Failure = {
   kind: "unavailable",
@@ -93,13 +99,14 @@ export async function receive<S extends ReportSender>(
 ): Promise<Received<S>> {
   const { directory, name } = door;
   const since = directory.moment();
+  const { lookUps } = deps;
   const lookup = { db: deps.env.DB, keyRing: deps.settings.keyRing };
-  const confirm = () => confirmed(() => directory.confirm(name, since, lookup));
-  const found = await confirmed(() => directory.find(name, lookup));
-  let admissible: Admissible<S> = admit(door, found);
-  if ("failure" in admissible && found !== "busy" && !(found !== null && found.primaryAt >= since))
-    admissible = admit(door, await confirm());
-  if ("failure" in admissible) return admissible;
+  const confirm = (on: LookUps | null) => lookedUp(() => directory.confirm(name, since, lookup, on));
+  const looked = await lookedUp(() => directory.find(name, since, lookup, lookUps));
+  let admissible: Admissible<S> = admit(door, looked);
+  if ("refused" in admissible && !("found" in looked && (looked.found?.primaryAt ?? 0) >= since))
+    admissible = admit(door, await confirm(lookUps));
+  if ("failure" in admissible) return refused(admissible, lookUps);
 
   const { maxBodyBytes } = deps.settings;
   const declared = declaredBytes(http.headers);
@@ -123,9 +130,12 @@ export async function receive<S extends ReportSender>(
         if (charged === "stale") revisit = !newest;
         else rate = charged;
       }
-      if (!revisit) return { failure: verdict.failure, rate, sender };
-      admissible = admit(door, await confirm(), sender);
-      if ("failure" in admissible) return admissible;
+      if (!revisit) {
+        if (!verdict.verified) lookUps.refused();
+        return { failure: verdict.failure, rate, sender };
+      }
+      admissible = admit(door, await confirm(verdict.verified ? null : lookUps), sender);
+      if ("failure" in admissible) return refused(admissible, lookUps);
     }
   } finally {
     read.release();
@@ -134,18 +144,29 @@ export async function receive<S extends ReportSender>(
 
 type Admissible<S extends ReportSender> =
   | { known: Known<S> }
-  | { failure: Failure; rate: null; sender: S | null };
+  | { failure: Failure; sender: S | null }
+  /** `refused`: for what was found, which is not to be had by repeating. */
+  | { failure: Failure; sender: S | null; refused: true };
 
 /** Lets a sender in, or says why not. `before` is who it was taken for. */
 function admit<S extends ReportSender>(
   door: Door<S>,
-  known: Known<S> | null | "busy",
+  looked: Looked<S>,
   before: S | null = null,
 ): Admissible<S> {
-  if (known === "busy") return { failure: RETRY_SOON, rate: null, sender: before };
+  if ("failure" in looked) return { failure: looked.failure, sender: before };
+  const known = looked.found;
   const failure = door.whyClosed(known?.sender ?? null);
   if (failure === null && known !== null) return { known };
-  return { failure: failure ?? RETRY_SOON, rate: null, sender: known?.sender ?? before };
+  return { failure: failure ?? RETRY_SOON, sender: known?.sender ?? before, refused: true };
+}
+
+function refused<S extends ReportSender>(
+  { failure, sender, ...rest }: Exclude<Admissible<S>, { known: Known<S> }>,
+  lookUps: LookUps,
+): Received<S> {
+  if ("refused" in rest) lookUps.refused();
+  return { failure, sender, rate: null };
 }
 
 function bodyFailure(reason: "too_large" | "timeout" | "aborted", limitBytes: number): Failure {
@@ -180,16 +201,16 @@ class Report<S extends ReportSender> {
     const { sender } = known;
     const now = Date.now();
     const unverified = await this.#door.verify(sender, this.#bytes.signed);
-    if (unverified !== null) return { ...unverified, charged: false };
+    if (unverified !== null) return { ...unverified, charged: false, verified: false };
 
     this.#inspected ??= this.#door.inspect(this.#bytes.body);
     if ("failure" in this.#inspected)
-      return { failure: this.#inspected.failure, revisit: false, charged: true };
+      return { failure: this.#inspected.failure, revisit: false, charged: true, verified: true };
 
     const employer = await this.#resolveEmployer(known, this.#inspected, since);
     if ("failure" in employer) return employer;
     const key = idempotencyKey(this.#headers);
-    if ("failure" in key) return { failure: key.failure, revisit: false, charged: true };
+    if ("failure" in key) return { failure: key.failure, revisit: false, charged: true, verified: true };
 
     const callersId = callerRequestId(this.#headers);
     const facts: FileFacts = {
@@ -213,10 +234,16 @@ class Report<S extends ReportSender> {
       },
       this.#deps.env,
     );
-    if ("failure" in admitted) return { ...admitted, charged: false };
+    if ("failure" in admitted) return { ...admitted, charged: false, verified: true };
     const { fileId, status, duplicate, ready, sameBodyAs, rate } = admitted;
     if (status === "failed")
-      return { failure: { kind: "processing_failed", fileId }, revisit: false, charged: false, rate };
+      return {
+        failure: { kind: "processing_failed", fileId },
+        revisit: false,
+        charged: false,
+        verified: true,
+        rate,
+      };
     const sameBody: FieldProblems =
       sameBodyAs === undefined ? {} : { body: `Identical to ${sameBodyAs}, received within the last hour` };
     const warnings = firstProblems({ ...sameBody, ...employer.warnings, ...this.#inspected.warnings });
@@ -260,6 +287,7 @@ class Report<S extends ReportSender> {
         failure: { kind: "unavailable", retryAfterSeconds: 5, reason },
         revisit: false,
         charged: false,
+        verified: true,
       };
     }
     return "employerId" in resolution ? resolution : unresolved(resolution.reason);
@@ -267,7 +295,7 @@ class Report<S extends ReportSender> {
 }
 
 function unresolved(reason: string): Extract<Verdict, { failure: Failure }> {
-  return { failure: { kind: "employer_unresolved", reason }, revisit: true, charged: true };
+  return { failure: { kind: "employer_unresolved", reason }, revisit: true, charged: true, verified: true };
 }
 
 /**
@@ -285,11 +313,11 @@ async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<
 }
 
 /** D1 away and nothing cached: not known, so the caller repeats. */
-async function confirmed<T>(look: () => Promise<T>): Promise<T | "busy"> {
+async function lookedUp<S extends ReportSender>(look: () => Promise<Looked<S>>): Promise<Looked<S>> {
   try {
     return await look();
   } catch (error) {
     logError("sender lookup failed", {}, error);
-    return "busy";
+    return { failure: RETRY_SOON };
   }
 }

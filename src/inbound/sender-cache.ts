@@ -4,8 +4,8 @@
  *
  * A cached row never grants what the portal took away, because the gate refuses callers who know an older version. It
  * never refuses what the portal has just given, because a refusal is confirmed on D1's primary first: one confirmation
- * at a time per sender. Confirmations, and reads that find nobody, are bounded by the second, so that bad requests are not
- * turned into database load.
+ * at a time per sender, and at most fifty per second. What callers who prove nothing look up is charged to their address by
+ * {@link LookUps}, so that bad requests are not turned into database load.
  * Requests share plain data only: a promise of another request may never settle once its client has gone.
  */
 
@@ -13,16 +13,24 @@ import type { KeyRing } from "../crypto/vault.ts";
 import { type Consistency, type EmployerMatch, type Found, findEmployers } from "../db/connections.ts";
 import type { OwnerType } from "../db/schema.ts";
 import type { Admission } from "../gate/protocol.ts";
+import type { Failure } from "../http/failure.ts";
+import type { LookUps } from "./abuse-limiter.ts";
 import type { Sender } from "./admit.ts";
+import { keep } from "./bounded-map.ts";
 
 const FRESH_MS = 60_000;
 const MAX_SENDERS = 5_000;
-const MAX_MISSING = 1_000;
+const MAX_MISSING = 10_000;
+/**
+ * A name that the primary did not have is remembered for as long as it has been missing, at most this long: who was refused
+ * once is looked up again at once, who keeps sending is not. Ids and keys are minted at random with their row, and a deleted
+ * one never comes back, so that nobody waits for one who was just created.
+ */
+const LONGEST_MISSING_MS = 10_000;
+const MAX_CONFIRMING = 1_000;
 const MAX_EMPLOYERS_PER_SENDER = 200;
-/** Confirmations a second and isolate; a refusal past them is answered 503, which is safe to repeat. */
-const CONFIRMATIONS_PER_SECOND = 50;
-/** Names looked up in vain a second and isolate; past them, names that are not known here are answered 503 until it ends. */
-const MISSES_PER_SECOND = 200;
+/** From the end of one confirmation of a sender to the next. */
+const CONFIRMATIONS_APART_MS = 20;
 /** After this, whoever was confirming is taken to be gone. */
 const CONFIRMING_MS = 2_000;
 const POLL_MS = 5;
@@ -54,6 +62,9 @@ export interface Known<S extends ReportSender> {
   employers: Map<string, KnownEmployers>;
 }
 
+/** What a look-up came to; a failure when the caller has to repeat the request. */
+export type Looked<S extends ReportSender> = { found: Known<S> | null } | { failure: Failure };
+
 /** Reads a sender's row and opens what is sealed in it. Null when there is none, or it is deleted. Rejects when D1 is away. */
 export type ReadSender<S> = (
   name: string,
@@ -68,6 +79,14 @@ interface KnownEmployers {
   loadedAt: number;
 }
 
+/** A name that the primary did not have: since when, when it was last asked, and until when it need not be asked again. */
+interface Missing {
+  since: number;
+  /** The {@link Directory.moment} at which the read began. */
+  primaryAt: number;
+  until: number;
+}
+
 export interface DirectoryDeps {
   db: D1Database;
   keyRing: KeyRing;
@@ -77,11 +96,9 @@ export interface DirectoryDeps {
 export class Directory<S extends ReportSender> {
   readonly #read: ReadSender<S>;
   readonly #known = new Map<string, Known<S>>();
-  readonly #confirming = new Map<string, number>();
-  /** Names that the primary did not know, and the moment it was asked: spares those who asked at the same time. */
-  readonly #missing = new Map<string, number>();
-  readonly #confirmations = new PerSecond();
-  readonly #misses = new PerSecond();
+  readonly #confirmations = new Map<string, { at: number; ended: boolean }>();
+  /** Names that the primary did not have. */
+  readonly #missing = new Map<string, Missing>();
   #moment = 0;
 
   constructor(read: ReadSender<S>) {
@@ -93,48 +110,64 @@ export class Directory<S extends ReportSender> {
     return ++this.#moment;
   }
 
-  /** Whether the sender was ever found here, as far as that is remembered. */
+  /** Whether the sender was found here before, as far as that is remembered. */
   knows(name: string): boolean {
     return this.#known.has(name);
   }
 
   /**
-   * Null when there is none or it is deleted, as far as a cache or a replica knows. `"busy"` when too many were looked up in
-   * vain. Rejects when D1 is away and nothing is cached.
+   * Null when there is none or it is deleted, as far as a cache or a replica knows. `since` is the moment at which the
+   * request came. Rejects when D1 is away and nothing is cached.
    */
-  async find(name: string, deps: DirectoryDeps): Promise<Known<S> | null | "busy"> {
+  async find(name: string, since: number, deps: DirectoryDeps, lookUps: LookUps): Promise<Looked<S>> {
     const cached = this.#known.get(name);
-    if (cached !== undefined && isFresh(cached)) return cached;
-    if (cached === undefined && this.#misses.count >= MISSES_PER_SECOND) return "busy";
-    try {
-      const found = await this.#load(name, deps, "first-unconstrained");
-      if (found === null) this.#misses.add();
-      return found;
-    } catch (error) {
-      // D1 is away: the gate's version guards what the row says.
-      if (cached !== undefined) return cached;
-      throw error;
-    }
+    if (cached !== undefined) return { found: await this.#fresh(cached, name, deps) };
+    if (this.isMissing(name, since)) return { found: null };
+    return lookUps.inTurn(async () => {
+      // Others may have found out while this request was in line.
+      const found = this.#known.get(name);
+      if (found !== undefined && isFresh(found)) return found;
+      if (this.isMissing(name, since)) return null;
+      return lookUps.read(() => this.#load(name, deps, "first-unconstrained"));
+    });
   }
 
-  /** What the primary says now, or said since the moment `since`. `"busy"` when too many are being confirmed. */
-  async confirm(name: string, since: number, deps: DirectoryDeps): Promise<Known<S> | null | "busy"> {
+  /**
+   * What the primary says now, or said since the moment `since`. Without `lookUps` for a caller who has proved to be the
+   * sender: what he asks for takes no turn, because his plan limits him.
+   */
+  async confirm(
+    name: string,
+    since: number,
+    deps: DirectoryDeps,
+    lookUps: LookUps | null,
+  ): Promise<Looked<S>> {
     for (;;) {
       const cached = this.#known.get(name);
-      if (cached !== undefined && cached.primaryAt >= since) return cached;
-      if ((this.#missing.get(name) ?? 0) >= since) return null;
-      const started = this.#confirming.get(name) ?? 0;
-      if (Date.now() - started > CONFIRMING_MS) break;
+      if (cached !== undefined && cached.primaryAt >= since) return { found: cached };
+      if (cached === undefined && this.isMissing(name, since)) return { found: null };
+      const last = this.#confirmations.get(name);
+      if (last === undefined) break;
+      const age = performance.now() - last.at;
+      if (age > (last.ended ? CONFIRMATIONS_APART_MS : CONFIRMING_MS)) break;
       await scheduler.wait(POLL_MS);
     }
-    if (this.#confirmations.count >= CONFIRMATIONS_PER_SECOND) return "busy";
-    this.#confirmations.add();
-    // Of a request whose client has gone, nothing ever takes the name away again.
-    keep(this.#confirming, name, Date.now(), MAX_MISSING);
+    // Of a request whose client has gone, nothing ever says that it ended.
+    keep(this.#confirmations, name, { at: performance.now(), ended: false }, MAX_CONFIRMING);
+    const load = () => this.#load(name, deps, "first-primary");
+    let asked = false;
     try {
-      return await this.#load(name, deps, "first-primary");
+      if (lookUps === null) {
+        asked = true;
+        return { found: await load() };
+      }
+      return await lookUps.inTurn(() => {
+        asked = true;
+        return lookUps.read(load);
+      });
     } finally {
-      this.#confirming.delete(name);
+      if (asked) keep(this.#confirmations, name, { at: performance.now(), ended: true }, MAX_CONFIRMING);
+      else this.#confirmations.delete(name);
     }
   }
 
@@ -169,6 +202,32 @@ export class Directory<S extends ReportSender> {
   clear(): void {
     this.#known.clear();
     this.#missing.clear();
+    this.#confirmations.clear();
+  }
+
+  /** Its row again once it is old. */
+  async #fresh(cached: Known<S>, name: string, deps: DirectoryDeps): Promise<Known<S> | null> {
+    if (isFresh(cached)) return cached;
+    try {
+      return await this.#load(name, deps, "first-unconstrained");
+    } catch {
+      // D1 is away: the gate's version guards what the row says.
+      return cached;
+    }
+  }
+
+  /** Whether the primary did not have this name, since the moment `since` or within the time that is remembered. */
+  isMissing(name: string, since: number): boolean {
+    const missing = this.#missing.get(name);
+    return missing !== undefined && (missing.primaryAt >= since || Date.now() < missing.until);
+  }
+
+  /** The primary did not have this name at the moment `primaryAt`, the time `now`. */
+  addMissing(name: string, primaryAt: number, now: number): void {
+    const before = this.#missing.get(name);
+    const since = before !== undefined && now - before.until < LONGEST_MISSING_MS ? before.since : now;
+    const until = now + Math.min(LONGEST_MISSING_MS, Math.max(0, now - since));
+    keep(this.#missing, name, { since, primaryAt, until }, MAX_MISSING);
   }
 
   async #load(name: string, deps: DirectoryDeps, consistency: Consistency): Promise<Known<S> | null> {
@@ -178,7 +237,7 @@ export class Directory<S extends ReportSender> {
     const before = this.#known.get(name);
     this.#known.delete(name);
     if (sender === null) {
-      if (fromPrimary) keep(this.#missing, name, began, MAX_MISSING);
+      if (fromPrimary) this.addMissing(name, began, loadedAt);
       return null;
     }
     const { owner } = sender;
@@ -190,31 +249,6 @@ export class Directory<S extends ReportSender> {
   }
 }
 
-/** Counts within the present second. */
-class PerSecond {
-  #second = 0;
-  #count = 0;
-
-  get count(): number {
-    const second = Math.floor(Date.now() / 1_000);
-    if (this.#second !== second) this.#count = 0;
-    this.#second = second;
-    return this.#count;
-  }
-
-  add(): void {
-    this.#count = this.count + 1;
-  }
-}
-
 function isFresh({ loadedAt }: { loadedAt: number }): boolean {
   return Date.now() - loadedAt < FRESH_MS;
-}
-
-/** Sets an entry of a bounded map; the one set longest ago makes room. */
-function keep<V>(map: Map<string, V>, key: string, value: V, limit: number): void {
-  map.delete(key);
-  const [oldest] = map.keys();
-  if (map.size >= limit && oldest !== undefined) map.delete(oldest);
-  map.set(key, value);
 }

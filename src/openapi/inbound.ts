@@ -226,7 +226,7 @@ export const inboundPaths: ZodOpenApiPathsObject = {
         { kind: "invalid_json", reason: "The body is not valid JSON." },
         { kind: "no_employees" },
         ...OF_REPORTS,
-        { kind: "too_many_refusals", retryAfterSeconds: 10 },
+        { kind: "too_many_refusals", scope: "sender", retryAfterSeconds: 10 },
       ],
       failureHeaders: ["rate"],
     }),

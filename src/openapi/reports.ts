@@ -138,7 +138,7 @@ const INVALID: readonly Failure[] = [
   },
   { kind: "unsupported_encoding", encoding: "gzip" },
   { kind: "payload_too_large", limitBytes: 10_485_760 },
-  { kind: "too_many_refusals", retryAfterSeconds: 10 },
+  { kind: "too_many_refusals", scope: "sender", retryAfterSeconds: 10 },
 ];
 
 const schema = acceptedForm({ api_key_id: objectId }).meta({ id: "AcceptedWithKey" });

@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { keyDirectory } from "../../../src/developer/reports.ts";
+import { keyDirectory } from "../../../src/developer/key.ts";
 import worker from "../../../src/index.ts";
 import {
   createDeveloper,

@@ -2,7 +2,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
-import { keyDirectory } from "../../../src/developer/reports.ts";
+import { keyDirectory } from "../../../src/developer/key.ts";
 import { snapshotOf } from "../../../src/gate/announce.ts";
 import {
   changes,
@@ -192,19 +192,18 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
   });
 });
 
-it("refusals that a cache is behind are confirmed by the primary once a request, and bounded by the second", async () => {
+it("refusals that a cache is behind are confirmed by the primary once a request, for as long as the plan allows", async () => {
   const key = await createDeveloper();
   await submit(key, PAYROLL, payroll(key));
-  vi.setSystemTime(Math.ceil(Date.now() / 1_000) * 1_000 + 30_000);
+  vi.setSystemTime(Date.now() + 30_000);
   const { calls, using } = watched();
   const statuses: number[] = [];
   for (let i = 0; i < 60; i++) {
     const body = payroll({ employerId: "EMP_NOBODY" });
     statuses.push((await submit(key, PAYROLL, body, {}, using)).status);
   }
-  expect(statuses.filter((status) => status === 404)).toHaveLength(50);
-  expect(statuses.filter((status) => status === 503)).toHaveLength(10);
-  expect(calls.filter((call) => call.startsWith("DB.")).length).toBeLessThanOrEqual(102);
+  expect(new Set(statuses)).toEqual(new Set([404]));
+  expect(calls.filter((call) => call.startsWith("DB.")).length).toBeLessThanOrEqual(122);
   expect((await submit(key, PAYROLL, payroll(key))).status).toBe(202);
 });
 
@@ -217,8 +216,6 @@ describe("an address that keeps sending", () => {
     let status = 0;
     // The limiter counts by the minute: when one ends meanwhile, it takes up to twice as many.
     for (let i = 0; i < 250 && status !== 429; i++) {
-      // Confirmations are bounded by the second.
-      if (i % 40 === 0) vi.setSystemTime(Date.now() + 1_000);
       ({ status } = await submit(key(), PAYROLL, {}, from(address)));
     }
     expect(status).toBe(429);

@@ -1,7 +1,7 @@
 /** Who keeps sending what is refused is slowed down; nobody else is, and no plan pays for it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import { Refusals } from "../../../src/inbound/abuse-limiter.ts";
+import { AbuseLimiter, abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { rateHeadersOf } from "../../support/door.ts";
 import { bindings, type Connection, createBoundConnection, post, report } from "../../support/gateway.ts";
 
@@ -18,7 +18,7 @@ function limiter(limit: number): { using: Bindings; keys: string[] } {
 }
 
 let addresses = 0;
-const newAddress = () => `2001:db8::${(++addresses).toString(16)}`;
+const newAddress = () => `2001:db8:0:${(++addresses).toString(16)}::1`;
 
 const from = (address: string, connection: Connection, using: Bindings, body = report()) =>
   post(connection, body, { headers: { "CF-Connecting-IP": address } }, using);
@@ -27,6 +27,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
 });
 afterEach(() => {
+  abuseLimiter.clear();
   vi.useRealTimers();
 });
 
@@ -116,7 +117,7 @@ it("the platform's limiter is asked: 120 refusals a minute, then 429", async () 
   const statuses: number[] = [];
   // The limiter counts by the minute: when one ends meanwhile, it takes up to twice as many.
   while (statuses.at(-1) !== 429 && statuses.length < 250) {
-    // Few enough a second to be confirmed.
+    // Few enough per second for the address's share of look-ups.
     vi.setSystemTime(Date.now() + 40);
     statuses.push((await from(address, { ...connection, secret: "another" }, bindings)).status);
   }
@@ -125,20 +126,20 @@ it("the platform's limiter is asked: 120 refusals a minute, then 429", async () 
   expect(new Set(statuses.slice(0, -1))).toEqual(new Set([401]));
 });
 
-describe("Refusals", () => {
+describe("AbuseLimiter", () => {
   const never: RateLimit = { limit: async () => ({ success: false }) };
 
-  it("forget the one held back longest ago when they are too many, so that memory has an end", async () => {
-    const refusals = new Refusals();
-    for (let i = 0; i <= 10_000; i++) await refusals.count(`a${i}`, "c", never);
-    expect(refusals.heldBack("a0", "c", Date.now())).toBeNull();
-    expect(refusals.heldBack("a1", "c", Date.now())).toBe(10);
-    expect(refusals.heldBack("a10000", "c", Date.now())).toBe(10);
+  it("forgets the one held back longest ago when they are too many, so that memory has an end", async () => {
+    const limiter = new AbuseLimiter();
+    for (let i = 0; i <= 10_000; i++) await limiter.count(`a${i}`, "c", never);
+    expect(limiter.heldBack("a0", "c", Date.now())).toBeNull();
+    expect(limiter.heldBack("a1", "c", Date.now())).toMatchObject({ retryAfterSeconds: 10 });
+    expect(limiter.heldBack("a10000", "c", Date.now())).toMatchObject({ retryAfterSeconds: 10 });
   });
 
-  it("hold nobody back when the limiter gives no answer", async () => {
-    const refusals = new Refusals();
-    await refusals.count("a", "c", { limit: () => Promise.reject(new Error("away")) });
-    expect(refusals.heldBack("a", "c", Date.now())).toBeNull();
+  it("holds nobody back when the limiter gives no answer", async () => {
+    const limiter = new AbuseLimiter();
+    await limiter.count("a", "c", { limit: () => Promise.reject(new Error("away")) });
+    expect(limiter.heldBack("a", "c", Date.now())).toBeNull();
   });
 });

@@ -189,35 +189,6 @@ describe("refusals that a cache is behind", () => {
     expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(1);
   });
 
-  it("are bounded: past fifty confirmations a second the answer is 503, and honest requests go on", async () => {
-    const connection = await warmConnection();
-    const { calls, using } = watched();
-    vi.setSystemTime(Math.ceil(Date.now() / 1_000) * 1_000 + 30_000);
-    const statuses: number[] = [];
-    const wrong = { ...connection, secret: "another" };
-    for (let i = 0; i < 70; i++) statuses.push((await post(wrong, report(), {}, using)).status);
-    expect(statuses.filter((status) => status === 401)).toHaveLength(50);
-    expect(statuses.filter((status) => status === 503)).toHaveLength(20);
-    expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(50);
-    expect((await post(connection)).status).toBe(202);
-  });
-
-  it("are bounded for names that nobody has: past two hundred a second the answer is 503, and honest requests go on", async () => {
-    const [connection, cold] = [await warmConnection(), await createBoundConnection()];
-    const { calls, using } = watched();
-    vi.setSystemTime(Math.ceil(Date.now() / 1_000) * 1_000 + 30_000);
-    const unknown = (i: number) => ({ id: i.toString(16).padStart(24, "e"), secret: "s" });
-    const statuses: number[] = [];
-    for (let i = 0; i < 220; i++) statuses.push((await post(unknown(i), report(), {}, using)).status);
-    expect(statuses.filter((status) => status === 404)).toHaveLength(200);
-    expect(statuses.filter((status) => status === 503)).toHaveLength(20);
-    expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(200);
-    expect((await post(connection)).status).toBe(202);
-    expect((await post(cold)).status).toBe(503);
-    vi.setSystemTime(Date.now() + 1_000);
-    expect((await post(cold)).status).toBe(202);
-  });
-
   it("share one confirmation when they come together", async () => {
     const connection = await warmConnection();
     vi.setSystemTime(Date.now() + 5_000);

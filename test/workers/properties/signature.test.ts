@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Bytes } from "../../../src/crypto/encoding.ts";
 import { readSettings } from "../../../src/env.ts";
 import { BodyBudget } from "../../../src/http/body-budget.ts";
+import { AbuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { ConnectionDirectory } from "../../../src/inbound/connection.ts";
 import {
   checkTimestamp,
@@ -160,6 +161,7 @@ describe("the door", () => {
       settings: readSettings(bindings),
       directory: new ConnectionDirectory(),
       budget: new BodyBudget(),
+      lookUps: new AbuseLimiter().lookUps("192.0.2.1"),
     });
   }
 

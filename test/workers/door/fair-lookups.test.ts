@@ -1,0 +1,288 @@
+/** Look-ups of names that an isolate does not know are shared fairly between addresses, at every door that takes them. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { newObjectId } from "../../../src/crypto/ids.ts";
+import { keyDirectory } from "../../../src/developer/key.ts";
+import type { Bindings } from "../../../src/env.ts";
+import { abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
+import { LookupTurns } from "../../../src/inbound/lookup-turns.ts";
+import { directory } from "../../../src/inbound/route.ts";
+import { createDeveloper, PAYROLL, payroll, submit } from "../../support/developer.ts";
+import { rotate } from "../../support/door.ts";
+import {
+  type Answer,
+  type Connection,
+  createBoundConnection,
+  post,
+  report,
+  send,
+} from "../../support/gateway.ts";
+import { intercepted, watched } from "../../support/interception.ts";
+
+/** What an address may look up in vain at once; some of it comes back each second. */
+const SHARE = 120;
+const HOSTILE = "203.0.113.66";
+const ELSEWHERE = "198.51.100.7";
+
+const from = (address: string) => ({ "CF-Connecting-IP": address });
+const invented = (): Connection => ({ id: newObjectId(), secret: "s" });
+const inventedKey = () => ({ token: `audit1_live_sk_${crypto.randomUUID().replaceAll("-", "")}` });
+
+const knock = (connection: Connection, address: string, using?: Bindings, body = report()) =>
+  post(connection, body, { headers: from(address) }, using);
+const read = ({ token }: { token: string }, address: string, using?: Bindings) =>
+  send("/api/v1/files", { headers: { Authorization: `Bearer ${token}`, ...from(address) } }, using);
+
+/** More than the address's share, all at once. */
+async function flood(ask: () => Promise<Answer>): Promise<number[]> {
+  const answers = await Promise.all(Array.from({ length: SHARE + 80 }, ask));
+  return answers.map(({ status }) => status);
+}
+
+function expectToldToRepeat(answer: Answer): number {
+  expect(answer).toMatchObject({ status: 429, json: { code: "TOO_MANY_REFUSED_REQUESTS" } });
+  const seconds = Number(answer.headers.get("Retry-After"));
+  expect(seconds).toBeGreaterThan(0);
+  expect(answer.json.details.retry_after).toBe(seconds);
+  return seconds;
+}
+
+/** As an isolate that has just started. */
+function forgetAll() {
+  directory.clear();
+  keyDirectory.clear();
+  abuseLimiter.clear();
+}
+
+beforeEach(() => {
+  forgetAll();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe.each([
+  { who: "ids", refusedWith: 404, ask: () => knock(invented(), HOSTILE) },
+  {
+    who: "keys under reports",
+    refusedWith: 401,
+    ask: () => submit(inventedKey(), PAYROLL, {}, from(HOSTILE)),
+  },
+  { who: "keys under reads", refusedWith: 401, ask: () => read(inventedKey(), HOSTILE) },
+])("an address that invents $who", ({ refusedWith, ask }) => {
+  it("is held back once its share is used up", async () => {
+    const statuses = await flood(ask);
+    expect(new Set(statuses)).toEqual(new Set([refusedWith, 429]));
+    // What was on its way when the share ended is looked up as well.
+    expect(statuses.filter((status) => status === refusedWith).length).toBeLessThanOrEqual(SHARE + 32);
+    expectToldToRepeat(await ask());
+  });
+
+  it("costs the database nothing more while it is held back", async () => {
+    await flood(ask);
+    const { calls, using } = watched();
+    for (let i = 0; i < 20; i++) {
+      await knock(invented(), HOSTILE, using);
+      await read(inventedKey(), HOSTILE, using);
+      await submit(inventedKey(), PAYROLL, {}, from(HOSTILE), using);
+    }
+    expect(calls).toEqual([]);
+  });
+
+  it("delays no sender elsewhere that is not known here: a connection, a key's report, a key's read", async () => {
+    const [connection, key] = [await createBoundConnection(), await createDeveloper()];
+    forgetAll();
+    await flood(ask);
+    expect((await knock(connection, ELSEWHERE)).status).toBe(202);
+    expect((await submit(key, PAYROLL, payroll(key), from(ELSEWHERE))).status).toBe(202);
+    expect((await read(key, ELSEWHERE)).status).toBe(200);
+  });
+
+  it("is not noticed by senders behind the same address that are known here", async () => {
+    const [connection, key, reader] = [
+      await createBoundConnection(),
+      await createDeveloper(),
+      await createDeveloper(),
+    ];
+    forgetAll();
+    expect((await knock(connection, HOSTILE)).status).toBe(202);
+    expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
+    expect((await read(reader, HOSTILE)).status).toBe(200);
+    await flood(ask);
+    expect((await knock(connection, HOSTILE)).status).toBe(202);
+    expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
+    expect((await read(key, HOSTILE)).status).toBe(200);
+    expect((await read(reader, HOSTILE)).status).toBe(200);
+    // Nor when their rows are too old to be believed unread.
+    vi.setSystemTime(Date.now() + 61_000);
+    await flood(ask);
+    expect((await knock(connection, HOSTILE)).status).toBe(202);
+    expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
+  });
+
+  it("makes one behind the same address that is not known here repeat, who then succeeds", async () => {
+    const [connection, key] = [await createBoundConnection(), await createDeveloper()];
+    forgetAll();
+    await flood(ask);
+    const seconds = expectToldToRepeat(await knock(connection, HOSTILE));
+    expectToldToRepeat(await submit(key, PAYROLL, payroll(key), from(HOSTILE)));
+    expectToldToRepeat(await read(key, HOSTILE));
+    vi.setSystemTime(Date.now() + seconds * 1_000);
+    expect((await knock(connection, HOSTILE)).status).toBe(202);
+    expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
+    expect((await read(key, HOSTILE)).status).toBe(200);
+  });
+});
+
+describe("an IPv6 caller", () => {
+  it("has one share for all addresses of a /64, and none of another's", async () => {
+    const connection = await createBoundConnection();
+    forgetAll();
+    let host = 0;
+    await flood(() => knock(invented(), `2001:db8:0:9::${(++host).toString(16)}`));
+    expectToldToRepeat(await knock(connection, "2001:db8:0:9:ffff:ffff:ffff:ffff"));
+    expect((await knock(connection, "2001:db8:0:a::1")).status).toBe(202);
+  });
+
+  it("that is an IPv4 one in other words is that one", async () => {
+    const connection = await createBoundConnection();
+    forgetAll();
+    await flood(() => knock(invented(), `::ffff:${HOSTILE}`));
+    expectToldToRepeat(await knock(connection, HOSTILE));
+  });
+});
+
+describe("a vendor that sends for hundreds of connections from one address", () => {
+  it("is no flood in an isolate that knows none of them, although some were deleted", async () => {
+    const connections = await manyConnections(3 * SHARE);
+    const deleted = Array.from({ length: 30 }, invented);
+    forgetAll();
+    const everyone = [...connections, ...deleted].sort(() => Math.random() - 0.5);
+    const answers = await Promise.all(
+      everyone.map(async (connection) => [connection, await knock(connection, ELSEWHERE)] as const),
+    );
+    const statuses = answers.map(([connection, { status }]) => [deleted.includes(connection), status]);
+    expect(statuses.filter(([gone]) => gone)).toEqual(deleted.map(() => [true, 404]));
+    expect(statuses.filter(([gone]) => !gone)).toEqual(connections.map(() => [false, 202]));
+  }, 120_000);
+
+  it("may go on sending for those that were deleted: they are looked up ever less often", async () => {
+    const deleted = Array.from({ length: 10 }, invented);
+    const cold = await createBoundConnection();
+    forgetAll();
+    const { calls, using } = watched();
+    for (let second = 0; second < 30; second++) {
+      const statuses = await Promise.all(deleted.map((one) => knock(one, ELSEWHERE, using)));
+      expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([404]));
+      vi.setSystemTime(Date.now() + 1_000);
+    }
+    // At 0, 1, 2, 4, 8, 16 and 26 seconds.
+    expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(10 * 7);
+    expect((await knock(cold, ELSEWHERE)).status).toBe(202);
+  });
+});
+
+describe("wrong signatures for a connection that is known here", () => {
+  it("do not hold up its honest sender elsewhere, not even right after a rotation", async () => {
+    const connection = await createBoundConnection();
+    expect((await knock(connection, ELSEWHERE)).status).toBe(202);
+    let host = 0;
+    const wrong = () => knock({ ...connection, secret: "another" }, `192.0.2.${host++ % 100}`);
+    const flooding = flood(wrong);
+    expect((await knock(connection, ELSEWHERE)).status).toBe(202);
+    const next = await rotate(connection, 0);
+    expect((await knock(next, ELSEWHERE)).status).toBe(202);
+    expect(new Set(await flooding)).toEqual(new Set([401]));
+  });
+
+  it("are confirmed by one read for all that come together, and fifty per second at most", async () => {
+    const connection = await createBoundConnection();
+    await knock(connection, ELSEWHERE);
+    const { calls, using } = watched();
+    const startedAt = performance.now();
+    let host = 0;
+    for (let i = 0; i < 25; i++) {
+      await knock({ ...connection, secret: "another" }, `192.0.2.${host++}`, using);
+    }
+    expect(performance.now() - startedAt).toBeGreaterThan(24 * 20);
+    expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(25);
+  });
+
+  it("are charged to their address, so that it cannot go through all connections it knows of", async () => {
+    const connections = await manyConnections(SHARE + 40);
+    const cold = await createBoundConnection();
+    forgetAll();
+    const answers = await Promise.all(
+      connections.map((connection) => knock({ ...connection, secret: "another" }, HOSTILE)),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+    expectToldToRepeat(await knock(cold, HOSTILE));
+  }, 120_000);
+});
+
+it("a verified sender whose row has changed is served behind a hostile address", async () => {
+  const connection = await createBoundConnection();
+  await knock(connection, HOSTILE);
+  await flood(() => knock(invented(), HOSTILE));
+  // Its gate knows a newer row than this isolate, which has to read it.
+  await rotate(connection, 3_600);
+  expect((await knock(connection, HOSTILE)).status).toBe(202);
+});
+
+it("the database away charges nobody", async () => {
+  const connection = await createBoundConnection();
+  forgetAll();
+  const away = intercepted((call, proceed) =>
+    call.startsWith("DB.") ? Promise.reject(new Error("D1_ERROR: injected")) : proceed(),
+  );
+  const statuses = await flood(() => knock(invented(), HOSTILE, away));
+  expect(new Set(statuses)).toEqual(new Set([503]));
+  expect((await knock(connection, HOSTILE)).status).toBe(202);
+});
+
+describe("LookupTurns", () => {
+  const settled = async (promise: unknown) => {
+    const nothing = Symbol();
+    await scheduler.wait(0);
+    return (await Promise.race([promise, Promise.resolve(nothing)])) !== nothing;
+  };
+
+  it("an address has 32 at a time, others have theirs at once", async () => {
+    const turns = new LookupTurns();
+    const own = Array.from({ length: 40 }, () => turns.take("a"));
+    expect(own.filter((turn) => turn instanceof Promise)).toHaveLength(8);
+    const other = turns.take("b");
+    expect(other).not.toBeInstanceOf(Promise);
+  });
+
+  it("addresses that wait are served one after the other", async () => {
+    const turns = new LookupTurns();
+    const full = Array.from({ length: 8 }, (_, i) =>
+      Array.from({ length: 32 }, () => turns.take(`full${i}`)),
+    );
+    const order: string[] = [];
+    const wait = async (address: string) => {
+      await turns.take(address);
+      order.push(address);
+    };
+    const waiting = ["a", "a", "a", "b", "c"].map(wait);
+    for (const turn of full.flat().slice(0, 5)) if (!(turn instanceof Promise)) turns.end(turn);
+    await Promise.all(waiting);
+    expect(order).toEqual(["a", "b", "c", "a", "a"]);
+  });
+
+  it("a turn of a request that is gone ends by itself, and who waits in vain is told so", async () => {
+    const turns = new LookupTurns();
+    for (let i = 0; i < 32; i++) turns.take("a");
+    const waiting = turns.take("a");
+    expect(await settled(waiting)).toBe(false);
+    expect(await waiting).toMatchObject({ address: "a" });
+  });
+});
+
+async function manyConnections(count: number): Promise<Connection[]> {
+  const connections: Connection[] = [];
+  while (connections.length < count)
+    connections.push(...(await Promise.all(Array.from({ length: 10 }, () => createBoundConnection()))));
+  return connections;
+}
