@@ -75,7 +75,7 @@ process.exit(failed ? 1 : 0);
 function configuration(connectionId: string, fileId: string): string {
   return `
 continue-on-failure = true
-# Slower than what an isolate confirms on the primary before it says 503: no 5xx at all is expected.
+# Slow enough for the share of look-ups that an address has: no 5xx at all is expected.
 rate-limit = "15/s"
 generation.max-examples = ${examples}
 

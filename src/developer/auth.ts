@@ -28,7 +28,7 @@ export const developerAuth = createMiddleware<AppEnv>(async (c, next) => {
   const address = clientAddress(headers);
   const heldBack = abuseLimiter.heldBack(address, tokenSha256, Date.now());
   if (heldBack !== null) return failureResponse(c, heldBack);
-  const lookUps = abuseLimiter.lookUps(address);
+  const lookUps = abuseLimiter.lookUps(address, tokenSha256);
   const looked = await lookUp(c, tokenSha256, lookUps);
   if ("failure" in looked) return failureResponse(c, looked.failure);
   const apiKey = looked.found;

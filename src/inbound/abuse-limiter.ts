@@ -7,7 +7,8 @@
  * - **An address's share of look-ups**: a look-up or a confirmation that ends in a refusal is charged to the address that
  *   caused it. An address that has used up its share is not looked up for until some of it has come back. Senders that the
  *   isolate knows need no look-up, so they notice nothing, even behind the same address. Look-ups that find somebody are
- *   free: a vendor may send for thousands of connections.
+ *   free: a vendor may send for thousands of connections. One name that is refused again and again costs little more than
+ *   once, because the address is soon held back towards it.
  *
  * Callers with many addresses have a share of each. What bounds them is {@link LookupTurns}: at most 256 look-ups in flight
  * per isolate, addresses taking turns.
@@ -23,8 +24,12 @@ const MAX_HELD_BACK = 10_000;
 /** Look-ups of an address that may end in a refusal at once, and how many come back per second. */
 const SHARE = 120;
 const SHARE_PER_SECOND = 10;
-/** The address charged longest ago is forgotten first. */
+/** What a refusal costs at a name that the address was charged for within the last seconds. */
+const REPEATED = 0.1;
+const REPEATED_WITHIN_MS = 10_000;
+/** The address charged longest ago is forgotten first, and so is the name. */
 const MAX_ADDRESSES = 10_000;
+const MAX_CHARGED_NAMES = 10_000;
 
 const NO_TURN: Failure = {
   kind: "unavailable",
@@ -35,6 +40,8 @@ const NO_TURN: Failure = {
 export class AbuseLimiter {
   readonly #heldBack = new Map<string, number>();
   readonly #charges = new Map<string, { charged: number; at: number }>();
+  /** When an address was charged for a name. */
+  readonly #chargedNames = new Map<string, number>();
   readonly #turns = new LookupTurns();
 
   /** The answer to an address that is held back towards the sender of this name; null when it may go on. */
@@ -60,9 +67,9 @@ export class AbuseLimiter {
     keep(this.#heldBack, `${address} ${name}`, Date.now() + HELD_BACK_MS, MAX_HELD_BACK);
   }
 
-  /** The look-ups of one request from this address. */
-  lookUps(address: string): LookUps {
-    return new LookUps(this, address);
+  /** The look-ups of one request from this address, for the sender of this name. */
+  lookUps(address: string, name: string): LookUps {
+    return new LookUps(this, address, name);
   }
 
   /** Looks up in the address's turn; a failure when its share is used up, or no turn came in time. Rejects as `look` does. */
@@ -81,15 +88,20 @@ export class AbuseLimiter {
     }
   }
 
-  charge(address: string): void {
+  charge(address: string, name: string): void {
     const at = Date.now();
-    keep(this.#charges, address, { charged: this.#charged(address, at) + 1, at }, MAX_ADDRESSES);
+    const last = this.#chargedNames.get(`${address} ${name}`) ?? Number.NEGATIVE_INFINITY;
+    const repeated = at - last < REPEATED_WITHIN_MS;
+    if (!repeated) keep(this.#chargedNames, `${address} ${name}`, at, MAX_CHARGED_NAMES);
+    const charged = this.#charged(address, at) + (repeated ? REPEATED : 1);
+    keep(this.#charges, address, { charged, at }, MAX_ADDRESSES);
   }
 
   /** Forgets everything. */
   clear(): void {
     this.#heldBack.clear();
     this.#charges.clear();
+    this.#chargedNames.clear();
   }
 
   #usedUp(address: string): Failure | null {
@@ -112,11 +124,13 @@ export class AbuseLimiter {
 export class LookUps {
   readonly #limiter: AbuseLimiter;
   readonly #address: string;
-  #made = 0;
+  readonly #name: string;
+  #made = false;
 
-  constructor(limiter: AbuseLimiter, address: string) {
+  constructor(limiter: AbuseLimiter, address: string, name: string) {
     this.#limiter = limiter;
     this.#address = address;
+    this.#name = name;
   }
 
   /** As {@link AbuseLimiter.inTurn}. Every `read` within `look` may be charged. */
@@ -126,14 +140,14 @@ export class LookUps {
 
   /** One look-up, which is charged if the request is refused for what it found. */
   read<T>(look: () => Promise<T>): Promise<T> {
-    this.#made++;
+    this.#made = true;
     return look();
   }
 
   /** The request is refused, and nothing has proved who sent it. */
   refused(): void {
-    if (this.#made > 0) this.#limiter.charge(this.#address);
-    this.#made = 0;
+    if (this.#made) this.#limiter.charge(this.#address, this.#name);
+    this.#made = false;
   }
 }
 

@@ -22,7 +22,7 @@ inbound.post("/webhook/inbound/:connection_id", async (c) => {
   const heldBack = abuseLimiter.heldBack(address, id, Date.now());
   if (heldBack !== null) return failureResponse(c, heldBack);
 
-  const lookUps = abuseLimiter.lookUps(address);
+  const lookUps = abuseLimiter.lookUps(address, id);
   const deps = { env: c.env, settings: c.get("settings"), directory, budget: bodyBudget, lookUps };
   const received = await receiveSigned(given, c.req.raw, c.get("requestId"), deps);
   note(c, { connection_id: received.sender?.id ?? null });

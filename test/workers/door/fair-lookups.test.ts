@@ -12,6 +12,8 @@ import {
   type Answer,
   type Connection,
   createBoundConnection,
+  createConnection,
+  createEmployer,
   post,
   report,
   send,
@@ -32,8 +34,11 @@ const knock = (connection: Connection, address: string, using?: Bindings, body =
 const read = ({ token }: { token: string }, address: string, using?: Bindings) =>
   send("/api/v1/files", { headers: { Authorization: `Bearer ${token}`, ...from(address) } }, using);
 
-/** More than the address's share, all at once. */
+const later = (seconds: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1_000 });
+
+/** More than the address's share, all in one instant. */
 async function flood(ask: () => Promise<Answer>): Promise<number[]> {
+  later(0);
   const answers = await Promise.all(Array.from({ length: SHARE + 80 }, ask));
   return answers.map(({ status }) => status);
 }
@@ -53,10 +58,7 @@ function forgetAll() {
   abuseLimiter.clear();
 }
 
-beforeEach(() => {
-  forgetAll();
-  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
-});
+beforeEach(forgetAll);
 afterEach(() => {
   vi.useRealTimers();
 });
@@ -114,7 +116,7 @@ describe.each([
     expect((await read(key, HOSTILE)).status).toBe(200);
     expect((await read(reader, HOSTILE)).status).toBe(200);
     // Nor when their rows are too old to be believed unread.
-    vi.setSystemTime(Date.now() + 61_000);
+    later(61);
     await flood(ask);
     expect((await knock(connection, HOSTILE)).status).toBe(202);
     expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
@@ -127,7 +129,7 @@ describe.each([
     const seconds = expectToldToRepeat(await knock(connection, HOSTILE));
     expectToldToRepeat(await submit(key, PAYROLL, payroll(key), from(HOSTILE)));
     expectToldToRepeat(await read(key, HOSTILE));
-    vi.setSystemTime(Date.now() + seconds * 1_000);
+    later(seconds);
     expect((await knock(connection, HOSTILE)).status).toBe(202);
     expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
     expect((await read(key, HOSTILE)).status).toBe(200);
@@ -154,12 +156,15 @@ describe("an IPv6 caller", () => {
 
 describe("a vendor that sends for hundreds of connections from one address", () => {
   it("is no flood in an isolate that knows none of them, although some were deleted", async () => {
-    const connections = await manyConnections(3 * SHARE);
+    const [connections, { fein }] = [await manyConnections(2 * SHARE), await createEmployer()];
     const deleted = Array.from({ length: 30 }, invented);
     forgetAll();
+    const body = () => report({ employer_fein: fein });
     const everyone = [...connections, ...deleted].sort(() => Math.random() - 0.5);
     const answers = await Promise.all(
-      everyone.map(async (connection) => [connection, await knock(connection, ELSEWHERE)] as const),
+      everyone.map(
+        async (connection) => [connection, await knock(connection, ELSEWHERE, undefined, body())] as const,
+      ),
     );
     const statuses = answers.map(([connection, { status }]) => [deleted.includes(connection), status]);
     expect(statuses.filter(([gone]) => gone)).toEqual(deleted.map(() => [true, 404]));
@@ -171,6 +176,7 @@ describe("a vendor that sends for hundreds of connections from one address", () 
     const cold = await createBoundConnection();
     forgetAll();
     const { calls, using } = watched();
+    later(0);
     for (let second = 0; second < 30; second++) {
       const statuses = await Promise.all(deleted.map((one) => knock(one, ELSEWHERE, using)));
       expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([404]));
@@ -209,15 +215,23 @@ describe("wrong signatures for a connection that is known here", () => {
   });
 
   it("are charged to their address, so that it cannot go through all connections it knows of", async () => {
-    const connections = await manyConnections(SHARE + 40);
+    const connections = await manyConnections(SHARE);
     const cold = await createBoundConnection();
     forgetAll();
+    later(0);
     const answers = await Promise.all(
       connections.map((connection) => knock({ ...connection, secret: "another" }, HOSTILE)),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
     expectToldToRepeat(await knock(cold, HOSTILE));
   }, 120_000);
+});
+
+it("one deleted connection that is sent for again and again makes nobody else behind the address repeat", async () => {
+  const [deleted, cold] = [invented(), await createBoundConnection()];
+  forgetAll();
+  expect(await flood(() => knock(deleted, HOSTILE))).not.toContain(202);
+  expect((await knock(cold, HOSTILE)).status).toBe(202);
 });
 
 it("a verified sender whose row has changed is served behind a hostile address", async () => {
@@ -280,9 +294,10 @@ describe("LookupTurns", () => {
   });
 });
 
+/** Of one owner, bound to no employer. */
 async function manyConnections(count: number): Promise<Connection[]> {
   const connections: Connection[] = [];
   while (connections.length < count)
-    connections.push(...(await Promise.all(Array.from({ length: 10 }, () => createBoundConnection()))));
+    connections.push(...(await Promise.all(Array.from({ length: 10 }, () => createConnection()))));
   return connections;
 }

@@ -161,7 +161,7 @@ describe("the door", () => {
       settings: readSettings(bindings),
       directory: new ConnectionDirectory(),
       budget: new BodyBudget(),
-      lookUps: new AbuseLimiter().lookUps("192.0.2.1"),
+      lookUps: new AbuseLimiter().lookUps("192.0.2.1", at.id),
     });
   }
 
