@@ -74,8 +74,9 @@ export function provesEndpoint({ kind, ms }: Pick<Outcome, "kind" | "ms">): bool
   return (kind === "delivered" || kind === "redirect" || kind === "status") && ms <= SLOW_ANSWER_MS;
 }
 
-export function isSlow({ slowAt }: Pick<Health, "slowAt">, now: number): boolean {
-  return slowAt !== null && now - slowAt < SLOW_FOR_MS;
+/** One that was too late before it ever answered in time stays slow until it does: its first try alone is cut off. */
+export function isSlow({ slowAt, provenAt }: Pick<Health, "slowAt" | "provenAt">, now: number): boolean {
+  return slowAt !== null && (provenAt === null || now - slowAt < SLOW_FOR_MS);
 }
 
 /**
@@ -92,7 +93,8 @@ export function laneOf(health: Pick<Health, "slowAt" | "provenAt">, now: number)
 
 /** The same in SQL, of a row of webhooks. `slowSince` is the parameter that holds {@link slowSince}. */
 export function laneSql(slowSince: string): string {
-  return `CASE WHEN slow_at > ${slowSince} THEN 'slow' WHEN proven_at IS NULL THEN 'new' ELSE 'quick' END`;
+  return `CASE WHEN slow_at > ${slowSince} OR (slow_at IS NOT NULL AND proven_at IS NULL) THEN 'slow'
+    WHEN proven_at IS NULL THEN 'new' ELSE 'quick' END`;
 }
 
 /** Endpoints that were slow after this time are slow at `now`. */

@@ -110,12 +110,14 @@ describe("an endpoint's health", () => {
     ["a late success", delivered(2_001), "slow"],
     ["a timeout", timedOut, "slow"],
     ["a refused connection", { ...timedOut, kind: "refused", ms: 3 } as Outcome, "new"],
-  ])("is new until it has answered in time: after %s it is not proven by less", (_, outcome, lane) => {
+  ])("is new until it has answered: %s decides on its lane until it answers in time", (_, outcome, lane) => {
     expect(laneOf(UNTRIED, NOW)).toBe("new");
     const { health } = after([[NOW, outcome]]);
     expect(laneOf(health, NOW)).toBe(lane);
     expect(health.provenAt).toBe(lane === "quick" ? NOW : null);
-    expect(laneOf(health, NOW + 11 * MINUTE)).toBe(lane === "quick" ? "quick" : "new");
+    expect(laneOf(health, NOW + 11 * MINUTE)).toBe(lane);
+    const proven = after([[NOW + MINUTE, failed()]], health).health;
+    expect(laneOf(proven, NOW + 11 * MINUTE)).toBe("quick");
   });
 
   it("disables at once an endpoint that says it is gone", () => {

@@ -573,5 +573,8 @@ describe("a new endpoint", () => {
     await handOver([{ webhook_ids: [hook.id] }], slowQueue);
     expect(await deliveriesOf(hook)).toMatchObject([{ status: "delivered", attempts: 1 }]);
     expect(await stored(hook)).toMatchObject({ proven_at: null });
+    // One first try is cut off, not that of every event.
+    await bindings.DB.prepare("UPDATE webhooks SET slow_at = 1 WHERE id = ?").bind(hook.id).run();
+    expect(await tellTo(hook)).toMatchObject({ endpoints: [{ lane: "slow" }] });
   }, 20_000);
 });
