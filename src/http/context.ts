@@ -6,6 +6,7 @@ import type { Bindings, Settings } from "../env.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { LogFields } from "../log.ts";
 import { describeFailure, type Failure } from "./failure.ts";
+import { repeatPromise } from "./repeat-promise.ts";
 
 /** Who manages: a client pair, or a person who signed in. */
 export interface Client {
@@ -45,7 +46,7 @@ export type AppContext = Context<AppEnv>;
 
 /** The answer to a failure: the error form of the wire contract, with the failure's own headers. */
 export function failureResponse(c: AppContext, failure: Failure, rate: Standing | null = null): Response {
-  const { status, error, code, message, details, headers } = describeFailure(failure);
+  const { status, error, code, message, details, headers } = describeFailure(withPromise(c, failure));
   const requestId = c.get("requestId");
   note(c, { outcome: failure.kind });
   const body = {
@@ -57,6 +58,11 @@ export function failureResponse(c: AppContext, failure: Failure, rate: Standing 
     timestamp: new Date().toISOString(),
   };
   return c.json(body, status, { ...headers, ...(rate && rateHeaders(rate)) });
+}
+
+function withPromise(c: AppContext, failure: Failure): Failure {
+  const promise = failure.kind === "unavailable" ? repeatPromise(c.req.raw) : null;
+  return promise === null || failure.kind !== "unavailable" ? failure : { ...failure, promise };
 }
 
 /** Describes the window that would block first. Reset is in Unix seconds, rounded up. */

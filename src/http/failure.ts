@@ -37,19 +37,17 @@ export type Failure =
   | { kind: "key_reused" }
   | { kind: "invalid_idempotency_key"; problem: string }
   | { kind: "processing_failed"; fileId: string }
-  | { kind: "unavailable"; retryAfterSeconds: number; reason: string }
+  /** `promise` is what holds of a repeat of the request; see {@link repeatPromise}. */
+  | { kind: "unavailable"; retryAfterSeconds: number; reason: string; promise?: string }
   | { kind: "internal" }
   | { kind: "validation"; message: string; details?: Details }
   | { kind: "unauthenticated"; message: string }
-  /** `message` says which of the credentials is missing or wrong; without one, all are missing. */
-  | { kind: "portal_unauthenticated"; message?: string }
+  | { kind: "portal_unauthenticated" }
   | { kind: "portal_only" }
   /** `error` is the documented word, such as `owner_id_required`. */
   | { kind: "portal"; status: 400 | 404 | 409 | 412; error: string; message: string; details?: Details }
-  /** `near` is a path that exists and looks like the one that was asked for. */
-  | { kind: "not_found"; near?: string }
-  /** `near` is a path below the one that was asked for, which takes the method. */
-  | { kind: "method_not_allowed"; method: string; allow: string[]; near?: string };
+  | { kind: "not_found" }
+  | { kind: "method_not_allowed"; allow: string[] };
 
 export interface FailureAnswer {
   status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 500 | 502 | 503;
@@ -209,7 +207,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 503,
         error: "Service unavailable",
         code: "SERVICE_UNAVAILABLE",
-        message: `${failure.reason} Repeat the same request; at most one file will come of it.`,
+        message: failure.promise === undefined ? failure.reason : `${failure.reason} ${failure.promise}`,
         headers: { "Retry-After": String(failure.retryAfterSeconds) },
       };
     case "internal":
@@ -240,7 +238,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 401,
         error: "Authentication Failed",
         code: "AUTHENTICATION_FAILED",
-        message: failure.message ?? "Send X-Client-ID and X-Client-Secret of a portal client.",
+        message: "Send X-Client-ID and X-Client-Secret of a portal client.",
       };
     case "portal_only":
       return {
@@ -257,21 +255,13 @@ export function describeFailure(failure: Failure): FailureAnswer {
         : { status, error, code, message, details };
     }
     case "not_found":
-      return {
-        status: 404,
-        error: "Not Found",
-        code: "NOT_FOUND",
-        message:
-          failure.near === undefined
-            ? "No such endpoint. /docs has all of them."
-            : `No such endpoint. Did you mean ${failure.near}?`,
-      };
+      return { status: 404, error: "Not Found", code: "NOT_FOUND", message: "There is nothing here." };
     case "method_not_allowed":
       return {
         status: 405,
         error: "Method Not Allowed",
         code: "METHOD_NOT_ALLOWED",
-        message: `${failure.method} is not possible here. Use ${failure.allow.join(" or ")}${failure.near === undefined ? "" : `, or ${failure.method} ${failure.near}`}.`,
+        message: `Use ${failure.allow.join(" or ")}.`,
         headers: { Allow: failure.allow.join(", ") },
       };
   }

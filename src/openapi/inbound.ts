@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
+import { ONE_FILE } from "../http/repeat-promise.ts";
 import { IDEMPOTENCY_KEY } from "../inbound/headers.ts";
 import { RATE_LIMITED } from "./errors.ts";
 import { connectionIdInPath, EXAMPLE, fileId, fileStatus, moment, objectId, success } from "./fields.ts";
@@ -187,7 +188,12 @@ export const OF_REPORTS: readonly Failure[] = [
   { kind: "key_reused" },
   RATE_LIMITED,
   { kind: "processing_failed", fileId: EXAMPLE.fileId },
-  { kind: "unavailable", retryAfterSeconds: 5, reason: "The report is not known to be accepted." },
+  {
+    kind: "unavailable",
+    retryAfterSeconds: 5,
+    reason: "The report is not known to be accepted.",
+    promise: ONE_FILE,
+  },
 ];
 
 export const inboundPaths: ZodOpenApiPathsObject = {

@@ -39,6 +39,27 @@ describe("with D1 away", () => {
     for (const secret of [marker, "123456789", "params"]) expect(said).not.toContain(secret);
   });
 
+  it.each([
+    ["POST", "/connections", "key-1", "at most one object will come of it"],
+    ["POST", "/connections", undefined, null],
+    ["POST", "/events", "key-1", null],
+    ["GET", `/connections/${"a".repeat(24)}`, undefined, null],
+  ])("%s %s with the Idempotency-Key %s promises %s", async (method, path, key, promise) => {
+    const headers = {
+      "X-Client-ID": "portal",
+      "X-Client-Secret": "portal-secret",
+      "Content-Type": "application/json",
+      ...(key !== undefined && { "Idempotency-Key": key }),
+    };
+    const event = { id: "e1", type: "policy.created", data: {} };
+    const body = JSON.stringify({ ...owner, ...(path === "/events" && event) });
+    const init = { method, headers, ...(method === "POST" && { body }) };
+    const { status, json } = await send(`/api/v1${path}`, init, withoutDatabase());
+    expect(status).toBe(503);
+    if (promise === null) expect(json.message).not.toMatch(/repeat|at most/i);
+    else expect(json.message).toContain(promise);
+  });
+
   it("a developer's read says so too", async () => {
     const key = await createApiKey();
     const logs = vi.spyOn(console, "error");
