@@ -156,11 +156,11 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/endpoint.ts",
-        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);",
+        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);",
         replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
       const early = { startedAt: Date.now(), outcome: taken };
       recorder.add(judge(due, early, null), early);
-      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);`,
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);`,
       },
     ],
   },
@@ -237,18 +237,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/hold.ts",
-        find: "OR webhooks.deleted_at IS NOT NULL THEN $",
-        replace: "OR webhooks.deleted_at IS NOT NULL THEN 0 * $",
-      },
-    ],
-  },
-  {
-    name: "keeps nothing of what comes while a webhook is disabled",
-    edits: [
-      {
-        file: "src/outbound/fan-out.ts",
-        find: "WHERE changes() = 1 AND ",
-        replace: "WHERE changes() = 1 AND status = 'active' AND ",
+        find: "THEN ?2 ELSE $",
+        replace: "THEN ?2 ELSE 0 * $",
       },
     ],
   },

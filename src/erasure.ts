@@ -1,21 +1,22 @@
 /**
  * Erasing, by deleting data keys.
  *
- * A connection: its data key and secrets are deleted, and with the key everything that rests under it, wherever it
+ * A connection or an API key: its data key and secrets are deleted, and with the data key everything that rests under it, wherever it
  * rests. First in D1, then in its gate, which forgets its copy and deletes the one beside the archive. Due some days after
- * the connection was deleted, so that reports on their way still arrive.
+ * it was deleted, so that reports on their way still arrive.
  *
  * What is outbound of an owner: its events go first, a little at a time, then its key in one batch with what came meanwhile.
  */
-import { auditRow } from "./db/audit.ts";
-import { nextVersion } from "./db/gates.ts";
+import { type ApiKey, changeApiKey, findKeysToErase } from "./db/api-keys.ts";
+import { type AuditRow, auditRow } from "./db/audit.ts";
+import { DEFAULT_RETENTION_YEARS, nextVersion } from "./db/gates.ts";
 import { changeConnection, findToErase, type ManagedConnection } from "./db/managed-connections.ts";
 import { deleteEvents, eraseOwner, findOwnersToErase } from "./db/owner-erasure.ts";
 import { type OwnerAddress, ownerName } from "./db/owner-keys.ts";
 import type { Bindings } from "./env.ts";
 import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/announce.ts";
-import { logError } from "./log.ts";
+import { type LogFields, logError } from "./log.ts";
 
 /** Longer than the files-creator may be away before a report counts as failed, and time to think better of it. */
 export const ERASE_AFTER_MS = 7 * 86_400_000;
@@ -29,32 +30,59 @@ const STATEMENTS_PER_RUN = 100;
 
 /** Erases what is due. One that fails is due again; a gate that was not told is told by the cron. */
 export async function eraseDue(env: Bindings, now: number): Promise<void> {
-  await inParallel(await findToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, async (row) => {
-    try {
-      await erase(row, env, now);
-    } catch (error) {
-      logError("a connection was not erased", { connection_id: row.id }, error);
-    }
-  });
+  await inParallel(await findToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, (row) =>
+    logged("a connection was not erased", { connection_id: row.id }, () => eraseConnection(row, env, now)),
+  );
 }
 
-async function erase(row: ManagedConnection, env: Bindings, now: number): Promise<void> {
+/** As {@link eraseDue}, for API keys. */
+export async function eraseKeysDue(env: Bindings, now: number): Promise<void> {
+  await inParallel(await findKeysToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, (row) =>
+    logged("an API key was not erased", { api_key_id: row.id }, () => eraseApiKey(row, env, now)),
+  );
+}
+
+async function logged(message: string, fields: LogFields, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    logError(message, fields, error);
+  }
+}
+
+async function eraseConnection(row: ManagedConnection, env: Bindings, now: number): Promise<void> {
   const version = nextVersion(row.version, now);
   const change = { data_key: "", secrets: [], version, updated_at: now };
-  const told = auditRow({
+  if (await changeConnection(env.DB, row, change, erasedRow("connection", row, version))) {
+    await announce(snapshotOf("connection", { ...row, ...change }), env);
+  }
+}
+
+async function eraseApiKey(row: ApiKey, env: Bindings, now: number): Promise<void> {
+  const version = nextVersion(row.version, now);
+  const change = { data_key: "", is_active: false, version, updated_at: now };
+  if (await changeApiKey(env.DB, row, change, erasedRow("api_key", row, version))) {
+    const erased = { ...row, ...change, retention_years: DEFAULT_RETENTION_YEARS };
+    await announce(snapshotOf("key", erased), env);
+  }
+}
+
+function erasedRow(
+  kind: "connection" | "api_key",
+  row: ManagedConnection | ApiKey,
+  version: number,
+): AuditRow {
+  return auditRow({
     at: version,
     actor: "system:erasure",
     requestId: crypto.randomUUID(),
-    kind: "connection",
+    kind,
     what: "erased",
     subjectId: row.id,
     owner: { type: row.owner_type, id: row.owner_id },
     before: { erased: false },
     after: { erased: true },
   });
-  if (await changeConnection(env.DB, row, change, told)) {
-    await announce(snapshotOf("connection", { ...row, ...change }), env);
-  }
 }
 
 /** As {@link eraseDue}, for owners. */

@@ -1,14 +1,14 @@
 /**
  * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
  * dropped, brings the operators' list up to date, and deletes what
- * is due: data keys of erased connections and owners, tokens of new keys, old audit rows. Each part is on its own; a part that fails is logged and comes again.
+ * is due: data keys of erased connections, API keys and owners, tokens of new keys, old audit rows. Each part is on its own; a part that fails is logged and comes again.
  */
 
 import { purgeAudit } from "./db/audit.ts";
 import { purgeCreations } from "./db/creations.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
 import { type Bindings, readSettings } from "./env.ts";
-import { eraseDue, eraseOwnersDue } from "./erasure.ts";
+import { eraseDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
 import { reconcileAttention } from "./forwarding/attention.ts";
 import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/announce.ts";
@@ -32,6 +32,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("replay", () => runReplays(env, scheduledTime));
   await part("wake endpoints", () => sweep(env, scheduledTime));
   await part("erase connections", () => eraseDue(env, scheduledTime));
+  await part("erase API keys", () => eraseKeysDue(env, scheduledTime));
   await part("erase owners", () => eraseOwnersDue(env.DB, scheduledTime));
   await part("refresh gates", () => refreshBehind(env));
   await part("poke gates", () => pokeSlice(env, scheduledTime));

@@ -1,5 +1,5 @@
 /** Bearer keys of the developer API. */
-import { and, desc, eq, sql } from "drizzle-orm";
+import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
@@ -19,7 +19,17 @@ export function insertApiKey(
 }
 
 /** All that ever changes, apart from when the key was used. */
-export type ApiKeyChange = Partial<Pick<ApiKey, "is_active" | "plan">>;
+export type ApiKeyChange = Partial<Pick<ApiKey, "is_active" | "plan" | "data_key" | "erase_at">>;
+
+/** Deactivated keys whose data key is to be deleted now. */
+export function findKeysToErase(db: D1Database, now: number, limit: number): Promise<ApiKey[]> {
+  return drizzle(db)
+    .select()
+    .from(apiKeys)
+    .where(and(isNotNull(apiKeys.erase_at), lte(apiKeys.erase_at, now), sql`data_key <> ''`))
+    .orderBy(apiKeys.erase_at)
+    .limit(limit);
+}
 
 /** Inactive ones too. */
 export async function getApiKey(db: D1Database, id: string): Promise<ApiKey | null> {

@@ -69,7 +69,10 @@ export const connections = sqliteTable(
   ],
 );
 
-/** Bearer keys of the developer API. Deactivated by the portal, never removed: file ids name them. */
+/**
+ * Bearer keys of the developer API. Deactivated by the portal, never removed: file ids name them. The minute cron empties
+ * `data_key` of those that are to be erased, once `erase_at` has come.
+ */
 export const apiKeys = sqliteTable(
   "api_keys",
   {
@@ -90,6 +93,8 @@ export const apiKeys = sqliteTable(
     gate_version: integer("gate_version").notNull(),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
+    /** When the data key is deleted, and with it all that came under this key. Only ever set on a deactivated key. */
+    erase_at: integer("erase_at"),
   },
   (table) => [
     uniqueIndex("api_keys_token").on(table.token_sha256),
@@ -97,6 +102,7 @@ export const apiKeys = sqliteTable(
     index("api_keys_active")
       .on(table.owner_type, table.owner_id, table.created_at, table.id)
       .where(sql`is_active = 1`),
+    index("api_keys_erase").on(table.erase_at).where(sql`erase_at IS NOT NULL AND data_key <> ''`),
     index("api_keys_gate_behind").on(table.id).where(sql`gate_version <> version`),
   ],
 );

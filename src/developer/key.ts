@@ -29,7 +29,9 @@ async function readKey(
   consistency: Consistency,
 ): Promise<Found<Key | null>> {
   const { value: row, fromPrimary } = await findSendingKey(db, tokenSha256, consistency);
-  return { value: row && (await openKey(row, keyRing)), fromPrimary };
+  // What came under an erased key is gone, and so is the key.
+  const value = row === null || row.data_key === "" ? null : await openKey(row, keyRing);
+  return { value, fromPrimary };
 }
 
 async function openKey(row: SendingKeyRow, keyRing: DirectoryDeps["keyRing"]): Promise<Key> {

@@ -1,8 +1,9 @@
 /** Bearer keys of the developer API, as the portal manages them. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { keyPatch, keyQuery, newKey } from "../portal/api-keys.ts";
+import { ERASED, keyPatch, keyQuery, newKey } from "../portal/api-keys.ts";
 import { notFound } from "../portal/change.ts";
+import { deletion } from "../portal/connection-requests.ts";
 import {
   apiKeyIdInPath,
   EXAMPLE,
@@ -124,15 +125,22 @@ export const apiKeyPaths: ZodOpenApiPathsObject = {
         examples: { activate: { summary: "Turn it on again", value: { is_active: true } } },
       },
       answers: { 200: answer("The key as it is now.", { apiKey: shown }, VERSIONED) },
-      failures: [NOT_FOUND, NO_CHOICE_OF_PLAN, overtaken("api_key")],
+      failures: [NOT_FOUND, NO_CHOICE_OF_PLAN, ERASED, overtaken("api_key")],
     }),
     delete: operation({
       id: "deactivateApiKey",
       summary: "Deactivate a key",
-      description: "Refused everywhere from the answer on. Can be turned on again; may be repeated.",
+      description:
+        "Refused everywhere from the answer on. Can be turned on again; may be repeated. With `erase=true` all that came under the key is erased seven days later, and the key is never turned on again; until then `erase=false` takes that back.",
       path,
       header: ifMatch,
-      answers: { 200: answer("It is off.", { message: always("api_key_deleted") }) },
+      query: deletion,
+      answers: {
+        200: answer("It is off. `erase_at` says when what came under it is erased.", {
+          message: always("api_key_deleted"),
+          erase_at: { schema: moment.nullable().optional(), example: "2026-03-23T10:30:00.000Z" },
+        }),
+      },
       failures: [NOT_FOUND, overtaken("api_key")],
     }),
   },

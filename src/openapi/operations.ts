@@ -75,10 +75,13 @@ export const operationsPaths: ZodOpenApiPathsObject = {
       path: ownerPath,
       query: deletion,
       answers: {
-        200: answer("`erase_at` says when it is erased; null for never.", {
-          success: SUCCESS,
-          erase_at: { schema: moment.nullable(), example: "2026-03-23T10:30:00.000Z" },
-        }),
+        200: answer(
+          "`erase_at` says when it is erased; null for never, and where nothing outbound of it is kept.",
+          {
+            success: SUCCESS,
+            erase_at: { schema: moment.nullable(), example: "2026-03-23T10:30:00.000Z" },
+          },
+        ),
       },
       failures: [NO_OWNER],
     }),

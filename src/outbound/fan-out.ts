@@ -7,7 +7,7 @@ import * as z from "zod";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
-import { type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
+import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
 import { type EventType, patternsOf } from "./catalog.ts";
 import { eventDataContext } from "./contexts.ts";
@@ -52,8 +52,11 @@ function keptOnlyIfWanted(type: EventType): boolean {
 }
 
 const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
-/** Who is erased while an event is on its way does not leave it behind. */
-const HAS_KEY = "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2)";
+/** An owner that is erased while an event is on its way leaves nothing behind that its new key does not open. */
+const HAS_KEY =
+  "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2 AND created_at = ?16)";
+/** An owner can be erased while its event is being stored, but not time and again. */
+const MAX_ATTEMPTS = 3;
 const ASKS =
   "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
 /** `list` is a parameter with events as JSON: id, patterns and the time at which each was told. */
@@ -80,8 +83,26 @@ export async function fanOut(
   now: number,
   place: Place = ANYWHERE,
 ): Promise<FannedOut> {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    const ownerKey = await currentOwnerKey(db, ring, event.owner);
+    const told = await fanOutUnder(db, ownerKey, event, now, place);
+    if (told !== null) return told;
+    // Nobody asked for the event, or its key is gone.
+    const left = await findOwnerKey(db, ring, event.owner);
+    if (left?.createdAt === ownerKey.createdAt) return { outcome: "unwanted" };
+  }
+  throw new Error("an event's owner is erased time and again");
+}
+
+/** Null where the event was not stored: nobody asked for it, or the owner's key has been erased meanwhile. */
+async function fanOutUnder(
+  db: D1Database,
+  { key, createdAt: keyCreatedAt }: OwnerKey,
+  event: NewEvent,
+  now: number,
+  place: Place,
+): Promise<FannedOut | null> {
   const { owner, environment, id, type } = event;
-  const key = await ownerKey(db, ring, owner);
   const mac = await contentMac(key, event);
   const sealed = await sealText(key, event.data, eventDataContext(environment, id));
   const scope = [owner.type, owner.id, environment] as const;
@@ -112,6 +133,7 @@ export async function fanOut(
         keptOnlyIfWanted(type) ? 1 : 0,
         earlier,
         JSON.stringify(place.before),
+        keyCreatedAt,
       ),
     db
       .prepare(
@@ -135,8 +157,7 @@ export async function fanOut(
   ]);
   const [row] = stored?.results ?? [];
   if (row === undefined && waiting?.results[0]?.early === 1) return { outcome: "early" };
-  if (row === undefined && !keptOnlyIfWanted(type)) throw new Error("an event's owner was just erased");
-  if (row === undefined) return { outcome: "unwanted" };
+  if (row === undefined) return null;
   if (row.content_mac !== mac) return { outcome: "conflict" };
   const endpoints = (asking?.results ?? []).map((each) => endpointRow.parse(each));
   return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };

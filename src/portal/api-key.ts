@@ -15,7 +15,13 @@ export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
   write: changeApiKey,
   announce: (row, env) =>
     announce(snapshotOf("key", { ...row, retention_years: DEFAULT_RETENTION_YEARS }), env),
-  audited: ({ prefix, environment, plan, is_active }) => ({ prefix, environment, plan, is_active }),
+  audited: ({ prefix, environment, plan, is_active, erase_at }) => ({
+    prefix,
+    environment,
+    plan,
+    is_active,
+    erase_at,
+  }),
 };
 
 /** What is shown of a key: no more of the token than people need to recognise it. */

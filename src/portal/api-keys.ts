@@ -7,6 +7,7 @@ import { newObjectId, randomToken } from "../crypto/ids.ts";
 import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../crypto/vault.ts";
 import { type ApiKey, getApiKey, insertApiKey, listApiKeys } from "../db/api-keys.ts";
 import { ENVIRONMENTS, PLANS } from "../db/schema.ts";
+import { ERASE_AFTER_MS } from "../erasure.ts";
 import { dataKeyContext, keyTokenContext } from "../gate/contexts.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
@@ -15,6 +16,8 @@ import { setETag } from "../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
 import { API_KEY, presentApiKey } from "./api-key.ts";
 import { answerChange, changeManaged, findManaged } from "./change.ts";
+import { iso } from "./connection.ts";
+import { deletion } from "./connection-requests.ts";
 import { type Creatable, create, type Made, neverRefused } from "./creation.ts";
 import { choiceOfPlan, type Owner, ownerFields, ownerOf } from "./owner.ts";
 
@@ -31,6 +34,14 @@ export const keyPatch = z
   .strictObject({ is_active: z.boolean().exactOptional(), plan: z.enum(PLANS).exactOptional() })
   .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
   .meta({ minProperties: 1 });
+
+export const ERASED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "api_key_erased",
+  message:
+    "What came under this key is erased, or is to be, so that it is never enabled again. Create another key.",
+};
 
 const LIST = "api_keys";
 export const keyQuery = z.strictObject({
@@ -68,12 +79,27 @@ export const apiKeys = new Hono<AppEnv>()
     if ("failure" in body) return failureResponse(c, body.failure);
     const refused = choiceOfPlan(c.get("client"), body.value.plan);
     if (refused !== null) return failureResponse(c, refused);
-    const changed = await changeManaged(c, API_KEY, "updated", () => body.value);
+    const changed = await changeManaged(c, API_KEY, "updated", (row) =>
+      body.value.is_active === true && row.erase_at !== null ? ERASED : body.value,
+    );
     return answerChange(c, changed, (row) => shown(c, row));
   })
   .delete("/api-keys/:id", async (c) => {
-    const changed = await changeManaged(c, API_KEY, "deactivated", () => ({ is_active: false }));
-    return answerChange(c, changed, () => c.json({ message: "api_key_deleted" }));
+    const query = parseQuery(c, deletion);
+    if ("failure" in query) return failureResponse(c, query.failure);
+    const { erase } = query.value;
+    const changed = await changeManaged(c, API_KEY, "deactivated", (row, now) => ({
+      is_active: false,
+      ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
+      // What was erased stays erased.
+      ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
+    }));
+    return answerChange(c, changed, ({ erase_at }) =>
+      c.json({
+        message: "api_key_deleted",
+        ...((erase !== undefined || erase_at !== null) && { erase_at: erase_at && iso(erase_at) }),
+      }),
+    );
   });
 
 const CREATABLE: Creatable<ApiKey> = {
@@ -85,7 +111,7 @@ const CREATABLE: Creatable<ApiKey> = {
       ? null
       : openText(dataKey, token, keyTokenContext(row.id)),
   present: (c, row, secret) => {
-    setETag(c, row.version, row.last_used_at);
+    setETag(c, row.version);
     return c.json({ apiKey: presentApiKey(row), ...secret }, 201);
   },
 };
@@ -121,6 +147,7 @@ async function makeKey(
     gate_version: now,
     created_at: now,
     updated_at: now,
+    erase_at: null,
   };
   const sealedToken = await sealText(dataKey, secret, keyTokenContext(id));
   const insert: Made<ApiKey>["insert"] = (told, creation) => insertApiKey(c.env.DB, row, told, creation);
@@ -132,6 +159,6 @@ function keyOf(c: AppContext, { id, data_key }: Pick<ApiKey, "id" | "data_key">)
 }
 
 function shown(c: AppContext, row: ApiKey): Response {
-  setETag(c, row.version, row.last_used_at);
+  setETag(c, row.version);
   return c.json({ apiKey: presentApiKey(row) });
 }

@@ -3,7 +3,6 @@
 import { drizzle } from "drizzle-orm/d1";
 import { Hono } from "hono";
 import { newObjectId } from "../crypto/ids.ts";
-import { openText } from "../crypto/vault.ts";
 import { asStatement, auditRow, tell } from "../db/audit.ts";
 import {
   type Delivery,
@@ -22,6 +21,7 @@ import { parseJsonBody, parseQuery } from "../http/validation.ts";
 import { isEventType, maySend } from "../outbound/catalog.ts";
 import { answerContext } from "../outbound/contexts.ts";
 import { deliveryId, parseDeliveryId } from "../outbound/delivery-id.ts";
+import { tryOpenText } from "../outbound/erased.ts";
 import { findReplay, insertReplay, type Replay } from "../outbound/replay.ts";
 import { tryWakeEndpoints } from "../outbound/wake-up.ts";
 import { findManaged } from "./change.ts";
@@ -180,7 +180,7 @@ async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
   const opened = async ({ number, started_at, answer }: DeliveryWithHistory["history"][number]) =>
     found === null || answer === null || started_at < found.createdAt
       ? null
-      : openText(found.key, answer, answerContext(webhook.id, delivery.event_seq, number));
+      : tryOpenText(found.key, answer, answerContext(webhook.id, delivery.event_seq, number));
   const history = await Promise.all(
     delivery.history.map(async (attempt) => ({
       number: attempt.number,

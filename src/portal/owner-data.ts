@@ -40,6 +40,7 @@ export const ownerData = new Hono<AppEnv>().delete("/owners/:owner_type/:owner_i
     after: eraseAt === null ? { erase_at: null } : { erase_at: eraseAt, webhooks: "disabled" },
   });
   const erasure = await setErasure(c.env.DB, owner, eraseAt, told, now);
-  if (erasure === null) return failureResponse(c, NO_OWNER);
-  return c.json({ success: true, erase_at: erasure.eraseAt && iso(erasure.eraseAt) });
+  // An owner without a key has nothing outbound that is to be erased.
+  const at = erasure?.eraseAt ?? null;
+  return c.json({ success: true, erase_at: at && iso(at) });
 });

@@ -26,7 +26,7 @@ import { activated, rotated, signingOrder } from "../outbound/secrets.ts";
 import { newWebhookSecret } from "../outbound/signing.ts";
 import { sendTest } from "../outbound/test-delivery.ts";
 import { tryWakeEndpoints } from "../outbound/wake-up.ts";
-import { answerChange, changeManaged, findManaged } from "./change.ts";
+import { answerChange, changeManaged, findManaged, notFound } from "./change.ts";
 import { iso } from "./connection.ts";
 import { type Creatable, create, type Made } from "./creation.ts";
 import { type Owner, ownerOf } from "./owner.ts";
@@ -121,7 +121,9 @@ export const webhooks = new Hono<AppEnv>()
   .post("/webhooks/:id/test", async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
-    const { eventId, deliveryId, outcome } = await sendTest(c.env.DB, found.row, c.get("settings"));
+    const sent = await sendTest(c.env.DB, found.row, c.get("settings"));
+    if (sent === null) return failureResponse(c, notFound("webhook"));
+    const { eventId, deliveryId, outcome } = sent;
     note(c, { outcome: outcome.kind, delivery_id: deliveryId });
     return c.json({
       success: outcome.kind === "delivered",
@@ -167,7 +169,8 @@ const CREATABLE: Creatable<Webhook> = {
     return openText(dataKey, secret.sealed, webhookSecretContext(row.id, secret.id));
   },
   present: (c, row, secret) => {
-    return c.json({ success: true, webhook: versioned(c, row), ...secret }, 201);
+    setETag(c, row.version);
+    return c.json({ success: true, webhook: presentWebhook(row, Date.now()), ...secret }, 201);
   },
 };
 
@@ -306,12 +309,6 @@ async function sealHeaders(
 }
 
 function shown(c: AppContext, row: Webhook, before: object = {}, after: object = {}): Response {
-  return c.json({ ...before, webhook: versioned(c, row), ...after });
-}
-
-/** The webhook as it is shown, and the answer's ETag. */
-function versioned(c: AppContext, row: Webhook): ReturnType<typeof presentWebhook> {
-  const webhook = presentWebhook(row, Date.now());
-  setETag(c, row.version, webhook);
-  return webhook;
+  setETag(c, row.version);
+  return c.json({ ...before, webhook: presentWebhook(row, Date.now()), ...after });
 }

@@ -135,8 +135,7 @@ describe("POST /employers/import", () => {
         message: "The request has invalid fields.",
         details: {
           name: "Must not be empty",
-          "owners[0].owner_type":
-            'Must be one of user, employer, payroll_company, software_company; "robot" was given',
+          "owners[0].owner_type": "Must be one of user, employer, payroll_company, software_company",
         },
       },
       {
@@ -150,7 +149,7 @@ describe("POST /employers/import", () => {
         type: "problem",
         line: 7,
         message: "The request has invalid fields.",
-        details: { body: "Must be an object; an array was given" },
+        details: { body: "Must be an object" },
       },
       { type: "problem", line: 8, message: "The line has more than 16384 bytes." },
     ]);

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SealBroken } from "../../../src/crypto/vault.ts";
 import { keyObjectKey } from "../../../src/gate/segment.ts";
 import { dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
+import { createDeveloper, PAYROLL, payroll, submit } from "../../support/developer.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,
@@ -21,7 +22,9 @@ import {
   type Json,
   portal,
   post,
+  send,
 } from "../../support/gateway.ts";
+import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, deliveriesOf, receiver, stored, wake } from "../../support/outbound.ts";
 
 const HOUR = 3_600_000;
@@ -168,6 +171,77 @@ describe("DELETE /connections/{id}?erase=true", () => {
   });
 });
 
+describe("DELETE /api-keys/{id}?erase=true", () => {
+  const removeKey = (id: string, query = "") => portal("DELETE", `/api-keys/${id}${query}`);
+  const wrappedKey = (id: string) =>
+    bindings.DB.prepare("SELECT data_key FROM api_keys WHERE id = ?").bind(id).first<string>("data_key");
+
+  async function withReport() {
+    const developer = await createDeveloper();
+    const { json } = await submit(developer, PAYROLL, payroll(developer));
+    return { developer, fileId: json.file_id as string, wrapped: await wrappedKey(developer.id) };
+  }
+
+  it("leaves no copy of the data key anywhere, and fails what nobody can open any more", async () => {
+    const { developer, fileId, wrapped } = await withReport();
+    expect(await everything(fileId)).toContain(wrapped);
+    const before = Date.now();
+    const answer = await removeKey(developer.id, "?erase=true");
+    expect(answer).toMatchObject({ status: 200, json: { message: "api_key_deleted" } });
+    expect(Date.parse(answer.json.erase_at)).toBeGreaterThanOrEqual(before + WEEK);
+    expect((await removeKey(developer.id)).json).toEqual(answer.json);
+    advance(WEEK + 60_000);
+    await runCron();
+    await runDurableObjectAlarm(gateOf(developer, "key"));
+    expect(await everything(fileId)).not.toContain(wrapped);
+    expect(await wrappedKey(developer.id)).toBe("");
+    expect(await deliverFiles([fileId], creatorThat().using)).toEqual({ acked: [0], retried: [] });
+    expect((await recordOf(fileId)).status).toBe("failed");
+    const { json } = await portal("GET", `/audit?subject=api_key:${developer.id}`);
+    expect(json.audit.map(({ action, actor }: Json) => [action, actor])).toEqual([
+      ["api_key.erased", "system:erasure"],
+      ["api_key.deactivated", "client:portal"],
+      ["api_key.created", "client:portal"],
+    ]);
+  });
+
+  it("is for good: the key is never enabled again, before it has happened or after", async () => {
+    const { developer } = await withReport();
+    await removeKey(developer.id, "?erase=true");
+    const enable = () => portal("PATCH", `/api-keys/${developer.id}`, { is_active: true });
+    const refused = { status: 409, json: { error: "api_key_erased", code: "CONFLICT" } };
+    expect(await enable()).toMatchObject(refused);
+    advance(WEEK + 60_000);
+    await runCron();
+    expect(await enable()).toMatchObject(refused);
+    expect((await removeKey(developer.id, "?erase=false")).json.erase_at).not.toBeNull();
+    expect(await enable()).toMatchObject(refused);
+    expect((await submit(developer, PAYROLL, payroll(developer))).status).toBe(401);
+  });
+
+  it("can be taken back until it has happened; then the key can be enabled again", async () => {
+    const { developer, fileId } = await withReport();
+    await removeKey(developer.id, "?erase=true");
+    expect((await removeKey(developer.id, "?erase=false")).json).toEqual({
+      message: "api_key_deleted",
+      erase_at: null,
+    });
+    advance(WEEK + 60_000);
+    await runCron();
+    expect((await portal("PATCH", `/api-keys/${developer.id}`, { is_active: true })).status).toBe(200);
+    const { received, using } = creatorThat();
+    await deliverFiles([fileId], using);
+    expect(received).toHaveLength(1);
+  });
+
+  it("is for the owner's own keys, and says yes or no", async () => {
+    const { id } = await createDeveloper({ owner_id: "initech" });
+    expect((await portal("DELETE", `/api-keys/${id}?erase=true`, undefined, "bound")).status).toBe(404);
+    expect((await removeKey(id, "?erase=perhaps")).status).toBe(400);
+    expect((await removeKey(id)).json).toEqual({ message: "api_key_deleted" });
+  });
+});
+
 describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
   let owners = 0;
   const freshOwner = () => ({ owner_type: "payroll_company", owner_id: `erased-${++owners}` });
@@ -283,7 +357,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
       await runCron();
       return new Response();
     });
-    expect((await portal("POST", `/webhooks/${hook.id}/test`)).status).toBe(500);
+    expect((await portal("POST", `/webhooks/${hook.id}/test`)).status).toBe(404);
     expect(await listed(owner)).toEqual([]);
   });
 
@@ -304,6 +378,87 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
       const read = await portal("GET", `/deliveries/${json.deliveries.at(-1).id}`);
       expect(read).toMatchObject({ status: 200, json: { delivery: { history: [{ answer }] } } });
     }
+  });
+
+  /** The bindings, with the owner erased between its key being read and the first batch, and given a new key where `anew`. */
+  function erasedMeanwhile(owner: Json, anew: boolean) {
+    let first = true;
+    return intercepted(async (call, proceed) => {
+      if (call === "DB.batch" && first) {
+        first = false;
+        await erase(owner);
+        advance(WEEK + 60_000);
+        await runCron();
+        if (anew) await event(owner);
+      }
+      return proceed();
+    });
+  }
+
+  it.each([
+    ["an event", "/events", false],
+    ["an event", "/events", true],
+    ["a webhook", "/webhooks", false],
+    ["a webhook", "/webhooks", true],
+  ] as const)(
+    "that meets %s leaves nothing that does not open (%s, new key: %s)",
+    async (_what, path, anew) => {
+      const { owner } = await withDeliveries();
+      const about = { ...owner, environment: "production" };
+      const body =
+        path === "/events"
+          ? { ...about, id: "evt_met", type: "policy.created", data: { policyId: "WC2" } }
+          : { ...about, url: "https://hooks.gone-audit.com/", events: ["*"] };
+      const answer = await portal("POST", path, body, "portal", erasedMeanwhile(owner, anew));
+      expect(answer.status).toBe(path === "/events" ? 202 : 201);
+      const events = await listed(owner);
+      expect(events).toHaveLength((path === "/events" ? 1 : 0) + (anew ? 1 : 0));
+      if (path === "/webhooks") {
+        receiver(() => new Response());
+        expect((await portal("POST", `/webhooks/${answer.json.webhook.id}/test`)).json.success).toBe(true);
+      }
+    },
+  );
+
+  it("is survived by pages: they leave out what does not open, and log it", async () => {
+    const { owner, hook } = await withDeliveries();
+    await bindings.DB.prepare(
+      "UPDATE events SET data = 'AAAA' WHERE seq = (SELECT min(seq) FROM events WHERE owner_id = ?)",
+    )
+      .bind(owner.owner_id)
+      .run();
+    await bindings.DB.prepare(
+      'UPDATE deliveries SET history = replace(history, \'"answer":"\', \'"answer":"AAAA\') WHERE webhook_id = ?',
+    )
+      .bind(hook.id)
+      .run();
+    const logs = vi.spyOn(console, "error");
+    expect(await listed(owner)).toHaveLength(1);
+    const { json } = await portal("GET", `/webhooks/${hook.id}/deliveries`);
+    const read = await portal("GET", `/deliveries/${json.deliveries.at(-1).id}`);
+    expect(read).toMatchObject({ status: 200, json: { delivery: { history: [{ answer: null }] } } });
+    expect(JSON.stringify(logs.mock.calls).match(/does not open/g)?.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("takes along what the owner made under an Idempotency-Key", async () => {
+    const { owner } = await withDeliveries();
+    await erase(owner);
+    advance(WEEK + 30_000);
+    const headers = {
+      "X-Client-ID": "portal",
+      "X-Client-Secret": "portal-secret",
+      "Content-Type": "application/json",
+      "Idempotency-Key": "once",
+    };
+    const body = JSON.stringify({ ...owner, environment: "sandbox" });
+    expect((await send("/api/v1/api-keys", { method: "POST", headers, body })).status).toBe(201);
+    const kept = () =>
+      bindings.DB.prepare("SELECT count(*) AS n FROM creations WHERE owner_id = ?")
+        .bind(owner.owner_id)
+        .first("n");
+    expect(await kept()).toBe(1);
+    await runCron();
+    expect(await kept()).toBe(0);
   });
 
   const storeEvents = (owner: Json, count: number) =>
@@ -368,7 +523,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect((await erase(owner, "?erase=false")).json).toEqual(json);
     await runCron();
     expect(await keyOf(owner)).not.toBe(wrappedKey);
-    expect((await erase(owner, "?erase=false")).status).toBe(404);
+    expect((await erase(owner, "?erase=false")).json).toEqual({ success: true, erase_at: null });
   });
 
   it("is for the owner's own client too, and for nobody else's", async () => {
@@ -384,7 +539,8 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
   });
 
   it.each([
-    [{ owner_type: "payroll_company", owner_id: "nobody" }, "", 404],
+    [{ owner_type: "payroll_company", owner_id: "nobody" }, "", 200],
+    [{ owner_type: "payroll_company", owner_id: "nobody" }, "?erase=false", 200],
     [{ owner_type: "nonsense", owner_id: "acme" }, "", 404],
     [{ owner_type: "payroll_company", owner_id: "a%20b" }, "", 404],
     [{ owner_type: "payroll_company", owner_id: "acme" }, "?erase=perhaps", 400],
