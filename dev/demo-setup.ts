@@ -1,15 +1,15 @@
 /** Sets up the demonstration: makes what is missing of employer, connection and key, and keeps what still works. */
 
-import { DEMO_EMPLOYER, type Demo, readDemo, writeDemo } from "./demo.ts";
+import { DEMO_EMPLOYER, type Demo, type EarlierDemo, readDemo, writeDemo } from "./demo.ts";
 import type { GatewayClient } from "./gateway-client.ts";
-import type { PortalClient } from "./secrets.ts";
+import type { DevSecrets } from "./secrets.ts";
 
 /** Shows a line to the person who watches. */
 export type Say = (line: string) => void;
 
 export async function setUpDemo(
   gateway: GatewayClient,
-  portal: PortalClient,
+  { portal, owner }: Pick<DevSecrets, "portal" | "owner">,
   urls: { base_url: string; files_creator_url: string },
   say: Say,
 ): Promise<Demo> {
@@ -26,6 +26,8 @@ export async function setUpDemo(
     employer_fein: DEMO_EMPLOYER.fein,
     portal_client_id: portal.id,
     portal_client_secret: portal.secret,
+    owner_client_id: owner.id,
+    owner_client_secret: owner.secret,
   };
   writeDemo(demo);
   return demo;
@@ -40,7 +42,7 @@ export async function replaceConnection(gateway: GatewayClient, demo: Demo, say:
 
 async function keptConnection(
   gateway: GatewayClient,
-  earlier: Demo | null,
+  earlier: EarlierDemo | null,
   say: Say,
 ): Promise<Pick<Demo, "connection_id" | "secret">> {
   if (earlier === null) return newConnection(gateway, say);
@@ -61,7 +63,7 @@ async function newConnection(
   return { connection_id: connection.id, secret };
 }
 
-async function keptApiKey(gateway: GatewayClient, earlier: Demo | null, say: Say): Promise<string> {
+async function keptApiKey(gateway: GatewayClient, earlier: EarlierDemo | null, say: Say): Promise<string> {
   if (earlier !== null && (await gateway.acceptsKey(earlier.api_key))) {
     say("✓ API key kept from an earlier start");
     return earlier.api_key;

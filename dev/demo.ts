@@ -13,19 +13,26 @@ const demo = z.object({
   employer_fein: z.string().min(1),
   portal_client_id: z.string().min(1),
   portal_client_secret: z.string().min(1),
+  /** Bound to the demo's owner: its requests name none. */
+  owner_client_id: z.string().min(1),
+  owner_client_secret: z.string().min(1),
   files_creator_url: z.url(),
 });
 
 export type Demo = z.infer<typeof demo>;
 
+/** An earlier start may not have had the owner's client. */
+const earlierDemo = demo.partial({ owner_client_id: true, owner_client_secret: true });
+export type EarlierDemo = z.infer<typeof earlierDemo>;
+
 export const DEMO_OWNER = { owner_id: "demo-payroll", owner_type: "payroll_company" } as const;
 export const DEMO_EMPLOYER = { id: "demo-employer", fein: "12-3456789", name: "Demo Employer LLC" } as const;
 
 /** Null when there is none, or when it is not whole. */
-export function readDemo(): Demo | null {
+export function readDemo(): EarlierDemo | null {
   if (!existsSync(workspace.demo)) return null;
   try {
-    return demo.parse(JSON.parse(readFileSync(workspace.demo, "utf8")));
+    return earlierDemo.parse(JSON.parse(readFileSync(workspace.demo, "utf8")));
   } catch {
     return null;
   }

@@ -1,11 +1,12 @@
 /**
  * Development secrets: made once, kept in .dev/secrets.json, and handed to the two Workers as .dev.vars files.
- * A .dev.vars that is there already is left as it is.
+ * A .dev.vars that somebody has changed is left as it is.
  */
 
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import * as z from "zod";
+import { DEMO_OWNER } from "./demo.ts";
 import { Problem } from "./problem.ts";
 import { shown, workspace, writePrivately } from "./workspace.ts";
 
@@ -14,10 +15,15 @@ const devSecrets = z.object({
   vault_keys: z.string().min(1),
   portal: portalClient,
   files_creator: portalClient,
+  /** Bound to the demo's owner. */
+  owner: portalClient,
 });
+/** An earlier start may not have had the owner's client. */
+const earlierSecrets = devSecrets.partial({ owner: true });
 
 export type PortalClient = z.infer<typeof portalClient>;
 export type DevSecrets = z.infer<typeof devSecrets>;
+type EarlierSecrets = z.infer<typeof earlierSecrets>;
 
 const KEY_BYTES = 32;
 
@@ -30,8 +36,12 @@ export function ensureSecrets(): { secrets: DevSecrets; made: boolean } {
         `Run \`npm run reset\` to start afresh (it removes ${shown(workspace.gatewayVars)}).`,
     );
   }
-  const secrets = known ?? makeSecrets();
-  if (known === null) writePrivately(workspace.secrets, `${JSON.stringify(secrets, null, 2)}\n`);
+  const made = makeSecrets();
+  const secrets: DevSecrets = { ...made, ...known, owner: known?.owner ?? made.owner };
+  if (known?.owner === undefined) writePrivately(workspace.secrets, `${JSON.stringify(secrets, null, 2)}\n`);
+  // Vars of an earlier start are made anew where they lack a client. Others are left as somebody made them.
+  if (known !== null && known.owner === undefined && isOurs(workspace.gatewayVars, known))
+    writePrivately(workspace.gatewayVars, gatewayVars(secrets));
   const files: [string, string][] = [
     [workspace.filesCreatorVars, filesCreatorVars(secrets)],
     [workspace.gatewayVars, gatewayVars(secrets)],
@@ -46,15 +56,22 @@ export function makeSecrets(): DevSecrets {
     vault_keys: `dev-1:${randomBytes(KEY_BYTES).toString("base64")}`,
     portal: client("audit1-portal"),
     files_creator: client("files-creator"),
+    owner: client("demo-owner"),
   };
 }
 
 /** `VAULT_KEYS` is a comma-separated list of kid:base64; `PORTAL_CLIENTS` names clients with the hashes of their secrets. */
-export function gatewayVars(secrets: DevSecrets): string {
-  const clients = [secrets.portal, secrets.files_creator].map(({ id, secret }) => ({
+export function gatewayVars(secrets: EarlierSecrets): string {
+  const entry = ({ id, secret }: PortalClient) => ({
     id,
     secret_sha256: createHash("sha256").update(secret).digest("hex"),
-  }));
+  });
+  const { owner_type: type, owner_id: id } = DEMO_OWNER;
+  const clients = [
+    entry(secrets.portal),
+    entry(secrets.files_creator),
+    ...(secrets.owner === undefined ? [] : [{ ...entry(secrets.owner), owner: { type, id } }]),
+  ];
   return [
     "# Made by npm start for this machine only.",
     `VAULT_KEYS='${secrets.vault_keys}'`,
@@ -72,10 +89,15 @@ export function filesCreatorVars(secrets: DevSecrets): string {
   ].join("\n");
 }
 
-function readSecrets(): DevSecrets | null {
+/** Whether the file is as `npm start` made it of these secrets. */
+function isOurs(file: string, secrets: EarlierSecrets): boolean {
+  return existsSync(file) && readFileSync(file, "utf8") === gatewayVars(secrets);
+}
+
+function readSecrets(): EarlierSecrets | null {
   if (!existsSync(workspace.secrets)) return null;
   try {
-    return devSecrets.parse(JSON.parse(readFileSync(workspace.secrets, "utf8")));
+    return earlierSecrets.parse(JSON.parse(readFileSync(workspace.secrets, "utf8")));
   } catch {
     throw new Problem(`${shown(workspace.secrets)} cannot be read. Run \`npm run reset\` to start afresh.`);
   }

@@ -1,7 +1,7 @@
 /** The command line of `npm run send`: read, completed from .dev/demo.json, and explained. */
 
 import { parseArgs } from "node:util";
-import type { Demo } from "./demo.ts";
+import type { EarlierDemo } from "./demo.ts";
 import { Problem } from "./problem.ts";
 
 export interface SendArguments {
@@ -58,7 +58,7 @@ class BadArgument extends Problem {
 /** Null when help was asked for. `demo` supplies what is not named; it is only asked for when needed. */
 export function parseSendArguments(
   args: readonly string[],
-  readDemo: () => Demo | null,
+  readDemo: () => EarlierDemo | null,
 ): SendArguments | null {
   const values = readOptions(args);
   if (values.help) return null;
@@ -105,7 +105,7 @@ function readOptions(args: readonly string[]) {
 
 function target(
   given: { connection?: string | undefined; secret?: string | undefined; url?: string | undefined },
-  readDemo: () => Demo | null,
+  readDemo: () => EarlierDemo | null,
 ): Pick<SendArguments, "connection" | "secret" | "url"> {
   const { connection, secret, url } = given;
   if (connection !== undefined && secret === undefined)

@@ -74,7 +74,7 @@ async function serveAndShow(host: string, port: number): Promise<never> {
   const serving = keepServing(host, port, first, clock);
   const show = async () => {
     const gateway = new GatewayClient(urls.base_url, secrets.portal);
-    const given = await setUpDemo(gateway, secrets.portal, urls, say);
+    const given = await setUpDemo(gateway, secrets, urls, say);
     const { demo, fileId } = await runExample(gateway, given, say);
     say(guide(demo, fileId));
   };

@@ -18,6 +18,11 @@ describe("the development secrets", () => {
     expect(JSON.parse(gateway.PORTAL_CLIENTS ?? "")).toEqual([
       { id: "audit1-portal", secret_sha256: hash(secrets.portal.secret) },
       { id: "files-creator", secret_sha256: hash(secrets.files_creator.secret) },
+      {
+        id: "demo-owner",
+        secret_sha256: hash(secrets.owner.secret),
+        owner: { type: "payroll_company", id: "demo-payroll" },
+      },
     ]);
     expect(gatewayVars(secrets)).not.toContain(secrets.portal.secret);
   });

@@ -19,6 +19,8 @@ interface Demo {
   employer_fein: string;
   portal_client_id: string;
   portal_client_secret: string;
+  owner_client_id: string;
+  owner_client_secret: string;
   files_creator_url: string;
 }
 
@@ -91,10 +93,10 @@ it("registers a webhook with the README's request, and delivers to the README's 
     let heard = "";
     receiver.stdout.on("data", (chunk: Buffer) => (heard += chunk.toString()));
     await vi.waitFor(() => expect(heard).toContain("listening"), STARTED);
-    const { base_url, portal_client_id, portal_client_secret } = readDemo();
+    const { base_url, owner_client_id, owner_client_secret } = readDemo();
     const tested = await fetch(`${base_url}/api/v1/webhooks/${registered.webhook.id}/test`, {
       method: "POST",
-      headers: { "X-Client-ID": portal_client_id, "X-Client-Secret": portal_client_secret },
+      headers: { "X-Client-ID": owner_client_id, "X-Client-Secret": owner_client_secret },
     });
     expect(await tested.json()).toMatchObject({ success: true });
     await vi.waitFor(() => expect(heard).toContain("webhook.test evt_test_"), STARTED);
