@@ -19,7 +19,6 @@ const TEST_SECRETS = {
 /** Whatever the Worker and its tests import of packages: what is not here loads its own copy of what it shares. */
 const PACKAGES = [
   "@cfworker/json-schema",
-  "@streamparser/json",
   "drizzle-orm",
   "drizzle-orm/d1",
   "drizzle-orm/sqlite-core",

@@ -138,6 +138,16 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
+    name: "accepts a name that stands twice",
+    edits: [
+      {
+        file: "src/inbound/json-outline.ts",
+        find: "if (this.#options.deciding.has(this.#role(name)))\n",
+        replace: "if (this.#options.maxDepth < 0)\n",
+      },
+    ],
+  },
+  {
     name: "never sweeps",
     edits: [
       {

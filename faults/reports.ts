@@ -76,6 +76,7 @@ const WRONG = {
   json: 2,
   employees: 2,
   employer: 2,
+  doubled: 2,
   connection: 1,
   encoding: 1,
 };
@@ -101,6 +102,12 @@ export function refusable(
       return { wrong, request: sign(Buffer.from(`{"report":"${requestId}","employees":[]}`)) };
     case "employer":
       return { wrong, request: sign(Buffer.from(good.toString().replace(EMPLOYER.fein, "98-7654321"))) };
+    case "doubled": {
+      // The last one is right, which is the one that a parser keeps.
+      const padding = " ".repeat(chance.pick({ small: 3, large: 1 }) === "large" ? 1_100_000 : 0);
+      const doubled = good.toString().replace("{", `{"employer_fein":"98-7654321",${padding}`);
+      return { wrong, request: sign(Buffer.from(doubled)) };
+    }
     case "connection":
       return { wrong, request: { ...sign(good), path: `/api/v1/webhook/inbound/${"f".repeat(24)}` } };
     case "encoding":

@@ -44,6 +44,13 @@ const FIELDS = Object.keys(RULES) as (keyof typeof RULES)[];
 export const EMPLOYEE_CHANGES: StrictRules = {
   fields: new Set([...REQUIRED, "employer_fein", ...FIELDS]),
   nested: [],
+  deciding: new Set([
+    "employer_fein",
+    "employer_id",
+    "employees",
+    "employees[].employee_id",
+    "employees[].action",
+  ]),
   required: () => REQUIRED,
   checkReport(findings, { employer_id, employer_fein }) {
     findings.check("employer_id", employerIdProblem(employer_id, true));

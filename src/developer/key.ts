@@ -43,7 +43,7 @@ async function openKey(row: SendingKeyRow, keyRing: DirectoryDeps["keyRing"]): P
     dataKey: await unwrapDataKey(keyRing, row.data_key, dataKeyContext(gate)),
     owner: { type: row.owner_type, id: row.owner_id },
     employer: null,
-    sameBody: "accept",
+    sameBody: "retry",
     waitSeconds: 0,
     id: row.id,
     lastUsedAt: row.last_used_at,

@@ -9,11 +9,11 @@ const MOST_RECEIVED_CHARS = 32;
 export function inspectStrictly(body: Uint8Array, rules: StrictRules): Inspected | { failure: Failure } {
   const looked = lookInto(body, rules);
   if ("failure" in looked) return { failure: asValidation(looked.failure) };
-  const { report, employees, findings } = looked;
+  const { report, employees, findings, oddities } = looked;
   findings.check("employees", employeesProblem(report.employees, employees));
   if (!findings.none) return { failure: describe(findings, rules.required(report)) };
   const { employer_fein: employerFein, employer_id: employerId } = report;
-  return { employerFein, employerId, warnings: {} };
+  return { employerFein, employerId, warnings: oddities.problems };
 }
 
 function employeesProblem(value: unknown, count: number | null): string | null {

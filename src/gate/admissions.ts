@@ -5,7 +5,7 @@
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
 import { fileIdOf, keyOfFileId } from "./file-id.ts";
 import { KEY_MEMORY_MS } from "./inbox.ts";
-import { MAX_CLOCK_SKEW_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
+import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
 import type { Admission, Admitted, Charged, FileFacts, Snapshot, Stored } from "./protocol.ts";
 import {
   HOUR_MS,
@@ -65,7 +65,7 @@ export class Admissions {
       return this.#repeatOtherwise(byKey.seq, { signed, newKeyMac: null }, seq, now);
     }
     const byBody = memory.byBody(bodyMac, now);
-    if (byBody !== null && admission.sameBody === "deduplicate")
+    if (byBody !== null && (admission.sameBody === "deduplicate" || this.#isRetry(admission, now)))
       return this.#repeatOtherwise(byBody, { signed, newKeyMac: keyMac }, seq, now);
 
     if (!memory.allows(this.#plan, now)) return { outcome: "limited", rate: this.#standing(now) };
@@ -136,6 +136,14 @@ export class Admissions {
       outcome: "charged",
       rate: { ...this.#reads.standing(PLAN_LIMITS[snapshot.plan], now), allowed: true },
     };
+  }
+
+  /** Whether an equal body came within minutes to the same endpoint, as a client sends it that got no answer. */
+  #isRetry({ sameBody, keyMac, bodyMac, facts }: Admission, now: number): boolean {
+    if (sameBody !== "retry" || keyMac !== null) return false;
+    const seq = this.#state.memory.byBody(bodyMac, now, RETRIED_BODY_MS);
+    const { kind }: FileFacts = JSON.parse(facts);
+    return seq !== null && this.#state.inbox.get(seq)?.facts.kind === kind;
   }
 
   #repeat(seq: string, ownSeq: string, now: number): Admitted {

@@ -9,6 +9,8 @@ import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 export const SIGNATURE_WINDOW_MS = 300_000;
 /** An equal body is told for this long. From the wire contract. */
 export const SAME_BODY_MS = HOUR_MS;
+/** Within this, an equal body without an `Idempotency-Key` under an API key is a repeat. From the wire contract. */
+export const RETRIED_BODY_MS = 600_000;
 /** How far the clocks of a Worker and a gate may differ; Cloudflare keeps them within milliseconds. */
 export const MAX_CLOCK_SKEW_MS = 60_000;
 const SWEEP_EVERY_MS = 30_000;
@@ -63,9 +65,9 @@ export class Memory {
     return entry !== undefined && entry.until >= now ? entry.seq : null;
   }
 
-  byBody(bodyMac: string, now: number): string | null {
+  byBody(bodyMac: string, now: number, withinMs = SAME_BODY_MS): string | null {
     const entry = this.#bodies.get(bodyMac);
-    return entry !== undefined && now - entry.at < SAME_BODY_MS ? entry.seq : null;
+    return entry !== undefined && now - entry.at < withinMs ? entry.seq : null;
   }
 
   /** A signed request that was refused: counts, as long as the gate is awake. */

@@ -49,7 +49,8 @@ export interface Admission {
   /** Fingerprints of the body and of the `Idempotency-Key`. */
   bodyMac: string;
   keyMac: string | null;
-  sameBody: "accept" | "deduplicate";
+  /** What an equal body of the last hour makes of this one. `retry`: a repeat of one of the last minutes, without a key. */
+  sameBody: "accept" | "deduplicate" | "retry";
   /** The sealed payload; null when it is too large for a row and will be put into the archive bucket. */
   sealed: Bytes | null;
 }

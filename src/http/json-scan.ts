@@ -35,7 +35,7 @@ interface Open {
   at: string | number;
 }
 
-type Expected = "value" | "value or ]" | "name" | "name or }" | ":" | ", or ]" | ", or }" | "end";
+export type Expected = "value" | "value or ]" | "name" | "name or }" | ":" | ", or ]" | ", or }" | "end";
 
 /** In the order of the text. Bad syntax and nesting that is too deep end the walk, and are the last finding. */
 export function scanJson(text: string): Finding[] {
@@ -152,9 +152,15 @@ function endOfString(text: string, start: number): number | { at: number; proble
   return { at: text.length, problem: "The text ends inside a string" };
 }
 
-/** What stands where it may not, in the words of the slips that people and their tools make. */
 function unexpected(text: string, at: number, expected: Expected): string {
-  const rest = text.slice(at, at + REPEATED_CHARS);
+  return unexpectedProblem(text.slice(at, at + REPEATED_CHARS), at === 0, expected);
+}
+
+/**
+ * What `rest` begins with where it may not, in the words of the slips that people and their tools make. `isStart` where
+ * nothing stands before it. Repeats only words that are no content.
+ */
+export function unexpectedProblem(rest: string, isStart: boolean, expected: Expected): string {
   const [word = ""] = /^-?[A-Za-z_$][\w$]*/.exec(rest) ?? [];
   if (/^-?(?:NaN|Infinity)$/.test(word) || word === "undefined")
     return `${word} is no JSON value: send null, or leave the field out`;
@@ -163,8 +169,8 @@ function unexpected(text: string, at: number, expected: Expected): string {
   if (rest.startsWith("'")) return "Single quotes: JSON names and strings stand in double quotes";
   if (/^[“”„‘’«»]/.test(rest)) return 'Typographic quotes: JSON names and strings stand in plain ones (")';
   if (/^(?:\/\/|\/\*|#)/.test(rest)) return "JSON has no comments";
-  if (at === 0 && rest.startsWith("<")) return "This looks like XML or HTML. Send JSON";
-  if (at === 0 && /^[\w.%+-]+=/.test(rest)) return "This looks like a form. Send JSON";
+  if (isStart && rest.startsWith("<")) return "This looks like XML or HTML. Send JSON";
+  if (isStart && /^[\w.%+-]+=/.test(rest)) return "This looks like a form. Send JSON";
   if (expected === "name" || expected === "name or }")
     return word === "" ? "Expected a name in double quotes" : "Names stand in double quotes";
   if (expected === "value" || expected === "value or ]") {

@@ -1,25 +1,44 @@
 /** How large a JSON document would become, told without building it. Pure. */
 
+export interface JsonShape {
+  values: number;
+  depth: number;
+  /** Members of all its objects, those among them that a parser drops for a later one of the same name. */
+  members: number;
+  /** Whether a string has an escape of NUL or of a surrogate. */
+  hasOddEscape: boolean;
+}
+
 /**
- * How many values a document has, and how deep they nest, from the brackets and commas outside its strings: at least as
- * many as it has, if it is valid JSON, and no matter if it is not.
+ * How many values and members a document has, and how deep they nest, from what stands outside its strings: at least as many
+ * values as it has, if it is valid JSON, and no matter if it is not.
  */
-export function shapeOf(body: Uint8Array): { values: number; depth: number } {
+export function shapeOf(body: Uint8Array): JsonShape {
   let values = 1;
   let depth = 0;
   let deepest = 0;
+  let members = 0;
   let inString = false;
+  let hasOddEscape = false;
   for (let i = 0; i < body.byteLength; i++) {
     const byte = body[i];
     if (inString) {
-      if (byte === 0x5c) i++;
-      else if (byte === 0x22) inString = false;
+      if (byte === 0x22) inString = false;
+      else if (byte === 0x5c && body[++i] === 0x75) hasOddEscape ||= isOddUnit(body, i + 1);
     } else if (byte === 0x22) inString = true;
     else if (byte === 0x2c) values++;
+    else if (byte === 0x3a) members++;
     else if (byte === 0x7b || byte === 0x5b) {
       values++;
       if (++depth > deepest) deepest = depth;
     } else if (byte === 0x7d || byte === 0x5d) depth--;
   }
-  return { values, depth: deepest };
+  return { values, depth: deepest, members, hasOddEscape };
+}
+
+/** Whether four hex digits may be those of NUL or of a surrogate. */
+function isOddUnit(body: Uint8Array, at: number): boolean {
+  const [a = 0, b = 0, c = 0, d = 0] = [body[at], body[at + 1], body[at + 2], body[at + 3]];
+  if (a === 0x30) return b === 0x30 && c === 0x30 && d === 0x30;
+  return (a | 0x20) === 0x64 && b > 0x37;
 }

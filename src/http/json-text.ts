@@ -54,7 +54,7 @@ export function readJson(text: string, subject: string, firstLine = 1): ReadJson
 }
 
 /** What the first bytes say of another encoding; null for none. JSON begins with two ASCII characters, or one alone. */
-function encodingProblem([a, b, c]: Uint8Array): string | null {
+export function encodingProblem([a, b, c]: Uint8Array): string | null {
   if (a === 0xef && b === 0xbb && c === 0xbf)
     return "begins with a byte order mark (EF BB BF). Send UTF-8 without one.";
   if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return "is encoded as UTF-16. Send UTF-8.";
@@ -77,7 +77,7 @@ function invalidUtf8(bytes: Uint8Array, subject: string, firstLine: number): Jso
 }
 
 /** The offset of the first byte that no well-formed sequence continues with or begins with (Unicode 16, table 3-7). */
-function firstInvalidByte(bytes: Uint8Array): number {
+export function firstInvalidByte(bytes: Uint8Array): number {
   for (let i = 0; i < bytes.byteLength; ) {
     const lead = bytes[i] ?? 0;
     const length =

@@ -22,6 +22,8 @@ export interface FieldRules {
   fields: ReadonlySet<string>;
   /** The top-level objects whose fields are looked at. */
   nested: readonly string[];
+  /** What something depends on here, so that it may not stand twice: `employer_id`, `pay_period.start_date`, `employees[].action`. */
+  deciding: ReadonlySet<string>;
   /** `report` is the body's top level; only its scalars and the {@link nested} objects may be looked at. */
   checkReport(findings: Findings, report: Record<string, unknown>): void;
   checkEmployee(findings: Findings, index: number, employee: unknown): void;
@@ -35,7 +37,8 @@ export interface StrictRules extends FieldRules {
 
 /** Collects problems up to a limit. */
 export class Findings {
-  readonly problems: FieldProblems = {};
+  /** Without a prototype, so that a field named like one of its members is a field. */
+  readonly problems: FieldProblems = Object.create(null);
   /** The first field that should have been a date, with what it is. */
   wrongDate: { path: string; received: unknown } | null = null;
   #count = 0;

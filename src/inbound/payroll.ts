@@ -54,10 +54,24 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...TOTALS,
 ]);
 
+/** Whose report it is, of whom, and for when. */
+export const DECIDING: ReadonlySet<string> = new Set([
+  "employer_fein",
+  "employer_id",
+  "employees",
+  "policy_number",
+  "period_start",
+  "period_end",
+  "pay_period",
+  "pay_period.start_date",
+  "pay_period.end_date",
+]);
+
 /** For the signed door, which looks for the employer by itself. */
 export const PAYROLL_ADVICE: FieldRules = {
   fields: KNOWN_FIELDS,
   nested: NESTED_OBJECTS,
+  deciding: DECIDING,
   checkReport: (findings, report) => checkReport(findings, report, dialectOfReport(report, WEBHOOK)),
   checkEmployee: (findings, index, employee) => checkEmployee(findings, index, employee, WEBHOOK),
 };
@@ -66,6 +80,7 @@ export const PAYROLL_ADVICE: FieldRules = {
 export const STRICT_PAYROLL: StrictRules = {
   fields: KNOWN_FIELDS,
   nested: NESTED_OBJECTS,
+  deciding: DECIDING,
   checkReport(findings, report) {
     const dialect = dialectOfReport(report, REPORT);
     findings.check("employer_id", employerIdProblem(report.employer_id, dialect === REPORT));

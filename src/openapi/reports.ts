@@ -169,7 +169,7 @@ const answers = {
 } as const;
 
 const STRICTLY =
-  "Every problem with a field refuses it, and all are told at once, up to 100. Unknown fields are kept. With an `Idempotency-Key` it may be repeated: at most one file comes of it.";
+  "Every problem with a field refuses it, and all are told at once, up to 100. Unknown fields are kept. With an `Idempotency-Key` it may be repeated: at most one file comes of it. Without one, the same bytes by the same key within ten minutes are a repeat.";
 
 export const reportPaths: ZodOpenApiPathsObject = {
   "/api/v1/payroll/reports": {

@@ -220,37 +220,41 @@ const DOCUMENTS: [string, string | Bytes, Verdict][] = [
   ["employees: a blank array", '{"employees":[ \n ]}', "no_employees"],
   ["employees that are no objects", '{"employees":[null,1,"a",true,[],[{}],[[]],{}]}', "accepted"],
   ["an array that holds a good employee", `{"employees":[[${EMPLOYEE}],{}]}`, "accepted"],
-  ["employees given twice", `{"employees":[{},{},{}],"employees":[${EMPLOYEE}]}`, "accepted"],
-  ["employees given twice, the second empty", '{"employees":[{}],"employees":[]}', "no_employees"],
-  ["employees given twice, the second null", '{"employees":[{}],"employees":null}', "no_employees"],
+  ["employees given twice", `{"employees":[{},{},{}],"employees":[${EMPLOYEE}]}`, "invalid_json"],
+  ["employees given twice, the second empty", '{"employees":[{}],"employees":[]}', "invalid_json"],
+  ["employees given twice, the second null", '{"employees":[{}],"employees":null}', "invalid_json"],
   [
     "employees given twice, the second an object",
     '{"employees":[{}],"employees":{"a":[{}]}}',
-    "no_employees",
+    "invalid_json",
   ],
-  ["employees given twice, the first no array", `{"employees":"none","employees":[${EMPLOYEE}]}`, "accepted"],
-  ["employees given three times", '{"employees":[{}],"employees":1,"employees":[{},{}]}', "accepted"],
+  [
+    "employees given twice, the first no array",
+    `{"employees":"none","employees":[${EMPLOYEE}]}`,
+    "invalid_json",
+  ],
+  ["employees given three times", '{"employees":[{}],"employees":1,"employees":[{},{}]}', "invalid_json"],
   ["employees given twice, the second broken", '{"employees":[{}],"employees":[{},]}', "invalid_json"],
   // Fields given twice, or of the wrong kind.
   [
     "a field given twice",
-    '{"employees":[{"first_name":1,"first_name":"A","state":"CA","state":7}],"policy_number":1,"policy_number":"WC"}',
+    '{"employees":[{"first_name":1,"first_name":"A","state":"CA","state":7}],"note":1,"n\\u006fte":"WC"}',
     "accepted",
   ],
   [
     "a period given twice",
     '{"employees":[{}],"policy_number":"WC","pay_period":{"start_date":"2026-01-01"},"pay_period":{"end_date":"2026-01-02"}}',
-    "accepted",
+    "invalid_json",
   ],
   [
     "a period and then a scalar",
     '{"employees":[{}],"policy_number":"WC","pay_period":{"start_date":"2026-01-01"},"pay_period":7}',
-    "accepted",
+    "invalid_json",
   ],
   [
     "a scalar and then a period",
     '{"employees":[{}],"policy_number":"WC","pay_period":7,"pay_period":{"start_date":"2026-01-01"}}',
-    "accepted",
+    "invalid_json",
   ],
   [
     "a period that is an array",
@@ -283,7 +287,7 @@ const DOCUMENTS: [string, string | Bytes, Verdict][] = [
   [
     "employer fields given twice",
     '{"employees":[{}],"employer_fein":"12-3456789","employer_id":"A","employer_fein":"98-7654321"}',
-    "accepted",
+    "invalid_json",
   ],
   [
     "a name after the employees' fields",
@@ -355,6 +359,143 @@ describe("a document", () => {
   });
 });
 
+const LONE = "Holds half of a surrogate pair, such as the rest of a cut emoji";
+const NUL = "Holds the character NUL (\\u0000)";
+const TWICE = "This name stands twice in its object: readers may take either value";
+
+/** A report that is otherwise in order, small and large. */
+function bothWarnings(member: string, employee = EMPLOYEE): (Record<string, string> | object)[] {
+  return ["", " ".repeat(PARSE_UP_TO_BYTES)].map((space) => {
+    const inspected = inspectBody(utf8(`{"employees":[${employee}],${GOOD},${member}}${space}`));
+    return "failure" in inspected ? inspected.failure : { ...inspected.warnings };
+  });
+}
+
+describe("what a reader could take in another way", () => {
+  it.each<[string, string, Record<string, string>]>([
+    ["a doubled note", '"note":1,"note":2', { note: TWICE }],
+    ["a note doubled in escapes", '"note":1,"\\u006eote":2', { note: TWICE }],
+    ["a doubled name deep inside", '"a":[0,{"b":{"c":1,"d":2,"c":3}}]', { "a[1].b.c": TWICE }],
+    [
+      "doubled totals",
+      '"payroll_data":{"total_payroll":1,"total_payroll":2}',
+      { "payroll_data.total_payroll": TWICE },
+    ],
+    ["a name that stands three times", '"a":1,"a":2,"a":3', { a: TWICE }],
+    ["a name of another object", '"a":{"b":1},"b":{"b":2}', {}],
+    [
+      "employer_fein doubled in another object",
+      '"a":{"employer_fein":1,"employer_fein":2}',
+      { "a.employer_fein": TWICE },
+    ],
+    ["a cut emoji", '"note":"\\ud83d"', { note: LONE }],
+    ["a cut emoji before an escape", '"note":"\\uD83D\\n"', { note: LONE }],
+    ["the second half alone", '"note":"\\ude00"', { note: LONE }],
+    ["two first halves and a second", '"note":"\\ud83d\\ud83d\\ude00"', { note: LONE }],
+    ["a whole emoji", '"note":"\\ud83d\\ude00 \\u00e9"', {}],
+    ["an escaped backslash before a u", '"note":"\\\\ud83d \\\\u0000"', {}],
+    ["NUL", '"note":"a\\u0000b"', { note: NUL }],
+    ["NUL in a name", '"a\\u0000":1', { "a\u0000": NUL }],
+    ["__proto__ given twice", '"__proto__":1,"__proto__":2', JSON.parse(`{"__proto__":"${TWICE}"}`)],
+    ["constructor given twice", '"constructor":1,"constructor":2', { constructor: TWICE }],
+    ["a long name", `"${"n".repeat(50)}":"\\ud83d"`, { [`${"n".repeat(40)}…`]: LONE }],
+  ])("is told by its path, and changes nothing: %s", (_, member, warnings) => {
+    for (const told of bothWarnings(member)) expect(told).toEqual(warnings);
+  });
+
+  it("is told of an employee's field beside what is wrong with the field", () => {
+    const employee = '{"first_name":"J\\ud83d","last_name":"R","last_name":"Roe"}';
+    for (const told of bothWarnings('"a":1', employee)) {
+      expect(told).toMatchObject({ "employees[0].first_name": LONE, "employees[0].last_name": TWICE });
+      expect(told).toMatchObject({ "employees[0].class_code": "Required field missing" });
+    }
+  });
+
+  it("is told twenty times and no more", () => {
+    const members = Array.from({ length: 300 }, (_, n) => `"a${n}":1,"a${n}":2`).join();
+    for (const told of bothWarnings(members)) expect(Object.keys(told)).toHaveLength(20);
+  });
+});
+
+describe("a name that decides something may not stand twice", () => {
+  it.each([
+    ["employer_fein", '"employer_fein":"12-3456789","employer_fein":"98-7654321"'],
+    ["employer_fein", '"employer_fein":"12-3456789","employer\\u005ffein":"12-3456789"'],
+    [
+      "employer_fein",
+      `"employer_fein":1,${Array.from({ length: 6_000 }, (_, n) => `"a${n}":0`).join()},"employer_fein":2`,
+    ],
+    ["employer_id", '"employer_id":"A","employer_id":null'],
+    ["employees", '"employees":[]'],
+    ["policy_number", '"policy_number":"WC2"'],
+    ["period_start", '"period_start":"2026-01-01","period_start":"2026-01-01"'],
+    ["period_end", '"period_end":"2026-01-01","a":1,"period_end":"2026-01-01"'],
+    ["pay_period", '"pay_period":{}'],
+  ])("%s", (name, member) => {
+    const reason = `\`${name}\` stands twice, so that it is not clear which of them counts. Send it once.`;
+    for (const told of bothWarnings(member)) expect(told).toEqual({ kind: "invalid_json", reason });
+  });
+
+  it.each(["start_date", "end_date"])("pay_period.%s", (name) => {
+    const body = `{"employees":[{}],"pay_period":{"${name}":"2026-01-01","a":1,"${name}":"2026-01-02"}}`;
+    for (const space of ["", " ".repeat(PARSE_UP_TO_BYTES)])
+      expect(inspectBody(utf8(body + space))).toMatchObject({
+        failure: { reason: expect.stringContaining(`\`pay_period.${name}\` stands twice`) },
+      });
+  });
+});
+
+describe("a body that is not JSON is told the place and the slip", () => {
+  it.each<[string, string | Bytes, string]>([
+    ["nothing", "", "The body is empty. Send a JSON object."],
+    ["NaN", '{"employees":[\n  {"gross_wages": NaN}]}', "line 2, column 19: NaN is no JSON value"],
+    ["-Infinity", '{"a":-Infinity}', "line 1, column 6: -Infinity is no JSON value"],
+    ["a trailing comma", '{"employees":[{},]}', "column 17: Remove the trailing comma before ]"],
+    ["a trailing comma in an object", '{"a":1,\n}', "line 1, column 7: Remove the trailing comma before }"],
+    ["single quotes", "{'employees':[]}", "column 2: Single quotes"],
+    ["Python", '{"a":None}', "column 6: None is Python's: JSON writes null"],
+    ["a comment", '{"a":1, // one\n"b":2}', "column 9: JSON has no comments"],
+    ["a line break in a text", '{"a":"one\ntwo"}', "column 10: A line break in a string"],
+    ["a name without quotes", "{employees:[]}", "column 2: Names stand in double quotes"],
+    ["half a report", '{"employees":[{"first_name":"J', "column 31: The text ends inside a string"],
+    ["a report cut behind a value", '{"employees":[{}', "column 17: The text ends before the value does"],
+    ["a form", "employer_fein=12-3456789&a=b", "column 1: This looks like a form"],
+    ["XML", "<report/>", "column 1: This looks like XML"],
+    ["two reports", '{"a":1}\n{"a":2}', "line 2, column 1: More text follows"],
+    ["columns behind letters and emojis", '{"é李😀":1,}', "line 1, column 10: Remove the trailing comma"],
+    ["a byte order mark", join(bytes(0xef, 0xbb, 0xbf), "{}"), "begins with a byte order mark"],
+    ["UTF-16", join(bytes(0xff, 0xfe, 0x7b, 0), ""), "UTF-16"],
+    ["UTF-16 without a mark", join(bytes(0x7b, 0, 0x7d, 0), ""), "UTF-16"],
+    ["gzip", join(bytes(0x1f, 0x8b, 8, 0), ""), "compressed with gzip"],
+    ["Latin-1", join('{"a":"Zo', bytes(0xeb), '"}'), "not UTF-8: line 1, column 9: the byte EB"],
+  ])("%s", (_, document, words) => {
+    const body = typeof document === "string" ? utf8(document) : document;
+    const judged = inspectBody(body);
+    expect(judged).toMatchObject({
+      failure: { kind: "invalid_json", reason: expect.stringContaining(words) },
+    });
+    if (words.includes("column") && !words.includes("ends")) {
+      const large = inspectBody(join(body, " ".repeat(PARSE_UP_TO_BYTES)));
+      expect(large).toEqual(judged);
+    }
+  });
+
+  it("and nothing of its content", () => {
+    for (const body of [
+      '{"a":Zyzzyx}',
+      '{"Zyzzyx":1,}',
+      '{"a":"Zyzzyx',
+      '{"a":1}Zyzzyx',
+      "Zyzzyx",
+      '{"a":01234}',
+    ]) {
+      const judged = JSON.stringify(inspectBody(utf8(body)));
+      expect(judged).toContain("invalid_json");
+      expect(judged).not.toMatch(/Zyzzyx|1234/);
+    }
+  });
+});
+
 describe("a body of", () => {
   const MIB = 1_024 ** 2;
 
@@ -377,7 +518,9 @@ describe("a body of", () => {
     [2, "members of one object", ['{"employees":[{}],"a":{', '"a":0,', '"b":1}}'], "accepted"],
     [2, "numbers", ['{"employees":[{}],"a":[', "0,", "0]}"], "accepted"],
     [2, "scalar employees", ['{"employees":[', "0,", "0]}"], "invalid_json"],
-    [2, "employees given again and again", ['{"employees":[{}]', ',"employees":[{}]', "}"], "accepted"],
+    [2, "a note given again and again", ['{"employees":[{}]', ',"note":[{}]', "}"], "accepted"],
+    [2, "names without end", ['{"employees":[{}],"a":{', '"\\u0061":0,', '"b":1}}'], "accepted"],
+    [10, "half surrogates", ['{"employees":[{}],"a":"', "\\ud83d", '"}'], "accepted"],
   ])(
     "%i MiB of %s is judged in good time",
     (mib, _, [before, unit, after], verdict) => {

@@ -193,8 +193,17 @@ describe("a payroll report is refused for", () => {
   });
 
   it.each([
-    ["half a document", '{"employer_id":', "The body is not valid JSON."],
-    ["nothing", "", "The body is not valid JSON."],
+    [
+      "half a document",
+      '{"employer_id":',
+      "The body is not valid JSON: line 1, column 16: The text ends before the value does.",
+    ],
+    ["nothing", "", "The body is empty. Send a JSON object."],
+    [
+      "an employer that stands twice",
+      '{"employer_id":"EMP_1","employer_id":"EMP_2","employees":[{}]}',
+      "`employer_id` stands twice, so that it is not clear which of them counts. Send it once.",
+    ],
     ["an array", "[]", "The body must be a JSON object."],
     ["null", "null", "The body must be a JSON object."],
     [
@@ -202,8 +211,16 @@ describe("a payroll report is refused for", () => {
       `{"a":${"[".repeat(100)}${"]".repeat(100)}}`,
       "The body nests deeper than 64 levels.",
     ],
-    ["bytes that are no text", new Uint8Array([0x7b, 0xff, 0x7d]), "The body is not UTF-8."],
-    ["a byte order mark", "\ufeff{}", "The body begins with a byte order mark. Send plain UTF-8."],
+    [
+      "bytes that are no text",
+      new Uint8Array([0x7b, 0xff, 0x7d]),
+      "The body is not UTF-8: line 1, column 2: the byte FF does not belong there. Encode the text as UTF-8.",
+    ],
+    [
+      "a byte order mark",
+      "\ufeff{}",
+      "The body begins with a byte order mark (EF BB BF). Send UTF-8 without one.",
+    ],
   ])("%s", async (_what, body, message) => {
     const key = await createDeveloper();
     expect(await submit(key, PAYROLL, body)).toMatchObject(refusal(message));

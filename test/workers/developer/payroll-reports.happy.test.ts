@@ -1,10 +1,13 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { keyDirectory } from "../../../src/developer/key.ts";
+import { PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { LONE_SURROGATE, STANDS_TWICE } from "../../../src/inbound/json-outline.ts";
 import worker from "../../../src/index.ts";
 import {
   createDeveloper,
   type Developer,
+  EMPLOYEES,
   employee,
   PAYROLL,
   payroll,
@@ -12,7 +15,15 @@ import {
   submit,
   webhookPayroll,
 } from "../../support/developer.ts";
-import { BASE, bindings, fileStatus, filesCreator, gateOf, type Json } from "../../support/gateway.ts";
+import {
+  BASE,
+  bindings,
+  createApiKey,
+  fileStatus,
+  filesCreator,
+  gateOf,
+  type Json,
+} from "../../support/gateway.ts";
 import { intercepted, watched, without } from "../../support/interception.ts";
 
 beforeEach(() => {
@@ -148,16 +159,63 @@ describe("a payroll report under a bearer key", () => {
 });
 
 describe("the same report again", () => {
-  it("without an Idempotency-Key is another file, with a warning that names the first", async () => {
+  it("without an Idempotency-Key is the first file for ten minutes, at no cost", async () => {
     const key = await createDeveloper();
     const body = payroll(key);
     const first = await submit(key, PAYROLL, body);
+    expect(first.json).toMatchObject({ duplicate: false });
+    vi.setSystemTime(Date.now() + 30_000);
     const second = await submit(key, PAYROLL, body);
-    expect(second).toMatchObject({ status: 202, json: { duplicate: false } });
-    expect(second.json.file_id).not.toBe(first.json.file_id);
-    expect(second.json.warnings).toEqual({
-      body: `Identical to ${first.json.file_id}, received within the last hour`,
-    });
+    expect(second).toMatchObject({ status: 202, json: { file_id: first.json.file_id, duplicate: true } });
+    expect(await gateOf(key, "key").list(null, 10)).toHaveLength(1);
+    const other = await submit(key, PAYROLL, payroll(key));
+    expect(other.headers.get("X-RateLimit-Remaining")).toBe("498");
+    vi.setSystemTime(Date.now() + 569_000);
+    expect((await submit(key, PAYROLL, body)).json).toMatchObject({ duplicate: true });
+    vi.setSystemTime(Date.now() + 1_000);
+    const later = await submit(key, PAYROLL, body);
+    expect(later).toMatchObject({ status: 202, json: { duplicate: false } });
+    expect(later.json.warnings.body).toContain(first.json.file_id);
+  });
+
+  it("at the same time without an Idempotency-Key is one file, small or large", async () => {
+    const key = await createDeveloper();
+    for (const note of ["", "x".repeat(100_000)]) {
+      const body = payroll(key, { note });
+      const answers = await Promise.all([1, 2, 3, 4].map(() => submit(key, PAYROLL, body)));
+      expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+      expect(new Set(answers.map(({ json }) => json.file_id)).size).toBe(1);
+    }
+  });
+
+  it("of another key, or under an Idempotency-Key of its own, is another file", async () => {
+    const key = await createDeveloper();
+    const another = { ...(await createApiKey()), employerId: key.employerId };
+    const body = payroll(key);
+    const answers = [
+      await submit(key, PAYROLL, body),
+      await submit(another, PAYROLL, body),
+      await submit(key, PAYROLL, body, { "Idempotency-Key": "once more" }),
+    ];
+    expect(answers.map(({ json }) => json.duplicate)).toEqual([false, false, false]);
+  });
+
+  it("that is both a payroll report and employee changes is one file of each", async () => {
+    const key = await createDeveloper();
+    const both = payroll(key, { employees: [{ ...employee(), action: "update" }] });
+    for (const path of [PAYROLL, EMPLOYEES, EMPLOYEES].entries()) {
+      const answer = await submit(key, path[1], both);
+      expect(answer).toMatchObject({ status: 202, json: { duplicate: path[0] === 2 } });
+    }
+  });
+
+  it("with what a reader could take in another way is taken as it is, with a warning", async () => {
+    const key = await createDeveloper();
+    const text = JSON.stringify(payroll(key)).replace("{", '{"note":"\\ud83d","memo":1,"memo":"\\u0000",');
+    for (const body of [text, text + " ".repeat(PARSE_UP_TO_BYTES)]) {
+      const { status, json } = await submit(key, PAYROLL, body);
+      expect([status, json.warnings]).toEqual([202, { note: LONE_SURROGATE, memo: STANDS_TWICE }]);
+    }
   });
 
   it("with an Idempotency-Key is the first file, for a day, at no cost", async () => {

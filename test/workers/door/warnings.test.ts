@@ -1,9 +1,16 @@
 /** Advice on fields, in the words of the wire contract. It never refuses a report. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
 import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/fields.ts";
-import { inspectBody } from "../../../src/inbound/inspect.ts";
-import { createBoundConnection, createConnection, createEmployer, post } from "../../support/gateway.ts";
+import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { expectNothingStored } from "../../support/door.ts";
+import {
+  createBoundConnection,
+  createConnection,
+  createEmployer,
+  filesCreator,
+  post,
+} from "../../support/gateway.ts";
 
 const MISSING = "Required field missing";
 const NOT_POSITIVE = "Must be a positive number";
@@ -250,6 +257,40 @@ describe("over HTTP", () => {
     const { json } = await post(connection, body, { timestamp: String(Date.now() + 1) });
     expect(Object.keys(json.warnings)).toHaveLength(100);
     expect(Object.keys(json.warnings).slice(0, 3).sort()).toEqual(["body", "employer_fein", "employer_id"]);
+  });
+
+  it("a report that names its employer twice is refused, small or large, and stores nothing", async () => {
+    const connection = await createBoundConnection();
+    const text = JSON.stringify({
+      ...webhookReport,
+      employer_fein: connection.fein,
+      employees: [webhookEmployee],
+    });
+    for (const space of ["", " ".repeat(300_000), " ".repeat(PARSE_UP_TO_BYTES)]) {
+      const doubled = `${text.replace("{", '{"employer\\u005ffein":"00-0000001",')}${space}`;
+      const answer = await post(connection, doubled);
+      expect(answer).toMatchObject({
+        status: 400,
+        json: { error: "Invalid JSON body", code: "INVALID_JSON" },
+      });
+      expect(answer.json.message).toContain("`employer_fein` stands twice");
+    }
+    await expectNothingStored(connection);
+  });
+
+  it("a cut emoji, NUL and a doubled note pass untouched, told first among a hundred warnings", async () => {
+    const connection = await createBoundConnection();
+    const employees = Array.from({ length: 200 }, () => ({}));
+    const rest = JSON.stringify({ employees }).slice(1);
+    const body = `{"note":"\\ud83d","note":"a\\u0000",${rest}`;
+    const answer = await post(connection, body);
+    expect(answer.status).toBe(202);
+    expect(Object.keys(answer.json.warnings)).toHaveLength(100);
+    expect(Object.keys(answer.json.warnings)[0]).toBe("note");
+    await vi.waitFor(async () => {
+      const [file] = await filesCreator.receivedFile(answer.json.file_id);
+      expect(file?.text).toBe(body);
+    });
   });
 
   it("a connection that drops equal bodies answers them as repeats", async () => {
