@@ -166,11 +166,11 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/endpoint.ts",
-        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);",
+        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);",
         replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
       const early = { startedAt: Date.now(), outcome: taken };
       recorder.add(judge(due, early, null), early);
-      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings);`,
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);`,
       },
     ],
   },
@@ -247,8 +247,18 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/hold.ts",
-        find: "THEN ?2 ELSE $",
-        replace: "THEN ?2 ELSE 0 * $",
+        find: "OR webhooks.deleted_at IS NOT NULL THEN $",
+        replace: "OR webhooks.deleted_at IS NOT NULL THEN 0 * $",
+      },
+    ],
+  },
+  {
+    name: "keeps nothing of what comes while a webhook is disabled",
+    edits: [
+      {
+        file: "src/outbound/fan-out.ts",
+        find: "WHERE changes() = 1 AND ",
+        replace: "WHERE changes() = 1 AND status = 'active' AND ",
       },
     ],
   },

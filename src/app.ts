@@ -7,6 +7,7 @@ import { files } from "./developer/files.ts";
 import { reports } from "./developer/reports.ts";
 import { allowsInsecure, type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
+import { nearestPath, objectBelow } from "./http/near-path.ts";
 import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/route.ts";
@@ -69,6 +70,8 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
     for (const [name, value] of Object.entries(requestIdHeaders(requestId, callersId)))
       c.res.headers.set(name, value);
   }
+  // Answers hold secrets and what changes by the second; only the documentation says otherwise of itself.
+  if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
   const { log } = c.var;
   logLine("request", {
     request_id: requestId,
@@ -118,11 +121,16 @@ function withEveryAnswer(hono: Hono<AppEnv>): Hono<AppEnv> {
 }
 
 function unrouted(hono: Hono<AppEnv>, c: AppContext): Response {
-  const allow = METHODS.filter((method) => handles(hono, method, c.req.path));
-  return failureResponse(
-    c,
-    allow.length === 0 ? { kind: "not_found" } : { kind: "method_not_allowed", allow },
-  );
+  const { method, path } = c.req;
+  const allow = METHODS.filter((each) => handles(hono, each, path));
+  if (allow.length === 0) return failureResponse(c, { kind: "not_found", ...nearTo(path) });
+  const near = objectBelow(app.routes, method, path);
+  return failureResponse(c, { kind: "method_not_allowed", method, allow, ...(near !== null && { near }) });
+}
+
+function nearTo(path: string): { near?: string } {
+  const near = nearestPath(app.routes, path);
+  return near === null ? {} : { near };
 }
 
 function unexpected(thrown: Error, c: AppContext): Response {

@@ -123,6 +123,7 @@ export async function reopenDelivery(
         `UPDATE deliveries SET
            status = CASE WHEN next_attempt_at IS NULL THEN 'pending' ELSE status END,
            round_start = CASE WHEN next_attempt_at IS NULL THEN attempts ELSE round_start END,
+           last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
            next_attempt_at = min(?3, coalesce(next_attempt_at, ?3)), updated_at = ?3
          WHERE webhook_id = ?1 AND event_seq = ?2`,
       )

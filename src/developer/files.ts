@@ -8,6 +8,7 @@ import { type GateAddress, type GateKind, gateName, parseFileId } from "../gate/
 import type { FileRecord } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { pageLimit } from "../http/page.ts";
 import { parseQuery } from "../http/validation.ts";
 import { developerAuth, readLimit } from "./auth.ts";
 
@@ -26,7 +27,7 @@ export const listQuery = z.strictObject({
     .meta({ pattern: "^(ak_)?[0-9a-fA-F]{24}$" })
     .optional(),
   status: z.enum(["queued", "processing", "completed", "failed"]).optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: pageLimit,
   cursor: z
     .string()
     .refine((text) => parseFileId(text) !== null, "Not a cursor of this list")

@@ -42,12 +42,15 @@ export type Failure =
   | { kind: "internal" }
   | { kind: "validation"; message: string; details?: Details }
   | { kind: "unauthenticated"; message: string }
-  | { kind: "portal_unauthenticated" }
+  /** `message` says which of the credentials is missing or wrong; without one, all are missing. */
+  | { kind: "portal_unauthenticated"; message?: string }
   | { kind: "portal_only" }
   /** `error` is the documented word, such as `owner_id_required`. */
   | { kind: "portal"; status: 400 | 404 | 409 | 412; error: string; message: string; details?: Details }
-  | { kind: "not_found" }
-  | { kind: "method_not_allowed"; allow: string[] };
+  /** `near` is a path that exists and looks like the one that was asked for. */
+  | { kind: "not_found"; near?: string }
+  /** `near` is a path below the one that was asked for, which takes the method. */
+  | { kind: "method_not_allowed"; method: string; allow: string[]; near?: string };
 
 export interface FailureAnswer {
   status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 500 | 502 | 503;
@@ -238,7 +241,7 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 401,
         error: "Authentication Failed",
         code: "AUTHENTICATION_FAILED",
-        message: "Send X-Client-ID and X-Client-Secret of a portal client.",
+        message: failure.message ?? "Send X-Client-ID and X-Client-Secret of a portal client.",
       };
     case "portal_only":
       return {
@@ -255,13 +258,21 @@ export function describeFailure(failure: Failure): FailureAnswer {
         : { status, error, code, message, details };
     }
     case "not_found":
-      return { status: 404, error: "Not Found", code: "NOT_FOUND", message: "There is nothing here." };
+      return {
+        status: 404,
+        error: "Not Found",
+        code: "NOT_FOUND",
+        message:
+          failure.near === undefined
+            ? "No such endpoint. /docs has all of them."
+            : `No such endpoint. Did you mean ${failure.near}?`,
+      };
     case "method_not_allowed":
       return {
         status: 405,
         error: "Method Not Allowed",
         code: "METHOD_NOT_ALLOWED",
-        message: `Use ${failure.allow.join(" or ")}.`,
+        message: `${failure.method} is not possible here. Use ${failure.allow.join(" or ")}${failure.near === undefined ? "" : `, or ${failure.method} ${failure.near}`}.`,
         headers: { Allow: failure.allow.join(", ") },
       };
   }

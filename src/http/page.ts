@@ -9,6 +9,16 @@ const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
 const LONGEST_CURSOR_CHARS = 512;
 
+const LIMIT = { error: `Must be a whole number from 1 to ${MAX_LIMIT}` };
+
+/** Of a list: how many entries a page has at most. */
+export const pageLimit = z.coerce
+  .number(LIMIT)
+  .int(LIMIT)
+  .min(1, LIMIT)
+  .max(MAX_LIMIT, LIMIT)
+  .default(DEFAULT_LIMIT);
+
 /**
  * The query fields of a list. `list` names it, so that another list's cursor is refused; `position` is what the order of
  * the list is by. After parsing, `cursor` is the position itself.
@@ -16,12 +26,7 @@ const LONGEST_CURSOR_CHARS = 512;
 export function pageFields<Position>(list: string, position: z.ZodType<Position>) {
   const named = z.tuple([z.literal(list), position]);
   return {
-    limit: z.coerce
-      .number()
-      .int("Must be an integer")
-      .min(1, `Must be from 1 to ${MAX_LIMIT}`)
-      .max(MAX_LIMIT, `Must be from 1 to ${MAX_LIMIT}`)
-      .default(DEFAULT_LIMIT),
+    limit: pageLimit,
     cursor: z
       .string()
       .max(LONGEST_CURSOR_CHARS, "Not a cursor of this list")

@@ -2,11 +2,12 @@
  * Versions on the wire: objects show `version`, and an `ETag` made of it. A change that carries `If-Match` is made only if
  * the object is still as the caller read it.
  */
-import type { AppContext } from "./context.ts";
+import { createMiddleware } from "hono/factory";
+import type { AppContext, AppEnv } from "./context.ts";
 import type { Failure } from "./failure.ts";
 
 /** A proxy that compresses answers marks their ETags as weak; the version they name is the same. */
-const ETAG = /^(?:W\/)?"(\d{1,16})"$/;
+const ETAG = /^(?:W\/)?"(\d{1,16})(?:-[0-9a-f]{8})?"$/;
 
 const CHANGED: Failure = {
   kind: "portal",
@@ -15,9 +16,31 @@ const CHANGED: Failure = {
   message: "The object was changed since it was read. Read it again.",
 };
 
-/** Makes the answer carry the version of the object it shows. */
-export function setETag(c: AppContext, version: number): void {
-  c.header("ETag", `"${version}"`);
+/**
+ * Makes the answer carry the version of the object it shows. `more` is what it shows that changes without a new version, as
+ * a webhook's health does: an ETag stands for everything that is shown, `If-Match` for the version alone.
+ */
+export function setETag(c: AppContext, version: number, more: unknown = null): void {
+  c.header("ETag", more === null ? `"${version}"` : `"${version}-${fingerprint(JSON.stringify(more))}"`);
+}
+
+/** Answers a read of what the caller has already, by `If-None-Match`, with 304. */
+export const conditionalRead = createMiddleware<AppEnv>(async (c, next) => {
+  await next();
+  const tag = c.res.headers.get("ETag");
+  const known = c.req.header("If-None-Match");
+  const isRead = c.req.method === "GET" || c.req.method === "HEAD";
+  if (!isRead || c.res.status !== 200 || tag === null || known === undefined) return;
+  const tags = known.split(",").map((each) => each.trim().replace(/^W\//, ""));
+  if (tags.includes(tag) || tags.includes("*"))
+    c.res = new Response(null, { status: 304, headers: { ETag: tag } });
+});
+
+/** FNV-1a, 32 bits: tells states of one version apart. */
+function fingerprint(text: string): string {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
 /** Null when the request may change an object that has this version, or make one where `version` is null. */

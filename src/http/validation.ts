@@ -3,12 +3,15 @@ import type * as z from "zod";
 import { concat } from "../crypto/encoding.ts";
 import type { AppContext, JsonBody } from "./context.ts";
 import type { Failure } from "./failure.ts";
+import { fieldProblem } from "./field-problem.ts";
 import { shapeOf } from "./json-shape.ts";
 import { readJsonBytes } from "./json-text.ts";
 
 /** Management bodies are small; larger ones are a mistake. */
 const MAX_BODY_BYTES = 1024 ** 2;
 const MAX_PROBLEMS = 100;
+/** More of what was sent is not repeated. */
+const LONGEST_SHOWN_CHARS = 100;
 
 const EMPTY = "The request body is empty. Send a JSON object ({} for defaults).";
 
@@ -74,14 +77,24 @@ function contentEncodingFailure(c: AppContext): Failure | null {
   return encoding === "identity" ? null : { kind: "unsupported_encoding", encoding };
 }
 
-/** Whether the body is said to be what it must be; parameters such as a charset make no difference. */
+/**
+ * Whether the body is said to be what it must be. Parameters such as a charset make no difference, and every type that is
+ * JSON by its name is taken. Types that a page of another site can have a browser send are refused, whoever asks.
+ */
 export function contentTypeFailure(c: AppContext, expected: string): Failure | null {
   const received = c.req.header("Content-Type") ?? "";
-  const [type = ""] = received.split(";");
-  if (type.trim().toLowerCase() === expected) return null;
+  const [first = ""] = received.split(";");
+  const type = first.trim().toLowerCase();
+  const isJson = expected === "application/json" && /^(?:text\/json|application\/[\w.-]+\+json)$/.test(type);
+  if (type === expected || isJson) return null;
   const form = expected === "application/json" ? "a JSON" : "an NDJSON";
-  const message = `Send ${form} body with Content-Type: ${expected}.`;
-  return { kind: "validation", message, details: { expected, received } };
+  const given = type === "" ? "The Content-Type is missing" : `The Content-Type is ${shortened(type)}`;
+  const message = `${given}. Send ${form} body with Content-Type: ${expected}.`;
+  return { kind: "validation", message, details: { expected, received: shortened(received) } };
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST_SHOWN_CHARS ? `${text.slice(0, LONGEST_SHOWN_CHARS)}…` : text;
 }
 
 /** The request's query under `schema`. A name may stand twice with one value. */
@@ -147,32 +160,21 @@ export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
       for (const key of issue.keys.slice(0, MAX_PROBLEMS))
         details[pathOf([...issue.path, key])] = "Unknown field";
     else
-      details[pathOf(issue.path)] ??= isMissing(issue, input) ? "Required field missing" : problemOf(issue);
+      details[pathOf(issue.path)] ??= isMissing(issue, input)
+        ? "Required field missing"
+        : fieldProblem(issue, valueAt(issue.path, input));
   }
   return refuse("The request has invalid fields.", details);
 }
 
 function isMissing(issue: z.core.$ZodIssue, input: unknown): boolean {
-  let value = input;
-  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
-  return value === undefined && issue.path.length > 0;
+  return issue.path.length > 0 && valueAt(issue.path, input) === undefined;
 }
 
-/** The schema's own words where it has some, plain ones for what the library words for developers. */
-function problemOf(issue: z.core.$ZodIssue): string {
-  if (!/^(Invalid|Too) /.test(issue.message)) return issue.message;
-  switch (issue.code) {
-    case "invalid_type":
-      return `Must be ${issue.expected === "object" || issue.expected === "array" ? "an" : "a"} ${issue.expected}`;
-    case "invalid_value":
-      return `Must be one of ${issue.values.map(String).join(", ")}`;
-    case "too_big":
-      return `Must be at most ${issue.maximum}${issue.origin === "string" ? " characters" : ""}`;
-    case "too_small":
-      return `Must be at least ${issue.minimum}${issue.origin === "string" ? " characters" : ""}`;
-    default:
-      return issue.message;
-  }
+function valueAt(path: readonly PropertyKey[], input: unknown): unknown {
+  let value = input;
+  for (const part of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part];
+  return value;
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

@@ -57,7 +57,7 @@ export const deliveryId = z
 export const ifMatch = z.object({
   "If-Match": z
     .string()
-    .regex(/^(?:\*|(?:W\/)?"\d{1,16}"(?:, ?(?:W\/)?"\d{1,16}")*)$/)
+    .regex(/^(?:\*|(?:W\/)?"\d{1,16}(?:-[0-9a-f]{8})?"(?:, ?(?:W\/)?"\d{1,16}(?:-[0-9a-f]{8})?")*)$/)
     .optional()
     .meta({
       description: "The `ETag` of the object as it was read: the change is made only if it is still so.",

@@ -35,8 +35,8 @@ const RATE = {
 const OTHERS = {
   ETag: header(
     "ETag",
-    z.string().regex(/^"\d+"$/),
-    "The version of the object that is shown, for `If-Match` of a change.",
+    z.string().regex(/^"\d+(?:-[0-9a-f]{8})?"$/),
+    "The version of the object that is shown, for `If-Match` of a change and `If-None-Match` of the next read. The part after the dash, if any, stands for what changes without a new version.",
   ),
   Location: header("Location", z.string(), "Where the file's status is asked for."),
   "Retry-After": header("Retry-After", whole, "Seconds to wait before the same request is sent again."),

@@ -25,7 +25,7 @@ const BODY: readonly Failure[] = [
   },
   {
     kind: "validation",
-    message: "Send a JSON body with Content-Type: application/json.",
+    message: "The Content-Type is text/plain. Send a JSON body with Content-Type: application/json.",
     details: { expected: "application/json", received: "text/plain" },
   },
   {

@@ -17,6 +17,7 @@ import {
   closeUnsent,
   type DueDelivery,
   type Held,
+  HOLD_MS,
   letGo,
   reservePace,
   settlePace,
@@ -34,6 +35,8 @@ import type { Endpoint } from "./wake-up.ts";
  * respected by everything that is sent this much later.
  */
 const TURN_MS = 500;
+/** Nothing starts later than this after the endpoint was taken, whatever hung meanwhile: its answer comes within the lease. */
+const LATEST_START_MS = HOLD_MS / 2;
 
 export interface Turn {
   env: Bindings;
@@ -44,12 +47,19 @@ export interface Turn {
   lane: Lane;
 }
 
+/** A turn at an endpoint that has been taken. */
+interface HeldTurn extends Turn {
+  /** When the last request may start. */
+  startBy: number;
+}
+
 /** Answers how the endpoint is to be woken again; null when nothing is due. Rejects when D1 does not answer. */
 export async function workOn(webhookId: string, turn: Turn): Promise<Endpoint | null> {
   const { env, lane, slots } = turn;
   // Taken only when a request of it can start: whoever has been taken goes first.
   const release = await slots.take(1);
   try {
+    const startBy = Date.now() + LATEST_START_MS;
     const taken = await takeEndpoint(env.DB, webhookId, { lane, now: Date.now() });
     if (taken.outcome === "nothing") return null;
     if (taken.outcome === "elsewhere") return { id: webhookId, lane: taken.lane };
@@ -59,7 +69,7 @@ export async function workOn(webhookId: string, turn: Turn): Promise<Endpoint | 
     if (endpoint.deleted_at !== null) await closeOpen(env.DB, webhookId, "webhook_deleted", Date.now());
     else if (endpoint.status === "disabled")
       await closeOpen(env.DB, webhookId, "webhook_disabled", Date.now());
-    else turned = await sendAtPace(held, turn, release);
+    else turned = await sendAtPace(held, { ...turn, startBy }, release);
     const { rest, pacedUntil } = turned;
     const left = await letGo(env.DB, held, rest, Date.now());
     if (left.more) return { id: webhookId, lane: left.lane };
@@ -81,7 +91,7 @@ interface Turned {
  * Sends what is due, at most as much as the endpoint's pace allows. The requests are counted before they start: if this invocation
  * dies, the next one counts them all the same. `release` gives back the place that was kept for the first request.
  */
-async function sendAtPace(held: Held, turn: Turn, release: () => void): Promise<Turned> {
+async function sendAtPace(held: Held, turn: HeldTurn, release: () => void): Promise<Turned> {
   const { DB: db } = turn.env;
   const { max_per_minute: perMinute, pace } = held.endpoint;
   if (perMinute === null) return { rest: (await sendAll(held, held.due, turn, release)).rest, pacedUntil: 0 };
@@ -99,7 +109,7 @@ async function sendAtPace(held: Held, turn: Turn, release: () => void): Promise<
 async function sendAll(
   held: Held,
   due: readonly DueDelivery[],
-  turn: Turn,
+  turn: HeldTurn,
   release: () => void,
 ): Promise<{ rest: D1PreparedStatement[]; started: number; startedUntil: number }> {
   const { env, settings, slots } = turn;
@@ -117,7 +127,7 @@ async function sendAll(
     laneOf({ slowAt: endpoint.slow_at, provenAt: endpoint.proven_at }, Date.now()) === "new"
       ? SLOW_ANSWER_MS
       : EXCHANGE_TIMEOUT_MS;
-  const startUntil = Date.now() + TURN_MS;
+  const startUntil = Math.min(Date.now() + TURN_MS, turn.startBy);
   let started = 0;
   // A new endpoint may be a dead address: it gets one request at a time until it has answered.
   const sending = inParallel(wanted, isNew ? 1 : endpoint.max_in_flight, async (due) => {

@@ -5,6 +5,7 @@ import { listEvents, seqAt, storedAt } from "../db/events.ts";
 import { findOwnerKey, type OwnerAddress } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
+import { timeParameter } from "../http/time-parameter.ts";
 import { type Envelope, envelopeOf, isEventType } from "./catalog.ts";
 import { eventDataContext } from "./contexts.ts";
 import { tryOpenText } from "./erased.ts";
@@ -13,7 +14,7 @@ const LIST = "events";
 
 /** `since` is about when an event was stored, which `received_at` says of each: what came late is not missed. */
 export const eventListFields = {
-  since: z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" }).optional(),
+  since: timeParameter.optional(),
   ...pageFields(LIST, z.int().nonnegative()),
 };
 

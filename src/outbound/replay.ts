@@ -129,6 +129,7 @@ async function stepReplay(
            AND EXISTS (SELECT 1 FROM json_each(w.events)
              WHERE value IN ('*', e.type, substr(e.type, 1, instr(e.type, '.')) || '*'))
          ON CONFLICT (webhook_id, event_seq) DO UPDATE SET status = 'pending', round_start = attempts,
+           last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
            next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
          WHERE next_attempt_at IS NULL AND (status IN ('failed', 'skipped') OR ?6 = 'all')`,
       )

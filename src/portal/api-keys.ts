@@ -111,7 +111,7 @@ const CREATABLE: Creatable<ApiKey> = {
       ? null
       : openText(dataKey, token, keyTokenContext(row.id)),
   present: (c, row, secret) => {
-    setETag(c, row.version);
+    setETag(c, row.version, row.last_used_at);
     return c.json({ apiKey: presentApiKey(row), ...secret }, 201);
   },
 };
@@ -159,6 +159,6 @@ function keyOf(c: AppContext, { id, data_key }: Pick<ApiKey, "id" | "data_key">)
 }
 
 function shown(c: AppContext, row: ApiKey): Response {
-  setETag(c, row.version);
+  setETag(c, row.version, row.last_used_at);
   return c.json({ apiKey: presentApiKey(row) });
 }

@@ -5,6 +5,7 @@ import { type AuditRow, listAudit } from "../db/audit.ts";
 import { SUBJECT_KINDS } from "../db/schema.ts";
 import { type AppEnv, type Client, failureResponse } from "../http/context.ts";
 import { pageFields, pageOf } from "../http/page.ts";
+import { timeParameter } from "../http/time-parameter.ts";
 import { parseQuery } from "../http/validation.ts";
 import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
 
@@ -22,7 +23,7 @@ export const auditQuery = z.strictObject({
     .string()
     .regex(/^[a-z_]{1,32}\.[a-z_]{1,32}$/, "Must be an action such as connection.updated")
     .optional(),
-  since: z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" }).optional(),
+  since: timeParameter.optional(),
   ...pageFields(LIST, z.string()),
 });
 

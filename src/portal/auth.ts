@@ -8,6 +8,7 @@ import { matchesSha256 } from "../crypto/credentials.ts";
 import type { PortalClient } from "../env.ts";
 import { type AppContext, type AppEnv, type Client, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { conditionalRead } from "../http/precondition.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { verifyAccessToken } from "./access.ts";
 import { ownerScope } from "./scope.ts";
@@ -20,7 +21,7 @@ export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv>
   const routes = routers.flatMap((router) => router.routes.map(({ method, path }) => `${method} ${path}`));
   for (const route of new Set(routes)) {
     const [method = "", path = ""] = route.split(" ");
-    guarded.on(method, path, portalAuth, ownerScope(path.includes("/:")));
+    guarded.on(method, path, portalAuth, ownerScope(path.includes("/:")), conditionalRead);
   }
   for (const router of routers) guarded.route("/", router);
   return guarded;
@@ -39,7 +40,8 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
   const secret = credential(c, "X-Client-Secret");
   if (id && secret) {
     const client = await findClient(c.get("settings").portalClients, id, secret);
-    if (client === null) return { failure: { kind: "portal_unauthenticated" } };
+    if (client === null)
+      return { failure: { kind: "portal_unauthenticated", message: mismatchMessage(id, secret) } };
     return { client: { actor: `client:${client.id}`, owner: client.owner }, logId: client.id };
   }
   const token = c.req.header("Cf-Access-Jwt-Assertion");
@@ -50,11 +52,38 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
       const reason = "The sign-in could not be checked.";
       return { failure: { kind: "unavailable", retryAfterSeconds: 5, reason } };
     }
-    if (person === "refused") return { failure: { kind: "portal_unauthenticated" } };
+    if (person === "refused") return { failure: { kind: "portal_unauthenticated", message: ACCESS_REFUSED } };
     return { client: { actor: `access:${person.name}` }, logId: `access:${person.logId}` };
   }
-  const bearer = c.req.header("Authorization") !== undefined;
-  return { failure: bearer ? { kind: "portal_only" } : { kind: "portal_unauthenticated" } };
+  if (c.req.header("Authorization") !== undefined) return { failure: { kind: "portal_only" } };
+  const message = incompleteMessage(id, secret) ?? (token && isForeignWrite(c) ? FOREIGN_WRITE : null);
+  return { failure: { kind: "portal_unauthenticated", ...(message !== null && { message }) } };
+}
+
+const ACCESS_REFUSED =
+  "The Cloudflare Access token is not valid here: it has expired, or is of another team or application. Sign in again.";
+const FOREIGN_WRITE =
+  "A page of another site made the browser send this request (Sec-Fetch-Site), so that its sign-in does not count. Send X-Client-ID and X-Client-Secret.";
+
+/** Null unless one of the two is missing. */
+function incompleteMessage(id: string | undefined, secret: string | undefined): string | null {
+  if (id && !secret) return "X-Client-Secret is missing or empty. Send it beside X-Client-ID.";
+  if (secret && !id) return "X-Client-ID is missing or empty. Send it beside X-Client-Secret.";
+  return null;
+}
+
+/** From what was sent alone: whether the id is known is nobody's business. */
+function mismatchMessage(id: string, secret: string): string {
+  for (const [name, value] of [
+    ["X-Client-ID", id],
+    ["X-Client-Secret", secret],
+  ] as const) {
+    if (onlyValue(value) === null) return `${name} came twice, with different values. Send it once.`;
+    if (/^["'].*["']$/.test(value)) return `${name} stands in quotes. Send it without them.`;
+  }
+  if (/^[0-9a-f]{64}$/i.test(secret))
+    return "No portal client has this id and secret. X-Client-Secret looks like a SHA-256 hash: send the secret itself.";
+  return "No portal client has this id and secret: one of them is wrong, or the pair was replaced. Check both.";
 }
 
 /** A header that came twice with the same value counts once; one with different values is as good as it stands. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import { DELIVERY_STATUSES, ENVIRONMENTS, WEBHOOK_STATUSES } from "../db/schema.ts";
 import { pageFields } from "../http/page.ts";
+import { timeParameter } from "../http/time-parameter.ts";
 import { MAX_URL_CHARS } from "../outbound/address.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
@@ -72,10 +73,9 @@ export const deliveryQuery = z.strictObject({
   ...pageFields(DELIVERY_LIST, z.int().nonnegative()),
 });
 
-const time = z.iso.datetime({ offset: true, error: "Must be a time such as 2026-03-16T10:30:00Z" });
 /** About when events were stored. `failed`: what was never sent, has failed or was skipped; `all`: what was delivered as well. */
 export const replayRequest = z.strictObject({
-  since: time,
-  until: time.optional(),
+  since: timeParameter,
+  until: timeParameter.optional(),
   only: z.enum(["failed", "all"]).default("failed"),
 });

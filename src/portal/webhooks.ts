@@ -169,8 +169,7 @@ const CREATABLE: Creatable<Webhook> = {
     return openText(dataKey, secret.sealed, webhookSecretContext(row.id, secret.id));
   },
   present: (c, row, secret) => {
-    setETag(c, row.version);
-    return c.json({ success: true, webhook: presentWebhook(row, Date.now()), ...secret }, 201);
+    return c.json({ success: true, webhook: versioned(c, row), ...secret }, 201);
   },
 };
 
@@ -309,6 +308,12 @@ async function sealHeaders(
 }
 
 function shown(c: AppContext, row: Webhook, before: object = {}, after: object = {}): Response {
-  setETag(c, row.version);
-  return c.json({ ...before, webhook: presentWebhook(row, Date.now()), ...after });
+  return c.json({ ...before, webhook: versioned(c, row), ...after });
+}
+
+/** The webhook as it is shown, and the answer's ETag. */
+function versioned(c: AppContext, row: Webhook): ReturnType<typeof presentWebhook> {
+  const webhook = presentWebhook(row, Date.now());
+  setETag(c, row.version, webhook);
+  return webhook;
 }

@@ -123,32 +123,24 @@ it("mails that an endpoint is gone to whom its webhook names, with no word of th
     ]);
     runShell(shellBlock("signed-request"));
     const { base_url } = readDemo();
-    const [failed, disabled] = await vi.waitFor(async () => {
+    const [disabled] = await vi.waitFor(async () => {
       await fetch(`${base_url}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`);
       const mails = await localMails(base_url, copy);
-      const found = ["A delivery failed", "Webhook disabled"].map((what) =>
-        mails.find(({ subject }) => subject === `${what}: localhost:${endpointPort}`),
-      );
-      expect(found).not.toContain(undefined);
+      const found = mails.filter(({ subject }) => subject.endsWith(`: localhost:${endpointPort}`));
+      expect(found.map(({ subject }) => subject)).toEqual([`Webhook disabled: localhost:${endpointPort}`]);
       return found;
     }, STARTED);
 
     const event = JSON.parse(delivered);
-    for (const mail of [failed, disabled]) {
-      expect(mail).toMatchObject({ from: "webhooks@audit1.test", to: ["integrations@demo-payroll.test"] });
-      expect(mail?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort})`);
-    }
-    expect(failed?.text).toMatch(/^del_\w+ {2}HTTP 410$/m);
-    expect(failed?.text).toMatch(/retry single deliveries or replay a time range/);
+    expect(disabled).toMatchObject({ from: "webhooks@audit1.test", to: ["integrations@demo-payroll.test"] });
+    expect(disabled?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort})`);
     expect(disabled?.text).toContain("it answered 410 Gone");
     expect(disabled?.text).toMatch(/set the webhook's status to active, and replay/);
     const untold = [secret.replace("whsec_", ""), "moved away", event.id, ...leavesOf(event.data)];
     expect(untold.length).toBeGreaterThan(6);
     // As words: a number of the event may well be part of an id or a time.
     for (const value of untold)
-      expect(JSON.stringify([failed, disabled])).not.toMatch(
-        new RegExp(`(?<!\\w)${RegExp.escape(value)}(?!\\w)`),
-      );
+      expect(JSON.stringify(disabled)).not.toMatch(new RegExp(`(?<!\\w)${RegExp.escape(value)}(?!\\w)`));
   } finally {
     endpoint.close();
   }

@@ -135,7 +135,8 @@ describe("POST /employers/import", () => {
         message: "The request has invalid fields.",
         details: {
           name: "Must not be empty",
-          "owners[0].owner_type": "Must be one of user, employer, payroll_company, software_company",
+          "owners[0].owner_type":
+            'Must be one of user, employer, payroll_company, software_company; "robot" was given',
         },
       },
       {
@@ -149,7 +150,7 @@ describe("POST /employers/import", () => {
         type: "problem",
         line: 7,
         message: "The request has invalid fields.",
-        details: { body: "Must be an object" },
+        details: { body: "Must be an object; an array was given" },
       },
       { type: "problem", line: 8, message: "The line has more than 16384 bytes." },
     ]);

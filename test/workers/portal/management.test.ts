@@ -237,7 +237,7 @@ describe("POST /connections", () => {
     [
       { owner_type: "company" },
       "owner_type",
-      "Must be one of user, employer, payroll_company, software_company",
+      'Must be one of user, employer, payroll_company, software_company; "company" was given',
     ],
     [{ owner_id: "a/b" }, "owner_id", "Must be 1 to 64 characters of A-Za-z0-9_.:-"],
     [{ owner_id: "" }, "owner_id", "Must be 1 to 64 characters of A-Za-z0-9_.:-"],
@@ -364,7 +364,8 @@ describe("PUT /employers/{id}", () => {
     [
       { owners: [{ owner_type: "boss", owner_id: "" }] },
       {
-        "owners[0].owner_type": "Must be one of user, employer, payroll_company, software_company",
+        "owners[0].owner_type":
+          'Must be one of user, employer, payroll_company, software_company; "boss" was given',
         "owners[0].owner_id": "Must be 1 to 64 characters of A-Za-z0-9_.:-",
       },
     ],
@@ -432,7 +433,9 @@ describe("POST /api-keys", () => {
 
   it("refuses another environment by its path", async () => {
     const answer = await portal("POST", "/api-keys", { ...OWNER, environment: "test" });
-    expect(answer.json.details).toEqual({ environment: "Must be one of sandbox, production" });
+    expect(answer.json.details).toEqual({
+      environment: 'Must be one of sandbox, production; "test" was given',
+    });
   });
 });
 

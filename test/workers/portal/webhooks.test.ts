@@ -276,6 +276,8 @@ describe("a webhook", () => {
     await wake({ id });
     expect(calls).toHaveLength(3);
     expect((await portal("GET", `/webhooks/${id}`)).json.skipped.count).toBe(0);
+    const delivered = await portal("GET", `/webhooks/${id}/deliveries`);
+    expect(delivered.json.deliveries).toMatchObject(Array(3).fill({ status: "delivered", lastError: null }));
   });
 
   it("that is paused holds what comes: tests work, retries and replays wait until it is active", async () => {
@@ -621,7 +623,10 @@ describe("events", () => {
 
   it("of a batch that is too long are refused by its length alone", async () => {
     const answer = await portal("POST", "/events", { events: Array.from({ length: 101 }, () => ({})) });
-    expect(answer).toMatchObject({ status: 400, json: { details: { events: "Must be at most 100" } } });
+    expect(answer).toMatchObject({
+      status: 400,
+      json: { details: { events: "Must have at most 100 entries; it has 101" } },
+    });
     expect(Object.keys(answer.json.details)).toEqual(["events"]);
   });
 
