@@ -108,8 +108,11 @@ export class EventSender {
       case "refusable": {
         const unit = this.#event(kind, "refused");
         const wrong = chance.pick({ type: 1, environment: 1, credentials: 1 });
-        const body = { ...bodyOf(unit), ...(wrong === "type" && { type: "policy.forgotten" }) };
-        if (wrong === "environment") Reflect.deleteProperty(body, "environment");
+        const body = {
+          ...bodyOf(unit),
+          ...(wrong === "type" && { type: "policy.forgotten" }),
+          ...(wrong === "environment" && { environment: "nowhere" }),
+        };
         const credentials = wrong === "credentials" ? { "x-client-secret": "wrong" } : {};
         return this.#deliver([unit], JSON.stringify(body), credentials);
       }
