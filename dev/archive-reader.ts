@@ -34,7 +34,7 @@ export interface ArchivedFile extends ManifestEntry {
   segment: string;
 }
 
-const SEGMENT = /^archive\/\w+\/(\w+)\/([0-9a-f]{24})\/\d{4}\/\d\d\/\d\d\/(\w{20})\.seg$/;
+const SEGMENT = /^archive\/\w+\/(\w+)\/([0-9a-f]{24})\/\d{4}\/\d\d\/\d\d\/(\w{20})(?:-\d+)?\.seg$/;
 
 /** Every archived file, or those of one gate, segment by segment. */
 export async function* listArchive(bucket: Bucket, gate: GateAddress | null): AsyncGenerator<ArchivedFile> {

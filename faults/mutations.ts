@@ -69,7 +69,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/upkeep.ts",
-        find: "await this.#deps.archive.put(segmentKey(gate, snapshot.retentionYears, first.row.seq), bytes);",
+        find: "await this.#put(key, bytes);",
         replace: "",
       },
       {
@@ -77,7 +77,7 @@ export const MUTATIONS: Mutation[] = [
         find: "if (place !== undefined) inbox.markArchived(row.seq, place);\n    }",
         replace: `if (place !== undefined) inbox.markArchived(row.seq, place);
     }
-    await this.#deps.archive.put(segmentKey(gate, snapshot.retentionYears, first.row.seq), bytes);`,
+    await this.#put(key, bytes);`,
       },
     ],
   },
@@ -166,11 +166,11 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/endpoint.ts",
-        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);",
+        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);",
         replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
       const early = { startedAt: Date.now(), outcome: taken };
       recorder.add(judge(due, early, null), early);
-      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);`,
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);`,
       },
     ],
   },

@@ -1,7 +1,10 @@
 /** The HTTP surface: what every request gets (id, settings, log line, error form), and the routers. */
 import { DrizzleQueryError } from "drizzle-orm";
-import { Hono, type Next } from "hono";
+import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import { boundedForRequests } from "./bounded.ts";
+import { RingKeyMissing } from "./crypto/vault.ts";
+import { isOutage } from "./deadline.ts";
 import { developerEvents } from "./developer/events.ts";
 import { files } from "./developer/files.ts";
 import { reports } from "./developer/reports.ts";
@@ -53,7 +56,7 @@ export function respond(
 ): Response | Promise<Response> {
   const path = request.url.indexOf("/", "https://".length);
   const isDoor = DOOR_PATHS.some((door) => request.url.startsWith(door, path));
-  return (isDoor ? doors : app).fetch(request, env, ctx);
+  return (isDoor ? doors : app).fetch(request, boundedForRequests(env), ctx);
 }
 
 const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
@@ -62,8 +65,9 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const callersId = callerRequestId(c.req.raw.headers);
   c.set("requestId", requestId);
   c.set("log", {});
+  c.set("settings", readSettings(c.env));
   const transport = transportOf(c.req.raw, allowsInsecure(c.env));
-  if (transport.outcome === "secure") await withSettings(c, next);
+  if (transport.outcome === "secure") await next();
   else if (transport.outcome === "redirect") c.res = c.redirect(transport.location, 308);
   else c.res = failureResponse(c, transport.failure);
   if (!c.res.headers.has("X-Request-Id")) {
@@ -84,20 +88,6 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
     ...log,
   });
 });
-
-async function withSettings(c: AppContext, next: Next): Promise<void> {
-  const settings = settingsOrNull(c.env);
-  if (settings === null) {
-    c.res = failureResponse(c, {
-      kind: "unavailable",
-      retryAfterSeconds: 60,
-      reason: "The service is not configured.",
-    });
-  } else {
-    c.set("settings", settings);
-    await next();
-  }
-}
 
 const doors = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
@@ -136,6 +126,15 @@ function nearTo(path: string): { near?: string } {
 function unexpected(thrown: Error, c: AppContext): Response {
   const error = loggable(thrown);
   const requestId = c.get("requestId");
+  // What is wrong with the setting is in the log already.
+  if (error instanceof ConfigurationError)
+    return failureResponse(c, { kind: "not_configured", part: error.part });
+  if (error instanceof RingKeyMissing) {
+    const fields = { request_id: requestId, route: c.req.routePath, ring_key: error.ringKey };
+    logError("a key is missing in the key ring", fields, error);
+    const reason = "What this belongs to cannot be opened now.";
+    return failureResponse(c, { kind: "unavailable", retryAfterSeconds: 60, reason });
+  }
   if (isOutage(error)) {
     logError("a binding gave no answer", { request_id: requestId, route: c.req.routePath }, error);
     return failureResponse(c, {
@@ -157,29 +156,8 @@ function loggable(error: Error): Error {
   return error instanceof DrizzleQueryError ? (error.cause ?? new Error("a query failed")) : error;
 }
 
-/** Whether the error came from a binding rather than from a mistake of ours: D1's and the objects' own marks. */
-function isOutage(error: Error & { remote?: boolean; retryable?: boolean; overloaded?: boolean }): boolean {
-  return (
-    error.message.startsWith("D1_") ||
-    error.remote === true ||
-    error.retryable === true ||
-    error.overloaded === true
-  );
-}
-
 /** Whether some route, middleware aside, takes `method` at `path`. */
 function handles(hono: Hono<AppEnv>, method: string, path: string): boolean {
   const [matches] = hono.router.match(method, path);
   return matches.some(([[, route]]) => route.method === method);
-}
-
-/** A gateway that cannot seal or recognise its clients must not serve at all. */
-function settingsOrNull(env: Bindings) {
-  try {
-    return readSettings(env);
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    logError("the gateway is not configured and refuses to serve", {}, error);
-    return null;
-  }
 }

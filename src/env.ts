@@ -1,11 +1,14 @@
 /**
  * What the Worker is given, read once: bindings as wrangler generates their types, settings parsed from variables and
- * secrets. A setting that cannot be used stops the Worker with a {@link ConfigurationError} that says which and why.
+ * secrets. Each part of the gateway reads its own settings: one that cannot be used stops the part that needs it with a
+ * {@link ConfigurationError}, and nothing else.
  */
 import * as z from "zod";
+import { unbounded } from "./bounded.ts";
 import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { OWNER_TYPES } from "./db/schema.ts";
 import type { WakeUp } from "./gate/protocol.ts";
+import { logError } from "./log.ts";
 import type { AddressPolicy } from "./outbound/address.ts";
 import type { EndpointWakeUp } from "./outbound/wake-up.ts";
 
@@ -22,15 +25,15 @@ export type Bindings = Omit<
   FILES_CREATOR_TOKEN?: string;
 };
 
-const portalClients = z.array(
-  z.strictObject({
-    id: z.string().min(1).max(64),
-    secret_sha256: z.string().regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits"),
-    /** Binds the pair to one owner. */
-    owner: z.strictObject({ type: z.enum(OWNER_TYPES), id: z.string().min(1).max(64) }).optional(),
-  }),
-);
-export type PortalClient = z.infer<typeof portalClients>[number];
+const trimmed = z.string().trim();
+
+const portalClient = z.strictObject({
+  id: trimmed.min(1).max(64),
+  secret_sha256: trimmed.toLowerCase().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
+  /** Binds the pair to one owner. */
+  owner: z.strictObject({ type: z.enum(OWNER_TYPES), id: trimmed.min(1).max(64) }).optional(),
+});
+export type PortalClient = z.infer<typeof portalClient>;
 
 /** The Cloudflare Access application in front of the portal's paths. */
 export interface AccessTeam {
@@ -39,91 +42,213 @@ export interface AccessTeam {
   audience: string;
 }
 
+/** What one setting, or two that belong together, are for. */
+export const SETTINGS_PARTS = [
+  "key_ring",
+  "portal_clients",
+  "access",
+  "files_creator",
+  "mail",
+  "own_hosts",
+] as const;
+export type SettingsPart = (typeof SETTINGS_PARTS)[number];
+
+/** A part's settings throw a {@link ConfigurationError} when they are read and cannot be used. */
 export interface Settings {
-  maxBodyBytes: number;
-  archiveAfterMs: number;
-  keyRing: KeyRing;
-  portalClients: PortalClient[];
-  /** Null where nobody comes through Access. */
-  access: AccessTeam | null;
-  filesCreator: { url: string; token: string | null };
-  operatorsEmail: string;
-  emailFrom: string;
-  /** Where webhooks may lead. */
-  addressPolicy: AddressPolicy;
-  /** What a connection's address begins with; null for whatever the gateway is asked under. */
-  inboundOrigin: string | null;
+  readonly maxBodyBytes: number;
+  readonly archiveAfterMs: number;
+  /** Of our own hosts. Where webhooks may lead. */
+  readonly addressPolicy: AddressPolicy;
+  /** Of our own hosts. What a connection's address begins with; null for whatever the gateway is asked under. */
+  readonly inboundOrigin: string | null;
+  /** Of the key ring. */
+  readonly keyRing: KeyRing;
+  /** Of the portal's clients: entries that can be used. */
+  readonly portalClients: readonly PortalClient[];
+  /** Of Access. Null where nobody comes through it. */
+  readonly access: AccessTeam | null;
+  /** Of the files-creator. */
+  readonly filesCreator: { url: string; token: string | null };
+  /** Of mail. */
+  readonly operatorsEmail: string;
+  /** Of mail. */
+  readonly emailFrom: string | EmailAddress;
+  /** Ids of portal clients whose entries cannot be used. */
+  readonly unusableClients: ReadonlySet<string>;
+  /** What is wrong with the settings, as it is logged. Never a secret. */
+  readonly problems: readonly string[];
 }
 
-export class ConfigurationError extends Error {}
+/** Its message never repeats a secret. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  readonly part: SettingsPart;
+
+  constructor(part: SettingsPart, message: string) {
+    super(message);
+    this.part = part;
+  }
+}
 
 const LARGEST_BODY_BYTES = 10 * 1024 ** 2;
+const SMALLEST_LIMIT_BYTES = 1_024;
+const DEFAULT_ARCHIVE_AFTER_S = 3_600;
+const LONGEST_ARCHIVE_AFTER_S = 86_400;
 
 const parsed = new WeakMap<object, Settings>();
 
-/** Throws a {@link ConfigurationError}; its message never repeats a secret. */
-export function readSettings(env: Bindings): Settings {
+/** Never throws: see {@link Settings}. What is wrong is logged the first time. */
+export function readSettings(bindings: Bindings): Settings {
+  const env = unbounded(bindings);
   const known = parsed.get(env);
   if (known !== undefined) return known;
-  const inbound = checked("INBOUND_ORIGIN", () => inboundOrigin(env));
-  const settings: Settings = {
-    maxBodyBytes: integer("MAX_BODY_BYTES", env.MAX_BODY_BYTES, 1_024, LARGEST_BODY_BYTES),
-    archiveAfterMs: integer("ARCHIVE_AFTER_SECONDS", env.ARCHIVE_AFTER_SECONDS, 1, 86_400) * 1_000,
-    keyRing: checked("VAULT_KEYS", () => parseKeyRing(env.VAULT_KEYS)),
-    portalClients: checked("PORTAL_CLIENTS", () => parsePortalClients(env.PORTAL_CLIENTS)),
-    access: checked("ACCESS_TEAM", () => accessTeam(env.ACCESS_TEAM, env.ACCESS_AUD)),
-    filesCreator: {
-      url: checked("FILES_CREATOR_URL", () => filesCreatorUrl(env)),
-      token: env.FILES_CREATOR_TOKEN || null,
-    },
-    operatorsEmail: checked("OPERATORS_EMAIL", () => emailAddress(env.OPERATORS_EMAIL)),
-    emailFrom: checked("EMAIL_FROM", () => emailAddress(env.EMAIL_FROM)),
-    addressPolicy: checked("OWN_ZONES", () => addressPolicy(env, inbound)),
-    inboundOrigin: inbound,
-  };
+  const settings = settingsOf(env);
   parsed.set(env, settings);
+  for (const problem of settings.problems) logError("a setting cannot be used", {}, new Error(problem));
   return settings;
 }
 
-function integer(name: string, text: string | undefined, lowest: number, highest: number): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < lowest || value > highest) {
-    throw new ConfigurationError(`${name} must be an integer from ${lowest} to ${highest}`);
-  }
-  return value;
+function settingsOf(env: Bindings): Settings {
+  const problems: string[] = [];
+  const of = <T>(part: SettingsPart, name: string, parse: () => T) => setting(part, name, parse, problems);
+  const keyRing = of("key_ring", "VAULT_KEYS", () => parseKeyRing(text(env.VAULT_KEYS)));
+  const clients = of("portal_clients", "PORTAL_CLIENTS", () =>
+    parsePortalClients(text(env.PORTAL_CLIENTS), problems),
+  );
+  const access = of("access", "ACCESS_TEAM", () => accessTeam(text(env.ACCESS_TEAM), text(env.ACCESS_AUD)));
+  const filesCreator = of("files_creator", "FILES_CREATOR_URL", () => ({
+    url: filesCreatorUrl(env),
+    token: text(env.FILES_CREATOR_TOKEN) || null,
+  }));
+  const operators = of("mail", "OPERATORS_EMAIL", () => emailAddress(text(env.OPERATORS_EMAIL)).email);
+  const from = of("mail", "EMAIL_FROM", () => sender(emailAddress(text(env.EMAIL_FROM))));
+  const inbound = of("own_hosts", "INBOUND_ORIGIN", () => inboundOrigin(env));
+  const policy = of("own_hosts", "OWN_ZONES", () => addressPolicy(env, inbound()));
+  const size = { lowest: SMALLEST_LIMIT_BYTES, highest: LARGEST_BODY_BYTES, otherwise: LARGEST_BODY_BYTES };
+  const delay = { lowest: 1, highest: LONGEST_ARCHIVE_AFTER_S, otherwise: DEFAULT_ARCHIVE_AFTER_S };
+  return {
+    maxBodyBytes: integer("MAX_BODY_BYTES", env.MAX_BODY_BYTES, size, problems),
+    archiveAfterMs: integer("ARCHIVE_AFTER_SECONDS", env.ARCHIVE_AFTER_SECONDS, delay, problems) * 1_000,
+    get keyRing() {
+      return keyRing();
+    },
+    get portalClients() {
+      return clients().usable;
+    },
+    get unusableClients() {
+      return clients().unusable;
+    },
+    get addressPolicy() {
+      return policy();
+    },
+    get inboundOrigin() {
+      return inbound();
+    },
+    get access() {
+      return access();
+    },
+    get filesCreator() {
+      return filesCreator();
+    },
+    get operatorsEmail() {
+      return operators();
+    },
+    get emailFrom() {
+      return from();
+    },
+    problems,
+  };
 }
 
-function checked<T>(name: string, parse: () => T): T {
+/** Line breaks and blanks around a value come from the tools that set it. */
+function text(value: string | undefined): string {
+  return value?.trim() ?? "";
+}
+
+/** A value that is parsed now. Where that fails, whoever reads it later gets the error. */
+function setting<T>(part: SettingsPart, name: string, parse: () => T, problems: string[]): () => T {
   try {
-    return parse();
+    const value = parse();
+    return () => value;
   } catch (error) {
-    throw new ConfigurationError(`${name}: ${error instanceof Error ? error.message : "cannot be read"}`);
+    if (error instanceof ConfigurationError) {
+      // Another setting, whose problem is known already.
+      return () => {
+        throw error;
+      };
+    }
+    const problem = `${name}: ${error instanceof Error ? error.message : "cannot be read"}`;
+    problems.push(problem);
+    return () => {
+      throw new ConfigurationError(part, problem);
+    };
   }
 }
 
-function parsePortalClients(text: string | undefined): PortalClient[] {
-  if (!text) throw new Error("is not set: it lists the portal's client ids and the hashes of their secrets");
+/** A limit that is not a number must not stop intake: the default holds. */
+function integer(
+  name: string,
+  value: string | undefined,
+  { lowest, highest, otherwise }: { lowest: number; highest: number; otherwise: number },
+  problems: string[],
+): number {
+  const digits = text(value);
+  const number = Number(digits);
+  if (digits !== "" && Number.isInteger(number) && number >= lowest && number <= highest) return number;
+  problems.push(`${name} must be an integer from ${lowest} to ${highest}; ${otherwise} is used`);
+  return otherwise;
+}
+
+interface PortalClients {
+  usable: PortalClient[];
+  unusable: Set<string>;
+}
+
+/** An entry that cannot be used locks out its own client only. */
+function parsePortalClients(value: string, problems: string[]): PortalClients {
+  if (value === "")
+    throw new Error("is not set: it lists the portal's client ids and the hashes of their secrets");
+  const clients: PortalClients = { usable: [], unusable: new Set() };
+  for (const [index, entry] of listOf(value).entries()) {
+    const result = portalClient.safeParse(entry);
+    if (result.success) {
+      clients.usable.push(result.data);
+      continue;
+    }
+    const [issue] = result.error.issues;
+    problems.push(`PORTAL_CLIENTS: ${[index, ...(issue?.path ?? [])].join(".")}: ${issue?.message}`);
+    const named = z.object({ id: trimmed }).safeParse(entry);
+    if (named.success) clients.unusable.add(named.data.id);
+  }
+  return clients;
+}
+
+function listOf(value: string): unknown[] {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = JSON.parse(value);
   } catch {
     throw new Error("is not JSON");
   }
-  const result = portalClients.safeParse(json);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new Error(`${issue?.path.join(".") || "the list"}: ${issue?.message}`);
+  if (!Array.isArray(json)) throw new Error("must be a list of clients");
+  return json;
 }
 
-function emailAddress(text: string | undefined): string {
-  const result = z.email().safeParse(text);
+/** `name@host`, or `Name <name@host>` as mail programs write it. */
+function emailAddress(value: string): EmailAddress {
+  const [, name = "", inBrackets] = /^(.*?)\s*<([^<>]*)>$/.exec(value) ?? [];
+  const result = z.email().safeParse((inBrackets ?? value).trim());
   if (!result.success) throw new Error("must be an e-mail address");
-  return result.data;
+  return { name: name.replace(/^"(.*)"$/, "$1").trim(), email: result.data };
 }
 
-function accessTeam(team: string | undefined, audience: string | undefined): AccessTeam | null {
-  if (!team && !audience) return null;
-  if (!team || !audience) throw new Error("must be set together with ACCESS_AUD, or neither");
+function sender(address: EmailAddress): string | EmailAddress {
+  return address.name === "" ? address.email : address;
+}
+
+function accessTeam(team: string, audience: string): AccessTeam | null {
+  if (team === "" && audience === "") return null;
+  if (team === "" || audience === "") throw new Error("must be set together with ACCESS_AUD, or neither");
   if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(team)) {
     throw new Error("must be the team's name alone: acme, for acme.cloudflareaccess.com");
   }
@@ -133,9 +258,10 @@ function accessTeam(team: string | undefined, audience: string | undefined): Acc
 /** A service binding ignores the host of the address. */
 function filesCreatorUrl(env: Bindings): string {
   if (env.FILES_CREATOR !== undefined) return "https://files-creator/files";
-  if (!env.FILES_CREATOR_URL) throw new Error("must be set where no FILES_CREATOR service is bound");
-  const url = new URL(env.FILES_CREATOR_URL);
-  if (url.protocol !== "https:") throw new Error("must be an https address");
+  const value = text(env.FILES_CREATOR_URL);
+  if (value === "") throw new Error("must be set where no FILES_CREATOR service is bound");
+  const url = URL.parse(value);
+  if (url?.protocol !== "https:") throw new Error("must be an https address");
   return `${url.href.replace(/\/$/, "")}/files`;
 }
 

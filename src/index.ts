@@ -1,5 +1,6 @@
 /** Composes the Worker: HTTP, queues, cron, and the durable objects. */
 import { respond } from "./app.ts";
+import { boundedForBackground } from "./bounded.ts";
 import { type Bindings, readSettings } from "./env.ts";
 import { forwardBatch } from "./forwarding/consumer.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
@@ -16,7 +17,8 @@ const SUFFIX = /-staging$/;
 
 export default {
   fetch: respond,
-  async queue(batch, env) {
+  async queue(batch, bindings) {
+    const env = boundedForBackground(bindings);
     switch (batch.queue.replace(SUFFIX, "")) {
       case "audit1-files":
         return forwardBatch(batch as MessageBatch<WakeUp>, env, readSettings(env));
@@ -34,5 +36,6 @@ export default {
         throw new Error(`no consumer is known for the queue ${batch.queue}`);
     }
   },
-  scheduled: (controller, env) => runScheduled(controller.cron, controller.scheduledTime, env),
+  scheduled: (controller, env) =>
+    runScheduled(controller.cron, controller.scheduledTime, boundedForBackground(env)),
 } satisfies ExportedHandler<Bindings, WakeUp | EndpointWakeUp>;

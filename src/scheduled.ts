@@ -7,7 +7,8 @@
 import { purgeAudit } from "./db/audit.ts";
 import { purgeCreations } from "./db/creations.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
-import { type Bindings, readSettings } from "./env.ts";
+import { withDeadline } from "./deadline.ts";
+import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { eraseDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
 import { reconcileAttention } from "./forwarding/attention.ts";
 import { inParallel } from "./forwarding/parallel.ts";
@@ -25,6 +26,8 @@ const MINUTES_PER_HOUR = 60;
 const MINUTES_PER_DAY = 1_440;
 const BEHIND_PER_RUN = 200;
 const GATES_AT_A_TIME = 6;
+/** A part that takes longer goes on beside the next ones, so that what hangs keeps nothing else from being done. */
+const PART_MS = 60_000;
 
 /** Throws for a cron expression that nobody handles: a trigger without work is a mistake in the configuration. */
 export async function runScheduled(cron: string, scheduledTime: number, env: Bindings): Promise<void> {
@@ -46,8 +49,10 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
 
 async function part(name: string, work: () => Promise<void>): Promise<void> {
   try {
-    await work();
+    await withDeadline(`cron: ${name}`, PART_MS, work);
   } catch (error) {
+    // What is wrong with the setting is in the log already.
+    if (error instanceof ConfigurationError) return;
     logError("a part of the minute cron failed", { part: name }, error);
   }
 }

@@ -6,7 +6,8 @@
  * sealed value that was copied to another place does not open. Nonces are random; one data key may seal 2^32 values,
  * nine years of the largest plan at its limit.
  *
- * Errors: {@link KeyRingError} for a ring that cannot be used, {@link SealBroken} for a value that does not open.
+ * Errors: {@link KeyRingError} for a ring that cannot be used, {@link SealBroken} for a value that does not open,
+ * {@link RingKeyMissing} where it would with another key in the ring.
  */
 import { type Bytes, concat, fromBase64, toBase64, utf8 } from "./encoding.ts";
 
@@ -22,6 +23,15 @@ export type PlatformKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
 
 export class KeyRingError extends Error {}
 export class SealBroken extends Error {}
+/** The ring lacks the key that wrapped a data key: what rests under it opens again when the key is back. */
+export class RingKeyMissing extends SealBroken {
+  readonly ringKey: string;
+
+  constructor(ringKey: string) {
+    super(`no key ${ringKey} in the ring`);
+    this.ringKey = ringKey;
+  }
+}
 
 /** Opens with any of its keys, wraps with the first. */
 export interface KeyRing {
@@ -71,7 +81,7 @@ export async function createDataKey(ring: KeyRing, context: string): Promise<str
   return wrap(ring, crypto.getRandomValues(new Uint8Array(KEY_BYTES)), context);
 }
 
-/** Throws {@link SealBroken} when the ring lacks the key or the value belongs elsewhere. */
+/** Throws {@link RingKeyMissing} when the ring lacks the key, and {@link SealBroken} when the value belongs elsewhere. */
 export async function unwrapDataKey(ring: KeyRing, wrapped: string, context: string): Promise<DataKey> {
   return importDataKey(await unwrapRaw(ring, wrapped, context));
 }
@@ -94,8 +104,9 @@ async function wrap(ring: KeyRing, raw: Bytes, context: string): Promise<string>
 
 async function unwrapRaw(ring: KeyRing, wrapped: string, context: string): Promise<Bytes> {
   const dot = wrapped.indexOf(".");
-  const key = await ring.keys.get(wrapped.slice(0, dot));
-  if (key === undefined) throw new SealBroken(`no key ${wrapped.slice(0, dot)} in the ring`);
+  const ringKey = wrapped.slice(0, dot);
+  const key = await ring.keys.get(ringKey);
+  if (key === undefined) throw new RingKeyMissing(ringKey);
   return openWith(key, fromBase64(wrapped.slice(dot + 1)), context);
 }
 

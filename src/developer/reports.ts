@@ -50,7 +50,13 @@ async function take(c: AppContext, kind: FileKind, rules: StrictRules): Promise<
     },
     c.req.raw,
     c.get("requestId"),
-    { env: c.env, settings, budget: bodyBudget, lookUps: abuseLimiter.lookUps(address, tokenSha256) },
+    {
+      env: c.env,
+      settings,
+      budget: bodyBudget,
+      lookUps: abuseLimiter.lookUps(address, tokenSha256),
+      waitUntil: (work) => c.executionCtx.waitUntil(work),
+    },
   );
   const { sender: key } = received;
   note(c, { api_key_id: key?.id ?? null });

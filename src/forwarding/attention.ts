@@ -3,7 +3,15 @@ import type { Bindings } from "../env.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 
-export type AttentionReason = "deferred" | "refused" | "reported_failed" | "gave_up" | "consumer_died";
+export type AttentionReason =
+  | "deferred"
+  | "refused"
+  | "reported_failed"
+  | "gave_up"
+  | "consumer_died"
+  /** Nothing counts against the file: it waits for a key of the ring, or for a setting. */
+  | "ring_key_missing"
+  | "not_configured";
 
 export type AttentionChange =
   | {
@@ -49,6 +57,8 @@ export async function recordAttention(db: D1Database, changes: readonly Attentio
 
 /** A row that nobody touched for this long may be of a file that has succeeded since. */
 const STALE_MS = 2 * 3_600_000;
+/** Files that are held back are tried again, and their rows touched, at least as often as this. */
+const HELD_STALE_MS = 30 * 60_000;
 const ROWS_PER_RUN = 50;
 /** As long as a gate keeps a file's record. */
 const KEEP_MS = 90 * 86_400_000;
@@ -59,9 +69,10 @@ export async function reconcileAttention(env: Bindings, now: number): Promise<vo
     .bind(now - KEEP_MS)
     .run();
   const { results } = await env.DB.prepare(
-    "SELECT file_id FROM attention WHERE updated_at < ? AND reason IN ('deferred', 'consumer_died') ORDER BY updated_at LIMIT ?",
+    `SELECT file_id FROM attention WHERE updated_at < ?1 AND (reason IN ('ring_key_missing', 'not_configured')
+       OR updated_at < ?2 AND reason IN ('deferred', 'consumer_died')) ORDER BY updated_at LIMIT ?3`,
   )
-    .bind(now - STALE_MS, ROWS_PER_RUN)
+    .bind(now - HELD_STALE_MS, now - STALE_MS, ROWS_PER_RUN)
     .all<{ file_id: string }>();
   for (const { file_id: fileId } of results) {
     try {

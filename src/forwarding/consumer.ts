@@ -6,8 +6,8 @@
  */
 import * as z from "zod";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
-import { type DataKey, open, seal, unwrapDataKey } from "../crypto/vault.ts";
-import type { Bindings, Settings } from "../env.ts";
+import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
+import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.ts";
 import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.ts";
@@ -29,6 +29,10 @@ const SUSPECTS_BUDGET_MS = 60_000;
 const POSTPONE_MS = 1_000;
 /** How long a message waits whose gate could not be asked. */
 const GATE_RETRY_S = 30;
+/** How long the other files are started, so that a batch ends within its lease when every part answers at its deadline. */
+const OTHERS_BUDGET_MS = 360_000;
+/** The shortest time that a file waits which cannot be tried before somebody corrects the settings. */
+const HELD_MS = 60_000;
 
 export const wakeUp = z.object({ file_ids: z.array(z.string()).min(1).max(100) });
 
@@ -37,6 +41,13 @@ interface Job {
   file: Claimed;
   gate: GateAddress;
   dataKey: DataKey;
+}
+
+/** Files of one gate that are claimed and cannot be tried with the present settings. Says nothing of their gate. */
+interface HeldFiles {
+  gate: GateAddress;
+  files: Claimed[];
+  reason: "ring_key_missing" | "not_configured";
 }
 
 /** What one batch finds out beside the answers: for operators, and for the owners' webhooks. */
@@ -60,7 +71,7 @@ export async function forwardBatch(
 ): Promise<void> {
   const findings: Findings = { attention: [], owed: [] };
   const wakeUps = batch.messages.map((message) => ({ message, fileIds: fileIdsOf(message) }));
-  const { jobs, unasked } = await claimAll(
+  const { jobs, held, unasked } = await claimAll(
     wakeUps.flatMap(({ fileIds }) => fileIds),
     env,
     settings,
@@ -72,11 +83,20 @@ export async function forwardBatch(
     else message.ack();
   }
 
+  for (const each of held) await holdBack(each, env, findings);
+
   // One file at a time that may be what kills the consumer, after all others are safe, and only as long as leases last.
   const suspects = jobs.filter((job) => job.file.suspect);
   const others = jobs.filter((job) => !job.file.suspect);
   const listened = filesListenedTo(jobs, env);
-  await forwardAll(others, { inFlight: MAX_IN_FLIGHT, startUntil: null, listened }, env, settings, findings);
+  const othersUntil = Date.now() + OTHERS_BUDGET_MS;
+  await forwardAll(
+    others,
+    { inFlight: MAX_IN_FLIGHT, startUntil: othersUntil, listened },
+    env,
+    settings,
+    findings,
+  );
   await tell(findings, env, settings);
   const startUntil = Date.now() + SUSPECTS_BUDGET_MS;
   await forwardAll(suspects, { inFlight: 1, startUntil, listened }, env, settings, findings);
@@ -110,25 +130,31 @@ function fileIdsOf(message: Message<WakeUp>): string[] {
   return body.data.file_ids.map((text) => parseFileId(text)?.fileId).filter((fileId) => fileId !== undefined);
 }
 
-/** Claims with one call for each gate. `unasked`: the ids whose gate gave no answer. Never rejects. */
+/**
+ * Claims with one call for each gate. `held`: files that cannot be tried now. `unasked`: the ids whose gate gave no answer.
+ * Never rejects.
+ */
 async function claimAll(
   fileIds: readonly string[],
   env: Bindings,
   settings: Settings,
   findings: Findings,
-): Promise<{ jobs: Job[]; unasked: ReadonlySet<string> }> {
+): Promise<{ jobs: Job[]; held: HeldFiles[]; unasked: ReadonlySet<string> }> {
   const jobs: Job[] = [];
+  const held: HeldFiles[] = [];
   const unasked = new Set<string>();
   const byGate = Map.groupBy(fileIds, (fileId) => gateDigitsOf(fileId));
   await inParallel([...byGate.values()], MAX_IN_FLIGHT, async (ids) => {
     try {
-      jobs.push(...(await claim(ids, env, settings, findings)));
+      const claimed = await claim(ids, env, settings, findings);
+      if ("reason" in claimed) held.push(claimed);
+      else jobs.push(...claimed.jobs);
     } catch (error) {
       logError("a gate could not be asked for its files", { files: ids.join(",") }, error);
       for (const fileId of ids) unasked.add(fileId);
     }
   });
-  return { jobs, unasked };
+  return { jobs, held, unasked };
 }
 
 async function claim(
@@ -136,14 +162,42 @@ async function claim(
   env: Bindings,
   settings: Settings,
   findings: Findings,
-): Promise<Job[]> {
+): Promise<{ jobs: Job[] } | HeldFiles> {
   const gate = parseFileId(fileIds[0] ?? "")?.gate;
-  if (gate === undefined) return [];
+  if (gate === undefined) return { jobs: [] };
   const { files, wrappedKey, owed = [] } = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(fileIds);
   findings.owed.push(...owed);
-  if (files.length === 0) return [];
-  const dataKey = await unwrapDataKey(settings.keyRing, wrappedKey, dataKeyContext(gate));
-  return files.map((file) => ({ file, gate, dataKey }));
+  if (files.length === 0) return { jobs: [] };
+  try {
+    const dataKey = await unwrapDataKey(settings.keyRing, wrappedKey, dataKeyContext(gate));
+    // Read before a file is tried: an attempt without it would count.
+    void settings.filesCreator;
+    return { jobs: files.map((file) => ({ file, gate, dataKey })) };
+  } catch (error) {
+    const fields = { gate: gateName(gate), files: files.length };
+    if (error instanceof RingKeyMissing) {
+      logError("a key is missing in the key ring", { ...fields, ring_key: error.ringKey }, error);
+      return { gate, files, reason: "ring_key_missing" };
+    }
+    if (error instanceof ConfigurationError) {
+      logError("files cannot be forwarded", { ...fields, part: error.part }, error);
+      return { gate, files, reason: "not_configured" };
+    }
+    throw error;
+  }
+}
+
+/** Gives files back untried, for as long as the settings are as they are: no attempt counts. Never rejects. */
+async function holdBack(
+  { gate, files, reason }: HeldFiles,
+  env: Bindings,
+  { attention }: Findings,
+): Promise<void> {
+  await giveBack(gateName(gate), files, HELD_MS, env);
+  for (const { fileId, attempt } of files) {
+    const untried = { responseStatus: null, attempts: attempt - 1, nextAttemptAt: null };
+    attention.push({ kind: "set", fileId, reason, ...untried });
+  }
 }
 
 /** Files that are not granted by the governor, or not started before `startUntil`, go back untried. */
@@ -155,7 +209,7 @@ async function forwardAll(
     listened,
   }: {
     inFlight: number;
-    startUntil: number | null;
+    startUntil: number;
     listened: Promise<(job: Job) => boolean>;
   },
   env: Bindings,
@@ -169,7 +223,7 @@ async function forwardAll(
   let answered = 0;
   let unanswered = 0;
   await inParallel(jobs.slice(0, granted), inFlight, async (job) => {
-    if (startUntil !== null && Date.now() > startUntil) return void untried.push(job);
+    if (Date.now() > startUntil) return void untried.push(job);
     const release = await weights.take(2 * job.file.facts.size);
     try {
       const { answer, reached } = await attempt(job, env, settings);
@@ -268,17 +322,28 @@ async function settle(
   return null;
 }
 
-/** Gives files back untried, with one call for each gate. One that gives no answer wakes them when their lease has run out. */
+/** Gives files back untried, with one call for each gate. Never rejects. */
 async function postpone(jobs: Job[], retryAfterMs: number, env: Bindings): Promise<void> {
   const byGate = Map.groupBy(jobs, ({ gate }) => gateName(gate));
   await inParallel([...byGate], MAX_IN_FLIGHT, async ([name, held]) => {
-    const claimed = held.map(({ file: { fileId, token } }) => ({ fileId, token }));
-    try {
-      await env.CONNECTION_GATE.getByName(name).postpone(claimed, retryAfterMs);
-    } catch (error) {
-      logError("files were not postponed", { gate: name, files: claimed.length }, error);
-    }
+    const files = held.map(({ file }) => file);
+    await giveBack(name, files, retryAfterMs, env);
   });
+}
+
+/** A gate that gives no answer wakes the files when their lease has run out. Never rejects. */
+async function giveBack(
+  name: string,
+  files: readonly Claimed[],
+  retryAfterMs: number,
+  env: Bindings,
+): Promise<void> {
+  const claimed = files.map(({ fileId, token }) => ({ fileId, token }));
+  try {
+    await env.CONNECTION_GATE.getByName(name).postpone(claimed, retryAfterMs);
+  } catch (error) {
+    logError("files were not postponed", { gate: name, files: claimed.length }, error);
+  }
 }
 
 function attentionFor({ file }: Job, answer: Answer, settled: Settled): AttentionChange[] {

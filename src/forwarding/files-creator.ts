@@ -1,13 +1,13 @@
 /** The files-creator's client: one POST per attempt, its answer read as far as it matters. */
 import * as z from "zod";
+import { limitsOf } from "../bounded.ts";
 import type { Bytes } from "../crypto/encoding.ts";
+import { DeadlineExceeded, withDeadline } from "../deadline.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import type { Claimed } from "../gate/protocol.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 
-/** From the wire contract. */
-export const ANSWER_TIMEOUT_MS = 30_000;
 /** Enough for any error text; the rest of an answer is not read. */
 const ANSWER_BYTES = 16 * 1024;
 /** The files-creator looked at the report and will never take it. Everything else may pass. */
@@ -26,24 +26,28 @@ export async function postFile(
   payload: Bytes,
   env: Bindings,
   settings: Settings,
-  timeoutMs = ANSWER_TIMEOUT_MS,
+  timeoutMs = limitsOf(env).filesCreatorMs,
 ): Promise<Answer> {
+  const late = new AbortController();
   const request = new Request(settings.filesCreator.url, {
     method: "POST",
     headers: fileHeaders(file, settings.filesCreator.token),
     body: payload,
     redirect: "manual",
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: late.signal,
   });
   try {
-    const response = await (env.FILES_CREATOR === undefined
-      ? fetch(request)
-      : env.FILES_CREATOR.fetch(request));
-    return readAnswer(response.status, response.headers, await readStart(response), Date.now());
+    return await withDeadline("FILES_CREATOR.fetch", timeoutMs, async () => {
+      const response = await (env.FILES_CREATOR === undefined
+        ? fetch(request)
+        : env.FILES_CREATOR.fetch(request));
+      return readAnswer(response.status, response.headers, await readStart(response), Date.now());
+    });
   } catch (error) {
-    const reason =
-      error instanceof Error && error.name === "TimeoutError" ? "no answer in time" : "no answer";
-    return { kind: "unavailable", responseStatus: null, retryAfterMs: null, text: reason };
+    const timedOut = error instanceof DeadlineExceeded;
+    if (timedOut) late.abort();
+    const text = timedOut ? "no answer in time" : "no answer";
+    return { kind: "unavailable", responseStatus: null, retryAfterMs: null, text };
   }
 }
 

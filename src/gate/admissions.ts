@@ -113,6 +113,12 @@ export class Admissions {
     return true;
   }
 
+  /** Whether a payload that arrives now belongs to something. */
+  expects(seq: string): boolean {
+    const row = this.#state.inbox.get(seq);
+    return row !== null && row.state !== "dropped";
+  }
+
   /** A signed request that was refused for its content: it counts, and nothing is written. */
   charge(snapshot: Snapshot, now: number): Charged {
     if (!this.#state.learn(snapshot)) return { outcome: "stale" };

@@ -3,7 +3,9 @@
  * and knows their status for at least 90 days. The decisions live next door; this class loads, delegates and keeps the alarm.
  */
 import { DurableObject } from "cloudflare:workers";
+import { boundedForBackground } from "../bounded.ts";
 import { type Bindings, readSettings } from "../env.ts";
+import { logError } from "../log.ts";
 import { Admissions } from "./admissions.ts";
 import { parseFileId } from "./file-id.ts";
 import { bringUpToDate } from "./layout.ts";
@@ -42,12 +44,13 @@ export class ConnectionGate extends DurableObject<Bindings> {
     super(ctx, env);
     bringUpToDate(ctx.storage);
     const { archiveAfterMs } = readSettings(env);
+    const { FILES } = boundedForBackground(env);
     const memory = new Memory();
     this.#state = new GateState(ctx.storage.sql, memory, Date.now());
     this.#admissions = new Admissions(this.#state);
     this.#settlement = new Settlement(this.#state, archiveAfterMs);
     this.#upkeep = new Upkeep(this.#state, {
-      wake: (messages) => env.FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
+      wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
       archive: env.ARCHIVE,
       archiveAfterMs,
       leased: (seq, now) => this.#settlement.leased(seq, now),
@@ -74,6 +77,11 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const committed = this.#admissions.commit(seqOf(fileId), now);
     this.#wakeBy(now + LOOK_AFTER_MS);
     return committed;
+  }
+
+  /** Whether the file or its reservation is there: what an object in the archive is for. */
+  expects(fileId: string): boolean {
+    return this.#admissions.expects(seqOf(fileId));
   }
 
   charge(snapshot: Snapshot): Charged {
@@ -200,6 +208,28 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
 }
+
+const STACK_CHARS = 2_000;
+
+/** Logs what the methods of a gate throw, with the stack, which callers are not told. */
+function withStacksLogged(prototype: object): void {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    const method: unknown = Reflect.get(prototype, name);
+    if (name === "constructor" || typeof method !== "function") continue;
+    const logged = function (this: unknown, ...args: unknown[]): unknown {
+      try {
+        return Reflect.apply(method, this, args);
+      } catch (error) {
+        const stack = error instanceof Error ? error.stack?.slice(0, STACK_CHARS) : undefined;
+        logError("unexpected error in a gate", { method: name, stack }, error);
+        throw error;
+      }
+    };
+    Object.defineProperty(prototype, name, { value: logged, writable: true, configurable: true });
+  }
+}
+
+withStacksLogged(ConnectionGate.prototype);
 
 function seqOf(fileId: string): string {
   const parsed = parseFileId(fileId);

@@ -5,6 +5,7 @@
  * A released step is never edited: gates that did it would stay as they are. What changes is a step more, which brings the
  * tables of gates with rows along. Code that a deployment was rolled back to refuses what newer code made, untouched.
  */
+import { NEWER_CODE_NEEDED } from "../deadline.ts";
 import { SETTLED, UNSETTLED } from "./rows.ts";
 
 type Step = (sql: SqlStorage) => void;
@@ -60,7 +61,7 @@ export function bringUpToDate(
   const done = Number(mark?.value ?? 0);
   if (done > steps.length)
     throw new Error(
-      `the gate's tables have layout ${done}, this code knows ${steps.length}: deploy newer code`,
+      `the gate's tables have layout ${done}, this code knows ${steps.length}: ${NEWER_CODE_NEEDED}`,
     );
   if (done === steps.length) return;
   storage.transactionSync(() => {

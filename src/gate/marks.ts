@@ -1,7 +1,7 @@
 /** A gate's marks: how far its alarm has come, and the newest it learned of its row in D1. Kept in memory, written through. */
 import type { Snapshot } from "./protocol.ts";
 
-type MarkName = "woken_to" | "archived_to" | "key_object" | "snapshot";
+type MarkName = "woken_to" | "archived_to" | "key_object" | "late_puts" | "snapshot";
 
 export class Marks {
   readonly #sql: SqlStorage;

@@ -3,6 +3,8 @@
  *
  *   sealed payloads, one after the other | manifest (JSON, UTF-8) | length of the manifest (uint32, big endian) | "A1SEG001"
  *
+ * A put that met its deadline may leave a segment behind: the files in it rest in a later segment as well.
+ *
  * `keys/{kind}/{id}.json` beside the segments holds the gate's wrapped data key; deleting it erases every segment of
  * the gate. Payloads open under {@link payloadContext}.
  */
@@ -31,10 +33,14 @@ export interface KeyObject {
   wrappedKey: string;
 }
 
-/** Object key of the segment whose first file has the key `seq`. Retention rules go by the first two parts. */
-export function segmentKey(gate: GateAddress, retentionYears: number, seq: string): string {
+/**
+ * Object key of the segment whose first file has the key `seq`. Retention rules go by the first two parts. `latePuts` is how
+ * many puts of segments met their deadline in this gate: one of them may still arrive, and must not replace what came after it.
+ */
+export function segmentKey(gate: GateAddress, retentionYears: number, seq: string, latePuts = 0): string {
   const day = new Date(mintedAt(seq)).toISOString().slice(0, 10).replaceAll("-", "/");
-  return `archive/${retentionYears}y/${gate.kind}/${gate.id}/${day}/${seq}.seg`;
+  const name = latePuts === 0 ? seq : `${seq}-${latePuts}`;
+  return `archive/${retentionYears}y/${gate.kind}/${gate.id}/${day}/${name}.seg`;
 }
 
 export function keyObjectKey(gate: GateAddress): string {

@@ -4,6 +4,7 @@
  */
 
 import type { Bytes } from "../crypto/encoding.ts";
+import { BACKGROUND_LIMITS, DeadlineExceeded, type Limits, r2DeadlineMs, withDeadline } from "../deadline.ts";
 import { logError } from "../log.ts";
 import { fileIdOf, mintedAt, seqAfter, seqAt } from "./file-id.ts";
 import type { Snapshot, WakeUp } from "./protocol.ts";
@@ -35,6 +36,8 @@ const BETWEEN_LOOKS_MS = 30_000;
 export const FILES_PER_WAKE_UP = 10;
 /** What the mark of the key object says when the object is gone for good. No wrapped key reads like it. */
 const ERASED = "erased";
+/** What it says when an object that nobody waited for any more has arrived. */
+const LATE = "late";
 /** How long the alarm waits with old files that could not go: what makes one ready, in an alarm, purges it as well. */
 const BETWEEN_PURGES_MS = 86_400_000;
 /** In a gate that is nearly full, and may take nothing more before some have gone. */
@@ -46,6 +49,8 @@ export interface UpkeepDeps {
   /** Sends wake-ups to the files queue. */
   wake(messages: WakeUp[]): Promise<void>;
   archive: Pick<R2Bucket, "put" | "delete">;
+  /** How long the archive has for a call; {@link BACKGROUND_LIMITS} unless told otherwise. */
+  limits?: Limits;
   archiveAfterMs: number;
   leased(seq: string, now: number): boolean;
   forget(seq: string): void;
@@ -203,7 +208,8 @@ export class Upkeep {
       this.#deps.forget(row.seq);
     }
     for (const row of dropped) {
-      if (row.stored !== null) await this.#deps.archive.delete(row.stored.key);
+      const { stored } = row;
+      if (stored !== null) await this.#within("delete", 0, () => this.#deps.archive.delete(stored.key));
       inbox.delete(row.seq);
     }
   }
@@ -243,20 +249,18 @@ export class Upkeep {
   }
 
   async #putSegment(batch: { row: Row; sealed: Bytes }[]): Promise<void> {
-    const { gate, inbox, snapshot } = this.#state;
+    const { gate, inbox, marks, snapshot } = this.#state;
     const [first] = batch;
     if (first === undefined || snapshot === null) return;
+    const latePuts = Number(marks.get("late_puts"));
+    const key = segmentKey(gate, snapshot.retentionYears, first.row.seq, latePuts);
     const files = batch.map(({ row, sealed }) => ({
       fileId: fileIdOf(gate, row.seq),
       facts: row.facts,
       sealed,
     }));
-    const { bytes, stored } = buildSegment(
-      gate,
-      segmentKey(gate, snapshot.retentionYears, first.row.seq),
-      files,
-    );
-    await this.#deps.archive.put(segmentKey(gate, snapshot.retentionYears, first.row.seq), bytes);
+    const { bytes, stored } = buildSegment(gate, key, files);
+    await this.#put(key, bytes);
     for (const { row } of batch) {
       const place = stored.get(fileIdOf(gate, row.seq));
       if (place !== undefined) inbox.markArchived(row.seq, place);
@@ -275,11 +279,43 @@ export class Upkeep {
     const wanted = erased ? ERASED : wrappedKey;
     if (marks.get("key_object") === wanted) return;
     if (erased) {
-      await this.#deps.archive.delete(keyObjectKey(gate));
+      await this.#within("delete", 0, () => this.#deps.archive.delete(keyObjectKey(gate)));
     } else {
       const object: KeyObject = { gate: `${gate.kind}:${gate.id}`, version, wrappedKey };
-      await this.#deps.archive.put(keyObjectKey(gate), JSON.stringify(object));
+      const put = this.#deps.archive.put(keyObjectKey(gate), JSON.stringify(object));
+      try {
+        await this.#within("put", 0, () => put);
+      } catch (error) {
+        if (error instanceof DeadlineExceeded) this.#putAgainAfter(put);
+        throw error;
+      }
     }
     marks.set("key_object", wanted);
+  }
+
+  /** A key object that arrives late may replace a newer one, or come after an erasure: it is looked after again. */
+  #putAgainAfter(put: Promise<unknown>): void {
+    const { marks } = this.#state;
+    put.then(
+      () => marks.set("key_object", LATE),
+      (error) => logError("failed to put a key object", { gate: this.#state.gate.id }, error),
+    );
+  }
+
+  /** A put that nobody waits for any more may still arrive: no later one has its key. */
+  async #put(key: string, bytes: Bytes): Promise<void> {
+    const { marks } = this.#state;
+    try {
+      await this.#within("put", bytes.byteLength, () => this.#deps.archive.put(key, bytes));
+    } catch (error) {
+      if (error instanceof DeadlineExceeded)
+        marks.set("late_puts", String(Number(marks.get("late_puts")) + 1));
+      throw error;
+    }
+  }
+
+  #within<T>(method: string, bytes: number, work: () => Promise<T>): Promise<T> {
+    const { limits = BACKGROUND_LIMITS } = this.#deps;
+    return withDeadline(`ARCHIVE.${method}`, r2DeadlineMs(limits, bytes), work);
   }
 }

@@ -2,6 +2,7 @@
  * Every way in which a request fails, as values, and the one switch that turns them into answers. The wording of `error`
  * is the wire contract's; `message` says what to do about it.
  */
+import type { SettingsPart } from "../env.ts";
 import type { Standing } from "../gate/rate-window.ts";
 
 export type Details = Record<string, unknown>;
@@ -39,6 +40,7 @@ export type Failure =
   | { kind: "processing_failed"; fileId: string }
   /** `promise` is what holds of a repeat of the request; see {@link repeatPromise}. */
   | { kind: "unavailable"; retryAfterSeconds: number; reason: string; promise?: string }
+  | { kind: "not_configured"; part: SettingsPart }
   | { kind: "internal" }
   | { kind: "validation"; message: string; details?: Details }
   | { kind: "unauthenticated"; message: string }
@@ -213,6 +215,15 @@ export function describeFailure(failure: Failure): FailureAnswer {
         message: failure.promise === undefined ? failure.reason : `${failure.reason} ${failure.promise}`,
         headers: { "Retry-After": String(failure.retryAfterSeconds) },
       };
+    case "not_configured":
+      return {
+        status: 503,
+        error: "Service unavailable",
+        code: "NOT_CONFIGURED",
+        message: `The gateway's ${PARTS[failure.part]} not configured. Tell its operators; the same request works once this is corrected.`,
+        details: { part: failure.part },
+        headers: { "Retry-After": "60" },
+      };
     case "internal":
       return {
         status: 500,
@@ -290,6 +301,15 @@ const REFUSED_TOO_OFTEN = {
       "Too many requests from this address named no connection or key, or did not verify. Correct those; repeat a correct request after Retry-After.",
   },
 } as const;
+
+const PARTS: Record<SettingsPart, string> = {
+  key_ring: "key ring is",
+  portal_clients: "portal clients are",
+  access: "sign-in through Cloudflare Access is",
+  files_creator: "way to the files-creator is",
+  mail: "mail is",
+  own_hosts: "list of its own hosts is",
+};
 
 const PORTAL_CODES = {
   400: "VALIDATION_ERROR",

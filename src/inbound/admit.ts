@@ -2,8 +2,10 @@
  * From a verified report to its row: mint the file id, seal the payload, one call to the gate. Large payloads are put into
  * the archive bucket between a reservation and a commit. Used by every door that takes reports.
  */
+import { limitsOf, unbounded } from "../bounded.ts";
 import { type Bytes, concat, discard } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, SEAL_OVERHEAD_BYTES, seal, sealInParts } from "../crypto/vault.ts";
+import { DeadlineExceeded, isOutage, r2DeadlineMs, withDeadline } from "../deadline.ts";
 import type { Bindings } from "../env.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
 import { payloadContext } from "../gate/contexts.ts";
@@ -17,6 +19,10 @@ import { lateFailure } from "./signature.ts";
 
 /** Larger payloads rest in the bucket: ten thousand of them would fill an object. */
 export const INLINE_UP_TO_BYTES = 64 * 1024;
+
+/** Who put a payload too late looks after it for this many times its deadline, as long as an invocation outlives its answer. */
+const LATE_PUT_FACTOR = 4;
+const LATEST_PUT_MS = 25_000;
 
 /** Joining larger payloads would take more memory than it saves work. */
 const JOIN_UP_TO_BYTES = 1024 ** 2;
@@ -50,17 +56,25 @@ export type AdmittedReport =
   /** `revisit`: the gate knows a newer row than the caller. */
   | { failure: Failure; revisit: boolean; rate?: Standing };
 
-type GateStub = DurableObjectStub<ConnectionGate>;
+/** Makes a new stub: one that met a reset of its object fails ever after. */
+type GateStub = () => DurableObjectStub<ConnectionGate>;
 
 /** Snapshots that their gates know, so that the version says it all. */
 const told = new WeakSet<Snapshot>();
 
-/** Never rejects: what is not known to be accepted is a 503. */
+export interface AdmitDeps {
+  env: Bindings;
+  /** Keeps work going beside the answer. */
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** What is not known to be accepted is a 503. Rejects for a bug in the gate only, on which nothing was stored. */
 export async function admitReport(
   sender: Sender,
   report: VerifiedReport,
-  env: Bindings,
+  deps: AdmitDeps,
 ): Promise<AdmittedReport> {
+  const { env } = deps;
   const { gate, snapshot, dataKey } = sender;
   const { facts, signed, body, keyMac, sameBody } = report;
   const fileId = mintFileId(gate, Date.now());
@@ -69,7 +83,7 @@ export async function admitReport(
     fingerprint(dataKey, body),
     inline ? seal(dataKey, body, payloadContext(gate, fileId)) : null,
   ]);
-  const stub = env.CONNECTION_GATE.getByName(gateName(gate));
+  const stub = () => env.CONNECTION_GATE.getByName(gateName(gate));
   const admission: Omit<Admission, "known"> = {
     fileId,
     facts: JSON.stringify(facts),
@@ -80,7 +94,7 @@ export async function admitReport(
     sealed,
   };
   const admit = (known: Admission["known"]) =>
-    twice<Admitted>(() => stub.admit({ ...admission, known }), fileId);
+    withOneRetry<Admitted>(() => stub().admit({ ...admission, known }), fileId);
   let called = await admit(told.has(snapshot) ? snapshot.version : snapshot);
   if (called.answer?.outcome === "untold") called = await admit(snapshot);
   const { answer: admitted, again } = called;
@@ -95,12 +109,12 @@ export async function admitReport(
       return { fileId: first, status, duplicate: true, ready: false, ...named(admitted.facts, {}), rate };
     }
     case "reserved": {
-      const stored = await store(stub, env.ARCHIVE, admitted.place, sender, fileId, facts, body);
+      const stored = await store(stub, deps, admitted.place, sender, fileId, facts, body);
       if (!stored) return unavailable(5);
       return newFile(fileId, facts, admitted);
     }
     case "receiving": {
-      const stored = await store(stub, env.ARCHIVE, admitted.place, sender, admitted.fileId, facts, body);
+      const stored = await store(stub, deps, admitted.place, sender, admitted.fileId, facts, body);
       if (!stored) return unavailable(5);
       return { ...newFile(admitted.fileId, facts, admitted), duplicate: true };
     }
@@ -117,7 +131,7 @@ export async function admitReport(
       if (again) return unavailable(5);
       return { failure: expiredAt(signed, Date.now()), revisit: false };
     case "taken":
-      return admitReport(sender, report, env);
+      return admitReport(sender, report, deps);
     case "stale":
       return { ...unavailable(1), revisit: true };
     case "unavailable":
@@ -143,38 +157,81 @@ function expiredAt(signed: VerifiedReport["signed"], now: number): Failure {
 /** Puts the payload at its place in the archive, as a segment of its own, and commits the reservation. */
 async function store(
   stub: GateStub,
-  archive: R2Bucket,
+  deps: AdmitDeps,
   place: string,
   { gate, dataKey }: Sender,
   fileId: string,
   facts: FileFacts,
   body: Bytes,
 ): Promise<boolean> {
+  const { ARCHIVE: archive } = deps.env;
+  const sealed = await sealInParts(dataKey, body, payloadContext(gate, fileId));
+  const entry = { fileId, ...facts, offset: 0, length: body.byteLength + SEAL_OVERHEAD_BYTES };
+  const parts = [...sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })];
+  const deadlineMs = r2DeadlineMs(limitsOf(deps.env), body.byteLength);
+  const late = new AbortController();
+  const put = putParts(unbounded(deps.env).ARCHIVE, place, parts, late.signal);
   try {
-    const sealed = await sealInParts(dataKey, body, payloadContext(gate, fileId));
-    const entry = { fileId, ...facts, offset: 0, length: body.byteLength + SEAL_OVERHEAD_BYTES };
-    const parts = [...sealed, segmentTrailer({ gate: gateName(gate), files: [entry] })];
-    if (body.byteLength <= JOIN_UP_TO_BYTES) await archive.put(place, concat(parts));
-    else await putParts(archive, place, parts);
+    await withDeadline("ARCHIVE.put", deadlineMs, () => put);
   } catch (error) {
-    logError("a large payload was not stored", { file_id: fileId }, error);
+    logError("failed to store a large payload", { file_id: fileId }, error);
+    late.abort(error);
+    if (error instanceof DeadlineExceeded)
+      deps.waitUntil(lookAfter(put, stub, archive, place, fileId, deadlineMs));
     return false;
   }
-  const { answer: committed } = await twice(() => stub.commit(fileId), fileId);
-  if (committed === false) {
-    // The reservation has expired and nobody knows of the object: nothing may stay that is not accepted.
-    await archive
-      .delete(place)
-      .catch((error) => logError("an orphaned payload was not deleted", { file_id: fileId }, error));
-  }
+  const { answer: committed } = await withOneRetry(() => stub().commit(fileId), fileId);
+  if (committed === false) await deleteOrphan(archive, place, fileId);
   return committed === true;
 }
 
-/** One object from several buffers, without joining them in memory. Ends them. */
-async function putParts(archive: R2Bucket, key: string, parts: readonly Bytes[]): Promise<void> {
-  const { readable, writable } = new FixedLengthStream(parts.reduce((sum, part) => sum + part.byteLength, 0));
+/**
+ * A put that nobody waits for any more may still arrive, even after its reservation has ended. Where its file or its
+ * reservation is there, the object stays: a repeat commits it, or the gate's alarm deletes it. Never rejects.
+ */
+async function lookAfter(
+  put: Promise<void>,
+  stub: GateStub,
+  archive: R2Bucket,
+  place: string,
+  fileId: string,
+  deadlineMs: number,
+): Promise<void> {
+  try {
+    await withDeadline("ARCHIVE.put", Math.min(LATEST_PUT_MS, LATE_PUT_FACTOR * deadlineMs), () => put);
+    const { answer: expected } = await withOneRetry(() => stub().expects(fileId), fileId);
+    if (expected === false) await deleteOrphan(archive, place, fileId);
+  } catch (error) {
+    logError("a late payload did not arrive, or was not looked after", { file_id: fileId }, error);
+  }
+}
+
+/** The reservation has ended and nobody knows of the object: nothing may stay that is not accepted. Never rejects. */
+async function deleteOrphan(archive: R2Bucket, place: string, fileId: string): Promise<void> {
+  try {
+    await archive.delete(place);
+  } catch (error) {
+    logError("failed to delete an orphaned payload", { file_id: fileId }, error);
+  }
+}
+
+/** One object from several buffers: large ones are not joined in memory, and are ended. `late` cuts off what was not sent yet. */
+async function putParts(
+  archive: R2Bucket,
+  key: string,
+  parts: readonly Bytes[],
+  late: AbortSignal,
+): Promise<void> {
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  if (size <= JOIN_UP_TO_BYTES) {
+    await archive.put(key, concat(parts));
+    return;
+  }
+  const { readable, writable } = new FixedLengthStream(size);
+  const writer = writable.getWriter();
+  // A stream that has ended already cannot be cut off, and need not be.
+  late.addEventListener("abort", () => writer.abort(late.reason).catch(() => undefined));
   const write = async () => {
-    const writer = writable.getWriter();
     for (const part of parts) await writer.write(part);
     await writer.close();
   };
@@ -184,9 +241,9 @@ async function putParts(archive: R2Bucket, key: string, parts: readonly Bytes[])
 
 /**
  * Calls a gate, and once more when it gave no answer: its methods are idempotent on the file id. Null without any answer.
- * `again`: the first call may have taken effect as well.
+ * `again`: the first call may have taken effect as well. Rejects for a bug in the gate, which another call would only meet again.
  */
-async function twice<T>(
+async function withOneRetry<T>(
   call: () => Promise<T>,
   fileId: string,
 ): Promise<{ answer: T | null; again: boolean }> {
@@ -194,6 +251,7 @@ async function twice<T>(
     try {
       return { answer: await call(), again: attempt > 1 };
     } catch (error) {
+      if (!isOutage(error)) throw error;
       logError("a gate gave no answer", { file_id: fileId, attempt }, error);
     }
   }

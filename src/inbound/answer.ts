@@ -32,8 +32,8 @@ async function answerAccepted(
   let { status } = accepted;
   if (ready) {
     const sent = wakeUps.add(fileId, c.env.FILES);
+    // Not awaited, by callers that wait for the file either: a queue that hangs must not hold the answer.
     if (sent !== undefined) c.executionCtx.waitUntil(sent);
-    if (waitSeconds > 0) await sent;
   }
   if (status === "queued" && waitSeconds > 0) status = await waitForAnswer(c, fileId, waitSeconds);
   note(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });

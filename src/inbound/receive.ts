@@ -6,7 +6,8 @@
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { utf8 } from "../crypto/encoding.ts";
-import { fingerprint } from "../crypto/vault.ts";
+import { fingerprint, RingKeyMissing } from "../crypto/vault.ts";
+import { isOutage } from "../deadline.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { gateName } from "../gate/file-id.ts";
 import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
@@ -74,6 +75,8 @@ export interface ReceiveDeps {
   budget: BodyBudget;
   /** The request's own. */
   lookUps: LookUps;
+  /** Keeps work going beside the answer. */
+  waitUntil(work: Promise<unknown>): void;
 }
 
 /** A verdict on one reading of the sender's row. */
@@ -232,7 +235,7 @@ class Report<S extends ReportSender> {
         keyMac: key.key === null ? null : await fingerprint(sender.dataKey, utf8(`key:${key.key}`)),
         sameBody: sender.sameBody,
       },
-      this.#deps.env,
+      this.#deps,
     );
     if ("failure" in admitted) return { ...admitted, charged: false, verified: true };
     const { fileId, status, duplicate, ready, sameBodyAs, rate } = admitted;
@@ -281,6 +284,7 @@ class Report<S extends ReportSender> {
       resolution =
         bound === null ? resolveGranted(named, matches, gate.kind) : resolveBound(named, bound.id, matches);
     } catch (error) {
+      if (!isOutage(error)) throw error;
       logError("employer lookup failed", { gate: gateName(gate) }, error);
       const reason = "The employer could not be looked up.";
       return {
@@ -312,12 +316,14 @@ async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<
   }
 }
 
-/** D1 away and nothing cached: not known, so the caller repeats. */
+/** D1 away and nothing cached, or a ring key missing: not known, so the caller repeats. Rejects for a bug. */
 async function lookedUp<S extends ReportSender>(look: () => Promise<Looked<S>>): Promise<Looked<S>> {
   try {
     return await look();
   } catch (error) {
-    logError("sender lookup failed", {}, error);
+    const ringKey = error instanceof RingKeyMissing ? error.ringKey : null;
+    if (ringKey === null && !isOutage(error)) throw error;
+    logError("sender lookup failed", ringKey === null ? {} : { ring_key: ringKey }, error);
     return { failure: RETRY_SOON };
   }
 }

@@ -22,8 +22,14 @@ inbound.post("/webhook/inbound/:connection_id", async (c) => {
   const heldBack = abuseLimiter.heldBack(address, id, Date.now());
   if (heldBack !== null) return failureResponse(c, heldBack);
 
-  const lookUps = abuseLimiter.lookUps(address, id);
-  const deps = { env: c.env, settings: c.get("settings"), directory, budget: bodyBudget, lookUps };
+  const deps = {
+    env: c.env,
+    settings: c.get("settings"),
+    directory,
+    budget: bodyBudget,
+    lookUps: abuseLimiter.lookUps(address, id),
+    waitUntil: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
+  };
   const received = await receiveSigned(given, c.req.raw, c.get("requestId"), deps);
   note(c, { connection_id: received.sender?.id ?? null });
   const failure = "failure" in received ? received.failure.kind : null;

@@ -12,8 +12,10 @@
 import type { KeyRing } from "../crypto/vault.ts";
 import { type Consistency, type EmployerMatch, type Found, findEmployers } from "../db/connections.ts";
 import type { OwnerType } from "../db/schema.ts";
+import { gateName } from "../gate/file-id.ts";
 import type { Admission } from "../gate/protocol.ts";
 import type { Failure } from "../http/failure.ts";
+import { logError } from "../log.ts";
 import type { LookUps } from "./abuse-limiter.ts";
 import type { Sender } from "./admit.ts";
 import { keep } from "./bounded-map.ts";
@@ -34,6 +36,8 @@ const CONFIRMATIONS_APART_MS = 20;
 /** After this, whoever was confirming is taken to be gone. */
 const CONFIRMING_MS = 2_000;
 const POLL_MS = 5;
+/** While D1 is away or hangs, an expired row serves for so long before the next request waits for another reading. */
+const ASK_AGAIN_MS = 5_000;
 
 export interface BoundEmployer {
   id: string;
@@ -58,6 +62,8 @@ export interface Known<S extends ReportSender> {
   /** The {@link Directory.moment} at which the read began that the primary served; 0 when a replica served it. */
   primaryAt: number;
   loadedAt: number;
+  /** An expired row is not read again before this; 0 unless its last reading failed. */
+  askAgainAt: number;
   /** By what named them. They outlive the row's reload, but not their own minute. */
   employers: Map<string, KnownEmployers>;
 }
@@ -77,6 +83,7 @@ interface KnownEmployers {
   /** As the sender's own. */
   primaryAt: number;
   loadedAt: number;
+  askAgainAt: number;
 }
 
 /** A name that the primary did not have: since when, when it was last asked, and until when it need not be asked again. */
@@ -126,7 +133,7 @@ export class Directory<S extends ReportSender> {
     return lookUps.inTurn(async () => {
       // Others may have found out while this request was in line.
       const found = this.#known.get(name);
-      if (found !== undefined && isFresh(found)) return found;
+      if (found !== undefined && serves(found)) return found;
       if (this.isMissing(name, since)) return null;
       return lookUps.read(() => this.#load(name, deps, "first-unconstrained"));
     });
@@ -181,7 +188,7 @@ export class Directory<S extends ReportSender> {
     const named = `${by.fein ?? ""}|${by.id ?? ""}`;
     const confirmed = known.primaryAt >= since;
     const cached = known.employers.get(named);
-    if (cached !== undefined && (confirmed ? cached.primaryAt >= since : isFresh(cached)))
+    if (cached !== undefined && (confirmed ? cached.primaryAt >= since : serves(cached)))
       return cached.matches;
     const { type: ownerType, id: ownerId } = known.sender.owner;
     const loadedAt = Date.now();
@@ -189,12 +196,15 @@ export class Directory<S extends ReportSender> {
     const consistency = confirmed ? "first-primary" : "first-unconstrained";
     try {
       const matches = await findEmployers(db, { ...by, ownerType, ownerId }, consistency);
-      keep(known.employers, named, { matches, primaryAt, loadedAt }, MAX_EMPLOYERS_PER_SENDER);
+      const read = { matches, primaryAt, loadedAt, askAgainAt: 0 };
+      keep(known.employers, named, read, MAX_EMPLOYERS_PER_SENDER);
       return matches;
     } catch (error) {
       // D1 is away: what was known a while ago serves, but refuses nobody.
-      if (cached !== undefined && !confirmed) return cached.matches;
-      throw error;
+      if (cached === undefined || confirmed) throw error;
+      logError("failed to read a sender's employers again", { gate: gateName(known.sender.gate) }, error);
+      cached.askAgainAt = Date.now() + ASK_AGAIN_MS;
+      return cached.matches;
     }
   }
 
@@ -207,11 +217,13 @@ export class Directory<S extends ReportSender> {
 
   /** Its row again once it is old. */
   async #fresh(cached: Known<S>, name: string, deps: DirectoryDeps): Promise<Known<S> | null> {
-    if (isFresh(cached)) return cached;
+    if (serves(cached)) return cached;
     try {
       return await this.#load(name, deps, "first-unconstrained");
-    } catch {
-      // D1 is away: the gate's version guards what the row says.
+    } catch (error) {
+      // The gate's version guards what the row says.
+      logError("failed to read a sender's row again", { gate: gateName(cached.sender.gate) }, error);
+      cached.askAgainAt = Date.now() + ASK_AGAIN_MS;
       return cached;
     }
   }
@@ -243,12 +255,15 @@ export class Directory<S extends ReportSender> {
     const { owner } = sender;
     const sameOwner = before?.sender.owner.type === owner.type && before.sender.owner.id === owner.id;
     const employers = sameOwner ? before.employers : new Map();
-    const known: Known<S> = { sender, primaryAt: fromPrimary ? began : 0, loadedAt, employers };
+    const primaryAt = fromPrimary ? began : 0;
+    const known: Known<S> = { sender, primaryAt, loadedAt, askAgainAt: 0, employers };
     keep(this.#known, name, known, MAX_SENDERS);
     return known;
   }
 }
 
-function isFresh({ loadedAt }: { loadedAt: number }): boolean {
-  return Date.now() - loadedAt < FRESH_MS;
+/** Whether what was read is used without reading again. */
+function serves({ loadedAt, askAgainAt }: { loadedAt: number; askAgainAt: number }): boolean {
+  const now = Date.now();
+  return now - loadedAt < FRESH_MS || (now < askAgainAt && askAgainAt - now <= ASK_AGAIN_MS);
 }

@@ -24,7 +24,7 @@ const deliveryFields = {
   attempts: z.int().nonnegative(),
   lastError: z.string().nullable().meta({
     description:
-      "The last failure, or why nothing was sent: `webhook_disabled`, `webhook_deleted`, `event_expired`, or `not_subscribed` where the webhook no longer asked for the type when the delivery was due.",
+      "The last failure, or why nothing was sent: `webhook_disabled`, `webhook_deleted`, `event_expired`, or `not_subscribed` where the webhook no longer asked for the type when the delivery was due. `not_configured`: it waits for a key or a setting that the gateway lacks, and no attempt counts.",
   }),
   nextAttemptAt: moment.nullable(),
   createdAt: moment,

@@ -34,6 +34,7 @@ export const ANYWHERE: readonly Failure[] = [
   { kind: "https_required", over: "HTTP" },
   { kind: "internal" },
   { kind: "unavailable", retryAfterSeconds: 5, reason: "A part of the service gave no answer." },
+  { kind: "not_configured", part: "key_ring" },
 ];
 
 /** A request that has been counted against a plan and was one too many. */

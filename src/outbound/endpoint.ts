@@ -2,11 +2,12 @@
  * One turn at one endpoint: what is due is sent, a few at a time and for a moment only, so that its settings are as fresh as
  * that moment and other endpoints get their turn.
  */
-import { type DataKey, sealText, unwrapDataKey } from "../crypto/vault.ts";
+import { type DataKey, RingKeyMissing, sealText, unwrapDataKey } from "../crypto/vault.ts";
 import { ownerKeyContext } from "../db/owner-keys.ts";
-import type { Bindings, Settings } from "../env.ts";
+import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { inParallel, type Weights } from "../forwarding/parallel.ts";
 import { logError, logLine } from "../log.ts";
+import type { AddressPolicy } from "./address.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { maySend } from "./catalog.ts";
 import { answerContext } from "./contexts.ts";
@@ -18,6 +19,7 @@ import {
   type DueDelivery,
   type Held,
   HOLD_MS,
+  holdBack,
   letGo,
   reservePace,
   settlePace,
@@ -37,6 +39,9 @@ import type { Endpoint } from "./wake-up.ts";
 const TURN_MS = 500;
 /** Nothing starts later than this after the endpoint was taken, whatever hung meanwhile: its answer comes within the lease. */
 const LATEST_START_MS = HOLD_MS / 2;
+
+/** How long deliveries wait that need a key or a setting which the gateway lacks. */
+const HELD_BACK_MS = 600_000;
 
 export interface Turn {
   env: Bindings;
@@ -120,7 +125,18 @@ async function sendAll(
   const unwantedSeqs = unwanted.map(({ event_seq }) => event_seq);
   await closeUnsent(env.DB, endpoint.id, held.expired, "event_expired", Date.now());
   await closeUnsent(env.DB, endpoint.id, unwantedSeqs, "not_subscribed", Date.now());
-  const opened = await open(held, settings);
+  let opened: Opened | null;
+  try {
+    opened = await open(held, settings);
+  } catch (error) {
+    if (!(error instanceof RingKeyMissing || error instanceof ConfigurationError)) throw error;
+    const ringKey = error instanceof RingKeyMissing ? error.ringKey : undefined;
+    const fields = { webhook_id: endpoint.id, ring_key: ringKey };
+    logError("a webhook waits for the gateway's settings", fields, error);
+    const seqs = wanted.map(({ event_seq }) => event_seq);
+    await holdBack(env.DB, endpoint.id, seqs, Date.now() + HELD_BACK_MS, Date.now());
+    return { rest: [], started: 0, startedUntil: Date.now() };
+  }
   const recorder = new Recorder(env.DB, held);
   const isNew = endpoint.proven_at === null;
   const timeoutMs =
@@ -135,7 +151,7 @@ async function sendAll(
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;
       started++;
-      const sent = opened === null ? unsent() : await sendOrFail(opened, due, settings, timeoutMs);
+      const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);
       if (timeoutMs < EXCHANGE_TIMEOUT_MS && sent.outcome.kind === "timeout") {
         noteCut(endpoint.id, due, sent);
         return recorder.cut(sent);
@@ -157,16 +173,19 @@ interface Opened {
   webhook: OpenEndpoint;
   /** The owner's. */
   key: DataKey;
+  addressPolicy: AddressPolicy;
 }
 
-/** Null where the owner's key or the webhook's secrets do not open. */
-async function open({ endpoint, wrappedKey }: Held, { keyRing }: Settings): Promise<Opened | null> {
+/** Null where the owner's key or the webhook's secrets do not open, and never will. Throws where the settings are at fault. */
+async function open({ endpoint, wrappedKey }: Held, settings: Settings): Promise<Opened | null> {
+  const { addressPolicy, keyRing } = settings;
   const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
   try {
     if (wrappedKey === null) throw new Error("the owner's data key has been erased");
     const key = await unwrapDataKey(keyRing, wrappedKey, ownerKeyContext(owner));
-    return { webhook: await openEndpoint(endpoint, key, Date.now()), key };
+    return { webhook: await openEndpoint(endpoint, key, Date.now()), key, addressPolicy };
   } catch (error) {
+    if (error instanceof RingKeyMissing) throw error;
     logError("a webhook could not be opened", { webhook_id: endpoint.id }, error);
     return null;
   }
@@ -174,9 +193,8 @@ async function open({ endpoint, wrappedKey }: Held, { keyRing }: Settings): Prom
 
 /** A delivery that cannot be made takes its course like one that failed: it must neither hold up others nor vanish. */
 async function sendOrFail(
-  { webhook, key }: Opened,
+  { webhook, key, addressPolicy }: Opened,
   due: DueDelivery,
-  { addressPolicy }: Settings,
   timeoutMs: number,
 ): Promise<Sent> {
   try {

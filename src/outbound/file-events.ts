@@ -13,6 +13,8 @@ import { type Audience, findAudiences } from "./listeners.ts";
 import { type Endpoint, tryWakeEndpoints } from "./wake-up.ts";
 
 const SOURCE = "audit1-gateway";
+/** What is owed when this has passed is left to the gates' reminders: parts that hang must not hold up a consumer. */
+const TELLING_BUDGET_MS = 30_000;
 
 const ERRORS: Record<OwedReason, { code: string; message: string }> = {
   refused: { code: "FILE_REFUSED", message: "The report was received but could not be made into a file." },
@@ -36,7 +38,12 @@ export async function tellOwed(owed: readonly Owed[], env: Bindings, settings: S
     const audienceOf = await findAudiences(env.DB, files);
     const endpoints: Endpoint[] = [];
     let all = true;
+    const until = Date.now() + TELLING_BUDGET_MS;
     for (const [fileId, ofFile] of Map.groupBy(owed, (each) => each.fileId)) {
+      if (Date.now() > until) {
+        all = false;
+        break;
+      }
       const gate = parseFileId(fileId)?.gate;
       const employerId = ofFile[0]?.facts.employerId ?? "";
       const audience = gate && audienceOf({ gate, employerId });

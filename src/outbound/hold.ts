@@ -233,6 +233,23 @@ export async function closeOpen(
     .run();
 }
 
+/** Puts open deliveries off that cannot be made now for no fault of their endpoint. No attempt counts. */
+export async function holdBack(
+  db: D1Database,
+  webhookId: string,
+  eventSeqs: readonly number[],
+  until: number,
+  now: number,
+): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE deliveries SET last_error = 'not_configured', next_attempt_at = ?3, updated_at = ?4
+       WHERE webhook_id = ?1 AND event_seq IN (SELECT value FROM json_each(?2)) AND next_attempt_at IS NOT NULL`,
+    )
+    .bind(webhookId, JSON.stringify(eventSeqs), until, now)
+    .run();
+}
+
 /** Closes deliveries that are not to be sent, if they are still open. They stay to be seen. */
 export async function closeUnsent(
   db: D1Database,

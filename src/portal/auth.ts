@@ -13,6 +13,8 @@ import { onlyValue } from "../http/repeated-header.ts";
 import { verifyAccessToken } from "./access.ts";
 import { ownerScope } from "./scope.ts";
 
+const UNUSABLE_CLIENT: Failure = { kind: "not_configured", part: "portal_clients" };
+
 type Authenticated = { client: Client; logId: string } | { failure: Failure };
 
 /** The routers, with every one of their routes behind the portal's authentication and the scope that the request names. */
@@ -39,13 +41,15 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
   const id = credential(c, "X-Client-ID");
   const secret = credential(c, "X-Client-Secret");
   if (id && secret) {
-    const client = await findClient(c.get("settings").portalClients, id, secret);
+    const { portalClients, unusableClients } = c.get("settings");
+    const client = await findClient(portalClients, id, secret);
+    if (client === null && unusableClients.has(id)) return { failure: UNUSABLE_CLIENT };
     if (client === null)
       return { failure: { kind: "portal_unauthenticated", message: mismatchMessage(id, secret) } };
     return { client: { actor: `client:${client.id}`, owner: client.owner }, logId: client.id };
   }
   const token = c.req.header("Cf-Access-Jwt-Assertion");
-  const { access } = c.get("settings");
+  const access = token ? c.get("settings").access : null;
   if (token && access !== null && !isForeignWrite(c)) {
     const person = await verifyAccessToken(token, access);
     if (person === "keys_away") {

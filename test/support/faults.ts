@@ -1,27 +1,41 @@
 /** Bindings that break at one call, so that a consumer can be made to fail or to die between any two of its steps. */
+import { bounded } from "../../src/bounded.ts";
+import { BACKGROUND_LIMITS } from "../../src/deadline.ts";
 import type { Bindings } from "../../src/env.ts";
+import { outage, SHORT_MS } from "./interception.ts";
 
 export interface Fault {
   /** Which binding call breaks, counted from 1. */
   call: number;
   /** Whether the call took effect before its answer was lost. */
   took: "before it took effect" | "after it took effect";
+  /** Whether its answer is an error, or never comes. */
+  how: "throws" | "pends";
   /** Whether everything after it is lost as well. */
   then: "and lives on" | "and dies";
 }
+
+/** Deadlines for tests in which one call pends. */
+const SHORT_LIMITS = {
+  ...BACKGROUND_LIMITS,
+  d1Ms: SHORT_MS,
+  objectMs: SHORT_MS,
+  r2Ms: SHORT_MS,
+  filesCreatorMs: SHORT_MS,
+};
 
 /** The bindings with `fault` in them, and the names of the calls made through them. */
 export function withFault(env: Bindings, fault: Fault | null): { using: Bindings; calls: string[] } {
   const calls: string[] = [];
   const broken = () => {
-    throw new Error("the binding gave no answer");
+    throw outage("the binding gave no answer");
   };
   const guarded = async (name: string, call: () => Promise<unknown>) => {
     const position = calls.push(name);
     if (fault === null || position < fault.call) return call();
     if (position > fault.call) return fault.then === "and dies" ? broken() : call();
     if (fault.took === "after it took effect") await discard(await call());
-    return broken();
+    return fault.how === "pends" ? new Promise(() => undefined) : broken();
   };
   const methods = <T extends object>(binding: T, prefix: string, names: readonly string[]): T =>
     new Proxy(binding, {
@@ -53,7 +67,7 @@ export function withFault(env: Bindings, fault: Fault | null): { using: Bindings
   };
   if (env.FILES_CREATOR !== undefined)
     using.FILES_CREATOR = methods(env.FILES_CREATOR, "files-creator", ["fetch"]);
-  return { using, calls };
+  return { using: fault?.how === "pends" ? bounded(using, SHORT_LIMITS) : using, calls };
 }
 
 /** Reads the body of an answer that nobody will get. */
@@ -79,7 +93,7 @@ export function withBrokenGates(
         return new Proxy(stub, {
           get(object, property) {
             if (property === method)
-              return () => Promise.reject(Object.assign(new Error("the gate is away"), { remote: true }));
+              return () => Promise.reject(Object.assign(new Error("the gate is away"), { retryable: true }));
             if (property === "then") return undefined;
             const member: unknown = Reflect.get(object, property, object);
             if (typeof member !== "function") return member;

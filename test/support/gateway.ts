@@ -1,7 +1,9 @@
 /** The gateway as its users meet it: signed requests, portal calls, bearer reads, all through the Worker's own fetch. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { bounded } from "../../src/bounded.ts";
 import { toHex, utf8 } from "../../src/crypto/encoding.ts";
+import { BACKGROUND_LIMITS } from "../../src/deadline.ts";
 import type { Bindings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
 
@@ -19,6 +21,9 @@ export interface Answer {
   json: Json;
 }
 
+/** Deadlines that a busy machine keeps. Tests in which a binding hangs bring their own. */
+const PATIENT_LIMITS = { ...BACKGROUND_LIMITS, d1Ms: 20_000, objectMs: 20_000 };
+
 /** One request through the Worker, with `waitUntil` work done before it returns. `using` replaces bindings. */
 export async function send(
   path: string,
@@ -28,7 +33,7 @@ export async function send(
   const ctx = createExecutionContext();
   const response = await worker.fetch(
     new Request(`${BASE}${path}`, init) as Parameters<typeof worker.fetch>[0],
-    using,
+    bounded(using, PATIENT_LIMITS),
     ctx,
   );
   const text = await response.text();

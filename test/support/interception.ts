@@ -1,4 +1,6 @@
-/** Bindings whose calls can be watched, failed and delayed: every call that leaves the Worker passes a hook. */
+/** Bindings whose calls can be watched, failed, delayed and hung: every call that leaves the Worker passes a hook. */
+import { bounded } from "../../src/bounded.ts";
+import { type Limits, REQUEST_LIMITS } from "../../src/deadline.ts";
 import type { Bindings } from "../../src/env.ts";
 import { bindings } from "./gateway.ts";
 
@@ -20,6 +22,7 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
     (method, proceed, args) =>
       hook(`${name}.${method}`, async () => proceed(), args);
   const { DB, CONNECTION_GATE, ARCHIVE, FILES, REFUSALS, FORWARDING_GOVERNOR } = using;
+  const { DELIVERIES, DELIVERIES_SLOW, EMAIL } = using;
   return {
     ...using,
     DB: database(DB, talk("DB")),
@@ -27,6 +30,9 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
     FORWARDING_GOVERNOR: namespace(FORWARDING_GOVERNOR, talk("FORWARDING_GOVERNOR")),
     ARCHIVE: every(ARCHIVE, talk("ARCHIVE")),
     FILES: every(FILES, talk("FILES")),
+    DELIVERIES: every(DELIVERIES, talk("DELIVERIES")),
+    DELIVERIES_SLOW: every(DELIVERIES_SLOW, talk("DELIVERIES_SLOW")),
+    EMAIL: every(EMAIL, talk("EMAIL")),
     REFUSALS: every(REFUSALS, talk("REFUSALS")),
     ...(using.FILES_CREATOR && { FILES_CREATOR: every(using.FILES_CREATOR, talk("FILES_CREATOR")) }),
   };
@@ -41,8 +47,48 @@ export function without(
   let left = times;
   return intercepted((call, proceed) => {
     if (![prefixes].flat().some((prefix) => call.startsWith(prefix)) || left-- <= 0) return proceed();
-    return Promise.reject(new Error("the binding is away: injected"));
+    return Promise.reject(outage("the binding is away: injected"));
   }, using);
+}
+
+/** An error as the platform gives it when a part is away. */
+export function outage(message: string): Error {
+  return Object.assign(new Error(message), { retryable: true });
+}
+
+/** Which deadline a binding's calls have. */
+const LIMIT_OF: Record<string, keyof Limits> = {
+  DB: "d1Ms",
+  CONNECTION_GATE: "objectMs",
+  FORWARDING_GOVERNOR: "objectMs",
+  ARCHIVE: "r2Ms",
+  FILES: "queueMs",
+  DELIVERIES: "queueMs",
+  REFUSALS: "limiterMs",
+  EMAIL: "mailMs",
+};
+/** Long enough for the calls of the same binding that do not hang. */
+export const SHORT_MS = 400;
+
+/** As {@link without}, of bindings that never answer. Their deadlines are short. `took`: the call had its effect. */
+export function hanging(
+  prefixes: string | string[],
+  { times = Number.POSITIVE_INFINITY, using = bindings, took = false } = {},
+): Bindings {
+  const list = [prefixes].flat();
+  let left = times;
+  const never = intercepted(async (call, proceed) => {
+    if (!list.some((prefix) => call.startsWith(prefix)) || left-- <= 0) return proceed();
+    if (took) await proceed();
+    return new Promise(() => undefined);
+  }, using);
+  return bounded(never, shortened(list));
+}
+
+function shortened(prefixes: readonly string[]): Limits {
+  const limits = { ...REQUEST_LIMITS };
+  for (const prefix of prefixes) limits[LIMIT_OF[prefix.split(".")[0] ?? ""] ?? "d1Ms"] = SHORT_MS;
+  return limits;
 }
 
 /** Bindings that write down every call, in order. */

@@ -24,7 +24,7 @@ import {
   gateOf,
   type Json,
 } from "../../support/gateway.ts";
-import { intercepted, watched, without } from "../../support/interception.ts";
+import { intercepted, outage, watched, without } from "../../support/interception.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
@@ -246,7 +246,7 @@ describe("the same report again", () => {
     let calls = 0;
     const losing = intercepted(async (call, proceed) => {
       const answer = await proceed();
-      if (call === "CONNECTION_GATE.admit" && calls++ === 0) throw new Error("the answer is lost: injected");
+      if (call === "CONNECTION_GATE.admit" && calls++ === 0) throw outage("the answer is lost: injected");
       return answer;
     });
     const answer = await submit(key, PAYROLL, payroll(key), {}, losing);

@@ -15,7 +15,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
-import { without } from "../../support/interception.ts";
+import { intercepted, without } from "../../support/interception.ts";
 
 let written: string[] = [];
 
@@ -166,12 +166,10 @@ describe("a request", () => {
   it("that meets a bug has its line, and the error beside it under the same id", async () => {
     const connection = await createBoundConnection();
     written = [];
-    const using = {
-      ...bindings,
-      get DB(): D1Database {
-        throw new Error("a bug");
-      },
-    };
+    const using = intercepted(async (call, proceed) => {
+      if (call.startsWith("DB.")) throw new Error("a bug");
+      return proceed();
+    });
     const answer = await post(connection, report(), {}, using);
     expect(requestLines()).toEqual([expect.objectContaining({ outcome: "internal", status: 500 })]);
     expect(lines()).toContainEqual(

@@ -15,7 +15,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
-import { intercepted, without } from "../../support/interception.ts";
+import { intercepted, outage, without } from "../../support/interception.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -87,7 +87,7 @@ describe("with the gate away", () => {
     let lost = 0;
     const using = intercepted(async (call, proceed) => {
       const answer = await proceed();
-      if (call === "CONNECTION_GATE.admit" && lost++ === 0) throw new Error("the answer was lost: injected");
+      if (call === "CONNECTION_GATE.admit" && lost++ === 0) throw outage("the answer was lost: injected");
       return answer;
     });
     const answer = await post(connection, report(), {}, using);
@@ -100,7 +100,7 @@ describe("with the gate away", () => {
     const connection = await createBoundConnection();
     const using = intercepted(async (call, proceed) => {
       const answer = await proceed();
-      if (call === "CONNECTION_GATE.admit") throw new Error("the answer was lost: injected");
+      if (call === "CONNECTION_GATE.admit") throw outage("the answer was lost: injected");
       return answer;
     });
     const request = await signedRequest(connection);
@@ -119,7 +119,7 @@ describe("with the gate away", () => {
       const answer = await proceed();
       if (call !== "CONNECTION_GATE.admit" || lost++ > 0) return answer;
       vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 301_000 });
-      throw new Error("the answer was lost: injected");
+      throw outage("the answer was lost: injected");
     });
     expectUnavailable(await post(connection, report(), {}, using));
     expect(await filesOf(connection)).toHaveLength(1);
@@ -197,7 +197,7 @@ describe("with the archive away", () => {
     let lost = 0;
     const using = intercepted(async (call, proceed) => {
       const answer = await proceed();
-      if (call === "CONNECTION_GATE.commit" && lost++ === 0) throw new Error("the answer was lost: injected");
+      if (call === "CONNECTION_GATE.commit" && lost++ === 0) throw outage("the answer was lost: injected");
       return answer;
     });
     const answer = await post(connection, report({ note: LARGE }), {}, using);

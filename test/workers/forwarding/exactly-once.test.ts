@@ -63,10 +63,16 @@ describe("a consumer that fails between any two of its steps", () => {
 
   const cases = steps.flatMap((step, i) =>
     (["before it took effect", "after it took effect"] as const).flatMap((took) =>
-      (["and lives on", "and dies"] as const).map((then): [string, string, Fault] => [
-        `at ${step}, ${took}, ${then}`,
+      (
+        [
+          ["throws", "and lives on"],
+          ["throws", "and dies"],
+          ["pends", "and lives on"],
+        ] as const
+      ).map(([how, then]): [string, string, Fault] => [
+        `${step} ${how} ${took} ${then}`,
         step,
-        { call: i + 1, took, then },
+        { call: i + 1, took, how, then },
       ]),
     ),
   );

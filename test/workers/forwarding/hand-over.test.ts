@@ -245,7 +245,14 @@ describe("where the files-creator is an address", () => {
     expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
   });
 
-  it.each(["", "http://files.example.test", "not an address"])("refuses to work with %j", async (url) => {
-    await expect(deliverFiles(["x"], overUrl(url))).rejects.toThrow("FILES_CREATOR_URL");
-  });
+  it.each(["", "http://files.example.test", "not an address"])(
+    "that cannot be used, files wait, and no attempt counts: %j",
+    async (url) => {
+      const fileId = await accepted(await createBoundConnection());
+      const { acked } = await deliverFiles([fileId], overUrl(url));
+      expect(acked).toEqual([0]);
+      expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
+      expect(await attentionOf(fileId)).toMatchObject({ reason: "not_configured", attempts: 0 });
+    },
+  );
 });

@@ -254,7 +254,7 @@ describe("a delivery", () => {
       "webhook's secret",
       "UPDATE webhooks SET secrets = json_set(secrets, '$[0].sealed', 'AAAA') WHERE owner_id = ?",
     ],
-    ["owner's key", "UPDATE owner_keys SET data_key = 'dev.AAAA' WHERE owner_id = ?"],
+    ["owner's key", "UPDATE owner_keys SET data_key = 'test-1.AAAA' WHERE owner_id = ?"],
   ])(
     "is retried and fails for our own reason, not held against its endpoint, where the %s does not open",
     async (_what, broken) => {

@@ -162,6 +162,7 @@ describe("the door", () => {
       directory: new ConnectionDirectory(),
       budget: new BodyBudget(),
       lookUps: new AbuseLimiter().lookUps("192.0.2.1", at.id),
+      waitUntil: () => undefined,
     });
   }
 

@@ -1,0 +1,84 @@
+/** Files that wait for a key of the ring: nothing counts against them or their gate, and they go when the key is back. */
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { toBase64 } from "../../../src/crypto/encoding.ts";
+import type { Bindings } from "../../../src/env.ts";
+import type { WakeUp } from "../../../src/gate/protocol.ts";
+import {
+  accepted,
+  advance,
+  attentionOf,
+  bringToTheEnd,
+  catchWakeUps,
+  creatorThat,
+  deliverFiles,
+  freshGovernor,
+  recordOf,
+  runCron,
+} from "../../support/forwarding.ts";
+import { bindings, createBoundConnection, portal, post, report } from "../../support/gateway.ts";
+
+const OTHER_RING = `other:${toBase64(new Uint8Array(32).fill(7))}`;
+const HOUR_MS = 3_600_000;
+let wakeUps: WakeUp[];
+
+beforeEach(async () => {
+  wakeUps = catchWakeUps();
+  await freshGovernor();
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+it.each([
+  ["lacks their key", OTHER_RING, "ring_key_missing", { ring_key: "test-1" }],
+  ["cannot be read", "", "not_configured", { part: "key_ring" }],
+])("while the key ring %s", async (_, ring, reason, fields) => {
+  const { received, using } = creatorThat();
+  const without: Bindings = { ...using, VAULT_KEYS: ring };
+  const fileId = await accepted(await createBoundConnection());
+  const written: string[] = [];
+  vi.spyOn(console, "error").mockImplementation((line) => void written.push(String(line)));
+
+  const message = await deliverFiles([fileId], without);
+  expect([message.acked, message.retried]).toEqual([[0], []]);
+  const record = await recordOf(fileId);
+  expect(record).toMatchObject({ status: "queued", attempts: 0 });
+  expect(record.nextAttemptAt).toBeGreaterThanOrEqual(Date.now() + 59_000);
+  expect(await attentionOf(fileId)).toMatchObject({ reason, attempts: 0, response_status: null });
+  expect(written.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining(fields));
+  expect(written.join()).not.toContain("could not be asked");
+
+  // Days of it make no file fail.
+  for (let day = 0; day < 3; day++) {
+    advance(24 * HOUR_MS);
+    await deliverFiles([fileId], without);
+  }
+  expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
+  expect(received).toEqual([]);
+
+  await bringToTheEnd(fileId, wakeUps, using);
+  expect(received.map(({ key }) => key)).toEqual([fileId]);
+  await runCron(advance(HOUR_MS));
+  expect(await attentionOf(fileId)).toBeNull();
+});
+
+it("holds no other connection's files, in the same message", async () => {
+  const { received, using } = creatorThat();
+  const both: Bindings = { ...using, VAULT_KEYS: `${OTHER_RING},${bindings.VAULT_KEYS}` };
+  const bound = await createBoundConnection();
+  const fine = await accepted(bound);
+  const owner = { owner_type: "payroll_company", owner_id: "acme" };
+  const body = { ...owner, employer_id: bound.employerId };
+  const { json } = await portal("POST", "/connections", body, "portal", both);
+  const newer = { id: json.connection.id, secret: json.secret };
+  const answer = await post(newer, report(), {}, both);
+  expect(answer.status).toBe(202);
+  const held: string = answer.json.file_id;
+  await deliverFiles([held, fine], using);
+  expect(received.map(({ fileId }) => fileId)).toEqual([fine]);
+  expect(await attentionOf(held)).toMatchObject({ reason: "ring_key_missing" });
+  advance(HOUR_MS);
+  await deliverFiles([held], both);
+  expect(received.map(({ fileId }) => fileId)).toEqual([fine, held]);
+});
