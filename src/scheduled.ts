@@ -19,6 +19,7 @@ import { noticeFailing } from "./outbound/failing.ts";
 import { sendNotices } from "./outbound/notices.ts";
 import { runReplays } from "./outbound/replay.ts";
 import { retain } from "./outbound/retention.ts";
+import { sealTargets } from "./outbound/seal-targets.ts";
 import { sweep } from "./outbound/sweep.ts";
 
 export const EVERY_MINUTE = "* * * * *";
@@ -43,6 +44,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("retain", () => retain(env.DB, sliceOfHour(scheduledTime), scheduledTime));
   await part("notice failing endpoints", () => noticeFailing(env.DB, scheduledTime));
   await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
+  await part("seal webhook addresses", () => sealTargets(env.DB, readSettings(env).keyRing, scheduledTime));
   await part("purge creations", () => purgeCreations(env.DB, scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }

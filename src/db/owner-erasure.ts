@@ -61,6 +61,10 @@ export async function deleteEvents(
   return meta.changes;
 }
 
+/** Every address has a host that ends in a slash, sealed or not. It is all that is kept of one. */
+const AFTER_SCHEME = "substr(url, instr(url, '://') + 3)";
+const HOST = `substr(${AFTER_SCHEME}, 1, instr(${AFTER_SCHEME}, '/') - 1)`;
+
 /** Deletes the owner's key, the events that are left, its webhooks with what is sealed in them, and what it made by which key. */
 export async function eraseOwner(
   db: D1Database,
@@ -81,5 +85,12 @@ export async function eraseOwner(
          WHERE ${OF_OWNER} AND deleted_at IS NULL AND ${wasTold}`,
       )
       .bind(type, id, told.id, now),
+    db
+      .prepare(
+        `UPDATE webhooks SET url = 'sealed://' || ${HOST} || '/',
+           target = json_object('masked', ${HOST} || '/…', 'fingerprint', '', 'sealed', '')
+         WHERE ${OF_OWNER} AND ${wasTold}`,
+      )
+      .bind(type, id, told.id),
   ]);
 }

@@ -168,7 +168,14 @@ export const SUBJECT_KINDS = [
 ] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
-/** The audit trail: one row per change. Never updated; the minute cron deletes rows after seven years. */
+/** Rows from before that show a webhook's whole address. A query that repeats these words reads the index of such rows. */
+export const SHOWS_ADDRESS =
+  "subject_kind = 'webhook' AND coalesce(json_extract(before, '$.url'), json_extract(after, '$.url')) IS NOT NULL";
+
+/**
+ * The audit trail: one row per change. The minute cron masks addresses in rows from before and deletes rows after seven years;
+ * nothing else changes one.
+ */
 export const audit = sqliteTable(
   "audit",
   {
@@ -194,6 +201,7 @@ export const audit = sqliteTable(
     index("audit_subject").on(table.subject_kind, table.subject_id, table.id),
     index("audit_owner").on(table.owner_type, table.owner_id, table.id),
     index("audit_action").on(table.action, table.id),
+    index("audit_unmasked").on(table.id).where(sql.raw(SHOWS_ADDRESS)),
   ],
 );
 
@@ -257,7 +265,13 @@ export interface StoredHeaders {
   sealed: string;
 }
 
-/** Endpoints that events are sent to. Soft-deleted by the portal and never removed: delivery ids name them. */
+/** Where a webhook leads: masked for people, as a keyed fingerprint, and whole but sealed under its owner's data key. */
+export interface StoredTarget {
+  masked: string;
+  fingerprint: string;
+  sealed: string;
+}
+
 /** `paused` holds deliveries until the webhook is resumed; `disabled` skips them. */
 export const WEBHOOK_STATUSES = ["active", "paused", "disabled"] as const;
 
@@ -271,6 +285,7 @@ export interface LastFailure {
   bot_wall: boolean;
 }
 
+/** Endpoints that events are sent to. Soft-deleted by the portal and never removed: delivery ids name them. */
 export const webhooks = sqliteTable(
   "webhooks",
   {
@@ -278,7 +293,9 @@ export const webhooks = sqliteTable(
     owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
     owner_id: text("owner_id").notNull(),
     environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
+    /** The host, as `sealed://{host}/`. Rows without `target` are from before and hold the whole address: the minute cron seals it. */
     url: text("url").notNull(),
+    target: text("target", { mode: "json" }).$type<StoredTarget>(),
     /** Event types and patterns, as the catalogue knows them. */
     events: text("events", { mode: "json" }).$type<string[]>().notNull(),
     description: text("description"),
@@ -330,6 +347,9 @@ export const webhooks = sqliteTable(
       .on(table.owner_type, table.owner_id, table.created_at, table.id)
       .where(sql`deleted_at IS NULL`),
     index("webhooks_failing").on(table.failing_since).where(sql`failing_since IS NOT NULL`),
+    // Erasing an owner takes its deleted webhooks along.
+    index("webhooks_owner").on(table.owner_type, table.owner_id),
+    index("webhooks_unsealed").on(table.id).where(sql`target IS NULL`),
   ],
 );
 

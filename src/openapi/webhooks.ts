@@ -35,7 +35,10 @@ const webhook = z
   .strictObject({
     _id: objectId,
     id: webhookId.meta({ description: "`wh_` and the same." }),
-    url: z.string(),
+    url: z.string().nullable().meta({ description: "Null once the key that seals it has been erased." }),
+    url_masked: z.string().meta({
+      description: "Host, `/`, at most eight characters of the path, and `…`. Never accepted as `url`.",
+    }),
     events: z.array(z.string()),
     description: z.string().nullable(),
     environment,
@@ -77,13 +80,16 @@ const webhook = z
     createdAt: moment.meta({ description: "The same as `created_at`." }),
   })
   .meta({ id: "Webhook" });
+/** Addresses are often credentials: lists show them masked. */
+const listedWebhook = webhook.omit({ url: true }).meta({ id: "ListedWebhook" });
 
 const shown = {
   schema: webhook,
   example: {
     _id: EXAMPLE.webhookId,
     id: `wh_${EXAMPLE.webhookId}`,
-    url: "https://hooks.acme-payroll.com/audit1",
+    url: "https://hooks.acme-payroll.com/audit1/in?sig=7nQ2xV9kLmP4",
+    url_masked: "hooks.acme-payroll.com/audit1/i…",
     events: ["file.*", "audit.completed"],
     description: "Acme's intake",
     environment: "production",
@@ -118,6 +124,8 @@ const skipped = {
     }),
   example: { count: 2, first_at: EXAMPLE.at, last_at: EXAMPLE.later },
 };
+const { url: _url, ...listedExample } = shown.example;
+const listed = { schema: listedWebhook, example: listedExample };
 const secret = {
   schema: z
     .string()
@@ -168,7 +176,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
       id: "createWebhook",
       summary: "Register a webhook",
       description:
-        "Answers the secret that signs deliveries, this once, and to repeats under the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The address must be https and public.",
+        "Answers the secret that signs deliveries, this once, and to repeats under the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The address must be https and public, not a host of Audit1. It rests sealed; lists, mails and the audit trail show `url_masked`.",
       header: creationHeaders,
       body: {
         schema: newWebhook,
@@ -191,9 +199,10 @@ export const webhookPaths: ZodOpenApiPathsObject = {
     get: operation({
       id: "listWebhooks",
       summary: "List an owner's webhooks",
-      description: "Newest first: those of production, unless `environment` says otherwise.",
+      description:
+        "Newest first: those of production, unless `environment` says otherwise. Addresses are masked.",
       query: webhookQuery,
-      answers: { 200: page("A page of webhooks.", "webhooks", shown) },
+      answers: { 200: page("A page of webhooks.", "webhooks", listed) },
       failures: OWNER,
     }),
   },
@@ -201,7 +210,7 @@ export const webhookPaths: ZodOpenApiPathsObject = {
     get: operation({
       id: "getWebhook",
       summary: "Read a webhook",
-      description: "Shows everything but secrets and the values of headers.",
+      description: "Shows everything but secrets and the values of headers; `url` whole.",
       path,
       answers: { 200: answer("The webhook.", { webhook: shown, skipped }, VERSIONED) },
       failures: [NOT_FOUND],

@@ -5,6 +5,10 @@ export function webhookSecretContext(webhookId: string, secretId: string): strin
   return `webhook-secret:${webhookId}:${secretId}`;
 }
 
+export function webhookUrlContext(webhookId: string): string {
+  return `webhook-url:${webhookId}`;
+}
+
 export function webhookHeadersContext(webhookId: string): string {
   return `webhook-headers:${webhookId}`;
 }

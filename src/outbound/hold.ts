@@ -10,6 +10,7 @@ import { ENVIRONMENTS, OWNER_TYPES, type PaceBucket, WEBHOOK_STATUSES } from "..
 import { EVENT_TYPES } from "./catalog.ts";
 import { LANES, type Lane, laneOf, laneSql, slowSince } from "./health.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";
+import { storedTarget } from "./target.ts";
 
 /** Longer than a holder can take: it starts requests for half a second, each of ten, and records them. */
 export const HOLD_MS = 30_000;
@@ -26,6 +27,7 @@ const endpointRow = z.object({
   owner_id: z.string(),
   environment: z.enum(ENVIRONMENTS),
   url: z.string(),
+  target: storedTarget,
   events: json.pipe(z.array(z.string())),
   status: z.enum(WEBHOOK_STATUSES),
   signature_format: z.enum(SIGNATURE_FORMATS),

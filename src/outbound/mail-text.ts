@@ -20,6 +20,8 @@ export interface Mail {
 export interface MailSubject {
   webhookId: string;
   host: string;
+  /** Its address, masked. */
+  masked: string;
   kind: NoticeKind;
   failingSince: number | null;
   lastFailure: LastFailure | null;
@@ -48,8 +50,8 @@ Deliveries that failed meanwhile are not sent again by themselves: retry single 
   }
 }
 
-function endpointOf({ webhookId, host }: MailSubject): string {
-  return `Webhook wh_${webhookId} (${host})`;
+function endpointOf({ webhookId, masked }: MailSubject): string {
+  return `Webhook wh_${webhookId} (${masked})`;
 }
 
 function deliveryFailed(about: MailSubject): Mail {

@@ -13,6 +13,7 @@ import { inParallel } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
 import { FAILURE_LEVELS } from "./health.ts";
 import { mailOf } from "./mail-text.ts";
+import { maskedTarget, storedTarget } from "./target.ts";
 
 /** For so long after a mail about them, failed deliveries of a webhook gather for the next one. */
 export const MAIL_INTERVAL_MS = 3_600_000;
@@ -41,6 +42,7 @@ type Notice = z.infer<typeof noticeRow>;
 
 const webhookRow = z.object({
   url: z.string(),
+  target: storedTarget,
   notification_email: z.string().nullable(),
   status: z.string(),
   failing_since: z.number().nullable(),
@@ -110,6 +112,7 @@ async function send(
   const mail = mailOf({
     webhookId,
     host: new URL(webhook.url).host,
+    masked: maskedTarget(webhook),
     kind,
     failingSince: webhook.failing_since,
     lastFailure: webhook.last_failure,
@@ -201,7 +204,7 @@ async function claim(db: D1Database, subject: Subject, now: number): Promise<Cla
       .bind(webhookId, kind, now, now + CLAIM_MS),
     db
       .prepare(
-        "SELECT url, notification_email, status, failing_since, last_failure FROM webhooks WHERE id = ?",
+        "SELECT url, target, notification_email, status, failing_since, last_failure FROM webhooks WHERE id = ?",
       )
       .bind(webhookId),
   ]);

@@ -11,17 +11,19 @@ import type { Outcome } from "./outcome.ts";
 import { accepts } from "./probe.ts";
 import { signingOrder } from "./secrets.ts";
 import { type Signers, signDelivery, signersOf } from "./signing.ts";
+import { openTarget } from "./target.ts";
 
 const headersAtRest = z.record(z.string(), z.string());
 
 export type EndpointSettings = Pick<
   HeldEndpoint,
-  "id" | "environment" | "url" | "signature_format" | "headers" | "secrets"
+  "id" | "environment" | "url" | "target" | "signature_format" | "headers" | "secrets"
 >;
 
 /** What sending to an endpoint takes, in the clear. */
 export interface OpenEndpoint {
   endpoint: EndpointSettings;
+  url: string;
   /** Of the secrets in force, in signing order. */
   signers: Signers;
   /** Whether the leading secret is to be followed by a newer one. */
@@ -47,7 +49,8 @@ export async function openEndpoint(
           JSON.parse(await openText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
         );
   const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
-  return { endpoint, signers: await signersOf([leading, ...others]), rotating, headers };
+  const url = await openTarget(key, endpoint);
+  return { endpoint, url, signers: await signersOf([leading, ...others]), rotating, headers };
 }
 
 export interface Sent {
@@ -56,7 +59,7 @@ export interface Sent {
 }
 
 export async function sendDelivery(
-  { endpoint, signers, rotating, headers }: OpenEndpoint,
+  { endpoint, url, signers, rotating, headers }: OpenEndpoint,
   event: Omit<DueDelivery, "attempts" | "round_start">,
   key: DataKey,
   policy: AddressPolicy,
@@ -75,7 +78,7 @@ export async function sendDelivery(
     format: endpoint.signature_format,
     now: startedAt,
   });
-  const exchange = { url: endpoint.url, headers: { ...headers, ...signatures }, body, policy };
+  const exchange = { url, headers: { ...headers, ...signatures }, body, policy };
   const deps = {
     fetch: (url: string, init: RequestInit) => fetch(url, init),
     now: () => Date.now(),

@@ -92,8 +92,8 @@ export function createdRow<Row extends Managed>(
 export function answerChange<Row>(
   c: AppContext,
   changed: { row: Row } | { failure: Failure },
-  present: (row: Row) => Response,
-): Response {
+  present: (row: Row) => Response | Promise<Response>,
+): Response | Promise<Response> {
   return "failure" in changed ? failureResponse(c, changed.failure) : present(changed.row);
 }
 

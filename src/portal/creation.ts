@@ -52,7 +52,8 @@ export interface Creatable<Row extends Managed> {
   dataKey(c: AppContext, row: Row): Promise<DataKey | null>;
   /** The secret that a repeat answers; null where the object is not active, or somebody has used the secret. */
   secretOf(c: AppContext, row: Row, sealedToken: string | null, dataKey: DataKey): Promise<string | null>;
-  present(c: AppContext, row: Row, secret: Secret): Response;
+  /** Asks nothing of D1 where there is a `dataKey`: what has been made is answered. */
+  present(c: AppContext, row: Row, secret: Secret, dataKey: DataKey | null): Response | Promise<Response>;
 }
 
 /** The part of an answer that says what became of the secret. */
@@ -76,7 +77,8 @@ export async function create<Row extends Managed>(
     const creation = name === null ? null : await creationOf(name, made, body);
     const inserted = await made.insert(createdRow(c, kind.managed, made.row), creation);
     if (inserted.outcome === "made_before") return repeat(c, kind, inserted.earlier, body);
-    if (inserted.outcome === "inserted") return kind.present(c, made.row, { secret: made.secret });
+    if (inserted.outcome === "inserted")
+      return kind.present(c, made.row, { secret: made.secret }, made.dataKey);
     const refused = await made.whyRefused();
     if (refused !== null) return failureResponse(c, refused);
   }
@@ -102,7 +104,7 @@ async function repeat<Row extends Managed>(
     return failureResponse(c, CREATION_KEY_REUSED);
   const secret = ended || dataKey === null ? null : await kind.secretOf(c, row, token, dataKey);
   c.header("Idempotent-Replayed", "true");
-  return kind.present(c, row, secret === null ? { secret_unavailable: true } : { secret });
+  return kind.present(c, row, secret === null ? { secret_unavailable: true } : { secret }, dataKey);
 }
 
 /** Who asked for what under which key, in one word: a person's e-mail address is among it. */

@@ -11,6 +11,7 @@ import { parseWebhookId } from "../outbound/delivery-id.ts";
 import { laneOf } from "../outbound/health.ts";
 import { closeOpen } from "../outbound/hold.ts";
 import { signingOrder } from "../outbound/secrets.ts";
+import { maskedTarget } from "../outbound/target.ts";
 import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
 import type { ManagedKind } from "./change.ts";
 import { iso } from "./connection.ts";
@@ -29,7 +30,9 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
     if (off) await tryWakeEndpoints(env, [endpointOf(row, now)]);
   },
   audited: (row): AuditedFields => ({
-    url: row.url,
+    url_masked: maskedTarget(row),
+    // Tells a change apart that the masked address does not show.
+    url_fingerprint: row.target?.fingerprint ?? null,
     events: row.events,
     environment: row.environment,
     description: row.description,
@@ -51,13 +54,13 @@ export const ANY_WEBHOOK: typeof WEBHOOK = {
   find: async (db, id) => ifId(id, (bare) => getAnyWebhook(db, bare)),
 };
 
-/** What is shown of a webhook: no secret, and of its headers only the names. */
+/** What lists show of a webhook: no secret, its address masked, and of its headers only the names. */
 export function presentWebhook(row: Webhook, now: number) {
   const leading = signingOrder(row.secrets, now)[0]?.id;
   return {
     _id: row.id,
     id: `wh_${row.id}`,
-    url: row.url,
+    url_masked: maskedTarget(row),
     events: row.events,
     description: row.description,
     environment: row.environment,

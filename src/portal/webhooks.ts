@@ -1,7 +1,7 @@
 /** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
 import { newObjectId } from "../crypto/ids.ts";
-import { type DataKey, openText, sealText } from "../crypto/vault.ts";
+import { type DataKey, openText, SealBroken, sealText } from "../crypto/vault.ts";
 import { countSkipped, type Skipped } from "../db/deliveries.ts";
 import { storedAt } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
@@ -18,12 +18,14 @@ import type { Failure } from "../http/failure.ts";
 import { pageOf } from "../http/page.ts";
 import { setETag } from "../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { logError } from "../log.ts";
 import { checkTarget, describeRefusal } from "../outbound/address.ts";
 import { checkEvents } from "../outbound/catalog.ts";
 import { webhookHeadersContext, webhookSecretContext } from "../outbound/contexts.ts";
 import { checkHeaders } from "../outbound/custom-headers.ts";
 import { activated, rotated, signingOrder } from "../outbound/secrets.ts";
 import { newWebhookSecret } from "../outbound/signing.ts";
+import { leadsTo, openTarget, sealTarget } from "../outbound/target.ts";
 import { sendTest } from "../outbound/test-delivery.ts";
 import { tryWakeEndpoints } from "../outbound/wake-up.ts";
 import { answerChange, changeManaged, findManaged, notFound } from "./change.ts";
@@ -93,16 +95,21 @@ export const webhooks = new Hono<AppEnv>()
     if ("failure" in body) return failureResponse(c, body.failure);
     const checked = checkSettings(c, body.value);
     if ("failure" in checked) return failureResponse(c, checked.failure);
-    const { headers, status, ...settings } = body.value;
+    const { headers, status, url: _given, ...settings } = body.value;
+    const { url, ...events } = checked.settings;
     const changed = await changeManaged(c, WEBHOOK, "updated", async (row, now) => {
-      const change: WebhookChange = { ...settings, ...checked.settings };
+      const change: WebhookChange = { ...settings, ...events };
       if (headers !== undefined)
         change.headers = headers && (await sealHeaders(await keyOf(c, row), row.id, headers, now));
       if (status !== undefined && status !== row.status)
         Object.assign(change, { status, ...statusChange(row, status, now) });
       // A new pace does not wait for the old one.
       if (settings.max_per_minute !== undefined) change.paced_until = 0;
-      if (change.url !== undefined && change.url !== row.url) Object.assign(change, UNTRIED);
+      if (url !== undefined) {
+        const key = await keyOf(c, row);
+        if (!(await leadsTo(key, row, url)))
+          Object.assign(change, UNTRIED, await sealTarget(key, row.id, url));
+      }
       return change;
     });
     return answerChange(c, changed, (row) => {
@@ -139,14 +146,16 @@ export const webhooks = new Hono<AppEnv>()
     const body = await parseJsonBody(c, rotation);
     if ("failure" in body) return failureResponse(c, body.failure);
     let secret = "";
+    let key: DataKey | null = null;
     const changed = await changeManaged(c, WEBHOOK, "secret_rotated", async (row, now) => {
-      const made = await newSecret(await keyOf(c, row), row.id, now);
+      key = await keyOf(c, row);
+      const made = await newSecret(key, row.id, now);
       const secrets = rotated(row.secrets, made.stored, body.value.overlap_seconds * 1_000, now);
       if (secrets.length > MAX_SECRETS) return TOO_MANY_SECRETS;
       secret = made.secret;
       return { secrets };
     });
-    return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }));
+    return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }, key));
   })
   .post("/webhooks/:id/activate-secret", async (c) => {
     const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) => ({
@@ -158,18 +167,15 @@ export const webhooks = new Hono<AppEnv>()
 const CREATABLE: Creatable<Webhook> = {
   managed: WEBHOOK,
   find: (c, id) => getAnyWebhook(c.env.DB, id),
-  async dataKey(c, row) {
-    const owner: OwnerAddress = { type: row.owner_type, id: row.owner_id };
-    const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
-    return found?.key ?? null;
-  },
+  dataKey: presentKeyOf,
   async secretOf(_c, row, _token, dataKey) {
     const [secret] = row.secrets;
     if (secret === undefined || row.status === "disabled" || row.deleted_at !== null) return null;
     return openText(dataKey, secret.sealed, webhookSecretContext(row.id, secret.id));
   },
-  present: (c, row, secret) => {
-    return c.json({ success: true, webhook: versioned(c, row), ...secret }, 201);
+  present: async (c, row, secret, dataKey) => {
+    const webhook = versioned(c, row, await addressOf(row, dataKey));
+    return c.json({ success: true, webhook, ...secret }, 201);
   },
 };
 
@@ -185,9 +191,11 @@ async function makeWebhook(
   const id = newObjectId();
   const { key, createdAt } = await currentOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
   const { secret, stored } = await newSecret(key, id, now);
+  const { url, ...events } = checked.settings;
   const row: Webhook = {
     ...settings,
-    ...checked.settings,
+    ...events,
+    ...(await sealTarget(key, id, url)),
     id,
     owner_type: owner.type,
     owner_id: owner.id,
@@ -284,6 +292,13 @@ function keyOf(c: AppContext, row: Webhook): Promise<DataKey> {
   return ownerKey(c.env.DB, c.get("settings").keyRing, owner);
 }
 
+/** Null where the owner has none any more. */
+async function presentKeyOf(c: AppContext, row: Webhook): Promise<DataKey | null> {
+  const owner: OwnerAddress = { type: row.owner_type, id: row.owner_id };
+  const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
+  return found?.key ?? null;
+}
+
 async function newSecret(
   key: DataKey,
   webhookId: string,
@@ -307,13 +322,31 @@ async function sealHeaders(
   return { names, set_at: now, sealed };
 }
 
-function shown(c: AppContext, row: Webhook, before: object = {}, after: object = {}): Response {
-  return c.json({ ...before, webhook: versioned(c, row), ...after });
+async function shown(
+  c: AppContext,
+  row: Webhook,
+  before: object = {},
+  after: object = {},
+  key: DataKey | null = null,
+): Promise<Response> {
+  const url = await addressOf(row, key ?? (await presentKeyOf(c, row)));
+  return c.json({ ...before, webhook: versioned(c, row, url), ...after });
 }
 
 /** The webhook as it is shown, and the answer's ETag. */
-function versioned(c: AppContext, row: Webhook): ReturnType<typeof presentWebhook> {
-  const webhook = presentWebhook(row, Date.now());
+function versioned(c: AppContext, row: Webhook, url: string | null) {
+  const webhook = { url, ...presentWebhook(row, Date.now()) };
   setETag(c, row.version, webhook);
   return webhook;
+}
+
+/** Null where it was sealed under a key that has been erased: the webhook can still be managed, and given another address. */
+async function addressOf(row: Webhook, key: DataKey | null): Promise<string | null> {
+  try {
+    return key === null ? null : await openTarget(key, row);
+  } catch (error) {
+    if (!(error instanceof SealBroken)) throw error;
+    logError("failed to open a webhook's address", { webhook_id: row.id }, error);
+    return null;
+  }
 }

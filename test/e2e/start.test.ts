@@ -133,7 +133,7 @@ it("mails that an endpoint is gone to whom its webhook names, with no word of th
 
     const event = JSON.parse(delivered);
     expect(disabled).toMatchObject({ from: "webhooks@audit1.test", to: ["integrations@demo-payroll.test"] });
-    expect(disabled?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort})`);
+    expect(disabled?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort}/`);
     expect(disabled?.text).toContain("it answered 410 Gone");
     expect(disabled?.text).toMatch(/set the webhook's status to active, and replay/);
     const untold = [secret.replace("whsec_", ""), "moved away", event.id, ...leavesOf(event.data)];

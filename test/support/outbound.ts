@@ -11,6 +11,7 @@ import worker from "../../src/index.ts";
 import { webhookSecretContext } from "../../src/outbound/contexts.ts";
 import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
 import type { Lane } from "../../src/outbound/health.ts";
+import { sealTarget } from "../../src/outbound/target.ts";
 import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
 import { bindings, type Json } from "./gateway.ts";
 
@@ -18,18 +19,19 @@ export type WebhookRow = typeof webhooks.$inferSelect;
 export const OWNER = { type: "payroll_company" as OwnerType, id: "acme" };
 export const SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/** A webhook as the portal would have stored it. */
-export async function storeWebhook(fields: Partial<WebhookRow> = {}): Promise<WebhookRow> {
+/** A webhook as the portal would have stored it; with `target: null`, as it did before addresses were sealed. */
+export async function storeWebhook({ url, ...fields }: Partial<WebhookRow> = {}): Promise<WebhookRow> {
   const id = fields.id ?? newObjectId();
   const owner = { type: fields.owner_type ?? OWNER.type, id: fields.owner_id ?? OWNER.id };
   const key = await ownerKey(bindings.DB, readSettings(bindings).keyRing, owner);
   const secretId = newObjectId();
+  const address = url ?? `https://${id}.receiver-audit.com/hook`;
   const row: WebhookRow = {
     id,
     owner_type: owner.type,
     owner_id: owner.id,
     environment: "production",
-    url: `https://${id}.receiver-audit.com/hook`,
+    ...(fields.target === null ? { url: address, target: null } : await sealTarget(key, id, address)),
     events: ["*"],
     description: null,
     status: "active",
@@ -71,7 +73,7 @@ export async function storeWebhook(fields: Partial<WebhookRow> = {}): Promise<We
   };
   const entries = Object.entries(row).map(([name, value]) => [
     name,
-    name === "events" || name === "secrets" ? JSON.stringify(value) : value,
+    value !== null && typeof value === "object" ? JSON.stringify(value) : value,
   ]);
   await bindings.DB.prepare(
     `INSERT INTO webhooks (${entries.map(([name]) => name).join(", ")}) VALUES (${entries.map(() => "?").join(", ")})`,
@@ -176,6 +178,7 @@ export async function wake(...hooks: { id: string }[]): Promise<Handed> {
 export interface Call {
   /** The host's first label: the webhook's id. */
   webhook: string;
+  url: string;
   headers: Headers;
   body: Json;
   text: string;
@@ -191,6 +194,7 @@ export function receiver(respond: (call: Call) => Response | Promise<Response> =
     const text = await request.text();
     const call = {
       webhook: new URL(request.url).hostname.split(".")[0] ?? "",
+      url: request.url,
       headers: request.headers,
       body: JSON.parse(text),
       text,

@@ -8,6 +8,7 @@ const SINCE = Date.parse("2026-05-04T09:00:00.000Z");
 const subject = (fields: Partial<MailSubject> = {}): MailSubject => ({
   webhookId: "65f0c0ffee0123456789abcd",
   host: "hooks.acme.example",
+  masked: "hooks.acme.example/in…",
   kind: "endpoint_failing",
   failingSince: SINCE,
   lastFailure: { kind: "status", status: 403, bot_wall: false },
@@ -19,6 +20,7 @@ describe("the mail about a failing endpoint", () => {
   it("tells since when, the cause with its status, and when it ends", () => {
     const { subject: title, text } = mailOf(subject());
     expect(title).toBe("Webhook failing: hooks.acme.example");
+    expect(text).toContain("(hooks.acme.example/in…)");
     for (const part of ["since 2026-05-04T09:00:00.000Z", "HTTP 403", "2026-05-09T09:00:00.000Z"])
       expect(text).toContain(part);
     expect(text).not.toContain("Audit1-Webhooks/1");

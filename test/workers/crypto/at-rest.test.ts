@@ -15,6 +15,7 @@ import {
   deliverFiles,
   freshGovernor,
   gateOfFile,
+  runCron,
 } from "../../support/forwarding.ts";
 import { onInbox } from "../../support/gate.ts";
 import {
@@ -26,6 +27,7 @@ import {
   post,
   report,
 } from "../../support/gateway.ts";
+import { catchEndpointWakeUps, catchMails, receiver, wake } from "../../support/outbound.ts";
 
 beforeEach(async () => {
   catchWakeUps();
@@ -106,6 +108,66 @@ describe("what rests", () => {
     const { received, using } = creatorThat();
     await deliverFiles([first, second], using);
     expect(received).toEqual([]);
+  });
+});
+
+describe("a webhook's address", () => {
+  it("rests nowhere in clear, and is in no list, log, mail or audit row", async () => {
+    const owner = { owner_type: "payroll_company", owner_id: "addresses" };
+    const [first, second] = ["PATH-one?sig=QUERY-one", "PATH-two?sig=QUERY-two"].map(
+      (rest) => `https://hooks.receiver-audit.com/services/${rest}`,
+    );
+    const logs = [vi.spyOn(console, "log"), vi.spyOn(console, "error"), vi.spyOn(console, "warn")];
+    const mails = catchMails();
+    const woken = catchEndpointWakeUps();
+    const made = await portal("POST", "/webhooks", {
+      ...owner,
+      environment: "production",
+      url: first,
+      events: ["*"],
+    });
+    const hook = { id: made.json.webhook._id };
+    await portal("PATCH", `/webhooks/${hook.id}`, { url: second });
+    const { calls } = receiver(() => new Response(null, { status: 410 }));
+    await portal("POST", `/webhooks/${hook.id}/test`);
+    const event = {
+      ...owner,
+      environment: "production",
+      id: "evt_at_rest",
+      type: "policy.created",
+      data: {},
+    };
+    await portal("POST", "/events", event);
+    await wake(hook);
+    await runCron();
+    expect(calls.map(({ url }) => url)).toEqual([second, second]);
+    expect(woken.quick).toContain(hook.id);
+    expect(mails).not.toEqual([]);
+    await portal("PATCH", `/webhooks/${hook.id}`, {
+      status: "active",
+      url: `${first}/blocked`.replace("https", "http"),
+    });
+    const query = new URLSearchParams({ ...owner, environment: "production" });
+    const lists = [
+      `/webhooks?${query}`,
+      `/webhooks/${hook.id}/deliveries`,
+      `/audit?${new URLSearchParams(owner)}`,
+    ];
+    const answers = await Promise.all(lists.map((path) => portal("GET", path)));
+    for (const answer of answers) expect(answer.status).toBe(200);
+    const texts = {
+      database: await dumpDatabase(),
+      answers: JSON.stringify(answers.map(({ json }) => json)),
+      mails: JSON.stringify(mails),
+      logs: JSON.stringify(logs.map((log) => log.mock.calls)),
+    };
+    expect(texts.database).toContain("hooks.receiver-audit.com/services…");
+    for (const [where, text] of Object.entries(texts)) {
+      for (const secret of ["PATH-one", "QUERY-one", "PATH-two", "QUERY-two"]) {
+        for (const form of [secret, toHex(utf8(secret)), toBase64(utf8(secret)).slice(0, -4)])
+          expect(text.includes(form), `${form} in ${where}`).toBe(false);
+      }
+    }
   });
 });
 

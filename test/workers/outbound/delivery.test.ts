@@ -337,7 +337,7 @@ describe("a delivery", () => {
     const { calls } = receiver();
     await tell(of(hook));
     await bindings.DB.prepare(
-      "UPDATE webhooks SET url = 'https://elsewhere.receiver-audit.com/' WHERE id = ?",
+      "UPDATE webhooks SET url = 'https://elsewhere.receiver-audit.com/', target = NULL WHERE id = ?",
     )
       .bind(hook.id)
       .run();

@@ -349,6 +349,28 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect(await stored(other.hook)).toMatchObject({ status: "active", deleted_at: null });
   });
 
+  it("keeps of its webhooks' addresses the host alone, of deleted ones and of those in clear as well", async () => {
+    const owner = freshOwner();
+    const url = "https://hooks.gone-audit.com:8443/services/PATH?sig=QUERY";
+    const asked = { ...owner, environment: "production", url, events: ["*"] };
+    const ids: string[] = [];
+    for (let i = 0; i < 3; i++) ids.push((await portal("POST", "/webhooks", asked)).json.webhook._id);
+    const [first, second, third] = ids;
+    await portal("DELETE", `/webhooks/${first}`);
+    await bindings.DB.prepare("UPDATE webhooks SET url = ?2, target = NULL WHERE id = ?1")
+      .bind(second, url)
+      .run();
+    expect((await portal("GET", `/webhooks/${third}`)).json.webhook.url).toBe(url);
+    await erase(owner);
+    advance(WEEK + 60_000);
+    await runCron();
+    for (const id of ids)
+      expect(await stored({ id })).toMatchObject({
+        url: "sealed://hooks.gone-audit.com:8443/",
+        target: JSON.stringify({ masked: "hooks.gone-audit.com:8443/…", fingerprint: "", sealed: "" }),
+      });
+  });
+
   it("keeps no test that is on its way while it happens", async () => {
     const { owner, hook } = await withDeliveries();
     receiver(async () => {

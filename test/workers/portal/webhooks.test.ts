@@ -146,6 +146,19 @@ describe("registering a webhook", () => {
     },
   );
 
+  it.each(["POST", "PATCH", "PUT"])("with a masked address is refused by %s", async (method) => {
+    const { owner, id, webhook } = await register();
+    const [path, more] =
+      method === "POST"
+        ? ["/webhooks", { ...owner, environment: "production", events: ["*"] }]
+        : [`/webhooks/${id}`, {}];
+    for (const url of [webhook.url_masked, `https://${webhook.url_masked}`]) {
+      const answer = await portal(method, path, { ...more, url });
+      expect(answer.status).toBe(400);
+      expect(answer.json.details.url).toMatch(/masked.*Send the whole address/);
+    }
+  });
+
   it("may lead to a host of our own zones that is configured", async () => {
     const using = { ...bindings, OWN_ZONE_TARGETS: "hooks.audit1.com" };
     const asked = {
@@ -352,6 +365,69 @@ describe("a webhook", () => {
       status: 404,
       json: { error: "webhook_not_found" },
     });
+  });
+});
+
+describe("an address", () => {
+  const url = "https://hooks.receiver-audit.com/services/T0/SECRET?sig=SECRET";
+  const masked = "hooks.receiver-audit.com/services…";
+
+  it("is shown whole with its webhook, and masked in lists", async () => {
+    const { owner, id, webhook } = await register({ url });
+    expect(webhook).toMatchObject({ url, url_masked: masked });
+    for (const [method, path, body] of [
+      ["GET", `/webhooks/${id}`],
+      ["PATCH", `/webhooks/${id}`, { description: "a" }],
+      ["PUT", `/webhooks/${id}`, { description: "b" }],
+    ] as const)
+      expect((await portal(method, path, body)).json.webhook).toMatchObject({ url, url_masked: masked });
+    const list = await portal(
+      "GET",
+      `/webhooks?${new URLSearchParams({ ...owner, environment: "production" })}`,
+    );
+    expect(list.json.webhooks).toMatchObject([{ id: `wh_${id}`, url_masked: masked }]);
+    expect(list.json.webhooks[0]).not.toHaveProperty("url");
+    expect(JSON.stringify(list.json)).not.toContain("SECRET");
+  });
+
+  it("that is changed is in force at once, and leaves a row in the audit trail, also where both are masked alike", async () => {
+    const { id } = await register({ url });
+    const { calls } = receiver();
+    const changed = await portal("PATCH", `/webhooks/${id}`, { url: `${url}2` });
+    expect(changed.json.webhook).toMatchObject({ url: `${url}2`, url_masked: masked });
+    await portal("POST", `/webhooks/${id}/test`);
+    expect(calls.map((call) => call.url)).toEqual([`${url}2`]);
+    const { json } = await portal("GET", `/audit?subject=webhook:${id}&action=webhook.updated`);
+    expect(json.audit).toHaveLength(1);
+    const [{ before, after }] = json.audit;
+    expect(before).toEqual({ url_fingerprint: expect.stringMatching(/^[A-Za-z0-9+/]{22}==$/) });
+    expect(after).toEqual({ url_fingerprint: expect.stringMatching(/^[A-Za-z0-9+/]{22}==$/) });
+    expect(after).not.toEqual(before);
+  });
+
+  it("that is given again changes nothing", async () => {
+    const { id, webhook } = await register({ url });
+    const answer = await portal("PUT", `/webhooks/${id}`, { url });
+    expect(answer.json.webhook).toEqual(webhook);
+    const { json } = await portal("GET", `/audit?subject=webhook:${id}&action=webhook.updated`);
+    expect(json.audit).toEqual([]);
+  });
+
+  it("does not open in the row of another webhook", async () => {
+    const owner = freshOwner();
+    const [a, b] = [await register({ url }, owner), await register({}, owner)];
+    await bindings.DB.prepare(
+      "UPDATE webhooks SET target = (SELECT target FROM webhooks WHERE id = ?1) WHERE id = ?2",
+    )
+      .bind(a.id, b.id)
+      .run();
+    const { calls } = receiver();
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id: b.id });
+    expect(calls).toEqual([]);
+    expect((await portal("GET", `/webhooks/${b.id}`)).json.webhook).toMatchObject({ url: null });
+    const repaired = await portal("PATCH", `/webhooks/${b.id}`, { url: "https://b.receiver-audit.com/in" });
+    expect(repaired.json.webhook.url).toBe("https://b.receiver-audit.com/in");
   });
 });
 

@@ -1,0 +1,153 @@
+/**
+ * Sealing the addresses of webhooks, and masking those in the audit trail, that were stored in clear before addresses were
+ * sealed. Bounded steps of the minute cron: what is left to do is in two partial indexes, so a step that is cut short or
+ * repeated loses nothing, and once all is done a step reads nothing. Its log line says how much is left.
+ */
+import * as z from "zod";
+import { newObjectId } from "../crypto/ids.ts";
+import type { DataKey, KeyRing } from "../crypto/vault.ts";
+import { auditIdAt } from "../db/audit.ts";
+import { findOwnerKey, type OwnerAddress, ownerKey, ownerName } from "../db/owner-keys.ts";
+import { type AuditedFields, OWNER_TYPES, SHOWS_ADDRESS } from "../db/schema.ts";
+import { logError, logLine } from "../log.ts";
+import { MASK, maskTarget } from "./address.ts";
+import { sealTarget, type TargetAtRest, targetFingerprint } from "./target.ts";
+
+const WEBHOOKS_PER_RUN = 50;
+const AUDIT_ROWS_PER_RUN = 200;
+
+const owned = { owner_type: z.enum(OWNER_TYPES), owner_id: z.string() };
+const webhookRow = z.object({ id: z.string(), ...owned, url: z.string(), deleted_at: z.number().nullable() });
+const fields = z
+  .string()
+  .nullable()
+  .transform((text): unknown => (text === null ? null : JSON.parse(text)))
+  .pipe(z.record(z.string(), z.unknown()).nullable());
+const auditRow = z.object({ id: z.string(), ...owned, before: fields, after: fields });
+type Owned = Pick<z.infer<typeof webhookRow>, "owner_type" | "owner_id">;
+
+/** Rejects when D1 does not answer; repeating is safe. */
+export async function sealTargets(db: D1Database, ring: KeyRing, now: number): Promise<void> {
+  const { webhooks, auditRows } = await findClear(db, now);
+  if (webhooks.length === 0 && auditRows.length === 0) return;
+  const keys = keysOf(db, ring);
+  const statements: D1PreparedStatement[] = [];
+  let failed = 0;
+  const gather = async (what: object, make: () => Promise<D1PreparedStatement>) => {
+    try {
+      statements.push(await make());
+    } catch (error) {
+      failed++;
+      logError("failed to seal a webhook's address", { ...what }, error);
+    }
+  };
+  for (const row of webhooks) await gather({ webhook_id: row.id }, () => sealing(db, row, keys));
+  for (const row of auditRows) await gather({ audit_id: row.id }, () => masking(db, row, keys));
+  if (statements.length > 0) await db.batch(statements);
+  logLine("sealed webhook addresses", {
+    webhooks: webhooks.length,
+    audit_rows: auditRows.length,
+    failed,
+    ...(await remaining(db)),
+  });
+}
+
+/** From a random row on, and on from the first: rows that cannot be sealed keep no others waiting. */
+async function findClear(db: D1Database, now: number) {
+  const webhookId = newObjectId();
+  const auditId = auditIdAt(Math.floor(Math.random() * now));
+  const webhooks = (side: string) =>
+    db
+      .prepare(
+        `SELECT id, owner_type, owner_id, url, deleted_at FROM webhooks INDEXED BY webhooks_unsealed
+         WHERE target IS NULL AND id ${side} ?1 ORDER BY id LIMIT ${WEBHOOKS_PER_RUN}`,
+      )
+      .bind(webhookId);
+  const auditRows = (side: string) =>
+    db
+      .prepare(
+        `SELECT id, owner_type, owner_id, before, after FROM audit INDEXED BY audit_unmasked
+         WHERE ${SHOWS_ADDRESS} AND id ${side} ?1 ORDER BY id LIMIT ${AUDIT_ROWS_PER_RUN}`,
+      )
+      .bind(auditId);
+  const results = await db.batch([webhooks(">="), webhooks("<"), auditRows(">="), auditRows("<")]);
+  const [hooksOn = [], hooksBefore = [], auditOn = [], auditBefore = []] = results.map(
+    (each) => each.results,
+  );
+  return {
+    webhooks: [...hooksOn, ...hooksBefore].slice(0, WEBHOOKS_PER_RUN).map((row) => webhookRow.parse(row)),
+    auditRows: [...auditOn, ...auditBefore].slice(0, AUDIT_ROWS_PER_RUN).map((row) => auditRow.parse(row)),
+  };
+}
+
+/** The row as it was read: somebody who changes the address meanwhile seals it himself. */
+async function sealing(
+  db: D1Database,
+  row: z.infer<typeof webhookRow>,
+  keys: Keys,
+): Promise<D1PreparedStatement> {
+  const key = row.deleted_at === null ? await keys.made(row) : await keys.found(row);
+  const { url, target } = key === null ? erasedTarget(row.url) : await sealTarget(key, row.id, row.url);
+  return db
+    .prepare("UPDATE webhooks SET url = ?3, target = ?4 WHERE id = ?1 AND url = ?2 AND target IS NULL")
+    .bind(row.id, row.url, url, JSON.stringify(target));
+}
+
+/** Of a deleted webhook whose owner has been erased, only the host is kept. */
+function erasedTarget(url: string): TargetAtRest {
+  const { host } = new URL(url);
+  return { url: `sealed://${host}/`, target: { masked: `${host}/${MASK}`, fingerprint: "", sealed: "" } };
+}
+
+async function masking(
+  db: D1Database,
+  row: z.infer<typeof auditRow>,
+  keys: Keys,
+): Promise<D1PreparedStatement> {
+  const key = await keys.found(row);
+  const [before, after] = await Promise.all([row.before, row.after].map((each) => masked(each, key)));
+  return db
+    .prepare("UPDATE audit SET before = ?2, after = ?3 WHERE id = ?1")
+    .bind(row.id, before && JSON.stringify(before), after && JSON.stringify(after));
+}
+
+async function masked(shown: AuditedFields | null, key: DataKey | null): Promise<AuditedFields | null> {
+  if (shown === null || typeof shown.url !== "string") return shown;
+  const { url, ...others } = shown;
+  return {
+    url_masked: URL.canParse(url) ? maskTarget(url) : MASK,
+    url_fingerprint: key === null ? null : await targetFingerprint(key, url),
+    ...others,
+  };
+}
+
+async function remaining(db: D1Database): Promise<{ webhooks_left: number; audit_rows_left: number }> {
+  const [webhooks, auditRows] = await db.batch<{ count: number }>([
+    db.prepare("SELECT count(*) AS count FROM webhooks INDEXED BY webhooks_unsealed WHERE target IS NULL"),
+    db.prepare(`SELECT count(*) AS count FROM audit INDEXED BY audit_unmasked WHERE ${SHOWS_ADDRESS}`),
+  ]);
+  return {
+    webhooks_left: webhooks?.results[0]?.count ?? 0,
+    audit_rows_left: auditRows?.results[0]?.count ?? 0,
+  };
+}
+
+interface Keys {
+  /** Null for an owner that has none, or none any more. */
+  found(row: Owned): Promise<DataKey | null>;
+  made(row: Owned): Promise<DataKey>;
+}
+
+/** Each key is read once per run. */
+function keysOf(db: D1Database, ring: KeyRing): Keys {
+  const known = new Map<string, Promise<DataKey | null>>();
+  const ownerOf = ({ owner_type: type, owner_id: id }: Owned): OwnerAddress => ({ type, id });
+  const found = (row: Owned) => {
+    const owner = ownerOf(row);
+    const key =
+      known.get(ownerName(owner)) ?? findOwnerKey(db, ring, owner).then((stored) => stored?.key ?? null);
+    known.set(ownerName(owner), key);
+    return key;
+  };
+  return { found, made: async (row) => (await found(row)) ?? ownerKey(db, ring, ownerOf(row)) };
+}
