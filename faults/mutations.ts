@@ -203,6 +203,12 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
+    name: "takes no notice of the owner that a request for an object names",
+    edits: [
+      { file: "src/portal/owner.ts", find: "return [bound, named].every(", replace: "return [bound].every(" },
+    ],
+  },
+  {
     name: "signs with the secret of another webhook",
     edits: [
       {

@@ -53,7 +53,10 @@ export async function setUp(gateway: GatewayProcess, count: number): Promise<Con
   return connections;
 }
 
-/** One webhook for each endpoint. */
+/** Nobody's. */
+const STRANGER = "somebody-else";
+
+/** One webhook for each endpoint. For each, somebody asks who names another owner: it must stay as it is. */
 export async function setUpWebhooks(gateway: GatewayProcess, receivers: Receivers): Promise<Endpoint[]> {
   const endpoints: Endpoint[] = [];
   for (const plan of ENDPOINTS) {
@@ -67,7 +70,23 @@ export async function setUpWebhooks(gateway: GatewayProcess, receivers: Receiver
     receivers.add(endpoint);
     endpoints.push(endpoint);
   }
+  for (const [index, { webhookId }] of endpoints.entries())
+    await intrude(gateway, webhookId, index % 2 === 0);
   return endpoints;
+}
+
+/** What comes of it is judged at the end, by what the webhook was sent. */
+async function intrude(gateway: GatewayProcess, webhookId: string, deletes: boolean): Promise<void> {
+  const url = `${gateway.url}/api/v1/webhooks/${webhookId}`;
+  const headers = { ...PORTAL_HEADERS, "content-type": "application/json" };
+  const response = deletes
+    ? await fetch(`${url}?owner_id=${STRANGER}`, { method: "DELETE", headers })
+    : await fetch(url, {
+        method: "PUT",
+        headers,
+        body: JSON.stringify({ owner_id: STRANGER, status: "disabled" }),
+      });
+  await response.body?.cancel();
 }
 
 async function portal<T>(gateway: GatewayProcess, method: string, path: string, body: unknown): Promise<T> {
