@@ -44,8 +44,13 @@ export type AppEnv = {
 };
 export type AppContext = Context<AppEnv>;
 
-/** The answer to a failure: the error form of the wire contract, with the failure's own headers. */
-export function failureResponse(c: AppContext, failure: Failure, rate: Standing | null = null): Response {
+/** The answer to a failure: the error form of the wire contract, with the failure's own headers. `also` adds fields to it. */
+export function failureResponse(
+  c: AppContext,
+  failure: Failure,
+  rate: Standing | null = null,
+  also: object = {},
+): Response {
   const { status, error, code, message, details, headers } = describeFailure(withPromise(c, failure));
   const requestId = c.get("requestId");
   note(c, { outcome: failure.kind });
@@ -56,6 +61,7 @@ export function failureResponse(c: AppContext, failure: Failure, rate: Standing 
     ...(details && { details }),
     request_id: requestId,
     timestamp: new Date().toISOString(),
+    ...also,
   };
   return c.json(body, status, { ...headers, ...(rate && rateHeaders(rate)) });
 }

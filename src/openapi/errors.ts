@@ -23,6 +23,11 @@ export const errorForm = z
       .meta({ description: "Where it helps. Problems with fields are a map of path to message." }),
     request_id: z.string().meta({ description: "Say this to support." }),
     timestamp: z.iso.datetime(),
+    success: z.literal(false).optional().meta({ description: "Of a batch of events." }),
+    results: z
+      .array(z.record(z.string(), z.unknown()))
+      .optional()
+      .meta({ description: "Of a batch of events that all failed: what each of them ended in." }),
   })
   .meta({ id: "Error", description: "The form of every error." });
 

@@ -67,7 +67,7 @@ const givenTime = (description: string) =>
     .meta({ description, override: { type: "string", format: "date-time" } });
 
 export const event = z
-  .object({
+  .strictObject({
     id: eventId,
     type: z.enum(TYPES, { error: "Unknown event type" }),
     timestamp: givenTime("As `created_at`. Both may be given where they name the same moment."),
@@ -76,7 +76,7 @@ export const event = z
     ),
     ...ownerFields,
     environment,
-    metadata: z.object({ source: z.string().min(1).max(64).optional() }).optional(),
+    metadata: z.strictObject({ source: z.string().min(1).max(64).optional() }).optional(),
     data: givenObject,
   })
   .superRefine(({ type, data, timestamp, created_at }, context) => {

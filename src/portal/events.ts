@@ -9,6 +9,7 @@ import type { ProgressReport, Reported, ReportOrder } from "../gate/protocol.ts"
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
 import { describeFailure, type Failure } from "../http/failure.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
+import { logError } from "../log.ts";
 import { readEvents } from "../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../outbound/event-time.ts";
 import { fanOut, type NewEvent, type Place } from "../outbound/fan-out.ts";
@@ -64,23 +65,32 @@ interface Taken {
   endpoints: Endpoint[];
 }
 
+type Attempted = Taken | { failure: Failure; id: string };
+
+const BROKEN_OFF: Failure = {
+  kind: "unavailable",
+  retryAfterSeconds: 5,
+  reason: "The event is not known to be stored. Send it again: an event counts once.",
+};
+
 export const events = new Hono<AppEnv>()
   .post("/events", async (c) => {
     const body = await parseJsonBody(c, eventOrBatch, LIMITS);
     if ("failure" in body) return failureResponse(c, body.failure);
-    const batch = Array.isArray(body.value);
-    const taken: (Taken | { failure: Failure; id: string })[] = [];
-    try {
-      for (const event of [body.value].flat()) taken.push(await take(c, event));
-    } finally {
-      const endpoints = taken.flatMap((each) => ("endpoints" in each ? each.endpoints : []));
-      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
+    if (!Array.isArray(body.value)) {
+      const taken = await take(c, body.value);
+      if ("failure" in taken) return failureResponse(c, taken.failure);
+      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(taken.endpoints)));
+      return c.json(taken.body, 202);
     }
-    const [first] = taken;
-    if (!batch && first !== undefined)
-      return "failure" in first ? failureResponse(c, first.failure) : c.json(first.body, 202);
-    note(c, { events: taken.length });
-    return c.json({ success: taken.every((each) => "body" in each), results: taken.map(resultOf) }, 202);
+    note(c, { events: body.value.length });
+    const taken = await takeAll(c, body.value);
+    const endpoints = taken.flatMap((each) => ("endpoints" in each ? each.endpoints : []));
+    c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
+    const results = taken.map(resultOf);
+    const failure = failureOfAll(taken);
+    if (failure !== null) return failureResponse(c, failure, null, { success: false, results });
+    return c.json({ success: taken.every((each) => "body" in each), results }, 202);
   })
   .get("/events", async (c) => {
     const query = parseQuery(c, eventQuery);
@@ -91,8 +101,38 @@ export const events = new Hono<AppEnv>()
     return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, query.value));
   });
 
+/**
+ * One after the other. Where the database or a gate goes away in between, what was taken is answered as taken, and the rest as
+ * not known to be stored; where nothing was taken, rejects.
+ */
+async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<Attempted[]> {
+  const attempted: Attempted[] = [];
+  for (const [index, event] of events.entries()) {
+    try {
+      attempted.push(await take(c, event));
+    } catch (error) {
+      if (!attempted.some((each) => "body" in each)) throw error;
+      const fields = { request_id: c.get("requestId"), event: index, ...stackOf(error) };
+      logError("a batch of events broke off", fields, error);
+      return [...attempted, ...events.slice(index).map(({ id }) => ({ id, failure: BROKEN_OFF }))];
+    }
+  }
+  return attempted;
+}
+
+/** What a batch ends in of which no event was taken: a failure that passes where one did, else the first; null for others. */
+function failureOfAll(attempted: readonly Attempted[]): Failure | null {
+  const failures = attempted.flatMap((each) => ("failure" in each ? [each.failure] : []));
+  if (failures.length < attempted.length) return null;
+  return failures.find(({ kind }) => kind === "unavailable") ?? failures[0] ?? null;
+}
+
+function stackOf(error: unknown): { stack?: string } {
+  return error instanceof Error && error.stack !== undefined ? { stack: error.stack.slice(0, 2_000) } : {};
+}
+
 /** Of a batch, each event is answered on its own. */
-function resultOf(each: Taken | { failure: Failure; id: string }) {
+function resultOf(each: Attempted) {
   if ("body" in each) return each.body;
   const { status, error, code, message } = describeFailure(each.failure);
   return { success: false, id: each.id, status, error, code, message };
