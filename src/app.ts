@@ -70,6 +70,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   if (transport.outcome === "secure") await next();
   else if (transport.outcome === "redirect") c.res = c.redirect(transport.location, 308);
   else c.res = failureResponse(c, transport.failure);
+  c.get("releaseBody")?.();
   if (!c.res.headers.has("X-Request-Id")) {
     for (const [name, value] of Object.entries(requestIdHeaders(requestId, callersId)))
       c.res.headers.set(name, value);

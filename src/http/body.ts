@@ -3,7 +3,8 @@
  * while the isolate holds as many body bytes as it can afford. Who sends too slowly while others wait is given up on.
  */
 import { type Bytes, discard } from "../crypto/encoding.ts";
-import type { BodyBudget } from "./body-budget.ts";
+import type { BodyBudget, BodyKind, Share } from "./body-budget.ts";
+import type { Failure } from "./failure.ts";
 
 /** From the first byte asked for to the last. From the wire contract. */
 export const BODY_TIMEOUT_MS = 30_000;
@@ -13,10 +14,11 @@ const READ_AT_ONCE_BYTES = 64 * 1024;
 /** Larger ones come in pieces of this size: the platform's own are of 4 KiB. */
 const PIECE_BYTES = 64 * 1024;
 
+type Unread = "too_large" | "timeout" | "aborted";
+
 export type BodyRead =
   /** `signed` is the prefix and the body in one piece; `body` is a view of it. */
-  | { ok: true; signed: Bytes; body: Bytes; release: () => void }
-  | { ok: false; reason: "too_large" | "timeout" | "aborted" };
+  { ok: true; signed: Bytes; body: Bytes; release: () => void } | { ok: false; reason: Unread };
 
 /** A request, or an answer. */
 export type BodySource = Pick<Request, "body" | "arrayBuffer">;
@@ -32,18 +34,19 @@ export async function readBody(
   budget: BodyBudget,
   timeoutMs = BODY_TIMEOUT_MS,
   declaredBytes: number | null = null,
+  kind: BodyKind = "report",
 ): Promise<BodyRead> {
   const small = declaredBytes !== null && declaredBytes <= READ_AT_ONCE_BYTES;
   const stream = small ? null : source.body;
   if (!small && stream === null)
     return { ok: true, signed: prefix, body: prefix.subarray(prefix.byteLength), release: () => undefined };
   const deadline = Promise.withResolvers<"timeout">();
-  const share = budget.open(() => deadline.resolve("timeout"));
+  const share = budget.open(() => deadline.resolve("timeout"), kind);
   const reader = stream === null ? readerAtOnce(source) : readerInPieces(stream);
   const timer = setTimeout(deadline.resolve, timeoutMs, "timeout");
   const chunks: Bytes[] = [];
   let length = 0;
-  const fail = async (reason: "too_large" | "timeout" | "aborted"): Promise<BodyRead> => {
+  const fail = async (reason: Unread): Promise<BodyRead> => {
     share.close();
     // The sender is gone or is being turned away: whether cancelling works changes nothing.
     await reader.cancel(reason).catch(() => undefined);
@@ -86,6 +89,54 @@ export async function readBody(
     share.close();
   };
   return { ok: true, signed, body: signed.subarray(prefix.byteLength), release };
+}
+
+/** The answer to a body that could not be read. */
+export function bodyFailure(reason: Unread, limitBytes: number): Failure {
+  if (reason === "too_large") return { kind: "payload_too_large", limitBytes };
+  return { kind: "unavailable", retryAfterSeconds: 1, reason: "The body did not arrive within 30 seconds." };
+}
+
+/** A body that is dealt with while it arrives: charged for what is not dealt with yet. */
+export class StreamedBody {
+  readonly #stream: ReadableStream<Uint8Array>;
+  readonly #share: Share;
+  readonly #turnedAway = Promise.withResolvers<"timeout">();
+  /** Of the piece that was read last. */
+  #pieceBytes = 0;
+
+  constructor(stream: ReadableStream<Uint8Array>, budget: BodyBudget, kind: BodyKind) {
+    this.#stream = stream;
+    this.#share = budget.open(() => this.#turnedAway.resolve("timeout"), kind);
+  }
+
+  /** To be read once. Rejects when the sender hangs up, stops sending for `idleMs`, or is turned away for others. */
+  async *pieces(idleMs = BODY_TIMEOUT_MS): AsyncGenerator<Uint8Array, void> {
+    const reader = this.#stream.getReader();
+    try {
+      for (;;) {
+        const idle = Promise.withResolvers<"timeout">();
+        const timer = setTimeout(idle.resolve, idleMs, "timeout");
+        const next = await Promise.race([this.#turnedAway.promise, idle.promise, reader.read()]).finally(() =>
+          clearTimeout(timer),
+        );
+        if (next === "timeout") throw new Error("the body did not arrive in time");
+        if (next.done) return;
+        await this.#share.take(next.value.byteLength);
+        this.#pieceBytes = next.value.byteLength;
+        yield next.value;
+      }
+    } finally {
+      this.#share.close();
+      // The sender is done, gone, or turned away: whether cancelling works changes nothing.
+      await reader.cancel("not read on").catch(() => undefined);
+    }
+  }
+
+  /** What was read before the piece in hand is dealt with. */
+  settle(): void {
+    this.#share.giveBackTo(this.#pieceBytes);
+  }
 }
 
 interface BodyReader {

@@ -38,6 +38,8 @@ export type AppEnv = {
     client: Client;
     /** Set on routes whose path names an object: the body, without the owner that it names. */
     objectBody: JsonBody | undefined;
+    /** Gives back what the request's body holds of the isolate's budget; set once it was read. */
+    releaseBody: (() => void) | undefined;
     /** Set by the developer API's authentication, for its routes. */
     apiKey: ApiKey;
   };

@@ -10,7 +10,7 @@ export type Line = { number: number; bytes: Uint8Array } | { number: number; too
 
 /** A line's bytes are good until the next line is asked for. A longer line than `maxBytes` is skipped. */
 export async function* linesOf(
-  stream: ReadableStream<Uint8Array>,
+  stream: AsyncIterable<Uint8Array>,
   maxBytes: number,
 ): AsyncGenerator<Line, void> {
   let number = 0;

@@ -1,6 +1,7 @@
 /** Bodies and queries of the management endpoints: parsed by their schema, every problem named at once. */
 import type * as z from "zod";
-import { concat } from "../crypto/encoding.ts";
+import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "./body.ts";
+import { bodyBudget } from "./body-budget.ts";
 import type { AppContext, JsonBody } from "./context.ts";
 import type { Failure } from "./failure.ts";
 import { fieldProblem } from "./field-problem.ts";
@@ -12,6 +13,7 @@ const MAX_BODY_BYTES = 1024 ** 2;
 const MAX_PROBLEMS = 100;
 /** More of what was sent is not repeated. */
 const LONGEST_SHOWN_CHARS = 100;
+const NO_PREFIX = new Uint8Array(0);
 
 const EMPTY = "The request body is empty. Send a JSON object ({} for defaults).";
 
@@ -47,29 +49,25 @@ export async function readJsonBody(
   const refused = contentTypeFailure(c, "application/json") ?? contentEncodingFailure(c);
   if (refused !== null && declaredBytes > 0) return { failure: refused };
   if (declaredBytes > limitBytes) return { failure: { kind: "payload_too_large", limitBytes } };
-  const bytes = await bytesUpTo(limitBytes, c.req.raw.body);
-  if (bytes === null) return { failure: { kind: "payload_too_large", limitBytes } };
+  const read = await readBody(
+    c.req.raw,
+    NO_PREFIX,
+    limitBytes,
+    bodyBudget,
+    BODY_TIMEOUT_MS,
+    c.req.header("Content-Length") === undefined ? null : declaredBytes,
+    "management",
+  );
+  if (!read.ok) return { failure: bodyFailure(read.reason, limitBytes) };
+  // What is made of the body is many times as large, and lives as long as the request.
+  c.set("releaseBody", read.release);
+  const bytes = read.body;
   if (bytes.byteLength === 0) return { empty: true };
   if (refused !== null) return { failure: refused };
   if (shapeOf(bytes).values > limitValues)
     return refuse(`The body has more than ${limitValues} values. Send it in parts.`);
   const json = readJsonBytes(bytes, "The body");
   return json.ok ? { value: json.value } : refuse(json.refusal.message, json.refusal.details);
-}
-
-/** Null when there is more. A body need not say how long it is. */
-async function bytesUpTo(
-  limitBytes: number,
-  body: ReadableStream<Uint8Array> | null,
-): Promise<Uint8Array | null> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    length += chunk.byteLength;
-    if (length > limitBytes) return null;
-    chunks.push(chunk);
-  }
-  return concat(chunks);
 }
 
 function contentEncodingFailure(c: AppContext): Failure | null {

@@ -14,7 +14,7 @@ const TURNS = 256;
 /** A look-up has ended long before, or its request is gone. */
 const TURN_MS = 4_000;
 /** After this, a caller is told to repeat the request. */
-const WAIT_MS = 5_000;
+const WAIT_MS = 10_000;
 /** In line, of one address and in all. */
 const MAX_WAITING_PER_ADDRESS = 2_000;
 const MAX_WAITING = 10_000;

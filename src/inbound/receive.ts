@@ -12,7 +12,7 @@ import type { Bindings, Settings } from "../env.ts";
 import { gateName } from "../gate/file-id.ts";
 import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
-import { BODY_TIMEOUT_MS, readBody } from "../http/body.ts";
+import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "../http/body.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
 import { callerRequestId } from "../http/request-id.ts";
@@ -170,11 +170,6 @@ function refused<S extends ReportSender>(
 ): Received<S> {
   if ("refused" in rest) lookUps.refused();
   return { failure, sender, rate: null };
-}
-
-function bodyFailure(reason: "too_large" | "timeout" | "aborted", limitBytes: number): Failure {
-  if (reason === "too_large") return { kind: "payload_too_large", limitBytes };
-  return { kind: "unavailable", retryAfterSeconds: 1, reason: "The body did not arrive within 30 seconds." };
 }
 
 /** One request whose body is there. What does not depend on the sender's row is worked out once. */

@@ -10,6 +10,7 @@ import {
   getEmployers,
   putEmployers,
 } from "../db/employers.ts";
+import type { StreamedBody } from "../http/body.ts";
 import { readJsonBytes } from "../http/json-text.ts";
 import { type Line, linesOf } from "../http/ndjson.ts";
 import { parseWith } from "../http/validation.ts";
@@ -62,7 +63,7 @@ interface Row {
 
 /** Never rejects: the last event says whether all lines were dealt with. */
 export async function* importEmployers(
-  body: ReadableStream<Uint8Array>,
+  body: StreamedBody,
   db: D1Database,
   by: By,
 ): AsyncGenerator<ImportEvent, void> {
@@ -71,7 +72,7 @@ export async function* importEmployers(
   try {
     let batch: Row[] = [];
     let read = 0;
-    for await (const line of linesOf(body, MAX_LINE_BYTES)) {
+    for await (const line of linesOf(body.pieces(), MAX_LINE_BYTES)) {
       if (line.number > MAX_LINES) {
         failure = TOO_MANY_LINES;
         break;
@@ -94,6 +95,8 @@ export async function* importEmployers(
         }
         batch.push(row);
       }
+      // All earlier lines are written, or were none to write.
+      if (batch.length <= 1) body.settle();
       read = line.number;
     }
     yield* writeBatch(batch, db, by, counts);

@@ -9,6 +9,8 @@ import {
   putEmployers,
   type StoredEmployer,
 } from "../db/employers.ts";
+import { StreamedBody } from "../http/body.ts";
+import { bodyBudget } from "../http/body-budget.ts";
 import { type AppContext, type AppEnv, type Client, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { NDJSON, ndjsonStream } from "../http/ndjson.ts";
@@ -98,7 +100,8 @@ export const employers = new Hono<AppEnv>()
         message: "The body is empty; send one employer a line.",
       });
     const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
-    const events = importEmployers(c.req.raw.body, c.env.DB, by);
+    const body = new StreamedBody(c.req.raw.body, bodyBudget, "management");
+    const events = importEmployers(body, c.env.DB, by);
     return c.body(ndjsonStream(events), 200, { "Content-Type": NDJSON });
   });
 
