@@ -69,7 +69,7 @@ export function gatewayVars(secrets: EarlierSecrets): string {
   const { owner_type: type, owner_id: id } = DEMO_OWNER;
   const clients = [
     entry(secrets.portal),
-    entry(secrets.files_creator),
+    { ...entry(secrets.files_creator), role: "files_creator" },
     ...(secrets.owner === undefined ? [] : [{ ...entry(secrets.owner), owner: { type, id } }]),
   ];
   return [

@@ -27,12 +27,16 @@ export type Bindings = Omit<
 
 const trimmed = z.string().trim();
 
-const portalClient = z.strictObject({
-  id: trimmed.min(1).max(64),
-  secret_sha256: trimmed.toLowerCase().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
-  /** Binds the pair to one owner. */
-  owner: z.strictObject({ type: z.enum(OWNER_TYPES), id: trimmed.min(1).max(64) }).optional(),
-});
+const portalClient = z
+  .strictObject({
+    id: trimmed.min(1).max(64),
+    secret_sha256: trimmed.toLowerCase().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
+    /** Binds the pair to one owner. */
+    owner: z.strictObject({ type: z.enum(OWNER_TYPES), id: trimmed.min(1).max(64) }).optional(),
+    /** The pair that reports on files: what it posts to `/events` is never limited. */
+    role: z.literal("files_creator").optional(),
+  })
+  .refine(({ owner, role }) => owner === undefined || role === undefined, "a pair with a role has no owner");
 export type PortalClient = z.infer<typeof portalClient>;
 
 /** The Cloudflare Access application in front of the portal's paths. */

@@ -15,7 +15,11 @@ const SCOPE = {
   }),
 };
 
-const ACCESS: readonly Failure[] = [{ kind: "portal_unauthenticated" }, { kind: "portal_only" }];
+const ACCESS: readonly Failure[] = [
+  { kind: "portal_unauthenticated" },
+  { kind: "portal_only" },
+  { kind: "rate_limited", rate: { limit: 600, window: "1 minute", resetAt: 12_000 }, now: 0 },
+];
 
 const BODY: readonly Failure[] = [
   {

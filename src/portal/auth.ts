@@ -11,11 +11,17 @@ import type { Failure } from "../http/failure.ts";
 import { conditionalRead } from "../http/precondition.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { verifyAccessToken } from "./access.ts";
+import { clientLimits } from "./client-limits.ts";
 import { ownerScope } from "./scope.ts";
 
 const UNUSABLE_CLIENT: Failure = { kind: "not_configured", part: "portal_clients" };
 
-type Authenticated = { client: Client; logId: string } | { failure: Failure };
+type Authenticated =
+  | { client: Client; logId: string; role?: PortalClient["role"] | undefined }
+  | { failure: Failure };
+
+/** Where the files-creator reports. */
+const REPORTS = /^\/api\/v1\/events\/?$/;
 
 /** The routers, with every one of their routes behind the portal's authentication and the scope that the request names. */
 export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv> {
@@ -34,6 +40,11 @@ const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   if ("failure" in authenticated) return failureResponse(c, authenticated.failure);
   c.set("client", authenticated.client);
   note(c, { client_id: authenticated.logId });
+  const reports =
+    authenticated.role === "files_creator" && c.req.method === "POST" && REPORTS.test(c.req.path);
+  const now = Date.now();
+  const rate = reports ? null : clientLimits.exceeded(authenticated.client, now);
+  if (rate !== null) return failureResponse(c, { kind: "rate_limited", rate, now });
   return next();
 });
 
@@ -46,7 +57,11 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
     if (client === null && unusableClients.has(id)) return { failure: UNUSABLE_CLIENT };
     if (client === null)
       return { failure: { kind: "portal_unauthenticated", message: mismatchMessage(id, secret) } };
-    return { client: { actor: `client:${client.id}`, owner: client.owner }, logId: client.id };
+    return {
+      client: { actor: `client:${client.id}`, owner: client.owner },
+      logId: client.id,
+      role: client.role,
+    };
   }
   const token = c.req.header("Cf-Access-Jwt-Assertion");
   const access = token ? c.get("settings").access : null;

@@ -17,7 +17,7 @@ describe("the development secrets", () => {
     const hash = (secret: string) => createHash("sha256").update(secret).digest("hex");
     expect(JSON.parse(gateway.PORTAL_CLIENTS ?? "")).toEqual([
       { id: "audit1-portal", secret_sha256: hash(secrets.portal.secret) },
-      { id: "files-creator", secret_sha256: hash(secrets.files_creator.secret) },
+      { id: "files-creator", secret_sha256: hash(secrets.files_creator.secret), role: "files_creator" },
       {
         id: "demo-owner",
         secret_sha256: hash(secrets.owner.secret),
