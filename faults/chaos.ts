@@ -20,6 +20,7 @@ const OUTAGES: Record<string, { weight: number; rates: Partial<Rates> }> = {
   gate: { weight: 1, rates: { gate: 0.5 } },
   "dying gates": { weight: 1, rates: { abort: 0.15 } },
   send: { weight: 1, rates: { send: 1 } },
+  "parts that hang": { weight: 1, rates: { hang: 0.15 } },
   "lossy queue": { weight: 1, rates: { drop: 0.9 } },
   "dying consumers": { weight: 1, rates: { die: 0.8 } },
 };

@@ -183,6 +183,20 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     return { checked: atRest.length, broken };
   },
 
+  "no answer is held for ever"({ record }) {
+    const heard = record.units.flatMap((unit) => unit.heard.map((answer) => ({ unit, answer })));
+    const held = heard.filter(({ answer }) => answer.held === true);
+    // A machine that stands still for a moment holds a few.
+    const forgiven = Math.max(3, Math.floor(heard.length / 200));
+    const broken = held.length <= forgiven ? [] : held.map(({ unit }) => `${about(unit)} was never answered`);
+    return { checked: heard.length, broken };
+  },
+
+  "intake depends on nothing it does not use"({ record }) {
+    const accepted = record.units.filter((unit) => acceptedAs(unit).size > 0);
+    return { checked: record.units.length, broken: accepted.length > 0 ? [] : ["no report was accepted"] };
+  },
+
   "no request was answered what it should not be"({ record }) {
     const heard = record.units.flatMap((unit) => unit.heard.map((answer) => ({ unit, answer })));
     const broken = heard.filter(({ unit, answer }) => !isExpected(unit, answer));

@@ -8,6 +8,26 @@ export interface Mutation {
 
 export const MUTATIONS: Mutation[] = [
   {
+    name: "lets a broken setting of mail or sign-in stop its intake",
+    edits: [
+      {
+        file: "src/inbound/receive.ts",
+        find: "  const { directory, name } = door;",
+        replace: "  void deps.settings.access;\n  const { directory, name } = door;",
+      },
+    ],
+  },
+  {
+    name: "waits for ever for a part that hangs",
+    edits: [
+      {
+        file: "src/deadline.ts",
+        find: "new DeadlineExceeded(call, ms)), ms);",
+        replace: "new DeadlineExceeded(call, ms)), 1_000 * ms);",
+      },
+    ],
+  },
+  {
     name: "forgets which signatures it has seen",
     edits: [
       {

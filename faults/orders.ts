@@ -10,6 +10,9 @@ export interface Rates {
   governor: number;
   send: number;
   mail: number;
+  limiter: number;
+  /** Calls of a binding that never answer: half of them before they took effect, half after. */
+  hang: number;
   /** Calls that are held up for up to 300 ms. */
   slow: number;
   /** Messages that are lost, come twice, or come later than those behind them. */
@@ -37,6 +40,8 @@ export const CALM: Rates = {
   governor: 0,
   send: 0,
   mail: 0,
+  limiter: 0,
+  hang: 0,
   slow: 0,
   drop: 0,
   repeat: 0,
@@ -55,6 +60,8 @@ export const ROUGH: Rates = {
   governor: 0.05,
   send: 0.1,
   mail: 0.3,
+  limiter: 0.1,
+  hang: 0.01,
   slow: 0.05,
   drop: 0.12,
   repeat: 0.3,

@@ -7,6 +7,8 @@ export interface Heard {
   fileId: string | null;
   /** The `error` of a refusal. */
   error: string | null;
+  /** Whether the gateway lived on and held the request all the same, longer than all its deadlines. */
+  held?: boolean;
 }
 
 /**

@@ -10,6 +10,8 @@ export interface Door {
   /** Null while it is down. */
   readonly url: string | null;
   readonly clock: { speed: number };
+  /** How often it was started. */
+  readonly life: number;
   now(): number;
 }
 
@@ -174,7 +176,7 @@ export class Sender {
   }: SignedRequest): Promise<{ heard: Heard; retryAfterS: number }> {
     const nothing = { heard: { requestId, status: null, fileId: null, error: null }, retryAfterS: 0 };
     const limit = this.#chance.happens(DISCONNECTS) ? this.#chance.between(0, 25) : ANSWER_LIMIT_MS;
-    const { url } = this.#door;
+    const { url, life } = this.#door;
     if (url === null) return nothing;
     try {
       const response = await fetch(url + path, {
@@ -190,8 +192,10 @@ export class Sender {
         heard: { requestId, status, fileId, error: answer.error ?? null },
         retryAfterS: Number(response.headers.get("retry-after") ?? 0),
       };
-    } catch {
-      return nothing;
+    } catch (error) {
+      const timedOut = limit === ANSWER_LIMIT_MS && error instanceof Error && error.name === "TimeoutError";
+      const held = timedOut && this.#door.url === url && this.#door.life === life;
+      return { ...nothing, heard: { ...nothing.heard, held } };
     }
   }
 

@@ -19,6 +19,8 @@ export function bindings(chance: Chance): Record<string, string> {
     VAULT_KEYS: `faults:${key.toString("base64")}`,
     PORTAL_CLIENTS: JSON.stringify([{ id: PORTAL.id, secret_sha256: hash }]),
     ARCHIVE_AFTER_SECONDS: String(ARCHIVE_AFTER_S),
+    // Half set, so that it cannot be used: nobody signs in here, and nothing else may depend on it.
+    ACCESS_TEAM: "faults",
   };
 }
 

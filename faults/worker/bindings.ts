@@ -1,6 +1,6 @@
 /**
- * The bindings, breaking at the edges: a share of calls throws before or after it took effect, with the errors that the
- * platform's own bindings throw. Every other call is the real one.
+ * The bindings, breaking at the edges: a share of calls throws or hangs before or after it took effect, with the errors that
+ * the platform's own bindings throw. Every other call is the real one.
  */
 import type { Bindings } from "../../src/env.ts";
 import { count, pause, random, strikes } from "./suffering.ts";
@@ -10,15 +10,18 @@ export interface Life {
   callsLeft: number;
 }
 
-type Part = "d1" | "r2" | "gate" | "governor" | "send" | "mail";
+type Part = "d1" | "r2" | "gate" | "governor" | "send" | "mail" | "limiter";
 
 const LONGEST_DELAY_MS = 300;
+/** Longer than anybody waits: as good as for ever, without the platform ending the request as one that can never end. */
+const HANG_MS = 25_000;
 const ERRORS: Record<Part, () => Error> = {
   d1: () => new Error("D1_ERROR: Network connection lost."),
   r2: () => new Error("We encountered an internal error. Please try again. (10001)"),
   gate: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   governor: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   send: () => new Error("Queue send failed: Internal Server Error"),
+  limiter: () => new Error("the limiter is away"),
   mail: () => Object.assign(new Error("The mail was not delivered"), { code: "E_DELIVERY_FAILED" }),
 };
 
@@ -43,12 +46,18 @@ export function broken(env: Bindings, life: Life | null): Bindings {
     EMAIL: methods(env.EMAIL, "mail", ["send"], life),
     CONNECTION_GATE: namespace(env.CONNECTION_GATE, "gate", life),
     FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "governor", life),
+    REFUSALS: methods(env.REFUSALS, "limiter", ["limit"], life),
   };
 }
 
 async function risky<T>(part: Part, life: Life | null, call: () => Promise<T>): Promise<T> {
   if (life !== null && --life.callsLeft < 0) throw ERRORS[part]();
   if (strikes("slow")) await pause(random() * LONGEST_DELAY_MS);
+  if (strikes("hang")) {
+    if (random() < 0.5) await call();
+    await pause(HANG_MS);
+    throw ERRORS[part]();
+  }
   if (!strikes(part)) return call();
   if (random() < 0.5) throw ERRORS[part]();
   await call();
