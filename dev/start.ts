@@ -4,6 +4,7 @@
  * at (127.0.0.1). Stops on Ctrl-C and SIGTERM.
  */
 
+import { readFileSync } from "node:fs";
 import { setUpDemo } from "./demo-setup.ts";
 import { runExample } from "./example-run.ts";
 import { GatewayClient } from "./gateway-client.ts";
@@ -22,10 +23,13 @@ import {
 } from "./processes.ts";
 import { currentRun } from "./run-record.ts";
 import { ensureSecrets } from "./secrets.ts";
+import { settingProblems } from "./setting-problems.ts";
 import { shown, workspace } from "./workspace.ts";
 
 /** Workers that do not live longer than this are not started again. */
 const SHORTEST_LIFE_MS = 3_000;
+/** What was logged is in the file by then. */
+const LOG_DELAY_MS = 200;
 
 /** Stops what has been started so far. */
 let stopServing = async (): Promise<void> => undefined;
@@ -68,6 +72,8 @@ async function serveAndShow(host: string, port: number): Promise<never> {
   const urls = { base_url: baseUrl(host, port), files_creator_url: baseUrl(host, port + 1) };
   const first = await serveWorkers(host, port);
   say(`✓ Gateway on ${urls.base_url}, files-creator stand-in on ${urls.files_creator_url}`);
+  for (const problem of await problemsWithSettings(urls.base_url))
+    say(`! A setting cannot be used: ${problem}`);
   const clock = startMinuteClock(urls.base_url, (problem) => {
     say(problem === null ? "  The minute cron works again" : `! The minute cron failed: ${problem}`);
   });
@@ -80,6 +86,13 @@ async function serveAndShow(host: string, port: number): Promise<never> {
   };
   await Promise.race([show(), serving]);
   return serving;
+}
+
+/** The gateway reads its settings with its first request. */
+async function problemsWithSettings(baseUrl: string): Promise<string[]> {
+  await fetch(`${baseUrl}/health`);
+  await new Promise((resolve) => setTimeout(resolve, LOG_DELAY_MS));
+  return settingProblems(readFileSync(workspace.gatewayLog, "utf8"));
 }
 
 /** Starts the Workers again whenever they end by themselves, unless that keeps happening. */
