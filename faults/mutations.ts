@@ -189,7 +189,7 @@ export const MUTATIONS: Mutation[] = [
         find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);",
         replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
       const early = { startedAt: Date.now(), outcome: taken };
-      recorder.add(judge(due, early, null), early);
+      recorder.add(judge(due, early, { answer: null }), early);
       const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);`,
       },
     ],

@@ -12,6 +12,8 @@ const storedAttempt = z.object({
   kind: z.string(),
   status: z.number().nullable(),
   answer: z.string().nullable(),
+  headers: z.string().exactOptional(),
+  tls_cause: z.string().exactOptional(),
 });
 const deliveryRow = z.object({
   webhook_id: z.string(),

@@ -1,6 +1,7 @@
 /** What erasing an owner's outbound data changes in the rows: when it is due, and at last what rests under its key. */
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, asStatement, tellIfChanged } from "./audit.ts";
+import { endReplaysOfOwner } from "./ended-replays.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 
 const OF_OWNER = "owner_type = ?1 AND owner_id = ?2";
@@ -32,6 +33,7 @@ export async function setErasure(
       )
       .bind(type, id, now, eraseAt, told.id),
     db.prepare(`SELECT erase_at FROM owner_keys WHERE ${OF_OWNER}`).bind(type, id),
+    endReplaysOfOwner(db, { type, id }, now),
   ]);
   const [row] = found?.results ?? [];
   return row === undefined ? null : { eraseAt: row.erase_at };
@@ -92,5 +94,6 @@ export async function eraseOwner(
          WHERE ${OF_OWNER} AND ${wasTold}`,
       )
       .bind(type, id, told.id),
+    endReplaysOfOwner(db, { type, id }, now),
   ]);
 }

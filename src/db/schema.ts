@@ -398,6 +398,10 @@ export interface StoredAttempt {
   status: number | null;
   /** Base64 of the answer's sealed first kilobyte; null where there was none. */
   answer: string | null;
+  /** Base64 of some of the answer's headers, sealed as JSON; absent where there was no answer. */
+  headers?: string;
+  /** Why TLS failed, in the words of `src/outbound/outcome.ts`; absent where it did not, or the platform does not say. */
+  tls_cause?: string;
 }
 
 /** One event on its way to one webhook. The hourly retention deletes rows 30 days after their last change. */
@@ -460,7 +464,10 @@ export const notices = sqliteTable(
   (table) => [index("notices_due").on(table.due_at)],
 );
 
-/** Replays of a time range. Worked off by the minute cron; deleted by the hourly retention 30 days after their last change. */
+/**
+ * Replays of a time range, one of a webhook at a time. Worked off by the minute cron; `ended` before they were done by a person, or
+ * with their webhook. Deleted by the hourly retention 30 days after their last change.
+ */
 export const replays = sqliteTable(
   "replays",
   {
@@ -473,7 +480,7 @@ export const replays = sqliteTable(
     until: integer("until").notNull(),
     from_seq: integer("from_seq").notNull(),
     queued: integer("queued").notNull(),
-    status: text("status", { enum: ["running", "done"] }).notNull(),
+    status: text("status", { enum: ["running", "done", "ended"] }).notNull(),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
   },

@@ -1,10 +1,10 @@
 /** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/d1";
-import { type AuditRow, tellIfChanged } from "./audit.ts";
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import { type AuditRow, tellIfChanged, wasTold } from "./audit.ts";
 import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
-import { type Environment, webhooks } from "./schema.ts";
+import { type Environment, replays, webhooks } from "./schema.ts";
 
 export type Webhook = typeof webhooks.$inferSelect;
 /** All that the portal ever changes: not whose it is, not who holds it, and not who was told. */
@@ -71,15 +71,24 @@ export async function changeWebhook(
     .set(change)
     .where(and(eq(webhooks.id, read.id), eq(webhooks.version, read.version)))
     .returning({ id: webhooks.id });
-  const endsSecret =
-    change.secrets !== undefined || change.status === "disabled" || change.deleted_at != null;
+  const turnsOff = change.status === "disabled" || change.deleted_at != null;
+  const endsSecret = change.secrets !== undefined || turnsOff;
   const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
     update,
     tellIfChanged(orm, told),
     ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
+    ...(turnsOff ? [endReplays(orm, read.id, told, change.updated_at)] : []),
   ]);
   return changed.length === 1;
+}
+
+/** A replay ends with its webhook. Only if what `told` tells of has happened. */
+function endReplays(orm: DrizzleD1Database, webhookId: string, told: AuditRow, now: number) {
+  return orm
+    .update(replays)
+    .set({ status: "ended", updated_at: now })
+    .where(and(eq(replays.webhook_id, webhookId), eq(replays.status, "running"), wasTold(told)));
 }
 
 /** When and under which id a webhook was made: what their lists are ordered by. */

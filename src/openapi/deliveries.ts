@@ -2,12 +2,20 @@
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { DELIVERY_STATUSES } from "../db/schema.ts";
-import { FAILURE_KINDS } from "../outbound/outcome.ts";
+import { HEADER_CHARS } from "../outbound/attempt.ts";
+import { FAILURE_KINDS, TLS_CAUSES } from "../outbound/outcome.ts";
 import { notFound } from "../portal/change.ts";
-import { DISABLED, EXPIRED, NO_DELIVERY, NO_REPLAY, NOT_SUBSCRIBED } from "../portal/deliveries.ts";
+import {
+  DISABLED,
+  EXPIRED,
+  NO_DELIVERY,
+  NO_REPLAY,
+  NOT_SUBSCRIBED,
+  replayRunning,
+} from "../portal/deliveries.ts";
 import { deliveryQuery, replayRequest } from "../portal/webhook-requests.ts";
 import { deliveryId, EXAMPLE, moment, objectId, webhookId, webhookIdInPath } from "./fields.ts";
-import { answer, page } from "./operation.ts";
+import { always, answer, page } from "./operation.ts";
 import { portalOperations, SUCCESS } from "./portal.ts";
 
 const deliveryFields = {
@@ -39,6 +47,16 @@ export const receiversAnswer = z
   .string()
   .nullable()
   .meta({ description: "The first kilobyte of the receiver's answer." });
+export const answerHeaders = z
+  .record(z.string(), z.string())
+  .nullable()
+  .meta({
+    description: `Of the answer's headers, at most ${HEADER_CHARS} characters each: \`location\`, \`retry-after\`, \`content-type\`, \`server\`, \`www-authenticate\`, \`cf-mitigated\`.`,
+  });
+export const tlsCause = z.enum(TLS_CAUSES).nullable().meta({
+  description:
+    "Why TLS failed, where the platform says: `handshake` (no common version, or no TLS at all), `expired`, `wrong_name` (a certificate for another host), `untrusted` (self-signed, of an unknown issuer, or, with status 526, invalid in a way that is not said).",
+});
 const deliveryWithHistory = z
   .strictObject({
     ...deliveryFields,
@@ -49,7 +67,9 @@ const deliveryWithHistory = z
         ms: z.number().nonnegative(),
         outcome,
         responseCode: z.int().nullable(),
+        tlsCause,
         answer: receiversAnswer,
+        headers: answerHeaders,
       }),
     ),
   })
@@ -84,7 +104,9 @@ const shownWithHistory = {
         ms: 84,
         outcome: "delivered",
         responseCode: 200,
+        tlsCause: null,
         answer: "ok",
+        headers: { "content-type": "text/plain", server: "nginx" },
       },
     ],
   },
@@ -94,7 +116,9 @@ const replay = z
   .strictObject({
     id: objectId,
     webhookId,
-    status: z.enum(["running", "done"]),
+    status: z.enum(["running", "done", "ended"]).meta({
+      description: "`ended` before it was done: by a DELETE, or because the webhook was disabled or deleted.",
+    }),
     only: z.enum(["failed", "all"]),
     since: moment,
     until: moment,
@@ -125,6 +149,13 @@ const shownReplay = {
 const operation = portalOperations("Webhooks");
 const path = z.object({ webhook_id: webhookIdInPath });
 const deliveryPath = z.object({ delivery_id: deliveryId });
+const replayPath = z.object({
+  webhook_id: webhookIdInPath,
+  replay_id: z
+    .string()
+    .regex(/^[0-9a-fA-F]{24}$/)
+    .meta({ examples: [EXAMPLE.replayId] }),
+});
 const NOT_FOUND = notFound("webhook");
 
 export const deliveryPaths: ZodOpenApiPathsObject = {
@@ -145,7 +176,7 @@ export const deliveryPaths: ZodOpenApiPathsObject = {
       id: "replayWebhook",
       summary: "Replay a time range",
       description:
-        "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent, have failed or were skipped, or all of them. It waits while the webhook is paused.",
+        "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent, have failed or were skipped, or all of them. It waits while the webhook is paused. One replay of a webhook runs at a time, and ends where the webhook is disabled.",
       path,
       body: {
         schema: replayRequest,
@@ -159,7 +190,7 @@ export const deliveryPaths: ZodOpenApiPathsObject = {
       answers: {
         202: answer("It is on its way.", { success: SUCCESS, replay: shownReplay }),
       },
-      failures: [NOT_FOUND],
+      failures: [NOT_FOUND, DISABLED, replayRunning(EXAMPLE.replayId)],
     }),
   },
   "/api/v1/webhooks/{webhook_id}/replays/{replay_id}": {
@@ -167,14 +198,21 @@ export const deliveryPaths: ZodOpenApiPathsObject = {
       id: "getReplay",
       summary: "How far a replay is",
       description: "Says up to where events have been looked at, and how many were queued.",
-      path: z.object({
-        webhook_id: webhookIdInPath,
-        replay_id: z
-          .string()
-          .regex(/^[0-9a-fA-F]{24}$/)
-          .meta({ examples: [EXAMPLE.replayId] }),
-      }),
+      path: replayPath,
       answers: { 200: answer("The replay.", { replay: shownReplay }) },
+      failures: [NOT_FOUND, NO_REPLAY],
+    }),
+    delete: operation({
+      id: "endReplay",
+      summary: "End a replay",
+      description: "What it has queued is sent all the same. One that is done stays so. May be repeated.",
+      path: replayPath,
+      answers: {
+        200: answer("It goes no further.", {
+          message: always("replay_ended"),
+          replay: { ...shownReplay, example: { ...shownReplay.example, status: "ended" } },
+        }),
+      },
       failures: [NOT_FOUND, NO_REPLAY],
     }),
   },

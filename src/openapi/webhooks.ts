@@ -6,7 +6,7 @@ import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { notFound } from "../portal/change.ts";
 import { newWebhook, rotation, webhookPatch, webhookQuery } from "../portal/webhook-requests.ts";
 import { TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks.ts";
-import { outcome, receiversAnswer } from "./deliveries.ts";
+import { answerHeaders, outcome, receiversAnswer, tlsCause } from "./deliveries.ts";
 import {
   deliveryId,
   EXAMPLE,
@@ -250,6 +250,8 @@ export const webhookPaths: ZodOpenApiPathsObject = {
           status: { schema: z.int().nullable(), example: 200 },
           ms: { schema: z.number().nonnegative(), example: 84 },
           answer: { schema: receiversAnswer, example: "ok" },
+          headers: { schema: answerHeaders, example: { "content-type": "text/plain", server: "nginx" } },
+          tls_cause: { schema: tlsCause, example: null },
         }),
       },
       failures: [NOT_FOUND],

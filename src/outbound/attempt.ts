@@ -8,12 +8,23 @@ import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import { type AddressPolicy, checkTarget } from "./address.ts";
 import { looksLikeBotWall } from "./bot-wall.ts";
-import type { FailureKind, Outcome } from "./outcome.ts";
+import type { AnswerHeaders, FailureKind, Outcome, TlsCause } from "./outcome.ts";
 
 /** Over the whole exchange. From the wire contract. */
 export const EXCHANGE_TIMEOUT_MS = 10_000;
 /** How much of an answer is kept; the rest is not read. */
 export const ANSWER_BYTES = 1_024;
+/** Headers of an answer that tell people why it came. */
+const KEPT_HEADERS = [
+  "location",
+  "retry-after",
+  "content-type",
+  "server",
+  "www-authenticate",
+  "cf-mitigated",
+];
+/** How much of one is kept. */
+export const HEADER_CHARS = 256;
 export const USER_AGENT = "Audit1-Webhooks/1";
 
 export interface Exchange {
@@ -67,8 +78,10 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome
       response = await deps.fetch(target.url, requestOf(exchange, deadline.signal));
     } catch (error) {
       if (deadline.signal.aborted) return unanswered("timeout");
-      const failed = unanswered("network");
-      return { ...failed, kind: await unansweredKind(error, new URL(target.url), deps) } as Outcome;
+      const message = error instanceof Error ? error.message : "";
+      const kind = await unansweredKind(message, new URL(target.url), deps);
+      const cause = kind === "tls" ? tlsCauseOf(null, message) : null;
+      return { ...unanswered(kind), ...(cause && { tlsCause: cause }) };
     }
     const { status, headers } = response;
     const asked = retryAfterMs(headers, deps.now());
@@ -77,9 +90,20 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome
     ended = start.ended;
     const ms = deps.now() - startedAt;
     const kind = answeredKind(status, answer);
-    if (kind === "delivered") return { kind, status, ms, answer };
+    const kept = keptHeaders(headers);
+    if (kind === "delivered") return { kind, status, ms, answer, headers: kept };
     const botWall = looksLikeBotWall(status, headers, answer);
-    return { kind, status, ms, answer, retryAfterMs: asked, ...(botWall && { botWall }) };
+    const cause = kind === "tls" ? tlsCauseOf(status, answer) : null;
+    return {
+      kind,
+      status,
+      ms,
+      answer,
+      headers: kept,
+      retryAfterMs: asked,
+      ...(botWall && { botWall }),
+      ...(cause && { tlsCause: cause }),
+    };
   } finally {
     clearTimeout(timer);
     // Where not all of an answer was read, the connection would last as long as the invocation.
@@ -114,13 +138,40 @@ export function answeredKind(status: number, answer: string): Outcome["kind"] {
   return EDGE_STATUSES[status] ?? "status";
 }
 
+function keptHeaders(headers: Headers): AnswerHeaders {
+  const kept: AnswerHeaders = {};
+  for (const name of KEPT_HEADERS) {
+    const value = headers.get(name);
+    if (value !== null)
+      kept[name] = value.length > HEADER_CHARS ? `${value.slice(0, HEADER_CHARS).toWellFormed()}…` : value;
+  }
+  return kept;
+}
+
+const TLS_WORDS: readonly [RegExp, TlsCause][] = [
+  [/expired|not yet valid/i, "expired"],
+  [/host ?name mismatch|name mismatch|does not match/i, "wrong_name"],
+  [/self.signed|issuer|not trusted|unable to verify/i, "untrusted"],
+  [/handshake|no certificate|wrong version/i, "handshake"],
+];
+const EDGE_TLS_CAUSES: Partial<Record<number, TlsCause>> = { 525: "handshake", 526: "untrusted" };
+
+/** What the platform's words say of a failure of TLS; its status where they say nothing. Null where neither does. Pure. */
+export function tlsCauseOf(status: number | null, words: string): TlsCause | null {
+  const said = TLS_WORDS.find(([pattern]) => pattern.test(words))?.[1];
+  return said ?? (status === null ? null : (EDGE_TLS_CAUSES[status] ?? null));
+}
+
+/** How the runtime begins where it names a failure of TLS, instead of an "internal error". */
+const NAMES_TLS = /^TLS |certificate/i;
+
 /**
- * Why there was no answer. The runtime says two things only: that a connection was lost, which it also says when there never
+ * Why there was no answer. Of most failures the runtime says two things only: that a connection was lost, which it also says when there never
  * was one, or "internal error", which is a name that does not resolve or a handshake that failed. Whether a connection can be
  * opened tells the two of each kind apart.
  */
-async function unansweredKind(error: unknown, url: URL, deps: AttemptDeps): Promise<FailureKind> {
-  const message = error instanceof Error ? error.message : "";
+async function unansweredKind(message: string, url: URL, deps: AttemptDeps): Promise<FailureKind> {
+  if (url.protocol === "https:" && NAMES_TLS.test(message)) return "tls";
   const lost = message.startsWith("Network connection lost");
   if (!lost && !message.startsWith("internal error")) return "network";
   const accepts = await deps.accepts(url);

@@ -18,6 +18,10 @@ export function eventDataContext(environment: Environment, eventId: string): str
   return `event:${environment}:${eventId}`;
 }
 
+export function answerHeadersContext(webhookId: string, eventSeq: number, attempt: number): string {
+  return `answer-headers:${webhookId}:${eventSeq}:${attempt}`;
+}
+
 export function answerContext(webhookId: string, eventSeq: number, attempt: number): string {
   return `answer:${webhookId}:${eventSeq}:${attempt}`;
 }

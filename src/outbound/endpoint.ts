@@ -2,7 +2,7 @@
  * One turn at one endpoint: what is due is sent, a few at a time and for a moment only, so that its settings are as fresh as
  * that moment and other endpoints get their turn.
  */
-import { type DataKey, RingKeyMissing, sealText, unwrapDataKey } from "../crypto/vault.ts";
+import { type DataKey, RingKeyMissing, unwrapDataKey } from "../crypto/vault.ts";
 import { ownerKeyContext } from "../db/owner-keys.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { inParallel, type Weights } from "../forwarding/parallel.ts";
@@ -10,7 +10,6 @@ import { logError, logLine } from "../log.ts";
 import type { AddressPolicy } from "./address.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { maySend } from "./catalog.ts";
-import { answerContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { type Lane, laneOf, SLOW_ANSWER_MS } from "./health.ts";
 import {
@@ -26,6 +25,7 @@ import {
   takeEndpoint,
 } from "./hold.ts";
 import { judge } from "./judgement.ts";
+import { type KeptAnswer, NOTHING_KEPT, sealAnswer } from "./kept-answer.ts";
 import { allowance, nextStartAt, withRequests } from "./pace.ts";
 import type { Recorded } from "./record.ts";
 import { Recorder } from "./recorder.ts";
@@ -156,8 +156,8 @@ async function sendAll(
         noteCut(endpoint.id, due, sent);
         return recorder.cut(sent);
       }
-      const answer = opened && (await sealAnswer(sent, due, opened));
-      const attempt = judge(due, sent, answer);
+      const kept = opened === null ? NOTHING_KEPT : await keep(opened, due, sent);
+      const attempt = judge(due, sent, kept);
       note(endpoint.id, due, attempt);
       recorder.add(attempt, sent);
     } finally {
@@ -210,13 +210,9 @@ function unsent(): Sent {
   return { startedAt: Date.now(), outcome };
 }
 
-async function sealAnswer(
-  { outcome: { answer } }: Sent,
-  due: DueDelivery,
-  { webhook, key }: Opened,
-): Promise<string | null> {
-  if (answer === null || answer === "") return null;
-  return sealText(key, answer, answerContext(webhook.endpoint.id, due.event_seq, due.attempts + 1));
+function keep({ webhook, key }: Opened, due: DueDelivery, { outcome }: Sent): Promise<KeptAnswer> {
+  const of = { webhookId: webhook.endpoint.id, eventSeq: due.event_seq, attempt: due.attempts + 1 };
+  return sealAnswer(key, of, outcome);
 }
 
 /** The try of a new endpoint that took too long is no attempt: it is made again, with more time. */

@@ -20,11 +20,24 @@ export const FAILURE_KINDS = [
 ] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
+/**
+ * Why TLS failed, where the platform says. `handshake`: no common version or cipher, or no TLS at all. `expired`: the certificate is
+ * out of its time. `wrong_name`: it is for another host. `untrusted`: it is self-signed, or of an issuer that nobody knows; where
+ * the edge says only that it is invalid (526), it is this as well.
+ */
+export const TLS_CAUSES = ["handshake", "expired", "untrusted", "wrong_name"] as const;
+export type TlsCause = (typeof TLS_CAUSES)[number];
+
+/** By lower-case name, bounded in length. */
+export type AnswerHeaders = Partial<Record<string, string>>;
+
 interface Exchange {
   /** From the first byte sent to the last one read. */
   ms: number;
   /** The answer's first kilobyte, as text; null when there was no answer. */
   answer: string | null;
+  /** Some of the answer's headers; absent when there was no answer. */
+  headers?: AnswerHeaders;
 }
 
 export type Outcome =
@@ -37,6 +50,8 @@ export type Outcome =
       retryAfterMs: number | null;
       /** A wall against bots seems to have answered. */
       botWall?: boolean;
+      /** Only of a failure of TLS. */
+      tlsCause?: TlsCause;
     } & Exchange);
 
 const WORDS: Record<Exclude<FailureKind, "status">, string> = {

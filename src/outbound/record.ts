@@ -4,6 +4,7 @@
  */
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, asStatement, auditRow, tellIfChanged } from "../db/audit.ts";
+import { endReplaysOf } from "../db/ended-replays.ts";
 import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
 import type { DisableReason, Health } from "./health.ts";
@@ -170,5 +171,6 @@ function disabling(
          SELECT ?1, 'webhook_disabled', NULL, ?2, ?3, ?3, 0 WHERE EXISTS (SELECT 1 FROM audit WHERE id = ?4)`,
       )
       .bind(endpoint.id, reason, now, told.id),
+    endReplaysOf(db, endpoint.id, now),
   ];
 }

@@ -3,14 +3,17 @@
  * takes them. Each page is one batch with the step of its position, a compare-and-set: two crons at once, or one that died,
  * replay nothing twice.
  */
+import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
+import { type AuditRow, asStatement, tellIfChanged } from "../db/audit.ts";
+import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
 import { logError } from "../log.ts";
 import { TEST_EVENT } from "./catalog.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
 
 /**
  * Replays that go on in one run of the minute cron, one of each webhook, the longest waiting of them first. Those of paused
- * and disabled webhooks wait aside.
+ * webhooks wait aside; those of disabled ones have ended.
  */
 const REPLAYS_PER_RUN = 20;
 /** Events looked at by one page. */
@@ -26,18 +29,25 @@ const replayRow = z.object({
   position: z.number(),
   until: z.number(),
   queued: z.number(),
-  status: z.enum(["running", "done"]),
+  status: z.enum(["running", "done", "ended"]),
   created_at: z.number(),
   updated_at: z.number(),
 });
 export type Replay = z.infer<typeof replayRow>;
 
-export async function insertReplay(db: D1Database, replay: Replay, then: D1PreparedStatement): Promise<void> {
-  await db.batch([
+/** Null where it was begun; else why not, and which one is running. `told` is recorded where it was. */
+export async function beginReplay(
+  db: D1Database,
+  replay: Replay,
+  told: AuditRow,
+): Promise<{ reason: "running"; id: string } | { reason: "disabled" } | null> {
+  const [inserted, , running] = await db.batch<{ id: string }>([
     db
       .prepare(
         `INSERT INTO replays (id, webhook_id, "only", from_seq, position, until, queued, status, created_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10
+         WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?2 AND NOT ${IS_OFF})
+           AND NOT EXISTS (SELECT 1 FROM replays WHERE webhook_id = ?2 AND status = 'running')`,
       )
       .bind(
         replay.id,
@@ -51,7 +61,28 @@ export async function insertReplay(db: D1Database, replay: Replay, then: D1Prepa
         replay.created_at,
         replay.updated_at,
       ),
-    then,
+    asStatement(db, tellIfChanged(drizzle(db), told)),
+    db.prepare("SELECT id FROM replays WHERE webhook_id = ? AND status = 'running'").bind(replay.webhook_id),
+  ]);
+  if (inserted?.meta.changes === 1) return null;
+  const [other] = running?.results ?? [];
+  return other === undefined ? { reason: "disabled" } : { reason: "running", id: other.id };
+}
+
+/** What it queued is sent all the same. One that is not running stays as it is. */
+export async function endReplay(
+  db: D1Database,
+  { webhookId, id }: { webhookId: string; id: string },
+  told: AuditRow,
+  now: number,
+): Promise<void> {
+  await db.batch([
+    db
+      .prepare(
+        "UPDATE replays SET status = 'ended', updated_at = ?3 WHERE id = ?1 AND webhook_id = ?2 AND status = 'running'",
+      )
+      .bind(id, webhookId, now),
+    asStatement(db, tellIfChanged(drizzle(db), told)),
   ]);
 }
 
@@ -65,11 +96,12 @@ export async function findReplay(db: D1Database, webhookId: string, id: string):
 
 /** One that cannot go on keeps no other waiting. Rejects when D1 does not answer at all. */
 export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
+  await endReplaysOfOff(env.DB, now).run();
   const { results } = await env.DB.prepare(
     // The other columns of a group are those of the row that has its minimum.
     `SELECT r.*, min(r.updated_at) AS waits_since
      FROM replays r INDEXED BY replays_running JOIN webhooks w ON w.id = r.webhook_id
-     WHERE r.status = 'running' AND (w.status = 'active' OR w.deleted_at IS NOT NULL)
+     WHERE r.status = 'running' AND w.status = 'active' AND w.deleted_at IS NULL
      GROUP BY r.webhook_id ORDER BY waits_since LIMIT ?`,
   )
     .bind(REPLAYS_PER_RUN)
@@ -138,7 +170,7 @@ async function stepReplay(
       .prepare(
         `UPDATE replays SET queued = queued + changes(), position = ?3, status = ?4, updated_at = ?5
          WHERE id = ?1 AND position = ?2 AND status = 'running'
-           AND EXISTS (SELECT 1 FROM webhooks WHERE id = replays.webhook_id AND (status = 'active' OR deleted_at IS NOT NULL))`,
+           AND EXISTS (SELECT 1 FROM webhooks WHERE id = replays.webhook_id AND status = 'active' AND deleted_at IS NULL)`,
       )
       .bind(replay.id, replay.position, to, done ? "done" : "running", now),
   ]);

@@ -11,10 +11,11 @@ import { findOwnerKey } from "../db/owner-keys.ts";
 import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
 import { TEST_DATA, TEST_EVENT } from "./catalog.ts";
-import { answerContext, eventDataContext } from "./contexts.ts";
+import { eventDataContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { provesEndpoint } from "./health.ts";
-import { errorOf } from "./judgement.ts";
+import { attemptOf, errorOf } from "./judgement.ts";
+import { sealAnswer } from "./kept-answer.ts";
 import type { Outcome } from "./outcome.ts";
 import { openEndpoint, sendDelivery } from "./send.ts";
 
@@ -62,8 +63,8 @@ export async function sendTest(
   if (seq === null) return null;
   const event = { event_seq: seq, id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
   const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
-  const { kind, status, ms, answer } = outcome;
-  const sealed = answer ? await sealText(key, answer, answerContext(webhook.id, seq, 1)) : null;
+  const { kind, status } = outcome;
+  const kept = await sealAnswer(key, { webhookId: webhook.id, eventSeq: seq, attempt: 1 }, outcome);
   const { meta } = await db
     .prepare(
       `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
@@ -77,7 +78,7 @@ export async function sendTest(
       status,
       kind === "delivered" ? null : errorOf(kind, status),
       Date.now(),
-      JSON.stringify([{ number: 1, started_at: startedAt, ms, kind, status, answer: sealed }]),
+      JSON.stringify([attemptOf(1, startedAt, outcome, kept)]),
     )
     .run();
   if (meta.changes === 0) return null;

@@ -1,9 +1,8 @@
 /** Deliveries of a webhook: list them, look at one with its attempts, send one again, replay a time range. */
 
-import { drizzle } from "drizzle-orm/d1";
 import { Hono } from "hono";
 import { newObjectId } from "../crypto/ids.ts";
-import { asStatement, auditRow, tell } from "../db/audit.ts";
+import { auditRow } from "../db/audit.ts";
 import {
   type Delivery,
   type DeliveryWithHistory,
@@ -19,10 +18,9 @@ import type { Failure } from "../http/failure.ts";
 import { encodeCursor, pageOf } from "../http/page.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
 import { isEventType, maySend } from "../outbound/catalog.ts";
-import { answerContext } from "../outbound/contexts.ts";
 import { deliveryId, parseDeliveryId } from "../outbound/delivery-id.ts";
-import { tryOpenText } from "../outbound/erased.ts";
-import { findReplay, insertReplay, type Replay } from "../outbound/replay.ts";
+import { openAnswer } from "../outbound/kept-answer.ts";
+import { beginReplay, endReplay, findReplay, type Replay } from "../outbound/replay.ts";
 import { tryWakeEndpoints } from "../outbound/wake-up.ts";
 import { findManaged } from "./change.ts";
 import { iso } from "./connection.ts";
@@ -42,6 +40,16 @@ export const NO_REPLAY: Failure = {
   error: "replay_not_found",
   message: "No such replay.",
 };
+export function replayRunning(id: string): Failure {
+  return {
+    kind: "portal",
+    status: 409,
+    error: "replay_running",
+    message:
+      "A replay of this webhook is running. Wait until it is done, or end it with DELETE /webhooks/{id}/replays/{replay_id}.",
+    details: { replay_id: id },
+  };
+}
 export const DISABLED: Failure = {
   kind: "portal",
   status: 409,
@@ -127,7 +135,9 @@ export const deliveries = new Hono<AppEnv>()
       until: to,
       only: replay.only,
     });
-    await insertReplay(c.env.DB, replay, asStatement(c.env.DB, tell(drizzle(c.env.DB), told)));
+    const refused = await beginReplay(c.env.DB, replay, told);
+    if (refused !== null)
+      return failureResponse(c, refused.reason === "disabled" ? DISABLED : replayRunning(refused.id));
     return c.json({ success: true, replay: presentReplay(replay) }, 202);
   })
   .get("/webhooks/:id/replays/:replayId", async (c) => {
@@ -135,6 +145,17 @@ export const deliveries = new Hono<AppEnv>()
     if ("failure" in found) return failureResponse(c, found.failure);
     const replay = await findReplay(c.env.DB, found.row.id, c.req.param("replayId").toLowerCase());
     return replay === null ? failureResponse(c, NO_REPLAY) : c.json({ replay: presentReplay(replay) });
+  })
+  .delete("/webhooks/:id/replays/:replayId", async (c) => {
+    const found = await findManaged(c, ANY_WEBHOOK);
+    if ("failure" in found) return failureResponse(c, found.failure);
+    const key = { webhookId: found.row.id, id: c.req.param("replayId").toLowerCase() };
+    const told = toldOf(c, found.row, "replay_ended", { replay: key.id });
+    await endReplay(c.env.DB, key, told, Date.now());
+    const replay = await findReplay(c.env.DB, key.webhookId, key.id);
+    return replay === null
+      ? failureResponse(c, NO_REPLAY)
+      : c.json({ message: "replay_ended", replay: presentReplay(replay) });
   });
 
 interface Found {
@@ -177,10 +198,12 @@ function presentDelivery(row: Delivery) {
 async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
   const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
-  const opened = async ({ number, started_at, answer }: DeliveryWithHistory["history"][number]) =>
-    found === null || answer === null || started_at < found.createdAt
-      ? null
-      : tryOpenText(found.key, answer, answerContext(webhook.id, delivery.event_seq, number));
+  const opened = (attempt: DeliveryWithHistory["history"][number]) => {
+    // What was kept before the owner's key was made was kept under one that has been erased.
+    if (found === null || attempt.started_at < found.createdAt) return { answer: null, headers: null };
+    const of = { webhookId: webhook.id, eventSeq: delivery.event_seq, attempt: attempt.number };
+    return openAnswer(found.key, of, attempt);
+  };
   const history = await Promise.all(
     delivery.history.map(async (attempt) => ({
       number: attempt.number,
@@ -188,7 +211,8 @@ async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
       ms: attempt.ms,
       outcome: attempt.kind,
       responseCode: attempt.status,
-      answer: await opened(attempt),
+      tlsCause: attempt.tls_cause ?? null,
+      ...(await opened(attempt)),
     })),
   );
   return { ...presentDelivery(delivery), history };

@@ -140,6 +140,8 @@ export const webhooks = new Hono<AppEnv>()
       status: outcome.status,
       ms: outcome.ms,
       answer: outcome.answer,
+      headers: outcome.headers ?? null,
+      tls_cause: outcome.kind === "delivered" ? null : (outcome.tlsCause ?? null),
     });
   })
   .post("/webhooks/:id/rotate-secret", async (c) => {

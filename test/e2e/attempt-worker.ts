@@ -9,6 +9,7 @@ const source = path.resolve(import.meta.dirname, "../../src");
 /** What `attempt.ts` and `probe.ts` are made of. */
 const FILES = [
   "outbound/attempt.ts",
+  "outbound/bot-wall.ts",
   "outbound/probe.ts",
   "outbound/outcome.ts",
   "outbound/address.ts",

@@ -11,6 +11,7 @@ import worker from "../../src/index.ts";
 import { webhookSecretContext } from "../../src/outbound/contexts.ts";
 import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
 import type { Lane } from "../../src/outbound/health.ts";
+import type { Replay } from "../../src/outbound/replay.ts";
 import { sealTarget } from "../../src/outbound/target.ts";
 import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
 import { bindings, type Json } from "./gateway.ts";
@@ -81,6 +82,16 @@ export async function storeWebhook({ url, ...fields }: Partial<WebhookRow> = {})
     .bind(...entries.map(([, value]) => value))
     .run();
   return row;
+}
+
+/** A replay as it is stored, whatever else its webhook has. */
+export async function storeReplay(replay: Replay): Promise<void> {
+  const entries = Object.entries(replay);
+  await bindings.DB.prepare(
+    `INSERT INTO replays (${entries.map(([name]) => `"${name}"`).join(", ")}) VALUES (${entries.map(() => "?").join(", ")})`,
+  )
+    .bind(...entries.map(([, value]) => value))
+    .run();
 }
 
 let eventCount = 0;

@@ -67,6 +67,12 @@ const deliveryOf = async () => {
   const { json } = await portal("POST", `/webhooks/${params.webhook_id}/test`);
   return { params: { ...params, delivery_id: json.delivery_id as string } };
 };
+const replayOf = async () => {
+  const { params } = await webhookOf();
+  const range = { since: "2026-03-15T00:00:00Z" };
+  const { json } = await portal("POST", `/webhooks/${params.webhook_id}/replay`, range);
+  return { params: { ...params, replay_id: json.replay.id } };
+};
 
 const GIVEN: Record<string, () => Promise<Given>> = {
   receiveReport: async () => {
@@ -113,12 +119,8 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   getDelivery: deliveryOf,
   retryDelivery: deliveryOf,
   replayWebhook: webhookOf,
-  getReplay: async () => {
-    const { params } = await webhookOf();
-    const range = { since: "2026-03-15T00:00:00Z" };
-    const { json } = await portal("POST", `/webhooks/${params.webhook_id}/replay`, range);
-    return { params: { ...params, replay_id: json.replay.id } };
-  },
+  getReplay: replayOf,
+  endReplay: replayOf,
   eraseOwnerData: async () => {
     await webhookOf();
     return { params: owner };

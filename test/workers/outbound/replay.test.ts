@@ -1,9 +1,15 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { seqAt } from "../../../src/db/events.ts";
-import { insertReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
+import { type Replay, runReplays } from "../../../src/outbound/replay.ts";
 import { bindings } from "../../support/gateway.ts";
-import { catchEndpointWakeUps, deliveriesOf, storeWebhook, tell } from "../../support/outbound.ts";
+import {
+  catchEndpointWakeUps,
+  deliveriesOf,
+  storeReplay,
+  storeWebhook,
+  tell,
+} from "../../support/outbound.ts";
 
 const { DB } = bindings;
 /** As many as go on in one run. */
@@ -33,16 +39,16 @@ async function hookWithReplay(createdAt: number, fields: Parameters<typeof store
     created_at: createdAt,
     updated_at: createdAt,
   };
-  await insertReplay(DB, replay, DB.prepare("SELECT 1"));
+  await storeReplay(replay);
   return { hook, replay };
 }
 
 const statusOf = (replay: Replay) =>
   DB.prepare("SELECT status FROM replays WHERE id = ?").bind(replay.id).first<string>("status");
 
-it("goes on however many replays wait for webhooks that are disabled", async () => {
+it("goes on however many replays wait for webhooks that are paused", async () => {
   const now = Date.now();
-  for (let i = 0; i < REPLAYS_PER_RUN; i++) await hookWithReplay(now - 2, { status: "disabled" });
+  for (let i = 0; i < REPLAYS_PER_RUN; i++) await hookWithReplay(now - 2, { status: "paused" });
   const { replay } = await hookWithReplay(now - 1);
   await runReplays(bindings, now);
   expect(await statusOf(replay)).toBe("done");
@@ -69,8 +75,7 @@ it("goes on however many replays wait for endpoints that take nothing", async ()
 it("goes on however many replays one webhook has", async () => {
   const now = Date.now();
   const { hook, replay: first } = await hookWithReplay(now - 3);
-  for (let i = 1; i < REPLAYS_PER_RUN; i++)
-    await insertReplay(DB, { ...first, id: newObjectId() }, DB.prepare("SELECT 1"));
+  for (let i = 1; i < REPLAYS_PER_RUN; i++) await storeReplay({ ...first, id: newObjectId() });
   const { replay } = await hookWithReplay(now - 1);
   await runReplays(bindings, now);
   expect(await statusOf(replay)).toBe("done");
@@ -82,7 +87,7 @@ it("goes on however many replays one webhook has", async () => {
 });
 
 it("goes on where it stood once its webhook is active again", async () => {
-  const { hook, replay } = await hookWithReplay(Date.now(), { status: "disabled" });
+  const { hook, replay } = await hookWithReplay(Date.now(), { status: "paused" });
   await tell({ owner: { type: hook.owner_type, id: hook.owner_id } });
   await runReplays(bindings, Date.now());
   expect(await statusOf(replay)).toBe("running");
@@ -90,4 +95,16 @@ it("goes on where it stood once its webhook is active again", async () => {
   await runReplays(bindings, Date.now());
   expect(await statusOf(replay)).toBe("done");
   expect(await deliveriesOf(hook)).toHaveLength(1);
+});
+
+it.each([{ status: "disabled" as const }, { deleted_at: 1 }])("ends with its webhook: %j", async (fields) => {
+  const { hook, replay } = await hookWithReplay(Date.now(), fields);
+  await tell({ owner: { type: hook.owner_type, id: hook.owner_id } });
+  await runReplays(bindings, Date.now());
+  expect(await statusOf(replay)).toBe("ended");
+  await DB.prepare("UPDATE webhooks SET status = 'active', deleted_at = NULL WHERE id = ?")
+    .bind(hook.id)
+    .run();
+  await runReplays(bindings, Date.now());
+  expect(await statusOf(replay)).toBe("ended");
 });

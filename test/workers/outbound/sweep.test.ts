@@ -10,10 +10,10 @@ import { noticeFailing } from "../../../src/outbound/failing.ts";
 import { UNTRIED } from "../../../src/outbound/health.ts";
 import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/hold.ts";
 import { judge } from "../../../src/outbound/judgement.ts";
-import { findListeners } from "../../../src/outbound/listeners.ts";
+import { findAudience, findAudiences, findListeners } from "../../../src/outbound/listeners.ts";
 import { sendNotices } from "../../../src/outbound/notices.ts";
 import { recording } from "../../../src/outbound/record.ts";
-import { findReplay, insertReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
+import { beginReplay, endReplay, findReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
 import { retain } from "../../../src/outbound/retention.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
 import { runCron } from "../../support/forwarding.ts";
@@ -23,6 +23,7 @@ import {
   catchMails,
   deliveriesOf,
   noticesOf,
+  OWNER,
   storeWebhook,
   tell,
   type Woken,
@@ -266,7 +267,7 @@ it("nothing of the outbound side scans a table", async () => {
   if (taken.outcome !== "held") throw new Error("the endpoint was not taken");
   const outcome = { kind: "status", status: 410, ms: 1, answer: "", retryAfterMs: null } as const;
   const sent = { startedAt: Date.now(), outcome };
-  const attempts = taken.held.due.map((due) => judge(due, sent, null));
+  const attempts = taken.held.due.map((due) => judge(due, sent, { answer: null }));
   const health = { ...UNTRIED, consecutiveFailures: 1, failingSince: 1 };
   const now = Date.now();
   const rest = recording(DB, { held: taken.held, attempts, health, disable: "gone", now });
@@ -311,9 +312,14 @@ it("nothing of the outbound side scans a table", async () => {
       DB,
       kinds.map((kind) => ({ kind, id: newObjectId() })),
     );
+  const file = { gate: { kind: "connection" as const, id: newObjectId() }, employerId: "EMP_1" };
+  await findAudiences(DB, [file]);
+  const heard = { owner: OWNER, environment: "production" as const, listened: true, employersListen: true };
+  await findAudience(DB, heard, file.employerId);
+  const { id: webhookId } = await storeWebhook();
   const replay: Replay = {
     id: newObjectId(),
-    webhook_id: hook.id,
+    webhook_id: webhookId,
     only: "all",
     from_seq: 0,
     position: 0,
@@ -323,8 +329,10 @@ it("nothing of the outbound side scans a table", async () => {
     created_at: 0,
     updated_at: 0,
   };
-  await insertReplay(DB, replay, DB.prepare("SELECT 1"));
-  await findReplay(DB, hook.id, replay.id);
+  expect(await beginReplay(DB, replay, told())).toBeNull();
+  await findReplay(DB, webhookId, replay.id);
+  await runReplays(using, Date.now());
+  await endReplay(DB, { webhookId, id: replay.id }, told(), Date.now());
   const owner = { type: hook.owner_type, id: hook.owner_id };
   await setErasure(DB, owner, Date.now(), told(), Date.now());
   await findOwnersToErase(DB, Date.now(), 1);

@@ -451,6 +451,61 @@ describe("a test", () => {
     });
   });
 
+  it("keeps the answer's headers that tell why it came, and no others", async () => {
+    const { id, owner } = await register();
+    const long = "x".repeat(1_000);
+    const secret = "/login?token=tok_secret";
+    receiver(
+      () =>
+        new Response("moved", {
+          status: 302,
+          headers: {
+            Location: secret,
+            "Retry-After": "120",
+            Server: long,
+            "WWW-Authenticate": 'Basic realm="x"',
+            "CF-Mitigated": "challenge",
+            "Set-Cookie": "session=1",
+            "X-Other": "1",
+          },
+        }),
+    );
+    const headers = {
+      location: secret,
+      "retry-after": "120",
+      "content-type": "text/plain;charset=UTF-8",
+      server: `${"x".repeat(256)}…`,
+      "www-authenticate": 'Basic realm="x"',
+      "cf-mitigated": "challenge",
+    };
+    const tested = await portal("POST", `/webhooks/${id}/test`);
+    expect(tested.json).toMatchObject({ outcome: "redirect", status: 302, headers, tls_cause: null });
+    await portal("POST", "/events", policyEvent(owner));
+    await wake({ id });
+    const listed = await portal("GET", `/webhooks/${id}/deliveries`);
+    expect(JSON.stringify(listed.json)).not.toContain("tok_secret");
+    for (const { id: delivery } of listed.json.deliveries) {
+      const { history } = (await portal("GET", `/deliveries/${delivery}`)).json.delivery;
+      expect(history[0].headers).toEqual(headers);
+      expect(history[0]).toMatchObject({ answer: "moved", tlsCause: null });
+    }
+    // They may hold secrets: they rest sealed.
+    expect(JSON.stringify(await deliveriesOf({ id }))).not.toContain("tok_secret");
+  });
+
+  it.each([
+    [525, "error code: 525", "handshake"],
+    [526, "error code: 526", "untrusted"],
+    [526, "certificate has expired", "expired"],
+  ])("tells why TLS failed where the platform says: %i %s", async (status, text, cause) => {
+    const { id } = await register();
+    receiver(() => new Response(text, { status }));
+    const { json } = await portal("POST", `/webhooks/${id}/test`);
+    expect(json).toMatchObject({ outcome: "tls", status, tls_cause: cause });
+    const { delivery } = (await portal("GET", `/deliveries/${json.delivery_id}`)).json;
+    expect(delivery.history).toMatchObject([{ outcome: "tls", tlsCause: cause }]);
+  });
+
   it("carries what receivers get wrong who do not sign the bytes", async () => {
     const { id } = await register();
     const { calls } = receiver();
@@ -618,6 +673,97 @@ describe("deliveries", () => {
     expect(progress.json.replay).toMatchObject({ status: "done", queued: 1, progress: 1 });
     await wake({ id });
     expect(calls).toHaveLength(2);
+  });
+
+  describe("a replay", () => {
+    const since = new Date(Date.now() - 60_000).toISOString();
+    const begin = (id: string) => portal("POST", `/webhooks/${id}/replay`, { since });
+    const statusOf = async (id: string, replay: Json) =>
+      (await portal("GET", `/webhooks/${id}/replays/${replay.id}`)).json.replay.status;
+
+    it("is the only one of its webhook while it runs", async () => {
+      const { id } = await register();
+      const answers = await Promise.all([begin(id), begin(id), begin(id)]);
+      expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409]);
+      const { replay } = answers.find(({ status }) => status === 202)?.json ?? {};
+      expect(answers.find(({ status }) => status === 409)).toMatchObject({
+        json: { error: "replay_running", code: "CONFLICT", details: { replay_id: replay.id } },
+      });
+      const { id: other } = await register();
+      expect((await begin(other)).status).toBe(202);
+      await runCron();
+      expect(await statusOf(id, replay)).toBe("done");
+      expect((await begin(id)).status).toBe(202);
+    });
+
+    it("is ended by a DELETE, which may be repeated, and then goes no further", async () => {
+      const { id, owner } = await register();
+      await portal("PATCH", `/webhooks/${id}`, { status: "disabled" });
+      await portal("POST", "/events", policyEvent(owner));
+      await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+      const { replay } = (await begin(id)).json;
+      for (let i = 0; i < 2; i++) {
+        expect(await portal("DELETE", `/webhooks/${id}/replays/${replay.id.toUpperCase()}`)).toMatchObject({
+          status: 200,
+          json: { message: "replay_ended", replay: { id: replay.id, status: "ended", queued: 0 } },
+        });
+      }
+      await runCron();
+      expect(await statusOf(id, replay)).toBe("ended");
+      expect(await deliveriesOf({ id })).toMatchObject([{ status: "skipped" }]);
+      expect((await begin(id)).status).toBe(202);
+      const { id: other } = await register();
+      for (const path of [`${other}/replays/${replay.id}`, `${id}/replays/${"0".repeat(24)}`])
+        expect(await portal("DELETE", `/webhooks/${path}`)).toMatchObject({
+          status: 404,
+          json: { error: "replay_not_found" },
+        });
+    });
+
+    it("that is done stays done", async () => {
+      const { id } = await register();
+      const { replay } = (await begin(id)).json;
+      await runCron();
+      const { json } = await portal("DELETE", `/webhooks/${id}/replays/${replay.id}`);
+      expect(json.replay.status).toBe("done");
+    });
+
+    it("is refused for a webhook that is disabled", async () => {
+      const { id } = await register();
+      await portal("PATCH", `/webhooks/${id}`, { status: "disabled" });
+      expect(await begin(id)).toMatchObject({ status: 409, json: { error: "webhook_disabled" } });
+    });
+
+    it.each([
+      ["disabled", (id: string) => portal("PATCH", `/webhooks/${id}`, { status: "disabled" })],
+      ["deleted", (id: string) => portal("DELETE", `/webhooks/${id}`)],
+    ])("ends at once where its webhook is %s", async (_how, turnOff) => {
+      const { id } = await register();
+      const { replay } = (await begin(id)).json;
+      expect((await turnOff(id)).status).toBe(200);
+      expect(await statusOf(id, replay)).toBe("ended");
+    });
+
+    it("ends where its webhook is disabled by its own answer, and waits while it is paused", async () => {
+      const { id, owner } = await register();
+      const { replay } = (await begin(id)).json;
+      await portal("PATCH", `/webhooks/${id}`, { status: "paused" });
+      await runCron();
+      expect(await statusOf(id, replay)).toBe("running");
+      await portal("PATCH", `/webhooks/${id}`, { status: "active" });
+      receiver(() => new Response(null, { status: 410 }));
+      await portal("POST", "/events", policyEvent(owner));
+      await wake({ id });
+      expect(await stored({ id })).toMatchObject({ status: "disabled", disabled_reason: "gone" });
+      expect(await statusOf(id, replay)).toBe("ended");
+    });
+
+    it("ends where its owner is to be erased", async () => {
+      const { id, owner } = await register();
+      const { replay } = (await begin(id)).json;
+      await portal("DELETE", `/owners/${owner.owner_type}/${owner.owner_id}/data`);
+      expect(await statusOf(id, replay)).toBe("ended");
+    });
   });
 
   it("are replayed whole where that is asked for", async () => {

@@ -1,0 +1,41 @@
+/** Replays end with their webhook: a statement beside each that disables or deletes webhooks. */
+
+/** Of a webhook's row: nothing is sent to it. A paused one only waits. */
+export const IS_OFF = "(webhooks.status = 'disabled' OR webhooks.deleted_at IS NOT NULL)";
+
+const IS_RUNNING = "replays.status = 'running'";
+
+/** Ends what runs for the webhook, if it is off. */
+export function endReplaysOf(db: D1Database, webhookId: string, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE replays SET status = 'ended', updated_at = ?2
+       WHERE webhook_id = ?1 AND ${IS_RUNNING} AND EXISTS (SELECT 1 FROM webhooks WHERE id = ?1 AND ${IS_OFF})`,
+    )
+    .bind(webhookId, now);
+}
+
+/** Ends what runs for any of the owner's webhooks that is off. */
+export function endReplaysOfOwner(
+  db: D1Database,
+  { type, id }: { type: string; id: string },
+  now: number,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE replays SET status = 'ended', updated_at = ?3
+       WHERE ${IS_RUNNING} AND EXISTS (
+         SELECT 1 FROM webhooks WHERE id = replays.webhook_id AND owner_type = ?1 AND owner_id = ?2 AND ${IS_OFF})`,
+    )
+    .bind(type, id, now);
+}
+
+/** Ends all that runs for a webhook that is off. */
+export function endReplaysOfOff(db: D1Database, now: number): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE replays SET status = 'ended', updated_at = ?1
+       WHERE ${IS_RUNNING} AND EXISTS (SELECT 1 FROM webhooks WHERE id = replays.webhook_id AND ${IS_OFF})`,
+    )
+    .bind(now);
+}
