@@ -373,6 +373,12 @@ describe("a gateway that is not configured", () => {
     expect((await send(...portalRead("nobody"), using)).status).toBe(401);
   });
 
+  it("takes no pair for the files-creator's that is bound to an owner", async () => {
+    const entry = { id: "bound", secret_sha256: HASH, owner: { type: "payroll_company", id: "acme" } };
+    const using = changed(clients({ ...entry, role: "files_creator" }));
+    expect((await send(...portalRead("bound"), using)).json).toMatchObject({ code: "NOT_CONFIGURED" });
+  });
+
   it("answers 503 to people who come through an Access that is half set, and serves client pairs", async () => {
     const using = changed({ ACCESS_TEAM: "acme" });
     const answer = await send(
