@@ -206,7 +206,7 @@ describe("a sealed secret that was copied to another connection's row", () => {
       .bind(row?.secrets, row?.data_key, b.id)
       .run();
     const answer = await post({ id: b.id, secret: a.secret });
-    expect(answer.status).toBe(503);
+    expect(answer.status).toBe(500);
     expect(JSON.stringify(answer.json)).not.toMatch(/seal|key|open/i);
   });
 });
@@ -240,7 +240,7 @@ describe("a ring that is being rotated", () => {
     const wakeUps = catchWakeUps();
     const fileId = await accepted(await createBoundConnection());
     const delivered = await deliverFiles([fileId], { ...using, ...freshOnly });
-    expect(delivered).toEqual({ acked: [], retried: [{ position: 0, delaySeconds: 30 }] });
+    expect(delivered).toEqual({ acked: [0], retried: [] });
     expect(received).toEqual([]);
     await bringToTheEnd(fileId, wakeUps, using);
     expect(received.map(({ key }) => key)).toEqual([fileId]);
