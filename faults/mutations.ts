@@ -233,9 +233,9 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/send.ts",
-        find: "return { endpoint, signers: await signersOf([leading, ...others]), rotating, headers };",
+        find: "return { endpoint, url, signers: await signersOf([leading, ...others]), rotating, headers };",
         replace: `opened ??= leading;
-  return { endpoint, signers: await signersOf([opened, ...others]), rotating, headers };`,
+  return { endpoint, url, signers: await signersOf([opened, ...others]), rotating, headers };`,
       },
       {
         file: "src/outbound/send.ts",
