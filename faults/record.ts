@@ -7,7 +7,7 @@ export interface Heard {
   fileId: string | null;
   /** The `error` of a refusal. */
   error: string | null;
-  /** Whether the gateway lived on and held the request all the same, longer than all its deadlines. */
+  /** Whether the gateway held the request longer than all its deadlines, and never answered. */
   held?: boolean;
 }
 
