@@ -107,7 +107,7 @@ async function unwrapRaw(ring: KeyRing, wrapped: string, context: string): Promi
   const ringKey = wrapped.slice(0, dot);
   const key = await ring.keys.get(ringKey);
   if (key === undefined) throw new RingKeyMissing(ringKey);
-  return openWith(key, fromBase64(wrapped.slice(dot + 1)), context);
+  return openWith(key, decoded(wrapped.slice(dot + 1), context), context);
 }
 
 async function importDataKey(raw: Bytes): Promise<DataKey> {
@@ -153,12 +153,20 @@ export async function sealText(key: DataKey, plain: string, context: string): Pr
 }
 
 export async function openText(key: DataKey, sealed: string, context: string): Promise<string> {
-  return new TextDecoder().decode(await open(key, fromBase64(sealed), context));
+  return new TextDecoder().decode(await open(key, decoded(sealed, context), context));
 }
 
 /** The first 16 bytes of HMAC-SHA256 under the data key, in base64: equal for equal bytes, useless to who lacks the key. */
 export async function fingerprint(key: DataKey, bytes: Bytes): Promise<string> {
   return toBase64(new Uint8Array(await crypto.subtle.sign("HMAC", key.mac, bytes), 0, 16));
+}
+
+function decoded(text: string, context: string): Bytes {
+  try {
+    return fromBase64(text);
+  } catch (cause) {
+    throw new SealBroken(`not base64: ${context}`, { cause });
+  }
 }
 
 async function sealWith(key: PlatformKey, plain: Bytes, context: string): Promise<Bytes> {

@@ -6,7 +6,7 @@
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { utf8 } from "../crypto/encoding.ts";
-import { fingerprint, RingKeyMissing } from "../crypto/vault.ts";
+import { fingerprint, RingKeyMissing, SealBroken } from "../crypto/vault.ts";
 import { isOutage } from "../deadline.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { gateName } from "../gate/file-id.ts";
@@ -311,14 +311,17 @@ async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<
   }
 }
 
-/** D1 away and nothing cached, or a ring key missing: not known, so the caller repeats. Rejects for a bug. */
+/**
+ * D1 away and nothing cached, or a row that does not open, for want of a ring key or because it was tampered with: operators
+ * can mend it, so the caller repeats. Rejects for a bug.
+ */
 async function lookedUp<S extends ReportSender>(look: () => Promise<Looked<S>>): Promise<Looked<S>> {
   try {
     return await look();
   } catch (error) {
-    const ringKey = error instanceof RingKeyMissing ? error.ringKey : null;
-    if (ringKey === null && !isOutage(error)) throw error;
-    logError("sender lookup failed", ringKey === null ? {} : { ring_key: ringKey }, error);
+    if (!(error instanceof SealBroken) && !isOutage(error)) throw error;
+    const fields = error instanceof RingKeyMissing ? { ring_key: error.ringKey } : {};
+    logError("sender lookup failed", fields, error);
     return { failure: RETRY_SOON };
   }
 }

@@ -331,9 +331,11 @@ const ROWS: Row[] = [
       const connection = await createBoundConnection();
       const using = {
         ...bindings,
-        get DB(): D1Database {
-          throw new Error("a detail of ours");
-        },
+        DB: new Proxy(bindings.DB, {
+          get() {
+            throw new Error("a detail of ours");
+          },
+        }),
       };
       return { answer: await post(connection, report(), {}, using), connection };
     },
@@ -581,10 +583,13 @@ describe("the path", () => {
   });
 });
 
-it("serves a row that is broken in the database with 503, and says nothing of it", async () => {
+it.each([
+  ["does not open", (key: string) => `${key.slice(0, -8)}AAAAAAA=`],
+  ["is no base64", (key: string) => `${key.slice(0, -8)}?`],
+])("answers for a row whose key %s with 503, and says nothing of it", async (_what, breaking) => {
   const connection = await createBoundConnection();
   const { data_key } = await rowOf(connection);
-  const broken = `${data_key.slice(0, -8)}AAAAAAA=`;
+  const broken = breaking(data_key);
   await bindings.DB.prepare("UPDATE connections SET data_key = ? WHERE id = ?")
     .bind(broken, connection.id)
     .run();
