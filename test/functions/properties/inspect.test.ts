@@ -99,13 +99,16 @@ describe("a body", { timeout: 120_000 }, () => {
 
   it("is judged alike with fields that nobody knows", () => {
     const extra = fc.tuple(quoted(unknownName), jsonValue).map(([name, member]) => `${name}:${member}`);
+    // One warning per path: an odd value of a known field would hide its other problem, unless too many others are odd.
+    const plainScalar = scalar.filter((member) => !/\\u(?:0000|d[89a-f])/i.test(member));
     const field = fc
-      .tuple(quoted(fc.constantFrom(...KNOWN_FIELDS)), scalar)
+      .tuple(quoted(fc.constantFrom(...KNOWN_FIELDS)), plainScalar)
       .map(([name, member]) => `${name}:${member}`);
+    const fields = (maxLength: number) => fc.uniqueArray(field, { maxLength, selector: nameOfMember });
     const property = fc.property(
-      fc.array(field, { maxLength: 5 }),
-      fc.array(fc.array(field, { maxLength: 8 }), { minLength: 1, maxLength: 4 }),
-      fc.array(field, { maxLength: 3 }),
+      fields(5),
+      fc.array(fields(8), { minLength: 1, maxLength: 4 }),
+      fields(3),
       fc.array(extra, { minLength: 1, maxLength: 4 }),
       (top, people, period, unknown) => {
         const reportWith = (more: string[]) =>
@@ -124,6 +127,10 @@ describe("a body", { timeout: 120_000 }, () => {
     fc.assert(property, { numRuns: 200 });
   });
 });
+
+function nameOfMember(text: string): string | undefined {
+  return Object.keys(JSON.parse(`{${text}}`))[0];
+}
 
 /** By another reader of JSON. */
 function namesADeciderTwice(body: Uint8Array): boolean {

@@ -257,7 +257,7 @@ describe("a signed request", () => {
     const connection = await createBoundConnection();
     const mute = intercepted(async (call, proceed) => {
       const answer = await proceed();
-      if (call === "CONNECTION_GATE.admit") throw new Error("the answer was lost");
+      if (call === "CONNECTION_GATE.admit") throw new Error("Network connection lost.");
       return answer;
     }, unwoken);
     const request = await signedRequest(connection);
