@@ -55,6 +55,7 @@ function bound(env: Bindings, limits: Limits): Bindings {
     FILES: methods(env.FILES, "FILES", () => queueMs),
     DELIVERIES: methods(env.DELIVERIES, "DELIVERIES", () => queueMs),
     DELIVERIES_SLOW: methods(env.DELIVERIES_SLOW, "DELIVERIES_SLOW", () => queueMs),
+    DELIVERIES_NEW: methods(env.DELIVERIES_NEW, "DELIVERIES_NEW", () => queueMs),
     REFUSALS: methods(env.REFUSALS, "REFUSALS", () => limiterMs),
     EMAIL: methods(env.EMAIL, "EMAIL", () => mailMs),
   };

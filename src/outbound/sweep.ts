@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { newObjectId } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
-import { LANES, laneSql, slowSince } from "./health.ts";
+import { LANES, type Lane, laneSql, slowSince } from "./health.ts";
 import { type Endpoint, type WakeUpQueues, wakeEndpoints } from "./wake-up.ts";
 
 /** Endpoints looked at by one query. */
@@ -19,27 +19,36 @@ export async function sweep(
   now: number,
   startFrom: string = newObjectId(),
 ): Promise<void> {
-  const backlog = await sweepRange(env, { after: startFrom, upTo: null }, now);
-  if (backlog <= MAX_BACKLOG) await sweepRange(env, { after: "", upTo: startFrom }, now);
+  const behind = new Set<Lane>();
+  await sweepRange(env, { after: startFrom, upTo: null }, behind, now);
+  await sweepRange(env, { after: "", upTo: startFrom }, behind, now);
 }
 
-/** Endpoints with ids after `after`, up to and with `upTo`. Answers the backlog behind the last wake-up. */
+/**
+ * Endpoints with ids after `after`, up to and with `upTo`. A lane whose consumers are behind is added to `behind` and swept no
+ * further: it keeps no other lane waiting.
+ */
 async function sweepRange(
   env: WakeUpQueues & { DB: D1Database },
   { after, upTo }: { after: string; upTo: string | null },
+  behind: Set<Lane>,
   now: number,
-): Promise<number> {
+): Promise<void> {
   let from: string | null = after;
-  while (from !== null) {
+  while (from !== null && behind.size < LANES.length) {
     const page = await openEndpoints(env.DB, from, upTo, now);
-    const { backlog } = await wakeEndpoints(env, page.due);
-    if (backlog > MAX_BACKLOG) {
-      logError("the sweep stops: consumers are behind", { backlog });
-      return backlog;
+    const backlogs = await wakeEndpoints(
+      env,
+      page.due.filter(({ lane }) => !behind.has(lane)),
+    );
+    for (const lane of LANES) {
+      const backlog = backlogs[lane];
+      if (backlog <= MAX_BACKLOG) continue;
+      behind.add(lane);
+      logError("the sweep stops for a lane: its consumers are behind", { lane, backlog });
     }
     from = page.next;
   }
-  return 0;
 }
 
 const openRow = z.object({ id: z.string(), lane: z.enum(LANES), due: z.number() });

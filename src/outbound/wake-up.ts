@@ -27,20 +27,19 @@ export interface WakeUpQueues {
   DELIVERIES_NEW: Queue<EndpointWakeUp>;
 }
 
-/** How many messages wait behind what was sent, in the fullest of the queues. Rejects when a queue takes nothing. */
+/** How many messages wait in each queue behind what was sent. Rejects when a queue takes nothing; the others are sent all the same. */
 export async function wakeEndpoints(
   queues: WakeUpQueues,
   endpoints: Iterable<Endpoint>,
-): Promise<{ backlog: number }> {
+): Promise<Record<Lane, number>> {
   const byLane = Map.groupBy(endpoints, ({ lane }) => lane);
   const ofLane = (lane: Lane) => byLane.get(lane) ?? [];
-  return {
-    backlog: Math.max(
-      await send(queues.DELIVERIES, ofLane("quick")),
-      await send(queues.DELIVERIES_SLOW, ofLane("slow")),
-      await send(queues.DELIVERIES_NEW, ofLane("new")),
-    ),
-  };
+  const [quick, slow, fresh] = await Promise.all([
+    send(queues.DELIVERIES, ofLane("quick")),
+    send(queues.DELIVERIES_SLOW, ofLane("slow")),
+    send(queues.DELIVERIES_NEW, ofLane("new")),
+  ]);
+  return { quick, slow, new: fresh };
 }
 
 /** As {@link wakeEndpoints}, for who has nothing to add: the minute cron makes up for what was not sent. Never rejects. */

@@ -22,7 +22,7 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
     (method, proceed, args) =>
       hook(`${name}.${method}`, async () => proceed(), args);
   const { DB, CONNECTION_GATE, ARCHIVE, FILES, REFUSALS, FORWARDING_GOVERNOR } = using;
-  const { DELIVERIES, DELIVERIES_SLOW, EMAIL } = using;
+  const { DELIVERIES, DELIVERIES_SLOW, DELIVERIES_NEW, EMAIL } = using;
   return {
     ...using,
     DB: database(DB, talk("DB")),
@@ -32,6 +32,7 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
     FILES: every(FILES, talk("FILES")),
     DELIVERIES: every(DELIVERIES, talk("DELIVERIES")),
     DELIVERIES_SLOW: every(DELIVERIES_SLOW, talk("DELIVERIES_SLOW")),
+    DELIVERIES_NEW: every(DELIVERIES_NEW, talk("DELIVERIES_NEW")),
     EMAIL: every(EMAIL, talk("EMAIL")),
     REFUSALS: every(REFUSALS, talk("REFUSALS")),
     ...(using.FILES_CREATOR && { FILES_CREATOR: every(using.FILES_CREATOR, talk("FILES_CREATOR")) }),
@@ -64,6 +65,8 @@ const LIMIT_OF: Record<string, keyof Limits> = {
   ARCHIVE: "r2Ms",
   FILES: "queueMs",
   DELIVERIES: "queueMs",
+  DELIVERIES_SLOW: "queueMs",
+  DELIVERIES_NEW: "queueMs",
   REFUSALS: "limiterMs",
   EMAIL: "mailMs",
 };

@@ -18,6 +18,7 @@ import { retain } from "../../../src/outbound/retention.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings } from "../../support/gateway.ts";
+import { hanging } from "../../support/interception.ts";
 import {
   catchEndpointWakeUps,
   catchMails,
@@ -124,12 +125,39 @@ describe("a sweep", () => {
   });
 
   it("stops where consumers are behind", async () => {
-    await hookWithDelivery();
+    for (const digit of ["0", "f"]) await hookWithDelivery({ id: digit.repeat(24) });
     const metadata = { metrics: { backlogCount: 20_000, backlogBytes: 0 } };
     vi.mocked(bindings.DELIVERIES.sendBatch).mockResolvedValue({ metadata });
-    await sweep(bindings, Date.now(), "");
+    await sweep(bindings, Date.now(), "7");
     expect(bindings.DELIVERIES.sendBatch).toHaveBeenCalledOnce();
   });
+
+  it("goes on for other lanes where the consumers of one are behind", async () => {
+    const stranger = (id: string) => hookWithDelivery({ id, proven_at: null });
+    await stranger("f".repeat(24));
+    await stranger("0".repeat(24));
+    const hook = await hookWithDelivery({ id: "1".repeat(24) });
+    const metadata = { metrics: { backlogCount: 20_000, backlogBytes: 0 } };
+    vi.mocked(bindings.DELIVERIES_NEW.sendBatch).mockResolvedValue({ metadata });
+    await sweep(bindings, Date.now(), "7");
+    expect(bindings.DELIVERIES_NEW.sendBatch).toHaveBeenCalledOnce();
+    expect(woken.quick).toEqual([hook.id]);
+  });
+
+  it.each(["DELIVERIES", "DELIVERIES_SLOW", "DELIVERIES_NEW"])(
+    "ends where %s never answers, and wakes the other lanes",
+    async (queue) => {
+      const hooks = {
+        DELIVERIES: await hookWithDelivery(),
+        DELIVERIES_SLOW: await hookWithDelivery({ slow_at: Date.now() }),
+        DELIVERIES_NEW: await hookWithDelivery({ proven_at: null }),
+      };
+      const using = hanging(`${queue}.`);
+      await expect(sweep(using, Date.now(), "")).rejects.toThrow(queue);
+      const others = Object.entries(hooks).flatMap(([name, { id }]) => (name === queue ? [] : [id]));
+      expect(Object.values(woken).flat().sort()).toEqual(others.sort());
+    },
+  );
 });
 
 describe("retention", () => {
