@@ -41,7 +41,10 @@ export async function retain(
       .bind(from, to, seqAt(before), before, ROWS_AT_A_TIME),
   );
   await db
-    .prepare("DELETE FROM replays WHERE webhook_id >= ? AND webhook_id < ? AND updated_at < ?")
+    .prepare(
+      // One that runs may wait for a paused webhook, however long.
+      "DELETE FROM replays WHERE webhook_id >= ? AND webhook_id < ? AND updated_at < ? AND status <> 'running'",
+    )
     .bind(from, to, before)
     .run();
 }

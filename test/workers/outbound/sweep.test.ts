@@ -25,6 +25,7 @@ import {
   deliveriesOf,
   noticesOf,
   OWNER,
+  storeReplay,
   storeWebhook,
   tell,
   type Woken,
@@ -200,6 +201,29 @@ describe("retention", () => {
     // In the minute of each, by its first digits.
     for (const minute of [0, 19, 39, 59]) await runCron(now + minute * 60_000);
     for (const hook of hooks) expect(await deliveriesOf(hook)).toEqual([]);
+  });
+
+  it("deletes replays 30 days after they ended, and none that still wait for a paused webhook", async () => {
+    const now = Date.now();
+    const hook = await storeWebhook({ status: "paused" });
+    const replay = (status: Replay["status"]): Replay => ({
+      id: newObjectId(),
+      webhook_id: hook.id,
+      only: "all",
+      from_seq: 1,
+      position: 1,
+      until: 2,
+      queued: 0,
+      status,
+      created_at: now - 31 * DAY_MS,
+      updated_at: now - 31 * DAY_MS,
+    });
+    const waiting = replay("running");
+    const ended = replay("ended");
+    for (const each of [waiting, ended]) await storeReplay(each);
+    await retain(bindings.DB, EVERYTHING, now);
+    expect(await findReplay(bindings.DB, hook.id, waiting.id)).toEqual(waiting);
+    expect(await findReplay(bindings.DB, hook.id, ended.id)).toBeNull();
   });
 
   it("takes each webhook in its own minute, and many rows in bounded statements", async () => {
