@@ -138,15 +138,15 @@ async function sendAll(
     return { rest: [], started: 0, startedUntil: Date.now() };
   }
   const recorder = new Recorder(env.DB, held);
-  const isNew = endpoint.proven_at === null;
+  const neverAnswered = endpoint.proven_at === null && endpoint.last_success_at === null;
   const timeoutMs =
     laneOf({ slowAt: endpoint.slow_at, provenAt: endpoint.proven_at }, Date.now()) === "new"
       ? SLOW_ANSWER_MS
       : EXCHANGE_TIMEOUT_MS;
   const startUntil = Math.min(Date.now() + TURN_MS, turn.startBy);
   let started = 0;
-  // A new endpoint may be a dead address: it gets one request at a time until it has answered.
-  const sending = inParallel(wanted, isNew ? 1 : endpoint.max_in_flight, async (due) => {
+  // A new endpoint may be a dead address: it gets one request at a time until it has answered, in time or with a success.
+  const sending = inParallel(wanted, neverAnswered ? 1 : endpoint.max_in_flight, async (due) => {
     const release = await slots.take(1, { ahead: true });
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;

@@ -45,6 +45,7 @@ const webhookRow = z.object({
   target: storedTarget,
   notification_email: z.string().nullable(),
   status: z.string(),
+  deleted_at: z.number().nullable(),
   failing_since: z.number().nullable(),
   last_failure: z
     .string()
@@ -92,11 +93,17 @@ export async function sendNotices(
   });
 }
 
-/** A notice of failure whose endpoint has succeeded since, or is no longer tried. Another notice tells of that. */
+/**
+ * A notice whose mail would advise what is no longer to be done: of an endpoint that has succeeded since or is no longer tried,
+ * of events that no longer wait, or of a webhook that has been deleted.
+ */
 function isUntrue({ kind, notices, webhook }: Claimed): boolean {
+  const { status, failing_since: since } = webhook;
+  if (kind === "delivery_failed") return false;
+  if (webhook.deleted_at !== null) return true;
+  if (kind === "events_expiring") return status !== "paused";
   if (kind !== "endpoint_failing") return false;
   const noticedAt = notices.at(-1)?.created_at ?? 0;
-  const { status, failing_since: since } = webhook;
   return status !== "active" || since === null || since > noticedAt - FAILURE_LEVELS[0].afterMs;
 }
 
@@ -204,7 +211,7 @@ async function claim(db: D1Database, subject: Subject, now: number): Promise<Cla
       .bind(webhookId, kind, now, now + CLAIM_MS),
     db
       .prepare(
-        "SELECT url, target, notification_email, status, failing_since, last_failure FROM webhooks WHERE id = ?",
+        "SELECT url, target, notification_email, status, deleted_at, failing_since, last_failure FROM webhooks WHERE id = ?",
       )
       .bind(webhookId),
   ]);

@@ -79,7 +79,7 @@ export function recording(
   return statements;
 }
 
-/** Whoever holds the endpoint knows its health best, unless it was changed and begins anew. */
+/** Whoever holds the endpoint knows its health best, unless it was changed and begins anew. Only a test may have proved it meanwhile. */
 function recordingHealth(
   db: D1Database,
   { holder, endpoint }: Held,
@@ -91,7 +91,8 @@ function recordingHealth(
   const update = db
     .prepare(
       `UPDATE webhooks SET consecutive_failures = ?4, failing_since = ?5, last_success_at = ?6, slow_at = ?7,
-         proven_at = ?8, last_failure = ?9 WHERE ${TRIED}`,
+         proven_at = coalesce(proven_at, ?8), last_failure = ?9,
+         failure_level = iif(failing_since IS ?5, failure_level, 0) WHERE ${TRIED}`,
     )
     .bind(
       ...tried,

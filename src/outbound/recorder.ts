@@ -119,6 +119,7 @@ function healthOf(endpoint: HeldEndpoint): Health {
 function isNews(stored: Health, health: Health): boolean {
   return (
     health.consecutiveFailures !== stored.consecutiveFailures ||
+    health.failingSince !== stored.failingSince ||
     health.slowAt !== stored.slowAt ||
     health.provenAt !== stored.provenAt ||
     (health.lastSuccessAt ?? 0) - (stored.lastSuccessAt ?? 0) >= SUCCESS_NOTED_MS

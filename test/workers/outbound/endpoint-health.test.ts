@@ -158,6 +158,29 @@ describe("people", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
+  it("are not told what to do about a webhook that has been deleted, nor about events that no longer wait", async () => {
+    const deleted = await hookWith({ failing_since: STARTED_AT - HOUR_MS, consecutive_failures: 3 });
+    const resumed = await hookWith({ status: "paused" });
+    await tellTo(resumed, STARTED_AT - 85 * DAY_MS);
+    const mails = catchMails(() => {
+      throw new Error("away");
+    });
+    await retain(bindings.DB, { from: "", to: "g" }, STARTED_AT);
+    await cron();
+    expect(await noticesOf(deleted)).toMatchObject([{ kind: "endpoint_failing" }]);
+    expect(await noticesOf(resumed)).toMatchObject([{ kind: "events_expiring" }]);
+    await bindings.DB.batch([
+      bindings.DB.prepare("UPDATE webhooks SET deleted_at = 1 WHERE id = ?").bind(deleted.id),
+      bindings.DB.prepare("UPDATE webhooks SET status = 'active' WHERE id = ?").bind(resumed.id),
+    ]);
+    vi.mocked(bindings.EMAIL.send).mockResolvedValue({ messageId: "1" });
+    later(MINUTE_MS);
+    await sendNotices(bindings, settings, Date.now());
+    expect(bindings.EMAIL.send).toHaveBeenCalledTimes(2);
+    expect(mails).toEqual([]);
+    expect([...(await noticesOf(deleted)), ...(await noticesOf(resumed))]).toEqual([]);
+  });
+
   it("are told that it recovered where it did while they were told that it fails", async () => {
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
@@ -352,6 +375,20 @@ describe("a success after failures", () => {
     });
     await wake(hook);
     expect(await stored(hook)).toMatchObject({ status: "active", failing_since: null });
+  });
+
+  it("begins a new failure anew where the next attempt of the same turn fails", async () => {
+    const hook = await hookWith({ ...longFailing, consecutive_failures: 1, last_success_at: STARTED_AT });
+    for (let i = 0; i < 2; i++) await tellTo(hook);
+    const { calls } = receiver(() => {
+      vi.setSystemTime(Date.now() + 1);
+      return new Response(null, { status: calls.length === 1 ? 200 : 503, headers: { "Retry-After": "60" } });
+    });
+    await bindings.DB.prepare("UPDATE webhooks SET max_in_flight = 1 WHERE id = ?").bind(hook.id).run();
+    await wake(hook);
+    expect(calls).toHaveLength(2);
+    expect(await stored(hook)).toMatchObject({ consecutive_failures: 1, failure_level: 0 });
+    expect((await stored(hook)).failing_since).toBeGreaterThan(STARTED_AT);
   });
 
   it("that another consumer recorded meanwhile keeps it from being disabled", async () => {
@@ -550,6 +587,32 @@ describe("a new endpoint", () => {
     expect(calls.length).toBeGreaterThan(1);
     expect(most).toBe(1);
     expect(await stored(hook)).toMatchObject({ proven_at: null });
+  });
+
+  it("that is always late gets as many at a time as any other, once it has taken a delivery", async () => {
+    const hook = await hookWith({ proven_at: null, slow_at: STARTED_AT, last_success_at: STARTED_AT });
+    for (let i = 0; i < 4; i++) await tellTo(hook);
+    let inFlight = 0;
+    let most = 0;
+    receiver(async () => {
+      most = Math.max(most, ++inFlight);
+      await scheduler.wait(20);
+      inFlight--;
+      return new Response();
+    });
+    await handOver([{ webhook_ids: [hook.id] }], slowQueue);
+    expect(most).toBe(4);
+  });
+
+  it("stays proven by a test that it answered while a delivery to it failed", async () => {
+    const hook = await hookWith({ proven_at: null });
+    await tellTo(hook);
+    receiver(async () => {
+      await bindings.DB.prepare("UPDATE webhooks SET proven_at = 7 WHERE id = ?").bind(hook.id).run();
+      throw new Error("Network connection lost.");
+    });
+    await wake(hook);
+    expect(await stored(hook)).toMatchObject({ consecutive_failures: 2, proven_at: 7 });
   });
 
   it("is cut at two seconds, no attempt is counted, and it is tried again with ten in the slow lane", async () => {
