@@ -68,7 +68,7 @@ export function resolveGranted(
   const granted = known.filter((employer) => employer.granted);
   const [employer, another] = granted;
   if (employer === undefined) return { reason: nobodyReason(named, sender) };
-  if (another !== undefined || contradicts(named, employer)) {
+  if (another !== undefined || contradicts(named, employer, known)) {
     return {
       reason:
         "employer_fein and employer_id name two different employers: the FEIN is not that of the employer with this id. Send the right one.",
@@ -82,9 +82,17 @@ export function resolveGranted(
   return { employerId: employer.id, warnings };
 }
 
-/** Whether a body that names the employer by its id gives another FEIN beside it, known here or not. */
-function contradicts(named: NamedEmployer, employer: EmployerMatch): boolean {
-  return named.fein !== null && employer.fein !== null && named.fein !== employer.fein;
+/**
+ * Whether a body that names the employer by its id gives another FEIN beside it, known here or not. Where no FEIN is known of
+ * the employer, only one that is known to be somebody else's is another.
+ */
+function contradicts(
+  named: NamedEmployer,
+  employer: EmployerMatch,
+  known: readonly EmployerMatch[],
+): boolean {
+  if (named.fein === null || named.fein === employer.fein) return false;
+  return employer.fein !== null || known.some(({ fein }) => fein === named.fein);
 }
 
 function nobodyReason({ fein, id, warnings }: NamedEmployer, sender: GateKind): string {

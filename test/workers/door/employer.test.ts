@@ -197,6 +197,12 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
     bound({ employer_fein: "Not compared: no FEIN is known of the employer of employer_id" }),
   ],
   [
+    "a granted one by id, of which no FEIN is known, with the FEIN of one that is granted to somebody else",
+    named("987654321", "E1"),
+    [known("E1", null), known("E2", "987654321", false)],
+    twoNamed,
+  ],
+  [
     "a granted one by FEIN, with the id of one that is granted to somebody else",
     named(FEIN, "E9"),
     [known("E1", FEIN), known("E9", null, false)],
