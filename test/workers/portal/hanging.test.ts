@@ -1,6 +1,8 @@
 /** Bindings that hang at endpoints that read and manage, and in what runs in the background. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { boundedForRequests } from "../../../src/bounded.ts";
+import type { Bindings } from "../../../src/env.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
 import {
@@ -68,6 +70,25 @@ describe("what hangs is a 503", () => {
     expect(answer.status).toBe(503);
   });
 });
+
+it("every binding has a deadline", () => {
+  const within = boundedForRequests({ ...bindings });
+  const unlimited = Object.entries(bindings).filter(
+    ([name, binding]) => typeof binding === "object" && within[name as keyof Bindings] === binding,
+  );
+  // The calls of the files-creator bring their own. The rest is what tests alone are given.
+  const others = /^(?:FILES_CREATOR|MIGRATIONS|__VITEST_.*)$/;
+  expect(unlimited.map(([name]) => name).filter((name) => !others.test(name))).toEqual([]);
+});
+
+it.each(["DELIVERIES", "DELIVERIES_SLOW", "DELIVERIES_NEW"])(
+  "a queue that hangs fails: %s",
+  async (queue) => {
+    const using = hanging(queue);
+    const send = using[queue as "DELIVERIES"].sendBatch([{ body: { webhook_ids: ["a"] } }]);
+    await expect(send).rejects.toThrow("gave no answer");
+  },
+);
 
 it("an event is taken while the delivery queue hangs", async () => {
   const owner = { owner_type: "payroll_company", owner_id: "acme" };
