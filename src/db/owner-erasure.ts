@@ -7,8 +7,8 @@ import type { OwnerAddress } from "./owner-keys.ts";
 const OF_OWNER = "owner_type = ?1 AND owner_id = ?2";
 
 /**
- * Sets when the owner is erased and disables its webhooks, or, with null, takes that back where it is not due yet; what is so
- * already stays. Answers when it is erased as things are now; null where nothing of the owner is kept.
+ * Sets when the owner is erased and disables its webhooks, whose creation answers no secret from then on, or, with null, takes
+ * the erasure back where it is not due yet; what is so already stays. Answers when it is erased as things are now; null where nothing of the owner is kept.
  */
 export async function setErasure(
   db: D1Database,
@@ -17,7 +17,7 @@ export async function setErasure(
   told: AuditRow,
   now: number,
 ): Promise<{ eraseAt: number | null } | null> {
-  const [, , , found] = await db.batch<{ erase_at: number | null }>([
+  const [, , , , found] = await db.batch<{ erase_at: number | null }>([
     db
       .prepare(
         `UPDATE owner_keys SET erase_at = ?3
@@ -32,6 +32,13 @@ export async function setErasure(
            AND EXISTS (SELECT 1 FROM audit WHERE id = ?5)`,
       )
       .bind(type, id, now, eraseAt, told.id),
+    db
+      .prepare(
+        `UPDATE creations SET secret_ended = 1, sealed_token = NULL
+         WHERE ${OF_OWNER} AND ?3 IS NOT NULL AND object_id IN (SELECT id FROM webhooks WHERE ${OF_OWNER})
+           AND EXISTS (SELECT 1 FROM audit WHERE id = ?4)`,
+      )
+      .bind(type, id, eraseAt, told.id),
     db.prepare(`SELECT erase_at FROM owner_keys WHERE ${OF_OWNER}`).bind(type, id),
     endReplaysOfOwner(db, { type, id }, now),
   ]);

@@ -4,6 +4,7 @@
  */
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, asStatement, auditRow, tellIfChanged } from "../db/audit.ts";
+import { endSecret } from "../db/creations.ts";
 import { endReplaysOf } from "../db/ended-replays.ts";
 import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
@@ -145,7 +146,9 @@ function disabling(
   reason: DisableReason,
   now: number,
 ): D1PreparedStatement[] {
+  const orm = drizzle(db);
   const version = nextVersion(endpoint.version, now);
+  const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
   const told: AuditRow = auditRow({
     at: version,
     actor: "system:delivery",
@@ -153,7 +156,7 @@ function disabling(
     kind: "webhook",
     what: "disabled",
     subjectId: endpoint.id,
-    owner: { type: endpoint.owner_type, id: endpoint.owner_id },
+    owner,
     before: { status: "active", disabled_reason: null },
     after: { status: "disabled", disabled_reason: reason },
   });
@@ -165,7 +168,8 @@ function disabling(
            AND (?3 = 'gone' OR failing_since IS ?6)`,
       )
       .bind(endpoint.id, endpoint.version, reason, version, now, endpoint.failing_since),
-    asStatement(db, tellIfChanged(drizzle(db), told)),
+    asStatement(db, tellIfChanged(orm, told)),
+    asStatement(db, endSecret(orm, owner, endpoint.id, told)),
     db
       .prepare(
         `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)

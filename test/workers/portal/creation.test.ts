@@ -4,6 +4,7 @@ import { dumpDatabase } from "../../support/at-rest.ts";
 import { advance, catchWakeUps, runCron } from "../../support/forwarding.ts";
 import { type Answer, createEmployer, type Json, post, send } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
+import { catchEndpointWakeUps, receiver, wake } from "../../support/outbound.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -273,6 +274,42 @@ describe("a secret that was used", () => {
     const { json } = await asked("POST", "/api-keys", text, { key });
     await send("/api/v1/files", { headers: { Authorization: `Bearer ${json.secret}` } });
     const again = await asked("POST", "/api-keys", text, { key });
+    expect([again.json.secret, again.json.secret_unavailable]).toEqual([undefined, true]);
+  });
+});
+
+describe("a webhook that the gateway disabled and somebody enabled again", () => {
+  const [, { path, body }] = KINDS;
+  const owner = () => ({ ...OWNER, owner_id: `disabled-${++keys}` });
+  const made = async (fields: Json, key: string) =>
+    asked("POST", path, JSON.stringify(body(fields)), { key });
+  const enabled = async (id: string) =>
+    asked("PATCH", `${path}/${id}`, JSON.stringify({ status: "active" }), { key: newKey() });
+
+  it("comes without its secret: with its owner's erasure", async () => {
+    const [fields, key] = [owner(), newKey()];
+    const { json } = await made(fields, key);
+    const data = `/owners/${fields.owner_type}/${fields.owner_id}/data`;
+    for (const query of ["", "?erase=false"])
+      expect((await asked("DELETE", `${data}${query}`, undefined, { key: newKey() })).status).toBe(200);
+    expect((await enabled(json.webhook.id)).json.webhook.status).toBe("active");
+    const again = await made(fields, key);
+    expect(again.json.webhook.id).toBe(json.webhook.id);
+    expect([again.json.secret, again.json.secret_unavailable]).toEqual([undefined, true]);
+  });
+
+  it("comes without its secret: because it was gone", async () => {
+    catchEndpointWakeUps();
+    receiver(() => new Response(null, { status: 410 }));
+    const [fields, key] = [owner(), newKey()];
+    const { json } = await made(fields, key);
+    const event = { ...fields, id: crypto.randomUUID(), type: "policy.created", data: {} };
+    await asked("POST", "/events", JSON.stringify(event), { key: newKey() });
+    await wake({ id: json.webhook._id });
+    const read = await asked("GET", `${path}/${json.webhook.id}`, undefined, { key: newKey() });
+    expect(read.json.webhook).toMatchObject({ status: "disabled", disabled_reason: "gone" });
+    await enabled(json.webhook.id);
+    const again = await made(fields, key);
     expect([again.json.secret, again.json.secret_unavailable]).toEqual([undefined, true]);
   });
 });
