@@ -62,11 +62,13 @@ const LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 const THIS_COMPUTER = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.docker\.internal)$/;
 /** Ends every masked address, so that none is taken for a whole one. */
 export const MASK = "…";
+/** As `URL` writes it in a path or a query. */
+const ENCODED_MASK = /%E2%80%A6/i;
 
 export function checkTarget(text: string, policy: AddressPolicy): CheckedTarget {
   if (text.length > MAX_URL_CHARS)
     return refused(`The address is longer than ${MAX_URL_CHARS} characters`, "Use a shorter one");
-  if (text.includes(MASK))
+  if (text.includes(MASK) || ENCODED_MASK.test(text))
     return refused(
       "The address is masked: it ends in …",
       "Send the whole address, or leave `url` out to keep the present one",

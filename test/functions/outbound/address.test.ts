@@ -211,6 +211,8 @@ describe("an address", () => {
     "example.com/services…",
     "https://example.com/…",
     "https://exa…mple.com/",
+    "https://example.com/services%E2%80%A6",
+    "https://example.com/?sig=%e2%80%a6",
   ])("that is masked is refused: %s", (address) => {
     expect(checkTarget(address, POLICY)).toMatchObject({
       ok: false,
