@@ -27,10 +27,17 @@ const settings = {
   description: z.string().max(500).nullable(),
   notification_email: z.email("Must be an e-mail address").max(254).nullable(),
   signature_format: z.enum(SIGNATURE_FORMATS),
-  headers: z.record(z.string(), z.string()).nullable(),
+  headers: z.preprocess(withoutProto, z.record(z.string(), z.string()).nullable()),
   max_in_flight: z.int().min(1).max(MAX_IN_FLIGHT),
   max_per_minute: z.int().min(1).nullable(),
 };
+
+/** A record schema leaves this name out, so that the answer would not be what was asked for. */
+function withoutProto(headers: unknown, context: z.core.$RefinementCtx): unknown {
+  if (typeof headers === "object" && headers !== null && Object.hasOwn(headers, "__proto__"))
+    context.addIssue({ code: "custom", path: ["__proto__"], message: "Not a name for a header" });
+  return headers;
+}
 
 export const newWebhook = z.strictObject({
   ...ownerFields,

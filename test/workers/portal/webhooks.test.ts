@@ -106,6 +106,8 @@ describe("registering a webhook", () => {
     [{ events: ["policy.exploded"] }, "events[0]"],
     [{ events: [] }, "events"],
     [{ headers: { Host: "elsewhere" } }, "headers.Host"],
+    [{ headers: JSON.parse('{"__proto__":"x"}') }, "headers.__proto__"],
+    [{ headers: { "X-Tenant": 7 } }, "headers.X-Tenant"],
     [{ max_in_flight: 7 }, "max_in_flight"],
     [{ notification_email: "nobody" }, "notification_email"],
     [{ colour: "red" }, "colour"],
