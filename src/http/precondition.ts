@@ -1,10 +1,17 @@
 /**
  * Versions on the wire: objects show `version`, and an `ETag` made of it. A change that carries `If-Match` is made only if
- * the object is still as the caller read it.
+ * the object is still as the caller read it, one with `If-None-Match: *` only if there is none.
  */
 import { createMiddleware } from "hono/factory";
 import type { AppContext, AppEnv } from "./context.ts";
 import type { Failure } from "./failure.ts";
+
+const EXISTS: Failure = {
+  kind: "portal",
+  status: 412,
+  error: "precondition_failed",
+  message: "If-None-Match names the object as it is, so that nothing was changed.",
+};
 
 /** A proxy that compresses answers marks their ETags as weak; the version they name is the same. */
 const ETAG = /^(?:W\/)?"(\d{1,16})(?:-[0-9a-f]{8})?"$/;
@@ -43,10 +50,20 @@ function fingerprint(text: string): string {
   return (hash >>> 0).toString(16).padStart(8, "0");
 }
 
+/** Whether `If-None-Match` names the object as it is: of a change, that it is not to be made then. */
+function isKnown(c: AppContext, version: number | null): boolean {
+  const tags =
+    c.req
+      .header("If-None-Match")
+      ?.split(",")
+      .map((tag) => tag.trim()) ?? [];
+  return version !== null && tags.some((tag) => tag === "*" || ETAG.exec(tag)?.[1] === String(version));
+}
+
 /** Null when the request may change an object that has this version, or make one where `version` is null. */
 export function preconditionFailure(c: AppContext, version: number | null): Failure | null {
   const header = c.req.header("If-Match");
-  if (header === undefined) return null;
+  if (header === undefined) return isKnown(c, version) ? EXISTS : null;
   if (header.trim() === "*") return version === null ? CHANGED : null;
   const versions = header.split(",").map((tag) => ETAG.exec(tag.trim())?.[1]);
   if (versions.includes(undefined)) {

@@ -24,7 +24,7 @@ const DESCRIPTION = `Receives payroll reports over signed webhooks, loses none o
 
 Every answer carries \`X-Audit1-Request-Id\`, the id to quote to support. An \`X-Request-Id\` of your own (1 to 64 of \`A-Za-z0-9._-\`) is recorded beside it and sent back. Every error has the same form, \`Error\`. Bodies are JSON; in management bodies and queries, unknown fields are refused by name. Another owner's objects are answered as ones that do not exist.
 
-An unknown path is answered 404, a known one with another method 405 with \`Allow\`. No answer but this documentation may be stored by caches. A read with \`If-None-Match\` and the object's \`ETag\` is answered 304 while nothing has changed.`;
+An unknown path is answered 404, a known one with another method 405 with \`Allow\`. No answer but this documentation may be stored by caches. A read with \`If-None-Match\` and the object's \`ETag\` is answered 304 while nothing has changed; a change with \`If-None-Match: *\` is made only where there is no such object, else 412.`;
 
 export function openApiDocument(): OpenApiDocument {
   return createDocument({

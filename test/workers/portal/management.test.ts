@@ -138,7 +138,10 @@ it("a management body of undeclared length is given up on where it is too large"
     },
   });
   const headers = { ...HEADERS, "Content-Type": "application/json" };
-  expect((await send("/api/v1/connections", { method: "POST", headers, body })).status).toBe(413);
+  expect(await send("/api/v1/connections", { method: "POST", headers, body })).toMatchObject({
+    status: 413,
+    json: { message: "The body may have at most 1048576 bytes. Send it in parts." },
+  });
   expect(sent).toBeLessThan(20);
 });
 
@@ -329,6 +332,16 @@ describe("PUT /employers/{id}", () => {
       expect(await stored("employers", id)).toBeNull();
     },
   );
+
+  it("with If-None-Match: * creates one, and replaces none", async () => {
+    const id = `EMP_only_new_${Date.now()}`;
+    const headers = { ...HEADERS, "Content-Type": "application/json", "If-None-Match": "*" };
+    const put = (name: string) =>
+      send(`/api/v1/employers/${id}`, { method: "PUT", headers, body: JSON.stringify({ name }) });
+    expect((await put("First")).status).toBe(201);
+    expect(await put("Second")).toMatchObject({ status: 412, json: { error: "precondition_failed" } });
+    expect(await stored("employers", id)).toMatchObject({ name: "First" });
+  });
 
   it("answers 409 for a FEIN that another employer has, however it is written, and changes nothing", async () => {
     const taken = await createEmployer();
