@@ -22,7 +22,8 @@ export type Failure =
   /** `form` says what stands there instead, where it has a name. */
   | { kind: "timestamp_expired"; reason: "not_a_number"; form: string | null; serverTimeMs: number }
   | { kind: "unsupported_encoding"; encoding: string }
-  | { kind: "payload_too_large"; limitBytes: number }
+  /** `of` is what is too large: a report, where it is not said. */
+  | { kind: "payload_too_large"; limitBytes: number; of?: "body" }
   | { kind: "connection_not_found" }
   | { kind: "not_a_webhook" }
   | { kind: "connection_inactive" }
@@ -108,7 +109,10 @@ export function describeFailure(failure: Failure): FailureAnswer {
         status: 413,
         error: "Payload too large",
         code: "PAYLOAD_TOO_LARGE",
-        message: `A report may have at most ${failure.limitBytes} bytes. Split it by employees or pay period.`,
+        message:
+          failure.of === "body"
+            ? `The body may have at most ${failure.limitBytes} bytes. Send it in parts.`
+            : `A report may have at most ${failure.limitBytes} bytes. Split it by employees or pay period.`,
         details: { limit_bytes: failure.limitBytes },
       };
     case "connection_not_found":

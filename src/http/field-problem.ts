@@ -53,8 +53,11 @@ function isNumeric(origin: string): boolean {
 }
 
 function sizeProblem(bound: string, limit: number | bigint, origin: string, given: unknown): string {
-  if (typeof given === "string") return `Must have ${bound} ${limit} characters; it has ${given.length}`;
-  if (Array.isArray(given)) return `Must have ${bound} ${limit} entries; it has ${given.length}`;
+  const one = Number(limit) === 1;
+  if (typeof given === "string")
+    return `Must have ${bound} ${limit} ${one ? "character" : "characters"}; it has ${given.length}`;
+  if (Array.isArray(given))
+    return `Must have ${bound} ${limit} ${one ? "entry" : "entries"}; it has ${given.length}`;
   return isNumeric(origin) ? withGiven(`Must be ${bound} ${limit}`, given) : `Must be ${bound} ${limit}`;
 }
 

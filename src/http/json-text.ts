@@ -36,13 +36,15 @@ export function readJson(text: string, subject: string, firstLine = 1): ReadJson
     parses = false;
   }
   const findings = scanJson(text);
-  const syntax = findings.find(({ kind }) => kind === "syntax");
+  // What ends the walk is the last finding: of a text that does not parse, bad syntax, or nesting too deep to look for it.
+  const end = findings.at(-1);
+  const syntax = end?.kind === "syntax" || end?.kind === "depth" ? end : undefined;
   if (!parses) {
     if (syntax === undefined) return { ok: false, refusal: { message: `${subject} is not valid JSON.` } };
     const place = placeOf(text, syntax.at);
     const line = place.line + firstLine - 1;
     const { column } = place;
-    const within = syntax.path === "" ? "" : ` (${syntax.path})`;
+    const within = syntax.path === "" || syntax.kind === "depth" ? "" : ` (${syntax.path})`;
     const message = `${subject} is not valid JSON: line ${line}, column ${column}${within}: ${syntax.problem}.`;
     return { ok: false, refusal: { message, details: { line, column } } };
   }

@@ -48,7 +48,8 @@ export async function readJsonBody(
   const declaredBytes = Number(c.req.header("Content-Length") ?? 0);
   const refused = contentTypeFailure(c, "application/json") ?? contentEncodingFailure(c);
   if (refused !== null && declaredBytes > 0) return { failure: refused };
-  if (declaredBytes > limitBytes) return { failure: { kind: "payload_too_large", limitBytes } };
+  const tooLarge: Failure = { kind: "payload_too_large", limitBytes, of: "body" };
+  if (declaredBytes > limitBytes) return { failure: tooLarge };
   const read = await readBody(
     c.req.raw,
     NO_PREFIX,
@@ -58,7 +59,8 @@ export async function readJsonBody(
     c.req.header("Content-Length") === undefined ? null : declaredBytes,
     "management",
   );
-  if (!read.ok) return { failure: bodyFailure(read.reason, limitBytes) };
+  if (!read.ok)
+    return { failure: read.reason === "too_large" ? tooLarge : bodyFailure(read.reason, limitBytes) };
   // What is made of the body is many times as large, and lives as long as the request.
   c.set("releaseBody", read.release);
   const bytes = read.body;

@@ -42,7 +42,7 @@ const BODY: readonly Failure[] = [
     kind: "validation",
     message: "The body begins with a byte order mark (EF BB BF). Send UTF-8 without one.",
   },
-  { kind: "payload_too_large", limitBytes: 1_048_576 },
+  { kind: "payload_too_large", limitBytes: 1_048_576, of: "body" },
   { kind: "unsupported_encoding", encoding: "gzip" },
 ];
 

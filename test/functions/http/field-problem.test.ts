@@ -26,7 +26,9 @@ describe("a field's problem says what is needed and what was given", () => {
     ["a long text", z.enum(["a", "b"]), "c".repeat(41), "Must be one of a, b; a longer text was given"],
     ["a number too large", z.int().max(6), 60, "Must be at most 6; 60 was given"],
     ["a text too long", z.string().max(3), "four", "Must have at most 3 characters; it has 4"],
-    ["a list too long", z.array(z.int()).max(1), [1, 2], "Must have at most 1 entries; it has 2"],
+    ["a list too long", z.array(z.int()).max(1), [1, 2], "Must have at most 1 entry; it has 2"],
+    ["an empty list", z.array(z.int()).min(1), [], "Must have at least 1 entry; it has 0"],
+    ["an empty text", z.string().min(1), "", "Must have at least 1 character; it has 0"],
   ])("%s", (_name, schema, value, problem) => {
     expect(problemWith(schema, value)).toBe(problem);
   });

@@ -63,6 +63,14 @@ describe("JSON that is to be printed again", () => {
     expect(Object.entries(result.refusal.details ?? {})).toEqual([[path, expect.stringContaining(problem)]]);
   });
 
+  it("that does not parse is told where it nests too deep, if the walk ends before the slip", () => {
+    const result = read("[".repeat(3_000));
+    expect(result.ok ? null : result.refusal).toEqual({
+      message: "The body is not valid JSON: line 1, column 101: Nested deeper than 100 levels.",
+      details: { line: 1, column: 101 },
+    });
+  });
+
   it("is refused with every problem at once, each by its path", () => {
     const result = read('{"a":1,"a":{"b":"\\u0000"},"c":["\\ud83d",1e999]}');
     expect(result.ok ? null : Object.keys(result.refusal.details ?? {})).toEqual([
