@@ -164,9 +164,13 @@ function settingsOf(env: Bindings): Settings {
   };
 }
 
-/** Line breaks and blanks around a value come from the tools that set it. */
-function text(value: string | undefined): string {
-  return value?.trim() ?? "";
+/**
+ * A setting as its text. Line breaks and blanks around it come from the tools that set it. A number, switch or list that was
+ * not written as a text is one all the same.
+ */
+function text(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "string" ? value.trim() : JSON.stringify(value);
 }
 
 /** A value that is parsed now. Where that fails, whoever reads it later gets the error. */
@@ -192,7 +196,7 @@ function setting<T>(part: SettingsPart, name: string, parse: () => T, problems: 
 /** A limit that is not a number must not stop intake: the default holds. */
 function integer(
   name: string,
-  value: string | undefined,
+  value: unknown,
   { lowest, highest, otherwise }: { lowest: number; highest: number; otherwise: number },
   problems: string[],
 ): number {
@@ -281,12 +285,14 @@ function addressPolicy(env: Bindings, inbound: string | null): AddressPolicy {
 
 /** Whether this is a gateway for development on one machine, which speaks plain http with its senders and receivers. */
 export function allowsInsecure(env: Pick<Bindings, "ALLOW_INSECURE_ENDPOINTS">): boolean {
-  return env.ALLOW_INSECURE_ENDPOINTS?.trim() === "true";
+  return text(env.ALLOW_INSECURE_ENDPOINTS) === "true";
 }
 
 /** Separated by commas or blanks; as `URL` writes them, so that they compare. */
-function hostNames(text: string | undefined): string[] {
-  const names = (text ?? "").split(/[\s,]+/).filter((name) => name !== "");
+function hostNames(value: unknown): string[] {
+  const names = text(value)
+    .split(/[\s,]+/)
+    .filter((name) => name !== "");
   return names.map((name) => {
     const host = URL.canParse(`https://${name}`) ? new URL(`https://${name}`) : null;
     if (host === null || host.href !== `https://${host.hostname}/`)
@@ -296,9 +302,9 @@ function hostNames(text: string | undefined): string[] {
 }
 
 function inboundOrigin(env: Bindings): string | null {
-  const text = env.INBOUND_ORIGIN?.trim();
-  if (!text) return null;
-  const url = URL.canParse(text) ? new URL(text) : null;
+  const origin = text(env.INBOUND_ORIGIN);
+  if (origin === "") return null;
+  const url = URL.canParse(origin) ? new URL(origin) : null;
   if (url === null || url.href !== `${url.origin}/`) throw new Error("must be an address without a path");
   if (url.protocol !== "https:" && !(allowsInsecure(env) && url.protocol === "http:"))
     throw new Error("must be an https address");

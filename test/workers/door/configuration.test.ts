@@ -150,6 +150,8 @@ const BROKEN: [string, object, SettingsPart, RegExp][] = [
     /OWN_ZONES: must be host names/,
   ],
   ["a target with a port", { OWN_ZONE_TARGETS: "hooks.audit1.com:8443" }, "own_hosts", /must be host names/],
+  ["zones that are no text", { OWN_ZONES: ["audit1.com"] }, "own_hosts", /OWN_ZONES: must be host names/],
+  ["an origin that is no text", { INBOUND_ORIGIN: true }, "own_hosts", /INBOUND_ORIGIN: must be an address/],
   [
     "an origin with a path",
     { INBOUND_ORIGIN: "https://in.example/api" },
@@ -245,6 +247,21 @@ describe("readSettings", () => {
       "a switch with a line break",
       { ALLOW_INSECURE_ENDPOINTS: "true\n" },
       { addressPolicy: { allowInsecure: true } },
+    ],
+    [
+      "numbers, switches and lists that are not written as texts",
+      {
+        MAX_BODY_BYTES: 2_048,
+        ARCHIVE_AFTER_SECONDS: 60,
+        ALLOW_INSECURE_ENDPOINTS: true,
+        PORTAL_CLIENTS: [{ id: "p", secret_sha256: HASH }],
+      },
+      {
+        maxBodyBytes: 2_048,
+        archiveAfterMs: 60_000,
+        addressPolicy: { allowInsecure: true },
+        portalClients: [{ id: "p", secret_sha256: HASH }],
+      },
     ],
   ])("reads %s", (_, by, expected) => {
     const settings = readSettings(changed(by));
