@@ -12,6 +12,8 @@ const demo: Demo = {
   employer_fein: "12-3456789",
   portal_client_id: "audit1-portal",
   portal_client_secret: "p",
+  owner_client_id: "owner",
+  owner_client_secret: "o",
   files_creator_url: "http://127.0.0.1:8788",
 };
 
