@@ -38,21 +38,26 @@ export async function sealTarget(key: DataKey, webhookId: string, url: string): 
 }
 
 /** Throws `SealBroken` for an address under another key. */
-export async function openTarget(
-  key: DataKey,
-  { id, url, target }: TargetAtRest & { id: string },
-): Promise<string> {
-  return target === null ? url : openText(key, target.sealed, webhookUrlContext(id));
+export async function openTarget(key: DataKey, row: TargetAtRest & { id: string }): Promise<string> {
+  const target = sealedIn(row);
+  return target === null ? row.url : openText(key, target.sealed, webhookUrlContext(row.id));
 }
 
-export function maskedTarget({ url, target }: TargetAtRest): string {
-  return target === null ? maskTarget(url) : target.masked;
+export function maskedTarget(row: TargetAtRest): string {
+  return sealedIn(row)?.masked ?? maskTarget(row.url);
 }
 
 export async function leadsTo(key: DataKey, row: TargetAtRest, url: string): Promise<boolean> {
-  return row.target === null
-    ? row.url === url
-    : row.target.fingerprint === (await targetFingerprint(key, url));
+  const target = sealedIn(row);
+  return target === null ? row.url === url : target.fingerprint === (await targetFingerprint(key, url));
+}
+
+/**
+ * Null where the row holds the whole address. Code that knows no sealed addresses may have changed it beside a sealed one that is
+ * out of date, as after a rollback.
+ */
+function sealedIn({ url, target }: TargetAtRest): StoredTarget | null {
+  return url.startsWith(SEALED_SCHEME) ? target : null;
 }
 
 /** Tells two addresses of an owner apart that look the same when they are masked. No type of event has such a name. */

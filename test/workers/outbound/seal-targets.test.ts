@@ -110,6 +110,19 @@ describe("an address that was stored in clear", () => {
     expect(calls.map((call) => call.url)).toEqual([url("old"), url("old")]);
   });
 
+  it("is in force where code from before changed it beside a sealed one", async () => {
+    const hook = await storeWebhook({ url: url("sealed") });
+    await bindings.DB.prepare("UPDATE webhooks SET url = ? WHERE id = ?").bind(url("newer"), hook.id).run();
+    const { calls } = receiver();
+    await tell();
+    await wake(hook);
+    expect(calls.map((call) => call.url)).toContain(url("newer"));
+    const { webhook } = (await portal("GET", `/webhooks/${hook.id}`)).json;
+    expect(webhook).toMatchObject({ url: url("newer"), url_masked: "newer.receiver-audit.com/services…" });
+    await portal("PATCH", `/webhooks/${hook.id}`, { url: url("newest") });
+    expect((await stored(hook)).url).toBe("sealed://newest.receiver-audit.com/");
+  });
+
   it("that is changed meanwhile stays as it was changed to, sealed", async () => {
     const hook = await storedInClear();
     const answer = await portal("PATCH", `/webhooks/${hook.id}`, { url: url("new") });
