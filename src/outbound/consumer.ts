@@ -48,6 +48,8 @@ export async function deliverBatch(
         const fits = left.lane === lane || (lane === "new" && left.lane === "quick");
         const stays = fits && left.delayMs === undefined && Date.now() < startedAt + INVOCATION_MS;
         if (stays) more.push(id);
+        // One that is slow does not wait for those that hang beside it.
+        else if (lane === "slow") await wakeEndpoints(env, [left]);
         else again.push(left);
       } catch (error) {
         logError("an endpoint could not be worked on", { webhook_id: id }, error);

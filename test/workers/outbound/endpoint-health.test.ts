@@ -604,6 +604,24 @@ describe("a new endpoint", () => {
     expect(most).toBe(4);
   });
 
+  it("that hangs keeps no slow one beside it from its next deliveries", async () => {
+    const hook = await hookWith({ slow_at: STARTED_AT, max_in_flight: 1 });
+    const dead = await hookWith({ slow_at: STARTED_AT });
+    for (let i = 0; i < 2; i++) await tellTo(hook);
+    await tellTo(dead);
+    const released = Promise.withResolvers<void>();
+    receiver(async ({ webhook }) => {
+      if (webhook === dead.id) await released.promise;
+      // A turn is over.
+      else vi.setSystemTime(Date.now() + 3_000);
+      return new Response();
+    });
+    const handed = handOver([{ webhook_ids: [hook.id, dead.id] }], slowQueue);
+    await vi.waitFor(() => expect(woken.slow).toEqual([hook.id]));
+    released.resolve();
+    expect(await handed).toEqual({ acked: [0], retried: [] });
+  });
+
   it("stays proven by a test that it answered while a delivery to it failed", async () => {
     const hook = await hookWith({ proven_at: null });
     await tellTo(hook);
