@@ -1,8 +1,9 @@
 /** `GET /audit`: who changed what, newest first. A client that is bound to an owner sees what concerns its owner. */
 import { Hono } from "hono";
 import * as z from "zod";
+import { API_KEY_PREFIX } from "../crypto/ids.ts";
 import { type AuditRow, listAudit } from "../db/audit.ts";
-import { SUBJECT_KINDS } from "../db/schema.ts";
+import { SUBJECT_KINDS, type SubjectKind } from "../db/schema.ts";
 import { type AppEnv, type Client, failureResponse } from "../http/context.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
@@ -12,6 +13,9 @@ import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
 const LIST = "audit";
 
 const SUBJECT = new RegExp(`^(${SUBJECT_KINDS.join("|")}):([A-Za-z0-9_.:-]{1,128})$`);
+
+/** Subjects are told by their bare ids. Paths and people write them either way. */
+const ID_PREFIXES: Partial<Record<SubjectKind, string>> = { webhook: "wh_", api_key: API_KEY_PREFIX };
 
 export const auditQuery = z.strictObject({
   ...ownerFields,
@@ -48,7 +52,9 @@ export const auditTrail = new Hono<AppEnv>().get("/audit", async (c) => {
 function subjectOf(text: string | undefined) {
   const [, named, id] = SUBJECT.exec(text ?? "") ?? [];
   const kind = SUBJECT_KINDS.find((each) => each === named);
-  return kind === undefined || id === undefined ? null : { kind, id };
+  if (kind === undefined || id === undefined) return null;
+  const prefix = ID_PREFIXES[kind];
+  return { kind, id: prefix !== undefined && id.startsWith(prefix) ? id.slice(prefix.length) : id };
 }
 
 function present(row: AuditRow, client: Client) {

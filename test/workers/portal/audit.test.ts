@@ -245,6 +245,17 @@ describe("GET /audit", () => {
     expect(actionsOf(await read({ subject: `api_key:${one.id}` }))).toEqual([]);
   });
 
+  it("finds a subject by either form of its id", async () => {
+    const owner = { owner_type: "user", owner_id: newObjectId() };
+    const webhook = { ...owner, url: "https://hooks.receiver-audit.com/in", events: ["*"] };
+    const { json: hook } = await portal("POST", "/webhooks", webhook);
+    const { json: key } = await portal("POST", "/api-keys", { ...owner, environment: "sandbox" });
+    for (const id of [hook.webhook.id, hook.webhook._id])
+      expect(actionsOf(await read({ subject: `webhook:${id}` }))).toEqual(["webhook.created"]);
+    for (const id of [key.apiKey.id, key.apiKey._id])
+      expect(actionsOf(await read({ subject: `api_key:${id}` }))).toEqual(["api_key.created"]);
+  });
+
   it("shows a bound client its owner's rows alone", async () => {
     const mine = await createConnection();
     const theirs = await createConnection({ owner_id: "someone_else" });
