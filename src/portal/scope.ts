@@ -17,7 +17,9 @@ const FIELDS = ["owner_id", "owner_type"] as const;
 const naming = z.object(ownerFields);
 
 /** What people write who mean one of the two. A misspelt scope must not count as none. */
-const LOOKS_LIKE_SCOPE = /^owner(?:id|type)?$/;
+const LOOKS_LIKE_SCOPE = /owner/;
+/** A field of employers: whom they are granted to. */
+const GRANTS = "owners";
 
 const NOT_AN_OBJECT: Failure = {
   kind: "validation",
@@ -45,7 +47,8 @@ function namedIn(c: AppContext, inBody: Record<string, unknown>): { named: Named
   const query = readQuery(c);
   if ("failure" in query) return query;
   const inQuery = query.value;
-  const misspelt = [...inQuery.keys(), ...Object.keys(inBody)].find(isMisspelt);
+  const inBodyNames = Object.keys(inBody).filter((name) => name !== GRANTS);
+  const misspelt = [...inQuery.keys(), ...inBodyNames].find(isMisspelt);
   if (misspelt !== undefined) {
     const details = { [misspelt]: "Unknown field. An owner is named by owner_id and owner_type" };
     return { failure: { kind: "validation", message: "The request has invalid fields.", details } };

@@ -240,6 +240,9 @@ describe("an owner that is named wrongly", () => {
     "owner-id=other",
     "owner_id[]=other",
     "owner=other",
+    "owner_ids=other",
+    "owners=other",
+    "webhook.owner_id=other",
   ])("(%s) does not count as none", async (query) => {
     const webhook = await aWebhook();
     const { status, json } = await portal("DELETE", `/webhooks/${webhook}?${query}`);
@@ -253,6 +256,8 @@ describe("an owner that is named wrongly", () => {
     [{ owner_id: 5 }, "owner_id"],
     [{ owner_id: ["acme"] }, "owner_id"],
     [{ ownerId: "other" }, "ownerId"],
+    [{ owner: { id: "other" } }, "owner"],
+    [{ ownerIds: ["other"] }, "ownerIds"],
     [["owner_id", "other"], "body"],
     ["owner_id=other", "body"],
   ])("in the body (%j) does not count as none, where no body is needed", async (body, field) => {
