@@ -126,13 +126,17 @@ export function readQuery(c: AppContext): Parsed<URLSearchParams> {
 function encodingProblems(query: string): Record<string, string> | null {
   // Without a prototype, so that a parameter named `__proto__` is named as well.
   const problems: Record<string, string> = Object.create(null);
-  for (const parameter of query.split("&").slice(0, MAX_PROBLEMS)) {
+  let count = 0;
+  for (const parameter of query.split("&")) {
+    if (count === MAX_PROBLEMS) break;
     const [name = ""] = parameter.split("=", 1);
     const decoded = percentDecoded(parameter);
-    if (decoded === null) problems[percentDecoded(name) ?? name] = "Must be percent-encoded UTF-8";
-    else if (decoded.includes("\0")) problems[percentDecoded(name) ?? name] = "Holds the character NUL (%00)";
+    if (decoded !== null && !decoded.includes("\0")) continue;
+    problems[percentDecoded(name) ?? name] =
+      decoded === null ? "Must be percent-encoded UTF-8" : "Holds the character NUL (%00)";
+    count++;
   }
-  return Object.keys(problems).length === 0 ? null : problems;
+  return count === 0 ? null : problems;
 }
 
 function percentDecoded(text: string): string | null {

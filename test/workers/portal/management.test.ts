@@ -123,6 +123,7 @@ it.each([
   ["owner%FF_id=a", { "owner%FF_id": "Must be percent-encoded UTF-8" }],
   ["owner_id=a%00b", { owner_id: "Holds the character NUL (%00)" }],
   ["owner_id=%ED%A0%80&limit=5", { owner_id: "Must be percent-encoded UTF-8" }],
+  [`${"&".repeat(100)}owner_id=%FF`, { owner_id: "Must be percent-encoded UTF-8" }],
 ])("the query %s is refused, not repaired", async (query, details) => {
   for (const list of ["connections", "webhooks", "api-keys", "audit"])
     expect(await portal("GET", `/${list}?${query}`)).toMatchObject({ status: 400, json: { details } });
