@@ -91,7 +91,7 @@ export const event = z
       context.addIssue({ code: "custom", path: [time.field], message: time.problem });
     const asFile = isFileReport(type) ? fileData.safeParse(data) : null;
     for (const issue of asFile?.error?.issues ?? [])
-      context.addIssue({ code: "custom", path: ["data", ...issue.path], message: issue.message });
+      context.addIssue({ ...issue, path: ["data", ...issue.path] });
   });
 export type EventRequest = z.infer<typeof event>;
 

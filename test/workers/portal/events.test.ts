@@ -122,6 +122,18 @@ describe("a report of the files-creator", () => {
     const { details } = answer.json;
     expect(details.required ?? Object.keys(details)).toEqual(paths);
   });
+
+  it.each([
+    ["3", "Must be a number, not text: send 3 without quotes"],
+    [1.5, "Must be a whole number; 1.5 was given"],
+    [-1, "Must be at least 0; -1 was given"],
+  ])("a count of records that is %j is told how to be sent", async (recordsTotal, problem) => {
+    const report = { id: "e", type: "file.failed", data: { fileId: "x", recordsTotal } };
+    const { json } = await portal("POST", "/events", report);
+    expect(json.details).toEqual({ "data.recordsTotal": problem });
+    const batch = await portal("POST", "/events", { events: [report] });
+    expect(batch.json.details).toEqual({ "events[0].data.recordsTotal": problem });
+  });
 });
 
 describe("a report that overtakes the answer to POST /files", () => {
