@@ -120,10 +120,8 @@ function settingsOf(env: Bindings): Settings {
     parsePortalClients(text(env.PORTAL_CLIENTS), problems),
   );
   const access = of("access", "ACCESS_TEAM", () => accessTeam(text(env.ACCESS_TEAM), text(env.ACCESS_AUD)));
-  const filesCreator = of("files_creator", "FILES_CREATOR_URL", () => ({
-    url: filesCreatorUrl(env),
-    token: text(env.FILES_CREATOR_TOKEN) || null,
-  }));
+  const filesUrl = of("files_creator", "FILES_CREATOR_URL", () => filesCreatorUrl(env));
+  const filesToken = of("files_creator", "FILES_CREATOR_TOKEN", () => filesCreatorToken(env));
   const operators = of("mail", "OPERATORS_EMAIL", () => emailAddress(text(env.OPERATORS_EMAIL)).email);
   const from = of("mail", "EMAIL_FROM", () => sender(emailAddress(text(env.EMAIL_FROM))));
   const inbound = of("own_hosts", "INBOUND_ORIGIN", () => inboundOrigin(env));
@@ -152,7 +150,7 @@ function settingsOf(env: Bindings): Settings {
       return access();
     },
     get filesCreator() {
-      return filesCreator();
+      return { url: filesUrl(), token: filesToken() };
     },
     get operatorsEmail() {
       return operators();
@@ -271,6 +269,13 @@ function filesCreatorUrl(env: Bindings): string {
   const url = URL.parse(value);
   if (url?.protocol !== "https:") throw new Error("must be an https address");
   return `${url.href.replace(/\/$/, "")}/files`;
+}
+
+/** Anything else cannot travel in a header. */
+function filesCreatorToken(env: Bindings): string | null {
+  const token = text(env.FILES_CREATOR_TOKEN);
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new Error("must be printable ASCII without blanks");
+  return token === "" ? null : token;
 }
 
 /** The host of `INBOUND_ORIGIN` is ours even where no zone says so. */

@@ -144,6 +144,12 @@ const BROKEN: [string, object, SettingsPart, RegExp][] = [
     /FILES_CREATOR_URL.*https/,
   ],
   [
+    "a token with a line break in it",
+    { FILES_CREATOR_TOKEN: "abc\ndef" },
+    "files_creator",
+    /FILES_CREATOR_TOKEN.*printable/,
+  ],
+  [
     "a zone that is no name",
     { OWN_ZONES: "https://audit1.com" },
     "own_hosts",
