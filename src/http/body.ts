@@ -11,8 +11,12 @@ export const BODY_TIMEOUT_MS = 30_000;
 
 /** Bodies that say they are no larger are taken from the platform in one piece, for a third of the work. */
 const READ_AT_ONCE_BYTES = 64 * 1024;
-/** Larger ones come in pieces of this size: the platform's own are of 4 KiB. */
-const PIECE_BYTES = 64 * 1024;
+/**
+ * Larger ones come in pieces, each twice as large as the one before: room for a piece is made before it comes, and charged
+ * after, so that a sender who has sent little may hold little more. The platform's own are of 4 KiB.
+ */
+const FIRST_PIECE_BYTES = 4 * 1024;
+const LARGEST_PIECE_BYTES = 64 * 1024;
 
 type Unread = "too_large" | "timeout" | "aborted";
 
@@ -166,8 +170,13 @@ function readerInPieces(stream: ReadableStream<Uint8Array>): BodyReader {
     const chunks = stream.getReader();
     return { read: () => chunks.read(), cancel: (reason) => chunks.cancel(reason), owned: false };
   }
+  let pieceBytes = FIRST_PIECE_BYTES;
   return {
-    read: () => reader.readAtLeast(PIECE_BYTES, new Uint8Array(PIECE_BYTES)),
+    read() {
+      const piece = new Uint8Array(pieceBytes);
+      pieceBytes = Math.min(2 * pieceBytes, LARGEST_PIECE_BYTES);
+      return reader.readAtLeast(piece.byteLength, piece);
+    },
     cancel: (reason) => reader.cancel(reason),
     owned: true,
   };

@@ -143,6 +143,30 @@ describe("readBody", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
+  it("makes room for little more than was sent, and for larger pieces of larger bodies", async () => {
+    const rooms: number[] = [];
+    let left = 1 * MIB;
+    const stream = new ReadableStream({
+      type: "bytes",
+      pull(controller) {
+        const view = controller.byobRequest?.view;
+        if (!view) throw new Error("nobody made room");
+        rooms.push(view.byteLength);
+        left -= view.byteLength;
+        controller.byobRequest?.respond(view.byteLength);
+        if (left <= 0) controller.close();
+      },
+    });
+    const read = await readStream(stream, PREFIX, 2 * MIB, new BodyBudget());
+    expect(read.ok && read.body.byteLength).toBeGreaterThanOrEqual(1 * MIB);
+    let sent = 0;
+    for (const room of rooms) {
+      expect(room).toBeLessThanOrEqual(sent + 4 * KIB);
+      sent += room;
+    }
+    expect(rooms.at(-1)).toBe(64 * KIB);
+  });
+
   it("holds what it read until it is released, and no longer", async () => {
     const budget = new BodyBudget(MIB);
     const read = await readStream(sender(64 * KIB, 16).stream, PREFIX, MIB, budget);
