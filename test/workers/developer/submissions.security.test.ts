@@ -65,6 +65,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
       [`Bearer ${key}\\n`, "an escape"],
       [`Bearer ${key} ${key}`, "more text follows"],
       [`Bearer: ${key}`, "nothing else"],
+      [`Bearer\t${key}`, "nothing else"],
       [`Bearer ${key}, Bearer ${key.replace("live", "test")}`, "came twice, with different keys"],
       ["Bearer undefined", "placeholder"],
       ["Bearer whsec_abc", "signing secret"],
