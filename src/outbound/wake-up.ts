@@ -9,8 +9,11 @@ import type { Lane } from "./health.ts";
 export const endpointWakeUp = z.object({ webhook_ids: z.array(z.string()).min(1).max(100) });
 export type EndpointWakeUp = z.infer<typeof endpointWakeUp>;
 
-/** Endpoints named by one wake-up: few, so that many invocations share them. */
-const ENDPOINTS_PER_WAKE_UP = 10;
+/**
+ * Endpoints named by one wake-up: few, so that many invocations share them. Slow ones, of which some hang, share an invocation only
+ * with those of its batch.
+ */
+const ENDPOINTS_PER_WAKE_UP: Record<Lane, number> = { quick: 10, slow: 1, new: 10 };
 /** The queue's limit for one send. */
 const MESSAGES_PER_SEND = 100;
 
@@ -33,11 +36,12 @@ export async function wakeEndpoints(
   endpoints: Iterable<Endpoint>,
 ): Promise<Record<Lane, number>> {
   const byLane = Map.groupBy(endpoints, ({ lane }) => lane);
-  const ofLane = (lane: Lane) => byLane.get(lane) ?? [];
+  const wake = (queue: Queue<EndpointWakeUp>, lane: Lane) =>
+    send(queue, byLane.get(lane) ?? [], ENDPOINTS_PER_WAKE_UP[lane]);
   const [quick, slow, fresh] = await Promise.all([
-    send(queues.DELIVERIES, ofLane("quick")),
-    send(queues.DELIVERIES_SLOW, ofLane("slow")),
-    send(queues.DELIVERIES_NEW, ofLane("new")),
+    wake(queues.DELIVERIES, "quick"),
+    wake(queues.DELIVERIES_SLOW, "slow"),
+    wake(queues.DELIVERIES_NEW, "new"),
   ]);
   return { quick, slow, new: fresh };
 }
@@ -51,11 +55,15 @@ export async function tryWakeEndpoints(queues: WakeUpQueues, endpoints: readonly
   }
 }
 
-async function send(queue: Queue<EndpointWakeUp>, endpoints: readonly Endpoint[]): Promise<number> {
+async function send(
+  queue: Queue<EndpointWakeUp>,
+  endpoints: readonly Endpoint[],
+  perWakeUp: number,
+): Promise<number> {
   const messages: MessageSendRequest<EndpointWakeUp>[] = [];
   const now = endpoints.filter(({ delayMs }) => delayMs === undefined).map(({ id }) => id);
-  for (let i = 0; i < now.length; i += ENDPOINTS_PER_WAKE_UP)
-    messages.push({ body: { webhook_ids: now.slice(i, i + ENDPOINTS_PER_WAKE_UP) } });
+  for (let i = 0; i < now.length; i += perWakeUp)
+    messages.push({ body: { webhook_ids: now.slice(i, i + perWakeUp) } });
   for (const { id, delayMs } of endpoints)
     if (delayMs !== undefined)
       messages.push({ body: { webhook_ids: [id] }, delaySeconds: Math.ceil(delayMs / 1_000) });

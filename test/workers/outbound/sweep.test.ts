@@ -83,6 +83,14 @@ describe("a sweep", () => {
     expect(woken.quick).toContain(held.id);
   });
 
+  it("wakes slow endpoints one by one, so that none waits for one that hangs", async () => {
+    const slow = [];
+    for (let i = 0; i < 3; i++) slow.push((await hookWithDelivery({ slow_at: Date.now() })).id);
+    await sweep(bindings, Date.now());
+    const messages = vi.mocked(bindings.DELIVERIES_SLOW.sendBatch).mock.calls.flatMap(([each]) => [...each]);
+    expect(messages.map(({ body }) => body.webhook_ids).sort()).toEqual(slow.sort().map((id) => [id]));
+  });
+
   it("changes no row, so that two at once only wake twice", async () => {
     const hook = await hookWithDelivery();
     const before = await deliveriesOf(hook);
