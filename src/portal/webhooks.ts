@@ -87,8 +87,9 @@ export const webhooks = new Hono<AppEnv>()
   .get("/webhooks/:id", async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
-    const skipped = presentSkipped(await countSkipped(c.env.DB, found.row.id));
-    return shown(c, found.row, {}, { skipped });
+    const skipped = await countSkipped(c.env.DB, found.row.id);
+    const url = await addressOf(found.row, await presentKeyOf(c, found.row));
+    return c.json({ webhook: versioned(c, found.row, url, skipped), skipped: presentSkipped(skipped) });
   })
   .on(["PATCH", "PUT"], "/webhooks/:id", async (c) => {
     const body = await parseJsonBody(c, webhookPatch);
@@ -335,10 +336,10 @@ async function shown(
   return c.json({ ...before, webhook: versioned(c, row, url), ...after });
 }
 
-/** The webhook as it is shown, and the answer's ETag. */
-function versioned(c: AppContext, row: Webhook, url: string | null) {
+/** The webhook as it is shown, and the answer's ETag, which stands for what was skipped too where the answer shows that. */
+function versioned(c: AppContext, row: Webhook, url: string | null, skipped: Skipped | null = null) {
   const webhook = { url, ...presentWebhook(row, Date.now()) };
-  setETag(c, row.version, webhook);
+  setETag(c, row.version, skipped === null || skipped.count === 0 ? webhook : [webhook, skipped]);
   return webhook;
 }
 

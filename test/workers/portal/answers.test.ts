@@ -96,6 +96,17 @@ describe("a read of what the caller has already", () => {
       },
     ],
     [
+      "what a webhook has skipped",
+      async () => {
+        const { _id, id } = await aWebhook();
+        const skip = bindings.DB.prepare(
+          `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, history, created_at, updated_at)
+           VALUES (?, 1, 'skipped', 0, 0, '[]', 0, 0)`,
+        ).bind(_id);
+        return [`/webhooks/${id}`, () => skip.run()];
+      },
+    ],
+    [
       "a key's last use",
       async () => {
         const { id } = await createApiKey();
