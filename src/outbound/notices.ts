@@ -7,8 +7,9 @@
  * could record that it was sent goes out again, when the claim ends.
  */
 import * as z from "zod";
+import { unbounded } from "../bounded.ts";
 import { NOTICE_KINDS } from "../db/schema.ts";
-import type { Settings } from "../env.ts";
+import type { Bindings, Settings } from "../env.ts";
 import { inParallel } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
 import { FAILURE_LEVELS } from "./health.ts";
@@ -62,10 +63,6 @@ interface Claimed extends Subject {
   webhook: z.infer<typeof webhookRow>;
 }
 
-interface Mailer {
-  DB: D1Database;
-  EMAIL: SendEmail;
-}
 type Senders = Pick<Settings, "emailFrom" | "operatorsEmail">;
 
 /**
@@ -73,7 +70,7 @@ type Senders = Pick<Settings, "emailFrom" | "operatorsEmail">;
  * goes out after all. Rejects when D1 does not answer.
  */
 export async function sendNotices(
-  env: Mailer,
+  env: Bindings,
   settings: Senders,
   now: number,
   timeoutMs = SEND_TIMEOUT_MS,
@@ -108,7 +105,7 @@ function isUntrue({ kind, notices, webhook }: Claimed): boolean {
 }
 
 async function send(
-  env: Mailer,
+  env: Bindings,
   { emailFrom, operatorsEmail }: Senders,
   claimed: Claimed,
   now: number,
@@ -128,7 +125,9 @@ async function send(
   const named = webhook.notification_email;
   for (const to of named === null || named === operatorsEmail ? [operatorsEmail] : [named, operatorsEmail]) {
     const text = to === named || named === null ? mail.text : `${mail.text}${REPLACED}`;
-    const sending = (async () => env.EMAIL.send({ from: emailFrom, to, subject: mail.subject, text }))();
+    // Bounded here: a mail that is taken late is noticed.
+    const sending = (async () =>
+      unbounded(env).EMAIL.send({ from: emailFrom, to, subject: mail.subject, text }))();
     try {
       await within(timeoutMs, sending);
     } catch (error) {

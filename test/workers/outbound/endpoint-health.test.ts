@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bounded } from "../../../src/bounded.ts";
+import { BACKGROUND_LIMITS } from "../../../src/deadline.ts";
 import { readSettings } from "../../../src/env.ts";
 import { noticeFailing } from "../../../src/outbound/failing.ts";
 import { sendNotices } from "../../../src/outbound/notices.ts";
@@ -246,13 +248,16 @@ describe("people", () => {
     expect(await stored(hook)).toMatchObject({ failure_mailed_at: expect.any(Number) });
   });
 
-  it("are not told twice of what was taken late", async () => {
+  it.each([
+    ["the bindings", bindings],
+    ["bindings with the same deadline", bounded(bindings, { ...BACKGROUND_LIMITS, mailMs: 5 })],
+  ])("are not told twice of what was taken late, by %s", async (_name, using) => {
     const taken = Promise.withResolvers<void>();
     const mails = catchMails(() => taken.promise);
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
     await noticeFailing(bindings.DB, Date.now());
-    await sendNotices(bindings, settings, Date.now(), 5);
+    await sendNotices(using, settings, Date.now(), 5);
     taken.resolve();
     await vi.waitFor(async () => expect(await noticesOf(hook)).toEqual([]));
     later(2 * HOUR_MS);
