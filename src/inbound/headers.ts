@@ -1,7 +1,6 @@
 /** Steps 1 to 5 of the error table: what can be refused before anything is looked up. Pure. */
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
-import { onlyValue } from "../http/repeated-header.ts";
 import { checkTimestamp, parseSignature, signedPrefix } from "./signature.ts";
 
 export interface SignedRequest {
@@ -15,8 +14,6 @@ export interface SignedRequest {
 }
 
 const CONNECTION_ID = /^[0-9a-f]{24}$/i;
-export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
-const LONGEST_KEY = 255;
 const LONGEST_WAIT_S = 30;
 
 export function checkHeaders(
@@ -69,26 +66,6 @@ export function checkBodyHeaders(headers: Headers, maxBodyBytes: number): Failur
 export function declaredBytes(headers: Headers): number | null {
   const length = headers.get("Content-Length");
   return length === null ? null : Number(length);
-}
-
-/**
- * The key, null without one, or a failure when it cannot be one. A header that came twice with the same key counts once. Two
- * different keys look like one with a comma and a blank in it, which therefore names no request.
- */
-export function idempotencyKey(headers: Headers): { key: string | null } | { failure: Failure } {
-  const header = headers.get("Idempotency-Key");
-  if (header === null) return { key: null };
-  const key = onlyValue(header) ?? (header.includes(", ") ? null : header);
-  if (key !== null && IDEMPOTENCY_KEY.test(key)) return { key };
-  return { failure: { kind: "invalid_idempotency_key", problem: keyProblem(key) } };
-}
-
-function keyProblem(key: string | null): string {
-  if (key === null)
-    return "It came twice with different keys, or holds a comma and a blank, which looks the same here.";
-  if (key === "") return "It is empty: give it a value, or leave the header out.";
-  if (key.length > LONGEST_KEY) return `It has ${key.length} characters.`;
-  return "It holds a character that is not printable ASCII.";
 }
 
 /**

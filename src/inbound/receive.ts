@@ -15,6 +15,7 @@ import type { Standing } from "../gate/rate-window.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "../http/body.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
+import { idempotencyKey } from "../http/idempotency-key.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import type { LookUps } from "./abuse-limiter.ts";
@@ -28,7 +29,7 @@ import {
   resolveGranted,
 } from "./employer.ts";
 import { type FieldProblems, firstProblems } from "./fields.ts";
-import { contentTypeFact, declaredBytes, idempotencyKey, preferredWait } from "./headers.ts";
+import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
 import type { Inspected } from "./inspect.ts";
 import type { Directory, Known, Looked, ReportSender } from "./sender-cache.ts";
 

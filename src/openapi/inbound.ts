@@ -2,8 +2,8 @@
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
+import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
 import { ONE_FILE } from "../http/repeat-promise.ts";
-import { IDEMPOTENCY_KEY } from "../inbound/headers.ts";
 import { RATE_LIMITED } from "./errors.ts";
 import { connectionIdInPath, EXAMPLE, fileId, fileStatus, moment, objectId, success } from "./fields.ts";
 import { operation } from "./operation.ts";

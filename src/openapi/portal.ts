@@ -1,7 +1,7 @@
 /** What the operations of the portal have in common. */
 import * as z from "zod";
 import type { Failure } from "../http/failure.ts";
-import { IDEMPOTENCY_KEY } from "../inbound/headers.ts";
+import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
 import { CREATION_KEY_REUSED } from "../portal/creation.ts";
 import { ownerId, ownerType } from "../portal/owner.ts";
 import { success } from "./fields.ts";

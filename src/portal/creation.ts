@@ -11,7 +11,7 @@ import type { AuditRow } from "../db/audit.ts";
 import { type Creation, findCreation, type Inserted } from "../db/creations.ts";
 import { type AppContext, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
-import { idempotencyKey } from "../inbound/headers.ts";
+import { idempotencyKey } from "../http/idempotency-key.ts";
 import { createdRow, type Managed, type ManagedKind } from "./change.ts";
 import type { Owner } from "./owner.ts";
 

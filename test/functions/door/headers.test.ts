@@ -1,11 +1,11 @@
 /** What is decided from headers alone: tables of the pure functions. */
 import { describe, expect, it, vi } from "vitest";
 import { describeFailure } from "../../../src/http/failure.ts";
+import { idempotencyKey } from "../../../src/http/idempotency-key.ts";
 import {
   checkBodyHeaders,
   checkHeaders,
   contentTypeFact,
-  idempotencyKey,
   preferredWait,
 } from "../../../src/inbound/headers.ts";
 import { checkTimestamp } from "../../../src/inbound/signature.ts";
