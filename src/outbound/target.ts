@@ -47,6 +47,11 @@ export function maskedTarget(row: TargetAtRest): string {
   return sealedIn(row)?.masked ?? maskTarget(row.url);
 }
 
+/** Null for an address that is not sealed. */
+export function storedFingerprint(row: TargetAtRest): string | null {
+  return sealedIn(row)?.fingerprint ?? null;
+}
+
 export async function leadsTo(key: DataKey, row: TargetAtRest, url: string): Promise<boolean> {
   const target = sealedIn(row);
   return target === null ? row.url === url : target.fingerprint === (await targetFingerprint(key, url));

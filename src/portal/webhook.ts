@@ -11,7 +11,7 @@ import { parseWebhookId } from "../outbound/delivery-id.ts";
 import { laneOf } from "../outbound/health.ts";
 import { closeOpen } from "../outbound/hold.ts";
 import { signingOrder } from "../outbound/secrets.ts";
-import { maskedTarget } from "../outbound/target.ts";
+import { maskedTarget, storedFingerprint } from "../outbound/target.ts";
 import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
 import type { ManagedKind } from "./change.ts";
 import { iso } from "./connection.ts";
@@ -32,7 +32,7 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   audited: (row): AuditedFields => ({
     url_masked: maskedTarget(row),
     // Tells a change apart that the masked address does not show.
-    url_fingerprint: row.target?.fingerprint ?? null,
+    url_fingerprint: storedFingerprint(row),
     events: row.events,
     environment: row.environment,
     description: row.description,

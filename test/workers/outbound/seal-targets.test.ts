@@ -112,15 +112,17 @@ describe("an address that was stored in clear", () => {
 
   it("is in force where code from before changed it beside a sealed one", async () => {
     const hook = await storeWebhook({ url: url("sealed") });
-    await bindings.DB.prepare("UPDATE webhooks SET url = ? WHERE id = ?").bind(url("newer"), hook.id).run();
+    const newer = `${url("sealed")}&newer`;
+    await bindings.DB.prepare("UPDATE webhooks SET url = ? WHERE id = ?").bind(newer, hook.id).run();
     const { calls } = receiver();
     await tell();
     await wake(hook);
-    expect(calls.map((call) => call.url)).toContain(url("newer"));
+    expect(calls.map((call) => call.url)).toContain(newer);
     const { webhook } = (await portal("GET", `/webhooks/${hook.id}`)).json;
-    expect(webhook).toMatchObject({ url: url("newer"), url_masked: "newer.receiver-audit.com/services…" });
-    await portal("PATCH", `/webhooks/${hook.id}`, { url: url("newest") });
-    expect((await stored(hook)).url).toBe("sealed://newest.receiver-audit.com/");
+    expect(webhook).toMatchObject({ url: newer, url_masked: "sealed.receiver-audit.com/services…" });
+    const back = await portal("PATCH", `/webhooks/${hook.id}`, { url: url("sealed") });
+    expect(back.json.webhook.url).toBe(url("sealed"));
+    expect((await stored(hook)).url).toBe("sealed://sealed.receiver-audit.com/");
   });
 
   it("that is changed meanwhile stays as it was changed to, sealed", async () => {
