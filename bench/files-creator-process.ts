@@ -17,7 +17,7 @@ const RECORDS = 1;
 const receipts = new Kept<FileReceipt>();
 
 function report(fileId: string, type: string, data: object): Promise<void> {
-  const event = { id: `evt_${type}_${fileId}`, type, timestamp: new Date().toISOString() };
+  const event = { id: `evt_${type.replace(".", "_")}_${fileId}`, type, timestamp: new Date().toISOString() };
   return new Promise((resolve, reject) => {
     const sent = requestTo(
       {
