@@ -50,6 +50,7 @@ async function answerAccepted(
   };
   const headers: Record<string, string> = {
     "Content-Type": "application/json",
+    "Cache-Control": "no-store",
     Location: `/api/v1/files/status/${fileId}`,
     ...(rate && rateHeaders(rate)),
     ...requestIdHeaders(c.get("requestId"), callerRequestId(c.req.raw.headers)),
