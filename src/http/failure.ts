@@ -339,8 +339,12 @@ function timestampAdvice(failure: Extract<Failure, { kind: "timestamp_expired" }
       const instead = failure.form === null ? "" : ` It holds ${failure.form}.`;
       return `X-Webhook-Timestamp must be the time in Unix milliseconds, digits only.${instead} ${at}`;
     }
-    case "seconds":
-      return `X-Webhook-Timestamp looks like seconds; it must be Unix milliseconds. Multiply it by 1000 before signing. ${at}`;
+    case "seconds": {
+      const { aheadMs, serverTimeMs } = failure;
+      const asSecondsMs = (serverTimeMs + aheadMs) * 1_000 - serverTimeMs;
+      const apart = `${duration(Math.abs(asSecondsMs))} ${asSecondsMs > 0 ? "ahead of" : "behind"} the server's time`;
+      return `X-Webhook-Timestamp looks like seconds; it must be Unix milliseconds. Multiply it by 1000 before signing: read as seconds, it is ${apart}. ${at}`;
+    }
     case "clock_ahead": {
       const finer =
         failure.aheadMs > 100 * YEAR_MS

@@ -78,6 +78,8 @@ describe("checkTimestamp", () => {
     ["clock_behind", -3_600_000, "1 hour behind"],
     ["clock_behind", -90_061_000, "1 day 1 hour behind"],
     ["seconds", -1_770_000_000_000, "Multiply it by 1000"],
+    ["seconds", NOW / 1_000 + 42 - NOW, "read as seconds, it is 42 seconds ahead of the server's time"],
+    ["seconds", NOW / 1_000 - 3_600 - NOW, "read as seconds, it is 1 hour behind the server's time"],
     ["clock_ahead", 1_770_551_000_000_000, "It may be in microseconds: divide it by 1000"],
   ] as const)("tells %s by %i ms with the server's time", (reason, aheadMs, words) => {
     const { message, details } = describeFailure({
