@@ -1,6 +1,6 @@
 /** Correctly signed requests: reports as they should be, JSON of every shape, large ones, keys, odd headers. */
 import fc from "fast-check";
-import { scanJson } from "../src/http/json-scan.ts";
+import { MAX_FINDINGS, scanJson } from "../src/http/json-scan.ts";
 import { DECIDING } from "../src/inbound/payroll.ts";
 import { bodyText, brokenBody, jsonValue } from "../test/support/json-texts.ts";
 import { headerText, inbound, type Recipe, reportOf, signed } from "./outgoing.ts";
@@ -12,8 +12,11 @@ function rightStatuses(body: Buffer): readonly number[] {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
     const report: unknown = JSON.parse(text);
-    const repeated = scanJson(text).filter(({ kind }) => kind === "repeated_name");
-    // That reader's paths leave empty names out: what is below one is not what it seems.
+    const findings = scanJson(text);
+    // That reader reports no more than so many: a name that decides may stand twice behind them.
+    if (findings.length >= MAX_FINDINGS) return [202, 400];
+    const repeated = findings.filter(({ kind }) => kind === "repeated_name");
+    // Its paths leave empty names out: what is below one is not what it seems.
     if (repeated.some(({ path }) => DECIDING.has(path))) return text.includes('""') ? [202, 400] : [400];
     const employees = (report as { employees?: unknown } | null)?.employees;
     return Array.isArray(employees) && employees.length > 0 && !Array.isArray(report) ? ACCEPTED : [400];

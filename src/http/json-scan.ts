@@ -17,7 +17,8 @@ export interface Finding {
 
 /** Python's reader stops at a thousand, and far deeper `JSON.stringify` runs out of stack. */
 const MAX_DEPTH = 100;
-const MAX_FINDINGS = 100;
+/** Of all kinds but bad syntax: more say nothing new. */
+export const MAX_FINDINGS = 100;
 /** Of a number or a name, as much as an error repeats. */
 const REPEATED_CHARS = 40;
 
