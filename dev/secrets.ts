@@ -39,7 +39,7 @@ export function ensureSecrets(): { secrets: DevSecrets; made: boolean } {
   const made = makeSecrets();
   const secrets: DevSecrets = { ...made, ...known, owner: known?.owner ?? made.owner };
   if (known?.owner === undefined) writePrivately(workspace.secrets, `${JSON.stringify(secrets, null, 2)}\n`);
-  // Vars of an earlier start are made anew where they lack a client. Others are left as somebody made them.
+  // Regenerate an earlier start's variables where they lack a client. Variables that somebody edited stay as they are.
   if (known !== null && known.owner === undefined && isOurs(workspace.gatewayVars, known))
     writePrivately(workspace.gatewayVars, gatewayVars(secrets));
   const files: [string, string][] = [
