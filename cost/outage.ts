@@ -4,7 +4,7 @@
  * calls take a fixed time, each file's gate looks once a second, the queue hands out batches as soon as a consumer is free.
  */
 import { type Course, OPEN_COURSE, observe, permit } from "../src/forwarding/course.ts";
-import { postponeDelayMs, retryDelayMs, wakeAgainDelayMs } from "../src/gate/retry.ts";
+import { postponeDelayMs, retryDelayMs, wakeAgainDelayMs } from "../src/gate/backoff.ts";
 import { Wheel } from "./wheel.ts";
 
 export interface Scenario {

@@ -1,11 +1,9 @@
 /**
  * Finds and opens archived reports with nothing but the bucket and the key ring: no database, no running gateway.
- * The format is described in src/gate/segment.ts.
+ * The format is described in src/gate/archive-format.ts.
  */
 import type { Bytes } from "../src/crypto/encoding.ts";
 import { type KeyRing, open, unwrapDataKey } from "../src/crypto/vault.ts";
-import { dataKeyContext, payloadContext } from "../src/gate/contexts.ts";
-import { type GateAddress, parseFileId, parseGateName } from "../src/gate/file-id.ts";
 import {
   type KeyObject,
   keyObjectKey,
@@ -13,7 +11,9 @@ import {
   parseTrailer,
   SEGMENT_FOOTER_BYTES,
   trailerLength,
-} from "../src/gate/segment.ts";
+} from "../src/gate/archive-format.ts";
+import { dataKeyContext, payloadContext } from "../src/gate/contexts.ts";
+import { type GateAddress, parseFileId, parseGateName } from "../src/gate/file-id.ts";
 import { Problem } from "./problem.ts";
 
 /** What is used of an R2 bucket. */

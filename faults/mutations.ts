@@ -31,7 +31,7 @@ export const MUTATIONS: Mutation[] = [
     name: "forgets which signatures it has seen",
     edits: [
       {
-        file: "src/gate/memory.ts",
+        file: "src/gate/recent-requests.ts",
         find: "return entry !== undefined && entry.until >= now ? entry.seq : null;",
         replace: "return entry === undefined || now > 0 ? null : entry.seq;",
       },
@@ -41,7 +41,7 @@ export const MUTATIONS: Mutation[] = [
     name: "answers before the row is written",
     edits: [
       {
-        file: "src/gate/admissions.ts",
+        file: "src/gate/admission.ts",
         find: "    const written = inbox.insert({",
         replace:
           "    const written = 1;\n    setTimeout((row: Parameters<typeof inbox.insert>[0]) => inbox.insert(row), 180, {",
@@ -52,12 +52,12 @@ export const MUTATIONS: Mutation[] = [
     name: "lets a stale deferral undo a success",
     edits: [
       {
-        file: "src/gate/settlement.ts",
+        file: "src/gate/file-lifecycle.ts",
         find: 'if (row.state !== "queued" || !(current || taken)) return unchanged;',
         replace: "if (now < 0) return unchanged;",
       },
       {
-        file: "src/gate/settlement.ts",
+        file: "src/gate/file-lifecycle.ts",
         find: "inbox.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });",
         replace:
           'inbox.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });',
@@ -68,7 +68,7 @@ export const MUTATIONS: Mutation[] = [
     name: "hands files out without a lease",
     edits: [
       {
-        file: "src/gate/settlement.ts",
+        file: "src/gate/file-lifecycle.ts",
         find: "return (this.#leases.get(seq)?.until ?? 0) > now;",
         replace: "return (this.#leases.get(seq)?.until ?? 0) < 0 && now < 0;",
       },
@@ -78,7 +78,7 @@ export const MUTATIONS: Mutation[] = [
     name: "wakes nobody on its alarm",
     edits: [
       {
-        file: "src/gate/upkeep.ts",
+        file: "src/gate/maintenance.ts",
         find: 'await this.#step("wake", () => this.#wakeDue());',
         replace: "",
       },
@@ -88,12 +88,12 @@ export const MUTATIONS: Mutation[] = [
     name: "lets go of payloads before they are archived",
     edits: [
       {
-        file: "src/gate/upkeep.ts",
+        file: "src/gate/maintenance.ts",
         find: "await this.#put(key, bytes);",
         replace: "",
       },
       {
-        file: "src/gate/upkeep.ts",
+        file: "src/gate/maintenance.ts",
         find: "if (place !== undefined) inbox.markArchived(row.seq, place);\n    }",
         replace: `if (place !== undefined) inbox.markArchived(row.seq, place);
     }
@@ -105,7 +105,7 @@ export const MUTATIONS: Mutation[] = [
     name: "forgets its rates when it restarts",
     edits: [
       {
-        file: "src/gate/memory.ts",
+        file: "src/gate/recent-requests.ts",
         find: "for (const row of rows) this.add(row);",
         replace: "for (const row of rows) this.add({ ...row, admittedAt: null });",
       },
@@ -126,12 +126,12 @@ export const MUTATIONS: Mutation[] = [
     name: "does not remember the signature of a repeat found by its key",
     edits: [
       {
-        file: "src/gate/admissions.ts",
+        file: "src/gate/admission.ts",
         find: "inbox.addAlias(signed.signature, seq, signedUntil);",
         replace: "",
       },
       {
-        file: "src/gate/admissions.ts",
+        file: "src/gate/admission.ts",
         find: "memory.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });",
         replace: "",
       },
@@ -262,7 +262,7 @@ export const MUTATIONS: Mutation[] = [
     name: "reminds nobody of the events that its gates owe",
     edits: [
       {
-        file: "src/gate/upkeep.ts",
+        file: "src/gate/maintenance.ts",
         find: 'await this.#step("remind", () => this.#remindOwed());',
         replace: "",
       },

@@ -15,7 +15,7 @@ import { deleteEvents, eraseOwner, findOwnersToErase } from "./db/owner-erasure.
 import { type OwnerAddress, ownerName } from "./db/owner-keys.ts";
 import type { Bindings } from "./env.ts";
 import { inParallel } from "./forwarding/parallel.ts";
-import { announce, snapshotOf } from "./gate/announce.ts";
+import { announce, snapshotOf } from "./gate/propagate.ts";
 import { type LogFields, logError } from "./log.ts";
 
 /** Longer than the files-creator may be away before a report counts as failed, and time to think better of it. */

@@ -5,6 +5,7 @@
 
 import type { Bindings } from "../../src/env.ts";
 import { ConnectionGate as Production } from "../../src/gate/connection-gate.ts";
+import { LEASE_MS } from "../../src/gate/file-lifecycle.ts";
 import type {
   Admission,
   Admitted,
@@ -15,7 +16,6 @@ import type {
   Reported,
   Settled,
 } from "../../src/gate/protocol.ts";
-import { LEASE_MS } from "../../src/gate/settlement.ts";
 import { realAt } from "../clock.ts";
 import type { InboxReport } from "../orders.ts";
 import { breaking } from "./bindings.ts";

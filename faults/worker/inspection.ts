@@ -1,9 +1,10 @@
 /** What a gate holds, read beside it from its rows. */
+
+import { Tables } from "../../src/gate/day-partitions.ts";
 import { fileIdOf, gateName, mintedAt } from "../../src/gate/file-id.ts";
-import { Marks } from "../../src/gate/marks.ts";
+import { codeOf, HEAD, parseRow } from "../../src/gate/file-row.ts";
 import type { Stored } from "../../src/gate/protocol.ts";
-import { codeOf, HEAD, parseRow } from "../../src/gate/rows.ts";
-import { Tables } from "../../src/gate/tables.ts";
+import { Marks } from "../../src/gate/watermarks.ts";
 import type { InboxRow } from "../orders.ts";
 
 const TAKEN = `SELECT seq, payload, stored FROM inbox

@@ -5,8 +5,8 @@
 import { createMiddleware } from "hono/factory";
 import { type ApiKey, findApiKey } from "../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
-import { snapshotOf } from "../gate/announce.ts";
 import { gateName } from "../gate/file-id.ts";
+import { snapshotOf } from "../gate/propagate.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppContext, type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";

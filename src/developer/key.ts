@@ -4,8 +4,8 @@ import { findSendingKey, type SendingKeyRow } from "../db/api-keys.ts";
 import type { Consistency, Found } from "../db/connections.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import type { Environment } from "../db/schema.ts";
-import { snapshotOf } from "../gate/announce.ts";
 import { dataKeyContext } from "../gate/contexts.ts";
+import { snapshotOf } from "../gate/propagate.ts";
 import { Directory, type DirectoryDeps, type ReportSender } from "../inbound/sender-cache.ts";
 import type { UsedKey } from "./last-use.ts";
 

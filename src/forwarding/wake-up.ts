@@ -2,8 +2,9 @@
  * Wake-ups for the forwarding consumer, coalesced in the isolate: many answers, one send. They carry file ids only, and a
  * lost one costs a minute, because the gate's alarm sends another.
  */
+
+import { FILES_PER_WAKE_UP } from "../gate/maintenance.ts";
 import type { WakeUp } from "../gate/protocol.ts";
-import { FILES_PER_WAKE_UP } from "../gate/upkeep.ts";
 import { logError } from "../log.ts";
 
 /** A report may wait this long for others to be woken with: a send costs as much as a tenth of an acceptance. */

@@ -6,11 +6,12 @@ import { DurableObject } from "cloudflare:workers";
 import { boundedForBackground } from "../bounded.ts";
 import { type Bindings, readSettings } from "../env.ts";
 import { logError } from "../log.ts";
-import { Admissions } from "./admissions.ts";
+import { Admissions } from "./admission.ts";
 import { parseFileId } from "./file-id.ts";
-import { bringUpToDate } from "./layout.ts";
-import { Memory } from "./memory.ts";
-import { owedAfterReport, owedAfterSettling } from "./owed.ts";
+import { Settlement } from "./file-lifecycle.ts";
+import { Upkeep } from "./maintenance.ts";
+import { bringUpToDate } from "./migrations.ts";
+import { owedAfterReport, owedAfterSettling } from "./outbox.ts";
 import type {
   Admission,
   Admitted,
@@ -26,9 +27,8 @@ import type {
   Settled,
   Snapshot,
 } from "./protocol.ts";
-import { Settlement } from "./settlement.ts";
+import { Memory } from "./recent-requests.ts";
 import { GateState, LOOK_AFTER_MS } from "./state.ts";
-import { Upkeep } from "./upkeep.ts";
 
 /** An alarm that is this late was dropped by the platform, which gives up after six failures. */
 const DROPPED_ALARM_MS = 60_000;

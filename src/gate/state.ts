@@ -1,15 +1,15 @@
 /** What the parts of one gate share: its rows, its memory, and the newest it knows of its row in D1. */
 
-import { Agenda } from "./agenda.ts";
+import { Tables } from "./day-partitions.ts";
+import { Agenda } from "./due-files.ts";
 import { type GateAddress, seqAt } from "./file-id.ts";
-import { Inbox } from "./inbox.ts";
-import { Marks } from "./marks.ts";
-import { MAX_CLOCK_SKEW_MS, type Memory, SIGNATURE_WINDOW_MS } from "./memory.ts";
-import { OwedEvents } from "./owed.ts";
+import { Inbox } from "./file-store.ts";
+import { OwedEvents } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
-import { ReadLog } from "./read-log.ts";
-import { Tables } from "./tables.ts";
+import { ReadLog } from "./read-counter.ts";
+import { MAX_CLOCK_SKEW_MS, type Memory, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
+import { Marks } from "./watermarks.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;

@@ -3,7 +3,7 @@
  * Pure but for WebCrypto; comparison is the platform's, in constant time.
  */
 import { type Bytes, fromHex, utf8 } from "../crypto/encoding.ts";
-import { SIGNATURE_WINDOW_MS } from "../gate/memory.ts";
+import { SIGNATURE_WINDOW_MS } from "../gate/recent-requests.ts";
 import type { Failure } from "../http/failure.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { describeSignature, describeTimestamp } from "./signature-form.ts";

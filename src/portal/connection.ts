@@ -6,7 +6,7 @@ import {
   getConnection,
   type ManagedConnection,
 } from "../db/managed-connections.ts";
-import { announce, snapshotOf } from "../gate/announce.ts";
+import { announce, snapshotOf } from "../gate/propagate.ts";
 import type { AppContext } from "../http/context.ts";
 import type { ManagedKind } from "./change.ts";
 

@@ -26,9 +26,9 @@ import {
 } from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
 import { inParallel } from "../forwarding/parallel.ts";
-import { announce, snapshotOf } from "../gate/announce.ts";
 import { dataKeyContext } from "../gate/contexts.ts";
 import type { GateKind } from "../gate/file-id.ts";
+import { announce, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
 
 const GATES_AT_A_TIME = 6;

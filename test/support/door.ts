@@ -8,7 +8,7 @@ import {
   getConnection,
   type ManagedConnection,
 } from "../../src/db/managed-connections.ts";
-import { announce, snapshotOf } from "../../src/gate/announce.ts";
+import { announce, snapshotOf } from "../../src/gate/propagate.ts";
 import type { Snapshot } from "../../src/gate/protocol.ts";
 import { PLAN_LIMITS } from "../../src/gate/rate-window.ts";
 import { type Answer, bindings, type Connection, filesCreator, gateOf, portal } from "./gateway.ts";

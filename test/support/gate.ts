@@ -8,9 +8,16 @@ import { type Bytes, integerToBase32, toBase64, toHex } from "../../src/crypto/e
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { createDataKey, type DataKey, parseKeyRing, seal, unwrapDataKey } from "../../src/crypto/vault.ts";
 import type { Bindings } from "../../src/env.ts";
-import { Admissions } from "../../src/gate/admissions.ts";
+import { Admissions } from "../../src/gate/admission.ts";
+import {
+  type Manifest,
+  parseTrailer,
+  SEGMENT_FOOTER_BYTES,
+  trailerLength,
+} from "../../src/gate/archive-format.ts";
 import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
 import { dataKeyContext, payloadContext } from "../../src/gate/contexts.ts";
+import { Tables } from "../../src/gate/day-partitions.ts";
 import {
   type GateAddress,
   type GateKind,
@@ -18,15 +25,13 @@ import {
   mintFileId,
   parseFileId,
 } from "../../src/gate/file-id.ts";
-import type { Inbox } from "../../src/gate/inbox.ts";
-import { Memory } from "../../src/gate/memory.ts";
+import { Settlement } from "../../src/gate/file-lifecycle.ts";
+import type { Row } from "../../src/gate/file-row.ts";
+import type { Inbox } from "../../src/gate/file-store.ts";
+import { Upkeep } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
-import type { Row } from "../../src/gate/rows.ts";
-import { type Manifest, parseTrailer, SEGMENT_FOOTER_BYTES, trailerLength } from "../../src/gate/segment.ts";
-import { Settlement } from "../../src/gate/settlement.ts";
+import { Memory } from "../../src/gate/recent-requests.ts";
 import { GateState } from "../../src/gate/state.ts";
-import { Tables } from "../../src/gate/tables.ts";
-import { Upkeep } from "../../src/gate/upkeep.ts";
 import { bindings } from "./gateway.ts";
 
 export const SECOND = 1_000;

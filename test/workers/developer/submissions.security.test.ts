@@ -3,7 +3,7 @@ import { listDurableObjectIds } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
 import { keyDirectory } from "../../../src/developer/key.ts";
-import { snapshotOf } from "../../../src/gate/announce.ts";
+import { snapshotOf } from "../../../src/gate/propagate.ts";
 import {
   changes,
   createDeveloper,

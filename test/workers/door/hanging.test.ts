@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { bounded } from "../../../src/bounded.ts";
 import { REQUEST_LIMITS } from "../../../src/deadline.ts";
 import type { Bindings } from "../../../src/env.ts";
-import { RESERVATION_MS } from "../../../src/gate/admissions.ts";
+import { RESERVATION_MS } from "../../../src/gate/admission.ts";
 import { ConnectionGate } from "../../../src/gate/connection-gate.ts";
 import { directory } from "../../../src/inbound/route.ts";
 import { expectNothingStored } from "../../support/door.ts";

@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { MAX_ALIASES, MAX_DATABASE_BYTES, RESERVATION_MS } from "../../../src/gate/admissions.ts";
+import { MAX_ALIASES, MAX_DATABASE_BYTES, RESERVATION_MS } from "../../../src/gate/admission.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { Admission } from "../../../src/gate/protocol.ts";
 import {

@@ -2,8 +2,6 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Bytes, utf8 } from "../../../src/crypto/encoding.ts";
 import { open, parseKeyRing, unwrapDataKey } from "../../../src/crypto/vault.ts";
-import { dataKeyContext, payloadContext } from "../../../src/gate/contexts.ts";
-import { parseGateName } from "../../../src/gate/file-id.ts";
 import {
   buildSegment,
   type KeyObject,
@@ -11,7 +9,9 @@ import {
   SEGMENT_FOOTER_BYTES,
   segmentKey,
   trailerLength,
-} from "../../../src/gate/segment.ts";
+} from "../../../src/gate/archive-format.ts";
+import { dataKeyContext, payloadContext } from "../../../src/gate/contexts.ts";
+import { parseGateName } from "../../../src/gate/file-id.ts";
 import {
   type Bench,
   eventually,

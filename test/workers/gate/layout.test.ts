@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/crypto/encoding.ts";
-import { bringUpToDate, STEPS } from "../../../src/gate/layout.ts";
+import { bringUpToDate, STEPS } from "../../../src/gate/migrations.ts";
 import { Bench, DAY, newGate, onInbox, unwoken } from "../../support/gate.ts";
 import { createApiKey, createBoundConnection, fileStatus, gateOf, post } from "../../support/gateway.ts";
 

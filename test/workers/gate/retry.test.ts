@@ -4,7 +4,7 @@ import {
   postponeDelayMs,
   retryDelayMs,
   wakeAgainDelayMs,
-} from "../../../src/gate/retry.ts";
+} from "../../../src/gate/backoff.ts";
 import { HOUR, MINUTE, SECOND } from "../../support/gate.ts";
 
 /** `random` that gives neither more nor less than the plain delay, where the jitter is symmetric. */

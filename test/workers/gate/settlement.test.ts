@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { LEASE_MS } from "../../../src/gate/file-lifecycle.ts";
 import type { FileStatus, Outcome, ProgressReport } from "../../../src/gate/protocol.ts";
-import { LEASE_MS } from "../../../src/gate/settlement.ts";
 import {
   type Bench,
   DAY,

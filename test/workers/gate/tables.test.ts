@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CROWDED_BYTES } from "../../../src/gate/upkeep.ts";
+import { CROWDED_BYTES } from "../../../src/gate/maintenance.ts";
 import {
   Bench,
   countingRows,

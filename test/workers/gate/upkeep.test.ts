@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { CROWDED_BYTES } from "../../../src/gate/upkeep.ts";
+import { CROWDED_BYTES } from "../../../src/gate/maintenance.ts";
 import {
   admissionAt,
   Bench,

@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SealBroken } from "../../../src/crypto/vault.ts";
-import { keyObjectKey } from "../../../src/gate/segment.ts";
+import { keyObjectKey } from "../../../src/gate/archive-format.ts";
 import { dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
 import { createDeveloper, PAYROLL, payroll, submit } from "../../support/developer.ts";
 import { withBrokenGates } from "../../support/faults.ts";

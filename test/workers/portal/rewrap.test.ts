@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
 import { open, parseKeyRing, unwrapDataKey } from "../../../src/crypto/vault.ts";
 import type { Bindings } from "../../../src/env.ts";
+import { type KeyObject, keyObjectKey } from "../../../src/gate/archive-format.ts";
 import { dataKeyContext, payloadContext } from "../../../src/gate/contexts.ts";
-import { type KeyObject, keyObjectKey } from "../../../src/gate/segment.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,

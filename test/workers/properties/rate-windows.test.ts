@@ -1,8 +1,8 @@
 /** Rate windows against a naive log of exact times: any plan, any traffic, with restarts in between. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Memory, type Remembered } from "../../../src/gate/memory.ts";
 import { HOUR_MS, PLAN_LIMITS, type Plan } from "../../../src/gate/rate-window.ts";
+import { Memory, type Remembered } from "../../../src/gate/recent-requests.ts";
 import { inGate, newGate } from "../../support/gate.ts";
 
 const SECOND_MS = 1_000;

@@ -8,7 +8,9 @@
  */
 import { randomBase32 } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
+import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./backoff.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
+import { type Progress, publicStatus, type Row } from "./file-row.ts";
 import type {
   Claim,
   Claimed,
@@ -22,8 +24,6 @@ import type {
   Settled,
   TakenReport,
 } from "./protocol.ts";
-import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./retry.ts";
-import { type Progress, publicStatus, type Row } from "./rows.ts";
 import type { GateState } from "./state.ts";
 
 /** Longer than any consumer batch takes: ten messages of ten files, six at a time, 30 s each. */

@@ -3,9 +3,10 @@
  * transaction, and the object's output gate holds the answer until it is on disk.
  */
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
+import { segmentKey } from "./archive-format.ts";
 import { fileIdOf, keyOfFileId } from "./file-id.ts";
-import { KEY_MEMORY_MS } from "./inbox.ts";
-import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS, SIGNATURE_WINDOW_MS } from "./memory.ts";
+import { publicStatus } from "./file-row.ts";
+import { KEY_MEMORY_MS } from "./file-store.ts";
 import type { Admission, Admitted, Charged, FileFacts, Snapshot, Stored } from "./protocol.ts";
 import {
   HOUR_MS,
@@ -15,8 +16,7 @@ import {
   type Standing,
   UNNOTICED_STEP_MS,
 } from "./rate-window.ts";
-import { publicStatus } from "./rows.ts";
-import { segmentKey } from "./segment.ts";
+import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
 import type { GateState } from "./state.ts";
 
 /** An object holds 10 GB; above this the gate takes no more, so that archiving still has room to work. */

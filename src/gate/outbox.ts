@@ -2,8 +2,9 @@
  * Events that a gate owes its owner's webhooks: noted in the transaction that makes them true, deleted when they are stored
  * where deliveries begin. Until then the alarm wakes the consumer for them. Only files that somebody listens to leave a row.
  */
+
+import type { Row } from "./file-row.ts";
 import type { FileFacts, Outcome, Owed, OwedReason, OwedType, Reported, Settled } from "./protocol.ts";
-import type { Row } from "./rows.ts";
 
 /** As long as the consumer may take that settled the file, and more. */
 const REMIND_AFTER_MS = 60_000;

@@ -7,7 +7,7 @@
  * cursor is open.
  */
 import { rowKeyOf, seqAt } from "./file-id.ts";
-import { parseRow, type Row } from "./rows.ts";
+import { parseRow, type Row } from "./file-row.ts";
 
 type SqlRow = Record<string, SqlStorageValue>;
 

@@ -1,10 +1,10 @@
 /** The inbox: what is written and read of single files, and how repeats are found. */
 import type { Bytes } from "../crypto/encoding.ts";
+import { rowsOf, type Tables } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
-import { MAX_CLOCK_SKEW_MS, type Remembered } from "./memory.ts";
+import { codeOf, HEAD, parseRow, type Row, SETTLED } from "./file-row.ts";
 import type { Stored } from "./protocol.ts";
-import { codeOf, HEAD, parseRow, type Row, SETTLED } from "./rows.ts";
-import { rowsOf, type Tables } from "./tables.ts";
+import { MAX_CLOCK_SKEW_MS, type Remembered } from "./recent-requests.ts";
 
 const DAY_MS = 86_400_000;
 /** HMAC-SHA256 in hex; fingerprints of keys are shorter, which tells the aliases apart. */

@@ -6,11 +6,11 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { BACKGROUND_LIMITS, DeadlineExceeded, type Limits, r2DeadlineMs, withDeadline } from "../deadline.ts";
 import { logError } from "../log.ts";
+import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./archive-format.ts";
+import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAfter, seqAt } from "./file-id.ts";
+import type { Row } from "./file-row.ts";
 import type { Snapshot, WakeUp } from "./protocol.ts";
-import { wakeAgainDelayMs } from "./retry.ts";
-import type { Row } from "./rows.ts";
-import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./segment.ts";
 import { type GateState, LOOK_AFTER_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Files handled by one run of each step; what is left is due at once. */

@@ -1,8 +1,8 @@
 /** The agenda: what the gate's alarm asks of the inbox. Every question is answered by a key range or by an index. */
 import type { Bytes } from "../crypto/encoding.ts";
+import { rowsOf, type Table, type Tables } from "./day-partitions.ts";
 import { rowKeyOf } from "./file-id.ts";
-import { blob, codeOf, HEAD, parseRow, type Row, SETTLED, UNSETTLED } from "./rows.ts";
-import { rowsOf, type Table, type Tables } from "./tables.ts";
+import { blob, codeOf, HEAD, parseRow, type Row, SETTLED, UNSETTLED } from "./file-row.ts";
 
 type SqlRow = Record<string, SqlStorageValue>;
 

@@ -6,7 +6,7 @@
  * tables of gates with rows along. Code that a deployment was rolled back to refuses what newer code made, untouched.
  */
 import { NEWER_CODE_NEEDED } from "../deadline.ts";
-import { SETTLED, UNSETTLED } from "./rows.ts";
+import { SETTLED, UNSETTLED } from "./file-row.ts";
 
 type Step = (sql: SqlStorage) => void;
 
