@@ -3,7 +3,7 @@
  * file is tried again, postponed or woken again, and what the governor permits. Everything around them is kept simple:
  * calls take a fixed time, each file's gate looks once a second, the queue hands out batches as soon as a consumer is free.
  */
-import { type Course, OPEN_COURSE, observe, permit } from "../src/forwarding/course.ts";
+import { type Course, OPEN_COURSE, observe, permit } from "../src/forwarding/circuit-breaker-policy.ts";
 import { postponeDelayMs, retryDelayMs, wakeAgainDelayMs } from "../src/gate/backoff.ts";
 import { Wheel } from "./wheel.ts";
 

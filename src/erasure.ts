@@ -7,6 +7,8 @@
  *
  * What is outbound of an owner: its events go first, a little at a time, then its key in one batch with what came meanwhile.
  */
+
+import { inParallel } from "./concurrency.ts";
 import { type ApiKey, changeApiKey, findKeysToErase } from "./db/api-keys.ts";
 import { type AuditRow, auditRow } from "./db/audit.ts";
 import { DEFAULT_RETENTION_YEARS, nextVersion } from "./db/gates.ts";
@@ -14,7 +16,6 @@ import { changeConnection, findToErase, type ManagedConnection } from "./db/mana
 import { deleteEvents, eraseOwner, findOwnersToErase } from "./db/owner-erasure.ts";
 import { type OwnerAddress, ownerName } from "./db/owner-keys.ts";
 import type { Bindings } from "./env.ts";
-import { inParallel } from "./forwarding/parallel.ts";
 import { announce, snapshotOf } from "./gate/propagate.ts";
 import { type LogFields, logError } from "./log.ts";
 

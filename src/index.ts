@@ -2,14 +2,14 @@
 import { respond } from "./app.ts";
 import { boundedForBackground } from "./bounded.ts";
 import { type Bindings, readSettings } from "./env.ts";
-import { forwardBatch } from "./forwarding/consumer.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
+import { forwardBatch } from "./forwarding/files-consumer.ts";
 import type { WakeUp } from "./gate/protocol.ts";
 import { consumeDeadWakeUps, deliverBatch } from "./outbound/consumer.ts";
 import type { EndpointWakeUp } from "./outbound/wake-up.ts";
 import { runScheduled } from "./scheduled.ts";
 
-export { ForwardingGovernor } from "./forwarding/governor.ts";
+export { ForwardingGovernor } from "./forwarding/circuit-breaker.ts";
 export { ConnectionGate } from "./gate/connection-gate.ts";
 
 /** Environments have queues of their own, told apart by what follows the name. */

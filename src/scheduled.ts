@@ -4,14 +4,14 @@
  * is due: data keys of erased connections, API keys and owners, tokens of new keys, old audit rows. Each part is on its own; a part that fails is logged and comes again.
  */
 
+import { inParallel } from "./concurrency.ts";
 import { purgeAudit } from "./db/audit.ts";
 import { purgeCreations } from "./db/creations.ts";
 import { findBehind, findInRange } from "./db/gates.ts";
 import { withDeadline } from "./deadline.ts";
 import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
 import { eraseDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
-import { reconcileAttention } from "./forwarding/attention.ts";
-import { inParallel } from "./forwarding/parallel.ts";
+import { reconcileAttention } from "./forwarding/stuck-files.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
 import { announce, snapshotOf } from "./gate/propagate.ts";
 import { logError } from "./log.ts";

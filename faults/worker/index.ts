@@ -7,7 +7,7 @@ import { breaking } from "./bindings.ts";
 import { control } from "./control.ts";
 import { suffer } from "./queue.ts";
 
-export { ForwardingGovernor } from "../../src/forwarding/governor.ts";
+export { ForwardingGovernor } from "../../src/forwarding/circuit-breaker.ts";
 export { ConnectionGate } from "./gate.ts";
 
 export default {

@@ -7,8 +7,8 @@ import type { Bindings } from "../env.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { WakeUp } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
-import { recordAttention } from "./attention.ts";
-import { wakeUp } from "./consumer.ts";
+import { wakeUp } from "./files-consumer.ts";
+import { recordAttention } from "./stuck-files.ts";
 
 const RETRY_S = 60;
 

@@ -5,8 +5,8 @@
  * an attempt that could not be recorded is made again, and receivers drop it by its id.
  */
 
+import { inParallel, Weights } from "../concurrency.ts";
 import type { Bindings, Settings } from "../env.ts";
-import { inParallel, Weights } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
 import { workOn } from "./endpoint.ts";
 import type { Lane } from "./health.ts";

@@ -2,10 +2,11 @@
  * One turn at one endpoint: what is due is sent, a few at a time and for a moment only, so that its settings are as fresh as
  * that moment and other endpoints get their turn.
  */
+
+import { inParallel, type Weights } from "../concurrency.ts";
 import { type DataKey, RingKeyMissing, unwrapDataKey } from "../crypto/vault.ts";
 import { ownerKeyContext } from "../db/owner-keys.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
-import { inParallel, type Weights } from "../forwarding/parallel.ts";
 import { logError, logLine } from "../log.ts";
 import type { AddressPolicy } from "./address.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";

@@ -8,9 +8,9 @@
  */
 import * as z from "zod";
 import { unbounded } from "../bounded.ts";
+import { inParallel } from "../concurrency.ts";
 import { NOTICE_KINDS } from "../db/schema.ts";
 import type { Bindings, Settings } from "../env.ts";
-import { inParallel } from "../forwarding/parallel.ts";
 import { logError } from "../log.ts";
 import { FAILURE_LEVELS } from "./health.ts";
 import { mailOf } from "./mail-text.ts";

@@ -3,7 +3,7 @@
  * once per owner, and once per file. `GET /events`: an owner's events.
  */
 import { Hono } from "hono";
-import { type AttentionChange, recordAttention } from "../forwarding/attention.ts";
+import { type AttentionChange, recordAttention } from "../forwarding/stuck-files.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
 import type { ProgressReport, Reported, ReportOrder } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";

@@ -8,7 +8,7 @@ import {
 import { expect, vi } from "vitest";
 import { toHex } from "../../src/crypto/encoding.ts";
 import type { Bindings } from "../../src/env.ts";
-import { GOVERNOR_NAME } from "../../src/forwarding/governor.ts";
+import { GOVERNOR_NAME } from "../../src/forwarding/circuit-breaker.ts";
 import { gateName, parseFileId } from "../../src/gate/file-id.ts";
 import type { WakeUp } from "../../src/gate/protocol.ts";
 import worker from "../../src/index.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Course, OPEN_COURSE, observe, permit } from "../../../src/forwarding/governor.ts";
+import { type Course, OPEN_COURSE, observe, permit } from "../../../src/forwarding/circuit-breaker.ts";
 
 /** Downs the files-creator at time 0. */
 const down = () => observe(OPEN_COURSE, 0, 5, 0);

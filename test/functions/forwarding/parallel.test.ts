@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { inParallel, Weights } from "../../../src/forwarding/parallel.ts";
+import { inParallel, Weights } from "../../../src/concurrency.ts";
 
 describe("inParallel", () => {
   it.each([

@@ -5,6 +5,7 @@
  * messages are all the same; a file whose settlement is lost is forwarded again and dropped there by its key.
  */
 import * as z from "zod";
+import { inParallel, Weights } from "../concurrency.ts";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
@@ -14,10 +15,9 @@ import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.t
 import { logError, logLine } from "../log.ts";
 import { tellOwed } from "../outbound/file-events.ts";
 import { findAudiences } from "../outbound/listeners.ts";
-import { type AttentionChange, recordAttention } from "./attention.ts";
+import { GOVERNOR_NAME, type Permit } from "./circuit-breaker.ts";
 import { type Answer, postFile } from "./files-creator.ts";
-import { GOVERNOR_NAME, type Permit } from "./governor.ts";
-import { inParallel, Weights } from "./parallel.ts";
+import { type AttentionChange, recordAttention } from "./stuck-files.ts";
 
 /** The platform lets six requests of one invocation wait for headers at a time. */
 const MAX_IN_FLIGHT = 6;

@@ -4,9 +4,9 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../env.ts";
-import { type Course, OPEN_COURSE, observe, permit } from "./course.ts";
+import { type Course, OPEN_COURSE, observe, permit } from "./circuit-breaker-policy.ts";
 
-export { type Course, OPEN_COURSE, observe, permit } from "./course.ts";
+export { type Course, OPEN_COURSE, observe, permit } from "./circuit-breaker-policy.ts";
 
 /** The one governor's name. */
 export const GOVERNOR_NAME = "files-creator";
