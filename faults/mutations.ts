@@ -115,7 +115,7 @@ export const MUTATIONS: Mutation[] = [
     name: "says 202 for a large report that was not stored",
     edits: [
       {
-        file: "src/inbound/admit.ts",
+        file: "src/inbound/admit-report.ts",
         find: "admitted.place, sender, fileId, facts, body);\n      if (!stored) return unavailable(5);",
         replace:
           'admitted.place, sender, fileId, facts, body);\n      if (!stored) logError("not stored", {});',
@@ -161,7 +161,7 @@ export const MUTATIONS: Mutation[] = [
     name: "accepts a name that stands twice",
     edits: [
       {
-        file: "src/inbound/json-outline.ts",
+        file: "src/inbound/streaming-json.ts",
         find: "if (this.#options.deciding.has(this.#role(name)))\n",
         replace: "if (this.#options.maxDepth < 0)\n",
       },

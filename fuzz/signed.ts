@@ -1,7 +1,7 @@
 /** Correctly signed requests: reports as they should be, JSON of every shape, large ones, keys, odd headers. */
 import fc from "fast-check";
 import { MAX_FINDINGS, scanJson } from "../src/http/json-scan.ts";
-import { DECIDING } from "../src/inbound/payroll.ts";
+import { DECIDING } from "../src/inbound/payroll-rules.ts";
 import { bodyText, brokenBody, jsonValue } from "../test/support/json-texts.ts";
 import { headerText, inbound, type Recipe, reportOf, signed } from "./outgoing.ts";
 

@@ -13,7 +13,7 @@ import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts
 import { nearestPath, objectBelow } from "./http/near-path.ts";
 import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
 import { transportOf } from "./http/transport.ts";
-import { inbound } from "./inbound/route.ts";
+import { inbound } from "./inbound/inbound-routes.ts";
 import { logError, logLine } from "./log.ts";
 import { docs } from "./openapi/route.ts";
 import { apiKeys } from "./portal/api-keys.ts";

@@ -16,7 +16,7 @@ import {
   orderProblem,
   type StrictRules,
   textProblem,
-} from "../inbound/fields.ts";
+} from "../inbound/field-rules.ts";
 
 const ACTIONS = ["hire", "terminate", "update"] as const;
 type Action = (typeof ACTIONS)[number];

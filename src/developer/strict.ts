@@ -1,7 +1,7 @@
 /** Strict reading of a body: every problem with its fields at once, in the wire contract's words. Pure. */
 import type { Failure } from "../http/failure.ts";
-import { type Findings, MISSING, type StrictRules } from "../inbound/fields.ts";
-import { type Inspected, lookInto } from "../inbound/inspect.ts";
+import { type Findings, MISSING, type StrictRules } from "../inbound/field-rules.ts";
+import { type Inspected, lookInto } from "../inbound/validate-body.ts";
 
 /** Enough to recognise what was sent as a date. */
 const MOST_RECEIVED_CHARS = 32;

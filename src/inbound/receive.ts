@@ -19,7 +19,9 @@ import { idempotencyKey } from "../http/idempotency-key.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import type { LookUps } from "./abuse-limiter.ts";
-import { admitReport } from "./admit.ts";
+import { admitReport } from "./admit-report.ts";
+import { type FieldProblems, firstProblems } from "./field-rules.ts";
+import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
 import {
   GRANT_WITHDRAWN,
   namedEmployer,
@@ -27,11 +29,9 @@ import {
   type Resolution,
   resolveBound,
   resolveGranted,
-} from "./employer.ts";
-import { type FieldProblems, firstProblems } from "./fields.ts";
-import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
-import type { Inspected } from "./inspect.ts";
+} from "./resolve-employer.ts";
 import type { Directory, Known, Looked, ReportSender } from "./sender-cache.ts";
+import type { Inspected } from "./validate-body.ts";
 
 /** What one door demands of a request whose headers it has checked. */
 export interface Door<S extends ReportSender> {

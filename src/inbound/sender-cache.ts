@@ -17,7 +17,7 @@ import type { Admission } from "../gate/protocol.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import type { LookUps } from "./abuse-limiter.ts";
-import type { Sender } from "./admit.ts";
+import type { Sender } from "./admit-report.ts";
 import { keep } from "./bounded-map.ts";
 
 const FRESH_MS = 60_000;

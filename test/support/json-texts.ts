@@ -1,6 +1,6 @@
 /** JSON as text, made up by fast-check: with repeated names, odd numbers, odd white space, and broken on purpose. */
 import fc from "fast-check";
-import { KNOWN_FIELDS } from "../../src/inbound/payroll.ts";
+import { KNOWN_FIELDS } from "../../src/inbound/payroll-rules.ts";
 
 const encoder = new TextEncoder();
 

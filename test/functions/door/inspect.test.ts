@@ -4,8 +4,13 @@
  */
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
-import { namedEmployer } from "../../../src/inbound/employer.ts";
-import { inspectBody, MAX_DEPTH, MAX_EMPLOYEES, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { namedEmployer } from "../../../src/inbound/resolve-employer.ts";
+import {
+  inspectBody,
+  MAX_DEPTH,
+  MAX_EMPLOYEES,
+  PARSE_UP_TO_BYTES,
+} from "../../../src/inbound/validate-body.ts";
 
 const PADDING = "p".repeat(PARSE_UP_TO_BYTES);
 

@@ -7,10 +7,10 @@ import { describe, expect, it } from "vitest";
 import { EMPLOYEE_CHANGES } from "../../../src/developer/employee-changes.ts";
 import { inspectStrictly } from "../../../src/developer/strict.ts";
 import { MAX_FINDINGS, scanJson } from "../../../src/http/json-scan.ts";
-import { namedEmployer } from "../../../src/inbound/employer.ts";
-import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
-import { HOLDS_NUL, LONE_SURROGATE, STANDS_TWICE } from "../../../src/inbound/json-outline.ts";
-import { DECIDING, KNOWN_FIELDS, STRICT_PAYROLL } from "../../../src/inbound/payroll.ts";
+import { DECIDING, KNOWN_FIELDS, STRICT_PAYROLL } from "../../../src/inbound/payroll-rules.ts";
+import { namedEmployer } from "../../../src/inbound/resolve-employer.ts";
+import { HOLDS_NUL, LONE_SURROGATE, STANDS_TWICE } from "../../../src/inbound/streaming-json.ts";
+import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
 import { bodyText, brokenBody, jsonValue, quoted, scalar, unknownName } from "../../support/json-texts.ts";
 
 const encoder = new TextEncoder();

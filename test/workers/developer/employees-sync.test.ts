@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
 import { changes, createDeveloper, EMPLOYEES, hire, submit } from "../../support/developer.ts";
 import { fileStatus, filesCreator, gateOf, type Json } from "../../support/gateway.ts";
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
 import {
   createDeveloper,
   employee,

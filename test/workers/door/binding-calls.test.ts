@@ -7,7 +7,7 @@ import {
   waitOnExecutionContext,
 } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import { directory } from "../../../src/inbound/route.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import worker from "../../../src/index.ts";
 import { setStatus } from "../../support/door.ts";
 import {

@@ -2,14 +2,14 @@
 import { describe, expect, it, vi } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
 import { NOT_A_FEIN, normalizeFein, readFein } from "../../../src/db/fein.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import {
   type NamedEmployer,
   namedEmployer,
   namesOnlyBound,
   resolveBound,
   resolveGranted,
-} from "../../../src/inbound/employer.ts";
-import { directory } from "../../../src/inbound/route.ts";
+} from "../../../src/inbound/resolve-employer.ts";
 import { PAYROLL, payroll, submit, webhookPayroll } from "../../support/developer.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {

@@ -4,8 +4,8 @@ import { newObjectId } from "../../../src/crypto/ids.ts";
 import { keyDirectory } from "../../../src/developer/key.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import { LookupTurns } from "../../../src/inbound/lookup-turns.ts";
-import { directory } from "../../../src/inbound/route.ts";
 import { createDeveloper, PAYROLL, payroll, submit } from "../../support/developer.ts";
 import { rotate } from "../../support/door.ts";
 import {

@@ -6,7 +6,7 @@ import { REQUEST_LIMITS } from "../../../src/deadline.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { RESERVATION_MS } from "../../../src/gate/admission.ts";
 import { ConnectionGate } from "../../../src/gate/connection-gate.ts";
-import { directory } from "../../../src/inbound/route.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {
   type Answer,

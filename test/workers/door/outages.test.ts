@@ -1,6 +1,6 @@
 /** Bindings that are away: accepted where the report is safe, 503 where it is not known to be, never two files. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { directory } from "../../../src/inbound/route.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import { expectNothingStored, rateHeadersOf } from "../../support/door.ts";
 import {
   type Answer,

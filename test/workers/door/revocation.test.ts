@@ -5,7 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
 import { insertConnection } from "../../../src/db/managed-connections.ts";
-import { directory } from "../../../src/inbound/route.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import {
   expectNothingStored,
   rotate,

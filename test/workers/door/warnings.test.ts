@@ -1,8 +1,8 @@
 /** Advice on fields, in the words of the wire contract. It never refuses a report. */
 import { describe, expect, it, vi } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
-import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/fields.ts";
-import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/inspect.ts";
+import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/field-rules.ts";
+import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {
   createBoundConnection,

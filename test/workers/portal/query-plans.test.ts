@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import { directory } from "../../../src/inbound/route.ts";
+import { directory } from "../../../src/inbound/inbound-routes.ts";
 import { EMPLOYEES, submit } from "../../support/developer.ts";
 import {
   accepted,

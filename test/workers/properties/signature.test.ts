@@ -5,7 +5,7 @@ import type { Bytes } from "../../../src/crypto/encoding.ts";
 import { readSettings } from "../../../src/env.ts";
 import { BodyBudget } from "../../../src/http/body-budget.ts";
 import { AbuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
-import { ConnectionDirectory } from "../../../src/inbound/connection.ts";
+import { ConnectionDirectory } from "../../../src/inbound/connection-sender.ts";
 import {
   checkTimestamp,
   importSigningKey,
@@ -13,7 +13,7 @@ import {
   signedPrefix,
   verifySignature,
 } from "../../../src/inbound/signature.ts";
-import { receiveSigned } from "../../../src/inbound/signed.ts";
+import { receiveSigned } from "../../../src/inbound/signed-intake.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {
   BASE,

@@ -4,9 +4,9 @@ import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
 import { abuseLimiter } from "./abuse-limiter.ts";
-import { answerReceived } from "./answer.ts";
-import { ConnectionDirectory } from "./connection.ts";
-import { receiveSigned } from "./signed.ts";
+import { ConnectionDirectory } from "./connection-sender.ts";
+import { answerReceived } from "./respond.ts";
+import { receiveSigned } from "./signed-intake.ts";
 
 /** What an isolate keeps between requests: plain data only. */
 export const directory = new ConnectionDirectory();

@@ -2,7 +2,7 @@
 import type { EmployerMatch } from "../db/connections.ts";
 import { readFein } from "../db/fein.ts";
 import type { GateKind } from "../gate/file-id.ts";
-import { type FieldProblems, isEmployerId, NOT_AN_EMPLOYER_ID } from "./fields.ts";
+import { type FieldProblems, isEmployerId, NOT_AN_EMPLOYER_ID } from "./field-rules.ts";
 
 /** What a body says of its employer, as far as it is well-formed. */
 export interface NamedEmployer {

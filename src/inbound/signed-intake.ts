@@ -1,11 +1,11 @@
 /** The signed door: what the inbound webhook demands, in the order of the wire contract's error table. */
 import { toHex } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
-import type { Connection, ConnectionDirectory } from "./connection.ts";
+import type { Connection, ConnectionDirectory } from "./connection-sender.ts";
 import { checkHeaders } from "./headers.ts";
-import { inspectBody } from "./inspect.ts";
 import { type ReceiveDeps, type Received, receive } from "./receive.ts";
 import { verifySignature } from "./signature.ts";
+import { inspectBody } from "./validate-body.ts";
 
 export async function receiveSigned(
   connectionId: string,

@@ -18,7 +18,7 @@ import {
   NOT_AN_OBJECT,
   type StrictRules,
   textProblem,
-} from "./fields.ts";
+} from "./field-rules.ts";
 
 interface Dialect {
   employeeTexts: readonly string[];

@@ -6,9 +6,9 @@
 import type { Failure } from "../http/failure.ts";
 import { shapeOf } from "../http/json-shape.ts";
 import { encodingProblem, firstInvalidByte } from "../http/json-text.ts";
-import { type FieldProblems, type FieldRules, Findings, isRecord } from "./fields.ts";
-import { JsonOutline, JsonSyntaxError, OutlineError } from "./json-outline.ts";
-import { PAYROLL_ADVICE } from "./payroll.ts";
+import { type FieldProblems, type FieldRules, Findings, isRecord } from "./field-rules.ts";
+import { PAYROLL_ADVICE } from "./payroll-rules.ts";
+import { JsonOutline, JsonSyntaxError, OutlineError } from "./streaming-json.ts";
 
 /** What a door needs to know of a body that it takes. */
 export interface Inspected {
