@@ -179,13 +179,13 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: "lets everybody work on an endpoint at a time",
-    edits: [{ file: "src/outbound/hold.ts", find: "held_until <= ?2 AND ", replace: "" }],
+    edits: [{ file: "src/outbound/endpoint-lease.ts", find: "held_until <= ?2 AND ", replace: "" }],
   },
   {
     name: "records a delivery before it sends it",
     edits: [
       {
-        file: "src/outbound/endpoint.ts",
+        file: "src/outbound/deliver-endpoint.ts",
         find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);",
         replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
       const early = { startedAt: Date.now(), outcome: taken };
@@ -196,7 +196,7 @@ export const MUTATIONS: Mutation[] = [
   },
   {
     name: "records an attempt as often as it is asked to",
-    edits: [{ file: "src/outbound/record.ts", find: " AND d.attempts = o.number - 1", replace: "" }],
+    edits: [{ file: "src/outbound/attempt-store.ts", find: " AND d.attempts = o.number - 1", replace: "" }],
   },
   {
     name: "stores an event before its deliveries",
@@ -252,7 +252,7 @@ export const MUTATIONS: Mutation[] = [
     name: "tries again at once, however often",
     edits: [
       {
-        file: "src/outbound/retry.ts",
+        file: "src/outbound/retry-schedule.ts",
         find: "return failedAt + Math.max(",
         replace: "return failedAt + Math.min(",
       },
@@ -272,7 +272,7 @@ export const MUTATIONS: Mutation[] = [
     name: "forgets what waits for an endpoint that is gone",
     edits: [
       {
-        file: "src/outbound/hold.ts",
+        file: "src/outbound/endpoint-lease.ts",
         find: "OR webhooks.deleted_at IS NOT NULL THEN $",
         replace: "OR webhooks.deleted_at IS NOT NULL THEN 0 * $",
       },

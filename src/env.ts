@@ -9,8 +9,8 @@ import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { OWNER_TYPES } from "./db/schema.ts";
 import type { WakeUp } from "./gate/protocol.ts";
 import { logError } from "./log.ts";
-import type { AddressPolicy } from "./outbound/address.ts";
-import type { EndpointWakeUp } from "./outbound/wake-up.ts";
+import type { EndpointWakeUp } from "./outbound/endpoint-wake-up.ts";
+import type { AddressPolicy } from "./outbound/url-policy.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
 export type Bindings = Omit<

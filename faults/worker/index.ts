@@ -2,7 +2,7 @@
 import type { Bindings } from "../../src/env.ts";
 import type { WakeUp } from "../../src/gate/protocol.ts";
 import production from "../../src/index.ts";
-import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
+import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
 import { breaking } from "./bindings.ts";
 import { control } from "./control.ts";
 import { suffer } from "./queue.ts";

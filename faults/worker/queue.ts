@@ -1,7 +1,7 @@
 /** The queue's own misbehaviour: messages lost, repeated, overtaken; batches that run at a time; consumers that die. */
 import type { Bindings } from "../../src/env.ts";
 import type { WakeUp } from "../../src/gate/protocol.ts";
-import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
+import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
 import { breaking, broken } from "./bindings.ts";
 import { random, strikes, suffering } from "./suffering.ts";
 

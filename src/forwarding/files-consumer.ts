@@ -13,8 +13,8 @@ import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.t
 import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
-import { tellOwed } from "../outbound/file-events.ts";
-import { findAudiences } from "../outbound/listeners.ts";
+import { tellOwed } from "../outbound/publish-file-events.ts";
+import { findAudiences } from "../outbound/subscribers.ts";
 import { GOVERNOR_NAME, type Permit } from "./circuit-breaker.ts";
 import { type Answer, postFile } from "./files-creator.ts";
 import { type AttentionChange, recordAttention } from "./stuck-files.ts";

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
-import { EVENT_TYPES } from "../outbound/catalog.ts";
+import { EVENT_TYPES } from "../outbound/event-types.ts";
 import {
   event,
   eventBatch,

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
 import { USER_AGENT } from "../outbound/attempt.ts";
-import { type EventType, TEST_DATA } from "../outbound/catalog.ts";
+import { type EventType, TEST_DATA } from "../outbound/event-types.ts";
 import { EXAMPLE, environment, moment, sequence } from "./fields.ts";
 
 interface Described {

@@ -6,9 +6,9 @@
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
-import { type AddressPolicy, checkTarget } from "./address.ts";
 import { looksLikeBotWall } from "./bot-wall.ts";
 import type { AnswerHeaders, FailureKind, Outcome, TlsCause } from "./outcome.ts";
+import { type AddressPolicy, checkTarget } from "./url-policy.ts";
 
 /** Over the whole exchange. From the wire contract. */
 export const EXCHANGE_TIMEOUT_MS = 10_000;

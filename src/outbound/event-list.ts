@@ -6,9 +6,9 @@ import { findOwnerKey, type OwnerAddress } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
-import { type Envelope, envelopeOf, isEventType } from "./catalog.ts";
 import { eventDataContext } from "./contexts.ts";
 import { tryOpenText } from "./erased.ts";
+import { type Envelope, envelopeOf, isEventType } from "./event-types.ts";
 
 const LIST = "events";
 

@@ -2,7 +2,7 @@
  * Finds endpoints that have failed for long, by the clock and not by their next attempt, and makes a notice once per level. What
  * was notified stands in the webhook's row: two crons at once, or one that comes again, notify nothing twice.
  */
-import { FAILURE_LEVELS } from "./health.ts";
+import { FAILURE_LEVELS } from "./auto-disable.ts";
 
 /** Endpoints of one run of the minute cron; the longest failing of them first. */
 const ENDPOINTS_PER_RUN = 500;

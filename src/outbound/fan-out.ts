@@ -9,10 +9,10 @@ import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vau
 import { EVENTS_PER_MS } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
-import { type EventType, patternsOf } from "./catalog.ts";
+import { LANES, laneSql, slowSince } from "./auto-disable.ts";
 import { eventDataContext } from "./contexts.ts";
-import { LANES, laneSql, slowSince } from "./health.ts";
-import type { Endpoint } from "./wake-up.ts";
+import type { Endpoint } from "./endpoint-wake-up.ts";
+import { type EventType, patternsOf } from "./event-types.ts";
 
 export interface NewEvent {
   owner: OwnerAddress;

@@ -3,8 +3,8 @@
 import { storedAt } from "../db/events.ts";
 import type { LastFailure, NoticeKind } from "../db/schema.ts";
 import { USER_AGENT } from "./attempt.ts";
+import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./auto-disable.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./health.ts";
 import { describe, FAILURE_KINDS } from "./outcome.ts";
 import { KEEP_EVENTS_MS } from "./retention.ts";
 

@@ -8,8 +8,8 @@ import * as z from "zod";
 import { type AuditRow, asStatement, tellIfChanged } from "../db/audit.ts";
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
 import { logError } from "../log.ts";
-import { TEST_EVENT } from "./catalog.ts";
-import { tryWakeEndpoints, type WakeUpQueues } from "./wake-up.ts";
+import { tryWakeEndpoints, type WakeUpQueues } from "./endpoint-wake-up.ts";
+import { TEST_EVENT } from "./event-types.ts";
 
 /**
  * Replays that go on in one run of the minute cron, one of each webhook, the longest waiting of them first. Those of paused

@@ -10,8 +10,8 @@ import { auditIdAt } from "../db/audit.ts";
 import { findOwnerKey, type OwnerAddress, ownerKey, ownerName } from "../db/owner-keys.ts";
 import { type AuditedFields, OWNER_TYPES, SHOWS_ADDRESS } from "../db/schema.ts";
 import { logError, logLine } from "../log.ts";
-import { MASK, maskTarget } from "./address.ts";
 import { sealTarget, type TargetAtRest, targetFingerprint } from "./target.ts";
+import { MASK, maskTarget } from "./url-policy.ts";
 
 const WEBHOOKS_PER_RUN = 50;
 const AUDIT_ROWS_PER_RUN = 200;

@@ -2,16 +2,16 @@
 import * as z from "zod";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, openText } from "../crypto/vault.ts";
-import type { AddressPolicy } from "./address.ts";
 import { attemptDelivery, EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
-import { eventBody } from "./catalog.ts";
 import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "./contexts.ts";
-import type { DueDelivery, HeldEndpoint } from "./hold.ts";
+import type { DueDelivery, HeldEndpoint } from "./endpoint-lease.ts";
+import { eventBody } from "./event-types.ts";
 import type { Outcome } from "./outcome.ts";
 import { accepts } from "./probe.ts";
 import { signingOrder } from "./secrets.ts";
 import { type Signers, signDelivery, signersOf } from "./signing.ts";
 import { openTarget } from "./target.ts";
+import type { AddressPolicy } from "./url-policy.ts";
 
 const headersAtRest = z.record(z.string(), z.string());
 

@@ -7,8 +7,8 @@ import * as z from "zod";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, openText, sealText } from "../crypto/vault.ts";
 import type { StoredTarget } from "../db/schema.ts";
-import { maskTarget } from "./address.ts";
 import { webhookUrlContext } from "./contexts.ts";
+import { maskTarget } from "./url-policy.ts";
 
 /** The column as D1 answers it. */
 export const storedTarget = z

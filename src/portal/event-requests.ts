@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { utf8 } from "../crypto/encoding.ts";
 import { ENVIRONMENTS } from "../db/schema.ts";
-import { EVENT_TYPES, TEST_EVENT } from "../outbound/catalog.ts";
 import { eventListFields } from "../outbound/event-list.ts";
 import { eventTime } from "../outbound/event-time.ts";
+import { EVENT_TYPES, TEST_EVENT } from "../outbound/event-types.ts";
 import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
 
 /** Of one event, as JSON. */

@@ -10,12 +10,12 @@ import { type AppContext, type AppEnv, failureResponse, note } from "../http/con
 import { describeFailure, type Failure } from "../http/failure.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
 import { logError } from "../log.ts";
+import { type Endpoint, tryWakeEndpoints } from "../outbound/endpoint-wake-up.ts";
 import { readEvents } from "../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../outbound/event-time.ts";
 import { fanOut, type NewEvent, type Place } from "../outbound/fan-out.ts";
-import { tellOwed } from "../outbound/file-events.ts";
-import { type Audience, findAudience, findListeners } from "../outbound/listeners.ts";
-import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
+import { tellOwed } from "../outbound/publish-file-events.ts";
+import { type Audience, findAudience, findListeners } from "../outbound/subscribers.ts";
 import {
   type EventRequest,
   eventOrBatch,

@@ -3,8 +3,8 @@ import * as z from "zod";
 import { DELIVERY_STATUSES, ENVIRONMENTS, WEBHOOK_STATUSES } from "../db/schema.ts";
 import { pageFields } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
-import { MAX_URL_CHARS } from "../outbound/address.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
+import { MAX_URL_CHARS } from "../outbound/url-policy.ts";
 import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
 
 const DEFAULT_OVERLAP_S = 86_400;

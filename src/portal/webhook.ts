@@ -7,12 +7,12 @@ import {
   type Webhook,
   type WebhookChange,
 } from "../db/webhooks.ts";
+import { laneOf } from "../outbound/auto-disable.ts";
 import { parseWebhookId } from "../outbound/delivery-id.ts";
-import { laneOf } from "../outbound/health.ts";
-import { closeOpen } from "../outbound/hold.ts";
+import { closeOpen } from "../outbound/endpoint-lease.ts";
+import { type Endpoint, tryWakeEndpoints } from "../outbound/endpoint-wake-up.ts";
 import { signingOrder } from "../outbound/secrets.ts";
 import { maskedTarget, storedFingerprint } from "../outbound/target.ts";
-import { type Endpoint, tryWakeEndpoints } from "../outbound/wake-up.ts";
 import type { ManagedKind } from "./change.ts";
 import { iso } from "./connection.ts";
 

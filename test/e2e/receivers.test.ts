@@ -2,7 +2,7 @@
 import { Webhook as StandardWebhook } from "standardwebhooks";
 import { Webhook as SvixWebhook } from "svix";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { eventBody, TEST_DATA } from "../../src/outbound/catalog.ts";
+import { eventBody, TEST_DATA } from "../../src/outbound/event-types.ts";
 import {
   newWebhookSecret,
   type SignatureFormat,

@@ -8,12 +8,12 @@ import { ownerKey } from "../../src/db/owner-keys.ts";
 import type { Environment, OwnerType, webhooks } from "../../src/db/schema.ts";
 import { type Bindings, readSettings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
+import type { Lane } from "../../src/outbound/auto-disable.ts";
 import { webhookSecretContext } from "../../src/outbound/contexts.ts";
+import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
 import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
-import type { Lane } from "../../src/outbound/health.ts";
 import type { Replay } from "../../src/outbound/replay.ts";
 import { sealTarget } from "../../src/outbound/target.ts";
-import type { EndpointWakeUp } from "../../src/outbound/wake-up.ts";
 import { bindings, type Json } from "./gateway.ts";
 
 export type WebhookRow = typeof webhooks.$inferSelect;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkTarget, describeRefusal, MAX_URL_CHARS, maskTarget } from "../../../src/outbound/address.ts";
+import { checkTarget, describeRefusal, MAX_URL_CHARS, maskTarget } from "../../../src/outbound/url-policy.ts";
 
 const OWN = { ownZones: ["audit1.com", "audit1.info"], allowedHosts: ["hooks.audit1.com"] };
 const POLICY = { ...OWN, allowInsecure: false };

@@ -6,7 +6,7 @@ import {
   eventBody,
   isEventType,
   matches,
-} from "../../../src/outbound/catalog.ts";
+} from "../../../src/outbound/event-types.ts";
 
 const EVENT = {
   id: "evt_1",

@@ -7,7 +7,7 @@ import {
   isSlow,
   laneOf,
   UNTRIED,
-} from "../../../src/outbound/health.ts";
+} from "../../../src/outbound/auto-disable.ts";
 import type { Outcome } from "../../../src/outbound/outcome.ts";
 
 const NOW = Date.UTC(2026, 10, 24);

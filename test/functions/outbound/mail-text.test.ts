@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { looksLikeBotWall } from "../../../src/outbound/bot-wall.ts";
+import { isRefusedForGood } from "../../../src/outbound/email-notices.ts";
 import { type MailSubject, mailOf } from "../../../src/outbound/mail-text.ts";
-import { isRefusedForGood } from "../../../src/outbound/notices.ts";
 
 const SINCE = Date.parse("2026-05-04T09:00:00.000Z");
 

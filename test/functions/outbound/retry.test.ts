@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describe as describeOutcome, FAILURE_KINDS, type Outcome } from "../../../src/outbound/outcome.ts";
-import { MAX_ATTEMPTS, nextAttemptAt } from "../../../src/outbound/retry.ts";
+import { MAX_ATTEMPTS, nextAttemptAt } from "../../../src/outbound/retry-schedule.ts";
 
 const FAILED_AT = Date.UTC(2026, 10, 24, 12, 0, 0, 250);
 const S = 1_000;

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readJson } from "../../../src/http/json-text.ts";
-import { EVENT_TYPES, eventBody } from "../../../src/outbound/catalog.ts";
+import { EVENT_TYPES, eventBody } from "../../../src/outbound/event-types.ts";
 import { jsonValue } from "../../support/json-texts.ts";
 
 const event = fc.record({

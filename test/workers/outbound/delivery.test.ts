@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { readSettings } from "../../../src/env.ts";
-import { sendNotices } from "../../../src/outbound/notices.ts";
+import { sendNotices } from "../../../src/outbound/email-notices.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
 import { bindings, portal } from "../../support/gateway.ts";
 import { intercepted, without } from "../../support/interception.ts";

@@ -1,7 +1,7 @@
 /** How an endpoint has been doing, what follows when it did nothing but fail, and whether it shares a queue. Pure. */
 import type { LastFailure } from "../db/schema.ts";
 import type { Outcome } from "./outcome.ts";
-import { GONE } from "./retry.ts";
+import { GONE } from "./retry-schedule.ts";
 
 export interface Health {
   /** Failed attempts since the last success. */

@@ -8,9 +8,9 @@ import type { Bindings, Settings } from "../env.ts";
 import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Owed, OwedReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
+import { type Endpoint, tryWakeEndpoints } from "./endpoint-wake-up.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
-import { type Audience, findAudiences } from "./listeners.ts";
-import { type Endpoint, tryWakeEndpoints } from "./wake-up.ts";
+import { type Audience, findAudiences } from "./subscribers.ts";
 
 const SOURCE = "audit1-gateway";
 /** What is owed when this has passed is left to the gates' reminders: parts that hang must not hold up a consumer. */

@@ -8,9 +8,9 @@ import { endSecret } from "../db/creations.ts";
 import { endReplaysOf } from "../db/ended-replays.ts";
 import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
-import type { DisableReason, Health } from "./health.ts";
-import type { Held } from "./hold.ts";
-import { MAIL_INTERVAL_MS } from "./notices.ts";
+import type { DisableReason, Health } from "./auto-disable.ts";
+import { MAIL_INTERVAL_MS } from "./email-notices.ts";
+import type { Held } from "./endpoint-lease.ts";
 
 /** An attempt as it is recorded, and what follows for its delivery. */
 export interface Recorded {

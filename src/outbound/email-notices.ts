@@ -12,7 +12,7 @@ import { inParallel } from "../concurrency.ts";
 import { NOTICE_KINDS } from "../db/schema.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { logError } from "../log.ts";
-import { FAILURE_LEVELS } from "./health.ts";
+import { FAILURE_LEVELS } from "./auto-disable.ts";
 import { mailOf } from "./mail-text.ts";
 import { maskedTarget, storedTarget } from "./target.ts";
 

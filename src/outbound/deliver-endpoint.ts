@@ -8,11 +8,12 @@ import { type DataKey, RingKeyMissing, unwrapDataKey } from "../crypto/vault.ts"
 import { ownerKeyContext } from "../db/owner-keys.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { logError, logLine } from "../log.ts";
-import type { AddressPolicy } from "./address.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
-import { maySend } from "./catalog.ts";
+import { Recorder } from "./attempt-batcher.ts";
+import { judge } from "./attempt-result.ts";
+import type { Recorded } from "./attempt-store.ts";
+import { type Lane, laneOf, SLOW_ANSWER_MS } from "./auto-disable.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { type Lane, laneOf, SLOW_ANSWER_MS } from "./health.ts";
 import {
   closeOpen,
   closeUnsent,
@@ -24,14 +25,13 @@ import {
   reservePace,
   settlePace,
   takeEndpoint,
-} from "./hold.ts";
-import { judge } from "./judgement.ts";
+} from "./endpoint-lease.ts";
+import type { Endpoint } from "./endpoint-wake-up.ts";
+import { maySend } from "./event-types.ts";
 import { type KeptAnswer, NOTHING_KEPT, sealAnswer } from "./kept-answer.ts";
 import { allowance, nextStartAt, withRequests } from "./pace.ts";
-import type { Recorded } from "./record.ts";
-import { Recorder } from "./recorder.ts";
 import { type OpenEndpoint, openEndpoint, type Sent, sendDelivery } from "./send.ts";
-import type { Endpoint } from "./wake-up.ts";
+import type { AddressPolicy } from "./url-policy.ts";
 
 /**
  * How long a turn starts requests: long enough that taking and recording cost little beside them. A change to a webhook is

@@ -3,9 +3,9 @@
  * way, becomes one. No attempt is held up by the recording of another.
  */
 import { logError } from "../log.ts";
-import { type DisableReason, type Health, healthAfter, isSlow, type Lane } from "./health.ts";
-import type { Held, HeldEndpoint } from "./hold.ts";
-import { type Recorded, recording } from "./record.ts";
+import { type Recorded, recording } from "./attempt-store.ts";
+import { type DisableReason, type Health, healthAfter, isSlow, type Lane } from "./auto-disable.ts";
+import type { Held, HeldEndpoint } from "./endpoint-lease.ts";
 import type { Sent } from "./send.ts";
 
 /** How long attempts gather, as long as a turn starts requests: what a consumer that dies has not recorded is sent again. */

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { logError } from "../log.ts";
-import type { Lane } from "./health.ts";
+import type { Lane } from "./auto-disable.ts";
 
 export const endpointWakeUp = z.object({ webhook_ids: z.array(z.string()).min(1).max(100) });
 export type EndpointWakeUp = z.infer<typeof endpointWakeUp>;

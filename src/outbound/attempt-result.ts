@@ -1,10 +1,10 @@
 /** What an attempt means for its delivery. Pure. */
 import type { StoredAttempt } from "../db/schema.ts";
-import type { DueDelivery } from "./hold.ts";
+import type { Recorded } from "./attempt-store.ts";
+import type { DueDelivery } from "./endpoint-lease.ts";
 import type { KeptAnswer } from "./kept-answer.ts";
 import type { Outcome } from "./outcome.ts";
-import type { Recorded } from "./record.ts";
-import { nextAttemptAt } from "./retry.ts";
+import { nextAttemptAt } from "./retry-schedule.ts";
 import type { Sent } from "./send.ts";
 
 /** `kept` is what is kept of the receiver's answer, sealed. */
