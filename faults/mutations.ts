@@ -171,7 +171,7 @@ export const MUTATIONS: Mutation[] = [
     name: "never sweeps",
     edits: [
       {
-        file: "src/scheduled.ts",
+        file: "src/maintenance/cron.ts",
         find: 'await part("wake endpoints", () => sweep(env, scheduledTime));',
         replace: "",
       },

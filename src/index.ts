@@ -5,9 +5,9 @@ import { type Bindings, readSettings } from "./env.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
 import { forwardBatch } from "./forwarding/files-consumer.ts";
 import type { WakeUp } from "./gate/protocol.ts";
+import { runScheduled } from "./maintenance/cron.ts";
 import { consumeDeadWakeUps, deliverBatch } from "./outbound/deliveries-consumer.ts";
 import type { EndpointWakeUp } from "./outbound/endpoint-wake-up.ts";
-import { runScheduled } from "./scheduled.ts";
 
 export { ForwardingGovernor } from "./forwarding/circuit-breaker.ts";
 export { ConnectionGate } from "./gate/connection-gate.ts";

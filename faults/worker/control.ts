@@ -5,7 +5,7 @@ import { type Bindings, readSettings } from "../../src/env.ts";
 import { dataKeyContext, payloadContext } from "../../src/gate/contexts.ts";
 import { parseFileId } from "../../src/gate/file-id.ts";
 import { WAKE_AGAIN_AFTER_MS } from "../../src/gate/state.ts";
-import { EVERY_MINUTE, runScheduled } from "../../src/scheduled.ts";
+import { EVERY_MINUTE, runScheduled } from "../../src/maintenance/cron.ts";
 import type { AtRest, Backlog, InboxReport, Orders } from "../orders.ts";
 import { breaking } from "./bindings.ts";
 import type { ConnectionGate } from "./gate.ts";

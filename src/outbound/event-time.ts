@@ -3,7 +3,7 @@
  * stored, listed or kept by this time: that goes by when the event was stored. Pure.
  */
 import * as z from "zod";
-import { KEEP_EVENTS_MS } from "./retention.ts";
+import { KEEP_EVENTS_MS } from "../maintenance/retention.ts";
 
 /** A clock this far ahead is a usual clock: such a time counts as now. From the wire contract. */
 export const MAX_AHEAD_MS = 300_000;

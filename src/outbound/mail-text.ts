@@ -2,11 +2,11 @@
 
 import { storedAt } from "../db/events.ts";
 import type { LastFailure, NoticeKind } from "../db/schema.ts";
+import { KEEP_EVENTS_MS } from "../maintenance/retention.ts";
 import { USER_AGENT } from "./attempt.ts";
 import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./auto-disable.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { describe, FAILURE_KINDS } from "./outcome.ts";
-import { KEEP_EVENTS_MS } from "./retention.ts";
 
 /** Deliveries named in one mail; the portal lists all of them. */
 const NAMED_PER_MAIL = 20;

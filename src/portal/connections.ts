@@ -11,7 +11,6 @@ import {
   positionOf,
 } from "../db/managed-connections.ts";
 import type { StoredSecret } from "../db/schema.ts";
-import { ERASE_AFTER_MS } from "../erasure.ts";
 import { dataKeyContext, secretContext } from "../gate/contexts.ts";
 import { type GateAddress, gateName } from "../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
@@ -19,6 +18,7 @@ import type { Failure } from "../http/failure.ts";
 import { encodeCursor, pageOf } from "../http/page.ts";
 import { setETag } from "../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../http/validation.ts";
+import { ERASE_AFTER_MS } from "../maintenance/erasure.ts";
 import { answerChange, changeManaged, findManaged } from "./change.ts";
 import { CONNECTION, DELETABLE_CONNECTION, iso, presentConnection } from "./connection.ts";
 import {

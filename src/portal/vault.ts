@@ -5,7 +5,7 @@ import { type AuditRow, auditRow } from "../db/audit.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { parseJsonBody } from "../http/validation.ts";
-import { position, rewrapStep } from "../vault/rewrap.ts";
+import { position, rewrapStep } from "../maintenance/rewrap.ts";
 import { actsForEverybody } from "./owner.ts";
 
 const LIST = "vault";

@@ -5,7 +5,7 @@ import type { Bindings } from "../../../src/env.ts";
 import { type AttentionReason, recordAttention } from "../../../src/forwarding/stuck-files.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import worker from "../../../src/index.ts";
-import { sliceOfDay } from "../../../src/scheduled.ts";
+import { sliceOfDay } from "../../../src/maintenance/cron.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,

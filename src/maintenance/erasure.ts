@@ -8,16 +8,16 @@
  * What is outbound of an owner: its events go first, a little at a time, then its key in one batch with what came meanwhile.
  */
 
-import { inParallel } from "./concurrency.ts";
-import { type ApiKey, changeApiKey, findKeysToErase } from "./db/api-keys.ts";
-import { type AuditRow, auditRow } from "./db/audit.ts";
-import { DEFAULT_RETENTION_YEARS, nextVersion } from "./db/gates.ts";
-import { changeConnection, findToErase, type ManagedConnection } from "./db/managed-connections.ts";
-import { deleteEvents, eraseOwner, findOwnersToErase } from "./db/owner-erasure.ts";
-import { type OwnerAddress, ownerName } from "./db/owner-keys.ts";
-import type { Bindings } from "./env.ts";
-import { announce, snapshotOf } from "./gate/propagate.ts";
-import { type LogFields, logError } from "./log.ts";
+import { inParallel } from "../concurrency.ts";
+import { type ApiKey, changeApiKey, findKeysToErase } from "../db/api-keys.ts";
+import { type AuditRow, auditRow } from "../db/audit.ts";
+import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
+import { changeConnection, findToErase, type ManagedConnection } from "../db/managed-connections.ts";
+import { deleteEvents, eraseOwner, findOwnersToErase } from "../db/owner-erasure.ts";
+import { type OwnerAddress, ownerName } from "../db/owner-keys.ts";
+import type { Bindings } from "../env.ts";
+import { announce, snapshotOf } from "../gate/propagate.ts";
+import { type LogFields, logError } from "../log.ts";
 
 /** Longer than the files-creator may be away before a report counts as failed, and time to think better of it. */
 export const ERASE_AFTER_MS = 7 * 86_400_000;

@@ -4,23 +4,23 @@
  * is due: data keys of erased connections, API keys and owners, tokens of new keys, old audit rows. Each part is on its own; a part that fails is logged and comes again.
  */
 
-import { inParallel } from "./concurrency.ts";
-import { purgeAudit } from "./db/audit.ts";
-import { purgeCreations } from "./db/creations.ts";
-import { findBehind, findInRange } from "./db/gates.ts";
-import { withDeadline } from "./deadline.ts";
-import { type Bindings, ConfigurationError, readSettings } from "./env.ts";
+import { inParallel } from "../concurrency.ts";
+import { purgeAudit } from "../db/audit.ts";
+import { purgeCreations } from "../db/creations.ts";
+import { findBehind, findInRange } from "../db/gates.ts";
+import { withDeadline } from "../deadline.ts";
+import { type Bindings, ConfigurationError, readSettings } from "../env.ts";
+import { reconcileAttention } from "../forwarding/stuck-files.ts";
+import { GATE_KINDS, type GateAddress, gateName } from "../gate/file-id.ts";
+import { announce, snapshotOf } from "../gate/propagate.ts";
+import { logError } from "../log.ts";
+import { sendNotices } from "../outbound/email-notices.ts";
+import { noticeFailing } from "../outbound/failing.ts";
+import { runReplays } from "../outbound/replay.ts";
+import { sealTargets } from "../outbound/seal-targets.ts";
+import { sweep } from "../outbound/sweep.ts";
 import { eraseDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
-import { reconcileAttention } from "./forwarding/stuck-files.ts";
-import { GATE_KINDS, type GateAddress, gateName } from "./gate/file-id.ts";
-import { announce, snapshotOf } from "./gate/propagate.ts";
-import { logError } from "./log.ts";
-import { sendNotices } from "./outbound/email-notices.ts";
-import { noticeFailing } from "./outbound/failing.ts";
-import { runReplays } from "./outbound/replay.ts";
-import { retain } from "./outbound/retention.ts";
-import { sealTargets } from "./outbound/seal-targets.ts";
-import { sweep } from "./outbound/sweep.ts";
+import { retain } from "./retention.ts";
 
 export const EVERY_MINUTE = "* * * * *";
 const MINUTES_PER_HOUR = 60;
