@@ -1,9 +1,9 @@
 /** Bearer keys of the developer API, as the portal manages them. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { ERASED, keyPatch, keyQuery, newKey } from "../portal/api-keys.ts";
+import { ERASED, keyPatch, keyQuery, newKey } from "../portal/api-keys/api-key-routes.ts";
 import { notFound } from "../portal/change.ts";
-import { deletion } from "../portal/connection-requests.ts";
+import { deletion } from "../portal/connections/connection-requests.ts";
 import {
   apiKeyIdInPath,
   EXAMPLE,

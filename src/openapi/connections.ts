@@ -8,8 +8,8 @@ import {
   deletion,
   newConnection,
   rotation,
-} from "../portal/connection-requests.ts";
-import { TOO_MANY_SECRETS } from "../portal/connections.ts";
+} from "../portal/connections/connection-requests.ts";
+import { TOO_MANY_SECRETS } from "../portal/connections/connection-routes.ts";
 import {
   connectionIdInPath,
   EXAMPLE,

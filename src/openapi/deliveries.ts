@@ -12,8 +12,8 @@ import {
   NO_REPLAY,
   NOT_SUBSCRIBED,
   replayRunning,
-} from "../portal/deliveries.ts";
-import { deliveryQuery, replayRequest } from "../portal/webhook-requests.ts";
+} from "../portal/webhooks/delivery-routes.ts";
+import { deliveryQuery, replayRequest } from "../portal/webhooks/webhook-requests.ts";
 import { deliveryId, EXAMPLE, moment, objectId, webhookId, webhookIdInPath } from "./fields.ts";
 import { always, answer, page } from "./operation.ts";
 import { portalOperations, SUCCESS } from "./portal.ts";

@@ -10,8 +10,8 @@ import {
   MAX_DATA_BYTES,
   MAX_EVENTS_BYTES,
   MAX_EVENTS_VALUES,
-} from "../portal/event-requests.ts";
-import { REUSED } from "../portal/events.ts";
+} from "../portal/events/event-requests.ts";
+import { REUSED } from "../portal/events/event-routes.ts";
 import { KEY } from "./developer.ts";
 import { RATE_LIMITED } from "./errors.ts";
 import { EXAMPLE, environment, fileId, fileStatus, moment, nextCursor, sequence } from "./fields.ts";

@@ -1,7 +1,7 @@
 /** Files: their status for whoever sent them, and what the portal does with them. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { listQuery, NO_SUCH_SENDER } from "../developer/files.ts";
+import { listQuery, NO_SUCH_SENDER } from "../developer/developer-file-routes.ts";
 import type { Failure } from "../http/failure.ts";
 import { developerOperation } from "./developer.ts";
 import {

@@ -2,11 +2,11 @@
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { OWNER_TYPES, SUBJECT_KINDS } from "../db/schema.ts";
-import { auditQuery } from "../portal/audit.ts";
-import { deletion } from "../portal/connection-requests.ts";
+import { auditQuery } from "../portal/audit-routes.ts";
+import { deletion } from "../portal/connections/connection-requests.ts";
 import { NO_OWNER } from "../portal/owner.ts";
-import { ownerPath } from "../portal/owner-data.ts";
-import { rewrapBody } from "../portal/vault.ts";
+import { ownerPath } from "../portal/owner-data-routes.ts";
+import { rewrapBody } from "../portal/rewrap-routes.ts";
 import { EXAMPLE, moment, nextCursor, success } from "./fields.ts";
 import { answer } from "./operation.ts";
 import { OWNER, portalOperation, SUCCESS } from "./portal.ts";

@@ -4,8 +4,8 @@ import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { WEBHOOK_STATUSES } from "../db/schema.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { notFound } from "../portal/change.ts";
-import { newWebhook, rotation, webhookPatch, webhookQuery } from "../portal/webhook-requests.ts";
-import { TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks.ts";
+import { newWebhook, rotation, webhookPatch, webhookQuery } from "../portal/webhooks/webhook-requests.ts";
+import { TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks/webhook-routes.ts";
 import { answerHeaders, outcome, receiversAnswer, tlsCause } from "./deliveries.ts";
 import {
   deliveryId,

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EMPLOYEE_CHANGES } from "../../../src/developer/employee-changes.ts";
-import { inspectStrictly } from "../../../src/developer/strict.ts";
+import { inspectStrictly } from "../../../src/developer/validate-strictly.ts";
 import { MAX_FINDINGS, scanJson } from "../../../src/http/json-scan.ts";
 import { DECIDING, KNOWN_FIELDS, STRICT_PAYROLL } from "../../../src/inbound/payroll-rules.ts";
 import { namedEmployer } from "../../../src/inbound/resolve-employer.ts";

@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { keyDirectory } from "../../../src/developer/key.ts";
+import { keyDirectory } from "../../../src/developer/key-sender.ts";
 import { LONE_SURROGATE, STANDS_TWICE } from "../../../src/inbound/streaming-json.ts";
 import { PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
 import worker from "../../../src/index.ts";

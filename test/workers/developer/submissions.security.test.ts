@@ -2,7 +2,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
-import { keyDirectory } from "../../../src/developer/key.ts";
+import { keyDirectory } from "../../../src/developer/key-sender.ts";
 import { snapshotOf } from "../../../src/gate/propagate.ts";
 import {
   changes,

@@ -1,7 +1,7 @@
 /** Look-ups of names that an isolate does not know are shared fairly between addresses, at every door that takes them. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { keyDirectory } from "../../../src/developer/key.ts";
+import { keyDirectory } from "../../../src/developer/key-sender.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { directory } from "../../../src/inbound/inbound-routes.ts";

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { StreamedBody } from "../../../src/http/body.ts";
 import { BODY_BUDGET_BYTES, BodyBudget, type BodyKind, bodyBudget } from "../../../src/http/body-budget.ts";
-import { importEmployers } from "../../../src/portal/employer-import.ts";
+import { importEmployers } from "../../../src/portal/employers/employer-import.ts";
 import { bindings, createBoundConnection, post, report, send } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 

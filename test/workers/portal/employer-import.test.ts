@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { linesOf } from "../../../src/http/ndjson.ts";
 import worker from "../../../src/index.ts";
-import { MAX_LINES } from "../../../src/portal/employer-import.ts";
+import { MAX_LINES } from "../../../src/portal/employers/employer-import.ts";
 import {
   BASE,
   bindings,

@@ -1,20 +1,20 @@
 /** A webhook as the portal manages it: how it is found and changed, what of it is told and shown. */
-import type { AuditedFields } from "../db/schema.ts";
+import type { AuditedFields } from "../../db/schema.ts";
 import {
   changeWebhook,
   getAnyWebhook,
   getWebhook,
   type Webhook,
   type WebhookChange,
-} from "../db/webhooks.ts";
-import { laneOf } from "../outbound/auto-disable.ts";
-import { parseWebhookId } from "../outbound/delivery-id.ts";
-import { closeOpen } from "../outbound/endpoint-lease.ts";
-import { type Endpoint, tryWakeEndpoints } from "../outbound/endpoint-wake-up.ts";
-import { signingOrder } from "../outbound/secrets.ts";
-import { maskedTarget, storedFingerprint } from "../outbound/target.ts";
-import type { ManagedKind } from "./change.ts";
-import { iso } from "./connection.ts";
+} from "../../db/webhooks.ts";
+import { laneOf } from "../../outbound/auto-disable.ts";
+import { parseWebhookId } from "../../outbound/delivery-id.ts";
+import { closeOpen } from "../../outbound/endpoint-lease.ts";
+import { type Endpoint, tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
+import { signingOrder } from "../../outbound/secrets.ts";
+import { maskedTarget, storedFingerprint } from "../../outbound/target.ts";
+import type { ManagedKind } from "../change.ts";
+import { iso } from "../connections/connection-presenter.ts";
 
 /** The row is read before anything is sent, so that a change is in force once it is written. */
 export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {

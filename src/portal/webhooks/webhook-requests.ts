@@ -1,11 +1,11 @@
 /** What may be said about webhooks and their deliveries: the bodies and queries of their routes. */
 import * as z from "zod";
-import { DELIVERY_STATUSES, ENVIRONMENTS, WEBHOOK_STATUSES } from "../db/schema.ts";
-import { pageFields } from "../http/page.ts";
-import { timeParameter } from "../http/time-parameter.ts";
-import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
-import { MAX_URL_CHARS } from "../outbound/url-policy.ts";
-import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
+import { DELIVERY_STATUSES, ENVIRONMENTS, WEBHOOK_STATUSES } from "../../db/schema.ts";
+import { pageFields } from "../../http/page.ts";
+import { timeParameter } from "../../http/time-parameter.ts";
+import { SIGNATURE_FORMATS } from "../../outbound/signing.ts";
+import { MAX_URL_CHARS } from "../../outbound/url-policy.ts";
+import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
 
 const DEFAULT_OVERLAP_S = 86_400;
 const LONGEST_OVERLAP_S = 7 * 86_400;

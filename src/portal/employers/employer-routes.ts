@@ -8,15 +8,17 @@ import {
   listEmployers,
   putEmployers,
   type StoredEmployer,
-} from "../db/employers.ts";
-import { StreamedBody } from "../http/body.ts";
-import { bodyBudget } from "../http/body-budget.ts";
-import { type AppContext, type AppEnv, type Client, failureResponse } from "../http/context.ts";
-import type { Failure } from "../http/failure.ts";
-import { NDJSON, ndjsonStream } from "../http/ndjson.ts";
-import { pageFields, pageOf } from "../http/page.ts";
-import { preconditionFailure, setETag } from "../http/precondition.ts";
-import { contentTypeFailure, parseJsonBody, parseQuery } from "../http/validation.ts";
+} from "../../db/employers.ts";
+import { StreamedBody } from "../../http/body.ts";
+import { bodyBudget } from "../../http/body-budget.ts";
+import { type AppContext, type AppEnv, type Client, failureResponse } from "../../http/context.ts";
+import type { Failure } from "../../http/failure.ts";
+import { NDJSON, ndjsonStream } from "../../http/ndjson.ts";
+import { pageFields, pageOf } from "../../http/page.ts";
+import { preconditionFailure, setETag } from "../../http/precondition.ts";
+import { contentTypeFailure, parseJsonBody, parseQuery } from "../../http/validation.ts";
+import { actsForEverybody, mayActFor, ownerFields, ownerOf } from "../owner.ts";
+import { importEmployers } from "./employer-import.ts";
 import {
   boundRefusal,
   EMPLOYER_ID,
@@ -25,9 +27,7 @@ import {
   presentEmployer,
   toldOfEmployer,
   wantedEmployer,
-} from "./employer.ts";
-import { importEmployers } from "./employer-import.ts";
-import { actsForEverybody, mayActFor, ownerFields, ownerOf } from "./owner.ts";
+} from "./employer-presenter.ts";
 
 /** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
 const MAX_ATTEMPTS = 3;

@@ -13,7 +13,7 @@ import type { Failure } from "../http/failure.ts";
 import { abuseLimiter, type LookUps } from "../inbound/abuse-limiter.ts";
 import { keep } from "../inbound/bounded-map.ts";
 import { bearerOf, KEY_NOT_FOUND, whyRefused } from "./bearer.ts";
-import { keyDirectory } from "./key.ts";
+import { keyDirectory } from "./key-sender.ts";
 import { noteUse } from "./last-use.ts";
 
 const MAX_READERS = 10_000;

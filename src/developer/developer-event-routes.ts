@@ -5,7 +5,7 @@ import * as z from "zod";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import { parseQuery } from "../http/validation.ts";
 import { eventListFields, readEvents } from "../outbound/event-list.ts";
-import { developerAuth, readLimit } from "./auth.ts";
+import { developerAuth, readLimit } from "./key-auth.ts";
 
 const query = z.strictObject(eventListFields);
 

@@ -9,13 +9,13 @@ import {
   type EmployerWritten,
   getEmployers,
   putEmployers,
-} from "../db/employers.ts";
-import type { StreamedBody } from "../http/body.ts";
-import { readJsonBytes } from "../http/json-text.ts";
-import { type Line, linesOf } from "../http/ndjson.ts";
-import { parseWith } from "../http/validation.ts";
-import { logError, logLine } from "../log.ts";
-import { type By, boundRefusal, employerLine, toldOfEmployer, wantedEmployer } from "./employer.ts";
+} from "../../db/employers.ts";
+import type { StreamedBody } from "../../http/body.ts";
+import { readJsonBytes } from "../../http/json-text.ts";
+import { type Line, linesOf } from "../../http/ndjson.ts";
+import { parseWith } from "../../http/validation.ts";
+import { logError, logLine } from "../../log.ts";
+import { type By, boundRefusal, employerLine, toldOfEmployer, wantedEmployer } from "./employer-presenter.ts";
 
 /** Four statements an employer, in one transaction that D1 holds everybody else up for. */
 const BATCH_EMPLOYERS = 50;

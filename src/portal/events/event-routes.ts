@@ -3,19 +3,20 @@
  * once per owner, and once per file. `GET /events`: an owner's events.
  */
 import { Hono } from "hono";
-import { type AttentionChange, recordAttention } from "../forwarding/stuck-files.ts";
-import { gateName, parseFileId } from "../gate/file-id.ts";
-import type { ProgressReport, Reported, ReportOrder } from "../gate/protocol.ts";
-import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
-import { describeFailure, type Failure } from "../http/failure.ts";
-import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
-import { logError } from "../log.ts";
-import { type Endpoint, tryWakeEndpoints } from "../outbound/endpoint-wake-up.ts";
-import { readEvents } from "../outbound/event-list.ts";
-import { eventTime, fileEventTime } from "../outbound/event-time.ts";
-import { fanOut, type NewEvent, type Place } from "../outbound/fan-out.ts";
-import { tellOwed } from "../outbound/publish-file-events.ts";
-import { type Audience, findAudience, findListeners } from "../outbound/subscribers.ts";
+import { type AttentionChange, recordAttention } from "../../forwarding/stuck-files.ts";
+import { gateName, parseFileId } from "../../gate/file-id.ts";
+import type { ProgressReport, Reported, ReportOrder } from "../../gate/protocol.ts";
+import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
+import { describeFailure, type Failure } from "../../http/failure.ts";
+import { type BodyLimits, parseJsonBody, parseQuery } from "../../http/validation.ts";
+import { logError } from "../../log.ts";
+import { type Endpoint, tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
+import { readEvents } from "../../outbound/event-list.ts";
+import { eventTime, fileEventTime } from "../../outbound/event-time.ts";
+import { fanOut, type NewEvent, type Place } from "../../outbound/fan-out.ts";
+import { tellOwed } from "../../outbound/publish-file-events.ts";
+import { type Audience, findAudience, findListeners } from "../../outbound/subscribers.ts";
+import { mayActFor, ownerOf } from "../owner.ts";
 import {
   type EventRequest,
   eventOrBatch,
@@ -26,7 +27,6 @@ import {
   MAX_EVENTS_BYTES,
   MAX_EVENTS_VALUES,
 } from "./event-requests.ts";
-import { mayActFor, ownerOf } from "./owner.ts";
 
 const STATUS_AFTER = {
   "file.validated": "processing",

@@ -5,10 +5,10 @@ import {
   getAnyConnection,
   getConnection,
   type ManagedConnection,
-} from "../db/managed-connections.ts";
-import { announce, snapshotOf } from "../gate/propagate.ts";
-import type { AppContext } from "../http/context.ts";
-import type { ManagedKind } from "./change.ts";
+} from "../../db/managed-connections.ts";
+import { announce, snapshotOf } from "../../gate/propagate.ts";
+import type { AppContext } from "../../http/context.ts";
+import type { ManagedKind } from "../change.ts";
 
 /** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
 export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {

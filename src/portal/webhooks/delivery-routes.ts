@@ -1,31 +1,31 @@
 /** Deliveries of a webhook: list them, look at one with its attempts, send one again, replay a time range. */
 
 import { Hono } from "hono";
-import { newObjectId } from "../crypto/ids.ts";
-import { auditRow } from "../db/audit.ts";
+import { newObjectId } from "../../crypto/ids.ts";
+import { auditRow } from "../../db/audit.ts";
 import {
   type Delivery,
   type DeliveryWithHistory,
   getDelivery,
   listDeliveries,
   reopenDelivery,
-} from "../db/deliveries.ts";
-import { seqAt, storedAt } from "../db/events.ts";
-import { findOwnerKey } from "../db/owner-keys.ts";
-import { getAnyWebhook, type Webhook } from "../db/webhooks.ts";
-import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
-import type { Failure } from "../http/failure.ts";
-import { encodeCursor, pageOf } from "../http/page.ts";
-import { parseJsonBody, parseQuery } from "../http/validation.ts";
-import { deliveryId, parseDeliveryId } from "../outbound/delivery-id.ts";
-import { tryWakeEndpoints } from "../outbound/endpoint-wake-up.ts";
-import { isEventType, maySend } from "../outbound/event-types.ts";
-import { openAnswer } from "../outbound/kept-answer.ts";
-import { beginReplay, endReplay, findReplay, type Replay } from "../outbound/replay.ts";
-import { findManaged } from "./change.ts";
-import { iso } from "./connection.ts";
-import { mayActFor } from "./owner.ts";
-import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook.ts";
+} from "../../db/deliveries.ts";
+import { seqAt, storedAt } from "../../db/events.ts";
+import { findOwnerKey } from "../../db/owner-keys.ts";
+import { getAnyWebhook, type Webhook } from "../../db/webhooks.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
+import type { Failure } from "../../http/failure.ts";
+import { encodeCursor, pageOf } from "../../http/page.ts";
+import { parseJsonBody, parseQuery } from "../../http/validation.ts";
+import { deliveryId, parseDeliveryId } from "../../outbound/delivery-id.ts";
+import { tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
+import { isEventType, maySend } from "../../outbound/event-types.ts";
+import { openAnswer } from "../../outbound/kept-answer.ts";
+import { beginReplay, endReplay, findReplay, type Replay } from "../../outbound/replay.ts";
+import { findManaged } from "../change.ts";
+import { iso } from "../connections/connection-presenter.ts";
+import { mayActFor } from "../owner.ts";
+import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook-presenter.ts";
 import { DELIVERY_LIST, deliveryQuery, replayRequest } from "./webhook-requests.ts";
 
 export const NO_DELIVERY: Failure = {

@@ -10,7 +10,7 @@ import { type AppContext, type AppEnv, failureResponse } from "../http/context.t
 import type { Failure } from "../http/failure.ts";
 import { pageLimit } from "../http/page.ts";
 import { parseQuery } from "../http/validation.ts";
-import { developerAuth, readLimit } from "./auth.ts";
+import { developerAuth, readLimit } from "./key-auth.ts";
 
 /** A page is filled from at most this many pages of rows, so that a rare status does not scan a whole gate. */
 const SCANNED_PAGES = 10;

@@ -1,11 +1,11 @@
 /** What may be said about events: the bodies and the query of `/events`. */
 import * as z from "zod";
-import { utf8 } from "../crypto/encoding.ts";
-import { ENVIRONMENTS } from "../db/schema.ts";
-import { eventListFields } from "../outbound/event-list.ts";
-import { eventTime } from "../outbound/event-time.ts";
-import { EVENT_TYPES, TEST_EVENT } from "../outbound/event-types.ts";
-import { DEFAULT_ENVIRONMENT, ownerFields } from "./owner.ts";
+import { utf8 } from "../../crypto/encoding.ts";
+import { ENVIRONMENTS } from "../../db/schema.ts";
+import { eventListFields } from "../../outbound/event-list.ts";
+import { eventTime } from "../../outbound/event-time.ts";
+import { EVENT_TYPES, TEST_EVENT } from "../../outbound/event-types.ts";
+import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
 
 /** Of one event, as JSON. */
 export const MAX_DATA_BYTES = 256 * 1024;

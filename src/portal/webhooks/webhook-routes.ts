@@ -1,38 +1,38 @@
 /** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
-import { newObjectId } from "../crypto/ids.ts";
-import { type DataKey, openText, SealBroken, sealText } from "../crypto/vault.ts";
-import { countSkipped, type Skipped } from "../db/deliveries.ts";
-import { storedAt } from "../db/events.ts";
-import { currentOwnerKey, findOwnerKey, type OwnerAddress, ownerKey } from "../db/owner-keys.ts";
-import type { StoredHeaders, StoredWebhookSecret } from "../db/schema.ts";
+import { newObjectId } from "../../crypto/ids.ts";
+import { type DataKey, openText, SealBroken, sealText } from "../../crypto/vault.ts";
+import { countSkipped, type Skipped } from "../../db/deliveries.ts";
+import { storedAt } from "../../db/events.ts";
+import { currentOwnerKey, findOwnerKey, type OwnerAddress, ownerKey } from "../../db/owner-keys.ts";
+import type { StoredHeaders, StoredWebhookSecret } from "../../db/schema.ts";
 import {
   getAnyWebhook,
   insertWebhook,
   listWebhooks,
   type Webhook,
   type WebhookChange,
-} from "../db/webhooks.ts";
-import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
-import type { Failure } from "../http/failure.ts";
-import { pageOf } from "../http/page.ts";
-import { setETag } from "../http/precondition.ts";
-import { parseJsonBody, parseQuery } from "../http/validation.ts";
-import { logError } from "../log.ts";
-import { webhookHeadersContext, webhookSecretContext } from "../outbound/contexts.ts";
-import { checkHeaders } from "../outbound/custom-headers.ts";
-import { tryWakeEndpoints } from "../outbound/endpoint-wake-up.ts";
-import { checkEvents } from "../outbound/event-types.ts";
-import { activated, rotated, signingOrder } from "../outbound/secrets.ts";
-import { newWebhookSecret } from "../outbound/signing.ts";
-import { leadsTo, openTarget, sealTarget } from "../outbound/target.ts";
-import { sendTest } from "../outbound/test-delivery.ts";
-import { checkTarget, describeRefusal } from "../outbound/url-policy.ts";
-import { answerChange, changeManaged, findManaged, notFound } from "./change.ts";
-import { iso } from "./connection.ts";
-import { type Creatable, create, type Made } from "./creation.ts";
-import { type Owner, ownerOf } from "./owner.ts";
-import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook.ts";
+} from "../../db/webhooks.ts";
+import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
+import type { Failure } from "../../http/failure.ts";
+import { pageOf } from "../../http/page.ts";
+import { setETag } from "../../http/precondition.ts";
+import { parseJsonBody, parseQuery } from "../../http/validation.ts";
+import { logError } from "../../log.ts";
+import { webhookHeadersContext, webhookSecretContext } from "../../outbound/contexts.ts";
+import { checkHeaders } from "../../outbound/custom-headers.ts";
+import { tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
+import { checkEvents } from "../../outbound/event-types.ts";
+import { activated, rotated, signingOrder } from "../../outbound/secrets.ts";
+import { newWebhookSecret } from "../../outbound/signing.ts";
+import { leadsTo, openTarget, sealTarget } from "../../outbound/target.ts";
+import { sendTest } from "../../outbound/test-delivery.ts";
+import { checkTarget, describeRefusal } from "../../outbound/url-policy.ts";
+import { answerChange, changeManaged, findManaged, notFound } from "../change.ts";
+import { iso } from "../connections/connection-presenter.ts";
+import { type Creatable, create, type Made } from "../creation.ts";
+import { type Owner, ownerOf } from "../owner.ts";
+import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook-presenter.ts";
 import {
   type NewWebhook,
   newWebhook,

@@ -15,9 +15,9 @@ import { receive } from "../inbound/receive.ts";
 import { answerReceived } from "../inbound/respond.ts";
 import { bearerOf, whyRefused } from "./bearer.ts";
 import { EMPLOYEE_CHANGES } from "./employee-changes.ts";
-import { keyDirectory } from "./key.ts";
+import { keyDirectory } from "./key-sender.ts";
 import { noteUse } from "./last-use.ts";
-import { inspectStrictly } from "./strict.ts";
+import { inspectStrictly } from "./validate-strictly.ts";
 
 const NO_PREFIX = new Uint8Array(0);
 

@@ -1,26 +1,28 @@
 /** Inbound connections: create, list, read, change, delete and erase, rotate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
-import { newObjectId, randomToken } from "../crypto/ids.ts";
-import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../crypto/vault.ts";
-import { isGranted } from "../db/employers.ts";
+import { newObjectId, randomToken } from "../../crypto/ids.ts";
+import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../../crypto/vault.ts";
+import { isGranted } from "../../db/employers.ts";
 import {
   getAnyConnection,
   insertConnection,
   listConnections,
   type ManagedConnection,
   positionOf,
-} from "../db/managed-connections.ts";
-import type { StoredSecret } from "../db/schema.ts";
-import { dataKeyContext, secretContext } from "../gate/contexts.ts";
-import { type GateAddress, gateName } from "../gate/file-id.ts";
-import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
-import type { Failure } from "../http/failure.ts";
-import { encodeCursor, pageOf } from "../http/page.ts";
-import { setETag } from "../http/precondition.ts";
-import { parseJsonBody, parseQuery } from "../http/validation.ts";
-import { ERASE_AFTER_MS } from "../maintenance/erasure.ts";
-import { answerChange, changeManaged, findManaged } from "./change.ts";
-import { CONNECTION, DELETABLE_CONNECTION, iso, presentConnection } from "./connection.ts";
+} from "../../db/managed-connections.ts";
+import type { StoredSecret } from "../../db/schema.ts";
+import { dataKeyContext, secretContext } from "../../gate/contexts.ts";
+import { type GateAddress, gateName } from "../../gate/file-id.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
+import type { Failure } from "../../http/failure.ts";
+import { encodeCursor, pageOf } from "../../http/page.ts";
+import { setETag } from "../../http/precondition.ts";
+import { parseJsonBody, parseQuery } from "../../http/validation.ts";
+import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
+import { answerChange, changeManaged, findManaged } from "../change.ts";
+import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
+import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
+import { CONNECTION, DELETABLE_CONNECTION, iso, presentConnection } from "./connection-presenter.ts";
 import {
   CONNECTION_LIST,
   connectionPatch,
@@ -30,8 +32,6 @@ import {
   newConnection,
   rotation,
 } from "./connection-requests.ts";
-import { type Creatable, create, type Made, neverRefused } from "./creation.ts";
-import { choiceOfPlan, type Owner, ownerOf } from "./owner.ts";
 
 /** Every secret in force is tried on every signature. */
 const MAX_SECRETS = 10;

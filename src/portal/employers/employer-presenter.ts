@@ -1,11 +1,11 @@
 /** An employer as the portal manages it: what a request may say of one, what is told and shown of it. */
 import * as z from "zod";
-import { type AuditRow, auditRow, changedFields } from "../db/audit.ts";
-import { type BoundConnections, inOrder, type StoredEmployer } from "../db/employers.ts";
-import { normalizeFein } from "../db/fein.ts";
-import { nextVersion } from "../db/gates.ts";
-import type { Client } from "../http/context.ts";
-import { mayActFor, ownerId, ownerType } from "./owner.ts";
+import { type AuditRow, auditRow, changedFields } from "../../db/audit.ts";
+import { type BoundConnections, inOrder, type StoredEmployer } from "../../db/employers.ts";
+import { normalizeFein } from "../../db/fein.ts";
+import { nextVersion } from "../../db/gates.ts";
+import type { Client } from "../../http/context.ts";
+import { mayActFor, ownerId, ownerType } from "../owner.ts";
 
 export const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 export const NOT_AN_EMPLOYER_ID = "Must be 1 to 64 characters of A-Za-z0-9_-";

@@ -10,8 +10,8 @@ import { ownerName } from "../db/owner-keys.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { parseQuery } from "../http/validation.ts";
 import { ERASE_AFTER_MS } from "../maintenance/erasure.ts";
-import { iso } from "./connection.ts";
-import { deletion } from "./connection-requests.ts";
+import { iso } from "./connections/connection-presenter.ts";
+import { deletion } from "./connections/connection-requests.ts";
 import { mayActFor, NO_OWNER, type Owner, ownerId, ownerType } from "./owner.ts";
 
 export const ownerPath = z.object({
