@@ -2,6 +2,8 @@
  * Finds and opens archived reports with nothing but the bucket and the key ring: no database, no running gateway.
  * The format is described in src/gate/archive-format.ts.
  */
+
+import { dataKeyContext, payloadContext } from "../src/crypto/contexts.ts";
 import type { Bytes } from "../src/crypto/encoding.ts";
 import { type KeyRing, open, unwrapDataKey } from "../src/crypto/vault.ts";
 import {
@@ -12,7 +14,6 @@ import {
   SEGMENT_FOOTER_BYTES,
   trailerLength,
 } from "../src/gate/archive-format.ts";
-import { dataKeyContext, payloadContext } from "../src/gate/contexts.ts";
 import { type GateAddress, parseFileId, parseGateName } from "../src/gate/file-id.ts";
 import { Problem } from "./problem.ts";
 

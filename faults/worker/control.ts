@@ -1,8 +1,9 @@
 /** The way in for whoever runs the suite: orders, the clock, the cron, and what gates and database hold. All but the cron use
  * the real bindings. */
+
+import { dataKeyContext, payloadContext } from "../../src/crypto/contexts.ts";
 import { type DataKey, open, unwrapDataKey } from "../../src/crypto/vault.ts";
 import { type Bindings, readSettings } from "../../src/env.ts";
-import { dataKeyContext, payloadContext } from "../../src/gate/contexts.ts";
 import { parseFileId } from "../../src/gate/file-id.ts";
 import { WAKE_AGAIN_AFTER_MS } from "../../src/gate/state.ts";
 import { EVERY_MINUTE, runScheduled } from "../../src/maintenance/cron.ts";

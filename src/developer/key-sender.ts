@@ -1,10 +1,11 @@
 /** An API key as the door for reports knows it: its row, opened. The directory names keys by the hash of their token. */
+
+import { dataKeyContext } from "../crypto/contexts.ts";
 import { unwrapDataKey } from "../crypto/vault.ts";
 import { findSendingKey, type SendingKeyRow } from "../db/api-keys.ts";
 import type { Consistency, Found } from "../db/connections.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import type { Environment } from "../db/schema.ts";
-import { dataKeyContext } from "../gate/contexts.ts";
 import { snapshotOf } from "../gate/propagate.ts";
 import { Directory, type DirectoryDeps, type ReportSender } from "../inbound/sender-cache.ts";
 import type { UsedKey } from "./last-use.ts";

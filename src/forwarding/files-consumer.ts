@@ -6,10 +6,10 @@
  */
 import * as z from "zod";
 import { inParallel, Weights } from "../concurrency.ts";
+import { dataKeyContext, errorContext, payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
-import { dataKeyContext, errorContext, payloadContext } from "../gate/contexts.ts";
 import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";

@@ -3,13 +3,13 @@
  * the archive bucket between a reservation and a commit. Used by every door that takes reports.
  */
 import { limitsOf, unbounded } from "../bounded.ts";
+import { payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, concat, discard } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, SEAL_OVERHEAD_BYTES, seal, sealInParts } from "../crypto/vault.ts";
 import { DeadlineExceeded, isOutage, r2DeadlineMs, withDeadline } from "../deadline.ts";
 import type { Bindings } from "../env.ts";
 import { segmentTrailer } from "../gate/archive-format.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
-import { payloadContext } from "../gate/contexts.ts";
 import { type GateAddress, gateName, mintFileId } from "../gate/file-id.ts";
 import type { Admission, Admitted, FileFacts, FileStatus, Snapshot } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";

@@ -1,7 +1,8 @@
 /** A connection as the signed door knows it: its row, opened, with its secrets ready to verify. */
+
+import { dataKeyContext, secretContext } from "../crypto/contexts.ts";
 import { openText, unwrapDataKey } from "../crypto/vault.ts";
 import { type ConnectionRow, type Consistency, type Found, findConnection } from "../db/connections.ts";
-import { dataKeyContext, secretContext } from "../gate/contexts.ts";
 import { snapshotOf } from "../gate/propagate.ts";
 import { Directory, type DirectoryDeps, type ReportSender } from "./sender-cache.ts";
 import { importSigningKey } from "./signature.ts";

@@ -9,6 +9,7 @@
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { inParallel } from "../concurrency.ts";
+import { dataKeyContext } from "../crypto/contexts.ts";
 import { isWrappedByFirst, type KeyRing, rewrapDataKey, SealBroken } from "../crypto/vault.ts";
 import { type AuditRow, asStatement, tellHowMany } from "../db/audit.ts";
 import {
@@ -26,7 +27,6 @@ import {
   wrappedOwnerKeysAfter,
 } from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
-import { dataKeyContext } from "../gate/contexts.ts";
 import type { GateKind } from "../gate/file-id.ts";
 import { announce, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";

@@ -1,12 +1,12 @@
 /** Events as their owner reads them back: in their envelope, in the order in which they were stored. */
 import * as z from "zod";
+import { eventDataContext } from "../crypto/contexts.ts";
 import type { KeyRing } from "../crypto/vault.ts";
 import { listEvents, seqAt, storedAt } from "../db/events.ts";
 import { findOwnerKey, type OwnerAddress } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
-import { eventDataContext } from "./contexts.ts";
 import { tryOpenText } from "./erased.ts";
 import { type Envelope, envelopeOf, isEventType } from "./event-types.ts";
 

@@ -4,13 +4,13 @@
  * Waking the consumer is left to the caller: what nobody wakes, the minute cron finds.
  */
 import * as z from "zod";
+import { eventDataContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
 import { LANES, laneSql, slowSince } from "./auto-disable.ts";
-import { eventDataContext } from "./contexts.ts";
 import type { Endpoint } from "./endpoint-wake-up.ts";
 import { type EventType, patternsOf } from "./event-types.ts";
 

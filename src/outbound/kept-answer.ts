@@ -1,8 +1,8 @@
 /** What is kept of a receiver's answer: its start and some of its headers, sealed under the owner's key. Both may hold secrets. */
 import * as z from "zod";
+import { answerContext, answerHeadersContext } from "../crypto/contexts.ts";
 import { type DataKey, sealText } from "../crypto/vault.ts";
 import type { StoredAttempt } from "../db/schema.ts";
-import { answerContext, answerHeadersContext } from "./contexts.ts";
 import { tryOpenText } from "./erased.ts";
 import type { AnswerHeaders, Outcome } from "./outcome.ts";
 

@@ -1,9 +1,9 @@
 /** Sending one delivery: its webhook's secrets and headers opened, its body made and signed, one request. */
 import * as z from "zod";
+import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, openText } from "../crypto/vault.ts";
 import { attemptDelivery, EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
-import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "./contexts.ts";
 import type { DueDelivery, HeldEndpoint } from "./endpoint-lease.ts";
 import { eventBody } from "./event-types.ts";
 import type { Outcome } from "./outcome.ts";

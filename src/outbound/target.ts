@@ -4,10 +4,10 @@
  * {@link file://./seal-targets.ts} reaches them: both forms are read everywhere.
  */
 import * as z from "zod";
+import { webhookUrlContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, openText, sealText } from "../crypto/vault.ts";
 import type { StoredTarget } from "../db/schema.ts";
-import { webhookUrlContext } from "./contexts.ts";
 import { maskTarget } from "./url-policy.ts";
 
 /** The column as D1 answers it. */

@@ -3,6 +3,8 @@
  * event, but tried only once, and neither held against the endpoint nor to its credit. Only that a new endpoint
  * answers it in time ends its lane.
  */
+
+import { eventDataContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { randomToken } from "../crypto/ids.ts";
 import { fingerprint, sealText } from "../crypto/vault.ts";
@@ -12,7 +14,6 @@ import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
 import { attemptOf, errorOf } from "./attempt-result.ts";
 import { provesEndpoint } from "./auto-disable.ts";
-import { eventDataContext } from "./contexts.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { TEST_DATA, TEST_EVENT } from "./event-types.ts";
 import { sealAnswer } from "./kept-answer.ts";

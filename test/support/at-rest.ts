@@ -1,9 +1,9 @@
 /** Everything that rests anywhere, as text to search: D1, an object's SQLite, the archive bucket. */
 
 import { runInDurableObject } from "cloudflare:test";
+import { dataKeyContext } from "../../src/crypto/contexts.ts";
 import { type DataKey, unwrapDataKey } from "../../src/crypto/vault.ts";
 import { readSettings } from "../../src/env.ts";
-import { dataKeyContext } from "../../src/gate/contexts.ts";
 import { type GateAddress, parseFileId } from "../../src/gate/file-id.ts";
 import { gateOfFile } from "./forwarding.ts";
 import { onInbox } from "./gate.ts";

@@ -4,6 +4,7 @@
  */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
+import { dataKeyContext, payloadContext } from "../../src/crypto/contexts.ts";
 import { type Bytes, integerToBase32, toBase64, toHex } from "../../src/crypto/encoding.ts";
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { createDataKey, type DataKey, parseKeyRing, seal, unwrapDataKey } from "../../src/crypto/vault.ts";
@@ -16,7 +17,6 @@ import {
   trailerLength,
 } from "../../src/gate/archive-format.ts";
 import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
-import { dataKeyContext, payloadContext } from "../../src/gate/contexts.ts";
 import { Tables } from "../../src/gate/day-partitions.ts";
 import {
   type GateAddress,

@@ -2,6 +2,7 @@
 import { createMessageBatch } from "cloudflare:test";
 import { vi } from "vitest";
 import * as z from "zod";
+import { webhookSecretContext } from "../../src/crypto/contexts.ts";
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { sealText } from "../../src/crypto/vault.ts";
 import { ownerKey } from "../../src/db/owner-keys.ts";
@@ -9,7 +10,6 @@ import type { Environment, OwnerType, webhooks } from "../../src/db/schema.ts";
 import { type Bindings, readSettings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
 import type { Lane } from "../../src/outbound/auto-disable.ts";
-import { webhookSecretContext } from "../../src/outbound/contexts.ts";
 import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
 import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
 import type { Replay } from "../../src/outbound/replay.ts";

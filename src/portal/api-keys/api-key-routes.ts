@@ -2,12 +2,12 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../crypto/api-token.ts";
+import { dataKeyContext, keyTokenContext } from "../../crypto/contexts.ts";
 import { sha256Hex } from "../../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
 import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../../crypto/vault.ts";
 import { type ApiKey, getApiKey, insertApiKey, listApiKeys } from "../../db/api-keys.ts";
 import { ENVIRONMENTS, PLANS } from "../../db/schema.ts";
-import { dataKeyContext, keyTokenContext } from "../../gate/contexts.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields, pageOf } from "../../http/page.ts";

@@ -1,5 +1,6 @@
 /** Inbound connections: create, list, read, change, delete and erase, rotate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
+import { dataKeyContext, secretContext } from "../../crypto/contexts.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
 import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../../crypto/vault.ts";
 import { isGranted } from "../../db/employers.ts";
@@ -11,7 +12,6 @@ import {
   positionOf,
 } from "../../db/managed-connections.ts";
 import type { StoredSecret } from "../../db/schema.ts";
-import { dataKeyContext, secretContext } from "../../gate/contexts.ts";
 import { type GateAddress, gateName } from "../../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";

@@ -1,5 +1,6 @@
 /** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. Secrets are answered once, when they are made. */
 import { Hono } from "hono";
+import { webhookHeadersContext, webhookSecretContext } from "../../crypto/contexts.ts";
 import { newObjectId } from "../../crypto/ids.ts";
 import { type DataKey, openText, SealBroken, sealText } from "../../crypto/vault.ts";
 import { countSkipped, type Skipped } from "../../db/deliveries.ts";
@@ -19,7 +20,6 @@ import { pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { logError } from "../../log.ts";
-import { webhookHeadersContext, webhookSecretContext } from "../../outbound/contexts.ts";
 import { checkHeaders } from "../../outbound/custom-headers.ts";
 import { tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
 import { checkEvents } from "../../outbound/event-types.ts";

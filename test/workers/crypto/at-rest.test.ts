@@ -1,9 +1,9 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { payloadContext, secretContext } from "../../../src/crypto/contexts.ts";
 import { toBase64, toHex, utf8 } from "../../../src/crypto/encoding.ts";
 import { open, openText, SealBroken } from "../../../src/crypto/vault.ts";
 import type { StoredSecret } from "../../../src/db/schema.ts";
-import { payloadContext, secretContext } from "../../../src/gate/contexts.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
 import {
   accepted,

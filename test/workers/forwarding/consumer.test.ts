@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { errorContext } from "../../../src/crypto/contexts.ts";
 import { open } from "../../../src/crypto/vault.ts";
-import { errorContext } from "../../../src/gate/contexts.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { WakeUp } from "../../../src/gate/protocol.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";

@@ -1,5 +1,6 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { dataKeyContext, payloadContext } from "../../../src/crypto/contexts.ts";
 import { type Bytes, utf8 } from "../../../src/crypto/encoding.ts";
 import { open, parseKeyRing, unwrapDataKey } from "../../../src/crypto/vault.ts";
 import {
@@ -10,7 +11,6 @@ import {
   segmentKey,
   trailerLength,
 } from "../../../src/gate/archive-format.ts";
-import { dataKeyContext, payloadContext } from "../../../src/gate/contexts.ts";
 import { parseGateName } from "../../../src/gate/file-id.ts";
 import {
   type Bench,

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { eventDataContext } from "../../../src/crypto/contexts.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { openText } from "../../../src/crypto/vault.ts";
 import { storedAt } from "../../../src/db/events.ts";
 import { ownerKey } from "../../../src/db/owner-keys.ts";
 import type { OwnerType } from "../../../src/db/schema.ts";
 import { readSettings } from "../../../src/env.ts";
-import { eventDataContext } from "../../../src/outbound/contexts.ts";
 import { bindings, type Json } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, deliveriesOf, newEvent, storeWebhook, tell } from "../../support/outbound.ts";

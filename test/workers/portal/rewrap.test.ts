@@ -1,10 +1,10 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { dataKeyContext, payloadContext } from "../../../src/crypto/contexts.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
 import { open, parseKeyRing, unwrapDataKey } from "../../../src/crypto/vault.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { type KeyObject, keyObjectKey } from "../../../src/gate/archive-format.ts";
-import { dataKeyContext, payloadContext } from "../../../src/gate/contexts.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,
