@@ -7,9 +7,8 @@ import * as z from "zod";
 import { unbounded } from "./bounded.ts";
 import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { OWNER_TYPES } from "./db/schema.ts";
-import type { WakeUp } from "./gate/protocol.ts";
 import { logError } from "./log.ts";
-import type { EndpointWakeUp } from "./outbound/endpoint-wake-up.ts";
+import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
 import type { AddressPolicy } from "./outbound/url-policy.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
@@ -17,7 +16,7 @@ export type Bindings = Omit<
   Cloudflare.Env,
   "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "DELIVERIES_NEW" | "FILES_CREATOR"
 > & {
-  FILES: Queue<WakeUp>;
+  FILES: Queue<FileWakeUp>;
   DELIVERIES: Queue<EndpointWakeUp>;
   DELIVERIES_SLOW: Queue<EndpointWakeUp>;
   DELIVERIES_NEW: Queue<EndpointWakeUp>;

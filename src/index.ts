@@ -4,10 +4,9 @@ import { boundedForBackground } from "./bounded.ts";
 import { type Bindings, readSettings } from "./env.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
 import { forwardBatch } from "./forwarding/files-consumer.ts";
-import type { WakeUp } from "./gate/protocol.ts";
 import { runScheduled } from "./maintenance/cron.ts";
+import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
 import { consumeDeadWakeUps, deliverBatch } from "./outbound/deliveries-consumer.ts";
-import type { EndpointWakeUp } from "./outbound/endpoint-wake-up.ts";
 
 export { ForwardingGovernor } from "./forwarding/circuit-breaker.ts";
 export { ConnectionGate } from "./gate/connection-gate.ts";
@@ -21,9 +20,9 @@ export default {
     const env = boundedForBackground(bindings);
     switch (batch.queue.replace(SUFFIX, "")) {
       case "audit1-files":
-        return forwardBatch(batch as MessageBatch<WakeUp>, env, readSettings(env));
+        return forwardBatch(batch as MessageBatch<FileWakeUp>, env, readSettings(env));
       case "audit1-files-dead":
-        return consumeDeadLetters(batch as MessageBatch<WakeUp>, env);
+        return consumeDeadLetters(batch as MessageBatch<FileWakeUp>, env);
       case "audit1-deliveries":
         return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), "quick");
       case "audit1-deliveries-slow":
@@ -38,4 +37,4 @@ export default {
   },
   scheduled: (controller, env) =>
     runScheduled(controller.cron, controller.scheduledTime, boundedForBackground(env)),
-} satisfies ExportedHandler<Bindings, WakeUp | EndpointWakeUp>;
+} satisfies ExportedHandler<Bindings, FileWakeUp | EndpointWakeUp>;

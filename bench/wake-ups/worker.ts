@@ -1,5 +1,5 @@
 /** Counts the endpoints that were woken, and tells how many since it was last asked. Locally all of it is one isolate. */
-import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
+import type { EndpointWakeUp } from "../../src/messages.ts";
 
 const woken = new Set<string>();
 

@@ -1,8 +1,7 @@
 /** The production Worker with faults at its edges: the same handlers and objects, given bindings that break. */
 import type { Bindings } from "../../src/env.ts";
-import type { WakeUp } from "../../src/gate/protocol.ts";
 import production from "../../src/index.ts";
-import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
+import type { EndpointWakeUp, FileWakeUp } from "../../src/messages.ts";
 import { breaking } from "./bindings.ts";
 import { control } from "./control.ts";
 import { suffer } from "./queue.ts";
@@ -16,4 +15,4 @@ export default {
     return production.fetch(request, breaking(env), ctx);
   },
   queue: (batch, env, ctx) => suffer(batch, env, ctx, production.queue),
-} satisfies ExportedHandler<Bindings, WakeUp | EndpointWakeUp>;
+} satisfies ExportedHandler<Bindings, FileWakeUp | EndpointWakeUp>;

@@ -1,11 +1,10 @@
 /** The queue's own misbehaviour: messages lost, repeated, overtaken; batches that run at a time; consumers that die. */
 import type { Bindings } from "../../src/env.ts";
-import type { WakeUp } from "../../src/gate/protocol.ts";
-import type { EndpointWakeUp } from "../../src/outbound/endpoint-wake-up.ts";
+import type { EndpointWakeUp, FileWakeUp } from "../../src/messages.ts";
 import { breaking, broken } from "./bindings.ts";
 import { random, strikes, suffering } from "./suffering.ts";
 
-type Body = WakeUp | EndpointWakeUp;
+type Body = FileWakeUp | EndpointWakeUp;
 type Consume = (batch: MessageBatch<Body>, env: Bindings) => Promise<void>;
 
 const LONGEST_HOLD_S = 3;

@@ -5,16 +5,15 @@
 
 import type { Bindings } from "../env.ts";
 import { gateName, parseFileId } from "../gate/file-id.ts";
-import type { WakeUp } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
-import { wakeUp } from "./files-consumer.ts";
+import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { recordAttention } from "./stuck-files.ts";
 
 const RETRY_S = 60;
 
-export async function consumeDeadLetters(batch: MessageBatch<WakeUp>, env: Bindings): Promise<void> {
+export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: Bindings): Promise<void> {
   for (const message of batch.messages) {
-    const body = wakeUp.safeParse(message.body);
+    const body = fileWakeUp.safeParse(message.body);
     try {
       const fileIds = body.success ? body.data.file_ids : [];
       logError("the forwarding consumer died with these files", {

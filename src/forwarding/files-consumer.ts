@@ -4,15 +4,16 @@
  * The gates' rows are the truth. A message only ever leads to work that a row still asks for, so lost, repeated and late
  * messages are all the same; a file whose settlement is lost is forwarded again and dropped there by its key.
  */
-import * as z from "zod";
+
 import { inParallel, Weights } from "../concurrency.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
-import type { Claimed, Outcome, Owed, Settled, WakeUp } from "../gate/protocol.ts";
+import type { Claimed, Outcome, Owed, Settled } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
+import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { tellOwed } from "../outbound/publish-file-events.ts";
 import { findAudiences } from "../outbound/subscribers.ts";
 import { GOVERNOR_NAME, type Permit } from "./circuit-breaker.ts";
@@ -33,8 +34,6 @@ const GATE_RETRY_S = 30;
 const OTHERS_BUDGET_MS = 360_000;
 /** The shortest time that a file waits which cannot be tried before somebody corrects the settings. */
 const HELD_MS = 60_000;
-
-export const wakeUp = z.object({ file_ids: z.array(z.string()).min(1).max(100) });
 
 /** A claimed file with what is needed to open it. */
 interface Job {
@@ -65,7 +64,7 @@ const UNREADABLE: Answer = {
 
 /** Every message settles on its own; never rejects for one file's sake. */
 export async function forwardBatch(
-  batch: MessageBatch<WakeUp>,
+  batch: MessageBatch<FileWakeUp>,
   env: Bindings,
   settings: Settings,
 ): Promise<void> {
@@ -121,8 +120,8 @@ async function filesListenedTo(jobs: readonly Job[], env: Bindings): Promise<(jo
   }
 }
 
-function fileIdsOf(message: Message<WakeUp>): string[] {
-  const body = wakeUp.safeParse(message.body);
+function fileIdsOf(message: Message<FileWakeUp>): string[] {
+  const body = fileWakeUp.safeParse(message.body);
   if (!body.success) {
     logError("a message of the files queue is not a wake-up", { message_id: message.id });
     return [];

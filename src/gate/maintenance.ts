@@ -6,11 +6,12 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { BACKGROUND_LIMITS, DeadlineExceeded, type Limits, r2DeadlineMs, withDeadline } from "../deadline.ts";
 import { logError } from "../log.ts";
+import { type FileWakeUp, wakeUpsFor } from "../messages.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./archive-format.ts";
 import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAfter, seqAt } from "./file-id.ts";
 import type { Row } from "./file-row.ts";
-import type { Snapshot, WakeUp } from "./protocol.ts";
+import type { Snapshot } from "./protocol.ts";
 import { type GateState, LOOK_AFTER_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Files handled by one run of each step; what is left is due at once. */
@@ -32,8 +33,6 @@ const SEGMENT_BYTES = 4 * 1024 ** 2;
 const SEGMENTS_PER_RUN = 25;
 /** A busy gate has a file that was just accepted at every moment: one alarm looks after all of half a minute. */
 const BETWEEN_LOOKS_MS = 30_000;
-/** Files named by one wake-up. Ten messages make a batch, which must end within the lease. */
-export const FILES_PER_WAKE_UP = 10;
 /** What the mark of the key object says when the object is gone for good. No wrapped key reads like it. */
 const ERASED = "erased";
 /** What it says when an object that nobody waited for any more has arrived. */
@@ -47,7 +46,7 @@ const STEP_RETRY_MS = 60_000;
 
 export interface UpkeepDeps {
   /** Sends wake-ups to the files queue. */
-  wake(messages: WakeUp[]): Promise<void>;
+  wake(messages: FileWakeUp[]): Promise<void>;
   archive: Pick<R2Bucket, "put" | "delete">;
   /** How long the archive has for a call; {@link BACKGROUND_LIMITS} unless told otherwise. */
   limits?: Limits;
@@ -175,18 +174,13 @@ export class Upkeep {
   async #remindOwed(): Promise<void> {
     const { gate, owed } = this.#state;
     const fileIds = owed.remind(this.#deps.now(), ROWS_PER_RUN).map((seq) => fileIdOf(gate, seq));
-    const messages: WakeUp[] = [];
-    for (let i = 0; i < fileIds.length; i += FILES_PER_WAKE_UP)
-      messages.push({ file_ids: fileIds.slice(i, i + FILES_PER_WAKE_UP) });
+    const messages = wakeUpsFor(fileIds);
     if (messages.length > 0) await this.#deps.wake(messages);
   }
 
   async #send(rows: Row[]): Promise<void> {
     const { gate, inbox } = this.#state;
-    const messages: WakeUp[] = [];
-    for (let i = 0; i < rows.length; i += FILES_PER_WAKE_UP) {
-      messages.push({ file_ids: rows.slice(i, i + FILES_PER_WAKE_UP).map((row) => fileIdOf(gate, row.seq)) });
-    }
+    const messages = wakeUpsFor(rows.map((row) => fileIdOf(gate, row.seq)));
     if (messages.length === 0) return;
     try {
       await this.#deps.wake(messages);

@@ -190,8 +190,3 @@ export interface FileRecord {
   recordsFailed: number | null;
   updatedAt: number;
 }
-
-/** A wake-up: ids of files that may need forwarding, of one gate or several. The gates' rows are the truth. */
-export interface WakeUp {
-  file_ids: string[];
-}

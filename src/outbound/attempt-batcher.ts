@@ -3,8 +3,9 @@
  * way, becomes one. No attempt is held up by the recording of another.
  */
 import { logError } from "../log.ts";
+import type { Lane } from "../messages.ts";
 import { type Recorded, recording } from "./attempt-store.ts";
-import { type DisableReason, type Health, healthAfter, isSlow, type Lane } from "./auto-disable.ts";
+import { type DisableReason, type Health, healthAfter, isSlow } from "./auto-disable.ts";
 import type { Held, HeldEndpoint } from "./endpoint-lease.ts";
 import type { Sent } from "./send.ts";
 

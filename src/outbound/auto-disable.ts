@@ -1,5 +1,7 @@
 /** How an endpoint has been doing, what follows when it did nothing but fail, and whether it shares a queue. Pure. */
+
 import type { LastFailure } from "../db/schema.ts";
+import type { Lane } from "../messages.ts";
 import type { Outcome } from "./outcome.ts";
 import { GONE } from "./retry-schedule.ts";
 
@@ -79,13 +81,7 @@ export function isSlow({ slowAt, provenAt }: Pick<Health, "slowAt" | "provenAt">
   return slowAt !== null && (provenAt === null || now - slowAt < SLOW_FOR_MS);
 }
 
-/**
- * Which queue an endpoint's deliveries go through: `slow` for those that may take long, `new` for those that have not yet
- * answered in time, `quick` for all others.
- */
-export const LANES = ["quick", "slow", "new"] as const;
-export type Lane = (typeof LANES)[number];
-
+/** The queue of an endpoint. */
 export function laneOf(health: Pick<Health, "slowAt" | "provenAt">, now: number): Lane {
   if (isSlow(health, now)) return "slow";
   return health.provenAt === null ? "new" : "quick";

@@ -8,11 +8,12 @@ import { type DataKey, RingKeyMissing, unwrapDataKey } from "../crypto/vault.ts"
 import { ownerKeyContext } from "../db/owner-keys.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { logError, logLine } from "../log.ts";
+import type { Endpoint, Lane } from "../messages.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { Recorder } from "./attempt-batcher.ts";
 import { judge } from "./attempt-result.ts";
 import type { Recorded } from "./attempt-store.ts";
-import { type Lane, laneOf, SLOW_ANSWER_MS } from "./auto-disable.ts";
+import { laneOf, SLOW_ANSWER_MS } from "./auto-disable.ts";
 import { deliveryId } from "./delivery-id.ts";
 import {
   closeOpen,
@@ -26,7 +27,6 @@ import {
   settlePace,
   takeEndpoint,
 } from "./endpoint-lease.ts";
-import type { Endpoint } from "./endpoint-wake-up.ts";
 import { maySend } from "./event-types.ts";
 import { type KeptAnswer, NOTHING_KEPT, sealAnswer } from "./kept-answer.ts";
 import { allowance, nextStartAt, withRequests } from "./pace.ts";

@@ -8,9 +8,8 @@
 import { inParallel, Weights } from "../concurrency.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { logError } from "../log.ts";
-import type { Lane } from "./auto-disable.ts";
+import { type Endpoint, type EndpointWakeUp, endpointWakeUp, type Lane, wakeEndpoints } from "../messages.ts";
 import { workOn } from "./deliver-endpoint.ts";
-import { type Endpoint, type EndpointWakeUp, endpointWakeUp, wakeEndpoints } from "./endpoint-wake-up.ts";
 
 /** The platform lets six requests of one invocation wait for headers at a time. */
 const MAX_IN_FLIGHT = 6;

@@ -7,7 +7,8 @@
  */
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, type PaceBucket, WEBHOOK_STATUSES } from "../db/schema.ts";
-import { LANES, type Lane, laneOf, laneSql, slowSince } from "./auto-disable.ts";
+import { LANES, type Lane } from "../messages.ts";
+import { laneOf, laneSql, slowSince } from "./auto-disable.ts";
 import { EVENT_TYPES } from "./event-types.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";
 import { storedTarget } from "./target.ts";

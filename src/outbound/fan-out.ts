@@ -10,8 +10,8 @@ import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vau
 import { EVENTS_PER_MS } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
 import type { Environment } from "../db/schema.ts";
-import { LANES, laneSql, slowSince } from "./auto-disable.ts";
-import type { Endpoint } from "./endpoint-wake-up.ts";
+import { type Endpoint, LANES } from "../messages.ts";
+import { laneSql, slowSince } from "./auto-disable.ts";
 import { type EventType, patternsOf } from "./event-types.ts";
 
 export interface NewEvent {

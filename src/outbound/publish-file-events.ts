@@ -8,7 +8,7 @@ import type { Bindings, Settings } from "../env.ts";
 import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
 import type { Owed, OwedReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
-import { type Endpoint, tryWakeEndpoints } from "./endpoint-wake-up.ts";
+import { type Endpoint, tryWakeEndpoints } from "../messages.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
 import { type Audience, findAudiences } from "./subscribers.ts";
 

@@ -8,7 +8,7 @@ import * as z from "zod";
 import { type AuditRow, asStatement, tellIfChanged } from "../db/audit.ts";
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
 import { logError } from "../log.ts";
-import { tryWakeEndpoints, type WakeUpQueues } from "./endpoint-wake-up.ts";
+import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
 import { TEST_EVENT } from "./event-types.ts";
 
 /**

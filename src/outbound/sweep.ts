@@ -5,8 +5,8 @@
 import * as z from "zod";
 import { newObjectId } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
-import { LANES, type Lane, laneSql, slowSince } from "./auto-disable.ts";
-import { type Endpoint, type WakeUpQueues, wakeEndpoints } from "./endpoint-wake-up.ts";
+import { type Endpoint, LANES, type Lane, type WakeUpQueues, wakeEndpoints } from "../messages.ts";
+import { laneSql, slowSince } from "./auto-disable.ts";
 
 /** Endpoints looked at by one query. */
 const ENDPOINTS_PER_PAGE = 1_000;

@@ -4,7 +4,7 @@
  */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
-import type { WakeUp } from "../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../src/messages.ts";
 import { advance, deliver } from "./forwarding.ts";
 import { bindings, type Connection, gateOf, portal, post, report } from "./gateway.ts";
 import { intercepted } from "./interception.ts";
@@ -50,7 +50,7 @@ const MESSAGES_PER_BATCH = 10;
 export class Meter {
   readonly #counts = { ...NOTHING };
   readonly #cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
-  readonly #wakeUps: WakeUp[] = [];
+  readonly #wakeUps: FileWakeUp[] = [];
   readonly #restore: (() => void)[] = [];
   readonly using = intercepted(async (call, proceed) => {
     const result = await proceed();

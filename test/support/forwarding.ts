@@ -10,8 +10,8 @@ import { toHex } from "../../src/crypto/encoding.ts";
 import type { Bindings } from "../../src/env.ts";
 import { GOVERNOR_NAME } from "../../src/forwarding/circuit-breaker.ts";
 import { gateName, parseFileId } from "../../src/gate/file-id.ts";
-import type { WakeUp } from "../../src/gate/protocol.ts";
 import worker from "../../src/index.ts";
+import type { FileWakeUp } from "../../src/messages.ts";
 import { bindings, type Json, post } from "./gateway.ts";
 
 /** The minute cron, at `at`. */
@@ -21,8 +21,8 @@ export async function runCron(at = Date.now(), using: Bindings = bindings): Prom
 }
 
 /** From here on no wake-up reaches the queue: they gather in the list that is answered. */
-export function catchWakeUps(): WakeUp[] {
-  const caught: WakeUp[] = [];
+export function catchWakeUps(): FileWakeUp[] {
+  const caught: FileWakeUp[] = [];
   vi.spyOn(bindings.FILES, "send").mockImplementation(async (body) => {
     caught.push(body);
     return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
@@ -46,9 +46,9 @@ export async function deliver(
   using: Bindings = bindings,
   queue = "audit1-files",
 ): Promise<Delivered> {
-  const batch = createMessageBatch<WakeUp>(
+  const batch = createMessageBatch<FileWakeUp>(
     queue,
-    bodies.map((body, i) => ({ id: `m${i}`, timestamp: new Date(), attempts: 1, body: body as WakeUp })),
+    bodies.map((body, i) => ({ id: `m${i}`, timestamp: new Date(), attempts: 1, body: body as FileWakeUp })),
   );
   const delivered: Delivered = { acked: [], retried: [] };
   for (const [position, message] of batch.messages.entries()) {
@@ -102,7 +102,7 @@ export function advance(ms: number): number {
 }
 
 /** Runs the gate's alarm and its wake-ups, eleven minutes apart, until the file is no longer queued. */
-export async function bringToTheEnd(fileId: string, wakeUps: WakeUp[], using?: Bindings): Promise<void> {
+export async function bringToTheEnd(fileId: string, wakeUps: FileWakeUp[], using?: Bindings): Promise<void> {
   for (let round = 0; round < 20; round++) {
     if ((await recordOf(fileId)).status !== "queued") return;
     advance(11 * 60_000);

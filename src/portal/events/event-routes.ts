@@ -10,7 +10,7 @@ import { type AppContext, type AppEnv, failureResponse, note } from "../../http/
 import { describeFailure, type Failure } from "../../http/failure.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { logError } from "../../log.ts";
-import { type Endpoint, tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
+import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { readEvents } from "../../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../../outbound/event-time.ts";
 import { fanOut, type NewEvent, type Place } from "../../outbound/fan-out.ts";

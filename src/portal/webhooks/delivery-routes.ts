@@ -17,8 +17,8 @@ import { type AppContext, type AppEnv, failureResponse } from "../../http/contex
 import type { Failure } from "../../http/failure.ts";
 import { encodeCursor, pageOf } from "../../http/page.ts";
 import { parseJsonBody, parseQuery } from "../../http/validation.ts";
+import { tryWakeEndpoints } from "../../messages.ts";
 import { deliveryId, parseDeliveryId } from "../../outbound/delivery-id.ts";
-import { tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
 import { isEventType, maySend } from "../../outbound/event-types.ts";
 import { openAnswer } from "../../outbound/kept-answer.ts";
 import { beginReplay, endReplay, findReplay, type Replay } from "../../outbound/replay.ts";

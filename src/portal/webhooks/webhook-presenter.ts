@@ -7,10 +7,10 @@ import {
   type Webhook,
   type WebhookChange,
 } from "../../db/webhooks.ts";
+import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { laneOf } from "../../outbound/auto-disable.ts";
 import { parseWebhookId } from "../../outbound/delivery-id.ts";
 import { closeOpen } from "../../outbound/endpoint-lease.ts";
-import { type Endpoint, tryWakeEndpoints } from "../../outbound/endpoint-wake-up.ts";
 import { signingOrder } from "../../outbound/secrets.ts";
 import { maskedTarget, storedFingerprint } from "../../outbound/target.ts";
 import type { ManagedKind } from "../change.ts";

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { WakeUps, wakeUpsFor } from "../../../src/forwarding/wake-up.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import { type FileWakeUp, WakeUps, wakeUpsFor } from "../../../src/messages.ts";
 
 const metrics = { backlogCount: 0, backlogBytes: 0 };
 /** What was sent, send by send. */
-let sends: WakeUp[][];
-const queue: Queue<WakeUp> = {
+let sends: FileWakeUp[][];
+const queue: Queue<FileWakeUp> = {
   metrics: async () => metrics,
   send: () => Promise.reject(new Error("wake-ups leave in batches")),
   sendBatch: async (messages) => {

@@ -1,7 +1,7 @@
 import { createMessageBatch, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
 import worker from "../../../src/index.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import { withBrokenGates, withFault } from "../../support/faults.ts";
 import {
   accepted,
@@ -20,7 +20,7 @@ import {
 import { bindings, createBoundConnection, report } from "../../support/gateway.ts";
 import { without } from "../../support/interception.ts";
 
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
@@ -314,7 +314,7 @@ describe("queues", () => {
   it.each(["audit1-elsewhere", "audit1-files-production", "x-audit1-files", ""])(
     "an unknown one throws: %j",
     async (queue) => {
-      const batch = createMessageBatch<WakeUp>(queue, []);
+      const batch = createMessageBatch<FileWakeUp>(queue, []);
       await expect(worker.queue(batch, bindings)).rejects.toThrow(
         `no consumer is known for the queue ${queue}`,
       );

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { errorContext } from "../../../src/crypto/contexts.ts";
 import { open } from "../../../src/crypto/vault.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
 import {
   accepted,
@@ -26,7 +26,7 @@ import {
 } from "../../support/gateway.ts";
 
 const DAY_MS = 86_400_000;
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();

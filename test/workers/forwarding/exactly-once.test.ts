@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import { type Fault, withFault } from "../../support/faults.ts";
 import {
   accepted,
@@ -28,7 +28,7 @@ import {
 } from "../../support/gateway.ts";
 
 const HOUR_MS = 3_600_000;
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();

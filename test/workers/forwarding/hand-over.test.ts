@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Bindings, readSettings } from "../../../src/env.ts";
 import { postFile } from "../../../src/forwarding/files-creator.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
-import type { Claimed, WakeUp } from "../../../src/gate/protocol.ts";
+import type { Claimed } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
@@ -18,7 +19,7 @@ import {
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, filesCreator, report } from "../../support/gateway.ts";
 
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
 import type { Bindings } from "../../../src/env.ts";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
@@ -19,7 +19,7 @@ import { bindings, createBoundConnection, portal, post, report } from "../../sup
 
 const OTHER_RING = `other:${toBase64(new Uint8Array(32).fill(7))}`;
 const HOUR_MS = 3_600_000;
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();

@@ -1,6 +1,6 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
@@ -17,7 +17,7 @@ import { bindings, createBoundConnection, type Json } from "../../support/gatewa
 import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, deliveriesOf, storeWebhook } from "../../support/outbound.ts";
 
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 let woken: { quick: string[]; slow: string[] };
 let owners = 0;
 

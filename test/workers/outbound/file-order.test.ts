@@ -2,7 +2,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
@@ -17,7 +17,7 @@ import { bindings, createConnection, type Json, portal } from "../../support/gat
 import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, receiver, storeWebhook, wake } from "../../support/outbound.ts";
 
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 let owners = 0;
 
 beforeEach(async () => {

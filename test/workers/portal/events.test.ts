@@ -1,7 +1,7 @@
 import { listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { mintFileId } from "../../../src/gate/file-id.ts";
-import type { WakeUp } from "../../../src/gate/protocol.ts";
+import type { FileWakeUp } from "../../../src/messages.ts";
 import { columnOf } from "../../support/at-rest.ts";
 import {
   accepted,
@@ -28,7 +28,7 @@ import {
 } from "../../support/gateway.ts";
 
 const HOUR_MS = 3_600_000;
-let wakeUps: WakeUp[];
+let wakeUps: FileWakeUp[];
 let events = 0;
 
 beforeEach(async () => {
