@@ -14,7 +14,8 @@ import {
   SEGMENT_FOOTER_BYTES,
   trailerLength,
 } from "../src/gate/archive-format.ts";
-import { type GateAddress, parseFileId, parseGateName } from "../src/gate/file-id.ts";
+import { parseFileId } from "../src/gate/file-id.ts";
+import { type GateAddress, parseGateName } from "../src/model.ts";
 import { Problem } from "./problem.ts";
 
 /** What is used of an R2 bucket. */

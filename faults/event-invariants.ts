@@ -1,5 +1,6 @@
 /** What must hold of events at the end: of those that services told, and of those that are told of files. Pure. */
-import { gateName, parseFileId } from "../src/gate/file-id.ts";
+import { parseFileId } from "../src/gate/file-id.ts";
+import { gateName } from "../src/model.ts";
 import type { Check } from "./check.ts";
 import { HEARD, isSameOwner, type Told } from "./endpoints.ts";
 import { type EventUnit, type HeardEvent, isUnanswered } from "./event-record.ts";

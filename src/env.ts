@@ -6,9 +6,9 @@
 import * as z from "zod";
 import { unbounded } from "./bounded.ts";
 import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
-import { OWNER_TYPES } from "./db/schema.ts";
 import { logError } from "./log.ts";
 import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
+import { OWNER_TYPES } from "./model.ts";
 import type { AddressPolicy } from "./outbound/url-policy.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */

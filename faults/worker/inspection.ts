@@ -1,10 +1,11 @@
 /** What a gate holds, read beside it from its rows. */
 
 import { Tables } from "../../src/gate/day-partitions.ts";
-import { fileIdOf, gateName, mintedAt } from "../../src/gate/file-id.ts";
+import { fileIdOf, mintedAt } from "../../src/gate/file-id.ts";
 import { codeOf, HEAD, parseRow } from "../../src/gate/file-row.ts";
 import type { Stored } from "../../src/gate/protocol.ts";
 import { Marks } from "../../src/gate/watermarks.ts";
+import { gateName } from "../../src/model.ts";
 import type { InboxRow } from "../orders.ts";
 
 const TAKEN = `SELECT seq, payload, stored FROM inbox

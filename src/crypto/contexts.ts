@@ -2,8 +2,7 @@
  * The context (AAD) of every sealed value: where it rests and whose it is. A value that was copied to another place does not
  * open there. The strings are stored: changing a letter of one makes what is sealed under it unreadable.
  */
-import type { Environment } from "../db/schema.ts";
-import { type GateAddress, gateName } from "../gate/file-id.ts";
+import { type Environment, type GateAddress, gateName } from "../model.ts";
 
 /** What a payload's seal is bound to: the gate and the file. */
 export function payloadContext(gate: GateAddress, fileId: string): string {

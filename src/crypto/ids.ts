@@ -6,15 +6,6 @@ export function newObjectId(): string {
   return toHex(crypto.getRandomValues(new Uint8Array(12)));
 }
 
-/** Ids of API keys are shown with it. */
-export const API_KEY_PREFIX = "ak_";
-
-/** Lower case, as it is stored, of an id that people write with its prefix, such as `ak_`, or without. Null for any other text. */
-export function objectIdOf(text: string, prefix: string): string | null {
-  const bare = text.startsWith(prefix) ? text.slice(prefix.length) : text;
-  return /^[0-9a-f]{24}$/i.test(bare) ? bare.toLowerCase() : null;
-}
-
 const ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /** `length` characters of `A-Za-z0-9`, unbiased: 5.95 bits each. */

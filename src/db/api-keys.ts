@@ -2,10 +2,11 @@
 import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
+import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 import { type AuditRow, tellIfChanged } from "./audit.ts";
 import type { Consistency, Found } from "./connections.ts";
 import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
-import { apiKeys, ENVIRONMENTS, OWNER_TYPES, PLANS } from "./schema.ts";
+import { apiKeys } from "./schema.ts";
 
 export type ApiKey = typeof apiKeys.$inferSelect;
 

@@ -8,7 +8,8 @@ import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { integerToBase32 } from "../crypto/encoding.ts";
 import { randomBase32 } from "../crypto/ids.ts";
-import { type AuditedFields, audit, type OwnerType, type SubjectKind } from "./schema.ts";
+import type { OwnerType } from "../model.ts";
+import { type AuditedFields, audit, type SubjectKind } from "./schema.ts";
 
 export type AuditRow = typeof audit.$inferSelect;
 

@@ -1,6 +1,6 @@
 /** Connections as the inbound door reads them: one query a connection, one more an employer. */
 import * as z from "zod";
-import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "./schema.ts";
+import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 
 /** Where a read may be served: by the nearest replica, or only by the primary. */
 export type Consistency = "first-unconstrained" | "first-primary";

@@ -1,8 +1,9 @@
 /** Employers and who may report for them. */
 import { and, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import type { OwnerType } from "../model.ts";
 import { type AuditRow, asStatement, tellIfChanged, wasTold } from "./audit.ts";
-import { employerGrants, employers, type OwnerType } from "./schema.ts";
+import { employerGrants, employers } from "./schema.ts";
 
 export interface Employer {
   id: string;

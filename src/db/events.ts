@@ -1,6 +1,8 @@
 /** Events as they are listed and found. `src/outbound/fan-out.ts` stores them. */
+
+import type { Environment } from "../model.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
-import type { Environment, events } from "./schema.ts";
+import type { events } from "./schema.ts";
 
 export type EventRow = typeof events.$inferSelect;
 

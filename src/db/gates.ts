@@ -1,6 +1,5 @@
 /** Rows that have a gate: connections and API keys, as far as they are alike. */
-import type { GateAddress, GateKind } from "../gate/file-id.ts";
-import type { Environment, PlanName } from "./schema.ts";
+import type { Environment, GateAddress, GateKind, Plan } from "../model.ts";
 
 /** Reports that arrive with a bearer key are kept as long as the default connection keeps its own. */
 export const DEFAULT_RETENTION_YEARS = 7;
@@ -15,7 +14,7 @@ const COLUMNS: Record<GateKind, string> = {
 export interface GateRow {
   id: string;
   version: number;
-  plan: PlanName;
+  plan: Plan;
   environment: Environment;
   retention_years: number;
   data_key: string;

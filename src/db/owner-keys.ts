@@ -1,7 +1,7 @@
 /** The data key of an owner, under which everything outbound of it rests. */
 import { createDataKey, type DataKey, type KeyRing, unwrapDataKey } from "../crypto/vault.ts";
+import type { OwnerType } from "../model.ts";
 import type { RewrappedKey, WrappedKey } from "./gates.ts";
-import type { OwnerType } from "./schema.ts";
 
 export interface OwnerAddress {
   type: OwnerType;

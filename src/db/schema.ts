@@ -6,15 +6,7 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-
-export const OWNER_TYPES = ["user", "employer", "payroll_company", "software_company"] as const;
-export type OwnerType = (typeof OWNER_TYPES)[number];
-
-export const ENVIRONMENTS = ["sandbox", "production"] as const;
-export type Environment = (typeof ENVIRONMENTS)[number];
-
-export const PLANS = ["sandbox", "production", "enterprise"] as const;
-export type PlanName = (typeof PLANS)[number];
+import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 
 /** What an audit row tells of an object. */
 export type AuditedFields = Readonly<Record<string, unknown>>;

@@ -1,10 +1,11 @@
 /** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import type { Environment } from "../model.ts";
 import { type AuditRow, tellIfChanged, wasTold } from "./audit.ts";
 import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
-import { type Environment, replays, webhooks } from "./schema.ts";
+import { replays, webhooks } from "./schema.ts";
 
 export type Webhook = typeof webhooks.$inferSelect;
 /** All that the portal ever changes: not whose it is, not who holds it, and not who was told. */

@@ -1,9 +1,9 @@
 /** The bearer key of a request, as far as it can be told without looking it up. */
-import { environmentOf } from "../crypto/api-token.ts";
+
 import { sha256Hex } from "../crypto/encoding.ts";
-import type { Environment } from "../db/schema.ts";
 import type { Failure } from "../http/failure.ts";
 import { onlyValue } from "../http/repeated-header.ts";
+import { type Environment, environmentOf } from "../model.ts";
 
 export const INVALID_KEY_FORMAT = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
 const LONGEST_FORM_CHARS = 512;

@@ -1,15 +1,21 @@
 /** Files of a key's owner: their status, and lists of them. Another owner's file is one that does not exist. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { API_KEY_PREFIX, objectIdOf } from "../crypto/ids.ts";
 import { findGateOwner } from "../db/gates.ts";
-import type { Environment } from "../db/schema.ts";
-import { type GateAddress, type GateKind, gateName, parseFileId } from "../gate/file-id.ts";
+import { parseFileId } from "../gate/file-id.ts";
 import type { FileRecord } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { pageLimit } from "../http/page.ts";
 import { parseQuery } from "../http/validation.ts";
+import {
+  API_KEY_PREFIX,
+  type Environment,
+  type GateAddress,
+  type GateKind,
+  gateName,
+  objectIdOf,
+} from "../model.ts";
 import { developerAuth, readLimit } from "./key-auth.ts";
 
 /** A page is filled from at most this many pages of rows, so that a rare status does not scan a whole gate. */

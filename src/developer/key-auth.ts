@@ -5,13 +5,13 @@
 import { createMiddleware } from "hono/factory";
 import { type ApiKey, findApiKey } from "../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
-import { gateName } from "../gate/file-id.ts";
 import { snapshotOf } from "../gate/propagate.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppContext, type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { abuseLimiter, type LookUps } from "../inbound/abuse-limiter.ts";
 import { keep } from "../inbound/bounded-map.ts";
+import { gateName } from "../model.ts";
 import { bearerOf, KEY_NOT_FOUND, whyRefused } from "./bearer.ts";
 import { keyDirectory } from "./key-sender.ts";
 import { noteUse } from "./last-use.ts";

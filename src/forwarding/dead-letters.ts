@@ -4,9 +4,10 @@
  */
 
 import type { Bindings } from "../env.ts";
-import { gateName, parseFileId } from "../gate/file-id.ts";
+import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
+import { gateName } from "../model.ts";
 import { recordAttention } from "./stuck-files.ts";
 
 const RETRY_S = 60;

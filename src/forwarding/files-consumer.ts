@@ -10,10 +10,11 @@ import { dataKeyContext, errorContext, payloadContext } from "../crypto/contexts
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
-import { type GateAddress, gateDigitsOf, gateName, parseFileId } from "../gate/file-id.ts";
+import { gateDigitsOf, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, Owed, Settled } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
+import { type GateAddress, gateName } from "../model.ts";
 import { tellOwed } from "../outbound/publish-file-events.ts";
 import { findAudiences } from "../outbound/subscribers.ts";
 import { GOVERNOR_NAME, type Permit } from "./circuit-breaker.ts";

@@ -1,7 +1,8 @@
 /** Files that operators should know of: deferred, failed, or in a message that killed the consumer. */
 import type { Bindings } from "../env.ts";
-import { gateName, parseFileId } from "../gate/file-id.ts";
+import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
+import { gateName } from "../model.ts";
 
 export type AttentionReason =
   | "deferred"

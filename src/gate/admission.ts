@@ -11,7 +11,7 @@ import type { Admission, Admitted, Charged, FileFacts, Snapshot, Stored } from "
 import {
   HOUR_MS,
   PLAN_LIMITS,
-  type Plan,
+  type RateLimits,
   RateWindows,
   type Standing,
   UNNOTICED_STEP_MS,
@@ -68,7 +68,7 @@ export class Admissions {
     if (byBody !== null && (admission.sameBody === "deduplicate" || this.#isRetry(admission, now)))
       return this.#repeatOtherwise(byBody, { signed, newKeyMac: keyMac }, seq, now);
 
-    if (!memory.allows(this.#plan, now)) return { outcome: "limited", rate: this.#standing(now) };
+    if (!memory.allows(this.#limits, now)) return { outcome: "limited", rate: this.#standing(now) };
     if (!this.#hasRoom(now)) return { outcome: "unavailable", reason: "full" };
 
     const earlier = byBody && inbox.get(byBody);
@@ -217,14 +217,14 @@ export class Admissions {
     return segmentKey(this.#state.gate, this.#state.snapshot?.retentionYears ?? 0, seq);
   }
 
-  get #plan(): Plan {
+  get #limits(): RateLimits {
     const { snapshot } = this.#state;
     if (snapshot === null) throw new Error("the gate has not learned its plan");
     return PLAN_LIMITS[snapshot.plan];
   }
 
   #standing(now: number): Standing {
-    return this.#state.memory.standing(this.#plan, now);
+    return this.#state.memory.standing(this.#limits, now);
   }
 
   #rebuildReads(now: number): RateWindows {

@@ -9,7 +9,8 @@
  * the gate. Payloads open under {@link payloadContext}.
  */
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
-import { type GateAddress, gateName, mintedAt } from "./file-id.ts";
+import { type GateAddress, gateName } from "../model.ts";
+import { mintedAt } from "./file-id.ts";
 import type { FileFacts, Stored } from "./protocol.ts";
 
 const MAGIC = "A1SEG001";

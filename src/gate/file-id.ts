@@ -7,33 +7,13 @@
  */
 import { integerFromBase32, integerToBase32 } from "../crypto/encoding.ts";
 import { randomBase32 } from "../crypto/ids.ts";
-
-export const GATE_KINDS = ["connection", "key"] as const;
-/** Whose gate it is: an inbound connection's or an API key's. */
-export type GateKind = (typeof GATE_KINDS)[number];
-
-export interface GateAddress {
-  kind: GateKind;
-  /** 24 lower-case hex digits: the row's id. */
-  id: string;
-}
+import { GATE_KINDS, type GateAddress } from "../model.ts";
 
 const GATE_DIGITS = 20;
 const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 10;
 const FILE_ID = /^FILE_[0-9A-HJKMNP-TV-Z]{40}$/i;
 const UPPER_CASE_FILE_ID = /^FILE_[0-9A-HJKMNP-TV-Z]{40}$/;
-
-/** The name of the object: `connection:…` or `key:…`. */
-export function gateName(gate: GateAddress): string {
-  return `${gate.kind}:${gate.id}`;
-}
-
-/** Null when `name` is not one that {@link gateName} makes. */
-export function parseGateName(name: string): GateAddress | null {
-  const [, kind, id] = /^(connection|key):([0-9a-f]{24})$/.exec(name) ?? [];
-  return id === undefined ? null : { kind: kind === "key" ? "key" : "connection", id };
-}
 
 export function mintFileId(gate: GateAddress, nowMs: number): string {
   return `FILE_${gateDigits(gate)}${integerToBase32(nowMs, TIME_DIGITS)}${randomBase32(RANDOM_DIGITS)}`;

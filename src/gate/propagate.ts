@@ -4,7 +4,7 @@
  */
 import { type GateRow, markAnnounced } from "../db/gates.ts";
 import type { Bindings } from "../env.ts";
-import { type GateKind, gateName } from "./file-id.ts";
+import { type GateKind, gateName } from "../model.ts";
 import type { Snapshot } from "./protocol.ts";
 
 export function snapshotOf(kind: GateKind, row: GateRow): Snapshot {

@@ -1,15 +1,14 @@
 /** What the Worker and a gate say to each other: plain data, structured-cloneable, no behaviour. */
 
 import type { Bytes } from "../crypto/encoding.ts";
-import type { Environment, PlanName } from "../db/schema.ts";
-import type { GateAddress } from "./file-id.ts";
+import type { Environment, GateAddress, Plan } from "../model.ts";
 import type { Standing } from "./rate-window.ts";
 
 /** What a gate keeps of its row in D1. The newest version it ever learned wins. */
 export interface Snapshot {
   gate: GateAddress;
   version: number;
-  plan: PlanName;
+  plan: Plan;
   environment: Environment;
   retentionYears: number;
   /** Empty once the data key was erased: nothing that rests under it opens any more. */

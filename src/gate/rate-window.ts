@@ -4,14 +4,14 @@
  * A bucket counts until the last instant it may hold has left the window, so a window never admits more than the plan
  * and never refuses more than one sub-bucket early. Buckets ahead of the clock (it was set back) count as well.
  */
-import type { PlanName } from "../db/schema.ts";
+import type { Plan } from "../model.ts";
 
-export interface Plan {
+export interface RateLimits {
   perMinute: number;
   perHour: number;
 }
 
-export const PLAN_LIMITS: Record<PlanName, Plan> = {
+export const PLAN_LIMITS: Record<Plan, RateLimits> = {
   sandbox: { perMinute: 100, perHour: 1_000 },
   production: { perMinute: 500, perHour: 10_000 },
   enterprise: { perMinute: 2_000, perHour: 50_000 },
@@ -97,13 +97,13 @@ export class RateWindows {
   }
 
   /** Whether both windows have room. */
-  allows(plan: Plan, now: number): boolean {
-    return this.#minute.total(now) < plan.perMinute && this.#hour.total(now) < plan.perHour;
+  allows(limits: RateLimits, now: number): boolean {
+    return this.#minute.total(now) < limits.perMinute && this.#hour.total(now) < limits.perHour;
   }
 
-  standing(plan: Plan, now: number): Standing {
-    const minute = this.#describe(this.#minute, "1 minute", plan.perMinute, now);
-    const hour = this.#describe(this.#hour, "1 hour", plan.perHour, now);
+  standing(limits: RateLimits, now: number): Standing {
+    const minute = this.#describe(this.#minute, "1 minute", limits.perMinute, now);
+    const hour = this.#describe(this.#hour, "1 hour", limits.perHour, now);
     if (!minute.allowed && !hour.allowed) return hour.resetAt > minute.resetAt ? hour : minute;
     return hour.remaining < minute.remaining ? hour : minute;
   }

@@ -2,7 +2,7 @@
  * What a gate remembers in memory of its last hour, rebuilt from its rows when it wakes: signatures that can still
  * verify, bodies seen, and the rate windows.
  */
-import type { Plan, Standing } from "./rate-window.ts";
+import type { RateLimits, Standing } from "./rate-window.ts";
 import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
 /** A timestamp may be this far from the clock, on either side. From the wire contract. */
@@ -75,12 +75,12 @@ export class Memory {
     this.#rate.add(now);
   }
 
-  allows(plan: Plan, now: number): boolean {
-    return this.#rate.allows(plan, now);
+  allows(limits: RateLimits, now: number): boolean {
+    return this.#rate.allows(limits, now);
   }
 
-  standing(plan: Plan, now: number): Standing {
-    return this.#rate.standing(plan, now);
+  standing(limits: RateLimits, now: number): Standing {
+    return this.#rate.standing(limits, now);
   }
 
   /** Notes the clock and drops what can no longer matter. */

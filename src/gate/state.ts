@@ -1,8 +1,9 @@
 /** What the parts of one gate share: its rows, its memory, and the newest it knows of its row in D1. */
 
+import type { GateAddress } from "../model.ts";
 import { Tables } from "./day-partitions.ts";
 import { Agenda } from "./due-files.ts";
-import { type GateAddress, seqAt } from "./file-id.ts";
+import { seqAt } from "./file-id.ts";
 import { Inbox } from "./file-store.ts";
 import { OwedEvents } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";

@@ -1,10 +1,10 @@
 /** Hono's view of a request in this Worker, and the answers every route gives in the same way. */
 import type { Context } from "hono";
 import type { ApiKey } from "../db/api-keys.ts";
-import type { OwnerType } from "../db/schema.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { LogFields } from "../log.ts";
+import type { OwnerType } from "../model.ts";
 import { describeFailure, type Failure } from "./failure.ts";
 import { repeatPromise } from "./repeat-promise.ts";
 

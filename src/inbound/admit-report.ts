@@ -10,11 +10,12 @@ import { DeadlineExceeded, isOutage, r2DeadlineMs, withDeadline } from "../deadl
 import type { Bindings } from "../env.ts";
 import { segmentTrailer } from "../gate/archive-format.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
-import { type GateAddress, gateName, mintFileId } from "../gate/file-id.ts";
+import { mintFileId } from "../gate/file-id.ts";
 import type { Admission, Admitted, FileFacts, FileStatus, Snapshot } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
+import { type GateAddress, gateName } from "../model.ts";
 import { lateFailure } from "./signature.ts";
 
 /** Larger payloads rest in the bucket: ten thousand of them would fill an object. */

@@ -1,5 +1,5 @@
 /** What can be wrong with a field, in the wire contract's words, and the findings on a whole body. Pure. */
-import { readFein } from "../db/fein.ts";
+import { readFein } from "../model.ts";
 
 /** Path to message, such as `employees[0].class_code`: `Required field missing`. */
 export type FieldProblems = Record<string, string>;

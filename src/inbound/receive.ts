@@ -4,12 +4,10 @@
  * Warm, the only binding call awaited is the gate's `admit`. Whatever is refused because of a cached or replicated row is
  * judged a second time on the row that D1's primary holds; nothing is refused twice for the same reason on old data.
  */
-import type { Bytes } from "../crypto/encoding.ts";
-import { utf8 } from "../crypto/encoding.ts";
+import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { fingerprint, RingKeyMissing, SealBroken } from "../crypto/vault.ts";
 import { isOutage } from "../deadline.ts";
 import type { Bindings, Settings } from "../env.ts";
-import { gateName } from "../gate/file-id.ts";
 import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "../http/body.ts";
@@ -18,6 +16,7 @@ import type { Failure } from "../http/failure.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
+import { gateName } from "../model.ts";
 import type { LookUps } from "./abuse-limiter.ts";
 import { admitReport } from "./admit-report.ts";
 import { type FieldProblems, firstProblems } from "./field-rules.ts";

@@ -1,7 +1,6 @@
 /** Which employer a report is for. A connection speaks for its bound employer, or for those granted to its owner. */
 import type { EmployerMatch } from "../db/connections.ts";
-import { readFein } from "../db/fein.ts";
-import type { GateKind } from "../gate/file-id.ts";
+import { type GateKind, readFein } from "../model.ts";
 import { type FieldProblems, isEmployerId, NOT_AN_EMPLOYER_ID } from "./field-rules.ts";
 
 /** What a body says of its employer, as far as it is well-formed. */

@@ -1,12 +1,13 @@
 /** The answer to a report that went through a door, the same at each: the 202 and its wake-up, or the failure. */
 
-import { gateName, parseFileId } from "../gate/file-id.ts";
+import { parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
 import type { Standing } from "../gate/rate-window.ts";
 import { type AppContext, failureResponse, note, rateHeaders } from "../http/context.ts";
 import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { WakeUps } from "../messages.ts";
+import { gateName } from "../model.ts";
 import type { Accepted, Received } from "./receive.ts";
 
 /** Kept by the isolate between requests: plain data only. */

@@ -11,11 +11,10 @@
 
 import type { KeyRing } from "../crypto/vault.ts";
 import { type Consistency, type EmployerMatch, type Found, findEmployers } from "../db/connections.ts";
-import type { OwnerType } from "../db/schema.ts";
-import { gateName } from "../gate/file-id.ts";
 import type { Admission } from "../gate/protocol.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
+import { gateName, type OwnerType } from "../model.ts";
 import type { LookUps } from "./abuse-limiter.ts";
 import type { Sender } from "./admit-report.ts";
 import { keep } from "./bounded-map.ts";

@@ -27,9 +27,9 @@ import {
   wrappedOwnerKeysAfter,
 } from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
-import type { GateKind } from "../gate/file-id.ts";
 import { announce, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
+import type { GateKind } from "../model.ts";
 
 const GATES_AT_A_TIME = 6;
 

@@ -1,6 +1,6 @@
 /** Fields that answers of several capabilities have. */
 import * as z from "zod";
-import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../db/schema.ts";
+import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 
 export const objectId = z
   .string()

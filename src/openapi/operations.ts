@@ -1,7 +1,8 @@
 /** What operators do: look at the audit trail, erase an owner, wrap data keys anew. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { OWNER_TYPES, SUBJECT_KINDS } from "../db/schema.ts";
+import { SUBJECT_KINDS } from "../db/schema.ts";
+import { OWNER_TYPES } from "../model.ts";
 import { auditQuery } from "../portal/audit-routes.ts";
 import { deletion } from "../portal/connections/connection-requests.ts";
 import { NO_OWNER } from "../portal/owner.ts";

@@ -6,17 +6,11 @@ import { integerFromBase32, integerToBase32 } from "../crypto/encoding.ts";
 
 /** 55 bits. */
 const SEQ_DIGITS = 11;
-const WEBHOOK_ID = /^(?:wh_)?([0-9a-f]{24})$/i;
 const DELIVERY_ID = /^del_([0-9a-f]{24})([0-9A-HJKMNP-TV-Z]{11})$/;
 
 export interface DeliveryKey {
   webhookId: string;
   eventSeq: number;
-}
-
-/** The bare id, of either form; null for what is no id of a webhook. */
-export function parseWebhookId(text: string): string | null {
-  return WEBHOOK_ID.exec(text)?.[1]?.toLowerCase() ?? null;
 }
 
 export function deliveryId({ webhookId, eventSeq }: DeliveryKey): string {

@@ -6,8 +6,9 @@
  * for more in the transaction that lets go.
  */
 import * as z from "zod";
-import { ENVIRONMENTS, OWNER_TYPES, type PaceBucket, WEBHOOK_STATUSES } from "../db/schema.ts";
+import { type PaceBucket, WEBHOOK_STATUSES } from "../db/schema.ts";
 import { LANES, type Lane } from "../messages.ts";
+import { ENVIRONMENTS, OWNER_TYPES } from "../model.ts";
 import { laneOf, laneSql, slowSince } from "./auto-disable.ts";
 import { EVENT_TYPES } from "./event-types.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";

@@ -4,9 +4,9 @@ import { eventDataContext } from "../crypto/contexts.ts";
 import type { KeyRing } from "../crypto/vault.ts";
 import { listEvents, seqAt, storedAt } from "../db/events.ts";
 import { findOwnerKey, type OwnerAddress } from "../db/owner-keys.ts";
-import type { Environment } from "../db/schema.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
+import type { Environment } from "../model.ts";
 import { tryOpenText } from "./erased.ts";
 import { type Envelope, envelopeOf, isEventType } from "./event-types.ts";
 

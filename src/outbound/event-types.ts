@@ -2,7 +2,7 @@
  * The events that webhooks can ask for, the patterns they ask with, and the envelope an event travels in. Names and shapes
  * are the wire contract's, section 7. Pure.
  */
-import type { Environment } from "../db/schema.ts";
+import type { Environment } from "../model.ts";
 
 /** Sent by the portal's test button, to one webhook, whatever it asked for. */
 export const TEST_EVENT = "webhook.test";

@@ -9,8 +9,8 @@ import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, type KeyRing, sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
-import type { Environment } from "../db/schema.ts";
 import { type Endpoint, LANES } from "../messages.ts";
+import type { Environment } from "../model.ts";
 import { laneSql, slowSince } from "./auto-disable.ts";
 import { type EventType, patternsOf } from "./event-types.ts";
 

@@ -3,12 +3,12 @@
  * the file alone: told again, it is a repeat.
  */
 import type { OwnerAddress } from "../db/owner-keys.ts";
-import type { Environment } from "../db/schema.ts";
 import type { Bindings, Settings } from "../env.ts";
-import { type GateAddress, gateName, parseFileId } from "../gate/file-id.ts";
+import { parseFileId } from "../gate/file-id.ts";
 import type { Owed, OwedReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../messages.ts";
+import { type Environment, type GateAddress, gateName } from "../model.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
 import { type Audience, findAudiences } from "./subscribers.ts";
 

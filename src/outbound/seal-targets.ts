@@ -8,8 +8,9 @@ import { newObjectId } from "../crypto/ids.ts";
 import type { DataKey, KeyRing } from "../crypto/vault.ts";
 import { auditIdAt } from "../db/audit.ts";
 import { findOwnerKey, type OwnerAddress, ownerKey, ownerName } from "../db/owner-keys.ts";
-import { type AuditedFields, OWNER_TYPES, SHOWS_ADDRESS } from "../db/schema.ts";
+import { type AuditedFields, SHOWS_ADDRESS } from "../db/schema.ts";
 import { logError, logLine } from "../log.ts";
+import { OWNER_TYPES } from "../model.ts";
 import { sealTarget, type TargetAtRest, targetFingerprint } from "./target.ts";
 import { MASK, maskTarget } from "./url-policy.ts";
 

@@ -5,8 +5,14 @@
  */
 import * as z from "zod";
 import type { OwnerAddress } from "../db/owner-keys.ts";
-import { ENVIRONMENTS, type Environment, OWNER_TYPES } from "../db/schema.ts";
-import { type GateAddress, type GateKind, gateName } from "../gate/file-id.ts";
+import {
+  ENVIRONMENTS,
+  type Environment,
+  type GateAddress,
+  type GateKind,
+  gateName,
+  OWNER_TYPES,
+} from "../model.ts";
 
 export interface GateListeners {
   owner: OwnerAddress;

@@ -1,13 +1,13 @@
 /** `GET /audit`: who changed what, newest first. A client that is bound to an owner sees what concerns its owner. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { API_KEY_PREFIX } from "../crypto/ids.ts";
 import { type AuditRow, listAudit } from "../db/audit.ts";
 import { SUBJECT_KINDS, type SubjectKind } from "../db/schema.ts";
 import { type AppEnv, type Client, failureResponse } from "../http/context.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
 import { parseQuery } from "../http/validation.ts";
+import { API_KEY_PREFIX } from "../model.ts";
 import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
 
 const LIST = "audit";

@@ -8,12 +8,13 @@
  */
 import { type AuditEntry, type AuditRow, auditRow, changedFields } from "../db/audit.ts";
 import { nextVersion } from "../db/gates.ts";
-import type { AuditedFields, OwnerType, SubjectKind } from "../db/schema.ts";
+import type { AuditedFields, SubjectKind } from "../db/schema.ts";
 import type { Bindings } from "../env.ts";
 import { type AppContext, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { preconditionFailure } from "../http/precondition.ts";
 import { logError } from "../log.ts";
+import type { OwnerType } from "../model.ts";
 import { mayActFor } from "./owner.ts";
 
 export interface Managed {

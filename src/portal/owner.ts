@@ -1,8 +1,8 @@
 /** Owners in the portal API: a client bound to one owner speaks for it alone, an unbound one must name the owner. */
 import * as z from "zod";
-import { type Environment, OWNER_TYPES, type OwnerType } from "../db/schema.ts";
 import type { Client } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { type Environment, OWNER_TYPES, type OwnerType } from "../model.ts";
 
 export interface Owner {
   type: OwnerType;

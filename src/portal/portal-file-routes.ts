@@ -6,11 +6,11 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { auditRow, recordAudit } from "../db/audit.ts";
 import { findGateOwner } from "../db/gates.ts";
-import { OWNER_TYPES } from "../db/schema.ts";
-import { gateName, parseFileId } from "../gate/file-id.ts";
+import { parseFileId } from "../gate/file-id.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
+import { gateName, OWNER_TYPES } from "../model.ts";
 import { mayActFor } from "./owner.ts";
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };

@@ -9,9 +9,10 @@ import { expect, vi } from "vitest";
 import { toHex } from "../../src/crypto/encoding.ts";
 import type { Bindings } from "../../src/env.ts";
 import { GOVERNOR_NAME } from "../../src/forwarding/circuit-breaker.ts";
-import { gateName, parseFileId } from "../../src/gate/file-id.ts";
+import { parseFileId } from "../../src/gate/file-id.ts";
 import worker from "../../src/index.ts";
 import type { FileWakeUp } from "../../src/messages.ts";
+import { gateName } from "../../src/model.ts";
 import { bindings, type Json, post } from "./gateway.ts";
 
 /** The minute cron, at `at`. */

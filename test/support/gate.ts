@@ -18,13 +18,7 @@ import {
 } from "../../src/gate/archive-format.ts";
 import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
 import { Tables } from "../../src/gate/day-partitions.ts";
-import {
-  type GateAddress,
-  type GateKind,
-  gateName,
-  mintFileId,
-  parseFileId,
-} from "../../src/gate/file-id.ts";
+import { mintFileId, parseFileId } from "../../src/gate/file-id.ts";
 import { Settlement } from "../../src/gate/file-lifecycle.ts";
 import type { Row } from "../../src/gate/file-row.ts";
 import type { Inbox } from "../../src/gate/file-store.ts";
@@ -32,6 +26,7 @@ import { Upkeep } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
 import { Memory } from "../../src/gate/recent-requests.ts";
 import { GateState } from "../../src/gate/state.ts";
+import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
 import { bindings } from "./gateway.ts";
 
 export const SECOND = 1_000;

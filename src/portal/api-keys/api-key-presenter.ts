@@ -1,8 +1,9 @@
 /** An API key as the portal manages it: how it is changed, what of it is told and shown. */
-import { API_KEY_PREFIX, objectIdOf } from "../../crypto/ids.ts";
+
 import { type ApiKey, type ApiKeyChange, changeApiKey, getApiKey } from "../../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
 import { announce, snapshotOf } from "../../gate/propagate.ts";
+import { API_KEY_PREFIX, objectIdOf } from "../../model.ts";
 import type { ManagedKind } from "../change.ts";
 
 /** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */

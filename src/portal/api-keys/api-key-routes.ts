@@ -1,19 +1,18 @@
 /** Bearer keys of the developer API: create, list, read, change, deactivate. A key is answered once and stored as a hash. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../crypto/api-token.ts";
 import { dataKeyContext, keyTokenContext } from "../../crypto/contexts.ts";
 import { sha256Hex } from "../../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
 import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../../crypto/vault.ts";
 import { type ApiKey, getApiKey, insertApiKey, listApiKeys } from "../../db/api-keys.ts";
-import { ENVIRONMENTS, PLANS } from "../../db/schema.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields, pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
+import { ENVIRONMENTS, PLANS, TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../model.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
 import { iso } from "../connections/connection-presenter.ts";
 import { deletion } from "../connections/connection-requests.ts";

@@ -1,8 +1,8 @@
 /** What may be said about connections: the bodies and queries of their routes. */
 import * as z from "zod";
 import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
-import { ENVIRONMENTS, PLANS } from "../../db/schema.ts";
 import { pageFields } from "../../http/page.ts";
+import { ENVIRONMENTS, PLANS } from "../../model.ts";
 import { ownerFields } from "../owner.ts";
 
 /** The old secret goes on working for this long after a rotation, unless told otherwise. */

@@ -12,13 +12,13 @@ import {
   positionOf,
 } from "../../db/managed-connections.ts";
 import type { StoredSecret } from "../../db/schema.ts";
-import { type GateAddress, gateName } from "../../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
 import { encodeCursor, pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
+import { type GateAddress, gateName } from "../../model.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";

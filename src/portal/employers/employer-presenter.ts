@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { type AuditRow, auditRow, changedFields } from "../../db/audit.ts";
 import { type BoundConnections, inOrder, type StoredEmployer } from "../../db/employers.ts";
-import { normalizeFein } from "../../db/fein.ts";
 import { nextVersion } from "../../db/gates.ts";
 import type { Client } from "../../http/context.ts";
+import { normalizeFein } from "../../model.ts";
 import { mayActFor, ownerId, ownerType } from "../owner.ts";
 
 export const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;

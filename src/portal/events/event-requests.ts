@@ -1,7 +1,7 @@
 /** What may be said about events: the bodies and the query of `/events`. */
 import * as z from "zod";
 import { utf8 } from "../../crypto/encoding.ts";
-import { ENVIRONMENTS } from "../../db/schema.ts";
+import { ENVIRONMENTS } from "../../model.ts";
 import { eventListFields } from "../../outbound/event-list.ts";
 import { eventTime } from "../../outbound/event-time.ts";
 import { EVENT_TYPES, TEST_EVENT } from "../../outbound/event-types.ts";

@@ -4,13 +4,14 @@
  */
 import { Hono } from "hono";
 import { type AttentionChange, recordAttention } from "../../forwarding/stuck-files.ts";
-import { gateName, parseFileId } from "../../gate/file-id.ts";
+import { parseFileId } from "../../gate/file-id.ts";
 import type { ProgressReport, Reported, ReportOrder } from "../../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
 import { describeFailure, type Failure } from "../../http/failure.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { logError } from "../../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
+import { gateName } from "../../model.ts";
 import { readEvents } from "../../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../../outbound/event-time.ts";
 import { fanOut, type NewEvent, type Place } from "../../outbound/fan-out.ts";

@@ -8,8 +8,8 @@ import {
   type WebhookChange,
 } from "../../db/webhooks.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
+import { parseWebhookId } from "../../model.ts";
 import { laneOf } from "../../outbound/auto-disable.ts";
-import { parseWebhookId } from "../../outbound/delivery-id.ts";
 import { closeOpen } from "../../outbound/endpoint-lease.ts";
 import { signingOrder } from "../../outbound/secrets.ts";
 import { maskedTarget, storedFingerprint } from "../../outbound/target.ts";

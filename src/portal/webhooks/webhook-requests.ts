@@ -1,8 +1,9 @@
 /** What may be said about webhooks and their deliveries: the bodies and queries of their routes. */
 import * as z from "zod";
-import { DELIVERY_STATUSES, ENVIRONMENTS, WEBHOOK_STATUSES } from "../../db/schema.ts";
+import { DELIVERY_STATUSES, WEBHOOK_STATUSES } from "../../db/schema.ts";
 import { pageFields } from "../../http/page.ts";
 import { timeParameter } from "../../http/time-parameter.ts";
+import { ENVIRONMENTS } from "../../model.ts";
 import { SIGNATURE_FORMATS } from "../../outbound/signing.ts";
 import { MAX_URL_CHARS } from "../../outbound/url-policy.ts";
 import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";

@@ -2,16 +2,14 @@ import { describe, expect, it } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import {
   fileIdOf,
-  GATE_KINDS,
-  gateName,
   mintedAt,
   mintFileId,
   parseFileId,
-  parseGateName,
   rowKeyOf,
   seqAfter,
   seqAt,
 } from "../../../src/gate/file-id.ts";
+import { GATE_KINDS, gateName, parseGateName } from "../../../src/model.ts";
 import { seeded } from "../../support/random.ts";
 
 const NOW = Date.parse("2026-03-16T10:30:00.123Z");

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, type Plan, RateWindows, UNNOTICED_STEP_MS } from "../../../src/gate/rate-window.ts";
+import { HOUR_MS, type RateLimits, RateWindows, UNNOTICED_STEP_MS } from "../../../src/gate/rate-window.ts";
 import { seeded } from "../../support/random.ts";
 
 const MINUTE_MS = 60_000;
@@ -21,13 +21,13 @@ function gap(random: () => number): number {
   return Math.floor(random() * 8 * MINUTE_MS);
 }
 
-const PLANS: [string, Plan][] = [
+const PLANS: [string, RateLimits][] = [
   ["the minute is the tighter one", { perMinute: 10, perHour: 400 }],
   ["the hour is the tighter one", { perMinute: 40, perHour: 120 }],
   ["both block in turn", { perMinute: 15, perHour: 60 }],
 ];
 
-describe.each(PLANS)("against a log of exact times, where %s", (_name, plan) => {
+describe.each(PLANS)("against a log of exact times, where %s", (_name, limits) => {
   it.each([1, 2, 3, 4])(
     "admits no more than the plan in any window, and refuses at most one bucket early (seed %i)",
     (seed) => {
@@ -36,16 +36,16 @@ describe.each(PLANS)("against a log of exact times, where %s", (_name, plan) => 
       const log: number[] = [];
       let refused = 0;
       for (let now = T0, i = 0; i < 6_000; i++, now += gap(random)) {
-        if (windows.standing(plan, now).allowed) {
+        if (windows.standing(limits, now).allowed) {
           windows.add(now);
           log.push(now);
           // A window holds most when it ends with an admission: these are all windows that matter.
-          expect(within(log, now, MINUTE_MS)).toBeLessThanOrEqual(plan.perMinute);
-          expect(within(log, now, HOUR_MS)).toBeLessThanOrEqual(plan.perHour);
+          expect(within(log, now, MINUTE_MS)).toBeLessThanOrEqual(limits.perMinute);
+          expect(within(log, now, HOUR_MS)).toBeLessThanOrEqual(limits.perHour);
         } else {
           refused++;
-          const minuteIsFull = within(log, now, MINUTE_MS + SECOND_MS) >= plan.perMinute;
-          const hourIsFull = within(log, now, HOUR_MS + MINUTE_MS) >= plan.perHour;
+          const minuteIsFull = within(log, now, MINUTE_MS + SECOND_MS) >= limits.perMinute;
+          const hourIsFull = within(log, now, HOUR_MS + MINUTE_MS) >= limits.perHour;
           expect(minuteIsFull || hourIsFull).toBe(true);
         }
       }
@@ -59,7 +59,7 @@ describe.each(PLANS)("against a log of exact times, where %s", (_name, plan) => 
     const windows = new RateWindows();
     let refused = 0;
     for (let now = T0, i = 0; i < 2_000; i++, now += gap(random)) {
-      const standing = windows.standing(plan, now);
+      const standing = windows.standing(limits, now);
       if (standing.allowed) {
         windows.add(now);
         continue;
@@ -67,8 +67,8 @@ describe.each(PLANS)("against a log of exact times, where %s", (_name, plan) => 
       refused++;
       expect(standing.remaining).toBe(0);
       expect(standing.resetAt).toBeGreaterThan(now);
-      expect(windows.standing(plan, standing.resetAt - 1).allowed).toBe(false);
-      expect(windows.standing(plan, standing.resetAt).allowed).toBe(true);
+      expect(windows.standing(limits, standing.resetAt - 1).allowed).toBe(false);
+      expect(windows.standing(limits, standing.resetAt).allowed).toBe(true);
       now = standing.resetAt;
     }
     expect(refused).toBeGreaterThan(20);
@@ -84,11 +84,11 @@ describe.each(PLANS)("against a log of exact times, where %s", (_name, plan) => 
       for (let real = T0, i = 0; i < 4_000; i++, real += gap(random)) {
         if (random() < 0.01) behind += Math.floor(random() * 3 * MINUTE_MS);
         const clock = real - behind;
-        if (!windows.standing(plan, clock).allowed) continue;
+        if (!windows.standing(limits, clock).allowed) continue;
         windows.add(clock);
         log.push(real);
-        expect(within(log, real, MINUTE_MS)).toBeLessThanOrEqual(plan.perMinute);
-        expect(within(log, real, HOUR_MS)).toBeLessThanOrEqual(plan.perHour);
+        expect(within(log, real, MINUTE_MS)).toBeLessThanOrEqual(limits.perMinute);
+        expect(within(log, real, HOUR_MS)).toBeLessThanOrEqual(limits.perHour);
       }
       expect(log.length).toBeGreaterThan(100);
     },
@@ -96,7 +96,7 @@ describe.each(PLANS)("against a log of exact times, where %s", (_name, plan) => 
 });
 
 describe("the window that is described", () => {
-  const plan: Plan = { perMinute: 10, perHour: 20 };
+  const limits: RateLimits = { perMinute: 10, perHour: 20 };
 
   it.each([
     { name: "nothing used: the one with fewer places", used: [], window: "1 minute", remaining: 10 },
@@ -132,7 +132,7 @@ describe("the window that is described", () => {
   ])("is with $name", ({ used, window, remaining }) => {
     const windows = new RateWindows();
     for (const [minutes = 0, count] of used) windows.add(T0 + minutes * MINUTE_MS, count);
-    expect(windows.standing(plan, T0)).toMatchObject({
+    expect(windows.standing(limits, T0)).toMatchObject({
       window,
       remaining,
       allowed: remaining > 0,
@@ -144,19 +144,19 @@ describe("the window that is described", () => {
     const windows = new RateWindows();
     windows.add(T0, 10);
     const left = T0 + MINUTE_MS + SECOND_MS;
-    expect(windows.standing(plan, left).remaining).toBe(10);
-    expect(windows.standing(plan, left - 1)).toMatchObject({ remaining: 0, resetAt: left });
-    expect(windows.standing(plan, left).remaining).toBe(10);
-    windows.standing(plan, left + UNNOTICED_STEP_MS);
-    expect(windows.standing(plan, left - 1).remaining).toBe(10);
+    expect(windows.standing(limits, left).remaining).toBe(10);
+    expect(windows.standing(limits, left - 1)).toMatchObject({ remaining: 0, resetAt: left });
+    expect(windows.standing(limits, left).remaining).toBe(10);
+    windows.standing(limits, left + UNNOTICED_STEP_MS);
+    expect(windows.standing(limits, left - 1).remaining).toBe(10);
   });
 
   it("opens the minute again when its oldest second has left, not when the newest has", () => {
     const windows = new RateWindows();
     windows.add(T0, 9);
     windows.add(T0 + 30 * SECOND_MS, 1);
-    const standing = windows.standing(plan, T0 + 40 * SECOND_MS);
+    const standing = windows.standing(limits, T0 + 40 * SECOND_MS);
     expect(standing.resetAt).toBe(T0 + MINUTE_MS + SECOND_MS);
-    expect(windows.standing(plan, standing.resetAt).remaining).toBe(9);
+    expect(windows.standing(limits, standing.resetAt).remaining).toBe(9);
   });
 });

@@ -1,7 +1,6 @@
 /** Whom a report is for: the decisions as tables, the walls between owners over HTTP. */
 import { describe, expect, it, vi } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
-import { NOT_A_FEIN, normalizeFein, readFein } from "../../../src/db/fein.ts";
 import { directory } from "../../../src/inbound/inbound-routes.ts";
 import {
   type NamedEmployer,
@@ -10,6 +9,7 @@ import {
   resolveBound,
   resolveGranted,
 } from "../../../src/inbound/resolve-employer.ts";
+import { NOT_A_FEIN, normalizeFein, readFein } from "../../../src/model.ts";
 import { PAYROLL, payroll, submit, webhookPayroll } from "../../support/developer.ts";
 import { expectNothingStored } from "../../support/door.ts";
 import {

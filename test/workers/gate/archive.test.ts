@@ -11,7 +11,7 @@ import {
   segmentKey,
   trailerLength,
 } from "../../../src/gate/archive-format.ts";
-import { parseGateName } from "../../../src/gate/file-id.ts";
+import { parseGateName } from "../../../src/model.ts";
 import {
   type Bench,
   eventually,

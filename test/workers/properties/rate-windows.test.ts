@@ -1,7 +1,7 @@
 /** Rate windows against a naive log of exact times: any plan, any traffic, with restarts in between. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, PLAN_LIMITS, type Plan } from "../../../src/gate/rate-window.ts";
+import { HOUR_MS, PLAN_LIMITS, type RateLimits } from "../../../src/gate/rate-window.ts";
 import { Memory, type Remembered } from "../../../src/gate/recent-requests.ts";
 import { inGate, newGate } from "../../support/gate.ts";
 
@@ -33,14 +33,14 @@ function within(log: readonly number[], now: number, ms: number): number {
 }
 
 /** What must hold of one decision, `log` being the admissions before it. */
-function expectExact(allowed: boolean, log: readonly number[], plan: Plan, now: number): void {
+function expectExact(allowed: boolean, log: readonly number[], limits: RateLimits, now: number): void {
   if (allowed) {
-    expect(within(log, now, MINUTE_MS)).toBeLessThan(plan.perMinute);
-    expect(within(log, now, HOUR_MS)).toBeLessThan(plan.perHour);
+    expect(within(log, now, MINUTE_MS)).toBeLessThan(limits.perMinute);
+    expect(within(log, now, HOUR_MS)).toBeLessThan(limits.perHour);
     return;
   }
-  const minuteIsFull = within(log, now, MINUTE_MS + SECOND_MS) >= plan.perMinute;
-  const hourIsFull = within(log, now, HOUR_MS + MINUTE_MS) >= plan.perHour;
+  const minuteIsFull = within(log, now, MINUTE_MS + SECOND_MS) >= limits.perMinute;
+  const hourIsFull = within(log, now, HOUR_MS + MINUTE_MS) >= limits.perHour;
   expect(minuteIsFull || hourIsFull).toBe(true);
 }
 

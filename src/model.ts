@@ -1,0 +1,92 @@
+/** The vocabulary that every capability shares: owners, environments, plans, gates, FEINs and the forms of ids. Imports nothing. */
+
+/** Who owns connections, keys and webhooks. */
+export const OWNER_TYPES = ["user", "employer", "payroll_company", "software_company"] as const;
+export type OwnerType = (typeof OWNER_TYPES)[number];
+
+export const ENVIRONMENTS = ["sandbox", "production"] as const;
+export type Environment = (typeof ENVIRONMENTS)[number];
+
+/** Each has its rate limits. */
+export const PLANS = ["sandbox", "production", "enterprise"] as const;
+export type Plan = (typeof PLANS)[number];
+
+export const GATE_KINDS = ["connection", "key"] as const;
+/** Whose gate it is: an inbound connection's or an API key's. */
+export type GateKind = (typeof GATE_KINDS)[number];
+
+export interface GateAddress {
+  kind: GateKind;
+  /** 24 lower-case hex digits: the row's id. */
+  id: string;
+}
+
+/** The name of the object: `connection:…` or `key:…`. */
+export function gateName(gate: GateAddress): string {
+  return `${gate.kind}:${gate.id}`;
+}
+
+/** Null when `name` is not one that {@link gateName} makes. */
+export function parseGateName(name: string): GateAddress | null {
+  const [, kind, id] = /^(connection|key):([0-9a-f]{24})$/.exec(name) ?? [];
+  return id === undefined ? null : { kind: kind === "key" ? "key" : "connection", id };
+}
+
+/** Ids of API keys are shown with it. */
+export const API_KEY_PREFIX = "ak_";
+
+/** Lower case, as it is stored, of an id that people write with its prefix, such as `ak_`, or without. Null for any other text. */
+export function objectIdOf(text: string, prefix: string): string | null {
+  const bare = text.startsWith(prefix) ? text.slice(prefix.length) : text;
+  return /^[0-9a-f]{24}$/i.test(bare) ? bare.toLowerCase() : null;
+}
+
+const WEBHOOK_ID = /^(?:wh_)?([0-9a-f]{24})$/i;
+
+/** The bare id, of either form; null for what is no id of a webhook. */
+export function parseWebhookId(text: string): string | null {
+  return WEBHOOK_ID.exec(text)?.[1]?.toLowerCase() ?? null;
+}
+
+export const TOKEN_PREFIXES: Record<Environment, string> = {
+  sandbox: "audit1_test_sk_",
+  production: "audit1_live_sk_",
+};
+export const TOKEN_RANDOM_CHARS = 32;
+
+const TOKEN = /^audit1_(test|live)_sk_[A-Za-z0-9]{32}$/;
+
+/** The environment a token is for; null when it is no token. */
+export function environmentOf(token: string): Environment | null {
+  const [, kind] = TOKEN.exec(token) ?? [];
+  return kind === undefined ? null : kind === "live" ? "production" : "sandbox";
+}
+
+const FEIN_DIGITS = 9;
+/** Whatever stands around nine digits is shorter. */
+const LONGEST_FEIN_CHARS = 64;
+export const NOT_A_FEIN = "Must be a FEIN of nine digits, such as 12-3456789";
+
+/** Nine digits; null when `text` is no FEIN with or without its dash. For the portal, where people enter it. */
+export function normalizeFein(text: string): string | null {
+  return /^\d{2}-?\d{7}$/.test(text) ? text.replace("-", "") : null;
+}
+
+/**
+ * A FEIN as senders write it: the nine digits of a string or an integer, whatever stands between or around them. Otherwise
+ * what is wrong with it. Nothing of the value is repeated.
+ */
+export function readFein(value: unknown): { fein: string } | { problem: string } {
+  const text = typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? String(value) : value;
+  if (typeof text !== "string" || text.length > LONGEST_FEIN_CHARS) return { problem: NOT_A_FEIN };
+  const digits = text.replace(/\D/g, "");
+  if (digits.length === FEIN_DIGITS) return { fein: digits };
+  if (digits === "") return { problem: NOT_A_FEIN };
+  if (digits.length === FEIN_DIGITS - 1)
+    return {
+      problem: "Has 8 digits: a leading zero was lost. Send all nine as a string, such as 01-2345678",
+    };
+  return {
+    problem: `Has ${digits.length} digit${digits.length === 1 ? "" : "s"}; a FEIN has nine, such as 12-3456789`,
+  };
+}
