@@ -13,6 +13,6 @@ registerHooks({
       : next(specifier, context),
 });
 
-const { openApiDocument } = await import("../src/openapi/document.ts");
+const { openApiDocument } = await import("../src/contract/document.ts");
 
 export const document = openApiDocument();

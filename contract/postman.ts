@@ -4,7 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { EXAMPLE } from "../src/openapi/fields.ts";
+import { EXAMPLE } from "../src/contract/examples.ts";
 import { document } from "./document.ts";
 import { ensureInstalled, root } from "./install.ts";
 

@@ -1,20 +1,12 @@
 /** Bearer keys of the developer API, as the portal manages them. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { ERASED, keyPatch, keyQuery, newKey } from "../portal/api-keys/api-key-routes.ts";
 import { notFound } from "../portal/change.ts";
 import { deletion } from "../portal/connections/connection-requests.ts";
-import {
-  apiKeyIdInPath,
-  EXAMPLE,
-  environment,
-  ifMatch,
-  moment,
-  objectId,
-  owner,
-  plan,
-  version,
-} from "./fields.ts";
+import { apiKeyIdInPath, environment, ifMatch, moment, objectId, owner, plan, version } from "./fields.ts";
 import { always, answer, page } from "./operation.ts";
 import {
   CREATION,

@@ -1,6 +1,8 @@
 /** Inbound connections, as the portal manages them. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { notFound } from "../portal/change.ts";
 import {
   connectionPatch,
@@ -12,7 +14,6 @@ import {
 import { TOO_MANY_SECRETS } from "../portal/connections/connection-routes.ts";
 import {
   connectionIdInPath,
-  EXAMPLE,
   environment,
   ifMatch,
   moment,

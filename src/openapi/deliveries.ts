@@ -1,6 +1,8 @@
 /** Deliveries of webhooks and replays of them, as the portal looks at them and starts them again. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { DELIVERY_STATUSES } from "../db/schema.ts";
 import { HEADER_CHARS } from "../outbound/attempt.ts";
 import { FAILURE_KINDS, TLS_CAUSES } from "../outbound/outcome.ts";
@@ -14,7 +16,7 @@ import {
   replayRunning,
 } from "../portal/webhooks/delivery-routes.ts";
 import { deliveryQuery, replayRequest } from "../portal/webhooks/webhook-requests.ts";
-import { deliveryId, EXAMPLE, moment, objectId, webhookId, webhookIdInPath } from "./fields.ts";
+import { deliveryId, moment, objectId, webhookId, webhookIdInPath } from "./fields.ts";
 import { always, answer, page } from "./operation.ts";
 import { portalOperations, SUCCESS } from "./portal.ts";
 

@@ -1,12 +1,14 @@
 /** Employers, as the portal itself manages them. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
+import { headersWith } from "../contract/headers.ts";
 import { NDJSON } from "../http/ndjson.ts";
 import { notFound } from "../portal/change.ts";
 import { boundRefusal, employerBody } from "../portal/employers/employer-presenter.ts";
 import { employerQuery, REFUSALS } from "../portal/employers/employer-routes.ts";
-import { EXAMPLE, ifMatch, nextCursor, owner, success, version } from "./fields.ts";
-import { headersWith } from "./headers.ts";
+import { ifMatch, nextCursor, owner, success, version } from "./fields.ts";
 import { OWNER, portalOperation } from "./portal.ts";
 
 const employer = z

@@ -1,6 +1,9 @@
 /** Events: told by Audit1's services and the files-creator, read back by their owner. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { RATE_LIMITED } from "../contract/errors.ts";
+import { EXAMPLE } from "../contract/examples.ts";
 import type { Failure } from "../http/failure.ts";
 import { EVENT_TYPES } from "../outbound/event-types.ts";
 import {
@@ -13,8 +16,7 @@ import {
 } from "../portal/events/event-requests.ts";
 import { REUSED } from "../portal/events/event-routes.ts";
 import { KEY } from "./developer.ts";
-import { RATE_LIMITED } from "./errors.ts";
-import { EXAMPLE, environment, fileId, fileStatus, moment, nextCursor, sequence } from "./fields.ts";
+import { environment, fileId, fileStatus, moment, nextCursor, sequence } from "./fields.ts";
 import { FILE_NOT_FOUND } from "./files.ts";
 import { operation } from "./operation.ts";
 import { OWNER, portalOperation } from "./portal.ts";

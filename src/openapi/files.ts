@@ -1,11 +1,12 @@
 /** Files: their status for whoever sent them, and what the portal does with them. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { listQuery, NO_SUCH_SENDER } from "../developer/developer-file-routes.ts";
 import type { Failure } from "../http/failure.ts";
 import { developerOperation } from "./developer.ts";
 import {
-  EXAMPLE,
   environment,
   fileId,
   fileIdInPath,

@@ -1,11 +1,13 @@
 /** The door for payroll systems. Its body is described in both dialects; advice on fields refuses nothing there. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { RATE_LIMITED } from "../contract/errors.ts";
+import { EXAMPLE } from "../contract/examples.ts";
 import type { Failure } from "../http/failure.ts";
 import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
 import { ONE_FILE } from "../http/repeat-promise.ts";
-import { RATE_LIMITED } from "./errors.ts";
-import { connectionIdInPath, EXAMPLE, fileId, fileStatus, moment, objectId, success } from "./fields.ts";
+import { connectionIdInPath, fileId, fileStatus, moment, objectId, success } from "./fields.ts";
 import { operation } from "./operation.ts";
 
 const amount = z.number().nonnegative();

@@ -1,6 +1,8 @@
 /** What operators do: look at the audit trail, erase an owner, wrap data keys anew. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { SUBJECT_KINDS } from "../db/schema.ts";
 import { OWNER_TYPES } from "../model.ts";
 import { auditQuery } from "../portal/audit-routes.ts";
@@ -8,7 +10,7 @@ import { deletion } from "../portal/connections/connection-requests.ts";
 import { NO_OWNER } from "../portal/owner.ts";
 import { ownerPath } from "../portal/owner-data-routes.ts";
 import { rewrapBody } from "../portal/rewrap-routes.ts";
-import { EXAMPLE, moment, nextCursor, success } from "./fields.ts";
+import { moment, nextCursor, success } from "./fields.ts";
 import { answer } from "./operation.ts";
 import { OWNER, portalOperation, SUCCESS } from "./portal.ts";
 

@@ -1,9 +1,11 @@
 /** Events as webhooks get them: the envelope, the data of each family, and the headers that sign a delivery. */
+
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { USER_AGENT } from "../outbound/attempt.ts";
 import { type EventType, TEST_DATA } from "../outbound/event-types.ts";
-import { EXAMPLE, environment, moment, sequence } from "./fields.ts";
+import { environment, moment, sequence } from "./fields.ts";
 
 interface Described {
   summary: string;

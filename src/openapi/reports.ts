@@ -2,11 +2,13 @@
  * The strict door for bearer keys. Its bodies are read as streams by rules of their own, not by a schema: what is said of them
  * here is as much as a schema can say, and examples and fuzzing hold it against the door.
  */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import type { Failure } from "../http/failure.ts";
 import { developerOperation } from "./developer.ts";
-import { EXAMPLE, objectId } from "./fields.ts";
+import { objectId } from "./fields.ts";
 import { acceptedForm, OF_REPORTS, REPORT_EXAMPLES, reportHeaders } from "./inbound.ts";
 
 const text = z.string().min(1);

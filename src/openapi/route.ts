@@ -47,7 +47,9 @@ let document: Promise<string> | null = null;
 
 export const docs = new Hono<AppEnv>()
   .get("/openapi.json", async (_c) => {
-    document ??= import("./document.ts").then(({ openApiDocument }) => JSON.stringify(openApiDocument()));
+    document ??= import("../contract/document.ts").then(({ openApiDocument }) =>
+      JSON.stringify(openApiDocument()),
+    );
     return served(await document, "application/json");
   })
   .get("/docs", () => served(PAGE, "text/html; charset=utf-8"))

@@ -1,7 +1,7 @@
 /** The service itself. */
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { headersWith } from "./headers.ts";
+import { headersWith } from "../contract/headers.ts";
 import { operation } from "./operation.ts";
 
 /** Something that is shipped with the Worker. It stands for itself and has no example. */

@@ -1,6 +1,8 @@
 /** Webhooks, as the portal manages them. */
+
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { EXAMPLE } from "../contract/examples.ts";
 import { WEBHOOK_STATUSES } from "../db/schema.ts";
 import { SIGNATURE_FORMATS } from "../outbound/signing.ts";
 import { notFound } from "../portal/change.ts";
@@ -9,7 +11,6 @@ import { TOO_MANY_SECRETS, TOO_MANY_WEBHOOKS } from "../portal/webhooks/webhook-
 import { answerHeaders, outcome, receiversAnswer, tlsCause } from "./deliveries.ts";
 import {
   deliveryId,
-  EXAMPLE,
   environment,
   ifMatch,
   moment,

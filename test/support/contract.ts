@@ -1,8 +1,8 @@
 /** The contract document as the tests walk it: its operations, and whether a value is what a schema of it says. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { type Schema, Validator } from "@cfworker/json-schema";
+import { openApiDocument } from "../../src/contract/document.ts";
 import worker from "../../src/index.ts";
-import { openApiDocument } from "../../src/openapi/document.ts";
 import { BASE, bindings, type Json } from "./gateway.ts";
 
 export const document: Json = JSON.parse(JSON.stringify(openApiDocument()));

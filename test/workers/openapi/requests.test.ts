@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { EXAMPLE } from "../../../src/openapi/fields.ts";
+import { EXAMPLE } from "../../../src/contract/examples.ts";
 import {
   ask,
   bodyExamples,

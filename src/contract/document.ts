@@ -3,20 +3,20 @@
  * entry in the `…Paths` of its capability; a test compares them with the router.
  */
 import { createDocument } from "zod-openapi";
-import { apiKeyPaths } from "./api-keys.ts";
-import { connectionPaths } from "./connections.ts";
-import { deliveryPaths } from "./deliveries.ts";
-import { employerPaths } from "./employers.ts";
-import { eventPaths } from "./events.ts";
-import { filePaths } from "./files.ts";
-import { inboundPaths } from "./inbound.ts";
-import { operationsPaths } from "./operations.ts";
-import { deliveries } from "./outbound.ts";
-import { reportPaths } from "./reports.ts";
+import { apiKeyPaths } from "../openapi/api-keys.ts";
+import { connectionPaths } from "../openapi/connections.ts";
+import { deliveryPaths } from "../openapi/deliveries.ts";
+import { employerPaths } from "../openapi/employers.ts";
+import { eventPaths } from "../openapi/events.ts";
+import { filePaths } from "../openapi/files.ts";
+import { inboundPaths } from "../openapi/inbound.ts";
+import { operationsPaths } from "../openapi/operations.ts";
+import { deliveries } from "../openapi/outbound.ts";
+import { reportPaths } from "../openapi/reports.ts";
+import { servicePaths } from "../openapi/service.ts";
+import { webhookPaths } from "../openapi/webhooks.ts";
 import { SECURITY_SCHEMES } from "./security.ts";
-import { servicePaths } from "./service.ts";
 import { TAGS } from "./tags.ts";
-import { webhookPaths } from "./webhooks.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
