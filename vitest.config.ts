@@ -87,10 +87,18 @@ async function inWorkerd(name: string, include: string) {
   };
 }
 
-/** Tests of functions that keep nothing and use no binding: they may share a runtime, and never load the Worker. */
-async function functions() {
-  const project = await inWorkerd("functions", "test/functions/**/*.test.ts");
-  return { ...project, test: { ...project.test, setupFiles: [], isolate: false } };
+/** Tests of what people run on their own machine, and of started gateways. */
+function inNode(name: string, include: string, exclude: string[] = []) {
+  return { test: { name, include: [include], exclude, testTimeout: 120_000, hookTimeout: 120_000 } };
+}
+
+/** Tests of pure functions: they use no binding, never load the Worker, and so may share a runtime. */
+async function unit() {
+  const project = await inWorkerd("unit", "test/unit/**/*.test.ts");
+  return {
+    ...project,
+    test: { ...project.test, exclude: ["test/unit/dev/**"], setupFiles: [], isolate: false },
+  };
 }
 
 export default defineConfig(async () => ({
@@ -99,23 +107,16 @@ export default defineConfig(async () => ({
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     // What the Worker logs is shown of tests that fail.
-    silent: "passed-only",
+    silent: "passed-only" as const,
     projects: [
-      {
-        test: {
-          name: "node",
-          include: ["test/dev/**/*.test.ts", "test/e2e/**/*.test.ts"],
-          exclude: [MEMORY],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-        },
-      },
+      inNode("dev", "test/unit/dev/**/*.test.ts"),
+      inNode("e2e", "test/e2e/**/*.test.ts", [MEMORY]),
       // Keeps a core busy with the largest bodies, whose senders have half a minute: `npm run memory:check`.
-      { test: { name: "memory", include: [MEMORY], testTimeout: 120_000, hookTimeout: 120_000 } },
-      await functions(),
-      await inWorkerd("workers", "test/workers/**/*.test.ts"),
+      inNode("memory", MEMORY),
+      await unit(),
+      await inWorkerd("integration", "test/integration/**/*.test.ts"),
       // Lives whole days of traffic: `npm run cost:check`.
-      await inWorkerd("cost", "test/cost/**/*.test.ts"),
+      await inWorkerd("cost", "test/proofs/cost/**/*.test.ts"),
     ],
   },
 }));

@@ -3,12 +3,13 @@
  * secrets. Each part of the gateway reads its own settings: one that cannot be used stops the part that needs it with a
  * {@link ConfigurationError}, and nothing else.
  */
+
 import * as z from "zod";
 import { unbounded } from "./bounded.ts";
 import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { logError } from "./log.ts";
 import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
-import { OWNER_TYPES } from "./model.ts";
+import { OWNER_TYPES, type SettingsPart } from "./model.ts";
 import type { AddressPolicy } from "./outbound/url-policy.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
@@ -44,17 +45,6 @@ export interface AccessTeam {
   /** The application's audience tag. */
   audience: string;
 }
-
-/** What one setting, or two that belong together, are for. */
-export const SETTINGS_PARTS = [
-  "key_ring",
-  "portal_clients",
-  "access",
-  "files_creator",
-  "mail",
-  "own_hosts",
-] as const;
-export type SettingsPart = (typeof SETTINGS_PARTS)[number];
 
 /** A part's settings throw a {@link ConfigurationError} when they are read and cannot be used. */
 export interface Settings {

@@ -32,6 +32,17 @@ export function parseGateName(name: string): GateAddress | null {
   return id === undefined ? null : { kind: kind === "key" ? "key" : "connection", id };
 }
 
+/** The parts of the gateway that have settings of their own: a setting that cannot be used stops its part and no other. */
+export const SETTINGS_PARTS = [
+  "key_ring",
+  "portal_clients",
+  "access",
+  "files_creator",
+  "mail",
+  "own_hosts",
+] as const;
+export type SettingsPart = (typeof SETTINGS_PARTS)[number];
+
 /** Ids of API keys are shown with it. */
 export const API_KEY_PREFIX = "ak_";
 

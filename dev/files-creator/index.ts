@@ -4,12 +4,13 @@
  */
 
 import { type Context, Hono } from "hono";
+import type { FilesCreatorEnv } from "./env.ts";
 import { parseFaults } from "./faults.ts";
 import { csvKey, ledgerOf, rawKey, receiveFile, refusal } from "./receive.ts";
 
 export { FileLedger } from "./ledger.ts";
 
-type App = { Bindings: Env };
+type App = { Bindings: FilesCreatorEnv };
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1_000;
@@ -92,4 +93,4 @@ async function isAuthorized(header: string | undefined, token: string | undefine
   return crypto.subtle.timingSafeEqual(given, wanted);
 }
 
-export default { fetch: app.fetch } satisfies ExportedHandler<Env>;
+export default { fetch: app.fetch } satisfies ExportedHandler<FilesCreatorEnv>;

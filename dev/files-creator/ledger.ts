@@ -4,6 +4,7 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import type { FilesCreatorEnv } from "./env.ts";
 import type { FileEvent } from "./events.ts";
 import { type Fault, storesFile, takeFault } from "./faults.ts";
 import { type FilePage, fileMeta, listFiles } from "./file-views.ts";
@@ -40,10 +41,10 @@ export interface Admission {
 const REPORT_LEASE_MS = 20_000;
 const REPORTS_PER_ALARM = 60;
 
-export class FileLedger extends DurableObject<Env> {
+export class FileLedger extends DurableObject<FilesCreatorEnv> {
   readonly #sql: SqlStorage;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: FilesCreatorEnv) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#sql.exec(SCHEMA);

@@ -1,6 +1,7 @@
 /** POST /files: notes the report, writes its CSV once, answers as ordered, and reports what came of it. */
 
 import { csvFile } from "./csv.ts";
+import type { FilesCreatorEnv } from "./env.ts";
 import { fileEvents, hex } from "./events.ts";
 import { type Fault, HANG_MS } from "./faults.ts";
 import type { FileLedger, Submission } from "./ledger.ts";
@@ -17,11 +18,15 @@ export const csvKey = (fileId: string): string => `csv/${fileId}.csv`;
 export const rawKey = (fileId: string): string => `raw/${fileId}`;
 
 /** Everything that belongs to one file: one object of this name holds it. */
-export function ledgerOf(env: Env): DurableObjectStub<FileLedger> {
+export function ledgerOf(env: FilesCreatorEnv): DurableObjectStub<FileLedger> {
   return env.LEDGER.get(env.LEDGER.idFromName("ledger"));
 }
 
-export async function receiveFile(request: Request, env: Env, ctx: ExecutionContext): Promise<Response> {
+export async function receiveFile(
+  request: Request,
+  env: FilesCreatorEnv,
+  ctx: ExecutionContext,
+): Promise<Response> {
   const fileId = request.headers.get("x-audit1-file-id") ?? "";
   if (!FILE_ID.test(fileId)) {
     return refusal(400, "Missing X-Audit1-File-Id", "Name the file: 1 to 128 of A-Z a-z 0-9 _ . -");
@@ -59,7 +64,7 @@ export async function receiveFile(request: Request, env: Env, ctx: ExecutionCont
  * one with other bytes under the same key writes nothing.
  */
 async function store(
-  env: Env,
+  env: FilesCreatorEnv,
   ctx: ExecutionContext,
   fault: Fault | undefined,
   file: {

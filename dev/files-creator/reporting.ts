@@ -1,5 +1,6 @@
 /** Tells the gateway what became of a file: POST /api/v1/events with portal credentials. */
 
+import type { FilesCreatorEnv } from "./env.ts";
 import type { FileEvent } from "./events.ts";
 
 export interface ReportResult {
@@ -12,7 +13,7 @@ const REPORT_TIMEOUT_MS = 10_000;
 const EXCERPT_LENGTH = 200;
 
 /** Sends the events in order and stops at the first that is not taken: a later one must not overtake it. */
-export async function sendReports(env: Env, events: FileEvent[]): Promise<ReportResult[]> {
+export async function sendReports(env: FilesCreatorEnv, events: FileEvent[]): Promise<ReportResult[]> {
   const results: ReportResult[] = [];
   let stopped: string | null = null;
   for (const event of events) {
@@ -23,7 +24,7 @@ export async function sendReports(env: Env, events: FileEvent[]): Promise<Report
   return results;
 }
 
-async function sendReport(env: Env, event: FileEvent): Promise<string | null> {
+async function sendReport(env: FilesCreatorEnv, event: FileEvent): Promise<string | null> {
   try {
     const response = await env.GATEWAY.fetch("https://gateway.internal/api/v1/events", {
       method: "POST",

@@ -2,8 +2,9 @@
  * Every way in which a request fails, as values, and the one switch that turns them into answers. The wording of `error`
  * is the wire contract's; `message` says what to do about it.
  */
-import type { SettingsPart } from "../env.ts";
+
 import type { Standing } from "../gate/rate-window.ts";
+import type { SettingsPart } from "../model.ts";
 
 export type Details = Record<string, unknown>;
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { signedHeaders } from "../../dev/signing.ts";
-import { type Gateway, type Sender, startGateway } from "../../fuzz/gateway.ts";
+import { type Gateway, type Sender, startGateway } from "../proofs/fuzz/gateway.ts";
 
 let server: Server;
 let gateway: Gateway;

@@ -2,10 +2,10 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { edited } from "../../faults/build.ts";
-import { early } from "../../faults/delivery-invariants.ts";
-import { exceeded } from "../../faults/invariants.ts";
-import { MUTATIONS } from "../../faults/mutations.ts";
+import { edited } from "../proofs/faults/build.ts";
+import { early } from "../proofs/faults/delivery-invariants.ts";
+import { exceeded } from "../proofs/faults/invariants.ts";
+import { MUTATIONS } from "../proofs/faults/mutations.ts";
 import { root } from "./readme.ts";
 
 const SEED = "20261123";
@@ -14,10 +14,14 @@ const LIMIT_MS = 180_000;
 it("loses, doubles and forgets nothing while everything around it breaks", {
   timeout: LIMIT_MS,
 }, async () => {
-  const run = promisify(execFile)(process.execPath, ["faults/run.ts", "--quick", "--seed", SEED], {
-    cwd: root,
-    timeout: LIMIT_MS - 5_000,
-  });
+  const run = promisify(execFile)(
+    process.execPath,
+    ["test/proofs/faults/run.ts", "--quick", "--seed", SEED],
+    {
+      cwd: root,
+      timeout: LIMIT_MS - 5_000,
+    },
+  );
   const { stdout } = await run.catch((error: { stdout: string; stderr: string }) => {
     throw new Error(`${error.stdout}\n${error.stderr}`);
   });

@@ -1,6 +1,6 @@
 /** The short form of `npm run fuzz`: another seed every time, printed so that a failure can be repeated. */
 import { expect, it } from "vitest";
-import { runCampaign, SLOWEST_ANSWER_MS } from "../../fuzz/campaign.ts";
+import { runCampaign, SLOWEST_ANSWER_MS } from "../proofs/fuzz/campaign.ts";
 
 const REQUESTS = 2_000;
 

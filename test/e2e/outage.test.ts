@@ -1,6 +1,6 @@
 /** `npm run simulate`, smaller: what the back-pressure of an outage promises. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Second, simulate } from "../../cost/outage.ts";
+import { type Second, simulate } from "../proofs/cost/outage.ts";
 import { seeded } from "../support/random.ts";
 
 const CONSUMERS = 10;

@@ -1,0 +1,12 @@
+/** What the stand-in is given: the bindings and variables of its wrangler.toml. */
+import type { FileLedger } from "./ledger.ts";
+
+export interface FilesCreatorEnv {
+  FILES: R2Bucket;
+  LEDGER: DurableObjectNamespace<FileLedger>;
+  GATEWAY: Fetcher;
+  FILES_CREATOR_TOKEN: string;
+  REPORT_TRIES: string;
+  PORTAL_CLIENT_ID: string;
+  PORTAL_CLIENT_SECRET: string;
+}

@@ -1,0 +1,15 @@
+/** Counts the endpoints that were woken, and tells how many since it was last asked. Locally all of it is one isolate. */
+import type { EndpointWakeUp } from "../../../../src/messages.ts";
+
+const woken = new Set<string>();
+
+export default {
+  fetch() {
+    const count = woken.size;
+    woken.clear();
+    return Response.json(count);
+  },
+  queue(batch) {
+    for (const { body } of batch.messages) for (const id of body.webhook_ids) woken.add(id);
+  },
+} satisfies ExportedHandler<unknown, EndpointWakeUp>;

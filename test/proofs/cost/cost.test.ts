@@ -1,0 +1,117 @@
+/**
+ * What `npm run cost` multiplies with prices. Each shape of traffic runs from the POST to the purge; what is counted must be
+ * what test/proofs/cost/counts.json says. Where a change is meant to cost more or less, the failure names the numbers to put there.
+ */
+import { runInDurableObject } from "cloudflare:test";
+import { afterEach, expect, it, vi } from "vitest";
+import { Meter } from "../../support/cost.ts";
+import { advance, freshGovernor } from "../../support/forwarding.ts";
+import { onInbox } from "../../support/gate.ts";
+import { type Connection, createBoundConnection, gateOf, report } from "../../support/gateway.ts";
+import kept from "./counts.json";
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+/** Large enough that the payload rests in the bucket and not in the row. */
+const NOTE = "x".repeat(70_000);
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Sends reports and sees them through to `completed`. Answers how many. */
+type Shape = (meter: Meter, connection: Connection, body: () => string) => Promise<number>;
+
+async function steady(meter: Meter, connection: Connection, body: () => string): Promise<number> {
+  const reports = 300;
+  for (let i = 0; i < reports; i++) {
+    await meter.alarmsUntil(connection, Date.now() + SECOND_MS);
+    const fileId = await meter.accept(connection, body());
+    await meter.consume();
+    await meter.complete(fileId);
+  }
+  return reports;
+}
+
+async function burst(meter: Meter, connection: Connection, body: () => string): Promise<number> {
+  const reports = 500;
+  const accept = () => meter.accept(connection, body());
+  const fileIds = await Promise.all(Array.from({ length: reports }, accept));
+  await meter.consume();
+  for (const fileId of fileIds) await meter.complete(fileId);
+  return reports;
+}
+
+async function daily(meter: Meter, connection: Connection, body: () => string): Promise<number> {
+  const reports = 3;
+  for (let i = 0; i < reports; i++) {
+    const fileId = await meter.accept(connection, body());
+    await meter.consume();
+    await meter.complete(fileId);
+    await meter.alarmsUntil(connection, Date.now() + DAY_MS);
+  }
+  return reports;
+}
+
+/** A connection that has sent before: what it costs once, such as its key in the archive, is no part of a report. */
+async function usedConnection(): Promise<Connection> {
+  const connection = await createBoundConnection({ plan: "enterprise" });
+  await freshGovernor();
+  const meter = new Meter();
+  await meter.start(connection);
+  const fileId = await meter.accept(connection, report());
+  await meter.consume();
+  await meter.complete(fileId);
+  await meter.purge(connection);
+  meter.stop(1);
+  advance(60 * SECOND_MS);
+  return connection;
+}
+
+function rowsOf(connection: Connection): Promise<{ rows: number; bytes: number }> {
+  return runInDurableObject(gateOf(connection), (_gate, { storage: { sql } }) => ({
+    rows: onInbox(sql, "SELECT 1 FROM inbox").length,
+    bytes: sql.databaseSize,
+  }));
+}
+
+it.each([
+  { name: "steady", shape: steady, payload: "inline", body: () => report() },
+  { name: "steady", shape: steady, payload: "stored", body: () => report({ note: NOTE }) },
+  { name: "burst", shape: burst, payload: "inline", body: () => report() },
+  { name: "burst", shape: burst, payload: "stored", body: () => report({ note: NOTE }) },
+  { name: "daily", shape: daily, payload: "inline", body: () => report() },
+  { name: "daily", shape: daily, payload: "stored", body: () => report({ note: NOTE }) },
+] satisfies { name: keyof typeof kept; shape: Shape; payload: "inline" | "stored"; body: () => string }[])(
+  "costs what is kept: traffic that is $name, payloads $payload",
+  { timeout: 60_000 },
+  async ({ name, shape, payload, body }) => {
+    const connection = await usedConnection();
+    const meter = new Meter();
+    await meter.start(connection);
+    const reports = await shape(meter, connection, body);
+    await meter.purge(connection);
+    const { objectRowsRead: read, ...counts } = meter.stop(reports);
+    expect((await rowsOf(connection)).rows).toBe(0);
+    const { objectRowsRead: keptRead, ...keptCounts } = kept[name][payload];
+    expect(counts).toEqual(keptCounts);
+    // On a busy machine an object may fall asleep meanwhile: when it wakes, it reads the rows of its last hour again.
+    expect(read).toBeGreaterThanOrEqual(keptRead);
+    expect(read).toBeLessThan(keptRead + 2);
+  },
+);
+
+it("keeps the bytes that are kept of an archived report", { timeout: 60_000 }, async () => {
+  const connection = await usedConnection();
+  const meter = new Meter();
+  await meter.start(connection);
+  const reports = await steady(meter, connection, () => report());
+  await meter.alarmsUntil(connection, Date.now() + 3 * HOUR_MS);
+  meter.stop(reports);
+  const { rows, bytes } = await rowsOf(connection);
+  expect(rows).toBe(reports);
+  expect(bytes / rows).toBeGreaterThan(0.9 * kept.recordBytes);
+  expect(bytes / rows).toBeLessThan(1.1 * kept.recordBytes);
+});

@@ -1,0 +1,29 @@
+/** Checks a delivery as its receiver would, with nothing of the gateway's own. Pure. */
+import { createHmac } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { sign } from "../../../dev/signing.ts";
+import type { Endpoint } from "./endpoints.ts";
+
+/** What is wrong with the signatures of a delivery, by the documents of its three schemes; null for nothing. */
+export function wrongWith(
+  headers: IncomingHttpHeaders,
+  body: Uint8Array,
+  { secret, signature_format: format }: Pick<Endpoint, "secret" | "signature_format">,
+): string | null {
+  const id = String(headers["webhook-id"]);
+  const milliseconds = String(headers["x-webhook-timestamp"]);
+  const seconds = String(Math.floor(Number(milliseconds) / 1_000));
+  const key = Buffer.from(secret.slice("whsec_".length), "base64");
+  const standard = createHmac("sha256", key).update(`${id}.${seconds}.`).update(body).digest("base64");
+  const expected = {
+    "x-webhook-signature": sign(secret, milliseconds, body),
+    "audit1-signature":
+      format === "sha256"
+        ? `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`
+        : `t=${seconds},v1=${sign(secret, seconds, body)}`,
+    "webhook-timestamp": seconds,
+    "webhook-signature": `v1,${standard}`,
+  };
+  const wrong = Object.entries(expected).find(([name, value]) => headers[name] !== value);
+  return wrong === undefined ? null : `${wrong[0]} is ${headers[wrong[0]]}, not ${wrong[1]}`;
+}

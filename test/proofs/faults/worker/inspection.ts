@@ -1,0 +1,67 @@
+/** What a gate holds, read beside it from its rows. */
+
+import { Tables } from "../../../../src/gate/day-partitions.ts";
+import { fileIdOf, mintedAt } from "../../../../src/gate/file-id.ts";
+import { codeOf, HEAD, parseRow } from "../../../../src/gate/file-row.ts";
+import type { Stored } from "../../../../src/gate/protocol.ts";
+import { Marks } from "../../../../src/gate/watermarks.ts";
+import { gateName } from "../../../../src/model.ts";
+import type { InboxRow } from "../orders.ts";
+
+const TAKEN = `SELECT seq, payload, stored FROM inbox
+  WHERE seq > ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")}) ORDER BY seq LIMIT ?`;
+
+/** One file's payload where it rests: in its row or in the archive. */
+export interface Kept {
+  fileId: string;
+  payload: ArrayBuffer | null;
+  stored: Stored | null;
+}
+
+export interface KeptPage {
+  wrappedKey: string;
+  files: Kept[];
+  /** Where the next page begins; null after the last. */
+  last: string | null;
+}
+
+/** The gate's id, all its rows, oldest first, and how many events it owes. */
+export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed: number } {
+  const gate = new Marks(sql).snapshot()?.gate;
+  if (gate === undefined) return { gate: "", rows: [], owed: 0 };
+  const rows: InboxRow[] = [];
+  const all = new Tables(sql).all.flatMap((table) =>
+    table.exec(`SELECT ${HEAD}, payload IS NULL AS gone FROM inbox ORDER BY seq`).toArray(),
+  );
+  for (const raw of all) {
+    const { seq, facts, stored, state, admittedAt, dueAt } = parseRow(raw);
+    rows.push({
+      fileId: fileIdOf(gate, seq),
+      requestId: facts.callerRequestId ?? "",
+      state,
+      admittedAt,
+      mintedAt: mintedAt(seq),
+      dueAt,
+      archived: stored !== null && Number(raw.gone) === 1,
+    });
+  }
+  const owed = Number(sql.exec("SELECT count(*) AS n FROM owed").one().n);
+  return { gate: gateName(gate), rows, owed };
+}
+
+/** What rests of the files that were taken: at most `limit` of them, from after the key `after` on. */
+export function keptPage(sql: SqlStorage, after: string, limit: number): KeptPage {
+  const snapshot = new Marks(sql).snapshot();
+  if (snapshot === null) return { wrappedKey: "", files: [], last: null };
+  const rows: Record<string, SqlStorageValue>[] = [];
+  for (const table of new Tables(sql).all) rows.push(...table.exec(TAKEN, after, limit - rows.length));
+  return {
+    wrappedKey: snapshot.wrappedKey,
+    files: rows.map((row) => ({
+      fileId: fileIdOf(snapshot.gate, String(row.seq)),
+      payload: row.payload instanceof ArrayBuffer ? row.payload : null,
+      stored: row.stored === null ? null : JSON.parse(String(row.stored)),
+    })),
+    last: rows.length === limit ? String(rows.at(-1)?.seq) : null,
+  };
+}
