@@ -3,7 +3,7 @@ import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
-import { type AuditRow, tellIfChanged } from "./audit.ts";
+import { type AuditRow, insertAuditIfChanged } from "./audit.ts";
 import type { Consistency, Found } from "./connections.ts";
 import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import { apiKeys } from "./schema.ts";
@@ -13,10 +13,10 @@ export type ApiKey = typeof apiKeys.$inferSelect;
 export function insertApiKey(
   db: D1Database,
   row: ApiKey,
-  told: AuditRow,
+  auditRow: AuditRow,
   creation: Creation | null,
 ): Promise<Inserted> {
-  return insertOnce(db, apiKeys, row, told, { creation });
+  return insertOnce(db, apiKeys, row, auditRow, { creation });
 }
 
 /** All that ever changes, apart from when the key was used. */
@@ -70,7 +70,7 @@ export async function changeApiKey(
   db: D1Database,
   read: ApiKey,
   change: ApiKeyChange & Pick<ApiKey, "version" | "updated_at">,
-  told: AuditRow,
+  auditRow: AuditRow,
 ): Promise<boolean> {
   const orm = drizzle(db);
   const update = orm
@@ -82,8 +82,8 @@ export async function changeApiKey(
   const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
     update,
-    tellIfChanged(orm, told),
-    ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
+    insertAuditIfChanged(orm, auditRow),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
   ]);
   return changed.length === 1;
 }

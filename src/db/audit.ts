@@ -38,7 +38,7 @@ export function auditIdAt(at: number): string {
   return `aud_${integerToBase32(at, TIME_DIGITS)}`;
 }
 
-export function auditRow(entry: AuditEntry): AuditRow {
+export function newAuditRow(entry: AuditEntry): AuditRow {
   return {
     id: `${auditIdAt(entry.at)}${randomBase32(RANDOM_DIGITS)}`,
     at: entry.at,
@@ -55,7 +55,7 @@ export function auditRow(entry: AuditEntry): AuditRow {
 }
 
 /** A statement for a batch, to stand directly after the one whose change it tells. Writes nothing if that changed nothing. */
-export function tellIfChanged(orm: DrizzleD1Database, row: AuditRow) {
+export function insertAuditIfChanged(orm: DrizzleD1Database, row: AuditRow) {
   return orm.insert(audit).select(
     sql`SELECT ${row.id}, ${row.at}, ${row.actor}, ${row.action}, ${row.subject_kind}, ${row.subject_id},
       ${row.owner_type}, ${row.owner_id}, ${row.request_id}, ${textOf(row.before)}, ${textOf(row.after)}
@@ -63,8 +63,8 @@ export function tellIfChanged(orm: DrizzleD1Database, row: AuditRow) {
   );
 }
 
-/** As {@link tellIfChanged}, for one that changes many rows: `after` is how many they were, under `name`. */
-export function tellHowMany(orm: DrizzleD1Database, row: AuditRow, name: string) {
+/** As {@link insertAuditIfChanged}, for one that changes many rows: `after` is how many they were, under `name`. */
+export function insertAuditWithCount(orm: DrizzleD1Database, row: AuditRow, name: string) {
   return orm.insert(audit).select(
     sql`SELECT ${row.id}, ${row.at}, ${row.actor}, ${row.action}, ${row.subject_kind}, ${row.subject_id},
       ${row.owner_type}, ${row.owner_id}, ${row.request_id}, ${textOf(row.before)}, json_object(${name}, changes())
@@ -72,14 +72,14 @@ export function tellHowMany(orm: DrizzleD1Database, row: AuditRow, name: string)
   );
 }
 
-/** As {@link tellIfChanged}, for what is told whatever the batch changes. */
-export function tell(orm: DrizzleD1Database, row: AuditRow) {
+/** As {@link insertAuditIfChanged}, for what is told whatever the batch changes. */
+export function insertAudit(orm: DrizzleD1Database, row: AuditRow) {
   return orm.insert(audit).values(row);
 }
 
 /** On its own, for what changes nothing in D1. */
 export async function recordAudit(db: D1Database, row: AuditRow): Promise<void> {
-  await tell(drizzle(db), row);
+  await insertAudit(drizzle(db), row);
 }
 
 /** A statement of the query builder as one of D1's own, for batches that are D1's own. */
@@ -92,7 +92,7 @@ export function asStatement(
 }
 
 /** A condition for the statements that follow in the batch: whether the change that `row` tells of was made. */
-export function wasTold(row: AuditRow) {
+export function wasAudited(row: AuditRow) {
   return sql`EXISTS (SELECT 1 FROM ${audit} WHERE ${audit.id} = ${row.id})`;
 }
 

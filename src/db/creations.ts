@@ -1,7 +1,7 @@
 /** Objects that are made at most once per `Idempotency-Key`: whether one is made is decided by the batch that makes it. */
 import { and, eq, getTableColumns, gt, type SQL, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
-import { type AuditRow, tellIfChanged, wasTold } from "./audit.ts";
+import { type AuditRow, insertAuditIfChanged, wasAudited } from "./audit.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import { type apiKeys, type connections, creations, type webhooks } from "./schema.ts";
 
@@ -38,7 +38,7 @@ export async function insertOnce<Table extends CreatedTable>(
   db: D1Database,
   table: Table,
   row: Table["$inferSelect"],
-  told: AuditRow,
+  auditRow: AuditRow,
   { creation, onlyIf }: { creation: Creation | null; onlyIf?: SQL },
 ): Promise<Inserted> {
   const orm = drizzle(db);
@@ -48,7 +48,7 @@ export async function insertOnce<Table extends CreatedTable>(
         .insert(table)
         .select(valuesIf(table, row, onlyIf ?? sql`1`))
         .returning({ id: table.id }),
-      tellIfChanged(orm, told),
+      insertAuditIfChanged(orm, auditRow),
     ]);
     return { outcome: inserted.length === 1 ? "inserted" : "refused" };
   }
@@ -61,11 +61,11 @@ export async function insertOnce<Table extends CreatedTable>(
       .insert(table)
       .select(valuesIf(table, row, unmade))
       .returning({ id: table.id }),
-    tellIfChanged(orm, told),
+    insertAuditIfChanged(orm, auditRow),
     // A row of the same name is older than its 24 hours.
     orm
       .insert(creations)
-      .select(valuesIf(creations, creation, wasTold(told)))
+      .select(valuesIf(creations, creation, wasAudited(auditRow)))
       .onConflictDoUpdate({ target: [owner_type, owner_id, name], set: REPLACED }),
     orm.select().from(creations).where(made),
   ]);
@@ -85,7 +85,7 @@ const REPLACED = {
  * For the batch that changes an object: where the change ends its secret, no repeat of its creation answers the secret from
  * then on, not even once the object is active again.
  */
-export function endSecret(orm: DrizzleD1Database, owner: OwnerAddress, objectId: string, told: AuditRow) {
+export function endSecret(orm: DrizzleD1Database, owner: OwnerAddress, objectId: string, auditRow: AuditRow) {
   return orm
     .update(creations)
     .set({ secret_ended: true, sealed_token: null })
@@ -94,7 +94,7 @@ export function endSecret(orm: DrizzleD1Database, owner: OwnerAddress, objectId:
         eq(creations.owner_type, owner.type),
         eq(creations.owner_id, owner.id),
         eq(creations.object_id, objectId),
-        wasTold(told),
+        wasAudited(auditRow),
       ),
     );
 }

@@ -2,7 +2,7 @@
 
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
-import { type AuditRow, asStatement, tellIfChanged } from "./audit.ts";
+import { type AuditRow, asStatement, insertAuditIfChanged } from "./audit.ts";
 import { DELIVERY_STATUSES, type DeliveryStatus } from "./schema.ts";
 
 const storedAttempt = z.object({
@@ -116,7 +116,7 @@ const skippedRow = z.object({
 export async function reopenDelivery(
   db: D1Database,
   { webhookId, eventSeq }: { webhookId: string; eventSeq: number },
-  told: AuditRow,
+  auditRow: AuditRow,
   now: number,
 ): Promise<void> {
   await db.batch([
@@ -130,6 +130,6 @@ export async function reopenDelivery(
          WHERE webhook_id = ?1 AND event_seq = ?2`,
       )
       .bind(webhookId, eventSeq, now),
-    asStatement(db, tellIfChanged(drizzle(db), told)),
+    asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
   ]);
 }

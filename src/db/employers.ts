@@ -2,7 +2,7 @@
 import { and, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { OwnerType } from "../model.ts";
-import { type AuditRow, asStatement, tellIfChanged, wasTold } from "./audit.ts";
+import { type AuditRow, asStatement, insertAuditIfChanged, wasAudited } from "./audit.ts";
 import { employerGrants, employers } from "./schema.ts";
 
 export interface Employer {
@@ -89,7 +89,7 @@ export interface EmployerChange {
   /** Null for one that is to be created. */
   read: StoredEmployer | null;
   wanted: StoredEmployer;
-  told: AuditRow;
+  auditRow: AuditRow;
 }
 
 export type EmployerWritten = "written" | "fein_taken" | "overtaken";
@@ -125,7 +125,7 @@ export async function putEmployers(
 
 function statementsOf(
   db: D1Database,
-  { read, wanted, told }: EmployerChange,
+  { read, wanted, auditRow }: EmployerChange,
   now: number,
 ): D1PreparedStatement[] {
   const { id, fein, name, owners, version } = wanted;
@@ -144,11 +144,11 @@ function statementsOf(
           .where(and(eq(employers.id, id), eq(employers.version, read.version), isFree))
           .returning({ id: employers.id });
   const granted = sql`SELECT ${id}, value ->> 'owner_type', value ->> 'owner_id'
-    FROM json_each(${JSON.stringify(inOrder(owners))}) WHERE ${wasTold(told)}`;
+    FROM json_each(${JSON.stringify(inOrder(owners))}) WHERE ${wasAudited(auditRow)}`;
   return [
     write,
-    tellIfChanged(orm, told),
-    orm.delete(employerGrants).where(and(eq(employerGrants.employer_id, id), wasTold(told))),
+    insertAuditIfChanged(orm, auditRow),
+    orm.delete(employerGrants).where(and(eq(employerGrants.employer_id, id), wasAudited(auditRow))),
     orm.insert(employerGrants).select(granted),
   ].map((statement) => asStatement(db, statement));
 }

@@ -26,7 +26,7 @@ export function nextVersion(old: number, now: number): number {
 }
 
 /** Notes that the gate knows this version, unless the row has changed again. */
-export async function markAnnounced(db: D1Database, gate: GateAddress, version: number): Promise<void> {
+export async function markPropagated(db: D1Database, gate: GateAddress, version: number): Promise<void> {
   await db
     .prepare(`UPDATE ${TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
     .bind(gate.id, version)

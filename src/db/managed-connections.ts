@@ -1,7 +1,7 @@
 /** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
 import { and, desc, eq, isNotNull, isNull, lte, type SQLWrapper, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { type AuditRow, tellIfChanged } from "./audit.ts";
+import { type AuditRow, insertAuditIfChanged } from "./audit.ts";
 import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import { connections } from "./schema.ts";
 
@@ -17,10 +17,10 @@ export type ConnectionChange = Partial<
 export function insertConnection(
   db: D1Database,
   row: ManagedConnection,
-  told: AuditRow,
+  auditRow: AuditRow,
   creation: Creation | null,
 ): Promise<Inserted> {
-  return insertOnce(db, connections, row, told, { creation });
+  return insertOnce(db, connections, row, auditRow, { creation });
 }
 
 /** Null when there is none, or it is deleted. */
@@ -120,7 +120,7 @@ export async function changeConnection(
   db: D1Database,
   read: ManagedConnection,
   change: ConnectionChange & Pick<ManagedConnection, "version" | "updated_at">,
-  told: AuditRow,
+  auditRow: AuditRow,
 ): Promise<boolean> {
   const orm = drizzle(db);
   const update = orm
@@ -133,8 +133,8 @@ export async function changeConnection(
   const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
     update,
-    tellIfChanged(orm, told),
-    ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
+    insertAuditIfChanged(orm, auditRow),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
   ]);
   return changed.length === 1;
 }

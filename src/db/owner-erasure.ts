@@ -1,6 +1,6 @@
 /** What erasing an owner's outbound data changes in the rows: when it is due, and at last what rests under its key. */
 import { drizzle } from "drizzle-orm/d1";
-import { type AuditRow, asStatement, tellIfChanged } from "./audit.ts";
+import { type AuditRow, asStatement, insertAuditIfChanged } from "./audit.ts";
 import { endReplaysOfOwner } from "./ended-replays.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 
@@ -14,7 +14,7 @@ export async function setErasure(
   db: D1Database,
   { type, id }: OwnerAddress,
   eraseAt: number | null,
-  told: AuditRow,
+  auditRow: AuditRow,
   now: number,
 ): Promise<{ eraseAt: number | null } | null> {
   const [, , , , found] = await db.batch<{ erase_at: number | null }>([
@@ -24,21 +24,21 @@ export async function setErasure(
          WHERE ${OF_OWNER} AND (erase_at IS NULL) <> (?3 IS NULL) AND coalesce(erase_at > ?4, 1)`,
       )
       .bind(type, id, eraseAt, now),
-    asStatement(db, tellIfChanged(drizzle(db), told)),
+    asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
     db
       .prepare(
         `UPDATE webhooks SET status = 'disabled', disabled_reason = 'requested', version = max(?3, version + 1), updated_at = ?3
          WHERE ${OF_OWNER} AND deleted_at IS NULL AND status <> 'disabled' AND ?4 IS NOT NULL
            AND EXISTS (SELECT 1 FROM audit WHERE id = ?5)`,
       )
-      .bind(type, id, now, eraseAt, told.id),
+      .bind(type, id, now, eraseAt, auditRow.id),
     db
       .prepare(
         `UPDATE creations SET secret_ended = 1, sealed_token = NULL
          WHERE ${OF_OWNER} AND ?3 IS NOT NULL AND object_id IN (SELECT id FROM webhooks WHERE ${OF_OWNER})
            AND EXISTS (SELECT 1 FROM audit WHERE id = ?4)`,
       )
-      .bind(type, id, eraseAt, told.id),
+      .bind(type, id, eraseAt, auditRow.id),
     db.prepare(`SELECT erase_at FROM owner_keys WHERE ${OF_OWNER}`).bind(type, id),
     endReplaysOfOwner(db, { type, id }, now),
   ]);
@@ -78,29 +78,29 @@ const HOST = `substr(${AFTER_SCHEME}, 1, instr(${AFTER_SCHEME}, '/') - 1)`;
 export async function eraseOwner(
   db: D1Database,
   { type, id }: OwnerAddress,
-  told: AuditRow,
+  auditRow: AuditRow,
   now: number,
 ): Promise<void> {
-  const wasTold = "EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
+  const wasAudited = "EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
   await db.batch([
     db.prepare(`DELETE FROM owner_keys WHERE ${OF_OWNER} AND erase_at <= ?3`).bind(type, id, now),
-    asStatement(db, tellIfChanged(drizzle(db), told)),
-    db.prepare(`DELETE FROM events WHERE ${OF_OWNER} AND ${wasTold}`).bind(type, id, told.id),
-    db.prepare(`DELETE FROM creations WHERE ${OF_OWNER} AND ${wasTold}`).bind(type, id, told.id),
+    asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
+    db.prepare(`DELETE FROM events WHERE ${OF_OWNER} AND ${wasAudited}`).bind(type, id, auditRow.id),
+    db.prepare(`DELETE FROM creations WHERE ${OF_OWNER} AND ${wasAudited}`).bind(type, id, auditRow.id),
     db
       .prepare(
         `UPDATE webhooks SET status = 'disabled', disabled_reason = coalesce(disabled_reason, 'requested'), secrets = '[]',
            headers = NULL, version = max(?4, version + 1), updated_at = ?4, deleted_at = ?4
-         WHERE ${OF_OWNER} AND deleted_at IS NULL AND ${wasTold}`,
+         WHERE ${OF_OWNER} AND deleted_at IS NULL AND ${wasAudited}`,
       )
-      .bind(type, id, told.id, now),
+      .bind(type, id, auditRow.id, now),
     db
       .prepare(
         `UPDATE webhooks SET url = 'sealed://' || ${HOST} || '/',
            target = json_object('masked', ${HOST} || '/…', 'fingerprint', '', 'sealed', '')
-         WHERE ${OF_OWNER} AND ${wasTold}`,
+         WHERE ${OF_OWNER} AND ${wasAudited}`,
       )
-      .bind(type, id, told.id),
+      .bind(type, id, auditRow.id),
     endReplaysOfOwner(db, { type, id }, now),
   ]);
 }

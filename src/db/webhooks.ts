@@ -2,7 +2,7 @@
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import type { Environment } from "../model.ts";
-import { type AuditRow, tellIfChanged, wasTold } from "./audit.ts";
+import { type AuditRow, insertAuditIfChanged, wasAudited } from "./audit.ts";
 import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import { replays, webhooks } from "./schema.ts";
@@ -35,13 +35,13 @@ export type WebhookChange = Partial<
 export function insertWebhook(
   db: D1Database,
   row: Webhook,
-  told: AuditRow,
+  auditRow: AuditRow,
   { creation, most, keyCreatedAt }: { creation: Creation | null; most: number; keyCreatedAt: number },
 ): Promise<Inserted> {
   const owner = sql`owner_type = ${row.owner_type} AND owner_id = ${row.owner_id}`;
   const onlyIf = sql`EXISTS (SELECT 1 FROM owner_keys WHERE ${owner} AND created_at = ${keyCreatedAt})
     AND (SELECT count(*) FROM webhooks WHERE ${owner} AND deleted_at IS NULL AND environment = ${row.environment}) < ${most}`;
-  return insertOnce(db, webhooks, row, told, { creation, onlyIf });
+  return insertOnce(db, webhooks, row, auditRow, { creation, onlyIf });
 }
 
 /** Null when there is none, or it is deleted. */
@@ -64,7 +64,7 @@ export async function changeWebhook(
   db: D1Database,
   read: Webhook,
   change: WebhookChange & Pick<Webhook, "version" | "updated_at">,
-  told: AuditRow,
+  auditRow: AuditRow,
 ): Promise<boolean> {
   const orm = drizzle(db);
   const update = orm
@@ -77,19 +77,19 @@ export async function changeWebhook(
   const owner = { type: read.owner_type, id: read.owner_id };
   const [changed] = await orm.batch([
     update,
-    tellIfChanged(orm, told),
-    ...(endsSecret ? [endSecret(orm, owner, read.id, told)] : []),
-    ...(turnsOff ? [endReplays(orm, read.id, told, change.updated_at)] : []),
+    insertAuditIfChanged(orm, auditRow),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
+    ...(turnsOff ? [endReplays(orm, read.id, auditRow, change.updated_at)] : []),
   ]);
   return changed.length === 1;
 }
 
-/** A replay ends with its webhook. Only if what `told` tells of has happened. */
-function endReplays(orm: DrizzleD1Database, webhookId: string, told: AuditRow, now: number) {
+/** A replay ends with its webhook. Only if what `auditRow` tells of has happened. */
+function endReplays(orm: DrizzleD1Database, webhookId: string, auditRow: AuditRow, now: number) {
   return orm
     .update(replays)
     .set({ status: "ended", updated_at: now })
-    .where(and(eq(replays.webhook_id, webhookId), eq(replays.status, "running"), wasTold(told)));
+    .where(and(eq(replays.webhook_id, webhookId), eq(replays.status, "running"), wasAudited(auditRow)));
 }
 
 /** When and under which id a webhook was made: what their lists are ordered by. */

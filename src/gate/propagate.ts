@@ -2,7 +2,7 @@
  * Telling a gate of a change to its row. A portal change is answered only after its gate knows the new version; where that
  * fails half-way, the minute cron finds the row by `gate_version <> version` and tells it then.
  */
-import { type GateRow, markAnnounced } from "../db/gates.ts";
+import { type GateRow, markPropagated } from "../db/gates.ts";
 import type { Bindings } from "../env.ts";
 import { type GateKind, gateName } from "../model.ts";
 import type { Snapshot } from "./protocol.ts";
@@ -19,7 +19,7 @@ export function snapshotOf(kind: GateKind, row: GateRow): Snapshot {
 }
 
 /** Tells a gate its row. Rejects when the gate cannot be told; repeating is safe. */
-export async function announce(snapshot: Snapshot, env: Bindings): Promise<void> {
+export async function propagate(snapshot: Snapshot, env: Bindings): Promise<void> {
   await env.CONNECTION_GATE.getByName(gateName(snapshot.gate)).refresh(snapshot);
-  await markAnnounced(env.DB, snapshot.gate, snapshot.version);
+  await markPropagated(env.DB, snapshot.gate, snapshot.version);
 }

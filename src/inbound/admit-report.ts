@@ -61,7 +61,7 @@ export type AdmittedReport =
 type GateStub = () => DurableObjectStub<ConnectionGate>;
 
 /** Snapshots that their gates know, so that the version says it all. */
-const told = new WeakSet<Snapshot>();
+const knownToGate = new WeakSet<Snapshot>();
 
 export interface AdmitDeps {
   env: Bindings;
@@ -96,11 +96,11 @@ export async function admitReport(
   };
   const admit = (known: Admission["known"]) =>
     withOneRetry<Admitted>(() => stub().admit({ ...admission, known }), fileId);
-  let called = await admit(told.has(snapshot) ? snapshot.version : snapshot);
+  let called = await admit(knownToGate.has(snapshot) ? snapshot.version : snapshot);
   if (called.answer?.outcome === "untold") called = await admit(snapshot);
   const { answer: admitted, again } = called;
   if (admitted === null || admitted.outcome === "untold") return unavailable(5);
-  told.add(snapshot);
+  knownToGate.add(snapshot);
 
   switch (admitted.outcome) {
     case "accepted":

@@ -11,7 +11,7 @@ import { findBehind, findInRange } from "../db/gates.ts";
 import { withDeadline } from "../deadline.ts";
 import { type Bindings, ConfigurationError, readSettings } from "../env.ts";
 import { reconcileAttention } from "../forwarding/stuck-files.ts";
-import { announce, snapshotOf } from "../gate/propagate.ts";
+import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "../model.ts";
 import { sendNotices } from "../outbound/email-notices.ts";
@@ -62,7 +62,7 @@ async function part(name: string, work: () => Promise<void>): Promise<void> {
 async function refreshBehind(env: Bindings): Promise<void> {
   for (const kind of GATE_KINDS) {
     await inParallel(await findBehind(env.DB, kind, BEHIND_PER_RUN), GATES_AT_A_TIME, (row) =>
-      reach({ kind, id: row.id }, () => announce(snapshotOf(kind, row), env)),
+      reach({ kind, id: row.id }, () => propagate(snapshotOf(kind, row), env)),
     );
   }
 }

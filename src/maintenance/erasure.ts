@@ -10,13 +10,13 @@
 
 import { inParallel } from "../concurrency.ts";
 import { type ApiKey, changeApiKey, findKeysToErase } from "../db/api-keys.ts";
-import { type AuditRow, auditRow } from "../db/audit.ts";
+import { type AuditRow, newAuditRow } from "../db/audit.ts";
 import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
 import { changeConnection, findToErase, type ManagedConnection } from "../db/managed-connections.ts";
 import { deleteEvents, eraseOwner, findOwnersToErase } from "../db/owner-erasure.ts";
 import { type OwnerAddress, ownerName } from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
-import { announce, snapshotOf } from "../gate/propagate.ts";
+import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { type LogFields, logError } from "../log.ts";
 
 /** Longer than the files-creator may be away before a report counts as failed, and time to think better of it. */
@@ -55,7 +55,7 @@ async function eraseConnection(row: ManagedConnection, env: Bindings, now: numbe
   const version = nextVersion(row.version, now);
   const change = { data_key: "", secrets: [], version, updated_at: now };
   if (await changeConnection(env.DB, row, change, erasedRow("connection", row, version))) {
-    await announce(snapshotOf("connection", { ...row, ...change }), env);
+    await propagate(snapshotOf("connection", { ...row, ...change }), env);
   }
 }
 
@@ -64,7 +64,7 @@ async function eraseApiKey(row: ApiKey, env: Bindings, now: number): Promise<voi
   const change = { data_key: "", is_active: false, version, updated_at: now };
   if (await changeApiKey(env.DB, row, change, erasedRow("api_key", row, version))) {
     const erased = { ...row, ...change, retention_years: DEFAULT_RETENTION_YEARS };
-    await announce(snapshotOf("key", erased), env);
+    await propagate(snapshotOf("key", erased), env);
   }
 }
 
@@ -73,7 +73,7 @@ function erasedRow(
   row: ManagedConnection | ApiKey,
   version: number,
 ): AuditRow {
-  return auditRow({
+  return newAuditRow({
     at: version,
     actor: "system:erasure",
     requestId: crypto.randomUUID(),
@@ -108,7 +108,7 @@ async function eraseOwnerDue(
     if (statements.left <= 0) return;
     deleted = await deleteEvents(db, owner, EVENTS_AT_A_TIME);
   }
-  const told = auditRow({
+  const auditRow = newAuditRow({
     at: now,
     actor: "system:erasure",
     requestId: crypto.randomUUID(),
@@ -119,5 +119,5 @@ async function eraseOwnerDue(
     before: { erased: false },
     after: { erased: true },
   });
-  await eraseOwner(db, owner, told, now);
+  await eraseOwner(db, owner, auditRow, now);
 }

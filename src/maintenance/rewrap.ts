@@ -11,7 +11,7 @@ import * as z from "zod";
 import { inParallel } from "../concurrency.ts";
 import { dataKeyContext } from "../crypto/contexts.ts";
 import { isWrappedByFirst, type KeyRing, rewrapDataKey, SealBroken } from "../crypto/vault.ts";
-import { type AuditRow, asStatement, tellHowMany } from "../db/audit.ts";
+import { type AuditRow, asStatement, insertAuditWithCount } from "../db/audit.ts";
 import {
   countAfter,
   type GateRow,
@@ -27,7 +27,7 @@ import {
   wrappedOwnerKeysAfter,
 } from "../db/owner-keys.ts";
 import type { Bindings } from "../env.ts";
-import { announce, snapshotOf } from "../gate/propagate.ts";
+import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
 import type { GateKind } from "../model.ts";
 
@@ -41,7 +41,7 @@ interface Place {
   contextOf(id: string): string;
   replace(db: D1Database, keys: readonly RewrappedKey[], now: number): D1PreparedStatement;
   /** Tells whoever holds a copy. Gets the rows that `replace` answered. */
-  told(row: GateRow, env: Bindings): Promise<void>;
+  propagate(row: GateRow, env: Bindings): Promise<void>;
 }
 
 /** Nobody holds a copy of an owner's key: it is read whenever it is needed. */
@@ -51,7 +51,7 @@ const OWNERS: Place = {
   count: countOwnerKeysAfter,
   contextOf: namedOwnerKeyContext,
   replace: replaceOwnerKeys,
-  told: () => Promise.resolve(),
+  propagate: () => Promise.resolve(),
 };
 
 const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key"), OWNERS];
@@ -63,7 +63,7 @@ function gatePlace(kind: GateKind): Place {
     count: (db, afterId) => countAfter(db, kind, afterId),
     contextOf: (id) => dataKeyContext({ kind, id }),
     replace: (db, keys, now) => replaceWrappedKeys(db, kind, keys, now),
-    told: (row, env) => announce(snapshotOf(kind, row), env),
+    propagate: (row, env) => propagate(snapshotOf(kind, row), env),
   };
 }
 
@@ -86,13 +86,13 @@ export interface Progress {
   next: Position | null;
 }
 
-/** One step: looks at `limit` keys at most. `toldOf` makes the audit row of a step that replaces some; it tells how many. */
+/** One step: looks at `limit` keys at most. `auditRowAt` makes the audit row of a step that replaces some; it tells how many. */
 export async function rewrapStep(
   from: Position | null,
   limit: number,
   ring: KeyRing,
   env: Bindings,
-  toldOf: (now: number) => AuditRow,
+  auditRowAt: (now: number) => AuditRow,
 ): Promise<Progress> {
   const at = Math.max(
     0,
@@ -102,8 +102,8 @@ export async function rewrapStep(
   if (place === undefined) throw new Error("there is no place where keys rest");
   const keys = await place.after(env.DB, from?.[1] ?? "", limit);
   const outdated = keys.filter(({ data_key }) => data_key !== "" && !isWrappedByFirst(ring, data_key));
-  const replaced = await replaceAll(place, outdated, ring, env.DB, toldOf);
-  const untold = await tellGates(place, replaced.rows, env);
+  const replaced = await replaceAll(place, outdated, ring, env.DB, auditRowAt);
+  const untold = await propagateRows(place, replaced.rows, env);
   const last = keys.at(-1);
   const following = PLACES[at + 1];
   const next: Position | null =
@@ -121,7 +121,7 @@ async function replaceAll(
   keys: readonly WrappedKey[],
   ring: KeyRing,
   db: D1Database,
-  toldOf: (now: number) => AuditRow,
+  auditRowAt: (now: number) => AuditRow,
 ): Promise<{ rows: GateRow[]; failed: number }> {
   const now = Date.now();
   const rewrapped: RewrappedKey[] = [];
@@ -135,19 +135,19 @@ async function replaceAll(
   }
   const failed = keys.length - rewrapped.length;
   if (rewrapped.length === 0) return { rows: [], failed };
-  const told = asStatement(db, tellHowMany(drizzle(db), toldOf(now), "keys"));
-  const [replaced] = await db.batch<GateRow>([place.replace(db, rewrapped, now), told]);
+  const audited = asStatement(db, insertAuditWithCount(drizzle(db), auditRowAt(now), "keys"));
+  const [replaced] = await db.batch<GateRow>([place.replace(db, rewrapped, now), audited]);
   return { rows: replaced?.results ?? [], failed };
 }
 
-async function tellGates(place: Place, rows: readonly GateRow[], env: Bindings): Promise<number> {
+async function propagateRows(place: Place, rows: readonly GateRow[], env: Bindings): Promise<number> {
   let untold = 0;
   await inParallel(rows, GATES_AT_A_TIME, async (row) => {
     try {
-      await place.told(row, env);
+      await place.propagate(row, env);
     } catch (error) {
       untold++;
-      logError("a change was not announced", { kind: place.name, id: row.id }, error);
+      logError("failed to propagate a change", { kind: place.name, id: row.id }, error);
     }
   });
   return untold;

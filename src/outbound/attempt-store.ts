@@ -3,7 +3,7 @@
  * attempt by compare-and-set on its number, so that it counts once however often it is recorded or made.
  */
 import { drizzle } from "drizzle-orm/d1";
-import { type AuditRow, asStatement, auditRow, tellIfChanged } from "../db/audit.ts";
+import { type AuditRow, asStatement, insertAuditIfChanged, newAuditRow } from "../db/audit.ts";
 import { endSecret } from "../db/creations.ts";
 import { endReplaysOf } from "../db/ended-replays.ts";
 import { nextVersion } from "../db/gates.ts";
@@ -149,7 +149,7 @@ function disabling(
   const orm = drizzle(db);
   const version = nextVersion(endpoint.version, now);
   const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
-  const told: AuditRow = auditRow({
+  const auditRow: AuditRow = newAuditRow({
     at: version,
     actor: "system:delivery",
     requestId: "",
@@ -168,14 +168,14 @@ function disabling(
            AND (?3 = 'gone' OR failing_since IS ?6)`,
       )
       .bind(endpoint.id, endpoint.version, reason, version, now, endpoint.failing_since),
-    asStatement(db, tellIfChanged(orm, told)),
-    asStatement(db, endSecret(orm, owner, endpoint.id, told)),
+    asStatement(db, insertAuditIfChanged(orm, auditRow)),
+    asStatement(db, endSecret(orm, owner, endpoint.id, auditRow)),
     db
       .prepare(
         `INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
          SELECT ?1, 'webhook_disabled', NULL, ?2, ?3, ?3, 0 WHERE EXISTS (SELECT 1 FROM audit WHERE id = ?4)`,
       )
-      .bind(endpoint.id, reason, now, told.id),
+      .bind(endpoint.id, reason, now, auditRow.id),
     endReplaysOf(db, endpoint.id, now),
   ];
 }

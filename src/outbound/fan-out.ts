@@ -85,8 +85,8 @@ export async function fanOut(
 ): Promise<FannedOut> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const ownerKey = await currentOwnerKey(db, ring, event.owner);
-    const told = await fanOutUnder(db, ownerKey, event, now, place);
-    if (told !== null) return told;
+    const fannedOut = await fanOutUnder(db, ownerKey, event, now, place);
+    if (fannedOut !== null) return fannedOut;
     // Nobody asked for the event, or its key is gone.
     const left = await findOwnerKey(db, ring, event.owner);
     if (left?.createdAt === ownerKey.createdAt) return { outcome: "unwanted" };

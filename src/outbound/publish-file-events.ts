@@ -75,8 +75,8 @@ async function tellOne(
     for (const each of owed) {
       for (const owner of audience.owners) {
         const event = eventOf(each, owner, audience.environment);
-        const told = await fanOut(env.DB, settings.keyRing, event, Date.now());
-        if ("endpoints" in told) endpoints.push(...told.endpoints);
+        const fannedOut = await fanOut(env.DB, settings.keyRing, event, Date.now());
+        if ("endpoints" in fannedOut) endpoints.push(...fannedOut.endpoints);
       }
     }
     stored = true;

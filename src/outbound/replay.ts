@@ -5,7 +5,7 @@
  */
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
-import { type AuditRow, asStatement, tellIfChanged } from "../db/audit.ts";
+import { type AuditRow, asStatement, insertAuditIfChanged } from "../db/audit.ts";
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
 import { logError } from "../log.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
@@ -35,11 +35,11 @@ const replayRow = z.object({
 });
 export type Replay = z.infer<typeof replayRow>;
 
-/** Null where it was begun; else why not, and which one is running. `told` is recorded where it was. */
+/** Null where it was begun; else why not, and which one is running. `auditRow` is recorded where it was. */
 export async function beginReplay(
   db: D1Database,
   replay: Replay,
-  told: AuditRow,
+  auditRow: AuditRow,
 ): Promise<{ reason: "running"; id: string } | { reason: "disabled" } | null> {
   const [inserted, , running] = await db.batch<{ id: string }>([
     db
@@ -61,7 +61,7 @@ export async function beginReplay(
         replay.created_at,
         replay.updated_at,
       ),
-    asStatement(db, tellIfChanged(drizzle(db), told)),
+    asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
     db.prepare("SELECT id FROM replays WHERE webhook_id = ? AND status = 'running'").bind(replay.webhook_id),
   ]);
   if (inserted?.meta.changes === 1) return null;
@@ -73,7 +73,7 @@ export async function beginReplay(
 export async function endReplay(
   db: D1Database,
   { webhookId, id }: { webhookId: string; id: string },
-  told: AuditRow,
+  auditRow: AuditRow,
   now: number,
 ): Promise<void> {
   await db.batch([
@@ -82,7 +82,7 @@ export async function endReplay(
         "UPDATE replays SET status = 'ended', updated_at = ?3 WHERE id = ?1 AND webhook_id = ?2 AND status = 'running'",
       )
       .bind(id, webhookId, now),
-    asStatement(db, tellIfChanged(drizzle(db), told)),
+    asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
   ]);
 }
 

@@ -1,12 +1,12 @@
 /**
  * The one way in which the portal changes an object that has a version: connections, API keys, webhooks.
  *
- * Find it in the client's own scope, decide, write by compare-and-set together with the audit row, announce it to whoever
+ * Find it in the client's own scope, decide, write by compare-and-set together with the audit row, propagate it to whoever
  * enforces it, and only then answer. Another owner's object is one that does not exist. Nothing is lost: who was
- * overtaken gets 409 (412 with `If-Match`), and where a change could not be announced the answer is a 503 that is safe to
- * repeat. A change that changes nothing writes nothing, but is announced: the repetition of a 503 must end in 200.
+ * overtaken gets 409 (412 with `If-Match`), and where a change could not be propagated the answer is a 503 that is safe to
+ * repeat. A change that changes nothing writes nothing, but is propagated: the repetition of a 503 must end in 200.
  */
-import { type AuditEntry, type AuditRow, auditRow, changedFields } from "../db/audit.ts";
+import { type AuditEntry, type AuditRow, changedFields, newAuditRow } from "../db/audit.ts";
 import { nextVersion } from "../db/gates.ts";
 import type { AuditedFields, SubjectKind } from "../db/schema.ts";
 import type { Bindings } from "../env.ts";
@@ -30,10 +30,10 @@ export interface ManagedKind<Row extends Managed, Change extends Partial<Row>> {
   kind: SubjectKind;
   /** The row that a path names; null for none. Scope is not its business. */
   find(db: D1Database, id: string): Promise<Row | null>;
-  /** One batch: the change over the row as it was read, if it still has that version, and `told` directly after it. */
-  write(db: D1Database, read: Row, change: Change & Stamp, told: AuditRow): Promise<boolean>;
+  /** One batch: the change over the row as it was read, if it still has that version, and `auditRow` directly after it. */
+  write(db: D1Database, read: Row, change: Change & Stamp, auditRow: AuditRow): Promise<boolean>;
   /** Makes the row hold everywhere. Rejects when that cannot be done now; repeating is safe. */
-  announce(row: Row, env: Bindings): Promise<void>;
+  propagate(row: Row, env: Bindings): Promise<void>;
   /** What the audit trail tells of a row: no secret, no sealed value. */
   audited(row: Row): AuditedFields;
 }
@@ -74,10 +74,10 @@ export async function changeManaged<Row extends Managed, Change extends Partial<
   const stamp: Stamp = { version: nextVersion(read.version, now), updated_at: now };
   const wanted: Row = { ...read, ...decided, ...stamp };
   const { before, after } = changedFields(managed.audited(read), managed.audited(wanted));
-  if (Object.keys(after).length === 0) return announced(c, managed, read);
-  const told = auditRow(entryOf(c, managed.kind, what, wanted, { before, after }));
-  const written = await managed.write(c.env.DB, read, { ...decided, ...stamp }, told);
-  return written ? announced(c, managed, wanted) : { failure: overtaken(c, managed.kind) };
+  if (Object.keys(after).length === 0) return propagated(c, managed, read);
+  const auditRow = newAuditRow(entryOf(c, managed.kind, what, wanted, { before, after }));
+  const written = await managed.write(c.env.DB, read, { ...decided, ...stamp }, auditRow);
+  return written ? propagated(c, managed, wanted) : { failure: overtaken(c, managed.kind) };
 }
 
 /** The audit row of an object that is being made. */
@@ -86,7 +86,7 @@ export function createdRow<Row extends Managed>(
   { kind, audited }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">,
   row: Row,
 ): AuditRow {
-  return auditRow(entryOf(c, kind, "created", row, { before: null, after: audited(row) }));
+  return newAuditRow(entryOf(c, kind, "created", row, { before: null, after: audited(row) }));
 }
 
 /** Answers a change: its failure, or what `present` makes of the row. */
@@ -98,16 +98,16 @@ export function answerChange<Row>(
   return "failure" in changed ? failureResponse(c, changed.failure) : present(changed.row);
 }
 
-async function announced<Row extends Managed, Change extends Partial<Row>>(
+async function propagated<Row extends Managed, Change extends Partial<Row>>(
   c: AppContext,
-  { kind, announce }: ManagedKind<Row, Change>,
+  { kind, propagate }: ManagedKind<Row, Change>,
   row: Row,
 ): Promise<{ row: Row } | { failure: Failure }> {
   try {
-    await announce(row, c.env);
+    await propagate(row, c.env);
     return { row };
   } catch (error) {
-    logError("a change was not announced", { kind, id: row.id }, error);
+    logError("failed to propagate a change", { kind, id: row.id }, error);
     const reason = "The change is stored but not yet in force everywhere; it will be within a minute.";
     return { failure: { kind: "unavailable", retryAfterSeconds: 5, reason } };
   }

@@ -31,7 +31,7 @@ export interface Made<Row> {
   dataKey: DataKey;
   /** An API key's token, sealed. */
   sealedToken: string | null;
-  insert(told: AuditRow, creation: Creation | null): Promise<Inserted>;
+  insert(auditRow: AuditRow, creation: Creation | null): Promise<Inserted>;
   /** Why it was not inserted; null where another one may be. */
   whyRefused(): Promise<Failure | null>;
 }

@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import * as z from "zod";
-import { auditRow } from "../db/audit.ts";
+import { newAuditRow } from "../db/audit.ts";
 import { setErasure } from "../db/owner-erasure.ts";
 import { ownerName } from "../db/owner-keys.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
@@ -28,7 +28,7 @@ export const ownerData = new Hono<AppEnv>().delete("/owners/:owner_type/:owner_i
   if (!mayActFor(c.get("client"), owner)) return failureResponse(c, NO_OWNER);
   const now = Date.now();
   const eraseAt = query.value.erase === "false" ? null : now + ERASE_AFTER_MS;
-  const told = auditRow({
+  const auditRow = newAuditRow({
     at: now,
     actor: c.get("client").actor,
     requestId: c.get("requestId"),
@@ -39,7 +39,7 @@ export const ownerData = new Hono<AppEnv>().delete("/owners/:owner_type/:owner_i
     before: null,
     after: eraseAt === null ? { erase_at: null } : { erase_at: eraseAt, webhooks: "disabled" },
   });
-  const erasure = await setErasure(c.env.DB, owner, eraseAt, told, now);
+  const erasure = await setErasure(c.env.DB, owner, eraseAt, auditRow, now);
   // An owner without a key has nothing outbound that is to be erased.
   const at = erasure?.eraseAt ?? null;
   return c.json({ success: true, erase_at: at && iso(at) });

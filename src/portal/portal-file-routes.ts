@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import * as z from "zod";
-import { auditRow, recordAudit } from "../db/audit.ts";
+import { newAuditRow, recordAudit } from "../db/audit.ts";
 import { findGateOwner } from "../db/gates.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
@@ -24,7 +24,7 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:id/replay", async (c
   const { fileId } = parsed;
   await recordAudit(
     c.env.DB,
-    auditRow({
+    newAuditRow({
       at: Date.now(),
       actor: c.get("client").actor,
       requestId: c.get("requestId"),

@@ -1,7 +1,7 @@
 /** `POST /vault/rewrap`: one step of wrapping all data keys anew. For the portal itself; nobody else knows that it exists. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { type AuditRow, auditRow } from "../db/audit.ts";
+import { type AuditRow, newAuditRow } from "../db/audit.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { parseJsonBody } from "../http/validation.ts";
@@ -25,7 +25,7 @@ export const vault = new Hono<AppEnv>().post("/vault/rewrap", async (c) => {
   const { limit, cursor } = body.value;
   const { keyRing } = c.get("settings");
   const { next, ...progress } = await rewrapStep(cursor ?? null, limit, keyRing, c.env, (now) =>
-    toldOf(c, keyRing.first, now),
+    auditRowOf(c, keyRing.first, now),
   );
   return c.json({
     success: true,
@@ -37,8 +37,8 @@ export const vault = new Hono<AppEnv>().post("/vault/rewrap", async (c) => {
 });
 
 /** Keys are replaced many at a time: one row tells of them all, and how many they were. */
-function toldOf(c: AppContext, ringKey: string, now: number): AuditRow {
-  return auditRow({
+function auditRowOf(c: AppContext, ringKey: string, now: number): AuditRow {
+  return newAuditRow({
     at: now,
     actor: c.get("client").actor,
     requestId: c.get("requestId"),

@@ -1,6 +1,6 @@
 /** The inbound door in states that the portal alone does not bring about, and what is left behind a refusal. */
 import { expect } from "vitest";
-import { type AuditRow, auditRow } from "../../src/db/audit.ts";
+import { type AuditRow, newAuditRow } from "../../src/db/audit.ts";
 import { nextVersion } from "../../src/db/gates.ts";
 import {
   type ConnectionChange,
@@ -8,7 +8,7 @@ import {
   getConnection,
   type ManagedConnection,
 } from "../../src/db/managed-connections.ts";
-import { announce, snapshotOf } from "../../src/gate/propagate.ts";
+import { propagate, snapshotOf } from "../../src/gate/propagate.ts";
 import type { Snapshot } from "../../src/gate/protocol.ts";
 import { PLAN_LIMITS } from "../../src/gate/rate-window.ts";
 import { type Answer, bindings, type Connection, filesCreator, gateOf, portal } from "./gateway.ts";
@@ -28,14 +28,14 @@ export async function change(connection: { id: string }, by: ConnectionChange): 
   const row = await rowOf(connection);
   const now = Date.now();
   const stamp = { version: nextVersion(row.version, now), updated_at: now };
-  if (!(await changeConnection(bindings.DB, row, { ...by, ...stamp }, toldInTests(row))))
+  if (!(await changeConnection(bindings.DB, row, { ...by, ...stamp }, auditRowInTests(row))))
     throw new Error("the connection was changed meanwhile");
-  await announce(snapshotOf("connection", { ...row, ...by, ...stamp }), bindings);
+  await propagate(snapshotOf("connection", { ...row, ...by, ...stamp }), bindings);
 }
 
 /** The audit row of something that a test does itself. */
-export function toldInTests({ id }: { id: string }): AuditRow {
-  return auditRow({
+export function auditRowInTests({ id }: { id: string }): AuditRow {
+  return newAuditRow({
     at: Date.now(),
     actor: "system:test",
     requestId: "test",

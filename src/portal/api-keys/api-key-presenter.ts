@@ -2,7 +2,7 @@
 
 import { type ApiKey, type ApiKeyChange, changeApiKey, getApiKey } from "../../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
-import { announce, snapshotOf } from "../../gate/propagate.ts";
+import { propagate, snapshotOf } from "../../gate/propagate.ts";
 import { API_KEY_PREFIX, objectIdOf } from "../../model.ts";
 import type { ManagedKind } from "../change.ts";
 
@@ -14,8 +14,8 @@ export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
     return id === null ? null : getApiKey(db, id);
   },
   write: changeApiKey,
-  announce: (row, env) =>
-    announce(snapshotOf("key", { ...row, retention_years: DEFAULT_RETENTION_YEARS }), env),
+  propagate: (row, env) =>
+    propagate(snapshotOf("key", { ...row, retention_years: DEFAULT_RETENTION_YEARS }), env),
   audited: ({ prefix, environment, plan, is_active, erase_at }) => ({
     prefix,
     environment,

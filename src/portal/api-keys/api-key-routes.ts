@@ -149,7 +149,8 @@ async function makeKey(
     erase_at: null,
   };
   const sealedToken = await sealText(dataKey, secret, keyTokenContext(id));
-  const insert: Made<ApiKey>["insert"] = (told, creation) => insertApiKey(c.env.DB, row, told, creation);
+  const insert: Made<ApiKey>["insert"] = (auditRow, creation) =>
+    insertApiKey(c.env.DB, row, auditRow, creation);
   return { row, secret, dataKey, sealedToken, insert, whyRefused: neverRefused };
 }
 

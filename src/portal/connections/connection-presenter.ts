@@ -6,7 +6,7 @@ import {
   getConnection,
   type ManagedConnection,
 } from "../../db/managed-connections.ts";
-import { announce, snapshotOf } from "../../gate/propagate.ts";
+import { propagate, snapshotOf } from "../../gate/propagate.ts";
 import type { AppContext } from "../../http/context.ts";
 import type { ManagedKind } from "../change.ts";
 
@@ -15,7 +15,7 @@ export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
   kind: "connection",
   find: (db, id) => getConnection(db, id.toLowerCase()),
   write: changeConnection,
-  announce: (row, env) => announce(snapshotOf("connection", row), env),
+  propagate: (row, env) => propagate(snapshotOf("connection", row), env),
   audited: ({ type, status, plan, environment, employer_id, default_wait_seconds, same_body, ...row }) => ({
     type,
     status,

@@ -156,8 +156,8 @@ async function makeConnection(
     deleted_at: null,
     erase_at: null,
   };
-  const insert: Made<ManagedConnection>["insert"] = (told, creation) =>
-    insertConnection(c.env.DB, row, told, creation);
+  const insert: Made<ManagedConnection>["insert"] = (auditRow, creation) =>
+    insertConnection(c.env.DB, row, auditRow, creation);
   return { row, secret, dataKey, sealedToken: null, insert, whyRefused: neverRefused };
 }
 

@@ -15,7 +15,13 @@ import { readJsonBytes } from "../../http/json-text.ts";
 import { type Line, linesOf } from "../../http/ndjson.ts";
 import { parseWith } from "../../http/validation.ts";
 import { logError, logLine } from "../../log.ts";
-import { type By, boundRefusal, employerLine, toldOfEmployer, wantedEmployer } from "./employer-presenter.ts";
+import {
+  type By,
+  boundRefusal,
+  employerAuditRow,
+  employerLine,
+  wantedEmployer,
+} from "./employer-presenter.ts";
 
 /** Four statements an employer, in one transaction that D1 holds everybody else up for. */
 const BATCH_EMPLOYERS = 50;
@@ -183,10 +189,10 @@ async function writeOnce(
   const changes: { row: Row; change: EmployerChange }[] = [];
   for (const { row, ...change } of wanted) {
     const bound = losing.get(change.wanted.id);
-    const told = toldOfEmployer(by, change.read, change.wanted);
+    const auditRow = employerAuditRow(by, change.read, change.wanted);
     if (bound !== undefined) outcomes.push({ row, outcome: boundRefusal(bound) });
-    else if (told === null) outcomes.push({ row, outcome: "unchanged" });
-    else changes.push({ row, change: { ...change, told } });
+    else if (auditRow === null) outcomes.push({ row, outcome: "unchanged" });
+    else changes.push({ row, change: { ...change, auditRow } });
   }
   const written = await putEmployers(
     db,

@@ -1,6 +1,6 @@
 /** An employer as the portal manages it: what a request may say of one, what is told and shown of it. */
 import * as z from "zod";
-import { type AuditRow, auditRow, changedFields } from "../../db/audit.ts";
+import { type AuditRow, changedFields, newAuditRow } from "../../db/audit.ts";
 import { type BoundConnections, inOrder, type StoredEmployer } from "../../db/employers.ts";
 import { nextVersion } from "../../db/gates.ts";
 import type { Client } from "../../http/context.ts";
@@ -69,11 +69,15 @@ export interface By {
 }
 
 /** The audit row of a change; null when it changes nothing. */
-export function toldOfEmployer(by: By, read: StoredEmployer | null, wanted: StoredEmployer): AuditRow | null {
+export function employerAuditRow(
+  by: By,
+  read: StoredEmployer | null,
+  wanted: StoredEmployer,
+): AuditRow | null {
   const fields = ({ fein, name, owners }: StoredEmployer) => ({ fein, name, owners });
   const changed = read === null ? null : changedFields(fields(read), fields(wanted));
   if (changed !== null && Object.keys(changed.after).length === 0) return null;
-  return auditRow({
+  return newAuditRow({
     at: wanted.version,
     ...by,
     kind: "employer",

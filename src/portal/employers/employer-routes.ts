@@ -22,10 +22,10 @@ import { importEmployers } from "./employer-import.ts";
 import {
   boundRefusal,
   EMPLOYER_ID,
+  employerAuditRow,
   employerBody,
   NOT_AN_EMPLOYER_ID,
   presentEmployer,
-  toldOfEmployer,
   wantedEmployer,
 } from "./employer-presenter.ts";
 
@@ -122,12 +122,12 @@ async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>
       const refusal = boundRefusal(losing);
       return failureResponse(c, { kind: "portal", status: 409, error: "employer_in_use", ...refusal });
     }
-    const told = toldOfEmployer(by, read, wanted);
+    const auditRow = employerAuditRow(by, read, wanted);
     const [written = "written"] =
-      told === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, told }], now);
+      auditRow === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, auditRow }], now);
     if (written === "overtaken" && attempt < MAX_ATTEMPTS) continue;
     if (written !== "written") return failureResponse(c, REFUSALS[written]);
-    const employer = told === null && read !== null ? read : wanted;
+    const employer = auditRow === null && read !== null ? read : wanted;
     setETag(c, employer.version);
     return c.json({ success: true, employer: presentEmployer(client, employer) }, read === null ? 201 : 200);
   }

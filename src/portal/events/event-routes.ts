@@ -183,19 +183,19 @@ async function takeReport(
   const inOrder = await tellOwed(reported.owed ?? [], c.env, c.get("settings"));
   const { facts, order } = reported;
   const audience = order && (await findAudience(c.env.DB, heard, facts.employerId));
-  const told =
+  const published =
     order === null || audience === null || audience.owners.length === 0
-      ? UNTOLD
+      ? NO_AUDIENCE
       : inOrder
         ? await tellReport(c, { ...event, type }, facts, order, audience)
         : { id, failure: OUT_OF_ORDER };
-  if ("failure" in told) return told;
+  if ("failure" in published) return published;
   const duplicate = reported.outcome === "repeat";
   const body = { success: true as const, id, file_id: fileId, status: reported.status, duplicate };
-  return { body, endpoints: told.endpoints };
+  return { body, endpoints: published.endpoints };
 }
 
-const UNTOLD = { endpoints: [] };
+const NO_AUDIENCE = { endpoints: [] };
 
 /** To each who hears of the file, after what was reported before. A repeat is told again, in case the first time was cut short. */
 async function tellReport(
@@ -211,9 +211,9 @@ async function tellReport(
   const place: Place = { after, before: order.after };
   const endpoints: Endpoint[] = [];
   for (const owner of owners) {
-    const told = await dispatch(c, { ...factsOf(event), type, createdAt, owner, environment }, place);
-    if ("failure" in told) return { ...told, endpoints };
-    endpoints.push(...told.endpoints);
+    const dispatched = await dispatch(c, { ...factsOf(event), type, createdAt, owner, environment }, place);
+    if ("failure" in dispatched) return { ...dispatched, endpoints };
+    endpoints.push(...dispatched.endpoints);
   }
   return { endpoints };
 }
@@ -224,12 +224,12 @@ async function dispatch(
   place?: Place,
 ): Promise<Taken | { failure: Failure; id: string }> {
   const { id } = event;
-  const told = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now(), place);
-  if (told.outcome === "conflict") return { id, failure: REUSED };
-  if (told.outcome === "early") return { id, failure: OUT_OF_ORDER };
+  const fannedOut = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now(), place);
+  if (fannedOut.outcome === "conflict") return { id, failure: REUSED };
+  if (fannedOut.outcome === "early") return { id, failure: OUT_OF_ORDER };
   return {
-    body: { success: true, id, duplicate: told.outcome === "duplicate" },
-    endpoints: "endpoints" in told ? told.endpoints : [],
+    body: { success: true, id, duplicate: fannedOut.outcome === "duplicate" },
+    endpoints: "endpoints" in fannedOut ? fannedOut.endpoints : [],
   };
 }
 

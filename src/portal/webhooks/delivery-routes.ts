@@ -2,7 +2,7 @@
 
 import { Hono } from "hono";
 import { newObjectId } from "../../crypto/ids.ts";
-import { auditRow } from "../../db/audit.ts";
+import { newAuditRow } from "../../db/audit.ts";
 import {
   type Delivery,
   type DeliveryWithHistory,
@@ -97,8 +97,8 @@ export const deliveries = new Hono<AppEnv>()
     if (delivery.event_id === null) return failureResponse(c, EXPIRED);
     if (!mayBeSent(webhook, delivery)) return failureResponse(c, NOT_SUBSCRIBED);
     const key = { webhookId: webhook.id, eventSeq: delivery.event_seq };
-    const told = toldOf(c, webhook, "delivery_retried", { delivery: deliveryId(key) });
-    await reopenDelivery(c.env.DB, key, told, Date.now());
+    const auditRow = auditRowOf(c, webhook, "delivery_retried", { delivery: deliveryId(key) });
+    await reopenDelivery(c.env.DB, key, auditRow, Date.now());
     c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(webhook, Date.now())]));
     const now = (await getDelivery(c.env.DB, key)) ?? delivery;
     return c.json({ success: true, delivery: presentDelivery(now) }, 202);
@@ -129,13 +129,13 @@ export const deliveries = new Hono<AppEnv>()
       updated_at: now,
     };
     const { since: from, until: to } = presentReplay(replay);
-    const told = toldOf(c, found.row, "replayed", {
+    const auditRow = auditRowOf(c, found.row, "replayed", {
       replay: replay.id,
       since: from,
       until: to,
       only: replay.only,
     });
-    const refused = await beginReplay(c.env.DB, replay, told);
+    const refused = await beginReplay(c.env.DB, replay, auditRow);
     if (refused !== null)
       return failureResponse(c, refused.reason === "disabled" ? DISABLED : replayRunning(refused.id));
     return c.json({ success: true, replay: presentReplay(replay) }, 202);
@@ -150,8 +150,8 @@ export const deliveries = new Hono<AppEnv>()
     const found = await findManaged(c, ANY_WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const key = { webhookId: found.row.id, id: c.req.param("replayId").toLowerCase() };
-    const told = toldOf(c, found.row, "replay_ended", { replay: key.id });
-    await endReplay(c.env.DB, key, told, Date.now());
+    const auditRow = auditRowOf(c, found.row, "replay_ended", { replay: key.id });
+    await endReplay(c.env.DB, key, auditRow, Date.now());
     const replay = await findReplay(c.env.DB, key.webhookId, key.id);
     return replay === null
       ? failureResponse(c, NO_REPLAY)
@@ -236,8 +236,8 @@ function presentReplay(replay: Replay) {
   };
 }
 
-function toldOf(c: AppContext, webhook: Webhook, what: string, after: Record<string, unknown>) {
-  return auditRow({
+function auditRowOf(c: AppContext, webhook: Webhook, what: string, after: Record<string, unknown>) {
+  return newAuditRow({
     at: Date.now(),
     actor: c.get("client").actor,
     requestId: c.get("requestId"),

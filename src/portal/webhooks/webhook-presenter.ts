@@ -22,7 +22,7 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   find: async (db, id) => ifId(id, (bare) => getWebhook(db, bare)),
   write: changeWebhook,
   // What waits for a webhook that is disabled is skipped; what is too much for now, by whoever is woken for it.
-  announce: async (row, env) => {
+  propagate: async (row, env) => {
     const now = Date.now();
     const off = row.status === "disabled" || row.deleted_at !== null;
     if (off)

@@ -224,8 +224,8 @@ async function makeWebhook(
     updated_at: now,
     deleted_at: null,
   };
-  const insert: Made<Webhook>["insert"] = (told, creation) =>
-    insertWebhook(c.env.DB, row, told, { creation, most: MAX_WEBHOOKS, keyCreatedAt: createdAt });
+  const insert: Made<Webhook>["insert"] = (auditRow, creation) =>
+    insertWebhook(c.env.DB, row, auditRow, { creation, most: MAX_WEBHOOKS, keyCreatedAt: createdAt });
   const whyRefused = async () => {
     const now = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
     return now?.createdAt === createdAt ? TOO_MANY_WEBHOOKS : null;

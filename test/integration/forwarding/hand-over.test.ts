@@ -111,14 +111,14 @@ describe("headers of POST /files", () => {
   it.each([
     ["a label of another kind", "text/csv; charset=latin1", "text/csv; charset=latin1"],
     ["no label, as no row kept one", undefined, null],
-  ])("say that the payload is JSON, whatever its row kept: %s", async (_what, contentType, told) => {
+  ])("say that the payload is JSON, whatever its row kept: %s", async (_what, contentType, sent) => {
     const file = claimed();
     const { contentType: _own, ...facts } = file.facts;
     const { received, using } = creatorThat();
     const kept = contentType === undefined ? facts : { ...facts, contentType };
     await postFile({ ...file, facts: kept }, new Uint8Array(2), using, readSettings(using));
     expect(received[0]?.headers.get("Content-Type")).toBe("application/json");
-    expect(received[0]?.headers.get("X-Audit1-Content-Type")).toBe(told);
+    expect(received[0]?.headers.get("X-Audit1-Content-Type")).toBe(sent);
   });
 
   it("name an earlier file with the same body", async () => {

@@ -453,21 +453,21 @@ describe("a reservation", () => {
 
 describe("versions", () => {
   it.each([
-    { known: 5, told: 4, outcome: "stale" },
-    { known: 5, told: 5, outcome: "accepted" },
-    { known: 5, told: 6, outcome: "accepted" },
+    { known: 5, sent: 4, outcome: "stale" },
+    { known: 5, sent: 5, outcome: "accepted" },
+    { known: 5, sent: 6, outcome: "accepted" },
   ])(
-    "a gate that knows $known answers $outcome to $told, also after its rows are gone",
-    async ({ known, told, outcome }) => {
+    "a gate that knows $known answers $outcome to $sent, also after its rows are gone",
+    async ({ known, sent, outcome }) => {
       const gate = await newGate({ version: known });
       await inGate(gate, async (bench) => {
         bench.forward(bench.accept());
         await bench.runAlarmsUntil(bench.clock.now + 98 * DAY);
         expect(bench.state.agenda.firstFrom("")).toBeNull();
         bench.restart();
-        const admission = bench.admission({ known: { ...gate.snapshot, version: told } });
+        const admission = bench.admission({ known: { ...gate.snapshot, version: sent } });
         expect(bench.admit(admission).outcome).toBe(outcome);
-        const snapshot = { ...gate.snapshot, version: told };
+        const snapshot = { ...gate.snapshot, version: sent };
         expect(bench.admissions.charge(snapshot, bench.clock.now).outcome).toBe(
           outcome === "stale" ? "stale" : "charged",
         );

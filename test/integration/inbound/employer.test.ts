@@ -341,14 +341,14 @@ describe("an unbound connection", () => {
     const strange = await createEmployer(STRANGER);
     const anothers = await createEmployer([{ owner_type: "employer", owner_id: "acme" }]);
     const fields = ["error", "code", "message", "details"] as const;
-    const told = [];
+    const answers = [];
     for (const employer_id of [strange.id, anothers.id, "EMP_nobody"]) {
       const answer = await post(connection, report({ employer_id }));
       expect(answer.status).toBe(404);
-      told.push(fields.map((field) => answer.json[field]));
+      answers.push(fields.map((field) => answer.json[field]));
     }
-    expect(told[1]).toEqual(told[0]);
-    expect(told[2]).toEqual(told[0]);
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[2]).toEqual(answers[0]);
     await expectNothingStored(connection);
   });
 

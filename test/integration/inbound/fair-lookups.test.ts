@@ -43,7 +43,7 @@ async function flood(ask: () => Promise<Answer>): Promise<number[]> {
   return answers.map(({ status }) => status);
 }
 
-function expectToldToRepeat(answer: Answer): number {
+function expectAskedToRepeat(answer: Answer): number {
   expect(answer).toMatchObject({ status: 429, json: { code: "TOO_MANY_REFUSED_REQUESTS" } });
   const seconds = Number(answer.headers.get("Retry-After"));
   expect(seconds).toBeGreaterThan(0);
@@ -77,7 +77,7 @@ describe.each([
     expect(new Set(statuses)).toEqual(new Set([refusedWith, 429]));
     // What was on its way when the share ended is looked up as well.
     expect(statuses.filter((status) => status === refusedWith).length).toBeLessThanOrEqual(SHARE + 32);
-    expectToldToRepeat(await ask());
+    expectAskedToRepeat(await ask());
   });
 
   it("costs the database nothing more while it is held back", async () => {
@@ -126,9 +126,9 @@ describe.each([
     const [connection, key] = [await createBoundConnection(), await createDeveloper()];
     forgetAll();
     await flood(ask);
-    const seconds = expectToldToRepeat(await knock(connection, HOSTILE));
-    expectToldToRepeat(await submit(key, PAYROLL, payroll(key), from(HOSTILE)));
-    expectToldToRepeat(await read(key, HOSTILE));
+    const seconds = expectAskedToRepeat(await knock(connection, HOSTILE));
+    expectAskedToRepeat(await submit(key, PAYROLL, payroll(key), from(HOSTILE)));
+    expectAskedToRepeat(await read(key, HOSTILE));
     later(seconds);
     expect((await knock(connection, HOSTILE)).status).toBe(202);
     expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
@@ -142,7 +142,7 @@ describe("an IPv6 caller", () => {
     forgetAll();
     let host = 0;
     await flood(() => knock(invented(), `2001:db8:0:9::${(++host).toString(16)}`));
-    expectToldToRepeat(await knock(connection, "2001:db8:0:9:ffff:ffff:ffff:ffff"));
+    expectAskedToRepeat(await knock(connection, "2001:db8:0:9:ffff:ffff:ffff:ffff"));
     expect((await knock(connection, "2001:db8:0:a::1")).status).toBe(202);
   });
 
@@ -150,7 +150,7 @@ describe("an IPv6 caller", () => {
     const connection = await createBoundConnection();
     forgetAll();
     await flood(() => knock(invented(), `::ffff:${HOSTILE}`));
-    expectToldToRepeat(await knock(connection, HOSTILE));
+    expectAskedToRepeat(await knock(connection, HOSTILE));
   });
 });
 
@@ -223,7 +223,7 @@ describe("wrong signatures for a connection that is known here", () => {
       connections.map((connection) => knock({ ...connection, secret: "another" }, HOSTILE)),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
-    expectToldToRepeat(await knock(cold, HOSTILE));
+    expectAskedToRepeat(await knock(cold, HOSTILE));
   }, 120_000);
 });
 

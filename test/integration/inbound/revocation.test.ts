@@ -7,13 +7,13 @@ import { nextVersion } from "../../../src/db/gates.ts";
 import { insertConnection } from "../../../src/db/managed-connections.ts";
 import { directory } from "../../../src/inbound/inbound-routes.ts";
 import {
+  auditRowInTests,
   expectNothingStored,
   rotate,
   rowOf,
   setStatus,
   snapshotOfConnection,
   softDelete,
-  toldInTests,
 } from "../../support/door.ts";
 import {
   bindings,
@@ -160,7 +160,7 @@ describe("a connection that was just created", () => {
     const row = await rowOf(connection);
     await bindings.DB.prepare("DELETE FROM connections WHERE id = ?").bind(connection.id).run();
     expect((await post(connection)).json.error).toBe("Webhook connection not found");
-    await insertConnection(bindings.DB, row, toldInTests(row), null);
+    await insertConnection(bindings.DB, row, auditRowInTests(row), null);
     expect((await post(connection)).status).toBe(202);
   });
 

@@ -62,7 +62,7 @@ const tellTo = (hook: WebhookRow, now = Date.now()) =>
 const answering = (status: number) => receiver(() => new Response(null, { status }));
 
 /** Subjects of the mails, by what they begin with. */
-const told = (mails: readonly SentMail[]) => mails.map(({ subject }) => subject.split(":")[0]);
+const subjectsOf = (mails: readonly SentMail[]) => mails.map(({ subject }) => subject.split(":")[0]);
 
 /** An endpoint with one failed attempt, and whose deliveries are due only when they are woken. */
 async function failingHook(status = 500) {
@@ -97,7 +97,7 @@ describe("people", () => {
       later(ms);
       await cron();
     }
-    expect(told(mails)).toEqual([
+    expect(subjectsOf(mails)).toEqual([
       "Webhook failing",
       "Webhook half-way (50 %) to being disabled",
       "Webhook close (80 %) to being disabled",
@@ -105,7 +105,7 @@ describe("people", () => {
     expect(mails[0]).toMatchObject({ to: "it@acme.example", text: expect.stringContaining("HTTP 403") });
     await recover(hook);
     for (let i = 0; i < 3; i++) await cron();
-    expect(told(mails).slice(3)).toEqual(["Webhook recovered"]);
+    expect(subjectsOf(mails).slice(3)).toEqual(["Webhook recovered"]);
     expect(await noticesOf(hook)).toEqual([]);
     expect(await stored(hook)).toMatchObject({
       failure_level: 0,
@@ -119,7 +119,7 @@ describe("people", () => {
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
     await runCron(Date.now());
-    expect(told(mails)).toEqual(["Webhook failing"]);
+    expect(subjectsOf(mails)).toEqual(["Webhook failing"]);
     expect(await noticesOf(hook)).toEqual([]);
   });
 
@@ -191,7 +191,7 @@ describe("people", () => {
     });
     await cron();
     await cron();
-    expect(told(mails)).toEqual(["Webhook failing", "Webhook recovered"]);
+    expect(subjectsOf(mails)).toEqual(["Webhook failing", "Webhook recovered"]);
   });
 
   it("are told of the level that is reached where nobody could tell them before", async () => {
@@ -200,7 +200,7 @@ describe("people", () => {
     later(4.5 * DAY_MS);
     await cron();
     await cron();
-    expect(told(mails)).toEqual(["Webhook close (80 %) to being disabled"]);
+    expect(subjectsOf(mails)).toEqual(["Webhook close (80 %) to being disabled"]);
   });
 
   it("are told anew when it fails again", async () => {
@@ -214,7 +214,7 @@ describe("people", () => {
     await wake(hook);
     vi.setSystemTime(Date.now() + 30 * MINUTE_MS);
     await cron();
-    expect(told(mails).sort()).toEqual(["Webhook failing", "Webhook failing", "Webhook recovered"]);
+    expect(subjectsOf(mails).sort()).toEqual(["Webhook failing", "Webhook failing", "Webhook recovered"]);
   });
 
   it("are told once by two crons at once", async () => {
@@ -223,7 +223,7 @@ describe("people", () => {
     later(30 * MINUTE_MS);
     await Promise.all([cron(), cron(), cron()]);
     await Promise.all([cron(), cron()]);
-    expect(told(mails)).toEqual(["Webhook failing"]);
+    expect(subjectsOf(mails)).toEqual(["Webhook failing"]);
   });
 
   it("are told once by a cron that could not record that it told them", async () => {
@@ -332,7 +332,7 @@ describe("an endpoint that answers 410", () => {
       vi.setSystemTime(Date.now() + HOUR_MS);
       await cron();
     }
-    expect(told(mails)).toEqual(["Webhook disabled"]);
+    expect(subjectsOf(mails)).toEqual(["Webhook disabled"]);
     const audit = await bindings.DB.prepare("SELECT action FROM audit WHERE subject_id = ?")
       .bind(hook.id)
       .all();
@@ -352,7 +352,7 @@ describe("an endpoint that answers 410", () => {
     vi.setSystemTime(Date.now() + HOUR_MS);
     await recover(hook);
     await cron();
-    expect(told(mails)).toEqual(["Webhook disabled", "Webhook recovered"]);
+    expect(subjectsOf(mails)).toEqual(["Webhook disabled", "Webhook recovered"]);
   });
 });
 
@@ -464,7 +464,7 @@ describe("a paused webhook", () => {
     later(83 * DAY_MS + HOUR_MS);
     await hourly();
     await hourly();
-    expect(told(mails)).toEqual(["Events for a paused webhook end in a week"]);
+    expect(subjectsOf(mails)).toEqual(["Events for a paused webhook end in a week"]);
     expect(mails[0]?.text).toContain(new Date(STARTED_AT + 90 * DAY_MS).toISOString());
     later(89 * DAY_MS);
     await hourly();

@@ -361,10 +361,10 @@ describe("an endpoint", () => {
       ["failed", "HTTP 410"],
       ["skipped", "webhook_disabled"],
     ]);
-    const told = await bindings.DB.prepare("SELECT actor, action FROM audit WHERE subject_id = ?")
+    const trail = await bindings.DB.prepare("SELECT actor, action FROM audit WHERE subject_id = ?")
       .bind(hook.id)
       .all();
-    expect(told.results).toEqual([{ actor: "system:delivery", action: "webhook.disabled" }]);
+    expect(trail.results).toEqual([{ actor: "system:delivery", action: "webhook.disabled" }]);
     expect((await noticesOf(hook)).map(({ kind }) => kind)).toEqual(["webhook_disabled"]);
   });
 

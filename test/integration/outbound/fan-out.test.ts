@@ -44,9 +44,9 @@ describe("an event", () => {
     )
       .bind(model.id)
       .run();
-    const told = await tell({ owner });
-    expect(told).toMatchObject({ outcome: "stored" });
-    expect("endpoints" in told && told.endpoints).toHaveLength(1_000);
+    const fannedOut = await tell({ owner });
+    expect(fannedOut).toMatchObject({ outcome: "stored" });
+    expect("endpoints" in fannedOut && fannedOut.endpoints).toHaveLength(1_000);
     const { n } = (await bindings.DB.prepare(
       "SELECT count(*) AS n FROM deliveries JOIN events ON seq = event_seq WHERE owner_id = ?",
     )
@@ -110,8 +110,8 @@ describe("an event", () => {
     const { owner, columns } = freshOwner();
     const hook = await storeWebhook(columns);
     const event = newEvent({ owner });
-    const told = await Promise.all(Array.from({ length: 10 }, () => tell(event)));
-    expect(told.filter(({ outcome }) => outcome === "stored")).toHaveLength(1);
+    const fannedOut = await Promise.all(Array.from({ length: 10 }, () => tell(event)));
+    expect(fannedOut.filter(({ outcome }) => outcome === "stored")).toHaveLength(1);
     expect(await deliveriesOf(hook)).toHaveLength(1);
   });
 

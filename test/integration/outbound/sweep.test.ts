@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { auditRow } from "../../../src/db/audit.ts";
+import { newAuditRow } from "../../../src/db/audit.ts";
 import { countSkipped, getDelivery, listDeliveries, reopenDelivery } from "../../../src/db/deliveries.ts";
 import { listEvents, seqAt } from "../../../src/db/events.ts";
 import { deleteEvents, eraseOwner, findOwnersToErase, setErasure } from "../../../src/db/owner-erasure.ts";
@@ -336,8 +336,8 @@ it("nothing of the outbound side scans a table", async () => {
   await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
   await countSkipped(DB, hook.id);
   await listDeliveries(DB, hook.id, "failed", null, 10);
-  const told = () =>
-    auditRow({
+  const auditRow = () =>
+    newAuditRow({
       at: Date.now(),
       actor: "client:portal",
       requestId: "",
@@ -350,7 +350,7 @@ it("nothing of the outbound side scans a table", async () => {
     });
   const { id: _id, ...fields } = await storeWebhook();
   const limits = { most: 1, keyCreatedAt: 0 };
-  await insertWebhook(DB, { ...fields, id: newObjectId() }, told(), { creation: null, ...limits });
+  await insertWebhook(DB, { ...fields, id: newObjectId() }, auditRow(), { creation: null, ...limits });
   const creation = {
     owner_type: hook.owner_type,
     owner_id: hook.owner_id,
@@ -361,12 +361,12 @@ it("nothing of the outbound side scans a table", async () => {
     secret_ended: false,
     created_at: Date.now(),
   };
-  await insertWebhook(DB, { ...fields, id: newObjectId() }, told(), { creation, ...limits });
+  await insertWebhook(DB, { ...fields, id: newObjectId() }, auditRow(), { creation, ...limits });
   await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
   await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
   const key = { webhookId: hook.id, eventSeq: attempts[0]?.eventSeq ?? 0 };
   expect(await getDelivery(DB, key)).not.toBeNull();
-  await reopenDelivery(DB, key, told(), Date.now());
+  await reopenDelivery(DB, key, auditRow(), Date.now());
   for (const kinds of [["connection"], ["key"], ["connection", "connection", "key"]] as const)
     await findListeners(
       DB,
@@ -389,15 +389,15 @@ it("nothing of the outbound side scans a table", async () => {
     created_at: 0,
     updated_at: 0,
   };
-  expect(await beginReplay(DB, replay, told())).toBeNull();
+  expect(await beginReplay(DB, replay, auditRow())).toBeNull();
   await findReplay(DB, webhookId, replay.id);
   await runReplays(using, Date.now());
-  await endReplay(DB, { webhookId, id: replay.id }, told(), Date.now());
+  await endReplay(DB, { webhookId, id: replay.id }, auditRow(), Date.now());
   const owner = { type: hook.owner_type, id: hook.owner_id };
-  await setErasure(DB, owner, Date.now(), told(), Date.now());
+  await setErasure(DB, owner, Date.now(), auditRow(), Date.now());
   await findOwnersToErase(DB, Date.now(), 1);
   await deleteEvents(DB, owner, 1);
-  await eraseOwner(DB, owner, told(), Date.now());
+  await eraseOwner(DB, owner, auditRow(), Date.now());
   await runReplays(using, Date.now());
   await sweep(using, Date.now());
   await retain(DB, EVERYTHING, Date.now());

@@ -1,7 +1,13 @@
 import { drizzle } from "drizzle-orm/d1";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { auditRow, changedFields, recordAudit, tellIfChanged, wasTold } from "../../../src/db/audit.ts";
+import {
+  changedFields,
+  insertAuditIfChanged,
+  newAuditRow,
+  recordAudit,
+  wasAudited,
+} from "../../../src/db/audit.ts";
 import { employers } from "../../../src/db/schema.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import { accepted, advance, runCron } from "../../support/forwarding.ts";
@@ -43,14 +49,14 @@ describe("a change and its audit row", () => {
     const orm = drizzle(bindings.DB);
     const values = { id: subjectId, name: "A", created_at: 0, updated_at: 0 };
     const insert = () => orm.insert(employers).values(values).onConflictDoNothing();
-    await orm.batch([insert(), tellIfChanged(orm, auditRow({ ...entry, subjectId }))]);
+    await orm.batch([insert(), insertAuditIfChanged(orm, newAuditRow({ ...entry, subjectId }))]);
     expect(await trailOf(subjectId)).toHaveLength(1);
-    await orm.batch([insert(), tellIfChanged(orm, auditRow({ ...entry, subjectId }))]);
+    await orm.batch([insert(), insertAuditIfChanged(orm, newAuditRow({ ...entry, subjectId }))]);
     expect(await trailOf(subjectId)).toHaveLength(1);
-    const broken = auditRow({ ...entry, subjectId: `${subjectId}_2` });
+    const broken = newAuditRow({ ...entry, subjectId: `${subjectId}_2` });
     const failing = orm.batch([
       orm.insert(employers).values({ ...values, id: `${subjectId}_2` }),
-      tellIfChanged(orm, broken),
+      insertAuditIfChanged(orm, broken),
       orm.insert(employers).values(values),
     ]);
     await expect(failing).rejects.toThrow();
@@ -61,11 +67,11 @@ describe("a change and its audit row", () => {
     const orm = drizzle(bindings.DB);
     const values = { id: subjectId, name: "A", created_at: 0, updated_at: 0 };
     for (const name of ["B", "C"]) {
-      const row = auditRow({ ...entry, subjectId });
+      const row = newAuditRow({ ...entry, subjectId });
       await orm.batch([
         orm.insert(employers).values(values).onConflictDoNothing(),
-        tellIfChanged(orm, row),
-        orm.update(employers).set({ name }).where(wasTold(row)),
+        insertAuditIfChanged(orm, row),
+        orm.update(employers).set({ name }).where(wasAudited(row)),
       ]);
     }
     const { results } = await bindings.DB.prepare("SELECT name FROM employers WHERE id = ?")
@@ -148,8 +154,8 @@ describe("the audit trail", () => {
       .filter(({ status }) => status === 200)
       .map(({ json }) => json.connection.version);
     expect(answers.every(({ status }) => status === 200 || status === 409)).toBe(true);
-    const told = (await trailOf(id)).map(({ at }) => at).slice(1);
-    expect(told).toEqual(versions.sort((a, b) => a - b));
+    const times = (await trailOf(id)).map(({ at }) => at).slice(1);
+    expect(times).toEqual(versions.sort((a, b) => a - b));
   });
 
   it("of two replacements of an employer at once, tells what each found", async () => {
@@ -220,14 +226,14 @@ describe("GET /audit", () => {
       await nextDay("connection.deleted", () => portal("DELETE", `/connections/${id}?erase=false`));
       await nextDay("connection.deleted", () => portal("DELETE", `/connections/${id}?erase=true`));
     }
-    const told: string[] = [];
+    const listed: string[] = [];
     let cursor: string | null = "";
     while (cursor !== null) {
       const page = await read({ ...owner, limit: "7", since: from.toISOString(), ...(cursor && { cursor }) });
-      for (const { at, action } of page.json.audit) told.push(`${at.slice(0, 10)} ${action}`);
+      for (const { at, action } of page.json.audit) listed.push(`${at.slice(0, 10)} ${action}`);
       cursor = page.json.next_cursor;
     }
-    expect(told.toReversed()).toEqual(script);
+    expect(listed.toReversed()).toEqual(script);
     const late = await read({ ...owner, since: new Date(Date.now() - 2.5 * 86_400_000).toISOString() });
     expect(actionsOf(late)).toEqual(["connection.deleted", "connection.deleted", "connection.deleted"]);
   });
@@ -313,11 +319,17 @@ describe("GET /audit", () => {
     const year = 366 * 86_400_000;
     await recordAudit(
       bindings.DB,
-      auditRow({ ...entry, at: Date.now() - 7 * year - 1_000, subjectId: old, before: null, after: null }),
+      newAuditRow({ ...entry, at: Date.now() - 7 * year - 1_000, subjectId: old, before: null, after: null }),
     );
     await recordAudit(
       bindings.DB,
-      auditRow({ ...entry, at: Date.now() - 7 * year + 60_000, subjectId: young, before: null, after: null }),
+      newAuditRow({
+        ...entry,
+        at: Date.now() - 7 * year + 60_000,
+        subjectId: young,
+        before: null,
+        after: null,
+      }),
     );
     await runCron();
     expect([(await trailOf(old)).length, (await trailOf(young)).length]).toEqual([0, 1]);

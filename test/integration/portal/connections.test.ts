@@ -220,8 +220,8 @@ describe("PATCH /connections/{id} of", () => {
     const after = await accepted(connection);
     const { received, using } = creatorThat();
     await deliverFiles([before, after], using);
-    const told = received.map(({ fileId, headers }) => [fileId, headers.get("X-Audit1-Environment")]);
-    expect(new Map(told as [string, string][])).toEqual(
+    const environments = received.map(({ fileId, headers }) => [fileId, headers.get("X-Audit1-Environment")]);
+    expect(new Map(environments as [string, string][])).toEqual(
       new Map([
         [before, "sandbox"],
         [after, "production"],
@@ -356,11 +356,11 @@ describe("DELETE /connections/{id}", () => {
     await runCron();
     for (const connection of [one, two]) expect((await post(connection)).status).toBe(404);
     const { results } = await bindings.DB.prepare(
-      "SELECT gate_version = version AS told FROM connections WHERE id IN (?, ?)",
+      "SELECT gate_version = version AS propagated FROM connections WHERE id IN (?, ?)",
     )
       .bind(one.id, two.id)
       .all();
-    expect(results).toEqual([{ told: 1 }, { told: 1 }]);
+    expect(results).toEqual([{ propagated: 1 }, { propagated: 1 }]);
   });
 
   it("of another owner's, or of none, is a 404", async () => {

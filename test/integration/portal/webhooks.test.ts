@@ -69,8 +69,8 @@ describe("registering a webhook", () => {
       error: "too_many_webhooks",
       code: "CONFLICT",
     });
-    const told = await portal("GET", `/audit?action=webhook.created&${new URLSearchParams(owner)}`);
-    expect(told.json.audit).toHaveLength(4);
+    const trail = await portal("GET", `/audit?action=webhook.created&${new URLSearchParams(owner)}`);
+    expect(trail.json.audit).toHaveLength(4);
     expect((await portal("POST", "/webhooks", { ...asked, environment: "sandbox" })).status).toBe(201);
     await portal("DELETE", `/webhooks/${id}`);
     expect((await portal("POST", "/webhooks", asked)).status).toBe(201);

@@ -109,14 +109,14 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
   "each attempt is recorded once, and none before its time"({ endpoints, deliveries, setBack }) {
     const broken = deliveries.flatMap((delivery) => {
       const { attempts, history } = delivery;
-      const told = about(delivery, endpoints);
+      const name = about(delivery, endpoints);
       const numbers = history.map(({ number }) => number).join();
-      if (attempts > ATTEMPTS) return [`${told} has ${attempts} attempts`];
+      if (attempts > ATTEMPTS) return [`${name} has ${attempts} attempts`];
       if (numbers !== Array.from({ length: attempts }, (_, i) => i + 1).join())
-        return [`${told} has ${attempts} attempts, with the numbers ${numbers}`];
+        return [`${name} has ${attempts} attempts, with the numbers ${numbers}`];
       if (history.slice(0, -1).some(({ kind }) => kind === "delivered"))
-        return [`${told} was tried again after it was delivered`];
-      return early(history, setBack).map((number) => `${told} was tried before its time: attempt ${number}`);
+        return [`${name} was tried again after it was delivered`];
+      return early(history, setBack).map((number) => `${name} was tried before its time: attempt ${number}`);
     });
     return { checked: deliveries.reduce((sum, { history }) => sum + history.length, 0), broken };
   },

@@ -9,8 +9,8 @@ import type { KeptEvent, OutboundEvidence } from "./outbound-evidence.ts";
 export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
   "every event that was taken is kept, once and as it was sent"({ events, kept, reports, connections }) {
     const byKey = Map.groupBy(kept, keyOf);
-    const told = toldReports({ reports, connections }).filter(({ taken }) => taken);
-    const taken = [...events.units.filter(({ takenAt }) => takenAt !== null), ...told];
+    const sent = progressReports({ reports, connections }).filter(({ taken }) => taken);
+    const taken = [...events.units.filter(({ takenAt }) => takenAt !== null), ...sent];
     const broken = taken.flatMap((unit) => {
       const found = byKey.get(keyOf(unit)) ?? [];
       const [event] = found;
@@ -23,15 +23,15 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
 
   "other events are kept once or not at all, refused ones are not"(evidence) {
     const { events, kept } = evidence;
-    const told = [
+    const sent = [
       ...events.units.filter(({ expects }) => expects === "taken"),
-      ...toldReports(evidence),
+      ...progressReports(evidence),
       ...fileEvents(evidence),
     ];
-    const byKey = new Map(told.map((unit) => [keyOf(unit), unit]));
+    const byKey = new Map(sent.map((unit) => [keyOf(unit), unit]));
     const broken = [...Map.groupBy(kept, keyOf)].flatMap(([key, [event, ...others]]) => {
       const unit = byKey.get(key);
-      if (event === undefined || unit === undefined) return [`${key} was told by nobody, or refused`];
+      if (event === undefined || unit === undefined) return [`${key} was sent by nobody, or refused`];
       if (others.length > 0) return [`${key} is kept ${others.length + 1} times`];
       return isAsSent(event, unit) ? [] : [`${key} is kept as ${event.json}`];
     });
@@ -39,11 +39,11 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     return { checked: kept.length + unsettled.filter(isUnanswered).length, broken };
   },
 
-  "every file is told of, as its gate owes it"(evidence) {
+  "every file has its events, as its gate owes them"(evidence) {
     const kept = new Set(evidence.kept.map(keyOf));
     const owed = fileEvents(evidence).filter(({ must }) => must);
     const missing = owed.filter((event) => !kept.has(keyOf(event)));
-    return { checked: owed.length, broken: missing.map(({ id }) => `${id} was not told`) };
+    return { checked: owed.length, broken: missing.map(({ id }) => `${id} was not published`) };
   },
 
   "an owner's events are in the order of their sequence, and none shares one"({ kept }) {
@@ -110,7 +110,7 @@ interface ExpectedEvent extends Told {
 }
 
 /** What the files-creator reported about files whose owner listens. */
-function toldReports({
+function progressReports({
   reports,
   connections,
 }: Pick<OutboundEvidence, "reports" | "connections">): (ExpectedEvent & { taken: boolean })[] {

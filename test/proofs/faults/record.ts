@@ -54,8 +54,8 @@ export class SendingRecord {
 
 /** The file ids it was told with an acceptance, or with the news that the file was refused later. */
 export function acceptedAs(unit: Unit): Set<string> {
-  const told = unit.heard.filter(({ status }) => status === 202 || status === 200 || status === 502);
-  return new Set(told.flatMap(({ fileId }) => (fileId === null ? [] : [fileId])));
+  const answered = unit.heard.filter(({ status }) => status === 202 || status === 200 || status === 502);
+  return new Set(answered.flatMap(({ fileId }) => (fileId === null ? [] : [fileId])));
 }
 
 /** Whether some copy of it ended without an answer that settles the matter. */

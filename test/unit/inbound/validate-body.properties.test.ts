@@ -28,7 +28,7 @@ function verdictOf(body: Uint8Array) {
 function withoutOddities(verdict: ReturnType<typeof verdictOf>) {
   if (typeof verdict === "string") return verdict;
   const odd = [STANDS_TWICE, LONE_SURROGATE, HOLDS_NUL];
-  return { ...verdict, warnings: verdict.warnings.filter(([, told]) => !odd.includes(told)) };
+  return { ...verdict, warnings: verdict.warnings.filter(([, warning]) => !odd.includes(warning)) };
 }
 
 /** The same document, long enough to be outlined. */

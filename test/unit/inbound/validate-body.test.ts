@@ -405,20 +405,20 @@ describe("what a reader could take in another way", () => {
     ["constructor given twice", '"constructor":1,"constructor":2', { constructor: TWICE }],
     ["a long name", `"${"n".repeat(50)}":"\\ud83d"`, { [`${"n".repeat(40)}…`]: LONE }],
   ])("is told by its path, and changes nothing: %s", (_, member, warnings) => {
-    for (const told of bothWarnings(member)) expect(told).toEqual(warnings);
+    for (const warned of bothWarnings(member)) expect(warned).toEqual(warnings);
   });
 
   it("is told of an employee's field beside what is wrong with the field", () => {
     const employee = '{"first_name":"J\\ud83d","last_name":"R","last_name":"Roe"}';
-    for (const told of bothWarnings('"a":1', employee)) {
-      expect(told).toMatchObject({ "employees[0].first_name": LONE, "employees[0].last_name": TWICE });
-      expect(told).toMatchObject({ "employees[0].class_code": "Required field missing" });
+    for (const warned of bothWarnings('"a":1', employee)) {
+      expect(warned).toMatchObject({ "employees[0].first_name": LONE, "employees[0].last_name": TWICE });
+      expect(warned).toMatchObject({ "employees[0].class_code": "Required field missing" });
     }
   });
 
   it("is told twenty times and no more", () => {
     const members = Array.from({ length: 300 }, (_, n) => `"a${n}":1,"a${n}":2`).join();
-    for (const told of bothWarnings(members)) expect(Object.keys(told)).toHaveLength(20);
+    for (const warned of bothWarnings(members)) expect(Object.keys(warned)).toHaveLength(20);
   });
 });
 
@@ -438,7 +438,7 @@ describe("a name that decides something may not stand twice", () => {
     ["pay_period", '"pay_period":{}'],
   ])("%s", (name, member) => {
     const reason = `\`${name}\` stands twice, so that it is not clear which of them counts. Send it once.`;
-    for (const told of bothWarnings(member)) expect(told).toEqual({ kind: "invalid_json", reason });
+    for (const warned of bothWarnings(member)) expect(warned).toEqual({ kind: "invalid_json", reason });
   });
 
   it.each(["start_date", "end_date"])("pay_period.%s", (name) => {
