@@ -11,7 +11,7 @@ import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { gateDigitsOf, parseFileId } from "../gate/file-id.ts";
-import type { Claimed, Outcome, Owed, Settled } from "../gate/protocol.ts";
+import type { Claimed, Outcome, OwedEvent, Settled } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { type GateAddress, gateName } from "../model.ts";
@@ -53,7 +53,7 @@ interface HeldFiles {
 /** What one batch finds out beside the answers: for operators, and for the owners' webhooks. */
 interface Findings {
   attention: AttentionChange[];
-  owed: Owed[];
+  owed: OwedEvent[];
 }
 
 const UNREADABLE: Answer = {

@@ -7,13 +7,13 @@ import { segmentKey } from "./archive-format.ts";
 import { fileIdOf, keyOfFileId } from "./file-id.ts";
 import { publicStatus } from "./file-row.ts";
 import { KEY_MEMORY_MS } from "./file-store.ts";
-import type { Admission, Admitted, Charged, FileFacts, Snapshot, Stored } from "./protocol.ts";
+import type { Admission, Admitted, ArchiveLocation, Charged, FileFacts, Snapshot } from "./protocol.ts";
 import {
   HOUR_MS,
   PLAN_LIMITS,
   type RateLimits,
+  type RateStatus,
   RateWindows,
-  type Standing,
   UNNOTICED_STEP_MS,
 } from "./rate-window.ts";
 import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
@@ -40,7 +40,7 @@ export class Admissions {
 
   /** Idempotent on the file id. Order: version, clock, signature, key, body, rate, room, row. */
   admit(admission: Admission, now: number): Admitted {
-    const { inbox, memory } = this.#state;
+    const { files, recent } = this.#state;
     const { known, fileId, signed, bodyMac, keyMac } = admission;
     const key = keyOfFileId(fileId);
     if (key === null) throw new Error("admit was called without a file id");
@@ -48,37 +48,37 @@ export class Admissions {
 
     if (typeof known !== "number" && !this.#state.learn(known)) return { outcome: "stale" };
     if (typeof known === "number" && known !== this.#state.version)
-      return { outcome: known < this.#state.version ? "stale" : "untold" };
+      return { outcome: known < this.#state.version ? "stale" : "unknown_version" };
     this.#state.tick(now);
     if (signed !== null && Math.abs(now - signed.timestampMs) > SIGNATURE_WINDOW_MS)
       return { outcome: "expired" };
     if (Math.abs(now - key.mintedAt) > MAX_CLOCK_SKEW_MS)
       return { outcome: "unavailable", reason: "clock_skew" };
 
-    const bySignature = signed && memory.bySignature(signed.signature, now);
+    const bySignature = signed && recent.bySignature(signed.signature, now);
     if (bySignature !== null) return this.#repeat(bySignature, seq, now);
-    if (signed === null && inbox.get(seq) !== null) return this.#repeat(seq, seq, now);
-    const byKey = keyMac === null ? null : inbox.byKey(keyMac, now);
+    if (signed === null && files.get(seq) !== null) return this.#repeat(seq, seq, now);
+    const byKey = keyMac === null ? null : files.byKey(keyMac, now);
     if (byKey !== null) {
       if (byKey.seq !== seq && byKey.bodyMac !== bodyMac)
         return { outcome: "conflict", rate: this.#standing(now) };
       return this.#repeatOtherwise(byKey.seq, { signed, newKeyMac: null }, seq, now);
     }
-    const byBody = memory.byBody(bodyMac, now);
+    const byBody = recent.byBody(bodyMac, now);
     if (byBody !== null && (admission.sameBody === "deduplicate" || this.#isRetry(admission, now)))
       return this.#repeatOtherwise(byBody, { signed, newKeyMac: keyMac }, seq, now);
 
-    if (!memory.allows(this.#limits, now)) return { outcome: "limited", rate: this.#standing(now) };
+    if (!recent.allows(this.#limits, now)) return { outcome: "limited", rate: this.#standing(now) };
     if (!this.#hasRoom(now)) return { outcome: "unavailable", reason: "full" };
 
-    const earlier = byBody && inbox.get(byBody);
+    const earlier = byBody && files.get(byBody);
     const sameBodyAs =
       earlier && publicStatus(earlier.state) !== null
         ? { sameBodyAs: fileIdOf(this.#state.gate, earlier.seq) }
         : {};
     const stored = admission.sealed === null ? this.#placeFor(seq, admission.facts) : null;
     const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
-    const written = inbox.insert({
+    const written = files.insert({
       seq,
       state: stored === null ? "queued" : "receiving",
       now,
@@ -92,7 +92,7 @@ export class Admissions {
       sealed: admission.sealed,
     });
     if (written === 0) return { outcome: "taken" };
-    memory.add({ seq, admittedAt: now, signature: signed?.signature ?? null, signedUntil, bodyMac });
+    recent.add({ seq, admittedAt: now, signature: signed?.signature ?? null, signedUntil, bodyMac });
     const rate = this.#standing(now);
     return stored === null
       ? { outcome: "accepted", rate, ...sameBodyAs }
@@ -101,10 +101,10 @@ export class Admissions {
 
   /** The payload of a reservation is in place. False when the reservation is gone: nothing was accepted. */
   commit(seq: string, now: number): boolean {
-    const row = this.#state.inbox.get(seq);
+    const row = this.#state.files.get(seq);
     if (row === null || row.state === "dropped") return false;
     if (row.state === "receiving") {
-      this.#state.inbox.update(seq, {
+      this.#state.files.update(seq, {
         state: "queued",
         dueAt: this.#state.firstDueAt(seq, now),
         updatedAt: now,
@@ -115,7 +115,7 @@ export class Admissions {
 
   /** Whether a payload that arrives now belongs to something. */
   expects(seq: string): boolean {
-    const row = this.#state.inbox.get(seq);
+    const row = this.#state.files.get(seq);
     return row !== null && row.state !== "dropped";
   }
 
@@ -123,7 +123,7 @@ export class Admissions {
   charge(snapshot: Snapshot, now: number): Charged {
     if (!this.#state.learn(snapshot)) return { outcome: "stale" };
     this.#state.tick(now);
-    this.#state.memory.charge(now);
+    this.#state.recent.charge(now);
     return { outcome: "charged", rate: this.#standing(now) };
   }
 
@@ -136,7 +136,7 @@ export class Admissions {
     this.#reads ??= this.#rebuildReads(now);
     const before = this.#reads.standing(PLAN_LIMITS[snapshot.plan], now);
     if (!before.allowed) return { outcome: "charged", rate: before };
-    this.#state.readLog.count(now);
+    this.#state.readCounter.count(now);
     this.#reads.add(now);
     return {
       outcome: "charged",
@@ -147,14 +147,14 @@ export class Admissions {
   /** Whether an equal body came within minutes to the same endpoint, as a client sends it that got no answer. */
   #isRetry({ sameBody, keyMac, bodyMac, facts }: Admission, now: number): boolean {
     if (sameBody !== "retry" || keyMac !== null) return false;
-    const seq = this.#state.memory.byBody(bodyMac, now, RETRIED_BODY_MS);
+    const seq = this.#state.recent.byBody(bodyMac, now, RETRIED_BODY_MS);
     const { kind }: FileFacts = JSON.parse(facts);
-    return seq !== null && this.#state.inbox.get(seq)?.facts.kind === kind;
+    return seq !== null && this.#state.files.get(seq)?.facts.kind === kind;
   }
 
   #repeat(seq: string, ownSeq: string, now: number): Admitted {
-    const { gate, inbox } = this.#state;
-    const row = inbox.get(seq);
+    const { gate, files } = this.#state;
+    const row = files.get(seq);
     if (row === null) throw new Error("a remembered file has no row");
     const rate = this.#standing(now);
     const status = publicStatus(row.state);
@@ -184,17 +184,17 @@ export class Admissions {
     ownSeq: string,
     now: number,
   ): Admitted {
-    const { inbox, memory } = this.#state;
+    const { files, recent } = this.#state;
     if (seq === ownSeq) return this.#repeat(seq, ownSeq, now);
     if (signed !== null || newKeyMac !== null) {
-      if (inbox.countAliases() >= MAX_ALIASES) inbox.purgeAliases(now);
-      if (inbox.countAliases() >= MAX_ALIASES) return { outcome: "unavailable", reason: "too_many_repeats" };
+      if (files.countAliases() >= MAX_ALIASES) files.purgeAliases(now);
+      if (files.countAliases() >= MAX_ALIASES) return { outcome: "unavailable", reason: "too_many_repeats" };
     }
-    if (newKeyMac !== null) inbox.addAlias(newKeyMac, seq, now + KEY_MEMORY_MS);
+    if (newKeyMac !== null) files.addAlias(newKeyMac, seq, now + KEY_MEMORY_MS);
     if (signed !== null) {
       const signedUntil = signed.timestampMs + SIGNATURE_WINDOW_MS;
-      inbox.addAlias(signed.signature, seq, signedUntil);
-      memory.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });
+      files.addAlias(signed.signature, seq, signedUntil);
+      recent.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });
     }
     return this.#repeat(seq, ownSeq, now);
   }
@@ -202,13 +202,13 @@ export class Admissions {
   /** Asking the database for its size costs as much as the rest of the decision: room that was seen is taken for a while. */
   #hasRoom(now: number): boolean {
     if (now < this.#roomUntil && now >= this.#roomUntil - ROOM_HOLDS_MS) return true;
-    const room = this.#state.inbox.size <= MAX_DATABASE_BYTES;
+    const room = this.#state.files.size <= MAX_DATABASE_BYTES;
     this.#roomUntil = room ? now + ROOM_HOLDS_MS : 0;
     return room;
   }
 
   /** Where a payload will lie that is too large for a row. */
-  #placeFor(seq: string, facts: string): Stored {
+  #placeFor(seq: string, facts: string): ArchiveLocation {
     const { size }: FileFacts = JSON.parse(facts);
     return { key: this.#segmentKey(seq), offset: 0, length: size + SEAL_OVERHEAD_BYTES };
   }
@@ -223,13 +223,13 @@ export class Admissions {
     return PLAN_LIMITS[snapshot.plan];
   }
 
-  #standing(now: number): Standing {
-    return this.#state.memory.standing(this.#limits, now);
+  #standing(now: number): RateStatus {
+    return this.#state.recent.standing(this.#limits, now);
   }
 
   #rebuildReads(now: number): RateWindows {
     const windows = new RateWindows();
-    for (const { at, count } of this.#state.readLog.since(now - HOUR_MS - 60_000)) windows.add(at, count);
+    for (const { at, count } of this.#state.readCounter.since(now - HOUR_MS - 60_000)) windows.add(at, count);
     return windows;
   }
 }

@@ -11,7 +11,7 @@
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { type GateAddress, gateName } from "../model.ts";
 import { mintedAt } from "./file-id.ts";
-import type { FileFacts, Stored } from "./protocol.ts";
+import type { ArchiveLocation, FileFacts } from "./protocol.ts";
 
 const MAGIC = "A1SEG001";
 /** Length field and magic. */
@@ -63,7 +63,7 @@ export function buildSegment(
   gate: GateAddress,
   key: string,
   files: readonly { fileId: string; facts: FileFacts; sealed: Bytes }[],
-): { bytes: Bytes; stored: Map<string, Stored> } {
+): { bytes: Bytes; stored: Map<string, ArchiveLocation> } {
   const entries: ManifestEntry[] = [];
   let offset = 0;
   for (const { fileId, facts, sealed } of files) {

@@ -8,9 +8,9 @@ import { type Bindings, readSettings } from "../env.ts";
 import { logError } from "../log.ts";
 import { Admissions } from "./admission.ts";
 import { parseFileId } from "./file-id.ts";
-import { Settlement } from "./file-lifecycle.ts";
-import { Upkeep } from "./maintenance.ts";
-import { bringUpToDate } from "./migrations.ts";
+import { FileLifecycle } from "./file-lifecycle.ts";
+import { Maintenance } from "./maintenance.ts";
+import { migrate } from "./migrations.ts";
 import { owedAfterReport, owedAfterSettling } from "./outbox.ts";
 import type {
   Admission,
@@ -20,15 +20,15 @@ import type {
   FileRecord,
   FileStatus,
   Outcome,
-  Owed,
+  OwedEvent,
   ProgressReport,
   Replayed,
   Reported,
   Settled,
   Snapshot,
 } from "./protocol.ts";
-import { Memory } from "./recent-requests.ts";
-import { GateState, LOOK_AFTER_MS } from "./state.ts";
+import { RecentRequests } from "./recent-requests.ts";
+import { CHECK_AFTER_MS, GateState } from "./state.ts";
 
 /** An alarm that is this late was dropped by the platform, which gives up after six failures. */
 const DROPPED_ALARM_MS = 60_000;
@@ -36,25 +36,25 @@ const DROPPED_ALARM_MS = 60_000;
 export class ConnectionGate extends DurableObject<Bindings> {
   readonly #state: GateState;
   readonly #admissions: Admissions;
-  readonly #settlement: Settlement;
-  readonly #upkeep: Upkeep;
+  readonly #lifecycle: FileLifecycle;
+  readonly #maintenance: Maintenance;
   #alarmAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
-    bringUpToDate(ctx.storage);
+    migrate(ctx.storage);
     const { archiveAfterMs } = readSettings(env);
     const { FILES } = boundedForBackground(env);
-    const memory = new Memory();
-    this.#state = new GateState(ctx.storage.sql, memory, Date.now());
+    const recent = new RecentRequests();
+    this.#state = new GateState(ctx.storage.sql, recent, Date.now());
     this.#admissions = new Admissions(this.#state);
-    this.#settlement = new Settlement(this.#state, archiveAfterMs);
-    this.#upkeep = new Upkeep(this.#state, {
+    this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
+    this.#maintenance = new Maintenance(this.#state, {
       wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
       archive: env.ARCHIVE,
       archiveAfterMs,
-      leased: (seq, now) => this.#settlement.leased(seq, now),
-      forget: (seq) => memory.forget(seq),
+      leased: (seq, now) => this.#lifecycle.leased(seq, now),
+      forget: (seq) => recent.forget(seq),
       now: () => Date.now(),
       random: () => Math.random(),
     });
@@ -67,7 +67,8 @@ export class ConnectionGate extends DurableObject<Bindings> {
   admit(admission: Admission): Admitted {
     const now = Date.now();
     const admitted = this.#admissions.admit(admission, now);
-    if (admitted.outcome === "accepted" || admitted.outcome === "reserved") this.#wakeBy(now + LOOK_AFTER_MS);
+    if (admitted.outcome === "accepted" || admitted.outcome === "reserved")
+      this.#wakeBy(now + CHECK_AFTER_MS);
     else this.#rearm();
     return admitted;
   }
@@ -75,7 +76,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   commit(fileId: string): boolean {
     const now = Date.now();
     const committed = this.#admissions.commit(seqOf(fileId), now);
-    this.#wakeBy(now + LOOK_AFTER_MS);
+    this.#wakeBy(now + CHECK_AFTER_MS);
     return committed;
   }
 
@@ -107,7 +108,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   }
 
   claim(fileIds: string[]): Claim {
-    const claim = this.#settlement.claim(fileIds, Date.now());
+    const claim = this.#lifecycle.claim(fileIds, Date.now());
     const owed = fileIds.flatMap((fileId) => this.#owedOf(fileId));
     this.#rearm();
     return owed.length === 0 ? claim : { ...claim, owed };
@@ -117,18 +118,18 @@ export class ConnectionGate extends DurableObject<Bindings> {
   settle(fileId: string, token: string, outcome: Outcome, listened = false): Settled {
     const seq = seqOf(fileId);
     const now = Date.now();
-    const before = listened ? this.#state.inbox.get(seq) : null;
-    const settled = this.#settlement.settle(seq, token, outcome, now, Math.random());
+    const before = listened ? this.#state.files.get(seq) : null;
+    const settled = this.#lifecycle.settle(seq, token, outcome, now, Math.random());
     const word = before === null ? null : owedAfterSettling(before, outcome.kind, settled);
     if (before !== null && word !== null)
-      this.#state.owed.add(seq, word.type, before.generation, word.reason, now);
+      this.#state.outbox.add(seq, word.type, before.generation, word.reason, now);
     this.#rearm();
     return word === null ? settled : { ...settled, owed: this.#owedOf(fileId) };
   }
 
   /** Where the events of a file have been stored, the gate owes them no more. */
-  paid(fileId: string, events: Pick<Owed, "type" | "generation">[]): void {
-    for (const event of events) this.#state.owed.paid(seqOf(fileId), event);
+  markPublished(fileId: string, events: Pick<OwedEvent, "type" | "generation">[]): void {
+    for (const event of events) this.#state.outbox.markPublished(seqOf(fileId), event);
     this.#rearm();
   }
 
@@ -137,7 +138,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const now = Date.now();
     const outcome: Outcome = { kind: "postponed", retryAfterMs };
     for (const { fileId, token } of claimed)
-      this.#settlement.settle(seqOf(fileId), token, outcome, now, Math.random());
+      this.#lifecycle.settle(seqOf(fileId), token, outcome, now, Math.random());
     this.#rearm();
   }
 
@@ -145,10 +146,10 @@ export class ConnectionGate extends DurableObject<Bindings> {
   report(fileId: string, report: ProgressReport, listened = false): Reported {
     const seq = seqOf(fileId);
     const now = Date.now();
-    const before = listened ? this.#state.inbox.get(seq) : null;
-    const reported = this.#settlement.report(seq, report, now, listened);
+    const before = listened ? this.#state.files.get(seq) : null;
+    const reported = this.#lifecycle.report(seq, report, now, listened);
     const type = before === null ? null : owedAfterReport(before, reported);
-    if (before !== null && type !== null) this.#state.owed.add(seq, type, before.generation, null, now);
+    if (before !== null && type !== null) this.#state.outbox.add(seq, type, before.generation, null, now);
     this.#rearm();
     if (reported.outcome === "unknown") return reported;
     const owed = this.#owedOf(fileId);
@@ -156,46 +157,46 @@ export class ConnectionGate extends DurableObject<Bindings> {
   }
 
   replay(fileId: string): Replayed {
-    const replayed = this.#settlement.replay(seqOf(fileId), Date.now());
+    const replayed = this.#lifecycle.replay(seqOf(fileId), Date.now());
     this.#rearm();
     return replayed;
   }
 
   wait(fileId: string, timeoutMs: number): Promise<FileStatus | null> {
-    return this.#settlement.wait(seqOf(fileId), timeoutMs);
+    return this.#lifecycle.wait(seqOf(fileId), timeoutMs);
   }
 
   status(fileId: string): FileRecord | null {
-    const row = this.#state.inbox.get(seqOf(fileId));
-    return row && this.#settlement.record(row);
+    const row = this.#state.files.get(seqOf(fileId));
+    return row && this.#lifecycle.record(row);
   }
 
   /** Newest first; `before` is the last file id of the page before. */
   list(before: string | null, limit: number): FileRecord[] {
-    const rows = this.#state.inbox.list(before === null ? null : seqOf(before), limit);
-    return rows.map((row) => this.#settlement.record(row)).filter((record) => record !== null);
+    const rows = this.#state.files.list(before === null ? null : seqOf(before), limit);
+    return rows.map((row) => this.#lifecycle.record(row)).filter((record) => record !== null);
   }
 
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
     try {
-      await this.#upkeep.run();
+      await this.#maintenance.run();
     } finally {
       this.#rearm();
     }
   }
 
   /** Files that are gone owe nothing. */
-  #owedOf(fileId: string): Owed[] {
+  #owedOf(fileId: string): OwedEvent[] {
     const seq = parseFileId(fileId)?.seq;
-    if (seq === undefined || this.#state.owed.earliest === null) return [];
-    const row = this.#state.inbox.get(seq);
-    if (row === null) this.#state.owed.forget(seq);
-    return row === null ? [] : this.#state.owed.of(seq, fileId, row.facts);
+    if (seq === undefined || this.#state.outbox.earliest === null) return [];
+    const row = this.#state.files.get(seq);
+    if (row === null) this.#state.outbox.forget(seq);
+    return row === null ? [] : this.#state.outbox.of(seq, fileId, row.facts);
   }
 
   #rearm(): void {
-    const next = this.#upkeep.nextAt();
+    const next = this.#maintenance.nextAt();
     if (next !== null) this.#wakeBy(next);
   }
 

@@ -7,7 +7,7 @@
  * cursor is open.
  */
 import { rowKeyOf, seqAt } from "./file-id.ts";
-import { parseRow, type Row } from "./file-row.ts";
+import { type FileRow, parseRow } from "./file-row.ts";
 
 type SqlRow = Record<string, SqlStorageValue>;
 
@@ -20,7 +20,7 @@ const TEMPLATE = "inbox_template";
 const NEWEST_KEY = "SELECT key FROM inbox ORDER BY key DESC LIMIT 1";
 const COUNT_UP_TO = "SELECT count(*) AS n FROM (SELECT 1 FROM inbox LIMIT ?)";
 
-export class Table {
+export class DayPartition {
   readonly name: string;
   /** The first key of its day. */
   readonly from: number;
@@ -81,84 +81,92 @@ export class Table {
   }
 }
 
-export class Tables {
+export class DayPartitions {
   readonly #sql: SqlStorage;
   /** Oldest first. */
-  readonly #tables: Table[];
+  readonly #partitions: DayPartition[];
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    this.#tables = sql
+    this.#partitions = sql
       .exec("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'inbox_[0-9]*'")
       .toArray()
-      .map(({ name }) => new Table(sql, String(name)))
+      .map(({ name }) => new DayPartition(sql, String(name)))
       .sort((a, b) => a.from - b.from);
   }
 
   /** Oldest first. */
-  get all(): readonly Table[] {
-    return this.#tables;
+  get all(): readonly DayPartition[] {
+    return this.#partitions;
   }
 
   /** Where the file is, if anywhere, that is stored under `key`. */
-  of(key: number): Table | undefined {
-    return this.#tables.findLast((table) => table.from <= key) ?? this.#tables[0];
+  of(key: number): DayPartition | undefined {
+    return this.#partitions.findLast((partition) => partition.from <= key) ?? this.#partitions[0];
   }
 
   /** Where keys from `from` on are and below `to`, oldest first. */
-  between(from: number, to: number): Table[] {
-    return this.#tables.filter(
-      (table, i, all) =>
-        (i === 0 || table.from < to) && (all[i + 1]?.from ?? Number.POSITIVE_INFINITY) > from,
+  between(from: number, to: number): DayPartition[] {
+    return this.#partitions.filter(
+      (partition, i, all) =>
+        (i === 0 || partition.from < to) && (all[i + 1]?.from ?? Number.POSITIVE_INFINITY) > from,
     );
   }
 
   /** Where a new file goes. The first of its day may begin a table. */
-  forNew(key: number): Table {
-    const table = this.of(key);
-    if (table !== undefined && key < table.nextDay) return table;
+  forNew(key: number): DayPartition {
+    const partition = this.of(key);
+    if (partition !== undefined && key < partition.nextDay) return partition;
     const day = Math.floor(key / KEYS_A_DAY);
     // A file of that day that is here already would not be found in another table.
-    if (table === undefined || ((table.newestKey() ?? 0) < day * KEYS_A_DAY && table.isWorthDropping))
+    if (
+      partition === undefined ||
+      ((partition.newestKey() ?? 0) < day * KEYS_A_DAY && partition.isWorthDropping)
+    )
       return this.#create(`inbox_${day}`);
-    table.nextDay = (day + 1) * KEYS_A_DAY;
-    return table;
+    partition.nextDay = (day + 1) * KEYS_A_DAY;
+    return partition;
   }
 
-  drop(table: Table): void {
-    this.#sql.exec(`DROP TABLE ${table.name}`);
-    this.#tables.splice(this.#tables.indexOf(table), 1);
+  drop(partition: DayPartition): void {
+    this.#sql.exec(`DROP TABLE ${partition.name}`);
+    this.#partitions.splice(this.#partitions.indexOf(partition), 1);
   }
 
-  /** All rows that `query` finds in `tables`, in no order across them. Its parameters are numbered. */
-  select(tables: readonly Table[], query: string, ...values: unknown[]): SqlRow[] {
+  /** All rows that `query` finds in `partitions`, in no order across them. Its parameters are numbered. */
+  select(partitions: readonly DayPartition[], query: string, ...values: unknown[]): SqlRow[] {
     const rows: SqlRow[] = [];
-    for (let i = 0; i < tables.length; i += PARTS_OF_A_SELECT) {
-      const parts = tables.slice(i, i + PARTS_OF_A_SELECT).map((table) => table.statement(query));
+    for (let i = 0; i < partitions.length; i += PARTS_OF_A_SELECT) {
+      const parts = partitions.slice(i, i + PARTS_OF_A_SELECT).map((partition) => partition.statement(query));
       rows.push(...this.#sql.exec(parts.join(" UNION ALL "), ...values).toArray());
     }
     return rows;
   }
 
-  #create(name: string): Table {
+  #create(name: string): DayPartition {
     const statements = this.#sql
       .exec("SELECT sql FROM sqlite_schema WHERE tbl_name = ? ORDER BY type = 'index'", TEMPLATE)
       .toArray();
     for (const { sql } of statements) this.#sql.exec(String(sql).replaceAll(TEMPLATE, name));
-    const table = new Table(this.#sql, name);
-    this.#tables.push(table);
-    this.#tables.sort((a, b) => a.from - b.from);
-    return table;
+    const partition = new DayPartition(this.#sql, name);
+    this.#partitions.push(partition);
+    this.#partitions.sort((a, b) => a.from - b.from);
+    return partition;
   }
 }
 
 /** At most `limit` files, one table after the other. The limit is the last parameter of `query`. */
-export function rowsOf(tables: readonly Table[], query: string, values: unknown[], limit: number): Row[] {
-  const rows: Row[] = [];
-  for (const table of tables) {
+export function rowsOf(
+  partitions: readonly DayPartition[],
+  query: string,
+  values: unknown[],
+  limit: number,
+): FileRow[] {
+  const rows: FileRow[] = [];
+  for (const partition of partitions) {
     if (rows.length === limit) break;
     rows.push(
-      ...table
+      ...partition
         .exec(query, ...values, limit - rows.length)
         .toArray()
         .map(parseRow),

@@ -1,8 +1,8 @@
 /** The agenda: what the gate's alarm asks of the inbox. Every question is answered by a key range or by an index. */
 import type { Bytes } from "../crypto/encoding.ts";
-import { rowsOf, type Table, type Tables } from "./day-partitions.ts";
+import { type DayPartition, type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf } from "./file-id.ts";
-import { blob, codeOf, HEAD, parseRow, type Row, SETTLED, UNSETTLED } from "./file-row.ts";
+import { blob, FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode, UNSETTLED } from "./file-row.ts";
 
 type SqlRow = Record<string, SqlStorageValue>;
 
@@ -11,15 +11,15 @@ const PAYLOADS_AT_ONCE = 64;
 /** Settled, archived, and nothing is left to do for it. */
 const DONE = `payload IS NULL AND due_at IS NULL AND ${SETTLED}`;
 
-const FRESH_QUEUED = `SELECT ${HEAD} FROM inbox
-  WHERE key >= ? AND key < ? AND due_at IS NULL AND state = ${codeOf("queued")} ORDER BY key LIMIT ?`;
-const DUE_QUEUED = `SELECT ${HEAD} FROM inbox
-  WHERE due_at <= ? AND ${UNSETTLED} AND state = ${codeOf("queued")} ORDER BY due_at LIMIT ?`;
-const DUE_RESERVATIONS = `SELECT ${HEAD} FROM inbox
-  WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${codeOf("queued")} ORDER BY due_at LIMIT ?`;
-const ARCHIVABLE = `SELECT ${HEAD}, payload FROM inbox
+const FRESH_QUEUED = `SELECT ${FILE_COLUMNS} FROM inbox
+  WHERE key >= ? AND key < ? AND due_at IS NULL AND state = ${stateCode("queued")} ORDER BY key LIMIT ?`;
+const DUE_QUEUED = `SELECT ${FILE_COLUMNS} FROM inbox
+  WHERE due_at <= ? AND ${UNSETTLED} AND state = ${stateCode("queued")} ORDER BY due_at LIMIT ?`;
+const DUE_RESERVATIONS = `SELECT ${FILE_COLUMNS} FROM inbox
+  WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${stateCode("queued")} ORDER BY due_at LIMIT ?`;
+const ARCHIVABLE = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key LIMIT ?`;
-const ARCHIVABLE_LATE = `SELECT ${HEAD}, payload FROM inbox
+const ARCHIVABLE_LATE = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NOT NULL AND (due_at, key) > (?, ?)
   ORDER BY due_at, key LIMIT ?`;
 const RELEASE_ARCHIVED = `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`;
@@ -28,42 +28,42 @@ const ANY_NOT_DONE = `SELECT 1 FROM inbox WHERE NOT (${DONE}) LIMIT 1`;
 const DONE_BEFORE = `SELECT key FROM inbox WHERE key < ? AND ${DONE} ORDER BY key LIMIT ?`;
 const DELETE = "DELETE FROM inbox WHERE key = ?";
 
-export class Agenda {
-  readonly #tables: Tables;
+export class DueFiles {
+  readonly #partitions: DayPartitions;
 
-  constructor(tables: Tables) {
-    this.#tables = tables;
+  constructor(partitions: DayPartitions) {
+    this.#partitions = partitions;
   }
 
   /** Rows that never had a due time, are still queued, and were minted from `fromSeq` up to `toSeq`. */
-  freshQueued(fromSeq: string, toSeq: string, limit: number): Row[] {
+  freshQueued(fromSeq: string, toSeq: string, limit: number): FileRow[] {
     const [from, to] = [rowKeyOf(fromSeq), rowKeyOf(toSeq)];
-    return rowsOf(this.#tables.between(from, to), FRESH_QUEUED, [from, to], limit);
+    return rowsOf(this.#partitions.between(from, to), FRESH_QUEUED, [from, to], limit);
   }
 
   /** Queued rows whose due time has come. */
-  dueQueued(now: number, limit: number): Row[] {
+  dueQueued(now: number, limit: number): FileRow[] {
     return rowsOf(this.#maybeDue(UNSETTLED), DUE_QUEUED, [now], limit);
   }
 
   /** Reservations whose time has run out, and dropped rows whose object may still be there. */
-  dueReservations(now: number, limit: number): Row[] {
+  dueReservations(now: number, limit: number): FileRow[] {
     return rowsOf(this.#maybeDue(UNSETTLED), DUE_RESERVATIONS, [now], limit);
   }
 
   /** Settled rows in the ordinary course whose payload is still here, oldest first, up to `maxBytes` of payload. */
-  archivable(fromSeq: string, toSeq: string, maxBytes: number): { row: Row; sealed: Bytes }[] {
+  archivable(fromSeq: string, toSeq: string, maxBytes: number): { row: FileRow; sealed: Bytes }[] {
     return withPayloads(this.#ordinary(rowKeyOf(fromSeq), rowKeyOf(toSeq)), maxBytes);
   }
 
   /** Settled rows with a due time whose payload is still here, up to `maxBytes` of payload. */
-  archivableLate(maxBytes: number): { row: Row; sealed: Bytes }[] {
+  archivableLate(maxBytes: number): { row: FileRow; sealed: Bytes }[] {
     return withPayloads(this.#late(), maxBytes);
   }
 
   /** Settled rows whose payload has left need no due time any more. */
   releaseArchived(): void {
-    for (const table of this.#maybeDue(SETTLED)) table.exec(RELEASE_ARCHIVED);
+    for (const partition of this.#maybeDue(SETTLED)) partition.exec(RELEASE_ARCHIVED);
   }
 
   /**
@@ -74,14 +74,14 @@ export class Agenda {
   purge(beforeSeq: string, atLatestSeq: string, limit: number): boolean {
     const before = rowKeyOf(beforeSeq);
     let left = limit;
-    const tables = this.#tables.between(0, before);
-    for (const table of tables) {
-      const isOld = (table.newestKey() ?? 0) < before;
-      if (isOld && this.#mayDrop(table)) {
-        this.#tables.drop(table);
-        return table !== tables.at(-1);
+    const partitions = this.#partitions.between(0, before);
+    for (const partition of partitions) {
+      const isOld = (partition.newestKey() ?? 0) < before;
+      if (isOld && this.#mayDrop(partition)) {
+        this.#partitions.drop(partition);
+        return partition !== partitions.at(-1);
       }
-      left -= deleteDone(table, isOld ? before : rowKeyOf(atLatestSeq), left);
+      left -= deleteDone(partition, isOld ? before : rowKeyOf(atLatestSeq), left);
     }
     return left === 0;
   }
@@ -89,8 +89,8 @@ export class Agenda {
   /** The oldest key at or after `fromSeq`. */
   firstFrom(fromSeq: string): string | null {
     const from = rowKeyOf(fromSeq);
-    for (const table of this.#tables.between(from, Number.POSITIVE_INFINITY)) {
-      const [row] = table.exec(FIRST_FROM, from).toArray();
+    for (const partition of this.#partitions.between(from, Number.POSITIVE_INFINITY)) {
+      const [row] = partition.exec(FIRST_FROM, from).toArray();
       if (row !== undefined) return String(row.seq);
     }
     return null;
@@ -113,35 +113,35 @@ export class Agenda {
   }
 
   /** Nothing in it is to be done any more, and dropping it saves more than making the next. */
-  #mayDrop(table: Table): boolean {
-    if (table.earliestDue(UNSETTLED) !== null || table.earliestDue(SETTLED) !== null) return false;
-    if (table === this.#tables.all.at(-1) && !table.isWorthDropping) return false;
-    return table.exec(ANY_NOT_DONE).toArray().length === 0;
+  #mayDrop(partition: DayPartition): boolean {
+    if (partition.earliestDue(UNSETTLED) !== null || partition.earliestDue(SETTLED) !== null) return false;
+    if (partition === this.#partitions.all.at(-1) && !partition.isWorthDropping) return false;
+    return partition.exec(ANY_NOT_DONE).toArray().length === 0;
   }
 
-  #maybeDue(states: string): Table[] {
-    return this.#tables.all.filter((table) => table.mayBeDue(states));
+  #maybeDue(states: string): DayPartition[] {
+    return this.#partitions.all.filter((partition) => partition.mayBeDue(states));
   }
 
   #earliest(states: string): number | null {
     const times = this.#maybeDue(states)
-      .map((table) => table.earliestDue(states))
+      .map((partition) => partition.earliestDue(states))
       .filter((at) => at !== null);
     return times.length === 0 ? null : Math.min(...times);
   }
 
   *#ordinary(from: number, to: number): Generator<SqlRow> {
-    for (const table of this.#tables.between(from, to)) {
+    for (const partition of this.#partitions.between(from, to)) {
       yield* pages((last) =>
-        table.exec(ARCHIVABLE, last === null ? from : keyOf(last) + 1, to, PAYLOADS_AT_ONCE),
+        partition.exec(ARCHIVABLE, last === null ? from : keyOf(last) + 1, to, PAYLOADS_AT_ONCE),
       );
     }
   }
 
   *#late(): Generator<SqlRow> {
-    for (const table of this.#maybeDue(SETTLED)) {
+    for (const partition of this.#maybeDue(SETTLED)) {
       yield* pages((last) =>
-        table.exec(
+        partition.exec(
           ARCHIVABLE_LATE,
           last === null ? 0 : Number(last.due_at),
           last === null ? 0 : keyOf(last),
@@ -161,8 +161,8 @@ function* pages(after: (last: SqlRow | null) => SqlStorageCursor<SqlRow>): Gener
   } while (page.length === PAYLOADS_AT_ONCE);
 }
 
-function withPayloads(rows: Iterable<SqlRow>, maxBytes: number): { row: Row; sealed: Bytes }[] {
-  const found: { row: Row; sealed: Bytes }[] = [];
+function withPayloads(rows: Iterable<SqlRow>, maxBytes: number): { row: FileRow; sealed: Bytes }[] {
+  const found: { row: FileRow; sealed: Bytes }[] = [];
   let bytes = 0;
   for (const raw of rows) {
     const sealed = new Uint8Array(blob(raw.payload));
@@ -173,9 +173,9 @@ function withPayloads(rows: Iterable<SqlRow>, maxBytes: number): { row: Row; sea
   return found;
 }
 
-function deleteDone(table: Table, before: number, limit: number): number {
-  const keys = table.exec(DONE_BEFORE, before, limit).toArray();
-  for (const { key } of keys) table.exec(DELETE, key);
+function deleteDone(partition: DayPartition, before: number, limit: number): number {
+  const keys = partition.exec(DONE_BEFORE, before, limit).toArray();
+  for (const { key } of keys) partition.exec(DELETE, key);
   return keys.length;
 }
 

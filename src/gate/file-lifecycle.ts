@@ -10,7 +10,7 @@ import { randomBase32 } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
 import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./backoff.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
-import { type Progress, publicStatus, type Row } from "./file-row.ts";
+import { type FileRow, type Progress, publicStatus } from "./file-row.ts";
 import type {
   Claim,
   Claimed,
@@ -41,7 +41,7 @@ const WAITS_FOR_EARLIER_MS = 600_000;
 
 const ORDER: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 2, failed: 2 };
 
-export class Settlement {
+export class FileLifecycle {
   readonly #state: GateState;
   readonly #archiveAfterMs: number;
   readonly #leases = new Map<string, { token: string; until: number }>();
@@ -57,12 +57,12 @@ export class Settlement {
    * here, for good: nobody can open them.
    */
   claim(fileIds: readonly string[], now: number): Claim {
-    const { inbox, snapshot } = this.#state;
+    const { files, snapshot } = this.#state;
     if (snapshot === null) return { wrappedKey: "", files: [] };
-    const files: Claimed[] = [];
+    const claimed: Claimed[] = [];
     for (const fileId of fileIds) {
       const seq = parseFileId(fileId)?.seq;
-      const row = seq === undefined ? null : inbox.get(seq);
+      const row = seq === undefined ? null : files.get(seq);
       if (row === null || row.state !== "queued" || this.leased(row.seq, now)) continue;
       if (this.#state.erased) {
         this.#finish(row, "failed", row.attempts, now, { error: null });
@@ -75,7 +75,7 @@ export class Settlement {
       }
       const token = `${row.generation}.${randomBase32(16)}`;
       this.#leases.set(row.seq, { token, until: now + LEASE_MS });
-      files.push({
+      claimed.push({
         fileId,
         token,
         attempt: row.attempts + 1,
@@ -85,7 +85,7 @@ export class Settlement {
         payload,
       });
     }
-    return { wrappedKey: snapshot.wrappedKey, files };
+    return { wrappedKey: snapshot.wrappedKey, files: claimed };
   }
 
   leased(seq: string, now: number): boolean {
@@ -93,8 +93,8 @@ export class Settlement {
   }
 
   settle(seq: string, token: string, outcome: Outcome, now: number, random: number): Settled {
-    const { inbox } = this.#state;
-    const row = inbox.get(seq);
+    const { files } = this.#state;
+    const row = files.get(seq);
     const status = row && publicStatus(row.state);
     if (row === null || status === null)
       return { applied: false, status: "failed", attempts: 0, nextAttemptAt: null };
@@ -119,13 +119,13 @@ export class Settlement {
         if (now - row.queuedAt >= GIVE_UP_AFTER_MS)
           return this.#finish(row, "failed", attempts, now, { error: outcome.error });
         const dueAt = now + retryDelayMs(attempts, outcome.retryAfterMs, random);
-        inbox.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });
+        files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });
         return { applied: true, status: "queued", attempts, nextAttemptAt: dueAt };
       }
       case "postponed": {
         const dueAt = now + postponeDelayMs(outcome.retryAfterMs, now - row.queuedAt, random);
         // Untried, it is neither cleared of killing the consumer nor more suspect for having been woken.
-        inbox.update(seq, { dueAt, wakeUps: Math.max(0, row.wakeUps - 1) });
+        files.update(seq, { dueAt, wakeUps: Math.max(0, row.wakeUps - 1) });
         return { applied: true, status: "queued", attempts: row.attempts, nextAttemptAt: dueAt };
       }
     }
@@ -136,7 +136,7 @@ export class Settlement {
    * webhooks may be to hear of it, so that its place among the file's reports is kept.
    */
   report(seq: string, report: ProgressReport, now: number, listened = false): Reported {
-    const row = this.#state.inbox.get(seq);
+    const row = this.#state.files.get(seq);
     const status = row && publicStatus(row.state);
     if (row === null || status === null) return { outcome: "unknown" };
     const known = emptyProgress(row);
@@ -164,10 +164,10 @@ export class Settlement {
       const counted = report.status === status ? progress : { ...known, eventIds: progress.eventIds };
       const order = orderOfUnkept(report, status, now);
       if (order === null || !listened) {
-        if (!sameCounts(counted, known)) this.#state.inbox.update(seq, { progress: counted });
+        if (!sameCounts(counted, known)) this.#state.files.update(seq, { progress: counted });
         return { outcome: "unmoved", status, facts, order };
       }
-      this.#state.inbox.update(seq, { progress: { ...counted, reports: withIt } });
+      this.#state.files.update(seq, { progress: { ...counted, reports: withIt } });
       return { outcome: "unmoved", status, facts, order: orderOf(report.eventId, withIt, now) };
     }
     this.#finish(row, report.status, Math.max(row.attempts, 1), now, { progress });
@@ -178,13 +178,13 @@ export class Settlement {
 
   /** Queues a settled file again, as a new generation with a key of its own for the files-creator. */
   replay(seq: string, now: number): Replayed {
-    const { inbox } = this.#state;
-    const row = inbox.get(seq);
+    const { files } = this.#state;
+    const row = files.get(seq);
     const status = row && publicStatus(row.state);
     if (row === null || status === null || this.#state.erased) return { outcome: "unknown" };
     if (status === "queued" || status === "processing") return { outcome: "unsettled" };
     const generation = row.generation + 1;
-    inbox.update(seq, {
+    files.update(seq, {
       state: "queued",
       generation,
       attempts: 0,
@@ -205,7 +205,7 @@ export class Settlement {
 
   /** Resolves when the file is settled, or after `timeoutMs` with its status then; null for an unknown file. */
   async wait(seq: string, timeoutMs: number): Promise<FileStatus | null> {
-    const row = this.#state.inbox.get(seq);
+    const row = this.#state.files.get(seq);
     const status = row && publicStatus(row.state);
     if (status === null || status !== "queued") return status;
     const { promise, resolve } = Promise.withResolvers<FileStatus>();
@@ -221,7 +221,7 @@ export class Settlement {
     }
   }
 
-  record(row: Row): FileRecord | null {
+  record(row: FileRow): FileRecord | null {
     const status = publicStatus(row.state);
     if (status === null) return null;
     return {
@@ -238,15 +238,15 @@ export class Settlement {
     };
   }
 
-  #payloadOf(row: Row): Claimed["payload"] | null {
+  #payloadOf(row: FileRow): Claimed["payload"] | null {
     if (row.stored !== null) return { stored: row.stored };
-    const sealed = this.#state.inbox.payload(row.seq);
+    const sealed = this.#state.files.payload(row.seq);
     return sealed && { sealed };
   }
 
   /** A row that had a due time keeps one until it is archived: the alarm's marks may have passed it. */
   #finish(
-    row: Row,
+    row: FileRow,
     state: Exclude<FileStatus, "queued">,
     attempts: number,
     now: number,
@@ -254,7 +254,7 @@ export class Settlement {
   ): Settled {
     const dueAt = row.dueAt === null ? null : now + this.#archiveAfterMs;
     this.#leases.delete(row.seq);
-    this.#state.inbox.update(row.seq, { state, attempts, dueAt, wakeUps: 0, updatedAt: now, ...change });
+    this.#state.files.update(row.seq, { state, attempts, dueAt, wakeUps: 0, updatedAt: now, ...change });
     for (const resolve of this.#waiting.get(row.seq) ?? []) resolve(state);
     return { applied: true, status: state, attempts, nextAttemptAt: null };
   }
@@ -292,6 +292,6 @@ function sameCounts(a: Progress, b: Progress): boolean {
   );
 }
 
-function emptyProgress(row: Row): Progress {
+function emptyProgress(row: FileRow): Progress {
   return row.progress ?? NO_PROGRESS;
 }

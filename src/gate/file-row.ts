@@ -11,15 +11,15 @@
  * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows after their 90 days, most of them by
  * dropping their table (tables.ts).
  */
-import type { FileFacts, FileStatus, Stored, TakenReport } from "./protocol.ts";
+import type { ArchiveLocation, FileFacts, FileStatus, TakenReport } from "./protocol.ts";
 
 /** `receiving`: reserved, payload not there yet. `dropped`: the payload never came, its object is being deleted. */
 const STATES = ["receiving", "queued", "processing", "completed", "failed", "dropped"] as const;
-export type State = (typeof STATES)[number];
-export const codeOf = (state: State): number => STATES.indexOf(state);
+export type FileState = (typeof STATES)[number];
+export const stateCode = (state: FileState): number => STATES.indexOf(state);
 /** The indexes on `due_at` are split by these; a query uses one when it repeats its words. */
-export const UNSETTLED = `state IN (${codeOf("receiving")}, ${codeOf("queued")}, ${codeOf("dropped")})`;
-export const SETTLED = `state IN (${codeOf("processing")}, ${codeOf("completed")}, ${codeOf("failed")})`;
+export const UNSETTLED = `state IN (${stateCode("receiving")}, ${stateCode("queued")}, ${stateCode("dropped")})`;
+export const SETTLED = `state IN (${stateCode("processing")}, ${stateCode("completed")}, ${stateCode("failed")})`;
 
 /** What the files-creator reported, as one JSON column. */
 export interface Progress {
@@ -32,9 +32,9 @@ export interface Progress {
   reports?: TakenReport[];
 }
 
-export interface Row {
+export interface FileRow {
   seq: string;
-  state: State;
+  state: FileState;
   admittedAt: number;
   facts: FileFacts;
   generation: number;
@@ -45,21 +45,21 @@ export interface Row {
   queuedAt: number;
   updatedAt: number;
   progress: Progress | null;
-  stored: Stored | null;
+  stored: ArchiveLocation | null;
 }
 
-/** The columns of a {@link Row}: all but the payload. */
-export const HEAD =
+/** The columns of a {@link FileRow}: all but the payload. */
+export const FILE_COLUMNS =
   "seq, state, admitted_at, facts, generation, attempts, wake_ups, due_at, queued_at, updated_at, progress, stored";
 
 type SqlRow = Record<string, SqlStorageValue>;
 
 /** What a state is called outside: a reservation is no file yet. */
-export function publicStatus(state: State): FileStatus | null {
+export function publicStatus(state: FileState): FileStatus | null {
   return state === "receiving" || state === "dropped" ? null : state;
 }
 
-export function parseRow(row: SqlRow): Row {
+export function parseRow(row: SqlRow): FileRow {
   const state = STATES[Number(row.state)];
   if (state === undefined) throw new Error(`inbox row ${row.seq} has the unknown state ${row.state}`);
   return {

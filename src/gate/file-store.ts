@@ -1,10 +1,10 @@
 /** The inbox: what is written and read of single files, and how repeats are found. */
 import type { Bytes } from "../crypto/encoding.ts";
-import { rowsOf, type Tables } from "./day-partitions.ts";
+import { type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
-import { codeOf, HEAD, parseRow, type Row, SETTLED } from "./file-row.ts";
-import type { Stored } from "./protocol.ts";
-import { MAX_CLOCK_SKEW_MS, type Remembered } from "./recent-requests.ts";
+import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file-row.ts";
+import type { ArchiveLocation } from "./protocol.ts";
+import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
 const DAY_MS = 86_400_000;
 /** HMAC-SHA256 in hex; fingerprints of keys are shorter, which tells the aliases apart. */
@@ -17,26 +17,26 @@ const IS_FILE = "key = ? AND seq = ?";
 const INSERT = `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts,
     generation, attempts, wake_ups, due_at, queued_at, updated_at, stored, payload)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`;
-const GET = `SELECT ${HEAD} FROM inbox WHERE ${IS_FILE}`;
+const GET = `SELECT ${FILE_COLUMNS} FROM inbox WHERE ${IS_FILE}`;
 const GET_PAYLOAD = `SELECT payload FROM inbox WHERE ${IS_FILE}`;
 const GET_BODY_MAC = `SELECT body_mac FROM inbox WHERE ${IS_FILE}`;
 const BY_KEY = `SELECT seq, body_mac, admitted_at FROM inbox
-  WHERE key_mac = ?1 AND admitted_at > ?2 AND state <> ${codeOf("dropped")}`;
+  WHERE key_mac = ?1 AND admitted_at > ?2 AND state <> ${stateCode("dropped")}`;
 const REMEMBERED = `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox
-  WHERE key >= ? AND state <> ${codeOf("dropped")}`;
-const LIST = `SELECT ${HEAD} FROM inbox WHERE key < ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")})
+  WHERE key >= ? AND state <> ${stateCode("dropped")}`;
+const LIST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key < ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")})
   ORDER BY key DESC LIMIT ?`;
 const MARK_ARCHIVED = `UPDATE inbox
   SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`;
 const DELETE = `DELETE FROM inbox WHERE ${IS_FILE}`;
 
-export class Inbox {
+export class FileStore {
   readonly #sql: SqlStorage;
-  readonly #tables: Tables;
+  readonly #partitions: DayPartitions;
 
-  constructor(sql: SqlStorage, tables: Tables) {
+  constructor(sql: SqlStorage, partitions: DayPartitions) {
     this.#sql = sql;
-    this.#tables = tables;
+    this.#partitions = partitions;
   }
 
   /** Bytes of the whole database. */
@@ -56,17 +56,17 @@ export class Inbox {
     /** As JSON. */
     facts: string;
     dueAt: number | null;
-    stored: Stored | null;
+    stored: ArchiveLocation | null;
     sealed: Bytes | null;
   }): number {
     const key = rowKeyOf(row.seq);
-    const table = this.#tables.forNew(key);
-    if (row.dueAt !== null) table.noteDue();
-    return table.exec(
+    const partition = this.#partitions.forNew(key);
+    if (row.dueAt !== null) partition.noteDue();
+    return partition.exec(
       INSERT,
       key,
       row.seq,
-      codeOf(row.state),
+      stateCode(row.state),
       row.now,
       row.signature,
       row.signedUntil,
@@ -81,7 +81,7 @@ export class Inbox {
     ).rowsWritten;
   }
 
-  get(seq: string): Row | null {
+  get(seq: string): FileRow | null {
     const row = this.#one(GET, seq);
     return row === undefined ? null : parseRow(row);
   }
@@ -95,8 +95,8 @@ export class Inbox {
   byKey(keyMac: string, now: number): { seq: string; bodyMac: string } | null {
     const since = now - KEY_MEMORY_MS;
     const mintedSince = rowKeyOf(seqAt(since - MAX_CLOCK_SKEW_MS));
-    const [admitted] = this.#tables
-      .select(this.#tables.between(mintedSince, Number.POSITIVE_INFINITY), BY_KEY, keyMac, since)
+    const [admitted] = this.#partitions
+      .select(this.#partitions.between(mintedSince, Number.POSITIVE_INFINITY), BY_KEY, keyMac, since)
       .sort((a, b) => Number(b.admitted_at) - Number(a.admitted_at));
     if (admitted !== undefined) return { seq: String(admitted.seq), bodyMac: String(admitted.body_mac) };
     const [alias] = this.#sql
@@ -109,10 +109,10 @@ export class Inbox {
   }
 
   /** What counts for memory: rows with a key from `fromSeq` on, and the signatures among the live aliases. */
-  *remembered(fromSeq: string, now: number): Generator<Remembered> {
+  *remembered(fromSeq: string, now: number): Generator<RememberedRequest> {
     const from = rowKeyOf(fromSeq);
-    for (const table of this.#tables.between(from, Number.POSITIVE_INFINITY)) {
-      for (const row of table.exec(REMEMBERED, from)) {
+    for (const partition of this.#partitions.between(from, Number.POSITIVE_INFINITY)) {
+      for (const row of partition.exec(REMEMBERED, from)) {
         yield {
           seq: String(row.seq),
           admittedAt: Number(row.admitted_at),
@@ -155,7 +155,7 @@ export class Inbox {
     seq: string,
     change: Partial<
       Pick<
-        Row,
+        FileRow,
         | "state"
         | "generation"
         | "attempts"
@@ -169,7 +169,7 @@ export class Inbox {
     > & { error?: Bytes | null },
   ): void {
     const columns: [string, unknown][] = [];
-    if (change.state !== undefined) columns.push(["state", codeOf(change.state)]);
+    if (change.state !== undefined) columns.push(["state", stateCode(change.state)]);
     if (change.generation !== undefined) columns.push(["generation", change.generation]);
     if (change.attempts !== undefined) columns.push(["attempts", change.attempts]);
     if (change.wakeUps !== undefined) columns.push(["wake_ups", change.wakeUps]);
@@ -182,9 +182,9 @@ export class Inbox {
     if (change.error !== undefined) columns.push(["error", change.error]);
     const assignments = columns.map(([name]) => `${name} = ?`).join(", ");
     const key = rowKeyOf(seq);
-    const table = this.#tables.of(key);
-    if (change.dueAt !== null) table?.noteDue();
-    table?.exec(
+    const partition = this.#partitions.of(key);
+    if (change.dueAt !== null) partition?.noteDue();
+    partition?.exec(
       `UPDATE inbox SET ${assignments} WHERE ${IS_FILE}`,
       ...columns.map(([, value]) => value),
       key,
@@ -193,9 +193,9 @@ export class Inbox {
   }
 
   /** Newest first, at most `limit` rows that are older than `before`. */
-  list(before: string | null, limit: number): Row[] {
+  list(before: string | null, limit: number): FileRow[] {
     const end = before === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(before);
-    return rowsOf(this.#tables.between(0, end).reverse(), LIST, [end], limit);
+    return rowsOf(this.#partitions.between(0, end).reverse(), LIST, [end], limit);
   }
 
   /** Marks a reservation whose payload never came. Its signatures and keys are free again. */
@@ -205,18 +205,18 @@ export class Inbox {
   }
 
   /** The payload now lies in the archive: the row lets go of it. A row that was replayed meanwhile stays due. */
-  markArchived(seq: string, stored: Stored): void {
+  markArchived(seq: string, stored: ArchiveLocation): void {
     const key = rowKeyOf(seq);
-    this.#tables.of(key)?.exec(MARK_ARCHIVED, JSON.stringify(stored), key, seq);
+    this.#partitions.of(key)?.exec(MARK_ARCHIVED, JSON.stringify(stored), key, seq);
   }
 
   delete(seq: string): void {
     const key = rowKeyOf(seq);
-    this.#tables.of(key)?.exec(DELETE, key, seq);
+    this.#partitions.of(key)?.exec(DELETE, key, seq);
   }
 
   #one(query: string, seq: string): Record<string, SqlStorageValue> | undefined {
     const key = rowKeyOf(seq);
-    return this.#tables.of(key)?.exec(query, key, seq).toArray()[0];
+    return this.#partitions.of(key)?.exec(query, key, seq).toArray()[0];
   }
 }

@@ -10,9 +10,9 @@ import { type FileWakeUp, wakeUpsFor } from "../messages.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./archive-format.ts";
 import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAfter, seqAt } from "./file-id.ts";
-import type { Row } from "./file-row.ts";
+import type { FileRow } from "./file-row.ts";
 import type { Snapshot } from "./protocol.ts";
-import { type GateState, LOOK_AFTER_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
+import { CHECK_AFTER_MS, type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Files handled by one run of each step; what is left is due at once. */
 const ROWS_PER_RUN = 500;
@@ -32,7 +32,7 @@ const PURGED_PER_RUN = 5_000;
 const SEGMENT_BYTES = 4 * 1024 ** 2;
 const SEGMENTS_PER_RUN = 25;
 /** A busy gate has a file that was just accepted at every moment: one alarm looks after all of half a minute. */
-const BETWEEN_LOOKS_MS = 30_000;
+const BETWEEN_CHECKS_MS = 30_000;
 /** What the mark of the key object says when the object is gone for good. No wrapped key reads like it. */
 const ERASED = "erased";
 /** What it says when an object that nobody waited for any more has arrived. */
@@ -44,7 +44,7 @@ const BETWEEN_PURGES_CROWDED_MS = 3_600_000;
 /** How long a step that failed waits. */
 const STEP_RETRY_MS = 60_000;
 
-export interface UpkeepDeps {
+export interface MaintenanceDeps {
   /** Sends wake-ups to the files queue. */
   wake(messages: FileWakeUp[]): Promise<void>;
   archive: Pick<R2Bucket, "put" | "delete">;
@@ -57,9 +57,9 @@ export interface UpkeepDeps {
   random(): number;
 }
 
-export class Upkeep {
+export class Maintenance {
   readonly #state: GateState;
-  readonly #deps: UpkeepDeps;
+  readonly #deps: MaintenanceDeps;
   #archiveNotBefore = 0;
   #freshNotBefore = 0;
   #purgedAt = 0;
@@ -67,7 +67,7 @@ export class Upkeep {
   /** Null before it was asked, which costs too much for every call: a gate that grows has alarms, and each asks again. */
   #crowded: boolean | null = null;
 
-  constructor(state: GateState, deps: UpkeepDeps) {
+  constructor(state: GateState, deps: MaintenanceDeps) {
     this.#state = state;
     this.#deps = deps;
   }
@@ -83,16 +83,16 @@ export class Upkeep {
 
   /** When the alarm is needed next; null when nothing is kept. */
   nextAt(): number | null {
-    const { agenda, marks, readLog } = this.#state;
+    const { dueFiles, watermarks, readCounter } = this.#state;
     const now = this.#deps.now();
-    const fresh = agenda.firstFrom(marks.get("woken_to"));
+    const fresh = dueFiles.firstFrom(watermarks.get("woken_to"));
     const archiveAt = this.#archiveAt();
     const candidates = [
-      agenda.earliestDue(),
-      this.#state.owed.earliest,
-      fresh === null ? null : Math.max(mintedAt(fresh) + LOOK_AFTER_MS, this.#freshNotBefore),
+      dueFiles.earliestDue(),
+      this.#state.outbox.earliest,
+      fresh === null ? null : Math.max(mintedAt(fresh) + CHECK_AFTER_MS, this.#freshNotBefore),
       archiveAt === null ? null : Math.max(archiveAt, this.#archiveNotBefore),
-      readLog.expireAt(),
+      readCounter.expireAt(),
       this.#purgeGoesOn ? now : this.#purgeAt(),
     ].filter((at) => at !== null);
     return candidates.length === 0 ? null : Math.max(now + 1_000, Math.min(...candidates));
@@ -100,22 +100,22 @@ export class Upkeep {
 
   /** When something is next due to leave for the archive. */
   #archiveAt(): number | null {
-    const { agenda, snapshot } = this.#state;
+    const { dueFiles, snapshot } = this.#state;
     if (snapshot !== null && this.#keyObjectDiffers(snapshot)) return 0;
     const ordinary = this.#segmentDueAt();
-    const late = agenda.earliestLate();
+    const late = dueFiles.earliestLate();
     return ordinary === null || late === null ? (ordinary ?? late) : Math.min(ordinary, late);
   }
 
   /** The oldest file that is still here decides; what settled after it leaves with it, so that a segment holds an hour. */
   #segmentDueAt(): number | null {
-    const { agenda, marks } = this.#state;
-    const oldest = agenda.firstFrom(marks.get("archived_to"));
+    const { dueFiles, watermarks } = this.#state;
+    const oldest = dueFiles.firstFrom(watermarks.get("archived_to"));
     return oldest === null ? null : mintedAt(oldest) + this.#deps.archiveAfterMs + WAKE_AGAIN_AFTER_MS;
   }
 
   #purgeAt(): number | null {
-    const oldest = this.#state.agenda.firstFrom("");
+    const oldest = this.#state.dueFiles.firstFrom("");
     if (oldest === null) return null;
     this.#crowded ??= this.#isCrowded();
     return this.#crowded
@@ -124,20 +124,20 @@ export class Upkeep {
   }
 
   #isCrowded(): boolean {
-    return this.#state.inbox.size > CROWDED_BYTES;
+    return this.#state.files.size > CROWDED_BYTES;
   }
 
   #purge(): void {
-    const { agenda, inbox, readLog } = this.#state;
+    const { dueFiles, files, readCounter } = this.#state;
     const now = this.#deps.now();
     this.#purgedAt = now;
     this.#purgeGoesOn = false;
     this.#crowded = this.#isCrowded();
     const keepMs = this.#crowded ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
-    inbox.purgeAliases(now - ALIASES_KEPT_MS);
-    readLog.purge(now);
+    files.purgeAliases(now - ALIASES_KEPT_MS);
+    readCounter.purge(now);
     const atLatest = seqAt(now - keepMs - KEEP_ROWS_LONGER_MS);
-    this.#purgeGoesOn = agenda.purge(seqAt(now - keepMs), atLatest, PURGED_PER_RUN);
+    this.#purgeGoesOn = dueFiles.purge(seqAt(now - keepMs), atLatest, PURGED_PER_RUN);
   }
 
   async #step(name: string, work: () => Promise<void>): Promise<void> {
@@ -150,36 +150,37 @@ export class Upkeep {
   }
 
   async #wakeDue(): Promise<void> {
-    const { agenda, inbox, marks } = this.#state;
+    const { dueFiles, files, watermarks } = this.#state;
     const now = this.#deps.now();
     const upTo = seqAt(now - WAKE_AGAIN_AFTER_MS);
-    const from = marks.get("woken_to");
-    const fresh = from < upTo ? agenda.freshQueued(from, upTo, ROWS_PER_RUN) : [];
-    const queued = [...fresh, ...agenda.dueQueued(now, ROWS_PER_RUN - fresh.length)];
+    const from = watermarks.get("woken_to");
+    const fresh = from < upTo ? dueFiles.freshQueued(from, upTo, ROWS_PER_RUN) : [];
+    const queued = [...fresh, ...dueFiles.dueQueued(now, ROWS_PER_RUN - fresh.length)];
     const woken = queued.filter((row) => {
       const leased = this.#deps.leased(row.seq, now);
-      inbox.update(row.seq, {
+      files.update(row.seq, {
         wakeUps: leased ? row.wakeUps : row.wakeUps + 1,
         dueAt: now + wakeAgainDelayMs(row.wakeUps, this.#deps.random()),
       });
       return !leased;
     });
     const goesOn = fresh.length === ROWS_PER_RUN;
-    if (agenda.holdsAny(from, upTo)) marks.set("woken_to", goesOn ? (fresh.at(-1)?.seq ?? upTo) : upTo);
-    this.#freshNotBefore = goesOn ? 0 : now + BETWEEN_LOOKS_MS;
+    if (dueFiles.holdsAny(from, upTo))
+      watermarks.set("woken_to", goesOn ? (fresh.at(-1)?.seq ?? upTo) : upTo);
+    this.#freshNotBefore = goesOn ? 0 : now + BETWEEN_CHECKS_MS;
     await this.#send(woken);
   }
 
   /** The consumer tells what is owed whenever it is woken for the file. */
   async #remindOwed(): Promise<void> {
-    const { gate, owed } = this.#state;
-    const fileIds = owed.remind(this.#deps.now(), ROWS_PER_RUN).map((seq) => fileIdOf(gate, seq));
+    const { gate, outbox } = this.#state;
+    const fileIds = outbox.remind(this.#deps.now(), ROWS_PER_RUN).map((seq) => fileIdOf(gate, seq));
     const messages = wakeUpsFor(fileIds);
     if (messages.length > 0) await this.#deps.wake(messages);
   }
 
-  async #send(rows: Row[]): Promise<void> {
-    const { gate, inbox } = this.#state;
+  async #send(rows: FileRow[]): Promise<void> {
+    const { gate, files } = this.#state;
     const messages = wakeUpsFor(rows.map((row) => fileIdOf(gate, row.seq)));
     if (messages.length === 0) return;
     try {
@@ -187,91 +188,91 @@ export class Upkeep {
     } catch (error) {
       // Nobody was woken: it does not count, or an outage of the queue would make every file look suspect.
       const dueAt = this.#deps.now() + STEP_RETRY_MS;
-      for (const row of rows) inbox.update(row.seq, { wakeUps: row.wakeUps, dueAt });
+      for (const row of rows) files.update(row.seq, { wakeUps: row.wakeUps, dueAt });
       throw error;
     }
   }
 
   /** The row stays, answering nothing, until its object is gone: a late put is then deleted by who made it. */
   async #dropReservations(): Promise<void> {
-    const { agenda, inbox } = this.#state;
+    const { dueFiles, files } = this.#state;
     const now = this.#deps.now();
-    const dropped = agenda.dueReservations(now, ROWS_PER_RUN);
+    const dropped = dueFiles.dueReservations(now, ROWS_PER_RUN);
     for (const row of dropped) {
-      inbox.drop(row.seq, now + STEP_RETRY_MS);
+      files.drop(row.seq, now + STEP_RETRY_MS);
       this.#deps.forget(row.seq);
     }
     for (const row of dropped) {
       const { stored } = row;
       if (stored !== null) await this.#within("delete", 0, () => this.#deps.archive.delete(stored.key));
-      inbox.delete(row.seq);
+      files.delete(row.seq);
     }
   }
 
   async #archive(): Promise<void> {
-    const { agenda, marks } = this.#state;
+    const { dueFiles, watermarks } = this.#state;
     const now = this.#deps.now();
     if (now < this.#archiveNotBefore) return;
     const { snapshot } = this.#state;
-    if (snapshot !== null && (agenda.firstFrom("") !== null || this.#keyObjectDiffers(snapshot)))
+    if (snapshot !== null && (dueFiles.firstFrom("") !== null || this.#keyObjectDiffers(snapshot)))
       await this.#putKeyObject(snapshot);
     await this.#archiveLate(now);
     const dueAt = this.#segmentDueAt();
     if (dueAt === null || dueAt > now) return;
-    const upTo = marks.get("woken_to");
+    const upTo = watermarks.get("woken_to");
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
-      const from = marks.get("archived_to");
-      if (!agenda.holdsAny(from, upTo)) return;
-      const batch = agenda.archivable(from, upTo, SEGMENT_BYTES);
+      const from = watermarks.get("archived_to");
+      if (!dueFiles.holdsAny(from, upTo)) return;
+      const batch = dueFiles.archivable(from, upTo, SEGMENT_BYTES);
       await this.#putSegment(batch);
       const last = batch.at(-1)?.row.seq;
-      marks.set("archived_to", last === undefined ? upTo : seqAfter(last));
+      watermarks.set("archived_to", last === undefined ? upTo : seqAfter(last));
     }
   }
 
   /** Rows that were deferred or replayed: they carry a due time until their payload has left. One takes all others along. */
   async #archiveLate(now: number): Promise<void> {
-    const { agenda } = this.#state;
-    const earliest = agenda.earliestLate();
+    const { dueFiles } = this.#state;
+    const earliest = dueFiles.earliestLate();
     if (earliest === null || earliest > now) return;
-    agenda.releaseArchived();
+    dueFiles.releaseArchived();
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
-      const batch = agenda.archivableLate(SEGMENT_BYTES);
+      const batch = dueFiles.archivableLate(SEGMENT_BYTES);
       if (batch.length === 0) return;
       await this.#putSegment(batch);
     }
   }
 
-  async #putSegment(batch: { row: Row; sealed: Bytes }[]): Promise<void> {
-    const { gate, inbox, marks, snapshot } = this.#state;
+  async #putSegment(batch: { row: FileRow; sealed: Bytes }[]): Promise<void> {
+    const { gate, files, watermarks, snapshot } = this.#state;
     const [first] = batch;
     if (first === undefined || snapshot === null) return;
-    const latePuts = Number(marks.get("late_puts"));
+    const latePuts = Number(watermarks.get("late_puts"));
     const key = segmentKey(gate, snapshot.retentionYears, first.row.seq, latePuts);
-    const files = batch.map(({ row, sealed }) => ({
+    const entries = batch.map(({ row, sealed }) => ({
       fileId: fileIdOf(gate, row.seq),
       facts: row.facts,
       sealed,
     }));
-    const { bytes, stored } = buildSegment(gate, key, files);
+    const { bytes, stored } = buildSegment(gate, key, entries);
     await this.#put(key, bytes);
     for (const { row } of batch) {
       const place = stored.get(fileIdOf(gate, row.seq));
-      if (place !== undefined) inbox.markArchived(row.seq, place);
+      if (place !== undefined) files.markArchived(row.seq, place);
     }
   }
 
   /** A gate that has archived nothing has no key object, and needs none. */
   #keyObjectDiffers({ wrappedKey }: Snapshot): boolean {
-    const there = this.#state.marks.get("key_object");
+    const there = this.#state.watermarks.get("key_object");
     return this.#state.erased ? there !== ERASED : there !== "" && there !== wrappedKey;
   }
 
   /** The wrapped data key lies beside the segments, so that they open without any database; once erased, it does not. */
   async #putKeyObject({ version, wrappedKey }: Snapshot): Promise<void> {
-    const { erased, gate, marks } = this.#state;
+    const { erased, gate, watermarks } = this.#state;
     const wanted = erased ? ERASED : wrappedKey;
-    if (marks.get("key_object") === wanted) return;
+    if (watermarks.get("key_object") === wanted) return;
     if (erased) {
       await this.#within("delete", 0, () => this.#deps.archive.delete(keyObjectKey(gate)));
     } else {
@@ -284,26 +285,26 @@ export class Upkeep {
         throw error;
       }
     }
-    marks.set("key_object", wanted);
+    watermarks.set("key_object", wanted);
   }
 
   /** A key object that arrives late may replace a newer one, or come after an erasure: it is looked after again. */
   #putAgainAfter(put: Promise<unknown>): void {
-    const { marks } = this.#state;
+    const { watermarks } = this.#state;
     put.then(
-      () => marks.set("key_object", LATE),
+      () => watermarks.set("key_object", LATE),
       (error) => logError("failed to put a key object", { gate: this.#state.gate.id }, error),
     );
   }
 
   /** A put that nobody waits for any more may still arrive: no later one has its key. */
   async #put(key: string, bytes: Bytes): Promise<void> {
-    const { marks } = this.#state;
+    const { watermarks } = this.#state;
     try {
       await this.#within("put", bytes.byteLength, () => this.#deps.archive.put(key, bytes));
     } catch (error) {
       if (error instanceof DeadlineExceeded)
-        marks.set("late_puts", String(Number(marks.get("late_puts")) + 1));
+        watermarks.set("late_puts", String(Number(watermarks.get("late_puts")) + 1));
       throw error;
     }
   }

@@ -8,9 +8,9 @@
 import { NEWER_CODE_NEEDED } from "../deadline.ts";
 import { SETTLED, UNSETTLED } from "./file-row.ts";
 
-type Step = (sql: SqlStorage) => void;
+type Migration = (sql: SqlStorage) => void;
 
-export const STEPS: readonly Step[] = [
+export const MIGRATIONS: readonly Migration[] = [
   // The tables of the inbox are made and dropped as files come and go (tables.ts), all after one that stays empty. Its name
   // must not occur in its statements otherwise. What changes it changes every table whose name begins with `inbox_`.
   (sql) =>
@@ -50,22 +50,22 @@ export const STEPS: readonly Step[] = [
 ];
 
 /** Throws, and touches nothing, where the tables were made by newer code than this. */
-export function bringUpToDate(
+export function migrate(
   storage: Pick<DurableObjectStorage, "sql" | "transactionSync">,
-  steps: readonly Step[] = STEPS,
+  migrations: readonly Migration[] = MIGRATIONS,
 ): void {
   const { sql } = storage;
   // The one table that no step changes: it says which steps were done.
   sql.exec("CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   const [mark] = sql.exec("SELECT value FROM marks WHERE name = 'layout'").toArray();
   const done = Number(mark?.value ?? 0);
-  if (done > steps.length)
+  if (done > migrations.length)
     throw new Error(
-      `the gate's tables have layout ${done}, this code knows ${steps.length}: ${NEWER_CODE_NEEDED}`,
+      `the gate's tables have layout ${done}, this code knows ${migrations.length}: ${NEWER_CODE_NEEDED}`,
     );
-  if (done === steps.length) return;
+  if (done === migrations.length) return;
   storage.transactionSync(() => {
-    for (const step of steps.slice(done)) step(sql);
-    sql.exec("INSERT OR REPLACE INTO marks (name, value) VALUES ('layout', ?)", String(steps.length));
+    for (const migration of migrations.slice(done)) migration(sql);
+    sql.exec("INSERT OR REPLACE INTO marks (name, value) VALUES ('layout', ?)", String(migrations.length));
   });
 }

@@ -3,8 +3,16 @@
  * where deliveries begin. Until then the alarm wakes the consumer for them. Only files that somebody listens to leave a row.
  */
 
-import type { Row } from "./file-row.ts";
-import type { FileFacts, Outcome, Owed, OwedReason, OwedType, Reported, Settled } from "./protocol.ts";
+import type { FileRow } from "./file-row.ts";
+import type {
+  FileFacts,
+  Outcome,
+  OwedEvent,
+  OwedEventReason,
+  OwedEventType,
+  Reported,
+  Settled,
+} from "./protocol.ts";
 
 /** As long as the consumer may take that settled the file, and more. */
 const REMIND_AFTER_MS = 60_000;
@@ -13,14 +21,14 @@ const LONGEST_REMINDER_MS = 3_600_000;
 type SqlRow = Record<string, SqlStorageValue>;
 
 /** A file as it was before something happened to it. */
-type Before = Pick<Row, "attempts" | "generation" | "state">;
+type Before = Pick<FileRow, "attempts" | "generation" | "state">;
 
 /** The word that is owed after a settlement; null for none. Pure. */
 export function owedAfterSettling(
   before: Before,
   outcome: Outcome["kind"],
   settled: Settled,
-): { type: OwedType; reason: OwedReason | null } | null {
+): { type: OwedEventType; reason: OwedEventReason | null } | null {
   if (!settled.applied || outcome === "postponed") return null;
   if (settled.status === "failed")
     return { type: "file.failed", reason: outcome === "refused" ? "refused" : "gave_up" };
@@ -28,7 +36,7 @@ export function owedAfterSettling(
 }
 
 /** A report that comes before the answer to the POST says first that there is such a file. */
-export function owedAfterReport(before: Before, reported: Reported): OwedType | null {
+export function owedAfterReport(before: Before, reported: Reported): OwedEventType | null {
   return reported.outcome === "moved" && before.state === "queued" && isFirst(before)
     ? "file.uploaded"
     : null;
@@ -38,7 +46,7 @@ function isFirst({ attempts, generation }: Before): boolean {
   return attempts === 0 && generation === 1;
 }
 
-export class OwedEvents {
+export class Outbox {
   readonly #sql: SqlStorage;
   /** When the first reminder is due; null while nothing is owed, which is nearly always. */
   #earliest: number | null;
@@ -48,7 +56,13 @@ export class OwedEvents {
     this.#earliest = this.#readEarliest();
   }
 
-  add(seq: string, type: OwedType, generation: number, reason: OwedReason | null, now: number): void {
+  add(
+    seq: string,
+    type: OwedEventType,
+    generation: number,
+    reason: OwedEventReason | null,
+    now: number,
+  ): void {
     this.#sql.exec(
       "INSERT OR IGNORE INTO owed (seq, type, generation, reason, at, due_at, tries) VALUES (?, ?, ?, ?, ?, ?, 0)",
       seq,
@@ -62,7 +76,7 @@ export class OwedEvents {
   }
 
   /** What is owed of one file, in the order in which it happened: a file is uploaded before it fails. */
-  of(seq: string, fileId: string, facts: FileFacts): Owed[] {
+  of(seq: string, fileId: string, facts: FileFacts): OwedEvent[] {
     const rows = this.#sql
       .exec(
         "SELECT type, generation, reason, at FROM owed WHERE seq = ? ORDER BY generation, type = 'file.failed'",
@@ -72,7 +86,7 @@ export class OwedEvents {
     return rows.map((row) => parseOwed(row, fileId, facts));
   }
 
-  paid(seq: string, { type, generation }: Pick<Owed, "type" | "generation">): void {
+  markPublished(seq: string, { type, generation }: Pick<OwedEvent, "type" | "generation">): void {
     this.#sql.exec("DELETE FROM owed WHERE seq = ? AND type = ? AND generation = ?", seq, type, generation);
     this.#earliest = this.#readEarliest();
   }
@@ -113,7 +127,7 @@ export class OwedEvents {
   }
 }
 
-function parseOwed(row: SqlRow, fileId: string, facts: FileFacts): Owed {
+function parseOwed(row: SqlRow, fileId: string, facts: FileFacts): OwedEvent {
   return {
     fileId,
     type: row.type === "file.failed" ? "file.failed" : "file.uploaded",

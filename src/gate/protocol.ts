@@ -2,7 +2,7 @@
 
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Environment, GateAddress, Plan } from "../model.ts";
-import type { Standing } from "./rate-window.ts";
+import type { RateStatus } from "./rate-window.ts";
 
 /** What a gate keeps of its row in D1. The newest version it ever learned wins. */
 export interface Snapshot {
@@ -56,27 +56,27 @@ export interface Admission {
 
 export type Admitted =
   /** Stored: the 202 may be said. */
-  | { outcome: "accepted"; rate: Standing; sameBodyAs?: string }
+  | { outcome: "accepted"; rate: RateStatus; sameBodyAs?: string }
   /** A place is reserved: put the sealed payload at `place`, then commit. */
-  | { outcome: "reserved"; place: string; rate: Standing; sameBodyAs?: string }
+  | { outcome: "reserved"; place: string; rate: RateStatus; sameBodyAs?: string }
   /** A copy of a request whose payload is still on its way: put it under `fileId` at `place`, then commit. */
-  | { outcome: "receiving"; fileId: string; place: string; rate: Standing }
-  | { outcome: "repeat"; fileId: string; status: FileStatus; facts: FileFacts; rate: Standing }
-  | { outcome: "conflict"; rate: Standing }
-  | { outcome: "limited"; rate: Standing }
+  | { outcome: "receiving"; fileId: string; place: string; rate: RateStatus }
+  | { outcome: "repeat"; fileId: string; status: FileStatus; facts: FileFacts; rate: RateStatus }
+  | { outcome: "conflict"; rate: RateStatus }
+  | { outcome: "limited"; rate: RateStatus }
   | { outcome: "expired" }
   /** Another file has the place of this id: mint another. */
   | { outcome: "taken" }
   /** The caller's version is older than the gate's. */
   | { outcome: "stale" }
   /** The caller's version is newer than the gate's: it must be told. */
-  | { outcome: "untold" }
+  | { outcome: "unknown_version" }
   | { outcome: "unavailable"; reason: "full" | "clock_skew" | "too_many_repeats" };
 
-export type Charged = { outcome: "charged"; rate: Standing } | { outcome: "stale" };
+export type Charged = { outcome: "charged"; rate: RateStatus } | { outcome: "stale" };
 
 /** Where a sealed payload lies in the archive bucket. */
-export interface Stored {
+export interface ArchiveLocation {
   key: string;
   offset: number;
   length: number;
@@ -90,27 +90,27 @@ export interface Claimed {
   facts: FileFacts;
   /** Has been handed out several times without an answer: may be what kills the consumer. */
   suspect: boolean;
-  payload: { sealed: Bytes } | { stored: Stored };
+  payload: { sealed: Bytes } | { stored: ArchiveLocation };
 }
 
 export interface Claim {
   wrappedKey: string;
   files: Claimed[];
   /** Of the files asked for, whether they need forwarding or not. Absent where nothing is. */
-  owed?: Owed[];
+  owed?: OwedEvent[];
 }
 
-export type OwedType = "file.uploaded" | "file.failed";
+export type OwedEventType = "file.uploaded" | "file.failed";
 /** Why a file failed: the files-creator will never take it, or did not for a whole day. */
-export type OwedReason = "refused" | "gave_up";
+export type OwedEventReason = "refused" | "gave_up";
 
 /** An event of a file that its owner's webhooks are still to hear of. */
-export interface Owed {
+export interface OwedEvent {
   fileId: string;
-  type: OwedType;
+  type: OwedEventType;
   generation: number;
   /** Null where nothing failed. */
-  reason: OwedReason | null;
+  reason: OwedEventReason | null;
   /** When it happened, ms. */
   at: number;
   facts: FileFacts;
@@ -132,7 +132,7 @@ export interface Settled {
   attempts: number;
   nextAttemptAt: number | null;
   /** What the file owes now. Absent where nothing is. */
-  owed?: Owed[];
+  owed?: OwedEvent[];
 }
 
 /** A report of the files-creator about one file. */
@@ -167,7 +167,7 @@ interface ReportedOn {
   facts: Pick<FileFacts, "employerId" | "receivedAt">;
   order: ReportOrder | null;
   /** What the file owes: to be stored before the report is. Absent where nothing is. */
-  owed?: Owed[];
+  owed?: OwedEvent[];
 }
 
 export type Reported =

@@ -18,7 +18,7 @@ export const PLAN_LIMITS: Record<Plan, RateLimits> = {
 };
 
 /** Where a caller stands, described for the window that would block first. */
-export interface Standing {
+export interface RateStatus {
   allowed: boolean;
   limit: number;
   remaining: number;
@@ -101,14 +101,14 @@ export class RateWindows {
     return this.#minute.total(now) < limits.perMinute && this.#hour.total(now) < limits.perHour;
   }
 
-  standing(limits: RateLimits, now: number): Standing {
+  standing(limits: RateLimits, now: number): RateStatus {
     const minute = this.#describe(this.#minute, "1 minute", limits.perMinute, now);
     const hour = this.#describe(this.#hour, "1 hour", limits.perHour, now);
     if (!minute.allowed && !hour.allowed) return hour.resetAt > minute.resetAt ? hour : minute;
     return hour.remaining < minute.remaining ? hour : minute;
   }
 
-  #describe(count: SlidingCount, window: Standing["window"], limit: number, now: number): Standing {
+  #describe(count: SlidingCount, window: RateStatus["window"], limit: number, now: number): RateStatus {
     const total = count.total(now);
     const remaining = Math.max(0, limit - total);
     return { allowed: remaining > 0, limit, remaining, resetAt: count.resetAt(limit, total, now), window };

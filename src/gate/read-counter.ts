@@ -5,7 +5,7 @@ const READS_COUNT_S = 3_720;
 /** The alarm that deletes them waits this long for the oldest, so that it runs once an hour and not with every read. */
 const READS_KEPT_S = 2 * READS_COUNT_S;
 
-export class ReadLog {
+export class ReadCounter {
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {

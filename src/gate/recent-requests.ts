@@ -2,7 +2,7 @@
  * What a gate remembers in memory of its last hour, rebuilt from its rows when it wakes: signatures that can still
  * verify, bodies seen, and the rate windows.
  */
-import type { RateLimits, Standing } from "./rate-window.ts";
+import type { RateLimits, RateStatus } from "./rate-window.ts";
 import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
 /** A timestamp may be this far from the clock, on either side. From the wire contract. */
@@ -16,7 +16,7 @@ export const MAX_CLOCK_SKEW_MS = 60_000;
 const SWEEP_EVERY_MS = 30_000;
 
 /** A row, or an alias (`signature` only), as the inbox reads it back. */
-export interface Remembered {
+export interface RememberedRequest {
   seq: string;
   admittedAt: number | null;
   signature: string | null;
@@ -24,7 +24,7 @@ export interface Remembered {
   bodyMac: string | null;
 }
 
-export class Memory {
+export class RecentRequests {
   #signatures = new Map<string, { seq: string; until: number }>();
   #bodies = new Map<string, { seq: string; at: number }>();
   #rate = new RateWindows();
@@ -37,7 +37,7 @@ export class Memory {
   }
 
   /** Starts over from what the inbox holds of the last hour. */
-  rebuild(now: number, rows: Iterable<Remembered>): void {
+  rebuild(now: number, rows: Iterable<RememberedRequest>): void {
     this.#signatures = new Map();
     this.#bodies = new Map();
     this.#rate = new RateWindows();
@@ -45,7 +45,7 @@ export class Memory {
     for (const row of rows) this.add(row);
   }
 
-  add(row: Remembered): void {
+  add(row: RememberedRequest): void {
     if (row.signature !== null && row.signedUntil !== null) {
       this.#signatures.set(row.signature, { seq: row.seq, until: row.signedUntil });
     }
@@ -79,7 +79,7 @@ export class Memory {
     return this.#rate.allows(limits, now);
   }
 
-  standing(limits: RateLimits, now: number): Standing {
+  standing(limits: RateLimits, now: number): RateStatus {
     return this.#rate.standing(limits, now);
   }
 

@@ -1,43 +1,43 @@
 /** What the parts of one gate share: its rows, its memory, and the newest it knows of its row in D1. */
 
 import type { GateAddress } from "../model.ts";
-import { Tables } from "./day-partitions.ts";
-import { Agenda } from "./due-files.ts";
+import { DayPartitions } from "./day-partitions.ts";
+import { DueFiles } from "./due-files.ts";
 import { seqAt } from "./file-id.ts";
-import { Inbox } from "./file-store.ts";
-import { OwedEvents } from "./outbox.ts";
+import { FileStore } from "./file-store.ts";
+import { Outbox } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
-import { ReadLog } from "./read-counter.ts";
-import { MAX_CLOCK_SKEW_MS, type Memory, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
-import { Marks } from "./watermarks.ts";
+import { ReadCounter } from "./read-counter.ts";
+import { MAX_CLOCK_SKEW_MS, type RecentRequests, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
+import { Watermarks } from "./watermarks.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;
 /** When the alarm looks after it: keys are told apart by the millisecond, so that one must have passed. */
-export const LOOK_AFTER_MS = WAKE_AGAIN_AFTER_MS + 1;
+export const CHECK_AFTER_MS = WAKE_AGAIN_AFTER_MS + 1;
 
 // Memory reaches back an hour (rates, bodies), which covers every signature that can still verify.
 const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;
 
 export class GateState {
-  readonly inbox: Inbox;
-  readonly agenda: Agenda;
-  readonly marks: Marks;
-  readonly readLog: ReadLog;
-  readonly owed: OwedEvents;
-  readonly memory: Memory;
+  readonly files: FileStore;
+  readonly dueFiles: DueFiles;
+  readonly watermarks: Watermarks;
+  readonly readCounter: ReadCounter;
+  readonly outbox: Outbox;
+  readonly recent: RecentRequests;
   #snapshot: Snapshot | null;
 
-  constructor(sql: SqlStorage, memory: Memory, now: number) {
-    const tables = new Tables(sql);
-    this.inbox = new Inbox(sql, tables);
-    this.agenda = new Agenda(tables);
-    this.marks = new Marks(sql);
-    this.readLog = new ReadLog(sql);
-    this.owed = new OwedEvents(sql);
-    this.memory = memory;
-    this.#snapshot = this.marks.snapshot();
+  constructor(sql: SqlStorage, recent: RecentRequests, now: number) {
+    const partitions = new DayPartitions(sql);
+    this.files = new FileStore(sql, partitions);
+    this.dueFiles = new DueFiles(partitions);
+    this.watermarks = new Watermarks(sql);
+    this.readCounter = new ReadCounter(sql);
+    this.outbox = new Outbox(sql);
+    this.recent = recent;
+    this.#snapshot = this.watermarks.snapshot();
     this.#remember(now);
   }
 
@@ -66,22 +66,22 @@ export class GateState {
   learn(snapshot: Snapshot): boolean {
     if (this.#snapshot !== null && snapshot.version <= this.version) return snapshot.version === this.version;
     this.#snapshot = snapshot;
-    this.marks.setSnapshot(snapshot);
+    this.watermarks.setSnapshot(snapshot);
     return true;
   }
 
   /** Notes the time. A clock that went back makes forgotten entries count again, so they are read back. */
   tick(now: number): void {
-    if (this.memory.wentBack(now)) this.#remember(now);
-    this.memory.sweep(now);
+    if (this.recent.wentBack(now)) this.#remember(now);
+    this.recent.sweep(now);
   }
 
   /** The due time a row needs at birth: none in the ordinary course, one when the alarm's mark has already passed it. */
   firstDueAt(seq: string, now: number): number | null {
-    return seq < this.marks.get("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
+    return seq < this.watermarks.get("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
   }
 
   #remember(now: number): void {
-    this.memory.rebuild(now, this.inbox.remembered(seqAt(now - REACH_MS), now));
+    this.recent.rebuild(now, this.files.remembered(seqAt(now - REACH_MS), now));
   }
 }

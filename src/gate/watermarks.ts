@@ -3,33 +3,33 @@ import type { Snapshot } from "./protocol.ts";
 
 type MarkName = "woken_to" | "archived_to" | "key_object" | "late_puts" | "snapshot";
 
-export class Marks {
+export class Watermarks {
   readonly #sql: SqlStorage;
-  readonly #marks = new Map<string, string>();
+  readonly #values = new Map<string, string>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     for (const row of sql.exec("SELECT name, value FROM marks"))
-      this.#marks.set(String(row.name), String(row.value));
+      this.#values.set(String(row.name), String(row.value));
   }
 
   /** How far the alarm has come; empty before it first ran. */
   get(name: Exclude<MarkName, "snapshot">): string {
-    return this.#marks.get(name) ?? "";
+    return this.#values.get(name) ?? "";
   }
 
   set(name: MarkName, value: string): void {
-    if (this.#marks.get(name) === value) return;
+    if (this.#values.get(name) === value) return;
     this.#sql.exec(
       "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
       name,
       value,
     );
-    this.#marks.set(name, value);
+    this.#values.set(name, value);
   }
 
   snapshot(): Snapshot | null {
-    const text = this.#marks.get("snapshot");
+    const text = this.#values.get("snapshot");
     return text === undefined ? null : JSON.parse(text);
   }
 

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { ApiKey } from "../db/api-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
-import type { Standing } from "../gate/rate-window.ts";
+import type { RateStatus } from "../gate/rate-window.ts";
 import type { LogFields } from "../log.ts";
 import type { OwnerType } from "../model.ts";
 import { describeFailure, type Failure } from "./failure.ts";
@@ -50,7 +50,7 @@ export type AppContext = Context<AppEnv>;
 export function failureResponse(
   c: AppContext,
   failure: Failure,
-  rate: Standing | null = null,
+  rate: RateStatus | null = null,
   also: object = {},
 ): Response {
   const { status, error, code, message, details, headers } = describeFailure(withPromise(c, failure));
@@ -74,7 +74,7 @@ function withPromise(c: AppContext, failure: Failure): Failure {
 }
 
 /** Describes the window that would block first. Reset is in Unix seconds, rounded up. */
-export function rateHeaders(rate: Standing): Record<string, string> {
+export function rateHeaders(rate: RateStatus): Record<string, string> {
   return {
     "X-RateLimit-Limit": String(rate.limit),
     "X-RateLimit-Remaining": String(rate.remaining),

@@ -3,7 +3,7 @@
  * is the wire contract's; `message` says what to do about it.
  */
 
-import type { Standing } from "../gate/rate-window.ts";
+import type { RateStatus } from "../gate/rate-window.ts";
 import type { SettingsPart } from "../model.ts";
 
 export type Details = Record<string, unknown>;
@@ -34,7 +34,7 @@ export type Failure =
   | { kind: "invalid_json"; reason: string }
   | { kind: "no_employees" }
   | { kind: "employer_unresolved"; reason: string }
-  | { kind: "rate_limited"; rate: Pick<Standing, "limit" | "window" | "resetAt">; now: number }
+  | { kind: "rate_limited"; rate: Pick<RateStatus, "limit" | "window" | "resetAt">; now: number }
   /** `scope`: towards one connection or key, or for every sender that would have to be looked up. */
   | { kind: "too_many_refusals"; scope: "sender" | "address"; retryAfterSeconds: number }
   | { kind: "key_reused" }

@@ -12,7 +12,7 @@ import { segmentTrailer } from "../gate/archive-format.ts";
 import type { ConnectionGate } from "../gate/connection-gate.ts";
 import { mintFileId } from "../gate/file-id.ts";
 import type { Admission, Admitted, FileFacts, FileStatus, Snapshot } from "../gate/protocol.ts";
-import type { Standing } from "../gate/rate-window.ts";
+import type { RateStatus } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { type GateAddress, gateName } from "../model.ts";
@@ -52,10 +52,10 @@ export type AdmittedReport =
       employerId: string;
       receivedAt: number;
       sameBodyAs?: string;
-      rate: Standing;
+      rate: RateStatus;
     }
   /** `revisit`: the gate knows a newer row than the caller. */
-  | { failure: Failure; revisit: boolean; rate?: Standing };
+  | { failure: Failure; revisit: boolean; rate?: RateStatus };
 
 /** Makes a new stub: one that met a reset of its object fails ever after. */
 type GateStub = () => DurableObjectStub<ConnectionGate>;
@@ -97,9 +97,9 @@ export async function admitReport(
   const admit = (known: Admission["known"]) =>
     withOneRetry<Admitted>(() => stub().admit({ ...admission, known }), fileId);
   let called = await admit(knownToGate.has(snapshot) ? snapshot.version : snapshot);
-  if (called.answer?.outcome === "untold") called = await admit(snapshot);
+  if (called.answer?.outcome === "unknown_version") called = await admit(snapshot);
   const { answer: admitted, again } = called;
-  if (admitted === null || admitted.outcome === "untold") return unavailable(5);
+  if (admitted === null || admitted.outcome === "unknown_version") return unavailable(5);
   knownToGate.add(snapshot);
 
   switch (admitted.outcome) {
@@ -259,7 +259,7 @@ async function withOneRetry<T>(
   return { answer: null, again: true };
 }
 
-function newFile(fileId: string, facts: FileFacts, admitted: { sameBodyAs?: string; rate: Standing }) {
+function newFile(fileId: string, facts: FileFacts, admitted: { sameBodyAs?: string; rate: RateStatus }) {
   const { rate } = admitted;
   return {
     fileId,

@@ -9,7 +9,7 @@ import { fingerprint, RingKeyMissing, SealBroken } from "../crypto/vault.ts";
 import { isOutage } from "../deadline.ts";
 import type { Bindings, Settings } from "../env.ts";
 import type { Admission, FileFacts, FileKind, FileStatus } from "../gate/protocol.ts";
-import type { Standing } from "../gate/rate-window.ts";
+import type { RateStatus } from "../gate/rate-window.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "../http/body.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
@@ -64,7 +64,7 @@ export interface Accepted {
 }
 
 /** `rate` is known once the sender is. `sender` is set once one was found. */
-export type Received<S> = { rate: Standing | null; sender: S | null } & (
+export type Received<S> = { rate: RateStatus | null; sender: S | null } & (
   | { accepted: Accepted }
   | { failure: Failure }
 );
@@ -81,12 +81,12 @@ export interface ReceiveDeps {
 
 /** A verdict on one reading of the sender's row. */
 type Verdict =
-  | { accepted: Accepted; rate: Standing }
+  | { accepted: Accepted; rate: RateStatus }
   /**
    * `revisit`: rests on the row, so it is worth a second look at the primary's. `charged`: counts for the rate. `verified`:
    * the sender has proved who he is.
    */
-  | { failure: Failure; revisit: boolean; charged: boolean; verified: boolean; rate?: Standing };
+  | { failure: Failure; revisit: boolean; charged: boolean; verified: boolean; rate?: RateStatus };
 
 const RETRY_SOON: Failure = {
   kind: "unavailable",
@@ -301,7 +301,7 @@ function unresolved(reason: string): Extract<Verdict, { failure: Failure }> {
  * Counts a verified request that was refused; null when the gate could not be asked, on which the answer does not depend.
  * `"stale"`: the gate knows a newer row, so that the refusal may not be the right one.
  */
-async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<Standing | null | "stale"> {
+async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<RateStatus | null | "stale"> {
   try {
     const charged = await env.CONNECTION_GATE.getByName(gateName(gate)).charge(snapshot);
     return charged.outcome === "charged" ? charged.rate : "stale";

@@ -2,7 +2,7 @@
 
 import { parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
-import type { Standing } from "../gate/rate-window.ts";
+import type { RateStatus } from "../gate/rate-window.ts";
 import { type AppContext, failureResponse, note, rateHeaders } from "../http/context.ts";
 import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
@@ -27,7 +27,7 @@ export async function answerReceived(
 async function answerAccepted(
   c: AppContext,
   accepted: Accepted,
-  rate: Standing | null,
+  rate: RateStatus | null,
   sender: Record<string, string>,
 ): Promise<Response> {
   const { fileId, duplicate, ready, waitSeconds } = accepted;

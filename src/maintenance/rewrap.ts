@@ -103,7 +103,7 @@ export async function rewrapStep(
   const keys = await place.after(env.DB, from?.[1] ?? "", limit);
   const outdated = keys.filter(({ data_key }) => data_key !== "" && !isWrappedByFirst(ring, data_key));
   const replaced = await replaceAll(place, outdated, ring, env.DB, auditRowAt);
-  const untold = await propagateRows(place, replaced.rows, env);
+  const unreached = await propagateRows(place, replaced.rows, env);
   const last = keys.at(-1);
   const following = PLACES[at + 1];
   const next: Position | null =
@@ -113,7 +113,7 @@ export async function rewrapStep(
         ? null
         : [following.name, ""];
   const remaining = await remainingAfter(next, env.DB);
-  return { rewrapped: replaced.rows.length, failed: replaced.failed, untold, remaining, next };
+  return { rewrapped: replaced.rows.length, failed: replaced.failed, untold: unreached, remaining, next };
 }
 
 async function replaceAll(
@@ -141,16 +141,16 @@ async function replaceAll(
 }
 
 async function propagateRows(place: Place, rows: readonly GateRow[], env: Bindings): Promise<number> {
-  let untold = 0;
+  let unreached = 0;
   await inParallel(rows, GATES_AT_A_TIME, async (row) => {
     try {
       await place.propagate(row, env);
     } catch (error) {
-      untold++;
+      unreached++;
       logError("failed to propagate a change", { kind: place.name, id: row.id }, error);
     }
   });
-  return untold;
+  return unreached;
 }
 
 async function remainingAfter(next: Position | null, db: D1Database): Promise<number> {

@@ -5,7 +5,7 @@
 import type { OwnerAddress } from "../db/owner-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { parseFileId } from "../gate/file-id.ts";
-import type { Owed, OwedReason } from "../gate/protocol.ts";
+import type { OwedEvent, OwedEventReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../messages.ts";
 import { type Environment, type GateAddress, gateName } from "../model.ts";
@@ -16,7 +16,7 @@ const SOURCE = "audit1-gateway";
 /** What is owed when this has passed is left to the gates' reminders: parts that hang must not hold up a consumer. */
 const TELLING_BUDGET_MS = 30_000;
 
-const ERRORS: Record<OwedReason, { code: string; message: string }> = {
+const ERRORS: Record<OwedEventReason, { code: string; message: string }> = {
   refused: { code: "FILE_REFUSED", message: "The report was received but could not be made into a file." },
   gave_up: {
     code: "FILE_NOT_PROCESSED",
@@ -28,7 +28,11 @@ const ERRORS: Record<OwedReason, { code: string; message: string }> = {
  * Answers whether all of it was told. Never rejects: what could not be told is owed still, and the gates' alarms come back to
  * it.
  */
-export async function tellOwed(owed: readonly Owed[], env: Bindings, settings: Settings): Promise<boolean> {
+export async function tellOwed(
+  owed: readonly OwedEvent[],
+  env: Bindings,
+  settings: Settings,
+): Promise<boolean> {
   if (owed.length === 0) return true;
   try {
     const files = owed.flatMap(({ fileId, facts: { employerId } }) => {
@@ -65,7 +69,7 @@ async function tellOne(
     fileId,
     owed,
     audience,
-  }: { gate: GateAddress; fileId: string; owed: readonly Owed[]; audience: Audience },
+  }: { gate: GateAddress; fileId: string; owed: readonly OwedEvent[]; audience: Audience },
   endpoints: Endpoint[],
   env: Bindings,
   settings: Settings,
@@ -80,15 +84,15 @@ async function tellOne(
       }
     }
     stored = true;
-    const paid = owed.map(({ type, generation }) => ({ type, generation }));
-    await env.CONNECTION_GATE.getByName(gateName(gate)).paid(fileId, paid);
+    const published = owed.map(({ type, generation }) => ({ type, generation }));
+    await env.CONNECTION_GATE.getByName(gateName(gate)).markPublished(fileId, published);
   } catch (error) {
     logError("an event of a file was not told", { file_id: fileId, stored }, error);
   }
   return stored;
 }
 
-function eventOf(owed: Owed, owner: OwnerAddress, environment: Environment): NewEvent {
+function eventOf(owed: OwedEvent, owner: OwnerAddress, environment: Environment): NewEvent {
   const { fileId, type, generation, reason, at, facts } = owed;
   const about = { fileId, employerId: facts.employerId };
   const data =

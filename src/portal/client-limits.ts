@@ -2,7 +2,7 @@
  * How many requests a client may make per minute. Counted per isolate and client, after authentication, so approximate: it
  * protects the database from a client that has gone wrong, and takes no part in what is billed or promised.
  */
-import { RateWindows, type Standing } from "../gate/rate-window.ts";
+import { type RateStatus, RateWindows } from "../gate/rate-window.ts";
 import type { Client } from "../http/context.ts";
 import { keep } from "../inbound/bounded-map.ts";
 
@@ -16,7 +16,7 @@ export class ClientLimits {
   readonly #windows = new Map<string, RateWindows>();
 
   /** Counts a request that is within the limit. Where it stands when it is over; null when it may go on. */
-  exceeded({ actor, owner }: Pick<Client, "actor" | "owner">, now: number): Standing | null {
+  exceeded({ actor, owner }: Pick<Client, "actor" | "owner">, now: number): RateStatus | null {
     const plan = owner === undefined ? UNBOUND : BOUND;
     const windows = this.#windows.get(actor) ?? new RateWindows();
     keep(this.#windows, actor, windows, MAX_CLIENTS);

@@ -136,10 +136,10 @@ it("mails that an endpoint is gone to whom its webhook names, with no word of th
     expect(disabled?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort}/`);
     expect(disabled?.text).toContain("it answered 410 Gone");
     expect(disabled?.text).toMatch(/set the webhook's status to active, and replay/);
-    const untold = [secret.replace("whsec_", ""), "moved away", event.id, ...leavesOf(event.data)];
-    expect(untold.length).toBeGreaterThan(6);
+    const secrets = [secret.replace("whsec_", ""), "moved away", event.id, ...leavesOf(event.data)];
+    expect(secrets.length).toBeGreaterThan(6);
     // As words: a number of the event may well be part of an id or a time.
-    for (const value of untold)
+    for (const value of secrets)
       expect(JSON.stringify(disabled)).not.toMatch(new RegExp(`(?<!\\w)${RegExp.escape(value)}(?!\\w)`));
   } finally {
     endpoint.close();

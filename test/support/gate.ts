@@ -17,14 +17,14 @@ import {
   trailerLength,
 } from "../../src/gate/archive-format.ts";
 import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
-import { Tables } from "../../src/gate/day-partitions.ts";
+import { DayPartitions } from "../../src/gate/day-partitions.ts";
 import { mintFileId, parseFileId } from "../../src/gate/file-id.ts";
-import { Settlement } from "../../src/gate/file-lifecycle.ts";
-import type { Row } from "../../src/gate/file-row.ts";
-import type { Inbox } from "../../src/gate/file-store.ts";
-import { Upkeep } from "../../src/gate/maintenance.ts";
+import { FileLifecycle } from "../../src/gate/file-lifecycle.ts";
+import type { FileRow } from "../../src/gate/file-row.ts";
+import type { FileStore } from "../../src/gate/file-store.ts";
+import { Maintenance } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
-import { Memory } from "../../src/gate/recent-requests.ts";
+import { RecentRequests } from "../../src/gate/recent-requests.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
 import { bindings } from "./gateway.ts";
@@ -157,11 +157,11 @@ export class Bench {
   readonly sql: SqlStorage;
   readonly gate: TestGate;
   archiveAfterMs = HOUR;
-  inbox!: Inbox;
+  files!: FileStore;
   state!: GateState;
   admissions!: Admissions;
-  settlement!: Settlement;
-  upkeep!: Upkeep;
+  lifecycle!: FileLifecycle;
+  maintenance!: Maintenance;
 
   constructor(gate: TestGate, sql: SqlStorage) {
     this.gate = gate;
@@ -171,12 +171,12 @@ export class Bench {
 
   /** What happens when the object is evicted and wakes again: memory and leases are gone. */
   restart(): void {
-    const memory = new Memory();
-    this.state = new GateState(this.sql, memory, this.clock.now);
-    this.inbox = this.state.inbox;
+    const recent = new RecentRequests();
+    this.state = new GateState(this.sql, recent, this.clock.now);
+    this.files = this.state.files;
     this.admissions = new Admissions(this.state);
-    const settlement = new Settlement(this.state, this.archiveAfterMs);
-    this.settlement = settlement;
+    const lifecycle = new FileLifecycle(this.state, this.archiveAfterMs);
+    this.lifecycle = lifecycle;
     const archive = {
       put: (key: string, value: Bytes | string) =>
         this.#outside(`put ${key}`, () => {
@@ -188,13 +188,13 @@ export class Bench {
         }),
       delete: (key: string) => this.#outside(`delete ${key}`, () => void this.archive.delete(key)),
     };
-    this.upkeep = new Upkeep(this.state, {
+    this.maintenance = new Maintenance(this.state, {
       wake: (messages) =>
         this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),
       archive: archive as unknown as R2Bucket,
       archiveAfterMs: this.archiveAfterMs,
-      leased: (seq, now) => settlement.leased(seq, now),
-      forget: (seq) => memory.forget(seq),
+      leased: (seq, now) => lifecycle.leased(seq, now),
+      forget: (seq) => recent.forget(seq),
       now: () => this.clock.now,
       random: () => 0.5,
     });
@@ -226,16 +226,16 @@ export class Bench {
     return admission.fileId;
   }
 
-  row(fileId: string): Row | null {
-    return this.inbox.get(seqOf(fileId));
+  row(fileId: string): FileRow | null {
+    return this.files.get(seqOf(fileId));
   }
 
   claim(fileId: string): Claimed | undefined {
-    return this.settlement.claim([fileId], this.clock.now).files[0];
+    return this.lifecycle.claim([fileId], this.clock.now).files[0];
   }
 
   settle(fileId: string, token: string, outcome: Outcome) {
-    return this.settlement.settle(seqOf(fileId), token, outcome, this.clock.now, 0.5);
+    return this.lifecycle.settle(seqOf(fileId), token, outcome, this.clock.now, 0.5);
   }
 
   /** Claims and settles: as a consumer does whose every call succeeds. */
@@ -248,15 +248,15 @@ export class Bench {
   /** Runs the alarm now and `ms` later. */
   async runAfter(ms: number): Promise<void> {
     this.clock.now += ms;
-    await this.upkeep.run();
+    await this.maintenance.run();
   }
 
   /** The alarm as the object keeps it, from now until `until`; answers how often it ran. */
   async runAlarmsUntil(until: number): Promise<number> {
     let runs = 0;
-    for (let at = this.upkeep.nextAt(); at !== null && at <= until; at = this.upkeep.nextAt()) {
+    for (let at = this.maintenance.nextAt(); at !== null && at <= until; at = this.maintenance.nextAt()) {
       this.clock.now = Math.max(this.clock.now, at);
-      await this.upkeep.run();
+      await this.maintenance.run();
       if (++runs > 5_000) throw new Error("the alarm does not come to rest");
     }
     this.clock.now = Math.max(this.clock.now, until);
@@ -266,7 +266,7 @@ export class Bench {
   /** The bytes that a claim would hand out, from wherever they lie now. */
   sealedOf(fileId: string): Bytes | null {
     const stored = this.row(fileId)?.stored;
-    const inline = this.inbox.payload(seqOf(fileId));
+    const inline = this.files.payload(seqOf(fileId));
     if (!stored) return inline;
     return this.archive.get(stored.key)?.slice(stored.offset, stored.offset + stored.length) ?? null;
   }
@@ -291,7 +291,7 @@ export function onInbox(
   statement: string,
   ...values: SqlStorageValue[]
 ): Record<string, SqlStorageValue>[] {
-  return new Tables(sql).all.flatMap((table) => table.exec(statement, ...values).toArray());
+  return new DayPartitions(sql).all.flatMap((partition) => partition.exec(statement, ...values).toArray());
 }
 
 /** Runs `work` with the parts of `gate` inside its object. The object itself is evicted before and after. */

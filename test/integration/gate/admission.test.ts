@@ -152,7 +152,7 @@ describe("a call repeated with its own file id", () => {
       expect(bench.admit(admission).outcome).toBe("accepted");
       bench.restart();
       expect(bench.admit(admission).outcome).toBe("accepted");
-      expect(bench.inbox.list(null, 10)).toHaveLength(1);
+      expect(bench.files.list(null, 10)).toHaveLength(1);
     });
   });
 
@@ -338,7 +338,7 @@ describe("a gate that is full", () => {
     await inGate(await newGate(), (bench) => {
       const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
-      Object.defineProperty(bench.inbox, "size", { value: MAX_DATABASE_BYTES + 1 });
+      Object.defineProperty(bench.files, "size", { value: MAX_DATABASE_BYTES + 1 });
       bench.clock.now += MINUTE;
       expect(bench.admit(bench.admission())).toEqual({ outcome: "unavailable", reason: "full" });
       expect(bench.admit(again(bench, first)).outcome).toBe("repeat");
@@ -354,13 +354,13 @@ describe("a reservation", () => {
       const admitted = bench.admit(reserved);
       expect(admitted).toMatchObject({ outcome: "reserved", rate: { remaining: 99 } });
       expect(bench.claim(reserved.fileId)).toBeUndefined();
-      expect(bench.inbox.list(null, 10)).toEqual([]);
+      expect(bench.files.list(null, 10)).toEqual([]);
       expect(
-        bench.settlement.report(seqOf(reserved.fileId), { eventId: "e", status: "completed" }, 0),
+        bench.lifecycle.report(seqOf(reserved.fileId), { eventId: "e", status: "completed" }, 0),
       ).toEqual({
         outcome: "unknown",
       });
-      expect(bench.settlement.replay(seqOf(reserved.fileId), 0)).toEqual({ outcome: "unknown" });
+      expect(bench.lifecycle.replay(seqOf(reserved.fileId), 0)).toEqual({ outcome: "unknown" });
     });
   });
 
@@ -443,7 +443,7 @@ describe("a reservation", () => {
         if (call === "wake") committed = bench.admissions.commit(seqOf(reserved.fileId), bench.clock.now);
         return undefined;
       };
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(bench.woken).toEqual([[queued]]);
       expect(committed).toBe(true);
       expect(bench.row(reserved.fileId)?.state).toBe("queued");
@@ -463,7 +463,7 @@ describe("versions", () => {
       await inGate(gate, async (bench) => {
         bench.forward(bench.accept());
         await bench.runAlarmsUntil(bench.clock.now + 98 * DAY);
-        expect(bench.state.agenda.firstFrom("")).toBeNull();
+        expect(bench.state.dueFiles.firstFrom("")).toBeNull();
         bench.restart();
         const admission = bench.admission({ known: { ...gate.snapshot, version: sent } });
         expect(bench.admit(admission).outcome).toBe(outcome);
@@ -481,15 +481,15 @@ describe("versions", () => {
   it("are enough, once the gate knows the row", async () => {
     const gate = await newGate({ version: 5 });
     await inGate(gate, (bench) => {
-      expect(bench.admit(bench.admission({ known: 5 }))).toEqual({ outcome: "untold" });
+      expect(bench.admit(bench.admission({ known: 5 }))).toEqual({ outcome: "unknown_version" });
       expect(bench.admit(bench.admission({ known: gate.snapshot })).outcome).toBe("accepted");
       for (const restarted of [false, true]) {
         if (restarted) bench.restart();
         expect(bench.admit(bench.admission({ known: 4 }))).toEqual({ outcome: "stale" });
         expect(bench.admit(bench.admission({ known: 5 })).outcome).toBe("accepted");
-        expect(bench.admit(bench.admission({ known: 6 }))).toEqual({ outcome: "untold" });
+        expect(bench.admit(bench.admission({ known: 6 }))).toEqual({ outcome: "unknown_version" });
       }
-      expect(bench.inbox.list(null, 10)).toHaveLength(3);
+      expect(bench.files.list(null, 10)).toHaveLength(3);
     });
   });
 

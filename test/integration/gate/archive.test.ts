@@ -199,7 +199,7 @@ describe("archiving", () => {
     {
       name: "by a report alone",
       settle: (bench: Bench, id: string) =>
-        bench.settlement.report(seqOf(id), { eventId: "e", status: "completed" }, bench.clock.now),
+        bench.lifecycle.report(seqOf(id), { eventId: "e", status: "completed" }, bench.clock.now),
     },
     {
       name: "a day after its admission",
@@ -217,7 +217,7 @@ describe("archiving", () => {
       await bench.runAlarmsUntil(bench.clock.now + 30 * MINUTE);
       settle(bench, fileId);
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
-      expect(bench.inbox.payload(seqOf(fileId))).toBeNull();
+      expect(bench.files.payload(seqOf(fileId))).toBeNull();
       expect(bench.sealedOf(fileId)).toEqual(sealed);
       expect(bench.row(fileId)?.dueAt).toBeNull();
     });
@@ -228,7 +228,7 @@ describe("archiving", () => {
       const fileId = bench.accept();
       bench.forward(bench.accept());
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
-      expect(bench.inbox.payload(seqOf(fileId))).not.toBeNull();
+      expect(bench.files.payload(seqOf(fileId))).not.toBeNull();
       expect(bench.row(fileId)?.state).toBe("queued");
     });
   });
@@ -242,9 +242,9 @@ describe("archiving", () => {
         if (how === "late") bench.forward(fileId, deferred());
         bench.clock.now += SECOND;
         bench.forward(fileId);
-        bench.settlement.report(seqOf(fileId), { eventId: "e", status: "completed" }, bench.clock.now);
+        bench.lifecycle.report(seqOf(fileId), { eventId: "e", status: "completed" }, bench.clock.now);
         bench.onCall = async (call) => {
-          if (call.startsWith("put archive/")) bench.settlement.replay(seqOf(fileId), bench.clock.now);
+          if (call.startsWith("put archive/")) bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
           return undefined;
         };
         await bench.runAfter(2 * HOUR);
@@ -375,9 +375,9 @@ describe("a gate whose data key was erased", () => {
       const [done, waiting] = [bench.accept(), bench.accept()];
       bench.forward(done, { kind: "refused", responseStatus: 422, error: randomBytes(8) });
       bench.state.learn(erasure(gate));
-      expect(bench.settlement.claim([waiting], bench.clock.now)).toEqual({ wrappedKey: "", files: [] });
+      expect(bench.lifecycle.claim([waiting], bench.clock.now)).toEqual({ wrappedKey: "", files: [] });
       expect(bench.row(waiting)).toMatchObject({ state: "failed" });
-      expect(bench.settlement.replay(seqOf(done), bench.clock.now)).toEqual({ outcome: "unknown" });
+      expect(bench.lifecycle.replay(seqOf(done), bench.clock.now)).toEqual({ outcome: "unknown" });
     });
   });
 
@@ -430,7 +430,7 @@ describe("a crash in the middle of the upkeep", () => {
               return failing;
             };
           });
-          const run = bench.upkeep.run();
+          const run = bench.maintenance.run();
           await struck;
           if (failing !== "death") await run;
           else await scheduler.wait(0);
@@ -441,7 +441,7 @@ describe("a crash in the middle of the upkeep", () => {
           await bench.runAlarmsUntil(bench.clock.now + 5 * MINUTE);
           for (const [fileId, sealed] of kept) expect(bench.sealedOf(fileId)).toEqual(sealed);
           for (const fileId of kept.keys()) {
-            if (fileId !== lost) expect(bench.inbox.payload(seqOf(fileId))).toBeNull();
+            if (fileId !== lost) expect(bench.files.payload(seqOf(fileId))).toBeNull();
           }
           expect(bench.woken.flat()).toContain(lost);
           expect(bench.claim(lost)).toBeDefined();
@@ -462,7 +462,7 @@ describe("a crash in the middle of the upkeep", () => {
         calls.push(call);
         return undefined;
       };
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(calls.map((call) => call.split("/")[0])).toEqual([
         "wake",
         "delete archive",

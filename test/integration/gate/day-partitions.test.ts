@@ -97,11 +97,11 @@ describe("a day's table", () => {
 
   it("has the template's columns and indexes", async () => {
     await atMidnight(({ sql }) => {
-      const schema = (table: string) =>
+      const schema = (partition: string) =>
         sql
-          .exec("SELECT sql FROM sqlite_schema WHERE tbl_name = ? ORDER BY name", table)
+          .exec("SELECT sql FROM sqlite_schema WHERE tbl_name = ? ORDER BY name", partition)
           .toArray()
-          .map((row) => String(row.sql).replaceAll(table, "inbox"));
+          .map((row) => String(row.sql).replaceAll(partition, "inbox"));
       expect(schema(tableOf(MIDNIGHT - 1))).toHaveLength(4);
       expect(schema(tableOf(MIDNIGHT - 1))).toEqual(schema("inbox_template"));
     });
@@ -150,9 +150,9 @@ describe("a day's table", () => {
 
 describe("across midnight", () => {
   it.each([
-    { name: "its last millisecond", at: MIDNIGHT - 1, table: tableOf(MIDNIGHT - 1) },
-    { name: "the next day's first", at: MIDNIGHT, table: tableOf(MIDNIGHT) },
-  ])("a file belongs to the day it was minted in, whenever it comes: $name", async ({ at, table }) => {
+    { name: "its last millisecond", at: MIDNIGHT - 1, partition: tableOf(MIDNIGHT - 1) },
+    { name: "the next day's first", at: MIDNIGHT, partition: tableOf(MIDNIGHT) },
+  ])("a file belongs to the day it was minted in, whenever it comes: $name", async ({ at, partition }) => {
     await atMidnight(async (bench) => {
       acceptAt(bench, MIDNIGHT);
       await bench.runAfter(2 * MINUTE);
@@ -164,13 +164,15 @@ describe("across midnight", () => {
       bench.restart();
       expect(bench.admit(admission).outcome).toBe("accepted");
       expect(bench.row(fileId)).toMatchObject({ state: "queued" });
-      expect(bench.sql.exec(`SELECT 1 FROM ${table} WHERE seq = ?`, seqOf(fileId)).toArray()).toHaveLength(1);
+      expect(
+        bench.sql.exec(`SELECT 1 FROM ${partition} WHERE seq = ?`, seqOf(fileId)).toArray(),
+      ).toHaveLength(1);
       bench.woken.length = 0;
       await bench.runAlarmsUntil(bench.clock.now + 5 * MINUTE);
       expect(bench.woken.flat()).toContain(fileId);
       bench.forward(fileId);
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
-      expect(bench.inbox.payload(seqOf(fileId))).toBeNull();
+      expect(bench.files.payload(seqOf(fileId))).toBeNull();
       expect(bench.sealedOf(fileId)).toEqual(admission.sealed);
     });
   });
@@ -197,8 +199,8 @@ describe("across midnight", () => {
           [WORTH + 2, false],
           [WORTH + 3, true],
         ] as const)
-          expect(bench.state.memory.allows({ perMinute: 1_000, perHour }, bench.clock.now)).toBe(allowed);
-        expect(bench.state.memory.byBody(first.bodyMac, bench.clock.now)).toBe(seqOf(first.fileId));
+          expect(bench.state.recent.allows({ perMinute: 1_000, perHour }, bench.clock.now)).toBe(allowed);
+        expect(bench.state.recent.byBody(first.bodyMac, bench.clock.now)).toBe(seqOf(first.fileId));
       }
       const signed = { signature: randomSignature(), timestampMs: bench.clock.now };
       expect(bench.admit(again({ signed }))).toMatchObject({ sameBodyAs: first.fileId });
@@ -303,7 +305,7 @@ describe("across midnight", () => {
       bench.forward(late);
       await archive(bench, [...before, ...after]);
       expect([...bench.archive.keys()].filter((key) => key.startsWith("archive/"))).toHaveLength(2);
-      for (const fileId of [late, ...before, ...after]) expect(bench.inbox.payload(seqOf(fileId))).toBeNull();
+      for (const fileId of [late, ...before, ...after]) expect(bench.files.payload(seqOf(fileId))).toBeNull();
     });
   });
 
@@ -334,7 +336,7 @@ describe("over several tables, with days between that have none", () => {
       const listed: string[] = [];
       let page: string[] = [];
       do {
-        page = bench.inbox.list(listed.at(-1) ?? null, limit).map((row) => row.seq);
+        page = bench.files.list(listed.at(-1) ?? null, limit).map((row) => row.seq);
         listed.push(...page);
       } while (page.length === limit);
       expect(listed).toEqual(files.map(seqOf).reverse());
@@ -353,8 +355,8 @@ describe("over several tables, with days between that have none", () => {
     await filled(async (bench, files) => {
       await archive(bench, files);
       const [old = ""] = files;
-      bench.settlement.report(seqOf(old), { eventId: "e", status: "completed" }, bench.clock.now);
-      expect(bench.settlement.replay(seqOf(old), bench.clock.now)).toEqual({
+      bench.lifecycle.report(seqOf(old), { eventId: "e", status: "completed" }, bench.clock.now);
+      expect(bench.lifecycle.replay(seqOf(old), bench.clock.now)).toEqual({
         outcome: "queued",
         generation: 2,
       });
@@ -372,11 +374,11 @@ describe("over several tables, with days between that have none", () => {
     await filled(async (before, files) => {
       await archive(before, files);
       const { bench, rows } = counted(before);
-      await bench.upkeep.run();
-      bench.upkeep.nextAt();
+      await bench.maintenance.run();
+      bench.maintenance.nextAt();
       const read = rows.read();
-      await bench.upkeep.run();
-      bench.upkeep.nextAt();
+      await bench.maintenance.run();
+      bench.maintenance.nextAt();
       expect(rows.read() - read).toBeLessThan(15);
     });
   });
@@ -395,11 +397,11 @@ describe("over several tables, with days between that have none", () => {
   ])("an alarm that saw nothing due sees the next file that $name", async ({ get, due }) => {
     await inGate(await newGate(), (bench) => {
       bench.forward(bench.accept());
-      bench.upkeep.nextAt();
-      expect(bench.state.agenda.earliestDue()).toBeNull();
+      bench.maintenance.nextAt();
+      expect(bench.state.dueFiles.earliestDue()).toBeNull();
       const fileId = get(bench);
-      expect(bench.state.agenda.earliestDue()).toBe(bench.row(fileId)?.dueAt);
-      expect(bench.state.agenda.earliestDue()).toBeGreaterThanOrEqual(bench.clock.now + due);
+      expect(bench.state.dueFiles.earliestDue()).toBe(bench.row(fileId)?.dueAt);
+      expect(bench.state.dueFiles.earliestDue()).toBeGreaterThanOrEqual(bench.clock.now + due);
     });
   });
 
@@ -431,7 +433,7 @@ describe("over several tables, with days between that have none", () => {
       });
       bench.forward(late);
       await archive(bench, others);
-      bench.inbox.list(null, 10);
+      bench.files.list(null, 10);
       await bench.runAlarmsUntil(bench.clock.now + 98 * DAY);
       expect(bench.row(reserved)).toBeNull();
       expect(plans.size).toBeGreaterThan(18);
@@ -454,7 +456,7 @@ describe("a clock that ran ahead and was set back", () => {
       const all = [...before, ...back, ...ahead, ...later].sort();
       for (const restarted of [false, true]) {
         if (restarted) bench.restart();
-        expect(bench.inbox.list(null, 10_000).map((row) => row.seq)).toEqual(all.map(seqOf).reverse());
+        expect(bench.files.list(null, 10_000).map((row) => row.seq)).toEqual(all.map(seqOf).reverse());
         for (const fileId of all) expect(bench.row(fileId)).not.toBeNull();
       }
       await bench.runAlarmsUntil(bench.clock.now + 5 * MINUTE);
@@ -470,8 +472,8 @@ describe("a clock that ran ahead and was set back", () => {
       await bench.runAlarmsUntil(bench.clock.now + 2 * MINUTE);
       expect(bench.woken.flat().sort()).toEqual(files);
       await archive(bench, files);
-      expect(bench.inbox.list(files.at(-1) ?? null, 10)).toHaveLength(0);
-      expect(bench.inbox.list(null, 1_000)).toHaveLength(WORTH + files.length);
+      expect(bench.files.list(files.at(-1) ?? null, 10)).toHaveLength(0);
+      expect(bench.files.list(null, 1_000)).toHaveLength(WORTH + files.length);
     });
   });
 });
@@ -483,7 +485,7 @@ describe("a table whose files are all old", () => {
       await archive(before, [...files, ...after]);
       before.clock.now = MIDNIGHT - 1 + 90 * DAY;
       const { bench, rows } = counted(before);
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(namesOf(bench)).toHaveLength(2);
       const written = rows.written();
       await bench.runAfter(1);
@@ -491,7 +493,7 @@ describe("a table whose files are all old", () => {
       expect(rows.written() - written).toBe(0);
       for (const fileId of files) expect(bench.row(fileId)).toBeNull();
       for (const fileId of after) expect(bench.row(fileId)).not.toBeNull();
-      expect(bench.inbox.list(null, 10)).toHaveLength(1);
+      expect(bench.files.list(null, 10)).toHaveLength(1);
     });
   });
 
@@ -500,7 +502,7 @@ describe("a table whose files are all old", () => {
       await archive(bench, files);
       await bench.runAlarmsUntil(MIDNIGHT + 98 * DAY);
       expect(namesOf(bench)).toEqual([]);
-      expect(bench.upkeep.nextAt()).toBeNull();
+      expect(bench.maintenance.nextAt()).toBeNull();
       const fileId = bench.accept();
       bench.restart();
       expect(bench.claim(fileId)).toBeDefined();
@@ -523,9 +525,9 @@ describe("a table whose files are all old", () => {
     await atMidnight(async (bench, files) => {
       acceptAt(bench, MIDNIGHT);
       await archive(bench, files);
-      Object.defineProperty(bench.inbox, "size", { value: CROWDED_BYTES + 1 });
+      Object.defineProperty(bench.files, "size", { value: CROWDED_BYTES + 1 });
       bench.clock.now = MIDNIGHT - 1 + 7 * DAY;
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(namesOf(bench)).toHaveLength(2);
       await bench.runAfter(1);
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT)]);
@@ -536,11 +538,11 @@ describe("a table whose files are all old", () => {
     await atMidnight(async (bench, files) => {
       for (const day of [0, 1, 2]) files.push(...acceptAt(bench, MIDNIGHT + day * DAY, WORTH));
       await archive(bench, files);
-      Object.defineProperty(bench.inbox, "size", {
+      Object.defineProperty(bench.files, "size", {
         get: () => CROWDED_BYTES - 2 + namesOf(bench).length,
       });
       bench.clock.now = MIDNIGHT + 20 * DAY;
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(namesOf(bench)).toHaveLength(3);
       await bench.runAlarmsUntil(bench.clock.now + MINUTE);
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT + DAY), tableOf(MIDNIGHT + 2 * DAY)]);
@@ -555,7 +557,7 @@ describe("a table whose files are all old", () => {
       await archive(bench, files);
       for (const restarted of [false, true]) {
         if (restarted) bench.restart();
-        Object.defineProperty(bench.inbox, "size", { value: CROWDED_BYTES + 1 });
+        Object.defineProperty(bench.files, "size", { value: CROWDED_BYTES + 1 });
         await bench.runAlarmsUntil(MIDNIGHT - 1 + 7 * DAY);
         expect(namesOf(bench)).toHaveLength(2);
       }
@@ -572,7 +574,7 @@ describe("a table whose files are all old", () => {
       const sealed = () => ({ sealed: randomBytes(60_000) });
       const files = Array.from({ length: 150 }, () => bench.accept(sealed()));
       const late = Array.from({ length: 150 }, () => bench.accept(sealed()));
-      const kept = new Map([...files, ...late].map((id) => [id, bench.inbox.payload(seqOf(id))]));
+      const kept = new Map([...files, ...late].map((id) => [id, bench.files.payload(seqOf(id))]));
       for (const fileId of late) {
         bench.forward(fileId, {
           kind: "deferred",
@@ -613,7 +615,7 @@ describe("a table whose files are all old", () => {
       name: "was replayed",
       hold: (bench: Bench, fileId: string) => {
         bench.forward(fileId, { kind: "refused", responseStatus: 422, error: randomBytes(8) });
-        bench.settlement.replay(seqOf(fileId), bench.clock.now);
+        bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
       },
       release: (bench: Bench, fileId: string) => void bench.forward(fileId),
     },
@@ -621,7 +623,7 @@ describe("a table whose files are all old", () => {
     await atMidnight(async (bench, [stuck = "", ...files]) => {
       acceptAt(bench, MIDNIGHT);
       await archive(bench, files);
-      const payload = bench.inbox.payload(seqOf(stuck));
+      const payload = bench.files.payload(seqOf(stuck));
       hold(bench, stuck);
       bench.clock.now = MIDNIGHT + 90 * DAY;
       for (let i = 0; i < 3; i++) {
@@ -629,7 +631,7 @@ describe("a table whose files are all old", () => {
         bench.restart();
       }
       expect(namesOf(bench)).toHaveLength(2);
-      expect(bench.inbox.payload(seqOf(stuck))).toEqual(payload);
+      expect(bench.files.payload(seqOf(stuck))).toEqual(payload);
       for (const fileId of files) expect(bench.row(fileId)).toBeNull();
       release(bench, stuck);
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
@@ -669,11 +671,11 @@ describe("a table that goes on for weeks", () => {
       await archive(bench, files);
       for (const [i, day] of [0, 10, 20].entries()) {
         await bench.runAlarmsUntil(MIDNIGHT + (day + 97) * DAY - MINUTE);
-        expect(bench.inbox.list(null, 10)).toHaveLength(3 - i);
+        expect(bench.files.list(null, 10)).toHaveLength(3 - i);
         await bench.runAlarmsUntil(MIDNIGHT + (day + 97) * DAY + MINUTE);
-        expect(bench.inbox.list(null, 10)).toHaveLength(2 - i);
+        expect(bench.files.list(null, 10)).toHaveLength(2 - i);
       }
-      expect(bench.upkeep.nextAt()).toBeNull();
+      expect(bench.maintenance.nextAt()).toBeNull();
     });
   });
 });

@@ -36,7 +36,7 @@ function report(
   status: ProgressReport["status"],
   fields: Partial<ProgressReport> = {},
 ) {
-  return bench.settlement.report(
+  return bench.lifecycle.report(
     seqOf(fileId),
     { eventId: `evt_${status}`, status, ...fields },
     bench.clock.now,
@@ -80,7 +80,7 @@ describe("a claim", () => {
   it("is granted once when one message names a file twice", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
-      expect(bench.settlement.claim([fileId, fileId], bench.clock.now).files).toHaveLength(1);
+      expect(bench.lifecycle.claim([fileId, fileId], bench.clock.now).files).toHaveLength(1);
     });
   });
 
@@ -108,7 +108,7 @@ describe("a claim", () => {
     await inGate(await newGate(), (bench) => {
       const fileId = make(bench);
       const other = bench.accept();
-      const { files } = bench.settlement.claim([fileId, other], bench.clock.now);
+      const { files } = bench.lifecycle.claim([fileId, other], bench.clock.now);
       expect(files.map((file) => file.fileId)).toEqual([other]);
     });
   });
@@ -206,7 +206,7 @@ describe("settling", () => {
       const fileId = bench.accept();
       const { nextAttemptAt } = bench.forward(fileId, { ...DEFERRED, retryAfterMs: 10 * MINUTE });
       expect(nextAttemptAt).toBe(start + 10 * MINUTE);
-      expect(bench.settlement.record(bench.row(fileId) ?? fail())?.nextAttemptAt).toBe(nextAttemptAt);
+      expect(bench.lifecycle.record(bench.row(fileId) ?? fail())?.nextAttemptAt).toBe(nextAttemptAt);
       await bench.runAlarmsUntil(start + 10 * MINUTE - SECOND);
       expect(bench.woken).toEqual([]);
       await bench.runAlarmsUntil(start + 10 * MINUTE + SECOND);
@@ -222,7 +222,7 @@ describe("settling", () => {
       expect(bench.forward(fileId, DEFERRED)).toMatchObject({ status: "queued" });
       bench.clock.now = start + DAY;
       expect(bench.forward(fileId, DEFERRED)).toMatchObject({ status: "failed", attempts: 2 });
-      expect(bench.settlement.replay(seqOf(fileId), bench.clock.now)).toMatchObject({ outcome: "queued" });
+      expect(bench.lifecycle.replay(seqOf(fileId), bench.clock.now)).toMatchObject({ outcome: "queued" });
       expect(bench.forward(fileId, DEFERRED)).toMatchObject({ status: "queued", attempts: 1 });
     });
   });
@@ -299,7 +299,7 @@ describe("a report of the files-creator", () => {
       bench.forward(fileId, FORWARDED);
       report(bench, fileId, "processing", { recordsProcessed: 2 });
       report(bench, fileId, "completed", { recordsFailed: 1 });
-      expect(bench.settlement.record(bench.row(fileId) ?? fail())).toMatchObject({
+      expect(bench.lifecycle.record(bench.row(fileId) ?? fail())).toMatchObject({
         recordsTotal: 3,
         recordsProcessed: 2,
         recordsFailed: 1,
@@ -329,7 +329,7 @@ describe("a report of the files-creator", () => {
       const fileId = bench.accept();
       bring(bench, fileId, "processing");
       report(bench, fileId, "failed");
-      bench.settlement.replay(seqOf(fileId), bench.clock.now);
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
       expect(report(bench, fileId, "failed").outcome).toBe("repeat");
       expect(bench.claim(fileId)).toMatchObject({ generation: 2 });
     });
@@ -346,7 +346,7 @@ describe("a replay", () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       bring(bench, fileId, from);
-      expect(bench.settlement.replay(seqOf(fileId), bench.clock.now)).toEqual(outcome);
+      expect(bench.lifecycle.replay(seqOf(fileId), bench.clock.now)).toEqual(outcome);
     });
   });
 
@@ -355,8 +355,8 @@ describe("a replay", () => {
       const fileId = bench.accept();
       bring(bench, fileId, "completed");
       bench.clock.now += 2 * DAY;
-      bench.settlement.replay(seqOf(fileId), bench.clock.now);
-      expect(bench.settlement.record(bench.row(fileId) ?? fail())).toMatchObject({
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
+      expect(bench.lifecycle.record(bench.row(fileId) ?? fail())).toMatchObject({
         status: "queued",
         generation: 2,
         attempts: 0,
@@ -365,7 +365,7 @@ describe("a replay", () => {
       });
       expect(bench.forward(fileId, DEFERRED)).toMatchObject({ status: "queued" });
       bench.forward(fileId, REFUSED);
-      expect(bench.settlement.replay(seqOf(fileId), bench.clock.now)).toMatchObject({ generation: 3 });
+      expect(bench.lifecycle.replay(seqOf(fileId), bench.clock.now)).toMatchObject({ generation: 3 });
     });
   });
 
@@ -374,7 +374,7 @@ describe("a replay", () => {
       const fileId = bench.accept();
       bring(bench, fileId, "failed");
       await bench.runAlarmsUntil(bench.clock.now + 5 * HOUR);
-      bench.settlement.replay(seqOf(fileId), bench.clock.now);
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
       await bench.runAlarmsUntil(bench.clock.now + MINUTE + SECOND);
       expect(bench.woken).toEqual([[fileId]]);
     });
@@ -386,7 +386,7 @@ describe("a replay", () => {
       const stale = tokenOf(bench, fileId);
       bench.clock.now += LEASE_MS;
       bench.forward(fileId, REFUSED);
-      bench.settlement.replay(seqOf(fileId), bench.clock.now);
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
       expect(bench.settle(fileId, stale, FORWARDED)).toMatchObject({ applied: false, status: "queued" });
       expect(bench.claim(fileId)).toMatchObject({ generation: 2 });
     });
@@ -400,7 +400,7 @@ describe("waiting for a file", () => {
   ])("ends with $name, for everyone who waits", async ({ outcome, status }) => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
-      const waits = [1, 2].map(() => bench.settlement.wait(seqOf(fileId), 10_000));
+      const waits = [1, 2].map(() => bench.lifecycle.wait(seqOf(fileId), 10_000));
       bench.forward(fileId, outcome);
       expect(await Promise.all(waits)).toEqual([status, status]);
     });
@@ -409,7 +409,7 @@ describe("waiting for a file", () => {
   it("ends with a report", async () => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
-      const wait = bench.settlement.wait(seqOf(fileId), 10_000);
+      const wait = bench.lifecycle.wait(seqOf(fileId), 10_000);
       report(bench, fileId, "completed");
       expect(await wait).toBe("completed");
     });
@@ -418,7 +418,7 @@ describe("waiting for a file", () => {
   it("goes on through a deferral, and ends with the time", async () => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
-      const wait = bench.settlement.wait(seqOf(fileId), 20);
+      const wait = bench.lifecycle.wait(seqOf(fileId), 20);
       bench.forward(fileId, DEFERRED);
       expect(await wait).toBe("queued");
     });
@@ -430,7 +430,7 @@ describe("waiting for a file", () => {
       await inGate(await newGate(), async (bench) => {
         const fileId = bench.accept();
         bring(bench, fileId, status);
-        expect(await bench.settlement.wait(seqOf(fileId), 10_000)).toBe(status);
+        expect(await bench.lifecycle.wait(seqOf(fileId), 10_000)).toBe(status);
       });
     },
   );
@@ -440,7 +440,7 @@ describe("waiting for a file", () => {
     ["a reservation", (bench) => bench.accept({ sealed: null })],
   ])("answers null for %s", async (_name, make) => {
     await inGate(await newGate(), async (bench) => {
-      expect(await bench.settlement.wait(seqOf(make(bench)), 10_000)).toBeNull();
+      expect(await bench.lifecycle.wait(seqOf(make(bench)), 10_000)).toBeNull();
     });
   });
 });

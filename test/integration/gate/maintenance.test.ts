@@ -186,7 +186,7 @@ describe("while the archive is away", () => {
         expect(runs).toBeLessThanOrEqual(61);
         expect(tries).toBeLessThanOrEqual(61);
         expect(tries).toBeGreaterThan(50);
-        expect(bench.inbox.payload(seqOf(fileId))).not.toBeNull();
+        expect(bench.files.payload(seqOf(fileId))).not.toBeNull();
       });
     },
   );
@@ -200,9 +200,9 @@ describe("the mark up to which the alarm has woken", () => {
       bench.woken.length = 0;
       const admission = bench.admission();
       bench.clock.now += 59 * SECOND;
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       bench.clock.now += SECOND;
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       // Minted a minute ago by the Worker's clock, admitted only now.
       expect(bench.admit(admission).outcome).toBe("accepted");
       bench.woken.length = 0;
@@ -236,7 +236,7 @@ describe("the mark up to which the alarm has woken", () => {
       await bench.runAlarmsUntil(bench.clock.now + 2 * HOUR);
       expect(bench.woken.flat()).toContain(lost);
       expect(bench.row(settled)?.stored).not.toBeNull();
-      expect(bench.inbox.payload(seqOf(settled))).toBeNull();
+      expect(bench.files.payload(seqOf(settled))).toBeNull();
     });
   });
 });
@@ -247,7 +247,7 @@ describe("the alarm", () => {
       for (let i = 0; i < 5; i++) bench.forward(bench.accept());
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
       expect(await bench.runAlarmsUntil(bench.clock.now + 80 * DAY)).toBe(0);
-      expect(bench.upkeep.nextAt()).toBeGreaterThan(bench.clock.now + 9 * DAY);
+      expect(bench.maintenance.nextAt()).toBeGreaterThan(bench.clock.now + 9 * DAY);
     });
   });
 
@@ -255,8 +255,8 @@ describe("the alarm", () => {
     await inGate(await newGate(), async (bench) => {
       bench.forward(bench.accept());
       await bench.runAlarmsUntil(bench.clock.now + 97 * DAY + HOUR);
-      expect(bench.state.agenda.firstFrom("")).toBeNull();
-      expect(bench.upkeep.nextAt()).toBeNull();
+      expect(bench.state.dueFiles.firstFrom("")).toBeNull();
+      expect(bench.maintenance.nextAt()).toBeNull();
     });
   });
 
@@ -269,12 +269,12 @@ describe("the alarm", () => {
       for (let at = start; at < start + 10 * HOUR; at += 30 * SECOND) {
         bench.clock.now = at;
         if (alarmAt <= at) {
-          await bench.upkeep.run();
+          await bench.maintenance.run();
           runs++;
           alarmAt = Number.POSITIVE_INFINITY;
         }
         bench.admissions.read(gate.snapshot, at);
-        alarmAt = Math.min(alarmAt, bench.upkeep.nextAt() ?? alarmAt);
+        alarmAt = Math.min(alarmAt, bench.maintenance.nextAt() ?? alarmAt);
       }
       expect(runs).toBeGreaterThan(3);
       expect(runs).toBeLessThanOrEqual(10);
@@ -310,7 +310,7 @@ describe("purging", () => {
       const fileId = bench.accept();
       bench.forward(fileId);
       await bench.runAlarmsUntil(start + 90 * DAY - MINUTE);
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(bench.row(fileId)).not.toBeNull();
       await bench.runAlarmsUntil(start + 97 * DAY + 2 * MINUTE);
       expect(bench.row(fileId)).toBeNull();
@@ -324,8 +324,8 @@ describe("purging", () => {
       bench.forward(settled);
       const queued = bench.accept();
       await bench.runAlarmsUntil(start + 6 * DAY);
-      Object.defineProperty(bench.inbox, "size", { value: CROWDED_BYTES + 1 });
-      await bench.upkeep.run();
+      Object.defineProperty(bench.files, "size", { value: CROWDED_BYTES + 1 });
+      await bench.maintenance.run();
       expect(bench.row(settled)).not.toBeNull();
       await bench.runAfter(DAY + HOUR);
       expect(bench.row(settled)).toBeNull();
@@ -350,7 +350,7 @@ describe("purging", () => {
       expect(rows()).toHaveLength(6_002);
       await bench.runAfter(91 * DAY);
       expect(rows()).toHaveLength(1_002);
-      expect(bench.upkeep.nextAt()).toBe(bench.clock.now + SECOND);
+      expect(bench.maintenance.nextAt()).toBe(bench.clock.now + SECOND);
       await bench.runAfter(SECOND);
       expect(rows()).toEqual([{ seq: seqOf(queued) }]);
     });
@@ -363,9 +363,9 @@ describe("purging", () => {
       bench.forward(unarchived);
       bench.onCall = (call) => (call.startsWith("put") ? "before" : undefined);
       bench.clock.now += 100 * DAY;
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       expect(bench.row(queued)).not.toBeNull();
-      expect(bench.inbox.payload(seqOf(unarchived))).not.toBeNull();
+      expect(bench.files.payload(seqOf(unarchived))).not.toBeNull();
     });
   });
 
@@ -375,7 +375,7 @@ describe("purging", () => {
       await bench.runAlarmsUntil(bench.clock.now + 2 * HOUR);
       let run: Promise<void> | undefined;
       const rowsRead = rowsReadBy(bench, (counted) => {
-        run = counted.upkeep.run();
+        run = counted.maintenance.run();
       });
       await run;
       expect(rowsRead).toBeLessThan(100);
@@ -399,7 +399,7 @@ describe("one step that fails", () => {
       const queued = bench.accept();
       bench.clock.now = start + 2 * HOUR;
       bench.onCall = (call) => (fails(call) ? "before" : undefined);
-      await bench.upkeep.run();
+      await bench.maintenance.run();
       if (!fails("wake")) expect(bench.woken.flat()).toContain(queued);
       if (!fails("delete")) expect(bench.row(reserved)).toBeNull();
       if (!fails("put keys/") && !fails("put archive/")) expect(bench.row(settled)?.stored).not.toBeNull();

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/crypto/encoding.ts";
-import { bringUpToDate, STEPS } from "../../../src/gate/migrations.ts";
+import { MIGRATIONS, migrate } from "../../../src/gate/migrations.ts";
 import { Bench, DAY, newGate, onInbox, unwoken } from "../../support/gate.ts";
 import { createApiKey, createBoundConnection, fileStatus, gateOf, post } from "../../support/gateway.ts";
 
@@ -30,10 +30,10 @@ function inStorage<R>(work: (storage: DurableObjectStorage) => R): Promise<R> {
 
 /** A step as one may come: it changes every table of the inbox. */
 function addsColumn(sql: SqlStorage): void {
-  const tables = sql
+  const partitions = sql
     .exec("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'inbox_*'")
     .toArray();
-  for (const { name } of tables) sql.exec(`ALTER TABLE ${name} ADD COLUMN note TEXT DEFAULT 'old'`);
+  for (const { name } of partitions) sql.exec(`ALTER TABLE ${name} ADD COLUMN note TEXT DEFAULT 'old'`);
 }
 
 /** The schema that each step leads to, as SHA-256. */
@@ -49,14 +49,14 @@ describe("the steps to the layout", () => {
           .exec("SELECT name FROM sqlite_schema WHERE type = 'table'")
           .toArray())
           if (!String(name).startsWith("_cf")) storage.sql.exec(`DROP TABLE ${name}`);
-        bringUpToDate(storage, STEPS.slice(0, number));
+        migrate(storage, MIGRATIONS.slice(0, number));
         expect(await sha256Hex(schemaOf(storage.sql).join("\n"))).toBe(schema);
       });
     },
   );
 
   it("are all pinned here", () => {
-    expect(RELEASED).toHaveLength(STEPS.length);
+    expect(RELEASED).toHaveLength(MIGRATIONS.length);
   });
 });
 
@@ -67,9 +67,9 @@ describe("a gate that wakes", () => {
       const bench = new Bench(gate, storage.sql);
       const before = Array.from({ length: 100 }, () => bench.accept());
       const doStep = vi.fn(addsColumn);
-      for (let i = 0; i < 2; i++) bringUpToDate(storage, [...STEPS, doStep]);
+      for (let i = 0; i < 2; i++) migrate(storage, [...MIGRATIONS, doStep]);
       expect(doStep).toHaveBeenCalledTimes(1);
-      expect(layoutOf(bench.sql)).toBe(STEPS.length + 1);
+      expect(layoutOf(bench.sql)).toBe(MIGRATIONS.length + 1);
       bench.restart();
       for (const fileId of before) expect(bench.row(fileId)?.state).toBe("queued");
       bench.clock.now += DAY;
@@ -87,16 +87,16 @@ describe("a gate that wakes", () => {
       const failing = () => {
         throw new Error("the last step fails");
       };
-      expect(() => bringUpToDate(storage, [...STEPS, addsColumn, failing])).toThrow("the last step fails");
+      expect(() => migrate(storage, [...MIGRATIONS, addsColumn, failing])).toThrow("the last step fails");
       expect(schemaOf(storage.sql)).toEqual(before);
-      expect(layoutOf(storage.sql)).toBe(STEPS.length);
+      expect(layoutOf(storage.sql)).toBe(MIGRATIONS.length);
     });
   });
 
   it("writes nothing when it lacks none", async () => {
     await inStorage((storage) => {
       const exec = vi.spyOn(Object.getPrototypeOf(storage.sql), "exec");
-      bringUpToDate(storage);
+      migrate(storage);
       const written = exec.mock.results.map(({ value }) => value.rowsWritten);
       expect(written).toEqual([0, 0]);
     });
@@ -110,7 +110,7 @@ describe("a gate whose tables were made by newer code", () => {
     const { json } = await post(connection, undefined, {}, unwoken);
     const gate = gateOf(connection);
     const sql: SqlStorage = await runInDurableObject(gate, (_gate, { storage }) => {
-      bringUpToDate(storage, [...STEPS, addsColumn]);
+      migrate(storage, [...MIGRATIONS, addsColumn]);
       return Object.getPrototypeOf(storage.sql);
     });
     await evictDurableObject(gate);
@@ -126,7 +126,7 @@ describe("a gate whose tables were made by newer code", () => {
     exec.mockImplementation(function (this: SqlStorage, query, ...values) {
       return original.call(
         this,
-        /'layout'/.test(query) ? `SELECT '${STEPS.length}' AS value` : query,
+        /'layout'/.test(query) ? `SELECT '${MIGRATIONS.length}' AS value` : query,
         ...values,
       );
     });

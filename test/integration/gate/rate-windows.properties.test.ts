@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HOUR_MS, PLAN_LIMITS, type RateLimits } from "../../../src/gate/rate-window.ts";
-import { Memory, type Remembered } from "../../../src/gate/recent-requests.ts";
+import { RecentRequests, type RememberedRequest } from "../../../src/gate/recent-requests.ts";
 import { inGate, newGate } from "../../support/gate.ts";
 
 const SECOND_MS = 1_000;
@@ -44,7 +44,7 @@ function expectExact(allowed: boolean, log: readonly number[], limits: RateLimit
   expect(minuteIsFull || hourIsFull).toBe(true);
 }
 
-const rowAt = (admittedAt: number): Remembered => ({
+const rowAt = (admittedAt: number): RememberedRequest => ({
   seq: "",
   admittedAt,
   signature: null,
@@ -55,19 +55,19 @@ const rowAt = (admittedAt: number): Remembered => ({
 describe("in any window of a minute or an hour", () => {
   it("no more are admitted than the plan, and none is refused more than one sub-bucket early", () => {
     const property = fc.property(plans, fc.nat(HOUR_MS), steps, (plan, offset, gaps) => {
-      const memory = new Memory();
+      const recent = new RecentRequests();
       const log: number[] = [];
       let now = T0 + offset;
       for (const gap of gaps) {
         if (gap === null) {
-          memory.rebuild(now, log.filter((at) => at > now - HOUR_MS - MINUTE_MS).map(rowAt));
+          recent.rebuild(now, log.filter((at) => at > now - HOUR_MS - MINUTE_MS).map(rowAt));
           continue;
         }
         now += gap;
-        const { allowed } = memory.standing(plan, now);
+        const { allowed } = recent.standing(plan, now);
         expectExact(allowed, log, plan, now);
         if (!allowed) continue;
-        memory.add(rowAt(now));
+        recent.add(rowAt(now));
         log.push(now);
       }
     });
@@ -76,19 +76,19 @@ describe("in any window of a minute or an hour", () => {
 
   it("a place is free at the moment that a refusal names, and not before", () => {
     const property = fc.property(plans, fc.nat(HOUR_MS), steps, (plan, offset, gaps) => {
-      const memory = new Memory();
+      const recent = new RecentRequests();
       let now = T0 + offset;
       for (const gap of gaps) {
         now += gap ?? 0;
-        const standing = memory.standing(plan, now);
+        const standing = recent.standing(plan, now);
         if (standing.allowed) {
-          memory.charge(now);
+          recent.charge(now);
           continue;
         }
         expect(standing.remaining).toBe(0);
-        expect(memory.standing(plan, standing.resetAt - 1).allowed).toBe(false);
+        expect(recent.standing(plan, standing.resetAt - 1).allowed).toBe(false);
         now = standing.resetAt;
-        expect(memory.standing(plan, now).allowed).toBe(true);
+        expect(recent.standing(plan, now).allowed).toBe(true);
       }
     });
     fc.assert(property, { numRuns: 100 });

@@ -39,7 +39,7 @@ describe("the status of a file", () => {
         if (status === "processing" || status === "completed") bench.forward(fileId, FORWARDED);
         if (status === "failed") bench.forward(fileId, REFUSED);
         if (status === "completed") {
-          bench.settlement.report(
+          bench.lifecycle.report(
             seqOf(fileId),
             { eventId: "e", status, recordsProcessed: 5 },
             bench.clock.now,
@@ -47,7 +47,7 @@ describe("the status of a file", () => {
         }
         const record = () => {
           const row = bench.row(fileId);
-          return row && bench.settlement.record(row);
+          return row && bench.lifecycle.record(row);
         };
         const before = record();
         expect(before).toMatchObject({ fileId, status });
@@ -131,10 +131,10 @@ describe("the list of a connection's files", () => {
         return bench.accept();
       });
       ids.reverse();
-      const first = bench.inbox.list(null, 2).map((row) => row.seq);
+      const first = bench.files.list(null, 2).map((row) => row.seq);
       bench.clock.now += 1;
       bench.accept();
-      const second = bench.inbox.list(first.at(-1) ?? null, 2).map((row) => row.seq);
+      const second = bench.files.list(first.at(-1) ?? null, 2).map((row) => row.seq);
       expect([...first, ...second]).toEqual(ids.map(seqOf));
     });
   });
@@ -143,7 +143,7 @@ describe("the list of a connection's files", () => {
     await inGate(await newGate(), async (bench) => {
       const file = bench.accept();
       const reserved = bench.accept({ sealed: null });
-      const listed = () => bench.inbox.list(null, 10).map((row) => row.seq);
+      const listed = () => bench.files.list(null, 10).map((row) => row.seq);
       expect(listed()).toEqual([seqOf(file)]);
       bench.onCall = (call) => (call.startsWith("delete") ? "before" : undefined);
       await bench.runAfter(HOUR);

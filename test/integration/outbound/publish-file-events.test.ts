@@ -158,7 +158,7 @@ describe("a word that could not be told", () => {
     expect(await eventsOf(owner)).toEqual([]);
   });
 
-  it.each(["paid", "settle"])("is told once where the answer to %s is lost", async (method) => {
+  it.each(["markPublished", "settle"])("is told once where the answer to %s is lost", async (method) => {
     const owner = await ownerWith(["file.*"]);
     const fileId = await accepted(owner.connection);
     let lost = false;

@@ -176,8 +176,8 @@ describe("the audit trail", () => {
     const { id } = await createConnection();
     await portal("PATCH", `/connections/${id}`, { status: "active" });
     const using = withBrokenGates(bindings, "refresh");
-    const untold = await portal("PATCH", `/connections/${id}`, { status: "inactive" }, "portal", using);
-    expect(untold.status).toBe(503);
+    const refused = await portal("PATCH", `/connections/${id}`, { status: "inactive" }, "portal", using);
+    expect(refused.status).toBe(503);
     expect((await portal("PATCH", `/connections/${id}`, { status: "inactive" })).status).toBe(200);
     expect((await trailOf(id)).map(({ action }) => action)).toEqual([
       "connection.created",

@@ -42,9 +42,9 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/admission.ts",
-        find: "    const written = inbox.insert({",
+        find: "    const written = files.insert({",
         replace:
-          "    const written = 1;\n    setTimeout((row: Parameters<typeof inbox.insert>[0]) => inbox.insert(row), 180, {",
+          "    const written = 1;\n    setTimeout((row: Parameters<typeof files.insert>[0]) => files.insert(row), 180, {",
       },
     ],
   },
@@ -58,9 +58,9 @@ export const MUTATIONS: Mutation[] = [
       },
       {
         file: "src/gate/file-lifecycle.ts",
-        find: "inbox.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });",
+        find: "files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });",
         replace:
-          'inbox.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });',
+          'files.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });',
       },
     ],
   },
@@ -94,8 +94,8 @@ export const MUTATIONS: Mutation[] = [
       },
       {
         file: "src/gate/maintenance.ts",
-        find: "if (place !== undefined) inbox.markArchived(row.seq, place);\n    }",
-        replace: `if (place !== undefined) inbox.markArchived(row.seq, place);
+        find: "if (place !== undefined) files.markArchived(row.seq, place);\n    }",
+        replace: `if (place !== undefined) files.markArchived(row.seq, place);
     }
     await this.#put(key, bytes);`,
       },
@@ -127,12 +127,12 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/admission.ts",
-        find: "inbox.addAlias(signed.signature, seq, signedUntil);",
+        find: "files.addAlias(signed.signature, seq, signedUntil);",
         replace: "",
       },
       {
         file: "src/gate/admission.ts",
-        find: "memory.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });",
+        find: "recent.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });",
         replace: "",
       },
     ],

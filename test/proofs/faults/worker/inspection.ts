@@ -1,21 +1,21 @@
 /** What a gate holds, read beside it from its rows. */
 
-import { Tables } from "../../../../src/gate/day-partitions.ts";
+import { DayPartitions } from "../../../../src/gate/day-partitions.ts";
 import { fileIdOf, mintedAt } from "../../../../src/gate/file-id.ts";
-import { codeOf, HEAD, parseRow } from "../../../../src/gate/file-row.ts";
-import type { Stored } from "../../../../src/gate/protocol.ts";
-import { Marks } from "../../../../src/gate/watermarks.ts";
+import { FILE_COLUMNS, parseRow, stateCode } from "../../../../src/gate/file-row.ts";
+import type { ArchiveLocation } from "../../../../src/gate/protocol.ts";
+import { Watermarks } from "../../../../src/gate/watermarks.ts";
 import { gateName } from "../../../../src/model.ts";
 import type { InboxRow } from "../orders.ts";
 
 const TAKEN = `SELECT seq, payload, stored FROM inbox
-  WHERE seq > ? AND state NOT IN (${codeOf("receiving")}, ${codeOf("dropped")}) ORDER BY seq LIMIT ?`;
+  WHERE seq > ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) ORDER BY seq LIMIT ?`;
 
 /** One file's payload where it rests: in its row or in the archive. */
 export interface Kept {
   fileId: string;
   payload: ArrayBuffer | null;
-  stored: Stored | null;
+  stored: ArchiveLocation | null;
 }
 
 export interface KeptPage {
@@ -27,11 +27,11 @@ export interface KeptPage {
 
 /** The gate's id, all its rows, oldest first, and how many events it owes. */
 export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed: number } {
-  const gate = new Marks(sql).snapshot()?.gate;
+  const gate = new Watermarks(sql).snapshot()?.gate;
   if (gate === undefined) return { gate: "", rows: [], owed: 0 };
   const rows: InboxRow[] = [];
-  const all = new Tables(sql).all.flatMap((table) =>
-    table.exec(`SELECT ${HEAD}, payload IS NULL AS gone FROM inbox ORDER BY seq`).toArray(),
+  const all = new DayPartitions(sql).all.flatMap((partition) =>
+    partition.exec(`SELECT ${FILE_COLUMNS}, payload IS NULL AS gone FROM inbox ORDER BY seq`).toArray(),
   );
   for (const raw of all) {
     const { seq, facts, stored, state, admittedAt, dueAt } = parseRow(raw);
@@ -51,10 +51,11 @@ export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed
 
 /** What rests of the files that were taken: at most `limit` of them, from after the key `after` on. */
 export function keptPage(sql: SqlStorage, after: string, limit: number): KeptPage {
-  const snapshot = new Marks(sql).snapshot();
+  const snapshot = new Watermarks(sql).snapshot();
   if (snapshot === null) return { wrappedKey: "", files: [], last: null };
   const rows: Record<string, SqlStorageValue>[] = [];
-  for (const table of new Tables(sql).all) rows.push(...table.exec(TAKEN, after, limit - rows.length));
+  for (const partition of new DayPartitions(sql).all)
+    rows.push(...partition.exec(TAKEN, after, limit - rows.length));
   return {
     wrappedKey: snapshot.wrappedKey,
     files: rows.map((row) => ({
