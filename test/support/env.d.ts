@@ -3,3 +3,13 @@ declare namespace Cloudflare {
     MIGRATIONS: import("cloudflare:test").D1Migration[];
   }
 }
+
+interface ImportMeta {
+  /** Variables of the shell that begin with `VITE_`. */
+  env: Record<string, string | undefined>;
+}
+
+declare module "*?raw" {
+  const text: string;
+  export default text;
+}
