@@ -10,7 +10,7 @@ import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { logError } from "./log.ts";
 import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
 import { OWNER_TYPES, type SettingsPart } from "./model.ts";
-import type { AddressPolicy } from "./outbound/url-policy.ts";
+import type { UrlPolicy } from "./outbound/url-policy.ts";
 
 /** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
 export type Bindings = Omit<
@@ -51,7 +51,7 @@ export interface Settings {
   readonly maxBodyBytes: number;
   readonly archiveAfterMs: number;
   /** Of our own hosts. Where webhooks may lead. */
-  readonly addressPolicy: AddressPolicy;
+  readonly urlPolicy: UrlPolicy;
   /** Of our own hosts. What a connection's address begins with; null for whatever the gateway is asked under. */
   readonly inboundOrigin: string | null;
   /** Of the key ring. */
@@ -114,7 +114,7 @@ function settingsOf(env: Bindings): Settings {
   const operators = of("mail", "OPERATORS_EMAIL", () => emailAddress(text(env.OPERATORS_EMAIL)).email);
   const from = of("mail", "EMAIL_FROM", () => sender(emailAddress(text(env.EMAIL_FROM))));
   const inbound = of("own_hosts", "INBOUND_ORIGIN", () => inboundOrigin(env));
-  const policy = of("own_hosts", "OWN_ZONES", () => addressPolicy(env, inbound()));
+  const policy = of("own_hosts", "OWN_ZONES", () => urlPolicy(env, inbound()));
   const size = { lowest: SMALLEST_LIMIT_BYTES, highest: LARGEST_BODY_BYTES, otherwise: LARGEST_BODY_BYTES };
   const delay = { lowest: 1, highest: LONGEST_ARCHIVE_AFTER_S, otherwise: DEFAULT_ARCHIVE_AFTER_S };
   return {
@@ -129,7 +129,7 @@ function settingsOf(env: Bindings): Settings {
     get unusableClients() {
       return clients().unusable;
     },
-    get addressPolicy() {
+    get urlPolicy() {
       return policy();
     },
     get inboundOrigin() {
@@ -268,7 +268,7 @@ function filesCreatorToken(env: Bindings): string | null {
 }
 
 /** The host of `INBOUND_ORIGIN` is ours even where no zone says so. */
-function addressPolicy(env: Bindings, inbound: string | null): AddressPolicy {
+function urlPolicy(env: Bindings, inbound: string | null): UrlPolicy {
   const zones = hostNames(env.OWN_ZONES);
   return {
     ownZones: inbound === null ? zones : [...zones, new URL(inbound).hostname],

@@ -15,8 +15,8 @@ import type { Claimed, Outcome, OwedEvent, Settled } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { type GateAddress, gateName } from "../model.ts";
-import { tellOwed } from "../outbound/publish-file-events.ts";
-import { findAudiences } from "../outbound/subscribers.ts";
+import { publishFileEvents } from "../outbound/publish-file-events.ts";
+import { findSubscribersOfFiles } from "../outbound/subscribers.ts";
 import { GOVERNOR_NAME, type Permit } from "./circuit-breaker.ts";
 import { type Answer, postFile } from "./files-creator.ts";
 import { type AttentionChange, recordAttention } from "./stuck-files.ts";
@@ -88,7 +88,7 @@ export async function forwardBatch(
   // One file at a time that may be what kills the consumer, after all others are safe, and only as long as leases last.
   const suspects = jobs.filter((job) => job.file.suspect);
   const others = jobs.filter((job) => !job.file.suspect);
-  const listened = filesListenedTo(jobs, env);
+  const listened = filesWithSubscribers(jobs, env);
   const othersUntil = Date.now() + OTHERS_BUDGET_MS;
   await forwardAll(
     others,
@@ -105,18 +105,18 @@ export async function forwardBatch(
 
 async function tell(findings: Findings, env: Bindings, settings: Settings): Promise<void> {
   await recordAttention(env.DB, findings.attention.splice(0));
-  await tellOwed(findings.owed.splice(0), env, settings);
+  await publishFileEvents(findings.owed.splice(0), env, settings);
 }
 
-/** Whether somebody's webhooks may want to hear of a file. Without an answer they may. Never rejects. */
-async function filesListenedTo(jobs: readonly Job[], env: Bindings): Promise<(job: Job) => boolean> {
+/** Whether a file may have webhook subscribers. Where D1 does not answer, it may. Never rejects. */
+async function filesWithSubscribers(jobs: readonly Job[], env: Bindings): Promise<(job: Job) => boolean> {
   if (jobs.length === 0) return () => false;
   try {
-    const heardOf = ({ gate, file: { facts } }: Job) => ({ gate, employerId: facts.employerId });
-    const audienceOf = await findAudiences(env.DB, jobs.map(heardOf));
-    return (job) => (audienceOf(heardOf(job))?.owners.length ?? 0) > 0;
+    const fileOf = ({ gate, file: { facts } }: Job) => ({ gate, employerId: facts.employerId });
+    const subscribersOf = await findSubscribersOfFiles(env.DB, jobs.map(fileOf));
+    return (job) => (subscribersOf(fileOf(job))?.owners.length ?? 0) > 0;
   } catch (error) {
-    logError("it is not known who listens", { files: jobs.length }, error);
+    logError("could not look up webhook subscribers", { files: jobs.length }, error);
     return () => true;
   }
 }

@@ -17,7 +17,7 @@ import { GATE_KINDS, type GateAddress, gateName } from "../model.ts";
 import { sendNotices } from "../outbound/email-notices.ts";
 import { noticeFailing } from "../outbound/failing.ts";
 import { runReplays } from "../outbound/replay.ts";
-import { sealTargets } from "../outbound/seal-targets.ts";
+import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
 import { eraseDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
 import { retain } from "./retention.ts";
@@ -44,7 +44,7 @@ export async function runScheduled(cron: string, scheduledTime: number, env: Bin
   await part("retain", () => retain(env.DB, sliceOfHour(scheduledTime), scheduledTime));
   await part("notice failing endpoints", () => noticeFailing(env.DB, scheduledTime));
   await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
-  await part("seal webhook addresses", () => sealTargets(env.DB, readSettings(env).keyRing, scheduledTime));
+  await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, scheduledTime));
   await part("purge creations", () => purgeCreations(env.DB, scheduledTime));
   await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
 }

@@ -8,7 +8,7 @@ import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 import { looksLikeBotWall } from "./bot-wall.ts";
 import type { AnswerHeaders, FailureKind, Outcome, TlsCause } from "./outcome.ts";
-import { type AddressPolicy, checkTarget } from "./url-policy.ts";
+import { checkUrl, type UrlPolicy } from "./url-policy.ts";
 
 /** Over the whole exchange. From the wire contract. */
 export const EXCHANGE_TIMEOUT_MS = 10_000;
@@ -32,7 +32,7 @@ export interface Exchange {
   /** Custom headers and signatures. */
   headers: Record<string, string>;
   body: Bytes;
-  policy: AddressPolicy;
+  policy: UrlPolicy;
 }
 
 export interface AttemptDeps {
@@ -67,19 +67,19 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome
   const unanswered = (kind: FailureKind): Outcome => {
     return { kind, status: null, ms: deps.now() - startedAt, answer: null, retryAfterMs: null };
   };
-  const target = checkTarget(exchange.url, exchange.policy);
-  if (!target.ok) return unanswered("blocked");
+  const url = checkUrl(exchange.url, exchange.policy);
+  if (!url.ok) return unanswered("blocked");
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), deps.timeoutMs ?? EXCHANGE_TIMEOUT_MS);
   let ended = false;
   try {
     let response: Response;
     try {
-      response = await deps.fetch(target.url, requestOf(exchange, deadline.signal));
+      response = await deps.fetch(url.value, requestOf(exchange, deadline.signal));
     } catch (error) {
       if (deadline.signal.aborted) return unanswered("timeout");
       const message = error instanceof Error ? error.message : "";
-      const kind = await unansweredKind(message, new URL(target.url), deps);
+      const kind = await unansweredKind(message, new URL(url.value), deps);
       const cause = kind === "tls" ? tlsCauseOf(null, message) : null;
       return { ...unanswered(kind), ...(cause && { tlsCause: cause }) };
     }

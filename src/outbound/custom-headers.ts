@@ -1,17 +1,13 @@
 /**
- * The headers that a webhook may add to its deliveries: none that the gateway, the platform or the connection says itself.
- * `Authorization` is allowed: many receivers stand behind a gate of their own, and the headers rest sealed. Pure.
+ * The headers that a webhook may add to its deliveries: any except those that the gateway, the platform or the connection sets.
+ * `Authorization` is allowed: many receivers require it, and the headers are stored sealed. Pure.
  */
-
-export type CheckedHeaders =
-  | { ok: true; headers: Record<string, string> }
-  /** Path to message, as error details are. */
-  | { ok: false; details: Record<string, string> };
+import { err, ok, type Result } from "../result.ts";
 
 export const MAX_HEADERS = 20;
 const MAX_NAME_CHARS = 64;
 const MAX_VALUE_CHARS = 2_048;
-/** Names and values together: servers commonly take 8 KiB of headers, and ours come on top. */
+/** Names and values together: servers commonly accept 8 KiB of headers, and the gateway's own are added to these. */
 const MAX_CHARS = 4_096;
 
 /** A token of RFC 9110, section 5.6.2. */
@@ -20,10 +16,10 @@ const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VALUE = /^[!-~](?:[ -~]*[!-~])?$/;
 
 const RESERVED_NAMES: ReadonlySet<string> = new Set([
-  // What the gateway says.
+  // Set by the gateway.
   "user-agent",
   "audit1-signature",
-  // Where the request goes, and how it is written.
+  // Set by the connection.
   "host",
   "accept-encoding",
   "connection",
@@ -34,14 +30,14 @@ const RESERVED_NAMES: ReadonlySet<string> = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
-  // Where it came from.
+  // The origin of the request.
   "forwarded",
   "via",
   "true-client-ip",
   "x-real-ip",
 ]);
 const RESERVED_PREFIXES = [
-  // What the gateway says, and would be taken to say.
+  // Set by the gateway, or easily mistaken for its own.
   "webhook-",
   "x-webhook-",
   "audit1-",
@@ -50,29 +46,31 @@ const RESERVED_PREFIXES = [
   "content-",
   "proxy-",
   "sec-",
-  // What the platform says.
+  // Set by the platform.
   "cf-",
   "cdn-",
   "x-forwarded-",
 ];
 
-export function checkHeaders(headers: Readonly<Record<string, string>>): CheckedHeaders {
+/** The error maps field paths to messages. */
+export function checkCustomHeaders(
+  headers: Readonly<Record<string, string>>,
+): Result<Record<string, string>, Record<string, string>> {
   const entries = Object.entries(headers);
   const details: Record<string, string> = {};
   const seen = new Set<string>();
   let chars = 0;
   for (const [name, value] of entries) {
     const problem =
-      problemOf(name, value) ?? (seen.has(name.toLowerCase()) ? "This name stands twice" : null);
+      problemOf(name, value) ?? (seen.has(name.toLowerCase()) ? "This name is given twice" : null);
     if (problem !== null) details[`headers.${name.slice(0, MAX_NAME_CHARS)}`] = problem;
     seen.add(name.toLowerCase());
     chars += name.length + value.length;
   }
-  if (entries.length > MAX_HEADERS)
-    return { ok: false, details: { headers: `At most ${MAX_HEADERS} headers` } };
-  if (Object.keys(details).length > 0) return { ok: false, details };
-  if (chars > MAX_CHARS) return { ok: false, details: { headers: `At most ${MAX_CHARS} characters in all` } };
-  return { ok: true, headers: Object.fromEntries(entries) };
+  if (entries.length > MAX_HEADERS) return err({ headers: `At most ${MAX_HEADERS} headers` });
+  if (Object.keys(details).length > 0) return err(details);
+  if (chars > MAX_CHARS) return err({ headers: `At most ${MAX_CHARS} characters in all` });
+  return ok(Object.fromEntries(entries));
 }
 
 function problemOf(name: string, value: string): string | null {

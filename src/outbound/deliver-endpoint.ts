@@ -31,7 +31,7 @@ import { maySend } from "./event-types.ts";
 import { type KeptAnswer, NOTHING_KEPT, sealAnswer } from "./kept-answer.ts";
 import { allowance, nextStartAt, withRequests } from "./pace.ts";
 import { type OpenEndpoint, openEndpoint, type Sent, sendDelivery } from "./send.ts";
-import type { AddressPolicy } from "./url-policy.ts";
+import type { UrlPolicy } from "./url-policy.ts";
 
 /**
  * How long a turn starts requests: long enough that taking and recording cost little beside them. A change to a webhook is
@@ -174,17 +174,17 @@ interface Opened {
   webhook: OpenEndpoint;
   /** The owner's. */
   key: DataKey;
-  addressPolicy: AddressPolicy;
+  urlPolicy: UrlPolicy;
 }
 
 /** Null where the owner's key or the webhook's secrets do not open, and never will. Throws where the settings are at fault. */
 async function open({ endpoint, wrappedKey }: Held, settings: Settings): Promise<Opened | null> {
-  const { addressPolicy, keyRing } = settings;
+  const { urlPolicy, keyRing } = settings;
   const owner = { type: endpoint.owner_type, id: endpoint.owner_id };
   try {
     if (wrappedKey === null) throw new Error("the owner's data key has been erased");
     const key = await unwrapDataKey(keyRing, wrappedKey, ownerKeyContext(owner));
-    return { webhook: await openEndpoint(endpoint, key, Date.now()), key, addressPolicy };
+    return { webhook: await openEndpoint(endpoint, key, Date.now()), key, urlPolicy };
   } catch (error) {
     if (error instanceof RingKeyMissing) throw error;
     logError("a webhook could not be opened", { webhook_id: endpoint.id }, error);
@@ -194,12 +194,12 @@ async function open({ endpoint, wrappedKey }: Held, settings: Settings): Promise
 
 /** A delivery that cannot be made takes its course like one that failed: it must neither hold up others nor vanish. */
 async function sendOrFail(
-  { webhook, key, addressPolicy }: Opened,
+  { webhook, key, urlPolicy }: Opened,
   due: DueDelivery,
   timeoutMs: number,
 ): Promise<Sent> {
   try {
-    return await sendDelivery(webhook, due, key, addressPolicy, timeoutMs);
+    return await sendDelivery(webhook, due, key, urlPolicy, timeoutMs);
   } catch (error) {
     logError("a delivery could not be made", { webhook_id: webhook.endpoint.id, event_id: due.id }, error);
     return unsent();

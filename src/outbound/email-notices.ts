@@ -14,7 +14,7 @@ import type { Bindings, Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { FAILURE_LEVELS } from "./auto-disable.ts";
 import { mailOf } from "./mail-text.ts";
-import { maskedTarget, storedTarget } from "./target.ts";
+import { maskedUrl, storedTarget } from "./sealed-url.ts";
 
 /** For so long after a mail about them, failed deliveries of a webhook gather for the next one. */
 export const MAIL_INTERVAL_MS = 3_600_000;
@@ -116,7 +116,7 @@ async function send(
   const mail = mailOf({
     webhookId,
     host: new URL(webhook.url).host,
-    masked: maskedTarget(webhook),
+    masked: maskedUrl(webhook),
     kind,
     failingSince: webhook.failing_since,
     lastFailure: webhook.last_failure,

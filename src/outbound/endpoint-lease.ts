@@ -11,8 +11,8 @@ import { LANES, type Lane } from "../messages.ts";
 import { ENVIRONMENTS, OWNER_TYPES } from "../model.ts";
 import { laneOf, laneSql, slowSince } from "./auto-disable.ts";
 import { EVENT_TYPES } from "./event-types.ts";
+import { storedTarget } from "./sealed-url.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";
-import { storedTarget } from "./target.ts";
 
 /** Longer than a holder can take: it starts requests for half a second, each of ten, and records them. */
 export const HOLD_MS = 30_000;

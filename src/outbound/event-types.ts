@@ -1,15 +1,16 @@
 /**
- * The events that webhooks can ask for, the patterns they ask with, and the envelope an event travels in. Names and shapes
- * are the wire contract's, section 7. Pure.
+ * The event types that webhooks subscribe to, the patterns they subscribe with, and the envelope of an event. Names and shapes
+ * come from section 7 of the wire contract. Pure.
  */
 import type { Environment } from "../model.ts";
+import { err, ok, type Result } from "../result.ts";
 
-/** Sent by the portal's test button, to one webhook, whatever it asked for. */
+/** Sent by the portal's test button to one webhook, whether or not it subscribes to the type. */
 export const TEST_EVENT = "webhook.test";
 
 /**
- * What real events hold and receivers get wrong: characters beyond ASCII and beyond 16 bits, characters that JSON escapes, one
- * that some printers escape, and fractions. A receiver that checks the signature over anything but the bytes fails on it.
+ * Values that receivers get wrong: characters beyond ASCII and beyond 16 bits, characters that JSON escapes, one that some
+ * serializers escape, and fractions. A receiver that verifies the signature over anything but the received bytes fails on it.
  */
 export const TEST_DATA = {
   message: "This is a test of your webhook.",
@@ -45,51 +46,46 @@ export const EVENT_TYPES = [
 export type EventType = (typeof EVENT_TYPES)[number];
 
 type Family<Type> = Type extends `${infer Name}.${string}` ? Name : never;
-/** A type, all types of a family (`file.*`), or all there are, those of later versions too (`*`). */
+/** One type, all types of a family (`file.*`), or all types, including those added later (`*`). */
 export type EventPattern = EventType | `${Family<EventType>}.*` | "*";
 
 const TYPES: ReadonlySet<string> = new Set(EVENT_TYPES);
 const PATTERNS: ReadonlySet<string> = new Set([...EVENT_TYPES.flatMap(patternsOf)]);
-/** A list that names everything once is shorter. */
+/** A list that names every type and pattern once is shorter. */
 const MAX_LISTED = 100;
-/** Of an unknown name, as much as an error repeats. */
+/** How much of an unknown name an error repeats. */
 const REPEATED_CHARS = 64;
 
 export function isEventType(name: string): name is EventType {
   return TYPES.has(name);
 }
 
-/** Every pattern that matches `type`: what a stored list has to contain one of. */
+/** Every pattern that matches `type`. A webhook subscribes to the type if its list contains one of them. */
 export function patternsOf(type: EventType): EventPattern[] {
   const family = type.slice(0, type.indexOf(".")) as Family<EventType>;
   return [type, `${family}.*`, "*"];
 }
 
-/** Whether a webhook with these patterns asked for `type`. */
+/** Whether a webhook with these patterns subscribes to `type`. */
 export function matches(patterns: readonly string[], type: EventType): boolean {
   return patternsOf(type).some((pattern) => patterns.includes(pattern));
 }
 
-/** Whether an event may be sent to a webhook with these patterns: a test goes out whatever they are. */
+/** Whether an event may be sent to a webhook with these patterns. A test may always be sent. */
 export function maySend(patterns: readonly string[], type: EventType): boolean {
   return type === TEST_EVENT || matches(patterns, type);
 }
 
-export type CheckedEvents =
-  | { ok: true; events: EventPattern[] }
-  /** Path to message, as error details are. */
-  | { ok: false; details: Record<string, string> };
-
-/** A list of types and patterns as a webhook is to keep it: known names only, each once, in the order given. */
-export function checkEvents(names: readonly string[]): CheckedEvents {
-  if (names.length === 0) return { ok: false, details: { events: "Name at least one event, or *" } };
-  if (names.length > MAX_LISTED) return { ok: false, details: { events: `At most ${MAX_LISTED} entries` } };
+/** The types and patterns as they are stored: each once, in the order given. The error maps field paths to messages. */
+export function checkEventPatterns(names: readonly string[]): Result<EventPattern[], Record<string, string>> {
+  if (names.length === 0) return err({ events: "Name at least one event, or *" });
+  if (names.length > MAX_LISTED) return err({ events: `At most ${MAX_LISTED} entries` });
   const details: Record<string, string> = {};
   for (const [index, name] of names.entries()) {
     if (!isPattern(name)) details[`events[${index}]`] = `Unknown event ${JSON.stringify(shortened(name))}`;
   }
-  if (Object.keys(details).length > 0) return { ok: false, details };
-  return { ok: true, events: [...new Set(names)].filter(isPattern) };
+  if (Object.keys(details).length > 0) return err(details);
+  return ok([...new Set(names)].filter(isPattern));
 }
 
 function isPattern(name: string): name is EventPattern {
@@ -100,18 +96,18 @@ function shortened(name: string): string {
   return name.length > REPEATED_CHARS ? `${name.slice(0, REPEATED_CHARS)}…` : name;
 }
 
-/** What a receiver gets. */
+/** The body of a delivery. */
 export interface Envelope {
   id: string;
   type: EventType;
-  /** ISO 8601 in UTC with milliseconds; the same moment twice, under the names of both documents. */
+  /** ISO 8601 in UTC with milliseconds. Both fields hold the same time: the API documents name it differently. */
   timestamp: string;
   created_at: string;
   data: unknown;
   metadata: {
     source: string;
     environment: Environment;
-    /** Grows with every event of the owner and environment, in storing order: a receiver tells old news from new by it. */
+    /** Increases with every event of the owner and environment, in the order of storing: receivers detect outdated events by it. */
     sequence: number;
   };
 }
@@ -123,7 +119,7 @@ export interface EventFacts {
   createdAt: number;
   source: string;
   environment: Environment;
-  /** The event's `seq`: a whole number below 2^53. */
+  /** The event's `seq`: an integer below 2^53. */
   sequence: number;
 }
 
@@ -134,8 +130,8 @@ export function envelopeOf(event: EventFacts, data: unknown): Envelope {
 }
 
 /**
- * The body of a delivery: exactly what `JSON.stringify` makes of the envelope, so that a receiver that parses and prints it
- * again has the bytes that were signed. `data` is the text that `JSON.stringify` made of the event's data, and is not parsed.
+ * The body of a delivery: exactly what `JSON.stringify` makes of the envelope, so that a receiver that parses and serializes it
+ * again gets the bytes that were signed. `data` is the event's data as `JSON.stringify` wrote it; it is not parsed.
  */
 export function eventBody(event: EventFacts, data: string): string {
   const { data: _, metadata, ...head } = envelopeOf(event, null);

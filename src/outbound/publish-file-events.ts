@@ -1,6 +1,6 @@
 /**
- * The gateway's own events of files, taken from their gate to where deliveries begin. An event's id and content follow from
- * the file alone: told again, it is a repeat.
+ * Publishes the gateway's own file events: from the gate's outbox to the deliveries of each subscriber. An event's id and
+ * content follow from the file alone, so an event that is published again counts as a repeat.
  */
 import type { OwnerAddress } from "../db/owner-keys.ts";
 import type { Bindings, Settings } from "../env.ts";
@@ -10,11 +10,11 @@ import { logError } from "../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../messages.ts";
 import { type Environment, type GateAddress, gateName } from "../model.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
-import { type Audience, findAudiences } from "./subscribers.ts";
+import { type FileSubscribers, findSubscribersOfFiles } from "./subscribers.ts";
 
 const SOURCE = "audit1-gateway";
-/** What is owed when this has passed is left to the gates' reminders: parts that hang must not hold up a consumer. */
-const TELLING_BUDGET_MS = 30_000;
+/** Events left after this are left to the gates' alarms: a call that hangs must not hold up the consumer. */
+const PUBLISH_BUDGET_MS = 30_000;
 
 const ERRORS: Record<OwedEventReason, { code: string; message: string }> = {
   refused: { code: "FILE_REFUSED", message: "The report was received but could not be made into a file." },
@@ -25,10 +25,10 @@ const ERRORS: Record<OwedEventReason, { code: string; message: string }> = {
 };
 
 /**
- * Answers whether all of it was told. Never rejects: what could not be told is owed still, and the gates' alarms come back to
- * it.
+ * Returns whether every event was published. Never rejects: an event that could not be published stays in its gate's outbox,
+ * and the gate's alarm publishes it later.
  */
-export async function tellOwed(
+export async function publishFileEvents(
   owed: readonly OwedEvent[],
   env: Bindings,
   settings: Settings,
@@ -39,10 +39,10 @@ export async function tellOwed(
       const gate = parseFileId(fileId)?.gate;
       return gate === undefined ? [] : [{ gate, employerId }];
     });
-    const audienceOf = await findAudiences(env.DB, files);
+    const subscribersOf = await findSubscribersOfFiles(env.DB, files);
     const endpoints: Endpoint[] = [];
     let all = true;
-    const until = Date.now() + TELLING_BUDGET_MS;
+    const until = Date.now() + PUBLISH_BUDGET_MS;
     for (const [fileId, ofFile] of Map.groupBy(owed, (each) => each.fileId)) {
       if (Date.now() > until) {
         all = false;
@@ -50,26 +50,27 @@ export async function tellOwed(
       }
       const gate = parseFileId(fileId)?.gate;
       const employerId = ofFile[0]?.facts.employerId ?? "";
-      const audience = gate && audienceOf({ gate, employerId });
-      if (gate === undefined || audience === undefined) continue;
-      all = (await tellOne({ gate, fileId, owed: ofFile, audience }, endpoints, env, settings)) && all;
+      const subscribers = gate && subscribersOf({ gate, employerId });
+      if (gate === undefined || subscribers === undefined) continue;
+      all =
+        (await publishEventsOf({ gate, fileId, owed: ofFile, subscribers }, endpoints, env, settings)) && all;
     }
     await tryWakeEndpoints(env, endpoints);
     return all;
   } catch (error) {
-    logError("events of files were not told", { events: owed.length }, error);
+    logError("failed to publish file events", { events: owed.length }, error);
     return false;
   }
 }
 
-/** Tells what one file owes, in its order, to all who hear of it, and adds the endpoints to wake. False where something failed. */
-async function tellOne(
+/** Publishes one file's events in their order to all its subscribers, and adds the endpoints to wake. False where something failed. */
+async function publishEventsOf(
   {
     gate,
     fileId,
     owed,
-    audience,
-  }: { gate: GateAddress; fileId: string; owed: readonly OwedEvent[]; audience: Audience },
+    subscribers,
+  }: { gate: GateAddress; fileId: string; owed: readonly OwedEvent[]; subscribers: FileSubscribers },
   endpoints: Endpoint[],
   env: Bindings,
   settings: Settings,
@@ -77,8 +78,8 @@ async function tellOne(
   let stored = false;
   try {
     for (const each of owed) {
-      for (const owner of audience.owners) {
-        const event = eventOf(each, owner, audience.environment);
+      for (const owner of subscribers.owners) {
+        const event = eventOf(each, owner, subscribers.environment);
         const fannedOut = await fanOut(env.DB, settings.keyRing, event, Date.now());
         if ("endpoints" in fannedOut) endpoints.push(...fannedOut.endpoints);
       }
@@ -87,7 +88,7 @@ async function tellOne(
     const published = owed.map(({ type, generation }) => ({ type, generation }));
     await env.CONNECTION_GATE.getByName(gateName(gate)).markPublished(fileId, published);
   } catch (error) {
-    logError("an event of a file was not told", { file_id: fileId, stored }, error);
+    logError("failed to publish a file's events", { file_id: fileId, stored }, error);
   }
   return stored;
 }
@@ -104,7 +105,7 @@ function eventOf(owed: OwedEvent, owner: OwnerAddress, environment: Environment)
     environment,
     id: `evt_${type.slice("file.".length)}_${fileId}_${generation}`,
     type,
-    // A file is uploaded when its report was received, whenever it was handed over.
+    // A file counts as uploaded when its report was received, not when it was handed over.
     createdAt: reason === null ? facts.receivedAt : at,
     source: SOURCE,
     data: JSON.stringify(data),

@@ -8,10 +8,10 @@ import type { DueDelivery, HeldEndpoint } from "./endpoint-lease.ts";
 import { eventBody } from "./event-types.ts";
 import type { Outcome } from "./outcome.ts";
 import { accepts } from "./probe.ts";
-import { signingOrder } from "./secrets.ts";
+import { openUrl } from "./sealed-url.ts";
+import { signingOrder } from "./secret-rotation.ts";
 import { type Signers, signDelivery, signersOf } from "./signing.ts";
-import { openTarget } from "./target.ts";
-import type { AddressPolicy } from "./url-policy.ts";
+import type { UrlPolicy } from "./url-policy.ts";
 
 const headersAtRest = z.record(z.string(), z.string());
 
@@ -49,7 +49,7 @@ export async function openEndpoint(
           JSON.parse(await openText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
         );
   const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
-  const url = await openTarget(key, endpoint);
+  const url = await openUrl(key, endpoint);
   return { endpoint, url, signers: await signersOf([leading, ...others]), rotating, headers };
 }
 
@@ -62,7 +62,7 @@ export async function sendDelivery(
   { endpoint, url, signers, rotating, headers }: OpenEndpoint,
   event: Omit<DueDelivery, "attempts" | "round_start">,
   key: DataKey,
-  policy: AddressPolicy,
+  policy: UrlPolicy,
   timeoutMs: number = EXCHANGE_TIMEOUT_MS,
 ): Promise<Sent> {
   const data = await openText(key, event.data, eventDataContext(endpoint.environment, event.id));

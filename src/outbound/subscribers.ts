@@ -1,7 +1,7 @@
 /**
- * Who wants to hear of files: the owner of the connection or key they came by, and the employer they are about. The gates hold
- * the truth about files, and most owners ask for nothing: so a gate keeps no word of what it need not tell, and whether it need
- * not is one read for a whole batch of files.
+ * The subscribers to a file's events: the owner of the connection or key that the file came by, and the employer that it is
+ * about. Most owners subscribe to nothing, so a gate records an event only where somebody subscribes; one read finds that out
+ * for a whole batch of files.
  */
 import * as z from "zod";
 import type { OwnerAddress } from "../db/owner-keys.ts";
@@ -14,129 +14,140 @@ import {
   OWNER_TYPES,
 } from "../model.ts";
 
-export interface GateListeners {
+export interface GateSubscribers {
   owner: OwnerAddress;
   environment: Environment;
-  /** Whether a webhook of the owner, active or not, asks for events of files. */
-  listened: boolean;
-  /** Whether a webhook of some employer does, in this environment. */
-  employersListen: boolean;
+  /** Whether a webhook of the owner, active or not, subscribes to file events. */
+  ownerSubscribed: boolean;
+  /** Whether a webhook of any employer does, in this environment. */
+  employersSubscribed: boolean;
 }
 
-/** A file, as far as it says who listens. */
-export interface HeardFile {
+/** The parts of a file that decide its subscribers. */
+export interface FileOfGate {
   gate: GateAddress;
   employerId: string;
 }
 
-/** Those who hear of a file; none where nobody asks. */
-export interface Audience {
+/** The owners that subscribe to a file's events. */
+export interface FileSubscribers {
   environment: Environment;
   owners: OwnerAddress[];
 }
 
 const TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
-const ASKS_FOR_FILES = "EXISTS (SELECT 1 FROM json_each(w.events) WHERE value = '*' OR value LIKE 'file.%')";
+const SUBSCRIBES_TO_FILES =
+  "EXISTS (SELECT 1 FROM json_each(w.events) WHERE value = '*' OR value LIKE 'file.%')";
 
 const row = z.object({
   id: z.string(),
   owner_type: z.enum(OWNER_TYPES),
   owner_id: z.string(),
   environment: z.enum(ENVIRONMENTS),
-  listened: z.number(),
-  employers_listen: z.number(),
+  ownerSubscribed: z.number(),
+  employers_subscribed: z.number(),
 });
 
-/** By the gate's name. Gates that no row ever had are left out. Rejects when D1 does not answer. */
-export async function findListeners(
+/** By the gate's name. A gate whose connection or key never existed is left out. Rejects when D1 does not answer. */
+export async function findSubscribersOfGates(
   db: D1Database,
   gates: readonly GateAddress[],
-): Promise<Map<string, GateListeners>> {
-  const found = new Map<string, GateListeners>();
+): Promise<Map<string, GateSubscribers>> {
+  const found = new Map<string, GateSubscribers>();
   const byKind = Map.groupBy(gates, ({ kind }) => kind);
   const statements = [...byKind].map(([kind, ofKind]) => statementFor(db, kind, ofKind));
   const [first] = statements;
   const results = statements.length === 1 && first ? [await first.all()] : await db.batch(statements);
   for (const [index, kind] of [...byKind.keys()].entries()) {
     for (const each of results[index]?.results ?? []) {
-      const { id, owner_type: type, owner_id, environment, listened, employers_listen } = row.parse(each);
+      const {
+        id,
+        owner_type: type,
+        owner_id,
+        environment,
+        ownerSubscribed,
+        employers_subscribed,
+      } = row.parse(each);
       const owner = { type, id: owner_id };
       found.set(gateName({ kind, id }), {
         owner,
         environment,
-        listened: listened === 1,
-        employersListen: employers_listen === 1,
+        ownerSubscribed: ownerSubscribed === 1,
+        employersSubscribed: employers_subscribed === 1,
       });
     }
   }
   return found;
 }
 
-/** Who hears of each of the files; undefined for one whose gate no row ever had. Rejects when D1 does not answer. */
-export async function findAudiences(
+/** Looks up each file's subscribers; undefined where the gate's connection or key never existed. Rejects when D1 does not answer. */
+export async function findSubscribersOfFiles(
   db: D1Database,
-  files: readonly HeardFile[],
-): Promise<(file: HeardFile) => Audience | undefined> {
-  const gates = await findListeners(
+  files: readonly FileOfGate[],
+): Promise<(file: FileOfGate) => FileSubscribers | undefined> {
+  const gates = await findSubscribersOfGates(
     db,
     files.map(({ gate }) => gate),
   );
   const employers = files
-    .filter(({ gate }) => gates.get(gateName(gate))?.employersListen)
+    .filter(({ gate }) => gates.get(gateName(gate))?.employersSubscribed)
     .map(({ employerId }) => employerId);
-  const listening = await listeningEmployers(db, employers);
+  const subscribed = await subscribedEmployers(db, employers);
   return ({ gate, employerId }) => {
-    const heard = gates.get(gateName(gate));
-    return heard && audienceOf(heard, employerId, listening);
+    const gateSubscribers = gates.get(gateName(gate));
+    return gateSubscribers && subscribersOf(gateSubscribers, employerId, subscribed);
   };
 }
 
-/** As {@link findAudiences}, of one file whose gate has been looked up. */
-export async function findAudience(
+/** The same as {@link findSubscribersOfFiles}, for one file whose gate has been looked up. */
+export async function findSubscribersOfFile(
   db: D1Database,
-  heard: GateListeners,
+  gateSubscribers: GateSubscribers,
   employerId: string,
-): Promise<Audience> {
-  return audienceOf(
-    heard,
+): Promise<FileSubscribers> {
+  return subscribersOf(
+    gateSubscribers,
     employerId,
-    await listeningEmployers(db, heard.employersListen ? [employerId] : []),
+    await subscribedEmployers(db, gateSubscribers.employersSubscribed ? [employerId] : []),
   );
 }
 
-function audienceOf(
-  { owner, environment, listened }: GateListeners,
+function subscribersOf(
+  { owner, environment, ownerSubscribed }: GateSubscribers,
   employerId: string,
-  listening: ReadonlySet<string>,
-): Audience {
+  subscribed: ReadonlySet<string>,
+): FileSubscribers {
   const employer: OwnerAddress = { type: "employer", id: employerId };
   const isOwner = owner.type === employer.type && owner.id === employer.id;
-  const hears = !isOwner && listening.has(nameOf(environment, employerId));
-  return { environment, owners: [...(listened ? [owner] : []), ...(hears ? [employer] : [])] };
+  const employerSubscribes = !isOwner && subscribed.has(employerKey(environment, employerId));
+  return {
+    environment,
+    owners: [...(ownerSubscribed ? [owner] : []), ...(employerSubscribes ? [employer] : [])],
+  };
 }
 
-/** Those of the employers, with the environment, that have a webhook of their own for files, active or not. */
-async function listeningEmployers(db: D1Database, employerIds: readonly string[]): Promise<Set<string>> {
+/** Which of the employers, per environment, have a webhook of their own, active or not, that subscribes to file events. */
+async function subscribedEmployers(db: D1Database, employerIds: readonly string[]): Promise<Set<string>> {
   if (employerIds.length === 0) return new Set();
   const { results } = await db
     .prepare(
       `SELECT DISTINCT w.owner_id, w.environment FROM webhooks w
        WHERE w.owner_type = 'employer' AND w.owner_id IN (SELECT value FROM json_each(?)) AND w.deleted_at IS NULL
-         AND ${ASKS_FOR_FILES}`,
+         AND ${SUBSCRIBES_TO_FILES}`,
     )
     .bind(JSON.stringify([...new Set(employerIds)]))
     .all<{ owner_id: string; environment: string }>();
-  return new Set(results.map(({ owner_id, environment }) => nameOf(environment, owner_id)));
+  return new Set(results.map(({ owner_id, environment }) => employerKey(environment, owner_id)));
 }
 
-function nameOf(environment: string, employerId: string): string {
+function employerKey(environment: string, employerId: string): string {
   return `${environment} ${employerId}`;
 }
 
-/** That some employer listens is asked once a statement, and ends at the first webhook that does. */
-const someEmployerListens = (environment: Environment) =>
+/** Evaluated once per statement; the search ends at the first such webhook. */
+const someEmployerSubscribed = (environment: Environment) =>
   `(SELECT EXISTS (SELECT 1 FROM webhooks w WHERE w.owner_type = 'employer' AND w.deleted_at IS NULL
-     AND w.environment = '${environment}' AND ${ASKS_FOR_FILES}))`;
+     AND w.environment = '${environment}' AND ${SUBSCRIBES_TO_FILES}))`;
 
 function statementFor(db: D1Database, kind: GateKind, gates: readonly GateAddress[]): D1PreparedStatement {
   const ids = [...new Set(gates.map(({ id }) => id))];
@@ -146,9 +157,9 @@ function statementFor(db: D1Database, kind: GateKind, gates: readonly GateAddres
       `SELECT g.id, g.owner_type, g.owner_id, g.environment, EXISTS (
          SELECT 1 FROM webhooks w
          WHERE w.owner_type = g.owner_type AND w.owner_id = g.owner_id AND w.deleted_at IS NULL
-           AND w.environment = g.environment AND ${ASKS_FOR_FILES}) AS listened,
-         CASE g.environment WHEN 'sandbox' THEN ${someEmployerListens("sandbox")}
-           ELSE ${someEmployerListens("production")} END AS employers_listen
+           AND w.environment = g.environment AND ${SUBSCRIBES_TO_FILES}) AS ownerSubscribed,
+         CASE g.environment WHEN 'sandbox' THEN ${someEmployerSubscribed("sandbox")}
+           ELSE ${someEmployerSubscribed("production")} END AS employers_subscribed
        FROM ${TABLES[kind]} g WHERE ${ids.length === 1 ? "g.id = ?" : "g.id IN (SELECT value FROM json_each(?))"}`,
     )
     .bind(ids.length === 1 ? only : JSON.stringify(ids));

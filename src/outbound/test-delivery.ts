@@ -26,7 +26,7 @@ const SOURCE = "audit1-gateway";
 export async function sendTest(
   db: D1Database,
   webhook: Webhook,
-  { keyRing, addressPolicy }: Pick<Settings, "keyRing" | "addressPolicy">,
+  { keyRing, urlPolicy }: Pick<Settings, "keyRing" | "urlPolicy">,
 ): Promise<{ eventId: string; deliveryId: string; outcome: Outcome } | null> {
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
   const found = await findOwnerKey(db, keyRing, owner);
@@ -63,7 +63,7 @@ export async function sendTest(
     .first<number>("seq");
   if (seq === null) return null;
   const event = { event_seq: seq, id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
-  const { startedAt, outcome } = await sendDelivery(open, event, key, addressPolicy);
+  const { startedAt, outcome } = await sendDelivery(open, event, key, urlPolicy);
   const { kind, status } = outcome;
   const kept = await sealAnswer(key, { webhookId: webhook.id, eventSeq: seq, attempt: 1 }, outcome);
   const { meta } = await db

@@ -1,31 +1,36 @@
 /**
- * Where the gateway sends to, and where never: asked when a webhook is registered and again before every attempt. Pure.
+ * The policy for target URLs: which URLs the gateway sends to. It is applied when a webhook is registered and again before
+ * every attempt. Pure.
  *
- * A public name over HTTPS, and nothing else. The host is judged as `URL` reads it, which undoes every disguise (decimal and
- * octal addresses, full-width digits, percent signs). No address literal is allowed, not even a public one: hardly any has a
- * certificate, they change hands, and so there is no list of ranges to keep. What a name resolves to is the platform's to
- * judge: requests leave from its edge, where no private network is reachable.
+ * Only a public host name over HTTPS is allowed. The host is checked as `URL` parses it, which undoes every disguise (decimal
+ * and octal addresses, full-width digits, percent signs). IP addresses are rejected, even public ones: hardly any has a
+ * certificate, and they change hands. So there is no list of ranges to maintain. The platform decides what a name resolves to:
+ * requests leave from its edge, where no private network is reachable.
  */
+import { err, ok, type Result } from "../result.ts";
 
-export interface AddressPolicy {
-  /** Domain names that Audit1 answers under. They and every name below them are refused. */
+export interface UrlPolicy {
+  /** Audit1's own domain names. They and every name below them are rejected. */
   ownZones: readonly string[];
-  /** Host names within those zones that webhooks may lead to all the same. */
+  /** Host names within those zones that are allowed all the same. */
   allowedHosts: readonly string[];
-  /** For local development: accepts addresses of this computer too, over http and on any port. Never anything else that is private. */
+  /** For local development: also allows this computer, over http and on any port. No other private host is ever allowed. */
   allowInsecure: boolean;
 }
 
-/** `url` is the address as it is to be kept and called; `reason` and `advice` are for people. */
-export type CheckedTarget = { ok: true; url: string } | { ok: false; reason: string; advice: string };
+/** Why a URL was rejected, and what to send instead, in words for people. */
+export interface UrlProblem {
+  reason: string;
+  advice: string;
+}
 
-/** Longer ones are not taken by every server on the way. */
+/** Some servers reject longer URLs. */
 export const MAX_URL_CHARS = 2_048;
 const HTTPS_PORT = 443;
-/** Ports below belong to other services of the system. */
+/** Lower ports belong to system services. */
 const FIRST_UNPRIVILEGED_PORT = 1_024;
 
-/** Names under these never leave a network, or lead out of the public one. RFC 6761, 6762, 7686, 8375, and custom. */
+/** Names under these are private to a network, or are not on the public internet. RFC 6761, 6762, 7686, 8375, and custom. */
 const LOCAL_SUFFIXES = [
   "localhost",
   "localdomain",
@@ -40,7 +45,7 @@ const LOCAL_SUFFIXES = [
   "onion",
   "invalid",
 ];
-/** Public names that resolve to whatever address is written in front of them, or to this computer. */
+/** Public names that resolve to the address written in front of them, or to the local computer. */
 const WILDCARD_SUFFIXES = [
   "nip.io",
   "sslip.io",
@@ -60,56 +65,59 @@ const IPV4 = /^\d+\.\d+\.\d+\.\d+\.?$/;
 const LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 /** `host.docker.internal` is this computer as its containers see it. */
 const THIS_COMPUTER = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|host\.docker\.internal)$/;
-/** Ends every masked address, so that none is taken for a whole one. */
+/** Ends every masked URL, so that none is taken for a complete one. */
 export const MASK = "…";
 /** As `URL` writes it in a path or a query. */
 const ENCODED_MASK = /%E2%80%A6/i;
 
-export function checkTarget(text: string, policy: AddressPolicy): CheckedTarget {
+/** The URL as it is stored and called. */
+export function checkUrl(text: string, policy: UrlPolicy): Result<string, UrlProblem> {
   if (text.length > MAX_URL_CHARS)
-    return refused(`The address is longer than ${MAX_URL_CHARS} characters`, "Use a shorter one");
+    return rejected(`The address is longer than ${MAX_URL_CHARS} characters`, "Use a shorter one");
   if (text.includes(MASK) || ENCODED_MASK.test(text))
-    return refused(
+    return rejected(
       "The address is masked: it ends in …",
       "Send the whole address, or leave `url` out to keep the present one",
     );
-  // `URL` drops these or turns them into something else: what is kept would not be what was written.
+  // `URL` drops or replaces these, so the stored URL would differ from the given one.
   if (/[\s\\]|\p{Cc}/u.test(text))
-    return refused(
+    return rejected(
       "The address holds spaces, control characters or backslashes",
       "Percent-encode them, or remove them",
     );
-  if (!URL.canParse(text)) return refused("Not a valid address", WHOLE);
+  if (!URL.canParse(text)) return rejected("Not a valid address", WHOLE);
   const url = new URL(text);
   if (url.username !== "" || url.password !== "")
-    return refused("The address holds credentials; send them in a header", "Use the webhook's `headers`");
+    return rejected("The address holds credentials; send them in a header", "Use the webhook's `headers`");
   url.hash = "";
   const isHttp = url.protocol === "https:" || url.protocol === "http:";
-  if (policy.allowInsecure && isHttp && THIS_COMPUTER.test(url.hostname)) return { ok: true, url: url.href };
-  if (url.protocol !== "https:") return refused("The address must begin with https://", WHOLE);
+  if (policy.allowInsecure && isHttp && THIS_COMPUTER.test(url.hostname)) return ok(url.href);
+  if (url.protocol !== "https:") return rejected("The address must begin with https://", WHOLE);
   if (url.port !== "" && Number(url.port) !== HTTPS_PORT && Number(url.port) < FIRST_UNPRIVILEGED_PORT)
-    return refused(
+    return rejected(
       `The port must be ${HTTPS_PORT} or at least ${FIRST_UNPRIVILEGED_PORT}`,
       "Serve the endpoint on another port",
     );
-  return refusalOf(url.hostname, policy) ?? { ok: true, url: url.href };
+  const problem = hostProblem(url.hostname, policy);
+  return problem === null ? ok(url.href) : err(problem);
 }
 
 const WHOLE = "Send a whole address such as https://hooks.example.com/audit1";
 const PUBLIC = "Use a host name that resolves on the public internet";
 
-function refusalOf(host: string, { ownZones, allowedHosts }: AddressPolicy): CheckedTarget | null {
+function hostProblem(host: string, { ownZones, allowedHosts }: UrlPolicy): UrlProblem | null {
   if (host.startsWith("[") || IPV4.test(host))
-    return refused("The host must be a name, not an IP address", PUBLIC);
-  if (host.endsWith(".")) return refused("The host must not end with a dot", "Remove the dot");
+    return { reason: "The host must be a name, not an IP address", advice: PUBLIC };
+  if (host.endsWith(".")) return { reason: "The host must not end with a dot", advice: "Remove the dot" };
   const labels = host.split(".");
   if (host.length > 253 || !labels.every((label) => LABEL.test(label)))
-    return refused("Not a valid host name", PUBLIC);
+    return { reason: "Not a valid host name", advice: PUBLIC };
   if (labels.length === 1 || isUnder(host, LOCAL_SUFFIXES))
-    return refused("The host is not a public name", PUBLIC);
-  if (isUnder(host, WILDCARD_SUFFIXES)) return refused("The host is a name for other addresses", PUBLIC);
+    return { reason: "The host is not a public name", advice: PUBLIC };
+  if (isUnder(host, WILDCARD_SUFFIXES))
+    return { reason: "The host is a name for other addresses", advice: PUBLIC };
   if (isUnder(host, ownZones) && !allowedHosts.includes(host))
-    return refused("The host belongs to Audit1", "Use an endpoint of your own");
+    return { reason: "The host belongs to Audit1", advice: "Use an endpoint of your own" };
   return null;
 }
 
@@ -117,26 +125,23 @@ function isUnder(host: string, suffixes: readonly string[]): boolean {
   return suffixes.some((suffix) => host === suffix || host.endsWith(`.${suffix}`));
 }
 
-function refused(reason: string, advice: string): CheckedTarget {
-  return { ok: false, reason, advice };
+function rejected(reason: string, advice: string): { ok: false; error: UrlProblem } {
+  return err({ reason, advice });
 }
 
-/** Characters of the path that a masked address shows. */
+/** Characters of the path that a masked URL shows. */
 const SHOWN_PATH_CHARS = 8;
-/** Characters of a text that is no address, up to its path. */
+/** Characters shown of a text that is not a URL. */
 const SHOWN_HOST_CHARS = 64;
 
-/** Host, `/`, the first characters of the path, and `…`. What follows in path and query is often a credential. */
-export function maskTarget(url: string): string {
+/** Host, `/`, the first characters of the path, and `…`. The rest of the path and the query often hold a credential. */
+export function maskUrl(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}/${pathname.slice(1, 1 + SHOWN_PATH_CHARS)}${MASK}`;
 }
 
-/** Why an address was refused, for the person who gave it: the address masked, what is wrong with it, and what to do. */
-export function describeRefusal(
-  given: string,
-  { reason, advice }: { reason: string; advice: string },
-): string {
+/** The message for the person who sent the URL: the URL masked, what is wrong with it, and what to do. */
+export function describeUrlProblem(given: string, { reason, advice }: UrlProblem): string {
   return `${maskGiven(given)}: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}. ${advice}.`;
 }
 

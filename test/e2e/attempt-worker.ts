@@ -12,7 +12,8 @@ const FILES = [
   "outbound/bot-wall.ts",
   "outbound/probe.ts",
   "outbound/outcome.ts",
-  "outbound/address.ts",
+  "outbound/url-policy.ts",
+  "result.ts",
   "http/retry-after.ts",
 ];
 

@@ -13,7 +13,7 @@ import type { EndpointWakeUp, Lane } from "../../src/messages.ts";
 import type { Environment, OwnerType } from "../../src/model.ts";
 import { type FannedOut, fanOut, type NewEvent } from "../../src/outbound/fan-out.ts";
 import type { Replay } from "../../src/outbound/replay.ts";
-import { sealTarget } from "../../src/outbound/target.ts";
+import { sealUrl } from "../../src/outbound/sealed-url.ts";
 import { bindings, type Json } from "./gateway.ts";
 
 export type WebhookRow = typeof webhooks.$inferSelect;
@@ -32,7 +32,7 @@ export async function storeWebhook({ url, ...fields }: Partial<WebhookRow> = {})
     owner_type: owner.type,
     owner_id: owner.id,
     environment: "production",
-    ...(fields.target === null ? { url: address, target: null } : await sealTarget(key, id, address)),
+    ...(fields.target === null ? { url: address, target: null } : await sealUrl(key, id, address)),
     events: ["*"],
     description: null,
     status: "active",

@@ -88,7 +88,7 @@ export const event = z
       });
     const time = isFileReport(type) ? null : eventTime({ timestamp, created_at }, Date.now());
     if (time !== null && !time.ok)
-      context.addIssue({ code: "custom", path: [time.field], message: time.problem });
+      context.addIssue({ code: "custom", path: [time.error.field], message: time.error.message });
     const asFile = isFileReport(type) ? fileData.safeParse(data) : null;
     for (const issue of asFile?.error?.issues ?? [])
       context.addIssue({ ...issue, path: ["data", ...issue.path] });

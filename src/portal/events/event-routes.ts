@@ -15,8 +15,12 @@ import { gateName } from "../../model.ts";
 import { readEvents } from "../../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../../outbound/event-time.ts";
 import { fanOut, type NewEvent, type Place } from "../../outbound/fan-out.ts";
-import { tellOwed } from "../../outbound/publish-file-events.ts";
-import { type Audience, findAudience, findListeners } from "../../outbound/subscribers.ts";
+import { publishFileEvents } from "../../outbound/publish-file-events.ts";
+import {
+  type FileSubscribers,
+  findSubscribersOfFile,
+  findSubscribersOfGates,
+} from "../../outbound/subscribers.ts";
 import { mayActFor, ownerOf } from "../owner.ts";
 import {
   type EventRequest,
@@ -148,7 +152,7 @@ async function take(c: AppContext, event: EventRequest): Promise<Taken | { failu
   const now = Date.now();
   const time = eventTime(event, now);
   // The request's schema has checked it.
-  const createdAt = time.ok ? time.at : now;
+  const createdAt = time.ok ? time.value : now;
   const { environment } = event;
   return dispatch(c, { ...factsOf(event), createdAt, type, owner: owned.owner, environment });
 }
@@ -162,7 +166,7 @@ async function takeReport(
   const { id } = event;
   const data = fileData.parse(event.data);
   const parsed = parseFileId(data.fileId);
-  const heard = parsed && (await findListeners(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
+  const heard = parsed && (await findSubscribersOfGates(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
   // Only Audit1's own services know what became of a file: a pair bound to an owner must not settle the owner's files.
   const client = c.get("client");
   if (!parsed || !heard || client.owner !== undefined || !mayActFor(client, heard.owner))
@@ -176,13 +180,13 @@ async function takeReport(
   };
   const { fileId } = parsed;
   const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
-  const reported = await gate.report(fileId, report, heard.listened || heard.employersListen);
+  const reported = await gate.report(fileId, report, heard.ownerSubscribed || heard.employersSubscribed);
   if (reported.outcome === "unknown") return { id, failure: NOT_FOUND };
   note(c, { outcome: reported.outcome, file_id: fileId });
   if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(fileId, reported));
-  const inOrder = await tellOwed(reported.owed ?? [], c.env, c.get("settings"));
+  const inOrder = await publishFileEvents(reported.owed ?? [], c.env, c.get("settings"));
   const { facts, order } = reported;
-  const audience = order && (await findAudience(c.env.DB, heard, facts.employerId));
+  const audience = order && (await findSubscribersOfFile(c.env.DB, heard, facts.employerId));
   const published =
     order === null || audience === null || audience.owners.length === 0
       ? NO_AUDIENCE
@@ -203,7 +207,7 @@ async function tellReport(
   event: EventRequest & { type: (typeof FILE_REPORTS)[number] },
   { receivedAt }: { receivedAt: number },
   order: ReportOrder,
-  { owners, environment }: Audience,
+  { owners, environment }: FileSubscribers,
 ): Promise<{ endpoints: Endpoint[] } | { failure: Failure; id: string; endpoints: Endpoint[] }> {
   const { type } = event;
   const createdAt = fileEventTime(event, { receivedAt, ownTime: order.at, now: Date.now() });

@@ -11,8 +11,8 @@ import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { parseWebhookId } from "../../model.ts";
 import { laneOf } from "../../outbound/auto-disable.ts";
 import { closeOpen } from "../../outbound/endpoint-lease.ts";
-import { signingOrder } from "../../outbound/secrets.ts";
-import { maskedTarget, storedFingerprint } from "../../outbound/target.ts";
+import { maskedUrl, storedFingerprint } from "../../outbound/sealed-url.ts";
+import { signingOrder } from "../../outbound/secret-rotation.ts";
 import type { ManagedKind } from "../change.ts";
 import { iso } from "../connections/connection-presenter.ts";
 
@@ -30,7 +30,7 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
     if (off) await tryWakeEndpoints(env, [endpointOf(row, now)]);
   },
   audited: (row): AuditedFields => ({
-    url_masked: maskedTarget(row),
+    url_masked: maskedUrl(row),
     // Tells a change apart that the masked address does not show.
     url_fingerprint: storedFingerprint(row),
     events: row.events,
@@ -60,7 +60,7 @@ export function presentWebhook(row: Webhook, now: number) {
   return {
     _id: row.id,
     id: `wh_${row.id}`,
-    url_masked: maskedTarget(row),
+    url_masked: maskedUrl(row),
     events: row.events,
     description: row.description,
     environment: row.environment,

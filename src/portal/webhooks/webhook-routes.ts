@@ -21,13 +21,13 @@ import { setETag } from "../../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { logError } from "../../log.ts";
 import { tryWakeEndpoints } from "../../messages.ts";
-import { checkHeaders } from "../../outbound/custom-headers.ts";
-import { checkEvents } from "../../outbound/event-types.ts";
-import { activated, rotated, signingOrder } from "../../outbound/secrets.ts";
+import { checkCustomHeaders } from "../../outbound/custom-headers.ts";
+import { checkEventPatterns } from "../../outbound/event-types.ts";
+import { hasUrl, openUrl, sealUrl } from "../../outbound/sealed-url.ts";
+import { activated, rotated, signingOrder } from "../../outbound/secret-rotation.ts";
 import { newWebhookSecret } from "../../outbound/signing.ts";
-import { leadsTo, openTarget, sealTarget } from "../../outbound/target.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
-import { checkTarget, describeRefusal } from "../../outbound/url-policy.ts";
+import { checkUrl, describeUrlProblem } from "../../outbound/url-policy.ts";
 import { answerChange, changeManaged, findManaged, notFound } from "../change.ts";
 import { iso } from "../connections/connection-presenter.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
@@ -108,8 +108,7 @@ export const webhooks = new Hono<AppEnv>()
       if (settings.max_per_minute !== undefined) change.paced_until = 0;
       if (url !== undefined) {
         const key = await keyOf(c, row);
-        if (!(await leadsTo(key, row, url)))
-          Object.assign(change, UNTRIED, await sealTarget(key, row.id, url));
+        if (!(await hasUrl(key, row, url))) Object.assign(change, UNTRIED, await sealUrl(key, row.id, url));
       }
       return change;
     });
@@ -198,7 +197,7 @@ async function makeWebhook(
   const row: Webhook = {
     ...settings,
     ...events,
-    ...(await sealTarget(key, id, url)),
+    ...(await sealUrl(key, id, url)),
     id,
     owner_type: owner.type,
     owner_id: owner.id,
@@ -276,17 +275,17 @@ function checkSettings<Given extends Checked & { headers?: Record<string, string
   c: AppContext,
   { url, events, headers }: Given,
 ): { settings: Pick<Given, keyof Checked> } | { failure: Failure } {
-  const target = url === undefined ? null : checkTarget(url, c.get("settings").addressPolicy);
-  const wanted = events === undefined ? null : checkEvents(events);
-  const added = headers == null ? null : checkHeaders(headers);
+  const target = url === undefined ? null : checkUrl(url, c.get("settings").urlPolicy);
+  const wanted = events === undefined ? null : checkEventPatterns(events);
+  const added = headers == null ? null : checkCustomHeaders(headers);
   const details = {
-    ...(url !== undefined && target?.ok === false && { url: describeRefusal(url, target) }),
-    ...(wanted !== null && !wanted.ok && wanted.details),
-    ...(added !== null && !added.ok && added.details),
+    ...(url !== undefined && target?.ok === false && { url: describeUrlProblem(url, target.error) }),
+    ...(wanted !== null && !wanted.ok && wanted.error),
+    ...(added !== null && !added.ok && added.error),
   };
   if (Object.keys(details).length > 0)
     return { failure: { kind: "validation", message: "The request has invalid fields.", details } };
-  const settings = { ...(target?.ok && { url: target.url }), ...(wanted?.ok && { events: wanted.events }) };
+  const settings = { ...(target?.ok && { url: target.value }), ...(wanted?.ok && { events: wanted.value }) };
   return { settings: settings as Pick<Given, keyof Checked> };
 }
 
@@ -346,7 +345,7 @@ function versioned(c: AppContext, row: Webhook, url: string | null, skipped: Ski
 /** Null where it was sealed under a key that has been erased: the webhook can still be managed, and given another address. */
 async function addressOf(row: Webhook, key: DataKey | null): Promise<string | null> {
   try {
-    return key === null ? null : await openTarget(key, row);
+    return key === null ? null : await openUrl(key, row);
   } catch (error) {
     if (!(error instanceof SealBroken)) throw error;
     logError("failed to open a webhook's address", { webhook_id: row.id }, error);

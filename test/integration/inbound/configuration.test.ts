@@ -172,7 +172,7 @@ const READ: Record<SettingsPart, (settings: Settings) => unknown> = {
   access: (settings) => settings.access,
   files_creator: (settings) => settings.filesCreator,
   mail: (settings) => [settings.operatorsEmail, settings.emailFrom],
-  own_hosts: (settings) => settings.addressPolicy,
+  own_hosts: (settings) => settings.urlPolicy,
 };
 
 describe("readSettings", () => {
@@ -215,7 +215,7 @@ describe("readSettings", () => {
       },
       {
         inboundOrigin: "https://in.example",
-        addressPolicy: {
+        urlPolicy: {
           ownZones: ["audit1.com", "audit1.info", "in.example"],
           allowedHosts: ["hooks.audit1.com"],
         },
@@ -224,7 +224,7 @@ describe("readSettings", () => {
     [
       "no zones",
       { OWN_ZONES: "", OWN_ZONE_TARGETS: undefined, INBOUND_ORIGIN: undefined },
-      { inboundOrigin: null, addressPolicy: { ownZones: [], allowedHosts: [] } },
+      { inboundOrigin: null, urlPolicy: { ownZones: [], allowedHosts: [] } },
     ],
     [
       "a sender with a name",
@@ -246,7 +246,7 @@ describe("readSettings", () => {
     [
       "a switch with a line break",
       { ALLOW_INSECURE_ENDPOINTS: "true\n" },
-      { addressPolicy: { allowInsecure: true } },
+      { urlPolicy: { allowInsecure: true } },
     ],
     [
       "numbers, switches and lists that are not written as texts",
@@ -259,7 +259,7 @@ describe("readSettings", () => {
       {
         maxBodyBytes: 2_048,
         archiveAfterMs: 60_000,
-        addressPolicy: { allowInsecure: true },
+        urlPolicy: { allowInsecure: true },
         portalClients: [{ id: "p", secret_sha256: HASH }],
       },
     ],

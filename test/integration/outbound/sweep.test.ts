@@ -14,7 +14,11 @@ import { sendNotices } from "../../../src/outbound/email-notices.ts";
 import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/endpoint-lease.ts";
 import { noticeFailing } from "../../../src/outbound/failing.ts";
 import { beginReplay, endReplay, findReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
-import { findAudience, findAudiences, findListeners } from "../../../src/outbound/subscribers.ts";
+import {
+  findSubscribersOfFile,
+  findSubscribersOfFiles,
+  findSubscribersOfGates,
+} from "../../../src/outbound/subscribers.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings } from "../../support/gateway.ts";
@@ -368,14 +372,19 @@ it("nothing of the outbound side scans a table", async () => {
   expect(await getDelivery(DB, key)).not.toBeNull();
   await reopenDelivery(DB, key, auditRow(), Date.now());
   for (const kinds of [["connection"], ["key"], ["connection", "connection", "key"]] as const)
-    await findListeners(
+    await findSubscribersOfGates(
       DB,
       kinds.map((kind) => ({ kind, id: newObjectId() })),
     );
   const file = { gate: { kind: "connection" as const, id: newObjectId() }, employerId: "EMP_1" };
-  await findAudiences(DB, [file]);
-  const heard = { owner: OWNER, environment: "production" as const, listened: true, employersListen: true };
-  await findAudience(DB, heard, file.employerId);
+  await findSubscribersOfFiles(DB, [file]);
+  const heard = {
+    owner: OWNER,
+    environment: "production" as const,
+    ownerSubscribed: true,
+    employersSubscribed: true,
+  };
+  await findSubscribersOfFile(DB, heard, file.employerId);
   const { id: webhookId } = await storeWebhook();
   const replay: Replay = {
     id: newObjectId(),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkHeaders, MAX_HEADERS } from "../../../src/outbound/custom-headers.ts";
+import { checkCustomHeaders, MAX_HEADERS } from "../../../src/outbound/custom-headers.ts";
 import { newWebhookSecret, signDelivery, signersOf } from "../../../src/outbound/signing.ts";
 
 const RESERVED = "This header is reserved";
@@ -11,8 +11,8 @@ describe("custom headers", () => {
       "X-Tenant": "seven, eight",
       "Idempotency-Style": "~",
     };
-    expect(checkHeaders(headers)).toEqual({ ok: true, headers });
-    expect(checkHeaders({})).toEqual({ ok: true, headers: {} });
+    expect(checkCustomHeaders(headers)).toEqual({ ok: true, value: headers });
+    expect(checkCustomHeaders({})).toEqual({ ok: true, value: {} });
   });
 
   it("may be none that a delivery has of its own", async () => {
@@ -26,9 +26,9 @@ describe("custom headers", () => {
       now: 1,
     });
     for (const name of [...Object.keys(signed), "Content-Type", "User-Agent"]) {
-      expect(checkHeaders({ [name]: "x" })).toEqual({
+      expect(checkCustomHeaders({ [name]: "x" })).toEqual({
         ok: false,
-        details: { [`headers.${name}`]: RESERVED },
+        error: { [`headers.${name}`]: RESERVED },
       });
     }
   });
@@ -57,33 +57,36 @@ describe("custom headers", () => {
     ["X-A:", "Not a valid header name"],
     ["X-A\r\nX-B", "Not a valid header name"],
   ])("are refused for their name: %j", (name, problem) => {
-    expect(checkHeaders({ [name]: "x" })).toEqual({ ok: false, details: { [`headers.${name}`]: problem } });
+    expect(checkCustomHeaders({ [name]: "x" })).toEqual({
+      ok: false,
+      error: { [`headers.${name}`]: problem },
+    });
   });
 
   it.each(["", " x", "x ", "x\r\nX-B: y", "x\ny", "x\ty", "é", "\u0000", "\u007f"])(
     "are refused for a value that is not plain: %j",
     (value) => {
       const problem = "A value is printable ASCII without spaces at either end";
-      expect(checkHeaders({ "X-A": value })).toEqual({ ok: false, details: { "headers.X-A": problem } });
+      expect(checkCustomHeaders({ "X-A": value })).toEqual({ ok: false, error: { "headers.X-A": problem } });
     },
   );
 
   it("are bounded in number and size", () => {
     const many = Object.fromEntries(Array.from({ length: MAX_HEADERS + 1 }, (_, i) => [`X-${i}`, "x"]));
-    expect(checkHeaders(many)).toEqual({ ok: false, details: { headers: "At most 20 headers" } });
+    expect(checkCustomHeaders(many)).toEqual({ ok: false, error: { headers: "At most 20 headers" } });
     const long = "x".repeat(2_048);
-    expect(checkHeaders({ "X-A": `${long}x` })).toMatchObject({ ok: false });
-    expect(checkHeaders({ "X-A": long })).toMatchObject({ ok: true });
-    expect(checkHeaders({ "X-A": long, "X-B": long })).toMatchObject({
-      details: { headers: "At most 4096 characters in all" },
+    expect(checkCustomHeaders({ "X-A": `${long}x` })).toMatchObject({ ok: false });
+    expect(checkCustomHeaders({ "X-A": long })).toMatchObject({ ok: true });
+    expect(checkCustomHeaders({ "X-A": long, "X-B": long })).toMatchObject({
+      error: { headers: "At most 4096 characters in all" },
     });
-    expect(checkHeaders({ ["X".repeat(65)]: "x" })).toMatchObject({ ok: false });
+    expect(checkCustomHeaders({ ["X".repeat(65)]: "x" })).toMatchObject({ ok: false });
   });
 
   it("are refused when a name stands twice in other letters", () => {
-    expect(checkHeaders({ "X-A": "1", "x-a": "2" })).toEqual({
+    expect(checkCustomHeaders({ "X-A": "1", "x-a": "2" })).toEqual({
       ok: false,
-      details: { "headers.x-a": "This name stands twice" },
+      error: { "headers.x-a": "This name is given twice" },
     });
   });
 });

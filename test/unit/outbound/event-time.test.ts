@@ -21,7 +21,7 @@ describe("when an event happened", () => {
     ["5 minutes ahead", { timestamp: iso(NOW + 5 * MINUTE) }, NOW],
     ["90 days back", { created_at: iso(NOW - 90 * DAY) }, NOW - 90 * DAY],
   ])("%s", (_name, given, at) => {
-    expect(eventTime(given, NOW)).toEqual({ ok: true, at });
+    expect(eventTime(given, NOW)).toEqual({ ok: true, value: at });
   });
 
   it.each([
@@ -53,8 +53,7 @@ describe("when an event happened", () => {
   ] as const)("is refused: %s", (_name, given, field, problem) => {
     expect(eventTime(given, NOW)).toEqual({
       ok: false,
-      field,
-      problem: expect.stringContaining(problem),
+      error: { field, message: expect.stringContaining(problem) },
     });
   });
 });

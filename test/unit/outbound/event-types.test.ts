@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  checkEvents,
+  checkEventPatterns,
   EVENT_TYPES,
   envelopeOf,
   eventBody,
@@ -34,23 +34,23 @@ describe("a webhook's events", () => {
   it("can be every documented type, every family, and all", () => {
     const families = [...new Set(EVENT_TYPES.map((type) => `${type.split(".")[0]}.*`))];
     const all = [...EVENT_TYPES, ...families, "*"];
-    expect(checkEvents(all)).toEqual({ ok: true, events: all });
+    expect(checkEventPatterns(all)).toEqual({ ok: true, value: all });
     expect(EVENT_TYPES).toHaveLength(20);
     expect(families).toEqual(["file.*", "audit.*", "employee.*", "policy.*", "payment.*", "webhook.*"]);
   });
 
   it("are kept once each, in the order given", () => {
-    expect(checkEvents(["*", "file.failed", "*", "file.failed", "audit.*"])).toEqual({
+    expect(checkEventPatterns(["*", "file.failed", "*", "file.failed", "audit.*"])).toEqual({
       ok: true,
-      events: ["*", "file.failed", "audit.*"],
+      value: ["*", "file.failed", "audit.*"],
     });
   });
 
   it("are refused by name and place when they are unknown", () => {
     const unknown = ["file.lost", "File.Failed", "file", "*.failed", "file.**", "", "toString", "__proto__"];
-    expect(checkEvents(["file.failed", ...unknown])).toEqual({
+    expect(checkEventPatterns(["file.failed", ...unknown])).toEqual({
       ok: false,
-      details: Object.fromEntries(
+      error: Object.fromEntries(
         unknown.map((name, index) => [`events[${index + 1}]`, `Unknown event "${name}"`]),
       ),
     });
@@ -58,12 +58,12 @@ describe("a webhook's events", () => {
   });
 
   it("are refused shortly when they are long, many or none", () => {
-    expect(checkEvents(["x".repeat(1_000)])).toEqual({
+    expect(checkEventPatterns(["x".repeat(1_000)])).toEqual({
       ok: false,
-      details: { "events[0]": `Unknown event "${"x".repeat(64)}…"` },
+      error: { "events[0]": `Unknown event "${"x".repeat(64)}…"` },
     });
-    expect(checkEvents(Array(101).fill("*"))).toMatchObject({ ok: false });
-    expect(checkEvents([])).toMatchObject({ ok: false });
+    expect(checkEventPatterns(Array(101).fill("*"))).toMatchObject({ ok: false });
+    expect(checkEventPatterns([])).toMatchObject({ ok: false });
   });
 });
 

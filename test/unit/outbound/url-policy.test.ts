@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkTarget, describeRefusal, MAX_URL_CHARS, maskTarget } from "../../../src/outbound/url-policy.ts";
+import { checkUrl, describeUrlProblem, MAX_URL_CHARS, maskUrl } from "../../../src/outbound/url-policy.ts";
 
 const OWN = { ownZones: ["audit1.com", "audit1.info"], allowedHosts: ["hooks.audit1.com"] };
 const POLICY = { ...OWN, allowInsecure: false };
@@ -167,7 +167,7 @@ const HOSTILE: [address: string, reason: string][] = [
 
 describe("an address", () => {
   it.each(HOSTILE)("is refused: %j", (address, reason) => {
-    expect(checkTarget(address, POLICY)).toMatchObject({ ok: false, reason });
+    expect(checkUrl(address, POLICY)).toMatchObject({ ok: false, error: { reason } });
   });
 
   it.each([
@@ -192,7 +192,7 @@ describe("an address", () => {
     ["https://audit1.co/", "https://audit1.co/"],
     ["https://example.com/a@b:c", "https://example.com/a@b:c"],
   ])("is taken, and kept as it will be called: %s", (address, url) => {
-    expect(checkTarget(address, POLICY)).toEqual({ ok: true, url });
+    expect(checkUrl(address, POLICY)).toEqual({ ok: true, value: url });
   });
 
   it.each([
@@ -202,8 +202,8 @@ describe("an address", () => {
     "http://[::1]:8080/",
     "http://host.docker.internal:3000/hook",
   ])("may be on this computer in local development: %s", (address) => {
-    expect(checkTarget(address, POLICY).ok).toBe(false);
-    expect(checkTarget(address, LOCAL)).toEqual({ ok: true, url: new URL(address).href });
+    expect(checkUrl(address, POLICY).ok).toBe(false);
+    expect(checkUrl(address, LOCAL)).toEqual({ ok: true, value: new URL(address).href });
   });
 
   it.each([
@@ -214,9 +214,9 @@ describe("an address", () => {
     "https://example.com/services%E2%80%A6",
     "https://example.com/?sig=%e2%80%a6",
   ])("that is masked is refused: %s", (address) => {
-    expect(checkTarget(address, POLICY)).toMatchObject({
+    expect(checkUrl(address, POLICY)).toMatchObject({
       ok: false,
-      reason: "The address is masked: it ends in …",
+      error: { reason: "The address is masked: it ends in …" },
     });
   });
 
@@ -224,7 +224,7 @@ describe("an address", () => {
   it.each(HOSTILE.filter(([address]) => !URL.canParse(address) || !LOOPBACK.test(new URL(address).hostname)))(
     "is refused in local development just the same: %j",
     (address) => {
-      expect(checkTarget(address, LOCAL).ok).toBe(false);
+      expect(checkUrl(address, LOCAL).ok).toBe(false);
     },
   );
 });
@@ -239,7 +239,7 @@ describe("a masked address", () => {
     ["https://example.com:8443/a?b=/SECRET", "example.com:8443/a…"],
     ["http://[::1]:3000/webhooks/audit1", "[::1]:3000/webhooks…"],
   ])("of %s is %s", (url, masked) => {
-    expect(maskTarget(url)).toBe(masked);
+    expect(maskUrl(url)).toBe(masked);
   });
 });
 
@@ -271,9 +271,9 @@ describe("a refusal", () => {
     ],
     ["", "…: not a valid address. Send a whole address such as https://hooks.example.com/audit1."],
   ])("of %j says what was given, masked, what is wrong, and what to do", (given, message) => {
-    const checked = checkTarget(given, POLICY);
+    const checked = checkUrl(given, POLICY);
     if (checked.ok) throw new Error("the address was to be refused");
-    expect(describeRefusal(given, checked)).toBe(message);
+    expect(describeUrlProblem(given, checked.error)).toBe(message);
     expect(message).not.toContain("SECRET");
   });
 });

@@ -1,10 +1,10 @@
 /**
- * The secrets of a webhook through a rotation. All that have not run out sign; one leads. The old one leads until the new one
- * is activated or the old one has run out. Pure.
+ * The secrets of a webhook during a rotation. Every secret that has not expired signs; one of them leads. The old one leads until
+ * the new one is activated or the old one expires. Pure.
  */
 import type { StoredWebhookSecret } from "../db/schema.ts";
 
-/** Those that sign at `now`, the leading one first, then the others from the oldest to the newest. */
+/** The secrets that sign at `now`: the leading one first, then the others from oldest to newest. */
 export function signingOrder<S extends StoredWebhookSecret>(secrets: readonly S[], now: number): S[] {
   const valid = secrets
     .filter(({ expires_at }) => expires_at === null || expires_at > now)
@@ -13,7 +13,7 @@ export function signingOrder<S extends StoredWebhookSecret>(secrets: readonly S[
   return lead === undefined ? [] : [lead, ...valid.filter((secret) => secret !== lead)];
 }
 
-/** With `made` rotated in: the others end after the overlap, none later than it was told before. */
+/** Adds `made`: the others expire after the overlap, none later than it already does. */
 export function rotated(
   secrets: readonly StoredWebhookSecret[],
   made: StoredWebhookSecret,
@@ -29,7 +29,7 @@ export function rotated(
   return [...kept, { ...made, activated: kept.length === 0 }];
 }
 
-/** With the newest secret in the lead. The others go on signing behind it until they run out. */
+/** Makes the newest secret lead. The others go on signing until they expire. */
 export function activated(secrets: readonly StoredWebhookSecret[]): StoredWebhookSecret[] {
   const newest = secrets.reduce((a, b) => (b.created_at >= a.created_at ? b : a));
   return secrets.map((secret) => (secret.id === newest.id ? { ...secret, activated: true } : secret));

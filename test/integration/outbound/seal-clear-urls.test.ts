@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { auditIdAt } from "../../../src/db/audit.ts";
 import { readSettings } from "../../../src/env.ts";
-import { sealTargets } from "../../../src/outbound/seal-targets.ts";
+import { sealClearUrls } from "../../../src/outbound/seal-clear-urls.ts";
 import { dumpDatabase } from "../../support/at-rest.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings, type Json, portal } from "../../support/gateway.ts";
@@ -59,7 +59,7 @@ async function trailOf({ id }: { id: string }): Promise<Json[]> {
   }));
 }
 
-const run = () => sealTargets(bindings.DB, readSettings(bindings).keyRing, Date.now());
+const run = () => sealClearUrls(bindings.DB, readSettings(bindings).keyRing, Date.now());
 
 describe("an address that was stored in clear", () => {
   it("is sealed in its row and masked in the audit trail, and nothing else of them changes", async () => {
@@ -167,7 +167,7 @@ describe("an address that was stored in clear", () => {
     await run();
     const progress = lines
       .map((line) => JSON.parse(line))
-      .filter(({ message }) => message === "sealed webhook addresses");
+      .filter(({ message }) => message === "sealed webhook URLs");
     expect(progress.at(-1)).toMatchObject({
       webhooks: 50,
       failed: 50,

@@ -1,7 +1,7 @@
 /**
- * Sealing the addresses of webhooks, and masking those in the audit trail, that were stored in clear before addresses were
- * sealed. Bounded steps of the minute cron: what is left to do is in two partial indexes, so a step that is cut short or
- * repeated loses nothing, and once all is done a step reads nothing. Its log line says how much is left.
+ * Seals webhook URLs, and masks those in the audit trail, that were stored in clear before URLs were sealed. The minute cron
+ * runs one bounded step at a time. Two partial indexes list the remaining rows, so a step that is cut short or repeated loses
+ * nothing, and once every row is done a step reads nothing. Its log line says how many rows are left.
  */
 import * as z from "zod";
 import { newObjectId } from "../crypto/ids.ts";
@@ -11,8 +11,8 @@ import { findOwnerKey, type OwnerAddress, ownerKey, ownerName } from "../db/owne
 import { type AuditedFields, SHOWS_ADDRESS } from "../db/schema.ts";
 import { logError, logLine } from "../log.ts";
 import { OWNER_TYPES } from "../model.ts";
-import { sealTarget, type TargetAtRest, targetFingerprint } from "./target.ts";
-import { MASK, maskTarget } from "./url-policy.ts";
+import { sealUrl, type UrlAtRest, urlFingerprint } from "./sealed-url.ts";
+import { MASK, maskUrl } from "./url-policy.ts";
 
 const WEBHOOKS_PER_RUN = 50;
 const AUDIT_ROWS_PER_RUN = 200;
@@ -28,7 +28,7 @@ const auditRow = z.object({ id: z.string(), ...owned, before: fields, after: fie
 type Owned = Pick<z.infer<typeof webhookRow>, "owner_type" | "owner_id">;
 
 /** Rejects when D1 does not answer; repeating is safe. */
-export async function sealTargets(db: D1Database, ring: KeyRing, now: number): Promise<void> {
+export async function sealClearUrls(db: D1Database, ring: KeyRing, now: number): Promise<void> {
   const { webhooks, auditRows } = await findClear(db, now);
   if (webhooks.length === 0 && auditRows.length === 0) return;
   const keys = keysOf(db, ring);
@@ -39,13 +39,13 @@ export async function sealTargets(db: D1Database, ring: KeyRing, now: number): P
       statements.push(await make());
     } catch (error) {
       failed++;
-      logError("failed to seal a webhook's address", { ...what }, error);
+      logError("failed to seal a webhook's URL", { ...what }, error);
     }
   };
   for (const row of webhooks) await gather({ webhook_id: row.id }, () => sealing(db, row, keys));
   for (const row of auditRows) await gather({ audit_id: row.id }, () => masking(db, row, keys));
   if (statements.length > 0) await db.batch(statements);
-  logLine("sealed webhook addresses", {
+  logLine("sealed webhook URLs", {
     webhooks: webhooks.length,
     audit_rows: auditRows.length,
     failed,
@@ -53,7 +53,7 @@ export async function sealTargets(db: D1Database, ring: KeyRing, now: number): P
   });
 }
 
-/** From a random row on, and on from the first: rows that cannot be sealed keep no others waiting. */
+/** Starts at a random row and wraps around, so that rows which cannot be sealed do not block the others. */
 async function findClear(db: D1Database, now: number) {
   const webhookId = newObjectId();
   const auditId = auditIdAt(Math.floor(Math.random() * now));
@@ -81,21 +81,21 @@ async function findClear(db: D1Database, now: number) {
   };
 }
 
-/** The row as it was read: somebody who changes the address meanwhile seals it himself. */
+/** Only where the URL is still the one that was read: a concurrent change seals its own. */
 async function sealing(
   db: D1Database,
   row: z.infer<typeof webhookRow>,
   keys: Keys,
 ): Promise<D1PreparedStatement> {
   const key = row.deleted_at === null ? await keys.made(row) : await keys.found(row);
-  const { url, target } = key === null ? erasedTarget(row.url) : await sealTarget(key, row.id, row.url);
+  const { url, target } = key === null ? erasedTarget(row.url) : await sealUrl(key, row.id, row.url);
   return db
     .prepare("UPDATE webhooks SET url = ?3, target = ?4 WHERE id = ?1 AND url = ?2 AND target IS NULL")
     .bind(row.id, row.url, url, JSON.stringify(target));
 }
 
-/** Of a deleted webhook whose owner has been erased, only the host is kept. */
-function erasedTarget(url: string): TargetAtRest {
+/** Keeps only the host of a deleted webhook whose owner has been erased. */
+function erasedTarget(url: string): UrlAtRest {
   const { host } = new URL(url);
   return { url: `sealed://${host}/`, target: { masked: `${host}/${MASK}`, fingerprint: "", sealed: "" } };
 }
@@ -116,8 +116,8 @@ async function masked(shown: AuditedFields | null, key: DataKey | null): Promise
   if (shown === null || typeof shown.url !== "string") return shown;
   const { url, ...others } = shown;
   return {
-    url_masked: URL.canParse(url) ? maskTarget(url) : MASK,
-    url_fingerprint: key === null ? null : await targetFingerprint(key, url),
+    url_masked: URL.canParse(url) ? maskUrl(url) : MASK,
+    url_fingerprint: key === null ? null : await urlFingerprint(key, url),
     ...others,
   };
 }
@@ -134,7 +134,7 @@ async function remaining(db: D1Database): Promise<{ webhooks_left: number; audit
 }
 
 interface Keys {
-  /** Null for an owner that has none, or none any more. */
+  /** Null where the owner has none. */
   found(row: Owned): Promise<DataKey | null>;
   made(row: Owned): Promise<DataKey>;
 }
