@@ -63,7 +63,7 @@ export function buildSegment(
   gate: GateAddress,
   key: string,
   files: readonly { fileId: string; facts: FileFacts; sealed: Bytes }[],
-): { bytes: Bytes; stored: Map<string, ArchiveLocation> } {
+): { bytes: Bytes; locations: Map<string, ArchiveLocation> } {
   const entries: ManifestEntry[] = [];
   let offset = 0;
   for (const { fileId, facts, sealed } of files) {
@@ -79,7 +79,7 @@ export function buildSegment(
   bytes.set(trailer, offset);
   return {
     bytes,
-    stored: new Map(entries.map((e) => [e.fileId, { key, offset: e.offset, length: e.length }])),
+    locations: new Map(entries.map((e) => [e.fileId, { key, offset: e.offset, length: e.length }])),
   };
 }
 

@@ -7,6 +7,7 @@ import { boundedForBackground } from "../bounded.ts";
 import { type Bindings, readSettings } from "../env.ts";
 import { logError } from "../log.ts";
 import { Admissions } from "./admission.ts";
+import { Archiver } from "./archiver.ts";
 import { parseFileId } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -27,7 +28,6 @@ import type {
   Settled,
   Snapshot,
 } from "./protocol.ts";
-import { RecentRequests } from "./recent-requests.ts";
 import { CHECK_AFTER_MS, GateState } from "./state.ts";
 
 /** An alarm that is this late was dropped by the platform, which gives up after six failures. */
@@ -45,16 +45,13 @@ export class ConnectionGate extends DurableObject<Bindings> {
     migrate(ctx.storage);
     const { archiveAfterMs } = readSettings(env);
     const { FILES } = boundedForBackground(env);
-    const recent = new RecentRequests();
-    this.#state = new GateState(ctx.storage.sql, recent, Date.now());
+    this.#state = new GateState(ctx.storage.sql, Date.now());
     this.#admissions = new Admissions(this.#state);
     this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
     this.#maintenance = new Maintenance(this.#state, {
+      archiver: new Archiver(this.#state, { bucket: env.ARCHIVE, archiveAfterMs, now: () => Date.now() }),
       wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
-      archive: env.ARCHIVE,
-      archiveAfterMs,
-      leased: (seq, now) => this.#lifecycle.leased(seq, now),
-      forget: (seq) => recent.forget(seq),
+      isLeased: (seq, now) => this.#lifecycle.isLeased(seq, now),
       now: () => Date.now(),
       random: () => Math.random(),
     });

@@ -19,10 +19,10 @@ const DUE_RESERVATIONS = `SELECT ${FILE_COLUMNS} FROM inbox
   WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${stateCode("queued")} ORDER BY due_at LIMIT ?`;
 const ARCHIVABLE = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key LIMIT ?`;
-const ARCHIVABLE_LATE = `SELECT ${FILE_COLUMNS}, payload FROM inbox
+const ARCHIVABLE_WITH_DUE_TIME = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NOT NULL AND (due_at, key) > (?, ?)
   ORDER BY due_at, key LIMIT ?`;
-const RELEASE_ARCHIVED = `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`;
+const CLEAR_DUE_TIMES_OF_ARCHIVED = `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`;
 const FIRST_FROM = "SELECT seq FROM inbox WHERE key >= ? ORDER BY key LIMIT 1";
 const ANY_NOT_DONE = `SELECT 1 FROM inbox WHERE NOT (${DONE}) LIMIT 1`;
 const DONE_BEFORE = `SELECT key FROM inbox WHERE key < ? AND ${DONE} ORDER BY key LIMIT ?`;
@@ -57,13 +57,13 @@ export class DueFiles {
   }
 
   /** Settled rows with a due time whose payload is still here, up to `maxBytes` of payload. */
-  archivableLate(maxBytes: number): { row: FileRow; sealed: Bytes }[] {
+  archivableWithDueTime(maxBytes: number): { row: FileRow; sealed: Bytes }[] {
     return withPayloads(this.#late(), maxBytes);
   }
 
   /** Settled rows whose payload has left need no due time any more. */
-  releaseArchived(): void {
-    for (const partition of this.#maybeDue(SETTLED)) partition.exec(RELEASE_ARCHIVED);
+  clearDueTimesOfArchived(): void {
+    for (const partition of this.#maybeDue(SETTLED)) partition.exec(CLEAR_DUE_TIMES_OF_ARCHIVED);
   }
 
   /**
@@ -103,12 +103,12 @@ export class DueFiles {
   }
 
   /** The earliest due time of what waits for the consumer or is reserved. */
-  earliestDue(): number | null {
+  earliestUnsettled(): number | null {
     return this.#earliest(UNSETTLED);
   }
 
   /** The earliest due time of what waits for the archive. */
-  earliestLate(): number | null {
+  earliestSettled(): number | null {
     return this.#earliest(SETTLED);
   }
 
@@ -142,7 +142,7 @@ export class DueFiles {
     for (const partition of this.#maybeDue(SETTLED)) {
       yield* pages((last) =>
         partition.exec(
-          ARCHIVABLE_LATE,
+          ARCHIVABLE_WITH_DUE_TIME,
           last === null ? 0 : Number(last.due_at),
           last === null ? 0 : keyOf(last),
           PAYLOADS_AT_ONCE,

@@ -63,7 +63,7 @@ export class FileLifecycle {
     for (const fileId of fileIds) {
       const seq = parseFileId(fileId)?.seq;
       const row = seq === undefined ? null : files.get(seq);
-      if (row === null || row.state !== "queued" || this.leased(row.seq, now)) continue;
+      if (row === null || row.state !== "queued" || this.isLeased(row.seq, now)) continue;
       if (this.#state.erased) {
         this.#finish(row, "failed", row.attempts, now, { error: null });
         continue;
@@ -88,7 +88,7 @@ export class FileLifecycle {
     return { wrappedKey: snapshot.wrappedKey, files: claimed };
   }
 
-  leased(seq: string, now: number): boolean {
+  isLeased(seq: string, now: number): boolean {
     return (this.#leases.get(seq)?.until ?? 0) > now;
   }
 
@@ -158,7 +158,7 @@ export class FileLifecycle {
     };
     // After a replay, word of a validation may still be about the generation before. Nothing is lost without it: the
     // files-creator's answer to the POST says as much.
-    const early = report.status === "processing" && row.generation > 1 && !this.leased(seq, now);
+    const early = report.status === "processing" && row.generation > 1 && !this.isLeased(seq, now);
     if (early || ORDER[report.status] <= ORDER[status]) {
       // Counts belong to the status they came with. What brings none is not worth a row, and may come again.
       const counted = report.status === status ? progress : { ...known, eventIds: progress.eventIds };

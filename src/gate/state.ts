@@ -9,7 +9,7 @@ import { Outbox } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
 import { ReadCounter } from "./read-counter.ts";
-import { MAX_CLOCK_SKEW_MS, type RecentRequests, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
+import { MAX_CLOCK_SKEW_MS, RecentRequests, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
 import { Watermarks } from "./watermarks.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
@@ -20,23 +20,25 @@ export const CHECK_AFTER_MS = WAKE_AGAIN_AFTER_MS + 1;
 // Memory reaches back an hour (rates, bodies), which covers every signature that can still verify.
 const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;
 
+/** How long a failed step of the maintenance waits before it is tried again. */
+export const STEP_RETRY_MS = 60_000;
+
 export class GateState {
   readonly files: FileStore;
   readonly dueFiles: DueFiles;
   readonly watermarks: Watermarks;
   readonly readCounter: ReadCounter;
   readonly outbox: Outbox;
-  readonly recent: RecentRequests;
+  readonly recent = new RecentRequests();
   #snapshot: Snapshot | null;
 
-  constructor(sql: SqlStorage, recent: RecentRequests, now: number) {
+  constructor(sql: SqlStorage, now: number) {
     const partitions = new DayPartitions(sql);
     this.files = new FileStore(sql, partitions);
     this.dueFiles = new DueFiles(partitions);
     this.watermarks = new Watermarks(sql);
     this.readCounter = new ReadCounter(sql);
     this.outbox = new Outbox(sql);
-    this.recent = recent;
     this.#snapshot = this.watermarks.snapshot();
     this.#remember(now);
   }

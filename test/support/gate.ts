@@ -16,6 +16,7 @@ import {
   SEGMENT_FOOTER_BYTES,
   trailerLength,
 } from "../../src/gate/archive-format.ts";
+import { Archiver } from "../../src/gate/archiver.ts";
 import type { ConnectionGate } from "../../src/gate/connection-gate.ts";
 import { DayPartitions } from "../../src/gate/day-partitions.ts";
 import { mintFileId, parseFileId } from "../../src/gate/file-id.ts";
@@ -24,7 +25,6 @@ import type { FileRow } from "../../src/gate/file-row.ts";
 import type { FileStore } from "../../src/gate/file-store.ts";
 import { Maintenance } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
-import { RecentRequests } from "../../src/gate/recent-requests.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
 import { bindings } from "./gateway.ts";
@@ -161,6 +161,7 @@ export class Bench {
   state!: GateState;
   admissions!: Admissions;
   lifecycle!: FileLifecycle;
+  archiver!: Archiver;
   maintenance!: Maintenance;
 
   constructor(gate: TestGate, sql: SqlStorage) {
@@ -171,8 +172,7 @@ export class Bench {
 
   /** What happens when the object is evicted and wakes again: memory and leases are gone. */
   restart(): void {
-    const recent = new RecentRequests();
-    this.state = new GateState(this.sql, recent, this.clock.now);
+    this.state = new GateState(this.sql, this.clock.now);
     this.files = this.state.files;
     this.admissions = new Admissions(this.state);
     const lifecycle = new FileLifecycle(this.state, this.archiveAfterMs);
@@ -188,13 +188,16 @@ export class Bench {
         }),
       delete: (key: string) => this.#outside(`delete ${key}`, () => void this.archive.delete(key)),
     };
+    this.archiver = new Archiver(this.state, {
+      bucket: archive as unknown as R2Bucket,
+      archiveAfterMs: this.archiveAfterMs,
+      now: () => this.clock.now,
+    });
     this.maintenance = new Maintenance(this.state, {
+      archiver: this.archiver,
       wake: (messages) =>
         this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),
-      archive: archive as unknown as R2Bucket,
-      archiveAfterMs: this.archiveAfterMs,
-      leased: (seq, now) => lifecycle.leased(seq, now),
-      forget: (seq) => recent.forget(seq),
+      isLeased: (seq, now) => lifecycle.isLeased(seq, now),
       now: () => this.clock.now,
       random: () => 0.5,
     });

@@ -483,11 +483,11 @@ describe("a segment", () => {
         return { fileId, facts: factsAt(i), sealed: await sealFor(gate, fileId, utf8(`body ${i}`)) };
       }),
     );
-    const { bytes, stored } = buildSegment(gate.address, "k", files);
+    const { bytes, locations } = buildSegment(gate.address, "k", files);
     const manifest = manifestOf(bytes);
     expect(manifest.files.map((file) => file.fileId)).toEqual(files.map((file) => file.fileId));
     for (const { fileId, facts, sealed } of files) {
-      const place = stored.get(fileId);
+      const place = locations.get(fileId);
       expect(place).toMatchObject({ key: "k", length: sealed.byteLength });
       const offset = place?.offset ?? 0;
       expect(bytes.slice(offset, offset + sealed.byteLength)).toEqual(sealed);

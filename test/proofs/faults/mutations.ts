@@ -88,16 +88,16 @@ export const MUTATIONS: Mutation[] = [
     name: "lets go of payloads before they are archived",
     edits: [
       {
-        file: "src/gate/maintenance.ts",
-        find: "await this.#put(key, bytes);",
+        file: "src/gate/archiver.ts",
+        find: "await this.#putSegment(key, bytes);",
         replace: "",
       },
       {
-        file: "src/gate/maintenance.ts",
-        find: "if (place !== undefined) files.markArchived(row.seq, place);\n    }",
-        replace: `if (place !== undefined) files.markArchived(row.seq, place);
+        file: "src/gate/archiver.ts",
+        find: "if (location !== undefined) files.markArchived(row.seq, location);\n    }",
+        replace: `if (location !== undefined) files.markArchived(row.seq, location);
     }
-    await this.#put(key, bytes);`,
+    await this.#putSegment(key, bytes);`,
       },
     ],
   },
@@ -263,7 +263,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/maintenance.ts",
-        find: 'await this.#step("remind", () => this.#remindOwed());',
+        find: 'await this.#step("remind", () => this.#remindOfEvents());',
         replace: "",
       },
     ],
