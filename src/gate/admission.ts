@@ -1,10 +1,10 @@
 /**
- * Admission: one synchronous decision per signed request. Nothing here awaits, so reading and writing are one
- * transaction, and the object's output gate holds the answer until it is on disk.
+ * Admission: one synchronous decision per request. Nothing here awaits, so all reads and writes are one transaction, and the
+ * object's output gate holds the result back until the writes are on disk.
  */
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
 import { segmentKey } from "./archive-format.ts";
-import { fileIdOf, keyOfFileId } from "./file-id.ts";
+import { fileIdOf, seqOfFileId } from "./file-id.ts";
 import { publicStatus } from "./file-row.ts";
 import { KEY_MEMORY_MS } from "./file-store.ts";
 import type { Admission, Admitted, ArchiveLocation, Charged, FileFacts, Snapshot } from "./protocol.ts";
@@ -19,13 +19,13 @@ import {
 import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
 import type { GateState } from "./state.ts";
 
-/** An object holds 10 GB; above this the gate takes no more, so that archiving still has room to work. */
+/** An object holds 10 GB. Above this size the gate refuses reports, so that archiving still has room. */
 export const MAX_DATABASE_BYTES = 8 * 1024 ** 3;
-/** The largest plan adds 130 MB in this time, far less than what is left above the limit. */
+/** How long a check of the database size is valid. The largest plan adds 130 MB in this time, far less than the room left. */
 const ROOM_HOLDS_MS = 60_000;
-/** Reservations whose payload never came are dropped after this. */
+/** A reservation whose payload has not arrived is dropped after this. */
 export const RESERVATION_MS = 600_000;
-/** Repeats cost no quota, but each found by its key or body writes rows: more than these at a time are turned away. */
+/** Repeats cost no quota, but each repeat found by its key or body writes rows. More than this many at a time are refused. */
 export const MAX_ALIASES = 20_000;
 
 export class Admissions {
@@ -38,13 +38,13 @@ export class Admissions {
     this.#state = state;
   }
 
-  /** Idempotent on the file id. Order: version, clock, signature, key, body, rate, room, row. */
+  /** Idempotent per file id. Checks in order: version, clock, signature, key, body, rate, room; then writes the row. */
   admit(admission: Admission, now: number): Admitted {
     const { files, recent } = this.#state;
     const { known, fileId, signed, bodyMac, keyMac } = admission;
-    const key = keyOfFileId(fileId);
-    if (key === null) throw new Error("admit was called without a file id");
-    const { seq } = key;
+    const minted = seqOfFileId(fileId);
+    if (minted === null) throw new Error("cannot admit a report without a file id");
+    const { seq } = minted;
 
     if (typeof known !== "number" && !this.#state.learn(known)) return { outcome: "stale" };
     if (typeof known === "number" && known !== this.#state.version)
@@ -52,7 +52,7 @@ export class Admissions {
     this.#state.tick(now);
     if (signed !== null && Math.abs(now - signed.timestampMs) > SIGNATURE_WINDOW_MS)
       return { outcome: "expired" };
-    if (Math.abs(now - key.mintedAt) > MAX_CLOCK_SKEW_MS)
+    if (Math.abs(now - minted.mintedAt) > MAX_CLOCK_SKEW_MS)
       return { outcome: "unavailable", reason: "clock_skew" };
 
     const bySignature = signed && recent.bySignature(signed.signature, now);
@@ -76,7 +76,7 @@ export class Admissions {
       earlier && publicStatus(earlier.state) !== null
         ? { sameBodyAs: fileIdOf(this.#state.gate, earlier.seq) }
         : {};
-    const stored = admission.sealed === null ? this.#placeFor(seq, admission.facts) : null;
+    const stored = admission.sealed === null ? this.#locationFor(seq, admission.facts) : null;
     const signedUntil = signed && signed.timestampMs + SIGNATURE_WINDOW_MS;
     const written = files.insert({
       seq,
@@ -86,7 +86,7 @@ export class Admissions {
       signedUntil,
       bodyMac,
       keyMac,
-      facts: earlier === null ? admission.facts : withFact(admission.facts, sameBodyAs),
+      facts: earlier === null ? admission.facts : withFacts(admission.facts, sameBodyAs),
       dueAt: stored === null ? this.#state.firstDueAt(seq, now) : now + RESERVATION_MS,
       stored,
       sealed: admission.sealed,
@@ -99,7 +99,7 @@ export class Admissions {
       : { outcome: "reserved", place: stored.key, rate, ...sameBodyAs };
   }
 
-  /** The payload of a reservation is in place. False when the reservation is gone: nothing was accepted. */
+  /** Queues a reservation whose payload has been stored. Returns false if the reservation is gone: then nothing was accepted. */
   commit(seq: string, now: number): boolean {
     const row = this.#state.files.get(seq);
     if (row === null || row.state === "dropped") return false;
@@ -113,13 +113,13 @@ export class Admissions {
     return true;
   }
 
-  /** Whether a payload that arrives now belongs to something. */
+  /** Whether a payload that arrives now has a file or a reservation. */
   expects(seq: string): boolean {
     const row = this.#state.files.get(seq);
     return row !== null && row.state !== "dropped";
   }
 
-  /** A signed request that was refused for its content: it counts, and nothing is written. */
+  /** Counts a signed request that was refused for its content. Nothing is written. */
   charge(snapshot: Snapshot, now: number): Charged {
     if (!this.#state.learn(snapshot)) return { outcome: "stale" };
     this.#state.tick(now);
@@ -127,7 +127,7 @@ export class Admissions {
     return { outcome: "charged", rate: this.#standing(now) };
   }
 
-  /** A read with the key this gate belongs to: limited apart from submissions, exact across restarts (one row a read). */
+  /** Counts a read with the gate's API key. Reads have limits of their own, exact across restarts: one row per read. */
   read(snapshot: Snapshot, now: number): Charged {
     if (!this.#state.learn(snapshot)) return { outcome: "stale" };
     const wentBack = now < this.#latestRead - UNNOTICED_STEP_MS;
@@ -144,7 +144,7 @@ export class Admissions {
     };
   }
 
-  /** Whether an equal body came within minutes to the same endpoint, as a client sends it that got no answer. */
+  /** Whether an equal body reached the same endpoint minutes ago, as from a client that retries after it got no response. */
   #isRetry({ sameBody, keyMac, bodyMac, facts }: Admission, now: number): boolean {
     if (sameBody !== "retry" || keyMac !== null) return false;
     const seq = this.#state.recent.byBody(bodyMac, now, RETRIED_BODY_MS);
@@ -155,12 +155,12 @@ export class Admissions {
   #repeat(seq: string, ownSeq: string, now: number): Admitted {
     const { gate, files } = this.#state;
     const row = files.get(seq);
-    if (row === null) throw new Error("a remembered file has no row");
+    if (row === null) throw new Error("a recent request refers to a file without a row");
     const rate = this.#standing(now);
     const status = publicStatus(row.state);
     if (status === null) {
       const place = row.stored?.key ?? this.#segmentKey(seq);
-      // The Worker asks again with its own id when it got no answer: that is still its reservation.
+      // The Worker repeats the call with the same id after it got no result: the reservation is still its own.
       return seq === ownSeq
         ? { outcome: "reserved", place, rate }
         : { outcome: "receiving", fileId: fileIdOf(gate, seq), place, rate };
@@ -175,8 +175,9 @@ export class Admissions {
   }
 
   /**
-   * A repeat that was not found by its signature: remembers its signature too, and its key where that is new, so that it
-   * is found without the key or the body. (A repeat found by its signature teaches no key: anyone can add an unsigned one.)
+   * A repeat that was found by its key or its body. Its signature is recorded as an alias of the file, and so is its key if that
+   * is new, so that later repeats are found by either. A repeat that was found by its signature records no key: the key header
+   * is not signed, so anyone could add one.
    */
   #repeatOtherwise(
     seq: string,
@@ -199,7 +200,7 @@ export class Admissions {
     return this.#repeat(seq, ownSeq, now);
   }
 
-  /** Asking the database for its size costs as much as the rest of the decision: room that was seen is taken for a while. */
+  /** Reading the database size costs as much as the rest of the decision, so a positive result is reused for {@link ROOM_HOLDS_MS}. */
   #hasRoom(now: number): boolean {
     if (now < this.#roomUntil && now >= this.#roomUntil - ROOM_HOLDS_MS) return true;
     const room = this.#state.files.size <= MAX_DATABASE_BYTES;
@@ -207,8 +208,8 @@ export class Admissions {
     return room;
   }
 
-  /** Where a payload will lie that is too large for a row. */
-  #placeFor(seq: string, facts: string): ArchiveLocation {
+  /** The location of a payload that is too large for a row. */
+  #locationFor(seq: string, facts: string): ArchiveLocation {
     const { size }: FileFacts = JSON.parse(facts);
     return { key: this.#segmentKey(seq), offset: 0, length: size + SEAL_OVERHEAD_BYTES };
   }
@@ -219,7 +220,7 @@ export class Admissions {
 
   get #limits(): RateLimits {
     const { snapshot } = this.#state;
-    if (snapshot === null) throw new Error("the gate has not learned its plan");
+    if (snapshot === null) throw new Error("the gate has no snapshot yet, so its plan is unknown");
     return PLAN_LIMITS[snapshot.plan];
   }
 
@@ -234,7 +235,7 @@ export class Admissions {
   }
 }
 
-/** Facts as JSON, with more of them. */
-function withFact(facts: string, more: Partial<FileFacts>): string {
+/** Adds fields to facts in JSON. */
+function withFacts(facts: string, more: Partial<FileFacts>): string {
   return JSON.stringify({ ...JSON.parse(facts), ...more });
 }

@@ -1,12 +1,12 @@
 /**
- * The archive's format: a segment holds sealed payloads of one gate, readable without any database.
+ * The archive's format. A segment holds sealed payloads of one gate and can be read without any database:
  *
  *   sealed payloads, one after the other | manifest (JSON, UTF-8) | length of the manifest (uint32, big endian) | "A1SEG001"
  *
- * A put that met its deadline may leave a segment behind: the files in it rest in a later segment as well.
+ * A put that met its deadline may leave a segment behind whose files are in a later segment as well.
  *
- * `keys/{kind}/{id}.json` beside the segments holds the gate's wrapped data key; deleting it erases every segment of
- * the gate. Payloads open under {@link payloadContext}.
+ * Beside the segments, `keys/{kind}/{id}.json` holds the gate's wrapped data key. Deleting it erases all segments of the gate.
+ * Payloads are sealed with {@link payloadContext}.
  */
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { type GateAddress, gateName } from "../model.ts";
@@ -14,7 +14,7 @@ import { mintedAt } from "./file-id.ts";
 import type { ArchiveLocation, FileFacts } from "./protocol.ts";
 
 const MAGIC = "A1SEG001";
-/** Length field and magic. */
+/** The length field and the magic. */
 export const SEGMENT_FOOTER_BYTES = 4 + MAGIC.length;
 
 export interface ManifestEntry extends FileFacts {
@@ -35,8 +35,8 @@ export interface KeyObject {
 }
 
 /**
- * Object key of the segment whose first file has the key `seq`. Retention rules go by the first two parts. `latePuts` is how
- * many puts of segments met their deadline in this gate: one of them may still arrive, and must not replace what came after it.
+ * The object key of the segment whose first file is `seq`. The bucket's retention rules match the first two parts. `latePuts` counts
+ * the puts of this gate that met their deadline: such a put may still arrive, and must not replace a later segment.
  */
 export function segmentKey(gate: GateAddress, retentionYears: number, seq: string, latePuts = 0): string {
   const day = new Date(mintedAt(seq)).toISOString().slice(0, 10).replaceAll("-", "/");
@@ -48,7 +48,7 @@ export function keyObjectKey(gate: GateAddress): string {
   return `keys/${gate.kind}/${gate.id}.json`;
 }
 
-/** What follows the payloads. */
+/** The part of a segment after the payloads. */
 export function segmentTrailer(manifest: Manifest): Bytes {
   const json = utf8(JSON.stringify(manifest));
   const trailer = new Uint8Array(json.byteLength + SEGMENT_FOOTER_BYTES);
@@ -58,7 +58,7 @@ export function segmentTrailer(manifest: Manifest): Bytes {
   return trailer;
 }
 
-/** A whole segment, and where in it each file lies. */
+/** A whole segment, and the location of each file in it, by file id. */
 export function buildSegment(
   gate: GateAddress,
   key: string,
@@ -83,7 +83,7 @@ export function buildSegment(
   };
 }
 
-/** How many bytes before the end of a segment its manifest begins. `footer` is the segment's last {@link SEGMENT_FOOTER_BYTES}. */
+/** The length of a segment's manifest and footer. `footer` is the segment's last {@link SEGMENT_FOOTER_BYTES}. */
 export function trailerLength(footer: Bytes): number {
   if (footer.byteLength !== SEGMENT_FOOTER_BYTES || new TextDecoder().decode(footer.subarray(4)) !== MAGIC) {
     throw new Error("not an archive segment");

@@ -1,6 +1,7 @@
 /**
- * The durable object of one inbound connection or one API key. It admits reports, is their home until they are archived,
- * and knows their status for at least 90 days. The decisions live next door; this class loads, delegates and keeps the alarm.
+ * The Durable Object of one inbound connection or one API key. It admits reports, stores their payloads until they are archived,
+ * and keeps their status for at least 90 days. The decisions are in the files beside this one: this class loads them, delegates
+ * to them and sets the alarm.
  */
 import { DurableObject } from "cloudflare:workers";
 import { boundedForBackground } from "../bounded.ts";
@@ -12,7 +13,7 @@ import { parseFileId } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrations.ts";
-import { owedAfterReport, owedAfterSettling } from "./outbox.ts";
+import { eventOfReport, eventOfSettlement } from "./outbox.ts";
 import type {
   Admission,
   Admitted,
@@ -30,7 +31,7 @@ import type {
 } from "./protocol.ts";
 import { CHECK_AFTER_MS, GateState } from "./state.ts";
 
-/** An alarm that is this late was dropped by the platform, which gives up after six failures. */
+/** An alarm that is this late has been dropped: the platform gives up on an alarm after six failures. */
 const DROPPED_ALARM_MS = 60_000;
 
 export class ConnectionGate extends DurableObject<Bindings> {
@@ -77,7 +78,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     return committed;
   }
 
-  /** Whether the file or its reservation is there: what an object in the archive is for. */
+  /** Whether the file or its reservation exists. If not, nothing needs an object that was put for it. */
   expects(fileId: string): boolean {
     return this.#admissions.expects(seqOf(fileId));
   }
@@ -92,14 +93,14 @@ export class ConnectionGate extends DurableObject<Bindings> {
     return charged;
   }
 
-  /** Learns a newer snapshot. Answers the version the gate knows now. */
+  /** Stores a newer snapshot. Returns the version that the gate knows now. */
   refresh(snapshot: Snapshot): number {
     this.#state.learn(snapshot);
     this.#rearm();
     return this.#state.version;
   }
 
-  /** Makes up for a dropped alarm. Any call does; this one does nothing else. */
+  /** Sets the alarm again if the platform has dropped it, as every other call does too. */
   poke(): void {
     this.#rearm();
   }
@@ -111,26 +112,26 @@ export class ConnectionGate extends DurableObject<Bindings> {
     return owed.length === 0 ? claim : { ...claim, owed };
   }
 
-  /** `listened`: whether the owner's webhooks may want to hear of it. Then the gate owes them the word from here on. */
+  /** `listened`: whether webhooks may subscribe to the file. If so, the event that the outcome causes enters the outbox. */
   settle(fileId: string, token: string, outcome: Outcome, listened = false): Settled {
     const seq = seqOf(fileId);
     const now = Date.now();
     const before = listened ? this.#state.files.get(seq) : null;
     const settled = this.#lifecycle.settle(seq, token, outcome, now, Math.random());
-    const word = before === null ? null : owedAfterSettling(before, outcome.kind, settled);
-    if (before !== null && word !== null)
-      this.#state.outbox.add(seq, word.type, before.generation, word.reason, now);
+    const event = before === null ? null : eventOfSettlement(before, outcome.kind, settled);
+    if (before !== null && event !== null)
+      this.#state.outbox.add(seq, event.type, before.generation, event.reason, now);
     this.#rearm();
-    return word === null ? settled : { ...settled, owed: this.#owedOf(fileId) };
+    return event === null ? settled : { ...settled, owed: this.#owedOf(fileId) };
   }
 
-  /** Where the events of a file have been stored, the gate owes them no more. */
+  /** Removes events from the outbox once they are stored with their deliveries. */
   markPublished(fileId: string, events: Pick<OwedEvent, "type" | "generation">[]): void {
     for (const event of events) this.#state.outbox.markPublished(seqOf(fileId), event);
     this.#rearm();
   }
 
-  /** Settles files that were claimed and then not tried: many at once, because in an outage they are. */
+  /** Settles files that were claimed but not tried. In an outage there are many, so one call takes them all. */
   postpone(claimed: { fileId: string; token: string }[], retryAfterMs: number): void {
     const now = Date.now();
     const outcome: Outcome = { kind: "postponed", retryAfterMs };
@@ -145,7 +146,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const now = Date.now();
     const before = listened ? this.#state.files.get(seq) : null;
     const reported = this.#lifecycle.report(seq, report, now, listened);
-    const type = before === null ? null : owedAfterReport(before, reported);
+    const type = before === null ? null : eventOfReport(before, reported);
     if (before !== null && type !== null) this.#state.outbox.add(seq, type, before.generation, null, now);
     this.#rearm();
     if (reported.outcome === "unknown") return reported;
@@ -168,7 +169,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     return row && this.#lifecycle.record(row);
   }
 
-  /** Newest first; `before` is the last file id of the page before. */
+  /** Newest first. `before` is the last file id of the previous page. */
   list(before: string | null, limit: number): FileRecord[] {
     const rows = this.#state.files.list(before === null ? null : seqOf(before), limit);
     return rows.map((row) => this.#lifecycle.record(row)).filter((record) => record !== null);
@@ -183,7 +184,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     }
   }
 
-  /** Files that are gone owe nothing. */
+  /** What the outbox holds for a file. The events of a file that has been purged are dropped. */
   #owedOf(fileId: string): OwedEvent[] {
     const seq = parseFileId(fileId)?.seq;
     if (seq === undefined || this.#state.outbox.earliest === null) return [];
@@ -197,11 +198,11 @@ export class ConnectionGate extends DurableObject<Bindings> {
     if (next !== null) this.#wakeBy(next);
   }
 
-  /** Sets the alarm unless an earlier one stands. Not awaited: it is written with the rows, and the output gate waits for both. */
+  /** Sets the alarm unless an earlier one is set. Not awaited: the alarm is written with the rows, and the output gate waits for both. */
   #wakeBy(at: number): void {
-    const stands =
+    const isSetEarlier =
       this.#alarmAt !== null && this.#alarmAt <= at && this.#alarmAt > Date.now() - DROPPED_ALARM_MS;
-    if (stands) return;
+    if (isSetEarlier) return;
     this.#alarmAt = at;
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
   }
@@ -209,7 +210,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
 
 const STACK_CHARS = 2_000;
 
-/** Logs what the methods of a gate throw, with the stack, which callers are not told. */
+/** Logs the exceptions of a gate's methods with their stacks, which do not reach the caller. */
 function withStacksLogged(prototype: object): void {
   for (const name of Object.getOwnPropertyNames(prototype)) {
     const method: unknown = Reflect.get(prototype, name);
@@ -219,7 +220,7 @@ function withStacksLogged(prototype: object): void {
         return Reflect.apply(method, this, args);
       } catch (error) {
         const stack = error instanceof Error ? error.stack?.slice(0, STACK_CHARS) : undefined;
-        logError("unexpected error in a gate", { method: name, stack }, error);
+        logError("failed in a method of a gate", { method: name, stack }, error);
         throw error;
       }
     };

@@ -1,10 +1,11 @@
 /**
- * The tables of a gate's inbox. Each holds the files minted from its day on, up to the day of the next table; the oldest
- * holds what is older as well. So a file's key says where it is, and old files leave with their table: dropping one is
- * billed as no row at all, deleting its rows as one each. A day gets a table where the one before is worth dropping.
+ * The tables that hold a gate's file rows, one per day at most. A partition holds the files minted from its day up to the day of
+ * the next partition; the oldest also holds older files. So a row key determines the partition, and old files leave by dropping a
+ * table, which is billed as no row, while deleting bills each row. A day gets its own partition only if the previous one has grown
+ * large enough to be worth dropping.
  *
- * Statements are written for a table called `inbox`. Their rows must be read to the end: SQLite drops no table while a
- * cursor is open.
+ * Statements name the table `inbox`, which stands for the partition. Read their rows to the end: SQLite cannot drop a table while
+ * a cursor is open.
  */
 import { rowKeyOf, seqAt } from "./file-id.ts";
 import { type FileRow, parseRow } from "./file-row.ts";
@@ -12,9 +13,9 @@ import { type FileRow, parseRow } from "./file-row.ts";
 type SqlRow = Record<string, SqlStorageValue>;
 
 const KEYS_A_DAY = rowKeyOf(seqAt(86_400_000));
-/** Making a table writes five rows. */
+/** Creating a table writes five rows. */
 const ROWS_WORTH_A_TABLE = 100;
-/** The platform lets no statement have more parts. */
+/** The platform's limit for the terms of a compound SELECT. */
 const PARTS_OF_A_SELECT = 5;
 const TEMPLATE = "inbox_template";
 const NEWEST_KEY = "SELECT key FROM inbox ORDER BY key DESC LIMIT 1";
@@ -22,13 +23,13 @@ const COUNT_UP_TO = "SELECT count(*) AS n FROM (SELECT 1 FROM inbox LIMIT ?)";
 
 export class DayPartition {
   readonly name: string;
-  /** The first key of its day. */
+  /** The first row key of its day. */
   readonly from: number;
-  /** Whether files from this key on want a table of their own has not been asked yet. */
+  /** Whether files from this row key on get a partition of their own is still undecided. */
   nextDay: number;
   readonly #sql: SqlStorage;
   readonly #statements = new Map<string, string>();
-  /** Groups of states in which no row here has a due time. */
+  /** Groups of states in which no row of the partition has a due time. */
   readonly #undue = new Set<string>();
 
   constructor(sql: SqlStorage, name: string) {
@@ -42,7 +43,7 @@ export class DayPartition {
     return this.#sql.exec(this.statement(query), ...values);
   }
 
-  /** `query`, about this table. */
+  /** `query` with the name of this table in it. */
   statement(query: string): string {
     const known = this.#statements.get(query);
     if (known !== undefined) return known;
@@ -60,17 +61,17 @@ export class DayPartition {
     return Number(this.exec(COUNT_UP_TO, ROWS_WORTH_A_TABLE).one().n) >= ROWS_WORTH_A_TABLE;
   }
 
-  /** A row has got a due time. */
+  /** To be called when a row gets a due time. */
   noteDue(): void {
     this.#undue.clear();
   }
 
-  /** Whether a row in one of `states` may have a due time. */
+  /** Whether a row in one of `states` may have a due time. Costs no query. */
   mayBeDue(states: string): boolean {
     return !this.#undue.has(states);
   }
 
-  /** The earliest due time of rows in one of `states`; asked of the table only when one may have come. */
+  /** The earliest due time of rows in one of `states`. Queries the table only if there may be one. */
   earliestDue(states: string): number | null {
     if (this.#undue.has(states)) return null;
     const { at } = this.exec(
@@ -100,12 +101,12 @@ export class DayPartitions {
     return this.#partitions;
   }
 
-  /** Where the file is, if anywhere, that is stored under `key`. */
+  /** The partition of the file with this row key. Undefined while there is no partition at all. */
   of(key: number): DayPartition | undefined {
     return this.#partitions.findLast((partition) => partition.from <= key) ?? this.#partitions[0];
   }
 
-  /** Where keys from `from` on are and below `to`, oldest first. */
+  /** The partitions of the row keys from `from` up to but not including `to`, oldest first. */
   between(from: number, to: number): DayPartition[] {
     return this.#partitions.filter(
       (partition, i, all) =>
@@ -113,12 +114,12 @@ export class DayPartitions {
     );
   }
 
-  /** Where a new file goes. The first of its day may begin a table. */
+  /** The partition for a new file. The first file of a day may create one. */
   forNew(key: number): DayPartition {
     const partition = this.of(key);
     if (partition !== undefined && key < partition.nextDay) return partition;
     const day = Math.floor(key / KEYS_A_DAY);
-    // A file of that day that is here already would not be found in another table.
+    // No new partition if this one already holds a file of that day: that file would not be found in the new one.
     if (
       partition === undefined ||
       ((partition.newestKey() ?? 0) < day * KEYS_A_DAY && partition.isWorthDropping)
@@ -133,7 +134,7 @@ export class DayPartitions {
     this.#partitions.splice(this.#partitions.indexOf(partition), 1);
   }
 
-  /** All rows that `query` finds in `partitions`, in no order across them. Its parameters are numbered. */
+  /** All rows of `query` in `partitions`, not ordered across them. Its parameters must be numbered. */
   select(partitions: readonly DayPartition[], query: string, ...values: unknown[]): SqlRow[] {
     const rows: SqlRow[] = [];
     for (let i = 0; i < partitions.length; i += PARTS_OF_A_SELECT) {
@@ -155,7 +156,7 @@ export class DayPartitions {
   }
 }
 
-/** At most `limit` files, one table after the other. The limit is the last parameter of `query`. */
+/** At most `limit` files, one partition after the other. The limit is the last parameter of `query`. */
 export function rowsOf(
   partitions: readonly DayPartition[],
   query: string,

@@ -1,4 +1,4 @@
-/** The agenda: what the gate's alarm asks of the inbox. Every question is answered by a key range or by an index. */
+/** The rows that a gate's alarm has to act on. Every query uses a range of row keys or an index. */
 import type { Bytes } from "../crypto/encoding.ts";
 import { type DayPartition, type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf } from "./file-id.ts";
@@ -6,9 +6,9 @@ import { blob, FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode, UNSETTL
 
 type SqlRow = Record<string, SqlStorageValue>;
 
-/** Rows read at a time with their payloads, which are 64 KB at most. */
+/** Rows read at a time with their payloads, of at most 64 KB each. */
 const PAYLOADS_AT_ONCE = 64;
-/** Settled, archived, and nothing is left to do for it. */
+/** The row is settled and archived, and nothing is left to do. */
 const DONE = `payload IS NULL AND due_at IS NULL AND ${SETTLED}`;
 
 const FRESH_QUEUED = `SELECT ${FILE_COLUMNS} FROM inbox
@@ -35,7 +35,7 @@ export class DueFiles {
     this.#partitions = partitions;
   }
 
-  /** Rows that never had a due time, are still queued, and were minted from `fromSeq` up to `toSeq`. */
+  /** Queued rows without a due time, from `fromSeq` up to `toSeq`. */
   freshQueued(fromSeq: string, toSeq: string, limit: number): FileRow[] {
     const [from, to] = [rowKeyOf(fromSeq), rowKeyOf(toSeq)];
     return rowsOf(this.#partitions.between(from, to), FRESH_QUEUED, [from, to], limit);
@@ -46,30 +46,30 @@ export class DueFiles {
     return rowsOf(this.#maybeDue(UNSETTLED), DUE_QUEUED, [now], limit);
   }
 
-  /** Reservations whose time has run out, and dropped rows whose object may still be there. */
+  /** Reservations that have expired, and dropped rows whose object may still exist. */
   dueReservations(now: number, limit: number): FileRow[] {
     return rowsOf(this.#maybeDue(UNSETTLED), DUE_RESERVATIONS, [now], limit);
   }
 
-  /** Settled rows in the ordinary course whose payload is still here, oldest first, up to `maxBytes` of payload. */
+  /** Settled rows without a due time that still hold their payload, oldest first, up to `maxBytes` of payload. */
   archivable(fromSeq: string, toSeq: string, maxBytes: number): { row: FileRow; sealed: Bytes }[] {
-    return withPayloads(this.#ordinary(rowKeyOf(fromSeq), rowKeyOf(toSeq)), maxBytes);
+    return withPayloads(this.#withoutDueTime(rowKeyOf(fromSeq), rowKeyOf(toSeq)), maxBytes);
   }
 
-  /** Settled rows with a due time whose payload is still here, up to `maxBytes` of payload. */
+  /** Settled rows with a due time that still hold their payload, up to `maxBytes` of payload. */
   archivableWithDueTime(maxBytes: number): { row: FileRow; sealed: Bytes }[] {
-    return withPayloads(this.#late(), maxBytes);
+    return withPayloads(this.#withDueTime(), maxBytes);
   }
 
-  /** Settled rows whose payload has left need no due time any more. */
+  /** Archived rows need no due time any more. */
   clearDueTimesOfArchived(): void {
     for (const partition of this.#maybeDue(SETTLED)) partition.exec(CLEAR_DUE_TIMES_OF_ARCHIVED);
   }
 
   /**
-   * Lets go of files that are settled and archived: of tables that hold none younger than `beforeSeq`, the oldest, since
-   * dropping a large one takes seconds; and of the rest, row by row and at most `limit` of them, what is older than
-   * `atLatestSeq`. Answers whether there may be more.
+   * Deletes files that are settled and archived. A partition that holds only files older than `beforeSeq` is dropped, at most one
+   * per call, because dropping a large table takes seconds. In the other partitions, at most `limit` rows older than `atLatestSeq`
+   * are deleted. Returns whether more may be left.
    */
   purge(beforeSeq: string, atLatestSeq: string, limit: number): boolean {
     const before = rowKeyOf(beforeSeq);
@@ -86,7 +86,7 @@ export class DueFiles {
     return left === 0;
   }
 
-  /** The oldest key at or after `fromSeq`. */
+  /** The oldest `seq` at or after `fromSeq`. */
   firstFrom(fromSeq: string): string | null {
     const from = rowKeyOf(fromSeq);
     for (const partition of this.#partitions.between(from, Number.POSITIVE_INFINITY)) {
@@ -96,23 +96,23 @@ export class DueFiles {
     return null;
   }
 
-  /** Whether there is a row from `fromSeq` up to `toSeq`. */
+  /** Whether there is a row from `fromSeq` up to but not including `toSeq`. */
   holdsAny(fromSeq: string, toSeq: string): boolean {
     const first = this.firstFrom(fromSeq);
     return first !== null && first < toSeq;
   }
 
-  /** The earliest due time of what waits for the consumer or is reserved. */
+  /** The earliest due time of rows that wait for the consumer or are reserved. */
   earliestUnsettled(): number | null {
     return this.#earliest(UNSETTLED);
   }
 
-  /** The earliest due time of what waits for the archive. */
+  /** The earliest due time of rows that wait to be archived. */
   earliestSettled(): number | null {
     return this.#earliest(SETTLED);
   }
 
-  /** Nothing in it is to be done any more, and dropping it saves more than making the next. */
+  /** Whether all its files are done, and dropping it saves more than creating the next one costs. */
   #mayDrop(partition: DayPartition): boolean {
     if (partition.earliestDue(UNSETTLED) !== null || partition.earliestDue(SETTLED) !== null) return false;
     if (partition === this.#partitions.all.at(-1) && !partition.isWorthDropping) return false;
@@ -130,7 +130,7 @@ export class DueFiles {
     return times.length === 0 ? null : Math.min(...times);
   }
 
-  *#ordinary(from: number, to: number): Generator<SqlRow> {
+  *#withoutDueTime(from: number, to: number): Generator<SqlRow> {
     for (const partition of this.#partitions.between(from, to)) {
       yield* pages((last) =>
         partition.exec(ARCHIVABLE, last === null ? from : keyOf(last) + 1, to, PAYLOADS_AT_ONCE),
@@ -138,7 +138,7 @@ export class DueFiles {
     }
   }
 
-  *#late(): Generator<SqlRow> {
+  *#withDueTime(): Generator<SqlRow> {
     for (const partition of this.#maybeDue(SETTLED)) {
       yield* pages((last) =>
         partition.exec(
@@ -152,7 +152,7 @@ export class DueFiles {
   }
 }
 
-/** Reads on while there is more, a page at a time: a cursor that is left open would keep tables from being dropped. */
+/** Reads page by page: SQLite cannot drop a table while a cursor is open. */
 function* pages(after: (last: SqlRow | null) => SqlStorageCursor<SqlRow>): Generator<SqlRow> {
   let page: SqlRow[] = [];
   do {

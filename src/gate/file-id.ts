@@ -1,9 +1,9 @@
 /**
- * File ids: `FILE_` and 40 characters of Crockford's base32, which are
- * the gate (20: kind in four bits, then the row's public 12 bytes), the time (10: milliseconds), randomness (10: 50 bits).
+ * File ids: `FILE_` and 40 characters of Crockford's base32. These encode the gate (20 characters: four bits for the kind, then the
+ * 12 bytes of the row's id), the time (10 characters: milliseconds) and random bits (10 characters: 50 bits).
  *
- * The id carries its gate, so a status is asked of the object that holds the file, and a file id in a support mail
- * names the connection. Its last 20 characters sort by time and are the file's key inside the gate.
+ * The id contains its gate, so a status request goes straight to the object that holds the file, and a file id in a support mail
+ * identifies the connection. The last 20 characters, `seq`, sort by time and identify the file inside its gate.
  */
 import { integerFromBase32, integerToBase32 } from "../crypto/encoding.ts";
 import { randomBase32 } from "../crypto/ids.ts";
@@ -19,14 +19,14 @@ export function mintFileId(gate: GateAddress, nowMs: number): string {
   return `FILE_${gateDigits(gate)}${integerToBase32(nowMs, TIME_DIGITS)}${randomBase32(RANDOM_DIGITS)}`;
 }
 
-/** The key inside its gate, for who knows the gate; null when `text` is no file id in upper case. */
-export function keyOfFileId(text: string): { seq: string; mintedAt: number } | null {
+/** The `seq` of a file id whose gate is known. Null if `text` is not a file id in upper case. */
+export function seqOfFileId(text: string): { seq: string; mintedAt: number } | null {
   if (!UPPER_CASE_FILE_ID.test(text)) return null;
   const seq = text.slice(5 + GATE_DIGITS);
   return { seq, mintedAt: mintedAt(seq) };
 }
 
-/** The gate and the key inside it; null when `text` is no file id. Letter case does not matter. */
+/** The gate and the `seq` inside it. Null if `text` is not a file id. Letter case does not matter. */
 export function parseFileId(
   text: string,
 ): { fileId: string; gate: GateAddress; seq: string; mintedAt: number } | null {
@@ -38,33 +38,33 @@ export function parseFileId(
   return gate && { fileId, gate, seq, mintedAt: integerFromBase32(seq.slice(0, TIME_DIGITS)) };
 }
 
-/** The part of a well-formed file id that says which gate it belongs to. */
+/** The characters of a well-formed file id that encode its gate. */
 export function gateDigitsOf(fileId: string): string {
   return fileId.slice(5, 5 + GATE_DIGITS);
 }
 
-/** The file id of a key inside a gate. */
+/** The file id of a `seq` inside a gate. */
 export function fileIdOf(gate: GateAddress, seq: string): string {
   return `FILE_${gateDigits(gate)}${seq}`;
 }
 
-/** The smallest key of files minted at or after `ms`. */
+/** The smallest `seq` of files minted at or after `ms`. */
 export function seqAt(ms: number): string {
   return integerToBase32(Math.max(0, ms), TIME_DIGITS) + "0".repeat(RANDOM_DIGITS);
 }
 
-/** What sorts after `seq` and before every later key. */
+/** A bound that sorts after `seq` and before every later one. */
 export function seqAfter(seq: string): string {
   return `${seq}0`;
 }
 
-/** Of a key's random bits, as many as fit into an exact number beside its time until the year 2109. */
+/** As many random bits of a `seq` as fit beside its time into an exact number, until the year 2109. */
 const ROW_KEY_RANDOM_BITS = 11;
 const ROW_KEY_RANDOM_DIGITS = 3;
 
 /**
- * A key as the number that rows are stored under: its milliseconds and the first of its random bits. Sorts as the key
- * does, but two keys of one millisecond may share a number.
+ * The row key of a `seq`: a number made of its milliseconds and its first random bits. Sorts as `seq` does, but two files of one
+ * millisecond may have equal row keys.
  */
 export function rowKeyOf(seq: string): number {
   const random = integerFromBase32(seq.slice(TIME_DIGITS, TIME_DIGITS + ROW_KEY_RANDOM_DIGITS));
@@ -73,12 +73,12 @@ export function rowKeyOf(seq: string): number {
   return seq.length > TIME_DIGITS + RANDOM_DIGITS ? number + 1 : number;
 }
 
-/** When the file with this key was minted, in milliseconds. */
+/** When the file was minted, in milliseconds. */
 export function mintedAt(seq: string): number {
   return integerFromBase32(seq.slice(0, TIME_DIGITS));
 }
 
-/** A caller keeps its gate's address, and mints many ids with it. */
+/** Cached, because a caller mints many ids with one address. */
 const knownDigits = new WeakMap<GateAddress, string>();
 
 function gateDigits(gate: GateAddress): string {
@@ -89,7 +89,7 @@ function gateDigits(gate: GateAddress): string {
   return digits;
 }
 
-// 100 bits: four for the kind, 96 for the id, taken as four groups of 25 bits so that each stays an exact number.
+// 100 bits, four for the kind and 96 for the id, encoded in four groups of 25 bits so that each is an exact number.
 function encodeGate(gate: GateAddress): string {
   let bits = (BigInt(GATE_KINDS.indexOf(gate.kind)) << 96n) | BigInt(`0x${gate.id}`);
   let text = "";

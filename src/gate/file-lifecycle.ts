@@ -1,10 +1,10 @@
 /**
- * From claim to settlement: leases in memory, results in the row, waiting callers.
+ * A file from its claim to its settlement: leases in memory, results in the row, and callers that wait for a result.
  *
- * A success settles from any token of the file's generation, because the files-creator has the file whoever says so. A
- * deferral or a refusal counts only from the current token, so that a consumer that was given up on never undoes a later
- * success. An object that restarts forgets its leases: the worst that follows is one more POST, which the files-creator
- * drops by its key.
+ * Any token of the file's generation can settle it as forwarded, because the files-creator has the file, whichever consumer sent
+ * it. Only the current token can defer or reject it, so that a consumer whose lease has expired never undoes a later success. An
+ * object that restarts forgets its leases. The worst consequence is one more POST, which the files-creator ignores by its
+ * idempotency key.
  */
 import { randomBase32 } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
@@ -26,20 +26,21 @@ import type {
 } from "./protocol.ts";
 import type { GateState } from "./state.ts";
 
-/** Longer than any consumer batch takes: ten messages of ten files, six at a time, 30 s each. */
+/** Longer than a consumer can take for a batch: ten messages of ten files, six at a time, 30 s each. */
 export const LEASE_MS = 600_000;
-/** From this many wake-ups without a settlement on, a file is forwarded alone. */
+/** After this many wake-ups without a settlement, a file is forwarded alone. */
 const SUSPECT_AFTER_WAKE_UPS = 3;
-/** A file sees a handful of reports; more ids than this are not kept. */
+/** A file gets a handful of reports. Only this many of the newest are kept. */
 const KEPT_EVENT_IDS = 16;
 
 /**
- * How long a report waits for one that was taken before it and is not known to be stored. Whoever sent that one repeats it
- * within minutes; after this it is given up on, so that its file is not stuck.
+ * How long a report waits for an earlier report whose event may not be stored. The sender of the earlier report retries it within
+ * minutes. After this time the gate stops waiting, so that the file is not stuck.
  */
 const WAITS_FOR_EARLIER_MS = 600_000;
 
-const ORDER: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 2, failed: 2 };
+/** A status is only ever replaced by one of a higher rank. */
+const RANK: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 2, failed: 2 };
 
 export class FileLifecycle {
   readonly #state: GateState;
@@ -53,8 +54,8 @@ export class FileLifecycle {
   }
 
   /**
-   * Leases the files among `fileIds` that still need forwarding and that nobody else holds. Files of an erased gate fail
-   * here, for good: nobody can open them.
+   * Leases those of `fileIds` that still need forwarding and are not leased. The files of an erased gate fail here, because nobody
+   * can open their payloads.
    */
   claim(fileIds: readonly string[], now: number): Claim {
     const { files, snapshot } = this.#state;
@@ -70,7 +71,7 @@ export class FileLifecycle {
       }
       const payload = this.#payloadOf(row);
       if (payload === null) {
-        logError("the payload of a queued file is neither here nor archived", { file_id: fileId });
+        logError("failed to find the payload of a queued file", { file_id: fileId });
         continue;
       }
       const token = `${row.generation}.${randomBase32(16)}`;
@@ -101,8 +102,8 @@ export class FileLifecycle {
     const unchanged = { applied: false, status, attempts: row.attempts, nextAttemptAt: row.dueAt };
     const current = this.#leases.get(seq)?.token === token;
     if (current) this.#leases.delete(seq);
-    const taken = outcome.kind === "forwarded" && token.startsWith(`${row.generation}.`);
-    if (row.state !== "queued" || !(current || taken)) return unchanged;
+    const succeeded = outcome.kind === "forwarded" && token.startsWith(`${row.generation}.`);
+    if (row.state !== "queued" || !(current || succeeded)) return unchanged;
 
     switch (outcome.kind) {
       case "forwarded": {
@@ -124,7 +125,7 @@ export class FileLifecycle {
       }
       case "postponed": {
         const dueAt = now + postponeDelayMs(outcome.retryAfterMs, now - row.queuedAt, random);
-        // Untried, it is neither cleared of killing the consumer nor more suspect for having been woken.
+        // The file was not tried, so this wake-up says nothing about whether the file crashes the consumer.
         files.update(seq, { dueAt, wakeUps: Math.max(0, row.wakeUps - 1) });
         return { applied: true, status: "queued", attempts: row.attempts, nextAttemptAt: dueAt };
       }
@@ -132,8 +133,8 @@ export class FileLifecycle {
   }
 
   /**
-   * Moves a file's status forwards, and settles it: who reports on a file has it. Idempotent on the event's id. `listened`:
-   * webhooks may be to hear of it, so that its place among the file's reports is kept.
+   * Moves a file's status forwards. A report on a queued file settles it, because its sender has the file. Idempotent per event id.
+   * `listened`: webhooks may subscribe to the file, so the report's position among the file's reports is kept.
    */
   report(seq: string, report: ProgressReport, now: number, listened = false): Reported {
     const row = this.#state.files.get(seq);
@@ -147,8 +148,8 @@ export class FileLifecycle {
         orderOf(report.eventId, known.reports, now) ?? orderOfUnkept(report, status, row.updatedAt);
       return { outcome: "repeat", status, facts, order };
     }
-    const taken: TakenReport = { eventId: report.eventId, status: report.status, at: now };
-    const withIt = [...(known.reports ?? []), taken].slice(-KEPT_EVENT_IDS);
+    const recorded: TakenReport = { eventId: report.eventId, status: report.status, at: now };
+    const withIt = [...(known.reports ?? []), recorded].slice(-KEPT_EVENT_IDS);
     const progress: Progress = {
       recordsTotal: report.recordsTotal ?? known.recordsTotal,
       recordsProcessed: report.recordsProcessed ?? known.recordsProcessed,
@@ -156,11 +157,11 @@ export class FileLifecycle {
       eventIds: [...known.eventIds, report.eventId].slice(-KEPT_EVENT_IDS),
       ...(listened ? { reports: withIt } : known.reports && { reports: known.reports }),
     };
-    // After a replay, word of a validation may still be about the generation before. Nothing is lost without it: the
-    // files-creator's answer to the POST says as much.
+    // After a replay, a `processing` report may still concern the previous generation. It can be ignored: the files-creator's
+    // response to the POST carries the same information.
     const early = report.status === "processing" && row.generation > 1 && !this.isLeased(seq, now);
-    if (early || ORDER[report.status] <= ORDER[status]) {
-      // Counts belong to the status they came with. What brings none is not worth a row, and may come again.
+    if (early || RANK[report.status] <= RANK[status]) {
+      // Counts belong to the status that they came with. A report without new counts is not written; it may be repeated.
       const counted = report.status === status ? progress : { ...known, eventIds: progress.eventIds };
       const order = orderOfUnkept(report, status, now);
       if (order === null || !listened) {
@@ -176,7 +177,7 @@ export class FileLifecycle {
     return { outcome: "moved", status: report.status, wasDeferred, facts, order };
   }
 
-  /** Queues a settled file again, as a new generation with a key of its own for the files-creator. */
+  /** Queues a settled file again, as a new generation with its own idempotency key at the files-creator. */
   replay(seq: string, now: number): Replayed {
     const { files } = this.#state;
     const row = files.get(seq);
@@ -192,7 +193,7 @@ export class FileLifecycle {
       queuedAt: now,
       updatedAt: now,
       dueAt: now + 60_000,
-      // A report that is repeated after the replay is about the generation before.
+      // Kept, because a report that is repeated after the replay concerns the previous generation.
       progress: {
         ...NO_PROGRESS,
         eventIds: row.progress?.eventIds ?? [],
@@ -203,7 +204,7 @@ export class FileLifecycle {
     return { outcome: "queued", generation };
   }
 
-  /** Resolves when the file is settled, or after `timeoutMs` with its status then; null for an unknown file. */
+  /** Resolves when the file is settled, or with its status after `timeoutMs`. Null for an unknown file. */
   async wait(seq: string, timeoutMs: number): Promise<FileStatus | null> {
     const row = this.#state.files.get(seq);
     const status = row && publicStatus(row.state);
@@ -244,7 +245,7 @@ export class FileLifecycle {
     return sealed && { sealed };
   }
 
-  /** A row that had a due time keeps one until it is archived: the alarm's marks may have passed it. */
+  /** A row with a due time keeps one until it is archived, because the alarm's watermarks may have passed it. */
   #finish(
     row: FileRow,
     state: Exclude<FileStatus, "queued">,
@@ -267,7 +268,7 @@ const NO_PROGRESS: Progress = {
   eventIds: [],
 };
 
-/** The place of a report among those that are kept; null for one that is not. */
+/** The position of a report among the kept reports. Null for a report that is not among them. */
 function orderOf(eventId: string, reports: readonly TakenReport[] = [], now: number): ReportOrder | null {
   const place = reports.findIndex((each) => each.eventId === eventId);
   const report = reports[place];
@@ -279,7 +280,7 @@ function orderOf(eventId: string, reports: readonly TakenReport[] = [], now: num
   };
 }
 
-/** Of a report that moves nothing and has no place: it is news only as long as the file is no further than it says. */
+/** The position of a report that changes no status and is not kept. Null if the file has gone past the reported status. */
 function orderOfUnkept({ status }: ProgressReport, reached: FileStatus, at: number): ReportOrder | null {
   return reached === status || reached === "queued" ? { at, before: [], after: [] } : null;
 }

@@ -1,34 +1,36 @@
 /**
- * The rows of a gate's inbox: one per admission, which stays the file's record for 90 days, and up to a week longer.
+ * The row of a file in its gate: one per admission, kept as the file's record for 90 days and up to a week longer.
  *
- * A row's key sorts by time, so that memory, listing, archiving and purging are range scans. It is a number, because rows
- * are cheapest to append in the order of one, payload and all; `seq` tells which file it is. `due_at` is set only where
- * the ordinary course does not suffice (deferred, woken again, settled late) and only such rows are in an index of it: one
- * for what waits for the consumer, one for what waits for the archive, so that neither holds up the other. An ordinary
- * admission writes one row. Rows before the mark `woken_to` are settled or have a `due_at`; rows before
- * `archived_to` have left for the archive or have a `due_at`.
+ * Row keys sort by time, so that rebuilding the recent requests, listing, archiving and purging are range scans. A row key is a
+ * number, because appending rows with their payloads is cheapest in numeric order; `seq` identifies the file. Most rows never get
+ * a `due_at`. Only files that are deferred, woken again or settled late have one, and only those rows are indexed by it: one index
+ * for files that wait for the consumer, one for files that wait for the archive, so that neither delays the other. An ordinary
+ * admission therefore writes one row.
  *
- * The gate's alarm deletes: aliases when they have run out, reads after an hour, rows after their 90 days, most of them by
- * dropping their table (tables.ts).
+ * Two watermarks in the table `marks` complete this. Every row before `woken_to` is settled or has a `due_at`. Every row before
+ * `archived_to` is archived or has a `due_at`.
+ *
+ * Deleted by the gate's alarm: aliases when they expire, reads after an hour, file rows after 90 days, most of them by dropping
+ * their day partition (day-partitions.ts).
  */
 import type { ArchiveLocation, FileFacts, FileStatus, TakenReport } from "./protocol.ts";
 
-/** `receiving`: reserved, payload not there yet. `dropped`: the payload never came, its object is being deleted. */
+/** `receiving`: reserved, the payload has not arrived. `dropped`: it never arrived, and its object is being deleted. */
 const STATES = ["receiving", "queued", "processing", "completed", "failed", "dropped"] as const;
 export type FileState = (typeof STATES)[number];
 export const stateCode = (state: FileState): number => STATES.indexOf(state);
-/** The indexes on `due_at` are split by these; a query uses one when it repeats its words. */
+/** The conditions of the two indexes on `due_at`. SQLite uses such an index only for a query that repeats its condition. */
 export const UNSETTLED = `state IN (${stateCode("receiving")}, ${stateCode("queued")}, ${stateCode("dropped")})`;
 export const SETTLED = `state IN (${stateCode("processing")}, ${stateCode("completed")}, ${stateCode("failed")})`;
 
-/** What the files-creator reported, as one JSON column. */
+/** The status reports of the files-creator, stored as one JSON column. */
 export interface Progress {
   recordsTotal: number | null;
   recordsProcessed: number | null;
   recordsFailed: number | null;
-  /** Ids of the events already taken, newest last. */
+  /** Ids of the reports already recorded, newest last. */
   eventIds: string[];
-  /** Those of which webhooks are to hear, newest last. Absent where none are. */
+  /** The reports that are published to webhooks, newest last. Absent if there are none. */
   reports?: TakenReport[];
 }
 
@@ -41,27 +43,27 @@ export interface FileRow {
   attempts: number;
   wakeUps: number;
   dueAt: number | null;
-  /** Start of the present generation, from which the time to give up is counted. */
+  /** When the current generation began. The 24 hours until the gateway gives up count from here. */
   queuedAt: number;
   updatedAt: number;
   progress: Progress | null;
   stored: ArchiveLocation | null;
 }
 
-/** The columns of a {@link FileRow}: all but the payload. */
+/** The columns of a {@link FileRow}: all columns but the payload and those that only queries use. */
 export const FILE_COLUMNS =
   "seq, state, admitted_at, facts, generation, attempts, wake_ups, due_at, queued_at, updated_at, progress, stored";
 
 type SqlRow = Record<string, SqlStorageValue>;
 
-/** What a state is called outside: a reservation is no file yet. */
+/** The status that callers see. Null for a reservation, which is no file yet. */
 export function publicStatus(state: FileState): FileStatus | null {
   return state === "receiving" || state === "dropped" ? null : state;
 }
 
 export function parseRow(row: SqlRow): FileRow {
   const state = STATES[Number(row.state)];
-  if (state === undefined) throw new Error(`inbox row ${row.seq} has the unknown state ${row.state}`);
+  if (state === undefined) throw new Error(`file row ${row.seq} has the unknown state ${row.state}`);
   return {
     seq: String(row.seq),
     state,

@@ -1,4 +1,4 @@
-/** The inbox: what is written and read of single files, and how repeats are found. */
+/** The rows of single files: how they are written and read, and how repeats are found. */
 import type { Bytes } from "../crypto/encoding.ts";
 import { type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
@@ -7,11 +7,11 @@ import type { ArchiveLocation } from "./protocol.ts";
 import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
 const DAY_MS = 86_400_000;
-/** HMAC-SHA256 in hex; fingerprints of keys are shorter, which tells the aliases apart. */
+/** HMAC-SHA256 in hex. Fingerprints of keys are shorter, so the length distinguishes the two kinds of alias. */
 const SIGNATURE_DIGITS = 64;
 /** How long an `Idempotency-Key` is remembered. From the wire contract. */
 export const KEY_MEMORY_MS = DAY_MS;
-/** One file: by the number of its key, and by the whole of it. */
+/** One file: by its row key, and by its whole `seq`, because two files may have equal row keys. */
 const IS_FILE = "key = ? AND seq = ?";
 
 const INSERT = `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts,
@@ -39,12 +39,12 @@ export class FileStore {
     this.#partitions = partitions;
   }
 
-  /** Bytes of the whole database. */
+  /** The size of the whole database, in bytes. */
   get size(): number {
     return this.#sql.databaseSize;
   }
 
-  /** Answers how many rows were written, indexes included: none where the key's number is taken by another file. */
+  /** Returns how many rows were written, including indexes: none if another file has the row key. */
   insert(row: {
     seq: string;
     state: "receiving" | "queued";
@@ -82,16 +82,16 @@ export class FileStore {
   }
 
   get(seq: string): FileRow | null {
-    const row = this.#one(GET, seq);
+    const row = this.#oneRow(GET, seq);
     return row === undefined ? null : parseRow(row);
   }
 
   payload(seq: string): Bytes | null {
-    const row = this.#one(GET_PAYLOAD, seq);
+    const row = this.#oneRow(GET_PAYLOAD, seq);
     return row?.payload instanceof ArrayBuffer ? new Uint8Array(row.payload) : null;
   }
 
-  /** The newest file admitted under this key within its memory, or answered to it, and the fingerprint of its body. */
+  /** The newest file that was admitted with this `Idempotency-Key`, or returned to it, and the fingerprint of its body. */
   byKey(keyMac: string, now: number): { seq: string; bodyMac: string } | null {
     const since = now - KEY_MEMORY_MS;
     const mintedSince = rowKeyOf(seqAt(since - MAX_CLOCK_SKEW_MS));
@@ -104,11 +104,11 @@ export class FileStore {
       .toArray();
     if (alias === undefined) return null;
     const seq = String(alias.seq);
-    const row = this.#one(GET_BODY_MAC, seq);
+    const row = this.#oneRow(GET_BODY_MAC, seq);
     return row === undefined ? null : { seq, bodyMac: String(row.body_mac) };
   }
 
-  /** What counts for memory: rows with a key from `fromSeq` on, and the signatures among the live aliases. */
+  /** The requests that are remembered: all rows from `fromSeq` on, and the signatures among the unexpired aliases. */
   *remembered(fromSeq: string, now: number): Generator<RememberedRequest> {
     const from = rowKeyOf(fromSeq);
     for (const partition of this.#partitions.between(from, Number.POSITIVE_INFINITY)) {
@@ -136,7 +136,7 @@ export class FileStore {
     }
   }
 
-  /** Remembers a further signature, or the fingerprint of a further key, of a file. */
+  /** Records another signature of a file, or the fingerprint of another key. */
   addAlias(mac: string, seq: string, until: number): void {
     this.#sql.exec("INSERT OR REPLACE INTO aliases (mac, seq, until) VALUES (?, ?, ?)", mac, seq, until);
   }
@@ -145,7 +145,7 @@ export class FileStore {
     return Number(this.#sql.exec("SELECT count(*) AS n FROM aliases").one().n);
   }
 
-  /** Deletes the aliases that ran out before `before`. */
+  /** Deletes the aliases that expired before `before`. */
   purgeAliases(before: number): void {
     this.#sql.exec("DELETE FROM aliases WHERE until < ?", before);
   }
@@ -198,13 +198,13 @@ export class FileStore {
     return rowsOf(this.#partitions.between(0, end).reverse(), LIST, [end], limit);
   }
 
-  /** Marks a reservation whose payload never came. Its signatures and keys are free again. */
+  /** Marks a reservation whose payload never arrived. Its signatures and keys can be used again. */
   drop(seq: string, retryAt: number): void {
     this.update(seq, { state: "dropped", dueAt: retryAt });
     this.#sql.exec("DELETE FROM aliases WHERE seq = ?", seq);
   }
 
-  /** The payload now lies in the archive: the row lets go of it. A row that was replayed meanwhile stays due. */
+  /** Drops the payload from the row once it is archived. A row that was replayed meanwhile stays due. */
   markArchived(seq: string, stored: ArchiveLocation): void {
     const key = rowKeyOf(seq);
     this.#partitions.of(key)?.exec(MARK_ARCHIVED, JSON.stringify(stored), key, seq);
@@ -215,7 +215,7 @@ export class FileStore {
     this.#partitions.of(key)?.exec(DELETE, key, seq);
   }
 
-  #one(query: string, seq: string): Record<string, SqlStorageValue> | undefined {
+  #oneRow(query: string, seq: string): Record<string, SqlStorageValue> | undefined {
     const key = rowKeyOf(seq);
     return this.#partitions.of(key)?.exec(query, key, seq).toArray()[0];
   }

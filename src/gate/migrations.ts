@@ -1,9 +1,9 @@
 /**
- * The layout of a gate's tables, and the steps that lead to it. A gate does the steps it lacks when it wakes, in one
- * transaction and before it does anything else; how many it has done is kept in its marks.
+ * Migrations of a gate's SQLite tables. When a gate starts, it first runs the migrations that it lacks, in one transaction. The
+ * mark `layout` counts those that have run.
  *
- * A released step is never edited: gates that did it would stay as they are. What changes is a step more, which brings the
- * tables of gates with rows along. Code that a deployment was rolled back to refuses what newer code made, untouched.
+ * Never edit a released migration: gates that have run it would not change. Append a new one, and let it convert existing rows.
+ * After a rollback, older code refuses the tables of newer code and leaves them untouched.
  */
 import { NEWER_CODE_NEEDED } from "../deadline.ts";
 import { SETTLED, UNSETTLED } from "./file-row.ts";
@@ -11,8 +11,9 @@ import { SETTLED, UNSETTLED } from "./file-row.ts";
 type Migration = (sql: SqlStorage) => void;
 
 export const MIGRATIONS: readonly Migration[] = [
-  // The tables of the inbox are made and dropped as files come and go (tables.ts), all after one that stays empty. Its name
-  // must not occur in its statements otherwise. What changes it changes every table whose name begins with `inbox_`.
+  // Day partitions are created and dropped as files come and go (day-partitions.ts), all of them as copies of this template, which
+  // stays empty. Its name must occur in its statements only as the name of the table or as part of an index name. A migration that
+  // changes the template must change every table whose name begins with `inbox_`.
   (sql) =>
     sql.exec(`
       CREATE TABLE inbox_template (
@@ -49,19 +50,19 @@ export const MIGRATIONS: readonly Migration[] = [
     `),
 ];
 
-/** Throws, and touches nothing, where the tables were made by newer code than this. */
+/** Throws, and changes nothing, if the tables were made by newer code. */
 export function migrate(
   storage: Pick<DurableObjectStorage, "sql" | "transactionSync">,
   migrations: readonly Migration[] = MIGRATIONS,
 ): void {
   const { sql } = storage;
-  // The one table that no step changes: it says which steps were done.
+  // The one table that no migration changes: it records how many have run.
   sql.exec("CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   const [mark] = sql.exec("SELECT value FROM marks WHERE name = 'layout'").toArray();
   const done = Number(mark?.value ?? 0);
   if (done > migrations.length)
     throw new Error(
-      `the gate's tables have layout ${done}, this code knows ${migrations.length}: ${NEWER_CODE_NEEDED}`,
+      `the gate's tables have run ${done} migrations, this code has ${migrations.length}: ${NEWER_CODE_NEEDED}`,
     );
   if (done === migrations.length) return;
   storage.transactionSync(() => {

@@ -1,6 +1,7 @@
 /**
- * Events that a gate owes its owner's webhooks: noted in the transaction that makes them true, deleted when they are stored
- * where deliveries begin. Until then the alarm wakes the consumer for them. Only files that somebody listens to leave a row.
+ * The outbox of file events: a row is written in the transaction that causes the event, and deleted once the event is stored in D1
+ * with its deliveries. Until then the alarm wakes the consumer, which publishes it. Only files that webhooks may subscribe to have
+ * rows here.
  */
 
 import type { FileRow } from "./file-row.ts";
@@ -14,17 +15,17 @@ import type {
   Settled,
 } from "./protocol.ts";
 
-/** As long as the consumer may take that settled the file, and more. */
+/** Longer than the consumer needs to publish the event of a file that it has settled. */
 const REMIND_AFTER_MS = 60_000;
 const LONGEST_REMINDER_MS = 3_600_000;
 
 type SqlRow = Record<string, SqlStorageValue>;
 
-/** A file as it was before something happened to it. */
+/** A file before its settlement or report. */
 type Before = Pick<FileRow, "attempts" | "generation" | "state">;
 
-/** The word that is owed after a settlement; null for none. Pure. */
-export function owedAfterSettling(
+/** The event that a settlement causes; null for none. Pure. */
+export function eventOfSettlement(
   before: Before,
   outcome: Outcome["kind"],
   settled: Settled,
@@ -35,8 +36,8 @@ export function owedAfterSettling(
   return isFirst(before) ? { type: "file.uploaded", reason: null } : null;
 }
 
-/** A report that comes before the answer to the POST says first that there is such a file. */
-export function owedAfterReport(before: Before, reported: Reported): OwedEventType | null {
+/** The event that a report causes: one that overtakes the response to the POST is the first sign that the file was uploaded. */
+export function eventOfReport(before: Before, reported: Reported): OwedEventType | null {
   return reported.outcome === "moved" && before.state === "queued" && isFirst(before)
     ? "file.uploaded"
     : null;
@@ -48,7 +49,7 @@ function isFirst({ attempts, generation }: Before): boolean {
 
 export class Outbox {
   readonly #sql: SqlStorage;
-  /** When the first reminder is due; null while nothing is owed, which is nearly always. */
+  /** When the first reminder is due. Null while the outbox is empty, as it nearly always is. */
   #earliest: number | null;
 
   constructor(sql: SqlStorage) {
@@ -75,7 +76,7 @@ export class Outbox {
     this.#earliest = this.#readEarliest();
   }
 
-  /** What is owed of one file, in the order in which it happened: a file is uploaded before it fails. */
+  /** The events of one file in the order in which they happened: a file is uploaded before it fails. */
   of(seq: string, fileId: string, facts: FileFacts): OwedEvent[] {
     const rows = this.#sql
       .exec(
@@ -91,7 +92,7 @@ export class Outbox {
     this.#earliest = this.#readEarliest();
   }
 
-  /** Files to wake the consumer for; each waits twice as long for its next reminder. */
+  /** Files to wake the consumer for. The delay before a file's next reminder doubles each time. */
   remind(now: number, limit: number): string[] {
     if (this.#earliest === null || this.#earliest > now) return [];
     const rows = this.#sql
@@ -111,7 +112,7 @@ export class Outbox {
     return seqs;
   }
 
-  /** The files that left the gate take what they owe with them. */
+  /** Drops the events of a file that has been purged. */
   forget(seq: string): void {
     this.#sql.exec("DELETE FROM owed WHERE seq = ?", seq);
     this.#earliest = this.#readEarliest();

@@ -1,6 +1,6 @@
 /**
- * Telling a gate of a change to its row. A portal change is answered only after its gate knows the new version; where that
- * fails half-way, the minute cron finds the row by `gate_version <> version` and tells it then.
+ * Propagating a row's change to its gate. The portal responds to a change only after the gate has the new version. If that fails
+ * half-way, the minute cron finds the row by `gate_version <> version` and propagates it.
  */
 import { type GateRow, markPropagated } from "../db/gates.ts";
 import type { Bindings } from "../env.ts";
@@ -18,7 +18,7 @@ export function snapshotOf(kind: GateKind, row: GateRow): Snapshot {
   };
 }
 
-/** Tells a gate its row. Rejects when the gate cannot be told; repeating is safe. */
+/** Sends the snapshot to its gate and records that in D1. Rejects if either fails; safe to repeat. */
 export async function propagate(snapshot: Snapshot, env: Bindings): Promise<void> {
   await env.CONNECTION_GATE.getByName(gateName(snapshot.gate)).refresh(snapshot);
   await markPropagated(env.DB, snapshot.gate, snapshot.version);

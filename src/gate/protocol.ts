@@ -1,81 +1,84 @@
-/** What the Worker and a gate say to each other: plain data, structured-cloneable, no behaviour. */
+/** The arguments and results of a gate's RPC methods: plain, structured-cloneable data. */
 
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Environment, GateAddress, Plan } from "../model.ts";
 import type { RateStatus } from "./rate-window.ts";
 
-/** What a gate keeps of its row in D1. The newest version it ever learned wins. */
+/** What a gate keeps of its row in D1. The highest version that it has received wins. */
 export interface Snapshot {
   gate: GateAddress;
   version: number;
   plan: Plan;
   environment: Environment;
   retentionYears: number;
-  /** Empty once the data key was erased: nothing that rests under it opens any more. */
+  /** Empty once the data key has been erased: nothing sealed with it can be opened any more. */
   wrappedKey: string;
 }
 
 export type FileKind = "payroll_report" | "employee_sync";
 export type FileStatus = "queued" | "processing" | "completed" | "failed";
 
-/** What travels with a payload to the files-creator, and names it in the archive. */
+/** Metadata of a payload: sent to the files-creator with it, and stored with it in the archive. */
 export interface FileFacts {
   kind: FileKind;
   employerId: string;
   environment: Environment;
-  /** The sender's own `Content-Type`, where it can travel in a header again. The payload is JSON in UTF-8 whatever it says. */
+  /** The sender's `Content-Type`, if it fits into a header. Whatever it says, the payload is JSON in UTF-8. */
   contentType?: string;
   requestId: string;
-  /** The id that the sender gave its request, where it gave one. */
+  /** The sender's own id for its request, if there was one. */
   callerRequestId?: string;
-  /** Bytes of the payload as received. */
+  /** Size of the received payload, in bytes. */
   size: number;
-  /** When the Worker had the whole request, ms. */
+  /** When the Worker had read the whole request, in milliseconds. */
   receivedAt: number;
-  /** An earlier file with the same bytes; set by the gate. */
+  /** An earlier file with the same bytes. Set by the gate. */
   sameBodyAs?: string;
 }
 
-/** Made for every report, so it is as few values as can be: names and small arrays cost more to pass on than a payload. */
+/** Sent for every report, so it has few fields: passing names and small arrays costs more than passing a payload. */
 export interface Admission {
-  /** What the caller knows of the gate's row: its version, or all of it for a gate that does not know that version. */
+  /** What the caller knows of the gate's row: its version alone, or the whole snapshot if the gate may not know that version. */
   known: number | Snapshot;
   fileId: string;
-  /** {@link FileFacts} as JSON, as they will rest. */
+  /** {@link FileFacts} as the JSON that is stored. */
   facts: string;
-  /** The signature in lower-case hex. Absent for requests that carry a bearer key instead. */
+  /** The signature in lower-case hex. Null for a request with a bearer key. */
   signed: { signature: string; timestampMs: number } | null;
   /** Fingerprints of the body and of the `Idempotency-Key`. */
   bodyMac: string;
   keyMac: string | null;
-  /** What an equal body of the last hour makes of this one. `retry`: a repeat of one of the last minutes, without a key. */
+  /**
+   * How to treat a body that was received before within the hour. `retry`: as a repeat if it came within minutes and without an
+   * `Idempotency-Key`.
+   */
   sameBody: "accept" | "deduplicate" | "retry";
-  /** The sealed payload; null when it is too large for a row and will be put into the archive bucket. */
+  /** The sealed payload. Null if it is too large for a row: then the caller puts it into the archive bucket. */
   sealed: Bytes | null;
 }
 
 export type Admitted =
-  /** Stored: the 202 may be said. */
+  /** Stored: the caller may respond with 202. */
   | { outcome: "accepted"; rate: RateStatus; sameBodyAs?: string }
-  /** A place is reserved: put the sealed payload at `place`, then commit. */
+  /** Reserved: put the sealed payload under the object key `place`, then commit. */
   | { outcome: "reserved"; place: string; rate: RateStatus; sameBodyAs?: string }
-  /** A copy of a request whose payload is still on its way: put it under `fileId` at `place`, then commit. */
+  /** A repeat of a request whose payload has not arrived: seal it for `fileId`, put it under `place`, then commit. */
   | { outcome: "receiving"; fileId: string; place: string; rate: RateStatus }
   | { outcome: "repeat"; fileId: string; status: FileStatus; facts: FileFacts; rate: RateStatus }
   | { outcome: "conflict"; rate: RateStatus }
   | { outcome: "limited"; rate: RateStatus }
   | { outcome: "expired" }
-  /** Another file has the place of this id: mint another. */
+  /** Another file has the row key of this id: mint another id. */
   | { outcome: "taken" }
-  /** The caller's version is older than the gate's. */
+  /** The caller's version of the row is older than the gate's. */
   | { outcome: "stale" }
-  /** The caller's version is newer than the gate's: it must be told. */
+  /** The caller's version of the row is newer than the gate's: repeat with the whole snapshot. */
   | { outcome: "unknown_version" }
   | { outcome: "unavailable"; reason: "full" | "clock_skew" | "too_many_repeats" };
 
 export type Charged = { outcome: "charged"; rate: RateStatus } | { outcome: "stale" };
 
-/** Where a sealed payload lies in the archive bucket. */
+/** Where a sealed payload is in the archive bucket. */
 export interface ArchiveLocation {
   key: string;
   offset: number;
@@ -88,7 +91,7 @@ export interface Claimed {
   attempt: number;
   generation: number;
   facts: FileFacts;
-  /** Has been handed out several times without an answer: may be what kills the consumer. */
+  /** It was claimed several times and never settled, so it may be the file that crashes the consumer. */
   suspect: boolean;
   payload: { sealed: Bytes } | { stored: ArchiveLocation };
 }
@@ -96,46 +99,46 @@ export interface Claimed {
 export interface Claim {
   wrappedKey: string;
   files: Claimed[];
-  /** Of the files asked for, whether they need forwarding or not. Absent where nothing is. */
+  /** Unpublished events of all requested files, including those that need no forwarding. Absent if there are none. */
   owed?: OwedEvent[];
 }
 
 export type OwedEventType = "file.uploaded" | "file.failed";
-/** Why a file failed: the files-creator will never take it, or did not for a whole day. */
+/** Why a file failed: the files-creator rejected it for good, or did not accept it within a day. */
 export type OwedEventReason = "refused" | "gave_up";
 
-/** An event of a file that its owner's webhooks are still to hear of. */
+/** An event of a file that is not yet published to its owner's webhooks. */
 export interface OwedEvent {
   fileId: string;
   type: OwedEventType;
   generation: number;
-  /** Null where nothing failed. */
+  /** Null for `file.uploaded`. */
   reason: OwedEventReason | null;
-  /** When it happened, ms. */
+  /** When it happened, in milliseconds. */
   at: number;
   facts: FileFacts;
 }
 
 export type Outcome =
   | { kind: "forwarded"; recordsTotal: number | null }
-  /** The files-creator will never take it. `error` is its answer, sealed. */
+  /** The files-creator rejected it for good. `error` is the sealed response. */
   | { kind: "refused"; responseStatus: number; error: Bytes }
-  /** Try again, not before `retryAfterMs` if it is given. */
+  /** To be retried, not before `retryAfterMs` if that is given. */
   | { kind: "deferred"; responseStatus: number | null; retryAfterMs: number | null; error: Bytes }
-  /** Not tried: the files-creator is down. Costs no attempt. */
+  /** Not tried, because the files-creator is down. Does not count as an attempt. */
   | { kind: "postponed"; retryAfterMs: number };
 
 export interface Settled {
-  /** False when the token was no longer the current one, or there was nothing left to settle. */
+  /** False if the token was no longer the current one, or the file was settled already. */
   applied: boolean;
   status: FileStatus;
   attempts: number;
   nextAttemptAt: number | null;
-  /** What the file owes now. Absent where nothing is. */
+  /** The unpublished events of the file. Absent if there are none. */
   owed?: OwedEvent[];
 }
 
-/** A report of the files-creator about one file. */
+/** A status report of the files-creator about one file. */
 export interface ProgressReport {
   eventId: string;
   status: Exclude<FileStatus, "queued">;
@@ -144,34 +147,34 @@ export interface ProgressReport {
   recordsFailed?: number;
 }
 
-/** A report of which webhooks are to hear, as its gate took it. */
+/** A status report that is published to webhooks, as the gate recorded it. */
 export interface TakenReport {
   eventId: string;
   status: ProgressReport["status"];
-  /** When the gate took it, ms. */
+  /** When the gate recorded it, in milliseconds. */
   at: number;
 }
 
-/** Where a report stands among the others on its file: webhooks hear of them in this order. */
+/** The position of a status report among the others of its file: they are published in this order. */
 export interface ReportOrder {
   at: number;
-  /** Those before it that may not be stored yet. */
+  /** The earlier ones whose events may not be stored yet. */
   before: TakenReport[];
-  /** Event ids of those after it. */
+  /** Event ids of the later ones. */
   after: string[];
 }
 
-/** What a report came to. `order` is null where webhooks are not to hear of it: it is old news, or contradicts how the file ended. */
+/** `order` is null for a report that is not published: it is outdated, or contradicts the final status of the file. */
 interface ReportedOn {
   status: FileStatus;
   facts: Pick<FileFacts, "employerId" | "receivedAt">;
   order: ReportOrder | null;
-  /** What the file owes: to be stored before the report is. Absent where nothing is. */
+  /** The unpublished events of the file, to be stored before the report. Absent if there are none. */
   owed?: OwedEvent[];
 }
 
 export type Reported =
-  /** `wasDeferred`: the file had been tried without success, so that operators were told of it. */
+  /** `wasDeferred`: an attempt to forward the file had failed, so it is on the operators' list. */
   | ({ outcome: "moved"; wasDeferred: boolean } & ReportedOn)
   | ({ outcome: "unmoved" | "repeat" } & ReportedOn)
   | { outcome: "unknown" };

@@ -1,8 +1,8 @@
 /**
- * Exact sliding windows over sub-buckets: one second for the minute, one minute for the hour.
+ * Sliding rate windows with sub-buckets: seconds for the minute, minutes for the hour.
  *
- * A bucket counts until the last instant it may hold has left the window, so a window never admits more than the plan
- * and never refuses more than one sub-bucket early. Buckets ahead of the clock (it was set back) count as well.
+ * A bucket counts until the last instant that it may hold has left the window. So a window never admits more than the plan allows,
+ * and refuses a request at most one sub-bucket too early. Buckets in the future count too: the clock may have been set back.
  */
 import type { Plan } from "../model.ts";
 
@@ -17,25 +17,25 @@ export const PLAN_LIMITS: Record<Plan, RateLimits> = {
   enterprise: { perMinute: 2_000, perHour: 50_000 },
 };
 
-/** Where a caller stands, described for the window that would block first. */
+/** The rate limit state of a caller, for the window that would block first. */
 export interface RateStatus {
   allowed: boolean;
   limit: number;
   remaining: number;
-  /** When the next place comes free (blocked), or the oldest one used (not blocked), in ms since the epoch. */
+  /** When the next request is allowed (if blocked), or when the oldest counted one leaves the window; ms since the epoch. */
   resetAt: number;
   window: "1 minute" | "1 hour";
 }
 
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** A clock that steps back by no more than this is not noticed: what left a window within it counts again. */
+/** Setting the clock back by at most this much goes unnoticed: requests that left a window in that time count again. */
 export const UNNOTICED_STEP_MS = 1_000;
 
 class SlidingCount {
   readonly #bucketMs: number;
   readonly #windowMs: number;
-  /** Bucket number to count, in the order of first use. */
+  /** From bucket number to count, in the order of first use. */
   readonly #buckets = new Map<number, number>();
 
   constructor(bucketMs: number, windowMs: number) {
@@ -59,8 +59,8 @@ class SlidingCount {
   }
 
   /**
-   * The first instant at which fewer than `limit` are counted, or the oldest bucket leaves when that is so already.
-   * `total` is what {@link total} says now.
+   * The first instant at which the total is below `limit`. If it already is: when the oldest bucket leaves the window. `total` is
+   * the result of {@link total} for `now`.
    */
   resetAt(limit: number, total: number, now: number): number {
     if (total < limit) return total === 0 ? now + this.#windowMs : this.#oldestLeavesAt(now);

@@ -1,8 +1,8 @@
-/** Reads with the API key this gate belongs to, counted by the second: exact across restarts for one row a read. */
+/** Counts the reads of the gate's API key per second: exact across restarts, at one row per read. */
 
-/** Longer than the longest rate window and its bucket. */
+/** Longer than the longest rate window and its bucket together. */
 const READS_COUNT_S = 3_720;
-/** The alarm that deletes them waits this long for the oldest, so that it runs once an hour and not with every read. */
+/** The oldest row is kept this long, so that the alarm that deletes rows runs once per hour and not after every read. */
 const READS_KEPT_S = 2 * READS_COUNT_S;
 
 export class ReadCounter {
@@ -19,7 +19,7 @@ export class ReadCounter {
     );
   }
 
-  /** When the oldest counted read no longer matters; null without any. */
+  /** When the oldest row is to be deleted; null without any. */
   expireAt(): number | null {
     const { oldest } = this.#sql.exec("SELECT min(second) AS oldest FROM reads").one();
     return oldest === null ? null : (Number(oldest) + READS_KEPT_S) * 1_000;
@@ -32,7 +32,7 @@ export class ReadCounter {
       .map((row) => ({ at: Number(row.second) * 1_000, count: Number(row.count) }));
   }
 
-  /** Deletes what no longer counts. */
+  /** Deletes reads that no longer count. */
   purge(now: number): void {
     this.#sql.exec("DELETE FROM reads WHERE second < ?", Math.floor(now / 1_000) - READS_COUNT_S);
   }

@@ -1,13 +1,13 @@
 /**
- * What a gate remembers in memory of its last hour, rebuilt from its rows when it wakes: signatures that can still
- * verify, bodies seen, and the rate windows.
+ * The requests of a gate's last hour, in memory and rebuilt from its rows when it starts: signatures that can still be valid, bodies,
+ * and the rate windows.
  */
 import type { RateLimits, RateStatus } from "./rate-window.ts";
 import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
-/** A timestamp may be this far from the clock, on either side. From the wire contract. */
+/** A timestamp may differ from the clock by this much, in either direction. From the wire contract. */
 export const SIGNATURE_WINDOW_MS = 300_000;
-/** An equal body is told for this long. From the wire contract. */
+/** An equal body is recognized for this long. From the wire contract. */
 export const SAME_BODY_MS = HOUR_MS;
 /** Within this, an equal body without an `Idempotency-Key` under an API key is a repeat. From the wire contract. */
 export const RETRIED_BODY_MS = 600_000;
@@ -15,7 +15,7 @@ export const RETRIED_BODY_MS = 600_000;
 export const MAX_CLOCK_SKEW_MS = 60_000;
 const SWEEP_EVERY_MS = 30_000;
 
-/** A row, or an alias (`signature` only), as the inbox reads it back. */
+/** A file row, or an alias (`signature` only), as it is read back. */
 export interface RememberedRequest {
   seq: string;
   admittedAt: number | null;
@@ -31,12 +31,12 @@ export class RecentRequests {
   #latest = 0;
   #sweptAt = 0;
 
-  /** True when the clock went back so far that entries may have been forgotten that count again. */
+  /** Whether the clock was set back so far that entries which count again may have been forgotten. */
   wentBack(now: number): boolean {
     return now < this.#latest - UNNOTICED_STEP_MS;
   }
 
-  /** Starts over from what the inbox holds of the last hour. */
+  /** Starts over with the rows of the last hour. */
   rebuild(now: number, rows: Iterable<RememberedRequest>): void {
     this.#signatures = new Map();
     this.#bodies = new Map();
@@ -54,7 +54,7 @@ export class RecentRequests {
     this.#rate.add(row.admittedAt);
   }
 
-  /** Forgets a file whose payload never came. Its place in the rate windows stays used. */
+  /** Forgets a file whose payload never arrived. It still counts in the rate windows. */
   forget(seq: string): void {
     for (const [key, entry] of this.#signatures) if (entry.seq === seq) this.#signatures.delete(key);
     for (const [key, entry] of this.#bodies) if (entry.seq === seq) this.#bodies.delete(key);
@@ -70,7 +70,7 @@ export class RecentRequests {
     return entry !== undefined && now - entry.at < withinMs ? entry.seq : null;
   }
 
-  /** A signed request that was refused: counts, as long as the gate is awake. */
+  /** Counts a refused signed request. The count is lost when the gate restarts. */
   charge(now: number): void {
     this.#rate.add(now);
   }
@@ -83,12 +83,12 @@ export class RecentRequests {
     return this.#rate.standing(limits, now);
   }
 
-  /** Notes the clock and drops what can no longer matter. */
+  /** Records the time and drops entries that no longer count. */
   sweep(now: number): void {
     this.#latest = Math.max(this.#latest, now);
     if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
     this.#sweptAt = now;
-    // A step back that is too small to be noticed makes a signature verify again that had run out.
+    // After the clock is set back by less than that, an expired signature is valid again.
     const before = now - UNNOTICED_STEP_MS;
     for (const [key, entry] of this.#signatures) if (entry.until < before) this.#signatures.delete(key);
     for (const [key, entry] of this.#bodies) if (now - entry.at >= SAME_BODY_MS) this.#bodies.delete(key);

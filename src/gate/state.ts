@@ -1,4 +1,4 @@
-/** What the parts of one gate share: its rows, its memory, and the newest it knows of its row in D1. */
+/** State that the parts of a gate share: its rows, its recent requests, and the latest snapshot of its row in D1. */
 
 import type { GateAddress } from "../model.ts";
 import { DayPartitions } from "./day-partitions.ts";
@@ -14,10 +14,10 @@ import { Watermarks } from "./watermarks.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
 export const WAKE_AGAIN_AFTER_MS = 60_000;
-/** When the alarm looks after it: keys are told apart by the millisecond, so that one must have passed. */
+/** When the alarm checks a new file: row keys differ by the millisecond, so that one more must have passed. */
 export const CHECK_AFTER_MS = WAKE_AGAIN_AFTER_MS + 1;
 
-// Memory reaches back an hour (rates, bodies), which covers every signature that can still verify.
+// An hour for rates and bodies. That covers every signature that can still be valid.
 const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;
 
 /** How long a failed step of the maintenance waits before it is tried again. */
@@ -43,28 +43,28 @@ export class GateState {
     this.#remember(now);
   }
 
-  /** Null until the gate was first spoken to. */
+  /** Null before the first call. */
   get snapshot(): Snapshot | null {
     return this.#snapshot;
   }
 
-  /** Of the newest snapshot the gate knows; 0 before it was first spoken to. */
+  /** The version of the snapshot; 0 before the first call. */
   get version(): number {
     return this.#snapshot?.version ?? 0;
   }
 
-  /** Whether the gate's data key is gone for good, and with it every payload. */
+  /** Whether the gate's data key has been erased, so that no payload can be opened. */
   get erased(): boolean {
     return this.#snapshot?.wrappedKey === "";
   }
 
-  /** Throws before the gate was first spoken to: it holds no file then. */
+  /** Throws before the first call, when the gate holds no file. */
   get gate(): GateAddress {
-    if (this.#snapshot === null) throw new Error("this gate does not know its address yet");
+    if (this.#snapshot === null) throw new Error("the gate has no snapshot yet, so its address is unknown");
     return this.#snapshot.gate;
   }
 
-  /** Keeps the newer snapshot. False when the caller's is the older one. */
+  /** Keeps the newer snapshot. Returns false if the caller's is the older one. */
   learn(snapshot: Snapshot): boolean {
     if (this.#snapshot !== null && snapshot.version <= this.version) return snapshot.version === this.version;
     this.#snapshot = snapshot;
@@ -72,13 +72,13 @@ export class GateState {
     return true;
   }
 
-  /** Notes the time. A clock that went back makes forgotten entries count again, so they are read back. */
+  /** Advances the clock. If the clock was set back, forgotten requests count again and are read back from the rows. */
   tick(now: number): void {
     if (this.recent.wentBack(now)) this.#remember(now);
     this.recent.sweep(now);
   }
 
-  /** The due time a row needs at birth: none in the ordinary course, one when the alarm's mark has already passed it. */
+  /** The due time of a new row: usually none. A row that the alarm's watermark has already passed needs one. */
   firstDueAt(seq: string, now: number): number | null {
     return seq < this.watermarks.get("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
   }

@@ -1,4 +1,4 @@
-/** A gate's marks: how far its alarm has come, and the newest it learned of its row in D1. Kept in memory, written through. */
+/** A gate's watermarks: how far its alarm has come, and the latest snapshot of its row in D1. Cached in memory, written through. */
 import type { Snapshot } from "./protocol.ts";
 
 type MarkName = "woken_to" | "archived_to" | "key_object" | "late_puts" | "snapshot";
@@ -13,7 +13,7 @@ export class Watermarks {
       this.#values.set(String(row.name), String(row.value));
   }
 
-  /** How far the alarm has come; empty before it first ran. */
+  /** Empty before the alarm has first set it. */
   get(name: Exclude<MarkName, "snapshot">): string {
     return this.#values.get(name) ?? "";
   }

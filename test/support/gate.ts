@@ -1,6 +1,6 @@
 /**
- * Gates without a Worker in front. {@link newGate} speaks to a real object; {@link inGate} puts a gate's parts together
- * over a real object's storage, with a clock, a queue and an archive that the test holds in its hands.
+ * Gates without a Worker in front. {@link newGate} makes a real object; {@link inGate} assembles a gate's parts over a real object's
+ * storage, with a clock, a queue and an archive that the test controls.
  */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
@@ -34,7 +34,7 @@ export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
 export const DAY = 86_400_000;
 
-/** A Worker whose wake-ups get lost: what it accepts stays queued until an alarm or the test itself moves it. */
+/** A Worker whose wake-ups are lost: accepted files stay queued until an alarm or the test wakes them. */
 export const unwoken: Bindings = { ...bindings, FILES: lostQueue() };
 
 function lostQueue(): Bindings["FILES"] {
@@ -54,7 +54,7 @@ export interface TestGate {
   dataKey: DataKey;
 }
 
-/** A gate of its own, with a data key that the tests' ring opens. Nobody has spoken to it yet. */
+/** A new gate, with a data key that the tests' ring unwraps. It has not been called yet. */
 export async function newGate(
   fields: Partial<Snapshot> = {},
   kind: GateKind = "connection",
@@ -105,7 +105,7 @@ export function factsAt(now: number, fields: Partial<FileFacts> = {}): FileFacts
 
 let minted = 0;
 
-/** A file id that shares its place with none of the 2,047 minted before it, although a test's clock stands still. */
+/** A file id whose row key differs from the previous 2,047, although a test's clock stands still. */
 export function mintApart(gate: GateAddress, now: number): string {
   const fileId = mintFileId(gate, now);
   const place = integerToBase32((minted++ % 2_048) * 16, 3);
@@ -142,7 +142,7 @@ export function seqOf(fileId: string): string {
   return parsed.seq;
 }
 
-/** How a call outside fails: it throws before or after it has taken effect, or the object dies in it. */
+/** How an outside call fails: it throws before or after it took effect, or the object dies during the call. */
 export type Failing = "before" | "after" | "death";
 
 /** The parts of one gate over its real storage. */
@@ -150,9 +150,9 @@ export class Bench {
   readonly clock = { now: Date.now() };
   /** File ids of every wake-up that reached the queue. */
   readonly woken: string[][] = [];
-  /** What lies in the archive bucket. */
+  /** The contents of the archive bucket. */
   readonly archive = new Map<string, Bytes>();
-  /** Every call outside, in order: `wake`, `put …`, `delete …`. Throwing or waiting here is what an outage does. */
+  /** Called for every outside call, in order: `wake`, `put …`, `delete …`. Throw or wait here to simulate an outage. */
   onCall: (call: string) => Failing | undefined | Promise<undefined> = () => undefined;
   readonly sql: SqlStorage;
   readonly gate: TestGate;
@@ -170,7 +170,7 @@ export class Bench {
     this.restart();
   }
 
-  /** What happens when the object is evicted and wakes again: memory and leases are gone. */
+  /** Restarts the object, as after an eviction: everything in memory is lost, including leases. */
   restart(): void {
     this.state = new GateState(this.sql, this.clock.now);
     this.files = this.state.files;
@@ -220,7 +220,7 @@ export class Bench {
     return this.admissions.admit(admission, this.clock.now);
   }
 
-  /** Admits one ordinary report and answers its file id. */
+  /** Admits one ordinary report and returns its file id. */
   accept(fields: Partial<Admission> = {}): string {
     const admission = this.admission(fields);
     const { outcome } = this.admit(admission);
@@ -241,32 +241,32 @@ export class Bench {
     return this.lifecycle.settle(seqOf(fileId), token, outcome, this.clock.now, 0.5);
   }
 
-  /** Claims and settles: as a consumer does whose every call succeeds. */
+  /** Claims and settles, like a consumer whose calls all succeed. */
   forward(fileId: string, outcome: Outcome = { kind: "forwarded", recordsTotal: null }) {
     const claimed = this.claim(fileId);
     if (claimed === undefined) throw new Error(`${fileId} cannot be claimed`);
     return this.settle(fileId, claimed.token, outcome);
   }
 
-  /** Runs the alarm now and `ms` later. */
+  /** Advances the clock by `ms` and runs the alarm. */
   async runAfter(ms: number): Promise<void> {
     this.clock.now += ms;
     await this.maintenance.run();
   }
 
-  /** The alarm as the object keeps it, from now until `until`; answers how often it ran. */
+  /** Runs the alarm whenever it is due until `until`. Returns how often it ran. */
   async runAlarmsUntil(until: number): Promise<number> {
     let runs = 0;
     for (let at = this.maintenance.nextAt(); at !== null && at <= until; at = this.maintenance.nextAt()) {
       this.clock.now = Math.max(this.clock.now, at);
       await this.maintenance.run();
-      if (++runs > 5_000) throw new Error("the alarm does not come to rest");
+      if (++runs > 5_000) throw new Error("the alarm keeps running");
     }
     this.clock.now = Math.max(this.clock.now, until);
     return runs;
   }
 
-  /** The bytes that a claim would hand out, from wherever they lie now. */
+  /** The bytes that a claim would return, from the row or from the archive. */
   sealedOf(fileId: string): Bytes | null {
     const stored = this.row(fileId)?.stored;
     const inline = this.files.payload(seqOf(fileId));
@@ -275,7 +275,7 @@ export class Bench {
   }
 }
 
-/** Reads a segment as somebody does who has only the bucket. */
+/** Reads a segment with nothing but the bucket. */
 export function manifestOf(segment: Bytes): Manifest {
   const length = trailerLength(segment.slice(-SEGMENT_FOOTER_BYTES));
   return parseTrailer(segment.slice(-length));
@@ -288,7 +288,7 @@ export function segmentsOf(bench: Bench): Manifest[] {
     .map(([, bytes]) => manifestOf(bytes));
 }
 
-/** Runs a statement about `inbox` on every table of it; answers all the rows. */
+/** Runs a statement that names `inbox` on every day partition. Returns all rows. */
 export function onInbox(
   sql: SqlStorage,
   statement: string,
@@ -297,7 +297,7 @@ export function onInbox(
   return new DayPartitions(sql).all.flatMap((partition) => partition.exec(statement, ...values).toArray());
 }
 
-/** Runs `work` with the parts of `gate` inside its object. The object itself is evicted before and after. */
+/** Runs `work` with the parts of `gate` inside its object, which is evicted afterwards. */
 export async function inGate<R>(gate: TestGate, work: (bench: Bench) => R | Promise<R>): Promise<R> {
   const result = await runInDurableObject(gate.stub, (_object, { storage }) =>
     work(new Bench(gate, storage.sql)),

@@ -21,7 +21,7 @@ import {
   seqOf,
 } from "../../support/gate.ts";
 
-/** What a sender's repeat looks like to the gate: another file id and seal, the rest as it was. */
+/** A sender's repeat as the gate receives it: with another file id and seal, otherwise unchanged. */
 function again(bench: Bench, admission: Admission, fields: Partial<Admission> = {}): Admission {
   const fileId = mintApart(bench.gate.address, bench.clock.now);
   return { ...admission, fileId, sealed: admission.sealed && randomBytes(100), ...fields };
@@ -104,7 +104,7 @@ describe("rows written", () => {
     });
   });
 
-  it("leave the alarm alone while an earlier one stands", async () => {
+  it("leave the alarm alone while an earlier one is set", async () => {
     const { stub, snapshot, address } = await newGate();
     const alarm = () => runInDurableObject(stub, (_object, { storage }) => storage.getAlarm());
     await stub.admit(admissionAt({ address, snapshot }, Date.now()));
@@ -115,7 +115,7 @@ describe("rows written", () => {
   });
 });
 
-describe("a file id whose place another file has", () => {
+describe("a file id whose row key another file has", () => {
   /** As `fileId`, but for its last random digits. */
   const neighbourOf = (fileId: string) => fileId.slice(0, -4) + (fileId.endsWith("0000") ? "1111" : "0000");
 
@@ -165,7 +165,7 @@ describe("a call repeated with its own file id", () => {
     });
   });
 
-  it("keeps the place that was reserved for a large one", async () => {
+  it("keeps the object key that was reserved for a large one", async () => {
     await inGate(await newGate(), (bench) => {
       const admission = bench.admission({ sealed: null });
       const first = bench.admit(admission);
@@ -190,7 +190,7 @@ describe("a signature", () => {
     { name: "of a timestamp five minutes ahead", ahead: 5 * MINUTE, remembered: 10 * MINUTE },
     { name: "of this very moment", ahead: 0, remembered: 5 * MINUTE },
     { name: "of a timestamp five minutes ago", ahead: -5 * MINUTE, remembered: 0 },
-  ])("is remembered exactly as long as it could verify: $name", async ({ ahead, remembered }) => {
+  ])("is remembered exactly as long as it can be valid: $name", async ({ ahead, remembered }) => {
     await inGate(await newGate(), (bench) => {
       const start = bench.clock.now;
       const signed = { signature: randomSignature(), timestampMs: start + ahead };
@@ -209,7 +209,7 @@ describe("a signature", () => {
     { name: "a little", ahead: 5 * MINUTE + 1, back: 900 },
     { name: "two minutes", ahead: 6 * MINUTE, back: 2 * MINUTE },
     { name: "hours", ahead: 5 * HOUR, back: 5 * HOUR - MINUTE },
-  ])("is known again after the clock was set back by $name", async ({ ahead, back }) => {
+  ])("is recognized again after the clock was set back by $name", async ({ ahead, back }) => {
     await inGate(await newGate(), (bench) => {
       const first = bench.admission();
       bench.admit(first);
@@ -286,7 +286,7 @@ describe("the same body under a new signature", () => {
     });
   });
 
-  it("is a repeat where the connection wants that, and its signature is remembered", async () => {
+  it("is a repeat if the connection is set to deduplicate, and its signature is remembered", async () => {
     await inGate(await newGate(), (bench) => {
       const first = bench.admission();
       bench.admit(first);
@@ -301,7 +301,7 @@ describe("the same body under a new signature", () => {
     });
   });
 
-  it("does not name a file whose payload has not come", async () => {
+  it("does not name a file whose payload has not arrived", async () => {
     await inGate(await newGate(), (bench) => {
       const reserved = bench.admission({ sealed: null });
       bench.admit(reserved);
@@ -313,7 +313,7 @@ describe("the same body under a new signature", () => {
 });
 
 describe("repeats found by their key", () => {
-  it("are turned away when too many were written, and taken again when their signatures have run out", async () => {
+  it("are refused when too many were recorded, and accepted again when their signatures have expired", async () => {
     await inGate(await newGate({ plan: "enterprise" }), (bench) => {
       const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
@@ -334,7 +334,7 @@ describe("repeats found by their key", () => {
 });
 
 describe("a gate that is full", () => {
-  it("takes no new report, and still answers repeats", async () => {
+  it("refuses new reports and still recognizes repeats", async () => {
     await inGate(await newGate(), (bench) => {
       const first = bench.admission({ keyMac: randomMac() });
       bench.admit(first);
@@ -400,7 +400,7 @@ describe("a reservation", () => {
     });
   });
 
-  it("answers nothing while its object cannot be deleted, and goes when it can", async () => {
+  it("is found by nothing while its object cannot be deleted, and is deleted with it", async () => {
     await inGate(await newGate(), async (bench) => {
       const first = bench.admission({ sealed: null, keyMac: randomMac() });
       bench.admit(first);
@@ -478,7 +478,7 @@ describe("versions", () => {
     },
   );
 
-  it("are enough, once the gate knows the row", async () => {
+  it("suffice once the gate knows the row", async () => {
     const gate = await newGate({ version: 5 });
     await inGate(gate, (bench) => {
       expect(bench.admit(bench.admission({ known: 5 }))).toEqual({ outcome: "unknown_version" });

@@ -151,7 +151,7 @@ describe("archiving", () => {
     });
   });
 
-  it("puts what an outage of the files-creator held up into few segments", async () => {
+  it("puts the files that an outage of the files-creator delayed into few segments", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
       const ids = Array.from({ length: 300 }, () => bench.accept());
@@ -208,7 +208,7 @@ describe("archiving", () => {
         bench.forward(id);
       },
     },
-  ])("takes a file that was settled $name, and the row lets go of its payload", async ({ settle }) => {
+  ])("archives a file that was settled $name, and drops the payload from its row", async ({ settle }) => {
     await inGate(await newGate(), async (bench) => {
       const sealed = randomBytes(100);
       const fileId = bench.accept({ sealed });
@@ -223,7 +223,7 @@ describe("archiving", () => {
     });
   });
 
-  it("leaves files alone that are not settled", async () => {
+  it("does not archive files that are not settled", async () => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
       bench.forward(bench.accept());
@@ -262,8 +262,8 @@ describe("archiving", () => {
   );
 });
 
-describe("the key beside the segments", () => {
-  it("is replaced when the data key was wrapped anew, though no report comes any more", async () => {
+describe("the key object beside the segments", () => {
+  it("is replaced when the data key was rewrapped, even without new reports", async () => {
     const gate = await newGate();
     await inGate(gate, async (bench) => {
       bench.forward(bench.accept());
@@ -281,7 +281,7 @@ describe("the key beside the segments", () => {
     });
   });
 
-  it("is tried again once a minute while the archive is away", async () => {
+  it("is retried once per minute while the archive is down", async () => {
     const gate = await newGate();
     await inGate(gate, async (bench) => {
       bench.forward(bench.accept());
@@ -314,7 +314,7 @@ describe("the key beside the segments", () => {
 describe("a gate whose data key was erased", () => {
   const erasure = (gate: TestGate) => ({ ...gate.snapshot, version: 2, wrappedKey: "" });
 
-  it("deletes the key object, and tries once a minute while the archive is away", async () => {
+  it("deletes the key object, and retries once per minute while the archive is down", async () => {
     const gate = await newGate();
     await inGate(gate, async (bench) => {
       bench.forward(bench.accept());
@@ -353,7 +353,7 @@ describe("a gate whose data key was erased", () => {
     },
   );
 
-  it("puts none there that was being put when the erasure came", async () => {
+  it("leaves no key object whose put was running during the erasure", async () => {
     const gate = await newGate();
     await inGate(gate, async (bench) => {
       bench.forward(bench.accept());
@@ -381,7 +381,7 @@ describe("a gate whose data key was erased", () => {
     });
   });
 
-  it("takes no report from who still holds the key", async () => {
+  it("admits no report from a caller that still has the data key", async () => {
     const gate = await newGate();
     await inGate(gate, async (bench) => {
       bench.accept();
@@ -391,8 +391,8 @@ describe("a gate whose data key was erased", () => {
   });
 });
 
-describe("a crash in the middle of the upkeep", () => {
-  /** Files in every stage that upkeep touches, and what their bytes are. */
+describe("a crash in the middle of the maintenance", () => {
+  /** Files in every state that the maintenance acts on, with their bytes. */
   function fill(bench: Bench): { kept: Map<string, Bytes>; reserved: string; lost: string } {
     const kept = new Map<string, Bytes>();
     const file = () => {
@@ -453,7 +453,7 @@ describe("a crash in the middle of the upkeep", () => {
     );
   });
 
-  it("makes the five calls outside that are struck above", async () => {
+  it("makes the five outside calls that the tests above interrupt", async () => {
     await inGate(await newGate(), async (bench) => {
       fill(bench);
       bench.clock.now += 2 * HOUR;
@@ -475,7 +475,7 @@ describe("a crash in the middle of the upkeep", () => {
 });
 
 describe("a segment", () => {
-  it.each([0, 1, 3])("of %i files says where each lies", async (count) => {
+  it.each([0, 1, 3])("of %i files locates each of them", async (count) => {
     const gate = await newGate();
     const files = await Promise.all(
       Array.from({ length: count }, async (_unused, i) => {
@@ -498,11 +498,11 @@ describe("a segment", () => {
   it.each([
     ["too short", new Uint8Array(SEGMENT_FOOTER_BYTES - 1)],
     ["without its magic", new Uint8Array(SEGMENT_FOOTER_BYTES)],
-  ])("is not seen in a footer %s", (_name, footer) => {
+  ])("is not recognized by a footer %s", (_name, footer) => {
     expect(() => trailerLength(footer)).toThrow("not an archive segment");
   });
 
-  it("lies under its retention, its gate and its day", async () => {
+  it("has an object key with its retention, its gate and its day", async () => {
     const { address } = await newGate();
     const seq = "01KKV3425V0000000000";
     expect(segmentKey(address, 3, seq)).toBe(`archive/3y/connection/${address.id}/2026/03/16/${seq}.seg`);

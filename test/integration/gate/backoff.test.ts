@@ -10,7 +10,7 @@ import { HOUR, MINUTE, SECOND } from "../../support/gate.ts";
 /** `random` that gives neither more nor less than the plain delay, where the jitter is symmetric. */
 const EVEN = 0.5;
 
-describe("a deferred file is tried again", () => {
+describe("a deferred file is retried", () => {
   it.each([
     [1, 5 * SECOND],
     [2, 10 * SECOND],
@@ -62,7 +62,7 @@ describe("the consumer is woken again for a file", () => {
   });
 });
 
-describe("a file that was held back is tried", () => {
+describe("a postponed file is tried", () => {
   it.each([
     {
       name: "as soon as the governor says when it has just come",

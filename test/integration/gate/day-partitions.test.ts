@@ -20,7 +20,7 @@ import {
 
 /** A midnight, UTC, that is not over. */
 const MIDNIGHT = Math.ceil(Date.now() / DAY) * DAY;
-/** As many files as a table must hold so that the next day gets one of its own. */
+/** How many files a partition must hold before the next day gets its own. */
 const WORTH = 100;
 
 function namesOf({ sql }: Bench): string[] {
@@ -40,7 +40,7 @@ function acceptAt(bench: Bench, at: number, count = 1): string[] {
   return Array.from({ length: count }, () => bench.accept()).sort();
 }
 
-/** Runs `work` in a gate whose day before {@link MIDNIGHT} was worth a table, with the files of that day's last minute. */
+/** Runs `work` in a gate in which the day before {@link MIDNIGHT} has its own partition, with the files of that day's last minute. */
 async function atMidnight(work: (bench: Bench, before: string[]) => unknown): Promise<void> {
   await inGate(await newGate({ plan: "enterprise" }), async (bench) => {
     await work(bench, acceptAt(bench, MIDNIGHT - 1, WORTH));
@@ -63,8 +63,8 @@ function counted(bench: Bench): { bench: Bench; rows: ReturnType<typeof counting
   return { bench: other, rows };
 }
 
-describe("a day's table", () => {
-  it("begins with the first file of a day, where the table before is worth dropping", async () => {
+describe("a day partition", () => {
+  it("is created for the first file of a day if the previous one is worth dropping", async () => {
     await atMidnight((bench) => {
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT - 1)]);
       acceptAt(bench, MIDNIGHT);
@@ -73,7 +73,7 @@ describe("a day's table", () => {
     });
   });
 
-  it("is none of its own where the table before holds few files", async () => {
+  it("is not created while the previous one holds few files", async () => {
     await inGate(await newGate(), (bench) => {
       const files = Array.from({ length: WORTH }, (_unused, day) => acceptAt(bench, MIDNIGHT + day * DAY));
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT)]);
@@ -81,7 +81,7 @@ describe("a day's table", () => {
     });
   });
 
-  it("does not begin in the middle of a day, whose files would be in two tables", async () => {
+  it("is not created in the middle of a day, whose files would then be in two partitions", async () => {
     await inGate(await newGate({ plan: "enterprise" }), (bench) => {
       acceptAt(bench, MIDNIGHT - DAY, WORTH - 1);
       const [first = ""] = acceptAt(bench, MIDNIGHT);
@@ -119,7 +119,7 @@ describe("a day's table", () => {
     });
   });
 
-  it("costs no statement more for an admission, once it is there", async () => {
+  it("costs an admission no further statement once it exists", async () => {
     await atMidnight((bench) => {
       acceptAt(bench, MIDNIGHT);
       const statements = (fields: Parameters<Bench["accept"]>[0]) => {
@@ -142,7 +142,7 @@ describe("a day's table", () => {
         return seen.filter((query) => query.includes("inbox"));
       };
       expect(statements({})).toHaveLength(1);
-      // The insert, and one look for the key in both tables.
+      // The insert, and one query for the key in both partitions.
       expect(statements({ keyMac: randomMac() })).toHaveLength(2);
     });
   });
@@ -209,7 +209,7 @@ describe("across midnight", () => {
     });
   });
 
-  it("a key names its file for 24 hours, whichever table has it", async () => {
+  it("a key names its file for 24 hours, whichever partition has it", async () => {
     await atMidnight((bench) => {
       const keyMac = randomMac();
       const first = bench.admission({ keyMac });
@@ -228,7 +228,7 @@ describe("across midnight", () => {
     });
   });
 
-  it("a key names its file for 24 hours from its admission, in the table of the day it was minted", async () => {
+  it("a key names its file for 24 hours from its admission, in the partition of the day it was minted", async () => {
     await atMidnight((bench) => {
       acceptAt(bench, MIDNIGHT, WORTH);
       bench.clock.now = MIDNIGHT + 30 * SECOND;
@@ -241,7 +241,7 @@ describe("across midnight", () => {
     });
   });
 
-  it("a key is found in any of many tables, after the clock ran ahead for a week and was set back", async () => {
+  it("a key is found in any of many partitions, after the clock ran ahead for a week and was set back", async () => {
     await atMidnight((bench) => {
       for (let day = 0; day < 7; day++) acceptAt(bench, MIDNIGHT + day * DAY, WORTH);
       const first = bench.admission({ keyMac: randomMac() });
@@ -320,7 +320,7 @@ describe("across midnight", () => {
   });
 });
 
-describe("over several tables, with days between that have none", () => {
+describe("over several partitions, with days between them that have none", () => {
   const DAYS = [0, 1, 2, 5, 9, 10];
 
   async function filled(work: (bench: Bench, files: string[]) => unknown): Promise<void> {
@@ -370,7 +370,7 @@ describe("over several tables, with days between that have none", () => {
     });
   });
 
-  it("an alarm with nothing to do reads a few rows, however many tables there are", async () => {
+  it("an alarm with nothing to do reads a few rows, however many partitions there are", async () => {
     await filled(async (before, files) => {
       await archive(before, files);
       const { bench, rows } = counted(before);
@@ -405,7 +405,7 @@ describe("over several tables, with days between that have none", () => {
     });
   });
 
-  it("every question is answered by a range or an index, without sorting", async () => {
+  it("every query uses a range or an index and sorts nothing", async () => {
     await filled(async (before, files) => {
       const plans = new Map<string, string>();
       const explaining = new Proxy(before.sql, {
@@ -446,7 +446,7 @@ describe("over several tables, with days between that have none", () => {
 });
 
 describe("a clock that ran ahead and was set back", () => {
-  it("loses no file and doubles none, whichever table came first", async () => {
+  it("loses no file and doubles none, whichever partition was created first", async () => {
     await atMidnight(async (bench, before) => {
       const ahead = acceptAt(bench, MIDNIGHT + 9 * DAY, WORTH);
       const back = acceptAt(bench, MIDNIGHT + HOUR, WORTH);
@@ -464,7 +464,7 @@ describe("a clock that ran ahead and was set back", () => {
     });
   });
 
-  it("back beyond the oldest table finds what it then takes", async () => {
+  it("back beyond the oldest partition finds the files that it admits then", async () => {
     await atMidnight(async (bench) => {
       const files = acceptAt(bench, MIDNIGHT - 5 * DAY, 3);
       bench.restart();
@@ -478,7 +478,7 @@ describe("a clock that ran ahead and was set back", () => {
   });
 });
 
-describe("a table whose files are all old", () => {
+describe("a partition whose files are all old", () => {
   it("is dropped when its youngest file is 90 days old, and no row is written for it", async () => {
     await atMidnight(async (before, files) => {
       const after = acceptAt(before, MIDNIGHT);
@@ -509,7 +509,7 @@ describe("a table whose files are all old", () => {
     });
   });
 
-  it("loses them one by one if it is the last and they are few: making another would cost more", async () => {
+  it("loses them one by one if it is the last and they are few: creating another would cost more", async () => {
     await inGate(await newGate(), async (bench) => {
       await archive(bench, acceptAt(bench, MIDNIGHT, WORTH - 1));
       await bench.runAlarmsUntil(MIDNIGHT + 98 * DAY);
@@ -521,7 +521,7 @@ describe("a table whose files are all old", () => {
     });
   });
 
-  it("is dropped after a week where room runs short", async () => {
+  it("is dropped after a week when the gate is nearly full", async () => {
     await atMidnight(async (bench, files) => {
       acceptAt(bench, MIDNIGHT);
       await archive(bench, files);
@@ -640,7 +640,7 @@ describe("a table whose files are all old", () => {
     });
   });
 
-  it("stays whole while the archive takes nothing", async () => {
+  it("stays whole while the archive is down", async () => {
     await atMidnight(async (bench, files) => {
       acceptAt(bench, MIDNIGHT);
       for (const fileId of files) bench.forward(fileId);
@@ -664,7 +664,7 @@ describe("a table whose files are all old", () => {
   });
 });
 
-describe("a table that goes on for weeks", () => {
+describe("a partition that goes on for weeks", () => {
   it("loses each file 97 days after it came, and none before", async () => {
     await inGate(await newGate(), async (bench) => {
       const files = [0, 10, 20].flatMap((day) => acceptAt(bench, MIDNIGHT + day * DAY));

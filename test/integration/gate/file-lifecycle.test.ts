@@ -66,7 +66,7 @@ describe("a claim", () => {
     });
   });
 
-  it("is refused to a second consumer until the lease runs out", async () => {
+  it("is refused to a second consumer until the lease expires", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       expect(bench.claim(fileId)).toBeDefined();
@@ -113,7 +113,7 @@ describe("a claim", () => {
     });
   });
 
-  it("is empty at a gate that was never spoken to", async () => {
+  it("is empty at a gate without a snapshot", async () => {
     const gate = await newGate();
     expect(await gate.stub.claim([])).toEqual({ wrappedKey: "", files: [] });
   });
@@ -145,7 +145,7 @@ describe("settling", () => {
     { name: "a refusal", outcome: REFUSED, applied: false, status: "queued" },
     { name: "a deferral", outcome: DEFERRED, applied: false, status: "queued" },
     { name: "a postponement", outcome: POSTPONED, applied: false, status: "queued" },
-  ])("with a token that ran out: $name is applied $applied", async ({ outcome, applied, status }) => {
+  ])("with an expired token: $name is applied $applied", async ({ outcome, applied, status }) => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       const stale = tokenOf(bench, fileId);
@@ -173,7 +173,7 @@ describe("settling", () => {
     });
   });
 
-  it("takes a success from a token that the gate forgot when it restarted", async () => {
+  it("accepts a success from a token that the gate forgot in a restart", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       const token = tokenOf(bench, fileId);
@@ -192,7 +192,7 @@ describe("settling", () => {
     });
   });
 
-  it("gives the lease back: a deferred file can be claimed at once", async () => {
+  it("releases the lease: a deferred file can be claimed at once", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       bench.forward(fileId, DEFERRED);
@@ -227,7 +227,7 @@ describe("settling", () => {
     });
   });
 
-  it("never gives up on a file that was only held back", async () => {
+  it("never gives up on a file that was only postponed", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       bench.clock.now += 3 * DAY;
@@ -235,7 +235,7 @@ describe("settling", () => {
     });
   });
 
-  it("answers unapplied for a file that is not there", async () => {
+  it("is not applied for a file that does not exist", async () => {
     await inGate(await newGate(), (bench) => {
       bench.accept();
       expect(bench.settle(bench.admission().fileId, "1.x", FORWARDED).applied).toBe(false);
@@ -307,7 +307,7 @@ describe("a report of the files-creator", () => {
     });
   });
 
-  it("is unknown for a file that is not there", async () => {
+  it("is unknown for a file that does not exist", async () => {
     await inGate(await newGate(), (bench) => {
       expect(report(bench, bench.admission().fileId, "completed")).toEqual({ outcome: "unknown" });
     });
@@ -316,7 +316,7 @@ describe("a report of the files-creator", () => {
   it.each([
     { name: "was deferred", outcome: DEFERRED, wasDeferred: true },
     { name: "was held back", outcome: POSTPONED, wasDeferred: false },
-  ])("says so when the file it settles $name: $wasDeferred", async ({ outcome, wasDeferred }) => {
+  ])("says whether the file that it settles $name: $wasDeferred", async ({ outcome, wasDeferred }) => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       bench.forward(fileId, outcome);
@@ -369,7 +369,7 @@ describe("a replay", () => {
     });
   });
 
-  it("whose wake-up got lost is woken a minute later", async () => {
+  it("whose wake-up was lost is woken a minute later", async () => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
       bring(bench, fileId, "failed");

@@ -23,7 +23,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe("a file whose wake-up got lost", () => {
+describe("a file whose wake-up was lost", () => {
   it("is forwarded by its gate's alarm a minute later", async () => {
     const connection = await createBoundConnection();
     const gate = gateOf(connection);
@@ -53,7 +53,7 @@ describe("a file whose wake-up got lost", () => {
     });
   });
 
-  it("is not woken while it is leased, and such a run counts for nothing", async () => {
+  it("is not woken while it is leased, and such an alarm does not count as a wake-up", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
       const fileId = bench.accept();
@@ -66,7 +66,7 @@ describe("a file whose wake-up got lost", () => {
     });
   });
 
-  it("is suspected of killing the consumer from its third wake-up on, not before", async () => {
+  it("is suspected of crashing the consumer from its third wake-up on, not before", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
       const fileId = bench.accept();
@@ -118,8 +118,8 @@ describe("many files that are due at once", () => {
   });
 });
 
-describe("while the queue is away", () => {
-  it("nothing becomes suspect, sending is tried every minute, and everything goes out when it is back", async () => {
+describe("while the queue is down", () => {
+  it("no file becomes suspect, sending is retried every minute, and all wake-ups are sent when it is back", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
       const ids = [bench.accept(), bench.accept()];
@@ -151,7 +151,7 @@ describe("while the queue is away", () => {
   });
 });
 
-describe("while the archive is away", () => {
+describe("while the archive is down", () => {
   it("files that wait for it do not keep deferred files from being woken", async () => {
     await inGate(await newGate({ plan: "enterprise" }), async (bench) => {
       const settledLate = Array.from({ length: 600 }, () => bench.accept());
@@ -192,7 +192,7 @@ describe("while the archive is away", () => {
   );
 });
 
-describe("the mark up to which the alarm has woken", () => {
+describe("the watermark up to which the alarm has woken files", () => {
   it("is no obstacle to a file whose id is older than it", async () => {
     await inGate(await newGate(), async (bench) => {
       bench.accept();
@@ -242,7 +242,7 @@ describe("the mark up to which the alarm has woken", () => {
 });
 
 describe("the alarm", () => {
-  it("rests when everything is settled, archived and not yet old", async () => {
+  it("is not set when everything is settled, archived and not yet old", async () => {
     await inGate(await newGate(), async (bench) => {
       for (let i = 0; i < 5; i++) bench.forward(bench.accept());
       await bench.runAlarmsUntil(bench.clock.now + 3 * HOUR);
@@ -251,7 +251,7 @@ describe("the alarm", () => {
     });
   });
 
-  it("is needed no more when the last row is gone", async () => {
+  it("is no longer set when the last row is gone", async () => {
     await inGate(await newGate(), async (bench) => {
       bench.forward(bench.accept());
       await bench.runAlarmsUntil(bench.clock.now + 97 * DAY + HOUR);
@@ -260,7 +260,7 @@ describe("the alarm", () => {
     });
   });
 
-  it("that counts reads out runs about once an hour under constant reading", async () => {
+  it("that deletes old reads runs about once per hour under constant reading", async () => {
     const gate = await newGate({}, "key");
     await inGate(gate, async (bench) => {
       const start = bench.clock.now;
@@ -295,7 +295,7 @@ describe("the alarm", () => {
     await evictDurableObject(gate.stub);
     await call(gate);
     expect(await alarm()).toBeLessThanOrEqual(Date.now() + MINUTE);
-    // Dropped while the object stays awake: it still believes in an alarm that should long have run.
+    // Dropped while the object stays in memory: it still expects an alarm that is long overdue.
     await runInDurableObject(gate.stub, (_object, { storage }) => storage.deleteAlarm());
     vi.setSystemTime(Date.now() + 3 * MINUTE);
     await call(gate);
@@ -317,7 +317,7 @@ describe("purging", () => {
     });
   });
 
-  it("keeps settled files for a week only where room runs short", async () => {
+  it("keeps settled files for a week only when the gate is nearly full", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
       const settled = bench.accept();
@@ -356,7 +356,7 @@ describe("purging", () => {
     });
   });
 
-  it("keeps what is unsettled, and what could not be archived, for as long as that takes", async () => {
+  it("keeps files that are unsettled or could not be archived, for as long as that takes", async () => {
     await inGate(await newGate(), async (bench) => {
       const queued = bench.accept();
       const unarchived = bench.accept();
@@ -369,7 +369,7 @@ describe("purging", () => {
     });
   });
 
-  it("reads no more than what is old, however many files there are", async () => {
+  it("reads only old rows, however many files there are", async () => {
     await inGate(await newGate({ plan: "enterprise" }), async (bench) => {
       for (let i = 0; i < 1_500; i++) bench.forward(bench.accept());
       await bench.runAlarmsUntil(bench.clock.now + 2 * HOUR);

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The statements that would make these tables, without their indentation. */
+/** The CREATE statements of these tables, without indentation. */
 function schemaOf(sql: SqlStorage): string[] {
   return sql
     .exec(
@@ -23,12 +23,12 @@ function layoutOf(sql: SqlStorage): number {
   return Number(sql.exec("SELECT value FROM marks WHERE name = 'layout'").one().value);
 }
 
-/** The storage of a gate, beside the gate. */
+/** The storage of a gate, accessed outside the gate. */
 function inStorage<R>(work: (storage: DurableObjectStorage) => R): Promise<R> {
   return newGate().then(({ stub }) => runInDurableObject(stub, (_gate, { storage }) => work(storage)));
 }
 
-/** A step as one may come: it changes every table of the inbox. */
+/** A migration as it may be written: it changes every day partition. */
 function addsColumn(sql: SqlStorage): void {
   const partitions = sql
     .exec("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 'inbox_*'")
@@ -36,11 +36,11 @@ function addsColumn(sql: SqlStorage): void {
   for (const { name } of partitions) sql.exec(`ALTER TABLE ${name} ADD COLUMN note TEXT DEFAULT 'old'`);
 }
 
-/** The schema that each step leads to, as SHA-256. */
+/** The SHA-256 of the schema that each migration results in. */
 const RELEASED = ["f9037eac5d5dd0bea3cb5114eab9f9406de7c663ea52e2c88ffe86b3d4d4d34b"];
 
-describe("the steps to the layout", () => {
-  // Where this fails, a step was edited: undo that, and add one that makes the change to tables with rows in them.
+describe("released migrations", () => {
+  // If this fails, a released migration was edited. Undo that, and append one that changes tables with rows.
   it.each(RELEASED.map((schema, i) => [i + 1, schema] as const))(
     "are never edited: %i",
     async (number, schema) => {
@@ -60,8 +60,8 @@ describe("the steps to the layout", () => {
   });
 });
 
-describe("a gate that wakes", () => {
-  it("does the steps it lacks, once, and keeps its rows", async () => {
+describe("a gate that starts", () => {
+  it("runs the migrations that it lacks, once, and keeps its rows", async () => {
     const gate = await newGate();
     await runInDurableObject(gate.stub, (_gate, { storage }) => {
       const bench = new Bench(gate, storage.sql);
@@ -81,7 +81,7 @@ describe("a gate that wakes", () => {
     });
   });
 
-  it("has done all of its steps or none", async () => {
+  it("has run all of its migrations or none", async () => {
     await inStorage((storage) => {
       const before = schemaOf(storage.sql);
       const failing = () => {
@@ -104,7 +104,7 @@ describe("a gate that wakes", () => {
 });
 
 describe("a gate whose tables were made by newer code", () => {
-  it("is left alone and answers 503, until newer code is back", async () => {
+  it("is left untouched and the Worker responds 503, until newer code is back", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
     const { json } = await post(connection, undefined, {}, unwoken);
@@ -122,7 +122,7 @@ describe("a gate whose tables were made by newer code", () => {
     expect(exec.mock.calls.filter(([query]) => !/ marks /.test(query))).toEqual([]);
     expect((await fileStatus(key.token, json.file_id)).status).toBe(503);
 
-    // The newer code knows all steps that were done.
+    // The newer code has all migrations that were run.
     exec.mockImplementation(function (this: SqlStorage, query, ...values) {
       return original.call(
         this,

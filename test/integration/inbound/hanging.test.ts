@@ -291,14 +291,14 @@ describe.each(FAILURES)("at the door of bearer keys, what %s", (_, failing) => {
   });
 });
 
-it("a bug inside a gate is logged by the gate, with the stack that callers are not told", async () => {
+it("a bug inside a gate is logged by the gate, with the stack that does not reach the caller", async () => {
   const written: string[] = [];
   vi.spyOn(console, "error").mockImplementation((line) => void written.push(String(line)));
   const gate = gateOf(await createBoundConnection());
   const thrown = await gate.status("no file id").catch((error: unknown) => error);
   expect(thrown).toMatchObject({ message: "not a file id", remote: true });
   const [line] = written.map((text) => JSON.parse(text));
-  expect(line).toMatchObject({ message: "unexpected error in a gate", method: "status" });
+  expect(line).toMatchObject({ message: "failed in a method of a gate", method: "status" });
   expect(line.stack).toContain("connection-gate.ts");
 });
 

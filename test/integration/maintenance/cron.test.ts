@@ -57,7 +57,7 @@ function knownVersion(
   });
 }
 
-/** Changes a row as a portal would that died before it told the gate. */
+/** Changes a row like a portal request that died before it propagated the change. */
 async function changeBehindTheGate(table: "connections" | "api_keys", id: string, assignment: string) {
   const row = await bindings.DB.prepare(
     `UPDATE ${table} SET ${assignment}, version = version + 1 WHERE id = ? RETURNING version`,
@@ -73,8 +73,8 @@ function behind(table: "connections" | "api_keys", id: string) {
     .first<number>("behind");
 }
 
-describe("gates that were not told of a change", () => {
-  it("of a connection are told, and refuse what was taken away", async () => {
+describe("a change that was not propagated", () => {
+  it("reaches a connection's gate, which refuses requests that the change forbids", async () => {
     const connection = await createBoundConnection();
     expect((await post(connection)).status).toBe(202);
     const version = await changeBehindTheGate("connections", connection.id, "status = 'inactive'");
@@ -84,7 +84,7 @@ describe("gates that were not told of a change", () => {
     expect((await post(connection)).status).toBe(403);
   });
 
-  it("of an API key are told as well", async () => {
+  it("reaches an API key's gate as well", async () => {
     const key = await createApiKey();
     const version = await changeBehindTheGate("api_keys", key.id, "plan = 'sandbox'");
     await runCron();
@@ -94,14 +94,14 @@ describe("gates that were not told of a change", () => {
     expect(read.headers.get("X-RateLimit-Limit")).toBe("100");
   });
 
-  it("of a connection that was deleted are told", async () => {
+  it("reaches the gate of a deleted connection", async () => {
     const connection = await createBoundConnection();
     const version = await changeBehindTheGate("connections", connection.id, "deleted_at = 1");
     await runCron();
     expect(await knownVersion(connection)).toBe(version);
   });
 
-  it("that cannot be told stay behind, are told later, and keep no other gate of either kind waiting", async () => {
+  it("is retried later if its gate cannot be reached, and delays no other gate of either kind", async () => {
     const broken = await createBoundConnection();
     const fine = await createBoundConnection();
     const key = await createApiKey();
@@ -118,7 +118,7 @@ describe("gates that were not told of a change", () => {
     expect(await behind("connections", broken.id)).toBe(0);
   });
 
-  it("are not marked as told when the row changed again meanwhile", async () => {
+  it("is not marked as propagated when the row changed again meanwhile", async () => {
     const connection = await createBoundConnection();
     await changeBehindTheGate("connections", connection.id, "status = 'inactive'");
     const prepare = bindings.DB.prepare.bind(bindings.DB);

@@ -204,7 +204,7 @@ describe("POST /vault/rewrap", () => {
     expect(behind).toEqual({ n: 0 });
   });
 
-  it("is told in the audit trail, once a step that replaced keys", async () => {
+  it("is recorded in the audit trail, once per step that replaced keys", async () => {
     await createConnection();
     await rewrapAll(100);
     await rewrapAll(100);

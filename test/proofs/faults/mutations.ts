@@ -53,7 +53,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/file-lifecycle.ts",
-        find: 'if (row.state !== "queued" || !(current || taken)) return unchanged;',
+        find: 'if (row.state !== "queued" || !(current || succeeded)) return unchanged;',
         replace: "if (now < 0) return unchanged;",
       },
       {
