@@ -1,4 +1,3 @@
-import path from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -26,6 +25,7 @@ const PACKAGES = [
   "hono",
   "hono/combine",
   "hono/factory",
+  "hono/html",
   "jose",
   "zod",
   "zod-openapi",
@@ -71,10 +71,6 @@ async function inWorkerd(name: string, include: string) {
         },
       }),
     ],
-    resolve: {
-      // Two megabytes that every runtime would read. test/e2e/start.test.ts asks for the real ones.
-      alias: [{ find: /^swagger-ui-dist\/.*/, replacement: path.resolve("test/support/swagger-ui.css") }],
-    },
     test: {
       name,
       include: [include],

@@ -15,7 +15,6 @@ import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/inbound-routes.ts";
 import { logError, logLine } from "./log.ts";
-import { docs } from "./openapi/route.ts";
 import { apiKeys } from "./portal/api-keys/api-key-routes.ts";
 import { auditTrail } from "./portal/audit-routes.ts";
 import { behindPortalAuth } from "./portal/client-auth.ts";
@@ -27,6 +26,7 @@ import { portalFiles } from "./portal/portal-file-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
+import { reference } from "./reference/reference-routes.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -100,7 +100,7 @@ export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", files)
   .route("/api/v1", developerEvents)
   .route("/api/v1", portal)
-  .route("/", docs)
+  .route("/", reference)
   .get("/health", (c) => c.json({ status: "ok" }));
 
 /** What every request gets, and the answers to what no route takes and to errors that no route expects. */

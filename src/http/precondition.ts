@@ -2,6 +2,7 @@
  * Versions on the wire: objects show `version`, and an `ETag` made of it. A change that carries `If-Match` is made only if
  * the object is still as the caller read it, one with `If-None-Match: *` only if there is none.
  */
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { AppContext, AppEnv } from "./context.ts";
 import type { Failure } from "./failure.ts";
@@ -35,13 +36,17 @@ export function setETag(c: AppContext, version: number, more: unknown = null): v
 export const conditionalRead = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   const tag = c.res.headers.get("ETag");
-  const known = c.req.header("If-None-Match");
   const isRead = c.req.method === "GET" || c.req.method === "HEAD";
-  if (!isRead || c.res.status !== 200 || tag === null || known === undefined) return;
-  const tags = known.split(",").map((each) => each.trim().replace(/^W\//, ""));
-  if (tags.includes(tag) || tags.includes("*"))
+  if (isRead && c.res.status === 200 && tag !== null && isNotModified(c, tag))
     c.res = new Response(null, { status: 304, headers: { ETag: tag } });
 });
+
+/** Whether the request's `If-None-Match` names `tag`: the caller already has this response. */
+export function isNotModified(c: Context<AppEnv>, tag: string): boolean {
+  const known = c.req.header("If-None-Match")?.split(",") ?? [];
+  const tags = known.map((each) => each.trim().replace(/^W\//, ""));
+  return tags.includes(tag) || tags.includes("*");
+}
 
 /** FNV-1a, 32 bits: tells states of one version apart. */
 function fingerprint(text: string): string {

@@ -2,7 +2,10 @@
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { headersWith } from "../contract/headers.ts";
-import { operation } from "./operation.ts";
+import { PAGES } from "../reference/chapters.ts";
+import { operation, type Particulars } from "./operation.ts";
+
+const page = z.enum(PAGES).meta({ description: "A chapter, or `errors`.", examples: ["connections"] });
 
 /** Something that is shipped with the Worker. It stands for itself and has no example. */
 function shipped(
@@ -10,8 +13,9 @@ function shipped(
   type: string,
   summary: string,
   description: string,
-  schema: z.ZodType = z.string(),
+  more: Pick<Particulars, "path" | "failures"> & { schema?: z.ZodType } = {},
 ) {
+  const { schema = z.string(), ...particulars } = more;
   const { responses, ...rest } = operation({
     id,
     tag: "Service",
@@ -19,6 +23,7 @@ function shipped(
     description,
     access: "nobody",
     answers: {},
+    ...particulars,
   });
   const answer = { description: summary, headers: headersWith([]), content: { [type]: { schema } } };
   return { ...rest, responses: { "200": answer, ...responses } };
@@ -47,7 +52,7 @@ export const servicePaths: ZodOpenApiPathsObject = {
       "application/json",
       "This document",
       "OpenAPI 3.1, made from the schemas that requests are checked by.",
-      z.looseObject({ openapi: z.string() }),
+      { schema: z.looseObject({ openapi: z.string() }) },
     ),
   },
   "/docs": {
@@ -55,16 +60,19 @@ export const servicePaths: ZodOpenApiPathsObject = {
       "getDocs",
       "text/html",
       "This document for people",
-      "A page that shows it. All that the page needs comes from here.",
+      "The overview: authentication, errors, and every operation with a link to its page. Works without scripts.",
     ),
   },
-  "/docs/start.js": {
-    get: shipped("getDocsStart", "text/javascript", "The page's beginning", "Starts the renderer."),
+  "/docs/style.css": {
+    get: shipped("getDocsStyle", "text/css", "The pages' style", "The only file that the pages load."),
   },
-  "/docs/swagger-ui.js": {
-    get: shipped("getDocsRenderer", "text/javascript", "The page's renderer", "Swagger UI."),
-  },
-  "/docs/swagger-ui.css": {
-    get: shipped("getDocsStyle", "text/css", "The page's style", "That of Swagger UI."),
+  "/docs/{page}": {
+    get: shipped(
+      "getDocsPage",
+      "text/html",
+      "A page of this document",
+      "The operations of one chapter, or every error.",
+      { path: z.object({ page }), failures: [{ kind: "not_found" }] },
+    ),
   },
 };

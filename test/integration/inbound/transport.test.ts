@@ -123,7 +123,7 @@ it.each(["127.0.0.1:8787", "localhost", "[::1]"])("a deployed one takes it on no
   expect(response.status).toBe(403);
 });
 
-it.each(["/docs", "/docs/start.js", "/openapi.json", "/docs?x=1"])(
+it.each(["/docs", "/docs/connections", "/openapi.json", "/docs?x=1"])(
   "a page leads to https: %s",
   async (path) => {
     for (const method of ["GET", "HEAD"]) {

@@ -121,6 +121,7 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   replayWebhook: webhookOf,
   getReplay: replayOf,
   endReplay: replayOf,
+  getDocsPage: async () => ({ params: { page: "webhooks" } }),
   eraseOwnerData: async () => {
     await webhookOf();
     return { params: owner };

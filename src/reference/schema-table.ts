@@ -1,0 +1,136 @@
+/** Renders schemas as tables: one row per field, nested fields under their full path. */
+import { html } from "hono/html";
+import { nameOf, type Parameter, type Schema } from "./document-model.ts";
+import { code, type Html, inline, joined, table } from "./markup.ts";
+
+const COLUMNS = ["Field", "Type", "Description"];
+
+/** Links to the description of a named object. */
+export function objectLink(name: string): Html {
+  return html`<a href="${name === "Error" ? "/docs/errors" : ""}#object-${name}">${name}</a>`;
+}
+
+export function schemaTable(schema: Schema): Html {
+  const rows = [...fieldRows(schema, "")];
+  return rows.length === 0
+    ? html`<p>${typeOf(schema)}</p>\n${factLine(schema)}`
+    : html`${isOpen(schema) ? html`<p>Other fields are allowed.</p>\n` : ""}${table("fields", COLUMNS, rows)}`;
+}
+
+export function parameterTable(parameters: readonly Parameter[]): Html {
+  const rows = parameters.map(({ in: place, name, required = false, description, schema }) =>
+    fieldRow(place, "", name, required, { ...schema, ...(description !== undefined && { description }) }),
+  );
+  return table("fields", ["Parameter", "Type", "Description"], rows);
+}
+
+function* fieldRows(schema: Schema, path: string): Generator<Html> {
+  const forms = formsOf(schema).filter((form) => form.properties !== undefined || form.items !== undefined);
+  for (const [i, form] of forms.entries()) {
+    if (forms.length > 1)
+      yield html`<tr class="form"><th scope="rowgroup" colspan="3">${path === "" ? "" : code(path)} Variant ${i + 1} of ${forms.length}</th></tr>\n`;
+    if (form.items !== undefined) yield* fieldRows(form.items, `${path}[]`);
+    for (const [name, field] of Object.entries(form.properties ?? {})) {
+      yield fieldRow(null, path, name, form.required?.includes(name) ?? false, field);
+      yield* fieldRows(field, path === "" ? name : `${path}.${name}`);
+    }
+  }
+}
+
+function fieldRow(place: string | null, path: string, name: string, required: boolean, schema: Schema): Html {
+  const prefix = path === "" ? "" : html`<span class="path">${path}.</span>`;
+  const { description = described(schema) } = schema;
+  return html`<tr><th scope="row"><code>${prefix}${name}</code>${required ? html` <small class="required">required</small>` : ""}${place === null ? "" : html` <small>${place}</small>`}</th><td>${typeOf(schema)}</td><td>${description === "" ? "" : html`<p>${inline(description)}</p>`}${factLine(schema)}</td></tr>\n`;
+}
+
+/** A nullable field may carry its description in its other alternative. */
+function described(schema: Schema): string {
+  return formsOf(schema).find(({ description }) => description !== undefined)?.description ?? "";
+}
+
+function factLine(schema: Schema): Html {
+  const facts = factsOf(schema);
+  return facts.length === 0 ? html`` : html`<p class="facts">${joined(facts, " · ")}</p>`;
+}
+
+/** The alternatives of a schema, however they are nested, without null. */
+export function formsOf(schema: Schema): Schema[] {
+  const forms = schema.anyOf?.flatMap(formsOf) ?? [schema];
+  return forms.filter(({ type }) => type !== "null");
+}
+
+function isNullable({ type, anyOf = [] }: Schema): boolean {
+  return type === "null" || (Array.isArray(type) && type.includes("null")) || anyOf.some(isNullable);
+}
+
+export function typeOf(schema: Schema): Html {
+  const names = formsOf(schema).map(nameOfType);
+  const distinct = names.filter(
+    (name, i) => names.findIndex((other) => String(other) === String(name)) === i,
+  );
+  return html`${joined(isNullable(schema) ? [...distinct, html`null`] : distinct, " or ")}`;
+}
+
+function nameOfType({ $ref, type, items, properties, additionalProperties, const: constant }: Schema): Html {
+  if ($ref !== undefined) return objectLink(nameOf($ref));
+  if (items !== undefined) return html`array of ${typeOf(items)}`;
+  if (type === "object" && properties === undefined && isTyped(additionalProperties))
+    return html`object of ${typeOf(additionalProperties)}`;
+  const names = typeof type === "string" ? [type] : (type ?? []).filter((name) => name !== "null");
+  if (names.length === 0) return html`${constant === undefined ? "any value" : typeof constant}`;
+  return html`${names.join(" or ")}`;
+}
+
+function isTyped(additional: Schema["additionalProperties"]): additional is Schema {
+  return typeof additional === "object" && Object.keys(additional).length > 0;
+}
+
+/** Whether an object accepts fields that it does not name. */
+function isOpen(schema: Schema): boolean {
+  return formsOf(schema).some(
+    ({ properties, additionalProperties }) => properties !== undefined && additionalProperties !== false,
+  );
+}
+
+function factsOf(schema: Schema): Html[] {
+  const forms = formsOf(schema);
+  const values = forms.flatMap(({ enum: options = [], const: constant }) =>
+    constant === undefined ? options : [constant],
+  );
+  return [
+    ...(values.length === 0
+      ? []
+      : [html`${values.length > 1 ? "one of " : "always "}${joined(values.map(literal), ", ")}`]),
+    ...forms.flatMap((form) => limitsOf(form)),
+    ...(schema.default === undefined ? [] : [html`default ${literal(schema.default)}`]),
+    ...(schema.examples ?? []).slice(0, 1).map((example) => html`for example ${literal(example)}`),
+  ];
+}
+
+function limitsOf(form: Schema): Html[] {
+  const { format, pattern, items, minimum, maximum, exclusiveMinimum } = form;
+  const facts: Html[] = [];
+  if (format !== undefined) facts.push(html`format ${code(format)}`);
+  else if (pattern !== undefined) facts.push(html`matches ${code(pattern)}`);
+  const least = exclusiveMinimum === undefined ? minimum : exclusiveMinimum + 1;
+  facts.push(...between(least, maximum, ""), ...between(form.minLength, form.maxLength, " characters"));
+  facts.push(...between(form.minItems, form.maxItems, " entries"));
+  if (form.properties !== undefined && form.additionalProperties !== false)
+    facts.push(html`other fields are allowed`);
+  if (items !== undefined && items.properties === undefined) facts.push(...factsOf(items));
+  return facts;
+}
+
+/** Leaves out the bounds of a safe integer: they are JSON's limits, not the field's. */
+function between(least: number | undefined, most: number | undefined, unit: string): Html[] {
+  const from = least === undefined || least === Number.MIN_SAFE_INTEGER ? null : least;
+  const to = most === undefined || most === Number.MAX_SAFE_INTEGER ? null : most;
+  if (from === null && to === null) return [];
+  if (to === null) return [html`at least ${from}${unit}`];
+  if (from === null) return [html`at most ${to}${unit}`];
+  return [html`${from === to ? String(from) : `${from} to ${to}`}${unit}`];
+}
+
+function literal(value: unknown): Html {
+  return code(typeof value === "string" ? (value === "" ? '""' : value) : JSON.stringify(value));
+}
