@@ -53,8 +53,8 @@ export const NO_SUCH_SENDER: Record<GateKind, Failure> = {
 };
 
 export const files = new Hono<AppEnv>()
-  .get("/files/status/:id", developerAuth, readLimit, async (c) => {
-    const parsed = parseFileId(c.req.param("id"));
+  .get("/files/status/:file_id", developerAuth, readLimit, async (c) => {
+    const parsed = parseFileId(c.req.param("file_id"));
     if (parsed === null || !(await reaches(c, parsed.gate))) return failureResponse(c, NOT_FOUND);
     const record = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).status(parsed.fileId);
     const within = record?.facts.environment === c.get("apiKey").environment;

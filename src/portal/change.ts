@@ -46,12 +46,12 @@ export interface Stamp {
 /** Decides on a change, or why there is none. `now` is the time of the change. */
 export type Decide<Row, Change> = (row: Row, now: number) => Change | Failure | Promise<Change | Failure>;
 
-/** The row that the path's `id` names, within the client's scope. */
+/** The row that the path names, by a parameter such as `webhook_id`, within the client's scope. */
 export async function findManaged<Row extends Managed>(
   c: AppContext,
   { kind, find }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "find">,
 ): Promise<{ row: Row } | { failure: Failure }> {
-  const row = await find(c.env.DB, c.req.param("id") ?? "");
+  const row = await find(c.env.DB, c.req.param(`${kind}_id`) ?? "");
   const within = row !== null && mayActFor(c.get("client"), { type: row.owner_type, id: row.owner_id });
   return within ? { row } : { failure: notFound(kind) };
 }

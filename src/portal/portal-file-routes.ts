@@ -15,8 +15,8 @@ import { mayActFor } from "./owner.ts";
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
 
-export const portalFiles = new Hono<AppEnv>().post("/files/:id/replay", async (c) => {
-  const parsed = parseFileId(c.req.param("id"));
+export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", async (c) => {
+  const parsed = parseFileId(c.req.param("file_id"));
   const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
   if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
   const type = z.enum(OWNER_TYPES).parse(owner.owner_type);

@@ -70,10 +70,10 @@ export const apiKeys = new Hono<AppEnv>()
     const { rows, next_cursor } = pageOf(LIST, found, limit, (row) => [row.created_at, row.id]);
     return c.json({ apiKeys: rows.map(presentApiKey), next_cursor });
   })
-  .get("/api-keys/:id", async (c) => {
+  .get("/api-keys/:api_key_id", async (c) => {
     return answerChange(c, await findManaged(c, API_KEY), (row) => shown(c, row));
   })
-  .patch("/api-keys/:id", async (c) => {
+  .patch("/api-keys/:api_key_id", async (c) => {
     const body = await parseJsonBody(c, keyPatch);
     if ("failure" in body) return failureResponse(c, body.failure);
     const refused = choiceOfPlan(c.get("client"), body.value.plan);
@@ -83,7 +83,7 @@ export const apiKeys = new Hono<AppEnv>()
     );
     return answerChange(c, changed, (row) => shown(c, row));
   })
-  .delete("/api-keys/:id", async (c) => {
+  .delete("/api-keys/:api_key_id", async (c) => {
     const query = parseQuery(c, deletion);
     if ("failure" in query) return failureResponse(c, query.failure);
     const { erase } = query.value;

@@ -66,10 +66,10 @@ export const connections = new Hono<AppEnv>()
       next_cursor: page.next_cursor ?? (scannedTo && encodeCursor(CONNECTION_LIST, scannedTo)),
     });
   })
-  .get("/connections/:id", async (c) => {
+  .get("/connections/:connection_id", async (c) => {
     return answerChange(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
   })
-  .patch("/connections/:id", async (c) => {
+  .patch("/connections/:connection_id", async (c) => {
     const body = await parseJsonBody(c, connectionPatch);
     if ("failure" in body) return failureResponse(c, body.failure);
     const refused = choiceOfPlan(c.get("client"), body.value.plan);
@@ -81,7 +81,7 @@ export const connections = new Hono<AppEnv>()
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   })
-  .delete("/connections/:id", async (c) => {
+  .delete("/connections/:connection_id", async (c) => {
     const query = parseQuery(c, deletion);
     if ("failure" in query) return failureResponse(c, query.failure);
     const { erase } = query.value;
@@ -95,7 +95,7 @@ export const connections = new Hono<AppEnv>()
       c.json({ message: "connection_deleted", erase_at: erase_at && iso(erase_at) }),
     );
   })
-  .post("/connections/:id/rotate-secret", async (c) => {
+  .post("/connections/:connection_id/rotate-secret", async (c) => {
     const body = await parseJsonBody(c, rotation);
     if ("failure" in body) return failureResponse(c, body.failure);
     let secret = "";

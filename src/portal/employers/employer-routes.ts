@@ -70,14 +70,14 @@ export const employers = new Hono<AppEnv>()
     const { rows, next_cursor } = pageOf(LIST, found, limit, ({ id }) => id);
     return c.json({ employers: rows.map((row) => presentEmployer(client, row)), next_cursor });
   })
-  .get("/employers/:id", async (c) => {
-    const employer = await getEmployer(c.env.DB, c.req.param("id"));
+  .get("/employers/:employer_id", async (c) => {
+    const employer = await getEmployer(c.env.DB, c.req.param("employer_id"));
     if (employer === null || !isSeenBy(c.get("client"), employer)) return failureResponse(c, NOT_FOUND);
     setETag(c, employer.version);
     return c.json({ employer: presentEmployer(c.get("client"), employer) });
   })
-  .put("/employers/:id", async (c) => {
-    const id = c.req.param("id");
+  .put("/employers/:employer_id", async (c) => {
+    const id = c.req.param("employer_id");
     if (!EMPLOYER_ID.test(id)) {
       return failureResponse(c, {
         kind: "validation",

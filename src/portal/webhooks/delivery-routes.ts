@@ -71,7 +71,7 @@ export const NOT_SUBSCRIBED: Failure = {
 };
 
 export const deliveries = new Hono<AppEnv>()
-  .get("/webhooks/:id/deliveries", async (c) => {
+  .get("/webhooks/:webhook_id/deliveries", async (c) => {
     const query = parseQuery(c, deliveryQuery);
     if ("failure" in query) return failureResponse(c, query.failure);
     const found = await findManaged(c, ANY_WEBHOOK);
@@ -84,12 +84,12 @@ export const deliveries = new Hono<AppEnv>()
       next_cursor: page.next_cursor ?? (scannedTo === null ? null : encodeCursor(DELIVERY_LIST, scannedTo)),
     });
   })
-  .get("/deliveries/:id", async (c) => {
+  .get("/deliveries/:delivery_id", async (c) => {
     const found = await find(c);
     if ("failure" in found) return failureResponse(c, found.failure);
     return c.json({ delivery: await withAttempts(c, found) });
   })
-  .post("/deliveries/:id/retry", async (c) => {
+  .post("/deliveries/:delivery_id/retry", async (c) => {
     const found = await find(c);
     if ("failure" in found) return failureResponse(c, found.failure);
     const { webhook, delivery } = found;
@@ -103,7 +103,7 @@ export const deliveries = new Hono<AppEnv>()
     const now = (await getDelivery(c.env.DB, key)) ?? delivery;
     return c.json({ success: true, delivery: presentDelivery(now) }, 202);
   })
-  .post("/webhooks/:id/replay", async (c) => {
+  .post("/webhooks/:webhook_id/replay", async (c) => {
     const body = await parseJsonBody(c, replayRequest);
     if ("failure" in body) return failureResponse(c, body.failure);
     const found = await findManaged(c, WEBHOOK);
@@ -140,16 +140,16 @@ export const deliveries = new Hono<AppEnv>()
       return failureResponse(c, refused.reason === "disabled" ? DISABLED : replayRunning(refused.id));
     return c.json({ success: true, replay: presentReplay(replay) }, 202);
   })
-  .get("/webhooks/:id/replays/:replayId", async (c) => {
+  .get("/webhooks/:webhook_id/replays/:replay_id", async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
-    const replay = await findReplay(c.env.DB, found.row.id, c.req.param("replayId").toLowerCase());
+    const replay = await findReplay(c.env.DB, found.row.id, c.req.param("replay_id").toLowerCase());
     return replay === null ? failureResponse(c, NO_REPLAY) : c.json({ replay: presentReplay(replay) });
   })
-  .delete("/webhooks/:id/replays/:replayId", async (c) => {
+  .delete("/webhooks/:webhook_id/replays/:replay_id", async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
-    const key = { webhookId: found.row.id, id: c.req.param("replayId").toLowerCase() };
+    const key = { webhookId: found.row.id, id: c.req.param("replay_id").toLowerCase() };
     const auditRow = auditRowOf(c, found.row, "replay_ended", { replay: key.id });
     await endReplay(c.env.DB, key, auditRow, Date.now());
     const replay = await findReplay(c.env.DB, key.webhookId, key.id);
@@ -165,7 +165,7 @@ interface Found {
 
 /** The delivery that the path names, within the client's scope. */
 async function find(c: AppContext): Promise<Found | { failure: Failure }> {
-  const key = parseDeliveryId(c.req.param("id") ?? "");
+  const key = parseDeliveryId(c.req.param("delivery_id") ?? "");
   const webhook = key && (await getAnyWebhook(c.env.DB, key.webhookId));
   if (!key || !webhook) return { failure: NO_DELIVERY };
   if (!mayActFor(c.get("client"), { type: webhook.owner_type, id: webhook.owner_id }))

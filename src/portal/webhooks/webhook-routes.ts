@@ -84,14 +84,14 @@ export const webhooks = new Hono<AppEnv>()
       next_cursor: page.next_cursor,
     });
   })
-  .get("/webhooks/:id", async (c) => {
+  .get("/webhooks/:webhook_id", async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const skipped = await countSkipped(c.env.DB, found.row.id);
     const url = await addressOf(found.row, await presentKeyOf(c, found.row));
     return c.json({ webhook: versioned(c, found.row, url, skipped), skipped: presentSkipped(skipped) });
   })
-  .on(["PATCH", "PUT"], "/webhooks/:id", async (c) => {
+  .on(["PATCH", "PUT"], "/webhooks/:webhook_id", async (c) => {
     const body = await parseJsonBody(c, webhookPatch);
     if ("failure" in body) return failureResponse(c, body.failure);
     const checked = checkSettings(c, body.value);
@@ -119,13 +119,13 @@ export const webhooks = new Hono<AppEnv>()
       return shown(c, row, { success: true });
     });
   })
-  .delete("/webhooks/:id", async (c) => {
+  .delete("/webhooks/:webhook_id", async (c) => {
     const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) => ({
       deleted_at: row.deleted_at ?? now,
     }));
     return answerChange(c, changed, () => c.json({ message: "webhook_deleted" }));
   })
-  .post("/webhooks/:id/test", async (c) => {
+  .post("/webhooks/:webhook_id/test", async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const sent = await sendTest(c.env.DB, found.row, c.get("settings"));
@@ -144,7 +144,7 @@ export const webhooks = new Hono<AppEnv>()
       tls_cause: outcome.kind === "delivered" ? null : (outcome.tlsCause ?? null),
     });
   })
-  .post("/webhooks/:id/rotate-secret", async (c) => {
+  .post("/webhooks/:webhook_id/rotate-secret", async (c) => {
     const body = await parseJsonBody(c, rotation);
     if ("failure" in body) return failureResponse(c, body.failure);
     let secret = "";
@@ -159,7 +159,7 @@ export const webhooks = new Hono<AppEnv>()
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }, key));
   })
-  .post("/webhooks/:id/activate-secret", async (c) => {
+  .post("/webhooks/:webhook_id/activate-secret", async (c) => {
     const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) => ({
       secrets: activated(signingOrder(row.secrets, now)),
     }));
