@@ -2,7 +2,11 @@
 import { DrizzleQueryError } from "drizzle-orm";
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
+import type { RouterRoute } from "hono/types";
+import * as z from "zod";
 import { boundedForRequests } from "./bounded.ts";
+import { answer } from "./contract/answer.ts";
+import { contract } from "./contract/contract.ts";
 import { RingKeyMissing } from "./crypto/vault.ts";
 import { isOutage } from "./deadline.ts";
 import { developerEvents } from "./developer/developer-event-routes.ts";
@@ -42,6 +46,15 @@ const portal = behindPortalAuth([
   deliveries,
   ownerData,
 ]);
+
+const getHealth = contract({}, () => ({
+  id: "getHealth",
+  tag: "Service",
+  summary: "Whether the gateway serves",
+  description: "Says that the Worker is configured and answers. Asks nothing of what it depends on.",
+  access: "nobody",
+  answers: { 200: answer("It serves.", { status: z.literal("ok") }) },
+}));
 
 const DOOR_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];
 
@@ -100,8 +113,12 @@ export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", files)
   .route("/api/v1", developerEvents)
   .route("/api/v1", portal)
-  .route("/", reference)
-  .get("/health", (c) => c.json({ status: "ok" }));
+  .route("/", reference(routes))
+  .get("/health", getHealth, (c) => c.json({ status: "ok" }));
+
+function routes(): readonly RouterRoute[] {
+  return app.routes;
+}
 
 /** What every request gets, and the answers to what no route takes and to errors that no route expects. */
 function withEveryAnswer(hono: Hono<AppEnv>): Hono<AppEnv> {

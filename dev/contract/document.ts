@@ -23,8 +23,11 @@ async function load<Exports>(module: string): Promise<Exports> {
   return (await import(`../../src/${module}`)) as Exports;
 }
 
-const { openApiDocument } = await load<{ openApiDocument: () => OpenApiDocument }>("contract/document.ts");
-export const document = openApiDocument();
+const { app } = await load<{ app: { routes: unknown } }>("app.ts");
+const { openApiDocument } = await load<{ openApiDocument: (routes: unknown) => OpenApiDocument }>(
+  "contract/document.ts",
+);
+export const document = openApiDocument(app.routes);
 
 /** The ids and reports that the document's examples show. */
 interface Examples {

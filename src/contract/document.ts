@@ -1,10 +1,6 @@
-/**
- * The contract as one OpenAPI 3.1 document, made from the schemas that requests are checked by. Adding an operation is an
- * entry in the `…Paths` of its capability; a test compares them with the router.
- */
-import { createDocument } from "zod-openapi";
-import { apiKeyPaths } from "../openapi/api-keys.ts";
-import { connectionPaths } from "../openapi/connections.ts";
+/** The contract as one OpenAPI 3.1 document: what the routes of a router carry, in the order of the chapters. */
+import type { RouterRoute } from "hono/types";
+import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
 import { deliveryPaths } from "../openapi/deliveries.ts";
 import { employerPaths } from "../openapi/employers.ts";
 import { eventPaths } from "../openapi/events.ts";
@@ -13,8 +9,9 @@ import { inboundPaths } from "../openapi/inbound.ts";
 import { operationsPaths } from "../openapi/operations.ts";
 import { deliveries } from "../openapi/outbound.ts";
 import { reportPaths } from "../openapi/reports.ts";
-import { servicePaths } from "../openapi/service.ts";
 import { webhookPaths } from "../openapi/webhooks.ts";
+import { descriptionOf } from "./contract.ts";
+import { operationObject } from "./operation.ts";
 import { SECURITY_SCHEMES } from "./security.ts";
 import { TAGS } from "./tags.ts";
 
@@ -26,7 +23,8 @@ Every answer carries \`X-Audit1-Request-Id\`, the id to quote to support. An \`X
 
 An unknown path is answered 404, a known one with another method 405 with \`Allow\`. No answer but this documentation may be stored by caches. A read with \`If-None-Match\` and the object's \`ETag\` is answered 304 while nothing has changed; a change with \`If-None-Match: *\` is made only where there is no such object, else 412.`;
 
-export function openApiDocument(): OpenApiDocument {
+/** Of the routes that carry a contract. A test holds that all do. */
+export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument {
   return createDocument({
     openapi: "3.1.1",
     info: {
@@ -42,20 +40,36 @@ export function openApiDocument(): OpenApiDocument {
       { url: "https://developer-api.audit1.info", description: "Production: developer API" },
     ],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
-    paths: {
+    paths: inChapters({
+      ...pathsOf(routes),
       ...inboundPaths,
       ...reportPaths,
       ...filePaths,
-      ...connectionPaths,
-      ...apiKeyPaths,
       ...employerPaths,
       ...webhookPaths,
       ...deliveryPaths,
       ...eventPaths,
       ...operationsPaths,
-      ...servicePaths,
-    },
+    }),
     webhooks: deliveries,
     components: { securitySchemes: SECURITY_SCHEMES },
   });
+}
+
+function pathsOf(routes: readonly RouterRoute[]): ZodOpenApiPathsObject {
+  const paths: ZodOpenApiPathsObject = {};
+  for (const { method, path: routed, handler } of routes) {
+    const describe = descriptionOf(handler);
+    if (describe === undefined) continue;
+    const path = routed.replace(/:(\w+)/g, "{$1}");
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(describe(path), path) };
+  }
+  return paths;
+}
+
+function inChapters(paths: ZodOpenApiPathsObject): ZodOpenApiPathsObject {
+  const chapters = Object.keys(TAGS);
+  const chapterOf = (item: ZodOpenApiPathsObject[string]) =>
+    chapters.indexOf(Object.values(item).find((operation) => operation?.tags)?.tags[0]);
+  return Object.fromEntries(Object.entries(paths).sort(([, a], [, b]) => chapterOf(a) - chapterOf(b)));
 }

@@ -1,3 +1,6 @@
+/** Examples of answers, put together from the examples of their fields. */
+import * as z from "zod";
+
 /** The objects that the document's examples are about. */
 export const EXAMPLE = {
   connectionId: "40aeadcbdd77178e6c206b9f",
@@ -15,3 +18,27 @@ export const EXAMPLE = {
   sequence: 1_816_224_768_004_096,
   requestId: "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e",
 } as const;
+
+/** Apart from the schemas' own metadata, which the document would show beside each field. */
+const examples = z.registry<{ value: z.core.$output }>();
+
+/** The schema, with a value for the examples of what it is a part of. */
+export function like<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>): Schema {
+  examples.add(schema, { value });
+  return schema;
+}
+
+/** A value of the schema: as {@link like} says, else of its parts. Without either, nullable fields are null. */
+export function exampleOf(schema: z.core.$ZodType): unknown {
+  const known = examples.get(schema);
+  if (known !== undefined) return known.value;
+  if (schema instanceof z.ZodObject) {
+    const fields = Object.entries(schema.shape).map(([name, field]) => [name, exampleOf(field)] as const);
+    return Object.fromEntries(fields.filter(([, value]) => value !== undefined));
+  }
+  if (schema instanceof z.ZodArray) return [exampleOf(schema.element)];
+  if (schema instanceof z.ZodNullable) return null;
+  if (schema instanceof z.ZodOptional) return undefined;
+  if (schema instanceof z.ZodLiteral) return schema.value;
+  throw new Error("a field of an answer has no example");
+}

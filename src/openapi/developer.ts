@@ -1,6 +1,6 @@
 /** What the operations of the developer API have in common. */
 
-import { RATE_LIMITED } from "../contract/errors.ts";
+import { RATE_LIMITED } from "../contract/error-answers.ts";
 import { INVALID_KEY_FORMAT, KEY_NOT_FOUND, unauthenticated } from "../developer/bearer.ts";
 import type { Failure } from "../http/failure.ts";
 import { operation, type Particulars } from "./operation.ts";

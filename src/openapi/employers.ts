@@ -2,8 +2,8 @@
 
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
+import { headersWith } from "../contract/answer-headers.ts";
 import { EXAMPLE } from "../contract/examples.ts";
-import { headersWith } from "../contract/headers.ts";
 import { NDJSON } from "../http/ndjson.ts";
 import { notFound } from "../portal/change.ts";
 import { boundRefusal, employerBody } from "../portal/employers/employer-presenter.ts";

@@ -2,7 +2,7 @@
 
 import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
-import { RATE_LIMITED } from "../contract/errors.ts";
+import { RATE_LIMITED } from "../contract/error-answers.ts";
 import { EXAMPLE } from "../contract/examples.ts";
 import type { Failure } from "../http/failure.ts";
 import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";

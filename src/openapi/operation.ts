@@ -1,8 +1,8 @@
 /** One operation of the document, from what is particular to it. What all have in common is added here. */
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-openapi";
-import { ANYWHERE, failureResponses } from "../contract/errors.ts";
-import { type HeaderName, headersWith } from "../contract/headers.ts";
+import { type HeaderName, headersWith } from "../contract/answer-headers.ts";
+import { ANYWHERE, failureResponses } from "../contract/error-answers.ts";
 import { SECURITY } from "../contract/security.ts";
 import type { TAGS } from "../contract/tags.ts";
 import type { Failure } from "../http/failure.ts";

@@ -8,11 +8,11 @@ import { newAuditRow } from "../db/audit.ts";
 import { setErasure } from "../db/owner-erasure.ts";
 import { ownerName } from "../db/owner-keys.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
+import { iso } from "../http/iso.ts";
 import { parseQuery } from "../http/validation.ts";
 import { ERASE_AFTER_MS } from "../maintenance/erasure.ts";
-import { iso } from "./connections/connection-presenter.ts";
-import { deletion } from "./connections/connection-requests.ts";
 import { mayActFor, NO_OWNER, type Owner, ownerId, ownerType } from "./owner.ts";
+import { deletion } from "./portal-contract.ts";
 
 export const ownerPath = z.object({
   owner_type: ownerType,

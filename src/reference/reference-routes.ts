@@ -3,10 +3,12 @@
  * script and load nothing but their stylesheet, and their content security policy allows no more.
  */
 import { type Context, Hono } from "hono";
+import type { RouterRoute } from "hono/types";
 import { sha256Hex } from "../crypto/encoding.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { isNotModified } from "../http/precondition.ts";
 import { PAGES } from "./chapters.ts";
+import * as contract from "./reference-contract.ts";
 
 const CACHED = "public, max-age=3600";
 const HTML = "text/html; charset=utf-8";
@@ -29,26 +31,31 @@ interface File {
 /** Each file is made on its first request: most isolates never serve one. */
 const files = new Map<string, File>();
 
-export const reference = new Hono<AppEnv>()
-  .get("/openapi.json", (c) => served(c, "application/json", "openapi.json", contractText))
-  .get("/docs", (c) => served(c, HTML, "overview", () => pageText(null)))
-  .get("/docs/style.css", (c) =>
-    served(c, "text/css; charset=utf-8", "style.css", async () => (await import("./style.ts")).STYLE),
-  )
-  .get("/docs/:page", async (c) => {
-    const page = c.req.param("page");
-    if (!PAGES.includes(page)) return failureResponse(c, { kind: "not_found" });
-    return served(c, HTML, page, () => pageText(page));
-  });
-
-async function contractText(): Promise<string> {
-  const { openApiDocument } = await import("../contract/document.ts");
-  return JSON.stringify(openApiDocument());
+/** `routes` are those whose contracts the document is made of. */
+export function reference(routes: () => readonly RouterRoute[]): Hono<AppEnv> {
+  return new Hono<AppEnv>()
+    .get("/openapi.json", contract.getDocument, (c) =>
+      served(c, "application/json", "openapi.json", () => contractText(routes())),
+    )
+    .get("/docs", contract.getOverview, (c) => served(c, HTML, "overview", () => pageText(routes(), null)))
+    .get("/docs/style.css", contract.getStyle, (c) =>
+      served(c, "text/css; charset=utf-8", "style.css", async () => (await import("./style.ts")).STYLE),
+    )
+    .get("/docs/:page", contract.getPage, async (c) => {
+      const page = c.req.param("page");
+      if (!PAGES.includes(page)) return failureResponse(c, { kind: "not_found" });
+      return served(c, HTML, page, () => pageText(routes(), page));
+    });
 }
 
-async function pageText(name: string | null): Promise<string> {
+async function contractText(routes: readonly RouterRoute[]): Promise<string> {
+  const { openApiDocument } = await import("../contract/document.ts");
+  return JSON.stringify(openApiDocument(routes));
+}
+
+async function pageText(routes: readonly RouterRoute[], name: string | null): Promise<string> {
   const [{ body }, { readContract }, { referencePage }] = await Promise.all([
-    fileOf("openapi.json", contractText),
+    fileOf("openapi.json", () => contractText(routes)),
     import("./document-model.ts"),
     import("./pages.ts"),
   ]);

@@ -3,8 +3,10 @@
 import { type ApiKey, type ApiKeyChange, changeApiKey, getApiKey } from "../../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
 import { propagate, snapshotOf } from "../../gate/propagate.ts";
+import { iso } from "../../http/iso.ts";
 import { API_KEY_PREFIX, objectIdOf } from "../../model.ts";
 import type { ManagedKind } from "../change.ts";
+import type { ShownApiKey } from "./api-key-contract.ts";
 
 /** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
 export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
@@ -26,7 +28,7 @@ export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
 };
 
 /** What is shown of a key: no more of the token than people need to recognise it. */
-export function presentApiKey(row: ApiKey) {
+export function presentApiKey(row: ApiKey): ShownApiKey {
   return {
     _id: row.id,
     id: `${API_KEY_PREFIX}${row.id}`,
@@ -36,9 +38,9 @@ export function presentApiKey(row: ApiKey) {
     owner_id: row.owner_id,
     owner_type: row.owner_type,
     is_active: row.is_active,
-    last_used_at: row.last_used_at && new Date(row.last_used_at).toISOString(),
+    last_used_at: iso(row.last_used_at),
     version: row.version,
-    created_at: new Date(row.created_at).toISOString(),
-    updated_at: new Date(row.updated_at).toISOString(),
+    created_at: iso(row.created_at),
+    updated_at: iso(row.updated_at),
   };
 }

@@ -1,6 +1,5 @@
 /** Bearer keys of the developer API: create, list, read, change, deactivate. A key is answered once and stored as a hash. */
 import { Hono } from "hono";
-import * as z from "zod";
 import { dataKeyContext, keyTokenContext } from "../../crypto/contexts.ts";
 import { sha256Hex } from "../../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
@@ -8,85 +7,53 @@ import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "
 import { type ApiKey, getApiKey, insertApiKey, listApiKeys } from "../../db/api-keys.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
-import { pageFields, pageOf } from "../../http/page.ts";
+import { iso } from "../../http/iso.ts";
+import { pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
-import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
-import { ENVIRONMENTS, PLANS, TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../model.ts";
+import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../model.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
-import { iso } from "../connections/connection-presenter.ts";
-import { deletion } from "../connections/connection-requests.ts";
 import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
-import { choiceOfPlan, type Owner, ownerFields, ownerOf } from "../owner.ts";
+import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
+import * as contract from "./api-key-contract.ts";
+import { API_KEY_LIST, ENVIRONMENT_REQUIRED, ERASED, type NewKey } from "./api-key-contract.ts";
 import { API_KEY, presentApiKey } from "./api-key-presenter.ts";
 
 /** Characters of the token that lists show after the prefix. */
 const SHOWN_CHARS = 4;
 
-export const newKey = z.strictObject({
-  ...ownerFields,
-  environment: z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` }).optional(),
-  plan: z.enum(PLANS).optional(),
-});
-
-export const keyPatch = z
-  .strictObject({ is_active: z.boolean().exactOptional(), plan: z.enum(PLANS).exactOptional() })
-  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
-  .meta({ minProperties: 1 });
-
-export const ERASED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "api_key_erased",
-  message:
-    "What came under this key is erased, or is to be, so that it is never enabled again. Create another key.",
-};
-
-const LIST = "api_keys";
-export const keyQuery = z.strictObject({
-  ...ownerFields,
-  include_inactive: z.enum(["true", "false"]).default("false"),
-  ...pageFields(LIST, z.tuple([z.int(), z.string()])),
-});
-
 export const apiKeys = new Hono<AppEnv>()
-  .post("/api-keys", async (c) => {
-    const body = await parseJsonBody(c, newKey);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    const owned = ownerOf(c.get("client"), body.value);
+  .post("/api-keys", contract.createApiKey, async (c) => {
+    const body = c.req.valid("json");
+    const owned = ownerOf(c.get("client"), body);
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const { owner } = owned;
-    return create(c, CREATABLE, { owner, body: body.value }, () => makeKey(c, owner, body.value));
+    return create(c, CREATABLE, { owner, body }, () => makeKey(c, owner, body));
   })
-  .get("/api-keys", async (c) => {
-    const query = parseQuery(c, keyQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { owner_type, owner_id, include_inactive, limit, cursor } = query.value;
+  .get("/api-keys", contract.listApiKeys, async (c) => {
+    const { owner_type, owner_id, include_inactive, limit, cursor } = c.req.valid("query");
     const owned = ownerOf(c.get("client"), { owner_type, owner_id });
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const owner = { owner_type: owned.owner.type, owner_id: owned.owner.id };
     const filter = { inactiveToo: include_inactive === "true" };
     const found = await listApiKeys(c.env.DB, owner, filter, cursor ?? null, limit);
-    const { rows, next_cursor } = pageOf(LIST, found, limit, (row) => [row.created_at, row.id]);
+    const { rows, next_cursor } = pageOf(API_KEY_LIST, found, limit, (row) => [row.created_at, row.id]);
     return c.json({ apiKeys: rows.map(presentApiKey), next_cursor });
   })
-  .get("/api-keys/:api_key_id", async (c) => {
+  .get("/api-keys/:api_key_id", contract.getApiKey, async (c) => {
     return answerChange(c, await findManaged(c, API_KEY), (row) => shown(c, row));
   })
-  .patch("/api-keys/:api_key_id", async (c) => {
-    const body = await parseJsonBody(c, keyPatch);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    const refused = choiceOfPlan(c.get("client"), body.value.plan);
+  .patch("/api-keys/:api_key_id", contract.changeApiKey, async (c) => {
+    const body = c.req.valid("json");
+    const refused = choiceOfPlan(c.get("client"), body.plan);
     if (refused !== null) return failureResponse(c, refused);
     const changed = await changeManaged(c, API_KEY, "updated", (row) =>
-      body.value.is_active === true && row.erase_at !== null ? ERASED : body.value,
+      body.is_active === true && row.erase_at !== null ? ERASED : body,
     );
     return answerChange(c, changed, (row) => shown(c, row));
   })
-  .delete("/api-keys/:api_key_id", async (c) => {
-    const query = parseQuery(c, deletion);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { erase } = query.value;
+  .delete("/api-keys/:api_key_id", contract.deactivateApiKey, async (c) => {
+    const { erase } = c.req.valid("query");
     const changed = await changeManaged(c, API_KEY, "deactivated", (row, now) => ({
       is_active: false,
       ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
@@ -96,7 +63,7 @@ export const apiKeys = new Hono<AppEnv>()
     return answerChange(c, changed, ({ erase_at }) =>
       c.json({
         message: "api_key_deleted",
-        ...((erase !== undefined || erase_at !== null) && { erase_at: erase_at && iso(erase_at) }),
+        ...((erase !== undefined || erase_at !== null) && { erase_at: iso(erase_at) }),
       }),
     );
   });
@@ -118,14 +85,11 @@ const CREATABLE: Creatable<ApiKey> = {
 async function makeKey(
   c: AppContext,
   owner: Owner,
-  { environment, plan }: z.infer<typeof newKey>,
+  { environment, plan }: NewKey,
 ): Promise<Made<ApiKey> | { failure: Failure }> {
   const refused = choiceOfPlan(c.get("client"), plan);
   if (refused !== null) return { failure: refused };
-  if (environment === undefined) {
-    const message = "The environment field is required";
-    return { failure: { kind: "portal", status: 400, error: "environment_required", message } };
-  }
+  if (environment === undefined) return { failure: ENVIRONMENT_REQUIRED };
   const now = Date.now();
   const id = newObjectId();
   const secret = `${TOKEN_PREFIXES[environment]}${randomToken(TOKEN_RANDOM_CHARS)}`;

@@ -8,7 +8,9 @@ import {
 } from "../../db/managed-connections.ts";
 import { propagate, snapshotOf } from "../../gate/propagate.ts";
 import type { AppContext } from "../../http/context.ts";
+import { iso } from "../../http/iso.ts";
 import type { ManagedKind } from "../change.ts";
+import type { ShownConnection } from "./connection-contract.ts";
 
 /** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
 export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
@@ -39,7 +41,7 @@ export const DELETABLE_CONNECTION: typeof CONNECTION = {
 };
 
 /** What is shown of a connection: no secret, no key. */
-export function presentConnection(c: AppContext, row: ManagedConnection) {
+export function presentConnection(c: AppContext, row: ManagedConnection): ShownConnection {
   const {
     data_key: _key,
     gate_version: _gate,
@@ -54,13 +56,9 @@ export function presentConnection(c: AppContext, row: ManagedConnection) {
     secrets: secrets.map(({ id, created_at, expires_at }) => ({
       id,
       created_at: iso(created_at),
-      expires_at: expires_at && iso(expires_at),
+      expires_at: iso(expires_at),
     })),
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
   };
-}
-
-export function iso(ms: number): string {
-  return new Date(ms).toISOString();
 }

@@ -14,48 +14,34 @@ import {
 import type { StoredSecret } from "../../db/schema.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
+import { iso } from "../../http/iso.ts";
 import { encodeCursor, pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
-import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { type GateAddress, gateName } from "../../model.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
-import { CONNECTION, DELETABLE_CONNECTION, iso, presentConnection } from "./connection-presenter.ts";
+import * as contract from "./connection-contract.ts";
 import {
   CONNECTION_LIST,
-  connectionPatch,
-  connectionQuery,
-  deletion,
+  MAX_SECRETS,
   type NewConnection,
-  newConnection,
-  rotation,
-} from "./connection-requests.ts";
-
-/** Every secret in force is tried on every signature. */
-const MAX_SECRETS = 10;
-
-export const TOO_MANY_SECRETS: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "too_many_secrets",
-  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
-};
+  NO_EMPLOYER,
+  TOO_MANY_SECRETS,
+} from "./connection-contract.ts";
+import { CONNECTION, DELETABLE_CONNECTION, presentConnection } from "./connection-presenter.ts";
 
 export const connections = new Hono<AppEnv>()
-  .post("/connections", async (c) => {
-    const body = await parseJsonBody(c, newConnection);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    const owned = ownerOf(c.get("client"), body.value);
+  .post("/connections", contract.createConnection, async (c) => {
+    const body = c.req.valid("json");
+    const owned = ownerOf(c.get("client"), body);
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const { owner } = owned;
-    return create(c, CREATABLE, { owner, body: body.value }, () => makeConnection(c, owner, body.value));
+    return create(c, CREATABLE, { owner, body }, () => makeConnection(c, owner, body));
   })
-  .get("/connections", async (c) => {
-    const query = parseQuery(c, connectionQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { owner_type, owner_id, limit, cursor, ...filter } = query.value;
+  .get("/connections", contract.listConnections, async (c) => {
+    const { owner_type, owner_id, limit, cursor, ...filter } = c.req.valid("query");
     const owned = ownerOf(c.get("client"), { owner_type, owner_id });
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const owner = { owner_type: owned.owner.type, owner_id: owned.owner.id };
@@ -66,25 +52,21 @@ export const connections = new Hono<AppEnv>()
       next_cursor: page.next_cursor ?? (scannedTo && encodeCursor(CONNECTION_LIST, scannedTo)),
     });
   })
-  .get("/connections/:connection_id", async (c) => {
+  .get("/connections/:connection_id", contract.getConnection, async (c) => {
     return answerChange(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
   })
-  .patch("/connections/:connection_id", async (c) => {
-    const body = await parseJsonBody(c, connectionPatch);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    const refused = choiceOfPlan(c.get("client"), body.value.plan);
+  .patch("/connections/:connection_id", contract.changeConnection, async (c) => {
+    const body = c.req.valid("json");
+    const refused = choiceOfPlan(c.get("client"), body.plan);
     if (refused !== null) return failureResponse(c, refused);
     const changed = await changeManaged(c, CONNECTION, "updated", async (row) => {
-      const { employer_id: employerId } = body.value;
       const owner = { type: row.owner_type, id: row.owner_id };
-      return (await unusableEmployer(c, owner, employerId)) ?? body.value;
+      return (await unusableEmployer(c, owner, body.employer_id)) ?? body;
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   })
-  .delete("/connections/:connection_id", async (c) => {
-    const query = parseQuery(c, deletion);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { erase } = query.value;
+  .delete("/connections/:connection_id", contract.deleteConnection, async (c) => {
+    const { erase } = c.req.valid("query");
     const changed = await changeManaged(c, DELETABLE_CONNECTION, "deleted", (row, now) => ({
       deleted_at: row.deleted_at ?? now,
       ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
@@ -92,15 +74,14 @@ export const connections = new Hono<AppEnv>()
       ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
     }));
     return answerChange(c, changed, ({ erase_at }) =>
-      c.json({ message: "connection_deleted", erase_at: erase_at && iso(erase_at) }),
+      c.json({ message: "connection_deleted", erase_at: iso(erase_at) }),
     );
   })
-  .post("/connections/:connection_id/rotate-secret", async (c) => {
-    const body = await parseJsonBody(c, rotation);
-    if ("failure" in body) return failureResponse(c, body.failure);
+  .post("/connections/:connection_id/rotate-secret", contract.rotateSecret, async (c) => {
+    const { overlap_seconds } = c.req.valid("json");
     let secret = "";
     const changed = await changeManaged(c, CONNECTION, "secret_rotated", async (row, now) => {
-      const kept = overlapping(row.secrets, now, body.value.overlap_seconds * 1_000);
+      const kept = overlapping(row.secrets, now, overlap_seconds * 1_000);
       if (kept.length >= MAX_SECRETS) return TOO_MANY_SECRETS;
       const made = await newSecret(await keyOf(c, row), row.id, now);
       secret = made.secret;
@@ -168,14 +149,7 @@ async function unusableEmployer(
   employerId: string | null | undefined,
 ): Promise<Failure | null> {
   if (!employerId || (await isGranted(c.env.DB, employerId, owner.type, owner.id))) return null;
-  const message = "No such employer is granted to this owner.";
-  return {
-    kind: "portal",
-    status: 404,
-    error: "employer_not_found",
-    message,
-    details: { employer_id: message },
-  };
+  return NO_EMPLOYER;
 }
 
 /** Secrets that still verify for a while: none that was already ending ends later than it was told. */

@@ -7,6 +7,7 @@ import {
   type Webhook,
   type WebhookChange,
 } from "../../db/webhooks.ts";
+import { iso } from "../../http/iso.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { parseWebhookId } from "../../model.ts";
 import { laneOf } from "../../outbound/auto-disable.ts";
@@ -14,7 +15,6 @@ import { closeOpen } from "../../outbound/endpoint-lease.ts";
 import { maskedUrl, storedFingerprint } from "../../outbound/sealed-url.ts";
 import { signingOrder } from "../../outbound/secret-rotation.ts";
 import type { ManagedKind } from "../change.ts";
-import { iso } from "../connections/connection-presenter.ts";
 
 /** The row is read before anything is sent, so that a change is in force once it is written. */
 export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {

@@ -16,6 +16,7 @@ import {
 } from "../../db/webhooks.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
+import { iso } from "../../http/iso.ts";
 import { pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
 import { parseJsonBody, parseQuery } from "../../http/validation.ts";
@@ -29,7 +30,6 @@ import { newWebhookSecret } from "../../outbound/signing.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { checkUrl, describeUrlProblem } from "../../outbound/url-policy.ts";
 import { answerChange, changeManaged, findManaged, notFound } from "../change.ts";
-import { iso } from "../connections/connection-presenter.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
 import { type Owner, ownerOf } from "../owner.ts";
 import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook-presenter.ts";

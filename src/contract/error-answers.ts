@@ -5,7 +5,7 @@
 import * as z from "zod";
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from "zod-openapi";
 import { describeFailure, type Failure, type FailureAnswer } from "../http/failure.ts";
-import { type HeaderName, headersWith } from "./headers.ts";
+import { type HeaderName, headersWith } from "./answer-headers.ts";
 
 export const errorForm = z
   .strictObject({

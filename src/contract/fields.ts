@@ -1,0 +1,95 @@
+/** Fields that several contracts share. Each call makes a schema: the document asks for them, and no request does. */
+import * as z from "zod";
+import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
+import { EXAMPLE, like } from "./examples.ts";
+
+export const objectId = (example: string = EXAMPLE.connectionId) =>
+  like(
+    z
+      .string()
+      .regex(/^[0-9a-f]{24}$/)
+      .meta({ examples: [EXAMPLE.connectionId] }),
+    example,
+  );
+export const fileId = () =>
+  like(
+    z
+      .string()
+      .regex(/^FILE_[0-9A-HJKMNP-TV-Z]{40}$/)
+      .meta({ examples: [EXAMPLE.fileId] }),
+    EXAMPLE.fileId,
+  );
+export const webhookId = () => like(z.string().regex(/^wh_[0-9a-f]{24}$/), `wh_${EXAMPLE.webhookId}`);
+export const deliveryId = () =>
+  like(
+    z
+      .string()
+      .regex(/^del_[0-9a-f]{24}[0-9A-HJKMNP-TV-Z]{11}$/)
+      .meta({ examples: [EXAMPLE.deliveryId] }),
+    EXAMPLE.deliveryId,
+  );
+export const fileStatus = () => z.enum(["queued", "processing", "completed", "failed"]);
+export const moment = (example: string = EXAMPLE.at) => like(z.iso.datetime(), example);
+export const owner = () => ({
+  owner_type: like(z.enum(OWNER_TYPES), EXAMPLE.owner.owner_type),
+  owner_id: like(z.string(), EXAMPLE.owner.owner_id),
+});
+export const environment = () => like(z.enum(ENVIRONMENTS), "production");
+export const plan = () => like(z.enum(PLANS), "production");
+export const sequence = () =>
+  like(
+    z.int().positive().meta({
+      description:
+        "Unique, and grows with every event of the owner and environment in the order in which they were stored. The same in every delivery of the event.",
+    }),
+    EXAMPLE.sequence,
+  );
+export const version = () =>
+  like(
+    z.int().nonnegative().meta({ description: "Grows with every change. The `ETag` is made of it." }),
+    EXAMPLE.version,
+  );
+export const nextCursor = () =>
+  z.string().nullable().meta({ description: "The `cursor` of the next page; null at the end of the list." });
+export const success = () => z.literal(true);
+
+/** Parameters of paths, by the names that routes give them. */
+export const PATH_PARAMETERS: Record<string, () => z.ZodType> = {
+  connection_id: () =>
+    z
+      .string()
+      .regex(/^[0-9a-fA-F]{24}$/)
+      .meta({ description: "24 hex characters, in either case.", examples: [EXAMPLE.connectionId] }),
+  api_key_id: () =>
+    z
+      .string()
+      .regex(/^(ak_)?[0-9a-fA-F]{24}$/)
+      .meta({ description: "With or without `ak_`.", examples: [`ak_${EXAMPLE.apiKeyId}`] }),
+  employer_id: () =>
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .meta({ examples: [EXAMPLE.employerId] }),
+  file_id: () =>
+    z
+      .string()
+      .regex(/^FILE_[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{40}$/)
+      .meta({ description: "As it was answered to the report.", examples: [EXAMPLE.fileId] }),
+  webhook_id: () =>
+    z
+      .string()
+      .regex(/^(wh_)?[0-9a-fA-F]{24}$/)
+      .meta({ description: "With or without `wh_`.", examples: [`wh_${EXAMPLE.webhookId}`] }),
+  delivery_id: deliveryId,
+  replay_id: () =>
+    z
+      .string()
+      .regex(/^[0-9a-fA-F]{24}$/)
+      .meta({ examples: [EXAMPLE.replayId] }),
+  owner_type: () => z.enum(OWNER_TYPES),
+  owner_id: () =>
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_.:-]{1,64}$/)
+      .meta({ examples: [EXAMPLE.owner.owner_id] }),
+};

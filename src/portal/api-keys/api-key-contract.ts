@@ -1,0 +1,133 @@
+/** The contract of API keys: bearer keys of the developer API, as the portal manages them. */
+import * as z from "zod";
+import { answer, once, page } from "../../contract/answer.ts";
+import { EXAMPLE, like } from "../../contract/examples.ts";
+import { environment, moment, objectId, owner, plan, version } from "../../contract/fields.ts";
+import type { Failure } from "../../http/failure.ts";
+import { pageFields } from "../../http/page.ts";
+import { ENVIRONMENTS, PLANS } from "../../model.ts";
+import { ownerFields } from "../owner.ts";
+import { created, deletion, NO_CHOICE_OF_PLAN, portalContracts, VERSIONED } from "../portal-contract.ts";
+
+const newKey = z.strictObject({
+  ...ownerFields,
+  environment: z.enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` }).optional(),
+  plan: z.enum(PLANS).optional(),
+});
+export type NewKey = z.infer<typeof newKey>;
+
+const keyPatch = z
+  .strictObject({ is_active: z.boolean().exactOptional(), plan: z.enum(PLANS).exactOptional() })
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
+  .meta({ minProperties: 1 });
+
+/** The name of the list in its cursors. */
+export const API_KEY_LIST = "api_keys";
+const keyQuery = z.strictObject({
+  ...ownerFields,
+  include_inactive: z.enum(["true", "false"]).default("false"),
+  ...pageFields(API_KEY_LIST, z.tuple([z.int(), z.string()])),
+});
+
+export const ERASED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "api_key_erased",
+  message:
+    "What came under this key is erased, or is to be, so that it is never enabled again. Create another key.",
+};
+export const ENVIRONMENT_REQUIRED: Failure = {
+  kind: "portal",
+  status: 400,
+  error: "environment_required",
+  message: "The environment field is required",
+};
+
+const apiKey = once(() =>
+  z
+    .strictObject({
+      _id: objectId(EXAMPLE.apiKeyId),
+      id: like(z.string().meta({ description: "`ak_` and the same." }), `ak_${EXAMPLE.apiKeyId}`),
+      key: like(
+        z.string().meta({ description: "The first characters of the key, to recognise it by." }),
+        "audit1_live_sk_ab12…",
+      ),
+      environment: environment(),
+      plan: plan(),
+      ...owner(),
+      is_active: like(z.boolean(), true),
+      last_used_at: moment()
+        .nullable()
+        .meta({ description: "To within an hour or so; null until it was used." }),
+      version: version(),
+      created_at: moment(),
+      updated_at: moment(),
+    })
+    .meta({ id: "ApiKey" }),
+);
+export type ShownApiKey = z.infer<ReturnType<typeof apiKey>>;
+
+const contract = portalContracts("API keys");
+
+export const createApiKey = contract({ body: newKey }, () => ({
+  id: "createApiKey",
+  summary: "Create a key",
+  description:
+    "Answers the bearer key, this once, and to repeats under the same `Idempotency-Key` for 24 hours. It is stored as a hash.",
+  creates: true,
+  examples: {
+    production: { summary: "For production", value: { ...EXAMPLE.owner, environment: "production" } },
+  },
+  answers: {
+    201: created(
+      "The key. `secret` is the bearer token.",
+      { apiKey: apiKey() },
+      like(
+        z.string().regex(/^audit1_(test|live)_sk_[A-Za-z0-9]{32}$/),
+        "audit1_live_sk_ab12cd34ef56gh78ij90kl12mn34op56",
+      ),
+    ),
+  },
+  failures: [NO_CHOICE_OF_PLAN, ENVIRONMENT_REQUIRED],
+}));
+
+export const listApiKeys = contract({ query: keyQuery }, () => ({
+  id: "listApiKeys",
+  summary: "List an owner's keys",
+  description: "Newest first; the active ones, unless told otherwise. No list shows a key itself.",
+  answers: { 200: page("A page of keys.", "apiKeys", apiKey()) },
+}));
+
+export const getApiKey = contract({}, () => ({
+  id: "getApiKey",
+  summary: "Read a key",
+  description: "Shows what it is recognised by, never the key itself.",
+  of: "api_key",
+  answers: { 200: answer("The key.", { apiKey: apiKey() }, VERSIONED) },
+}));
+
+export const changeApiKey = contract({ body: keyPatch }, () => ({
+  id: "changeApiKey",
+  summary: "Change a key",
+  description: "Turns it on or off, or changes its plan. In force everywhere when it is answered.",
+  of: "api_key",
+  changes: true,
+  examples: { activate: { summary: "Turn it on again", value: { is_active: true } } },
+  answers: { 200: answer("The key as it is now.", { apiKey: apiKey() }, VERSIONED) },
+  failures: [NO_CHOICE_OF_PLAN, ERASED],
+}));
+
+export const deactivateApiKey = contract({ query: deletion }, () => ({
+  id: "deactivateApiKey",
+  summary: "Deactivate a key",
+  description:
+    "Refused everywhere from the answer on. Can be turned on again; may be repeated. With `erase=true` all that came under the key is erased seven days later, and the key is never turned on again; until then `erase=false` takes that back.",
+  of: "api_key",
+  changes: true,
+  answers: {
+    200: answer("It is off. `erase_at` says when what came under it is erased.", {
+      message: z.literal("api_key_deleted"),
+      erase_at: like(moment().nullable().optional(), "2026-03-23T10:30:00.000Z"),
+    }),
+  },
+}));

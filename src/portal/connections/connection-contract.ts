@@ -1,0 +1,238 @@
+/** The contract of inbound connections, as the portal manages them. */
+import * as z from "zod";
+import { answer, once, page } from "../../contract/answer.ts";
+import { EXAMPLE, like } from "../../contract/examples.ts";
+import { environment, moment, objectId, owner, plan, success, version } from "../../contract/fields.ts";
+import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
+import type { Failure } from "../../http/failure.ts";
+import { pageFields } from "../../http/page.ts";
+import { ENVIRONMENTS, PLANS } from "../../model.ts";
+import { ownerFields } from "../owner.ts";
+import {
+  created,
+  deletion,
+  NO_CHOICE_OF_PLAN,
+  portalContracts,
+  rotation,
+  VERSIONED,
+} from "../portal-contract.ts";
+
+/** The name of the list in its cursors. */
+export const CONNECTION_LIST = "connections";
+
+const status = z.enum(["active", "inactive"]);
+/** What can be set, then and later. */
+const settings = {
+  plan: z.enum(PLANS),
+  environment: z.enum(ENVIRONMENTS),
+  employer_id: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be 1 to 64 characters of A-Za-z0-9_-")
+    .nullable(),
+  default_wait_seconds: z.int().min(0).max(30),
+  same_body: z.enum(["accept", "deduplicate"]),
+  retention_years: z.int().min(1).max(10),
+  description: z.string().max(500).nullable(),
+};
+const connectionType = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, "Must be a word such as webhook");
+
+const newConnection = z.strictObject({
+  ...ownerFields,
+  ...settings,
+  type: connectionType.default("webhook"),
+  plan: settings.plan.optional(),
+  environment: settings.environment.default("sandbox"),
+  employer_id: settings.employer_id.optional(),
+  default_wait_seconds: settings.default_wait_seconds.default(0),
+  same_body: settings.same_body.default("accept"),
+  retention_years: settings.retention_years.default(DEFAULT_RETENTION_YEARS),
+  description: settings.description.optional(),
+});
+export type NewConnection = z.infer<typeof newConnection>;
+const connectionPatch = z
+  .strictObject({
+    status: status.exactOptional(),
+    plan: settings.plan.exactOptional(),
+    environment: settings.environment.exactOptional(),
+    employer_id: settings.employer_id.exactOptional(),
+    default_wait_seconds: settings.default_wait_seconds.exactOptional(),
+    same_body: settings.same_body.exactOptional(),
+    retention_years: settings.retention_years.exactOptional(),
+    description: settings.description.exactOptional(),
+  })
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
+  .meta({ minProperties: 1 });
+const connectionQuery = z.strictObject({
+  ...ownerFields,
+  status: status.optional(),
+  environment: settings.environment.optional(),
+  type: connectionType.optional(),
+  ...pageFields(CONNECTION_LIST, z.tuple([z.int(), z.string()])),
+});
+
+/** Every secret in force is tried on every signature. */
+export const MAX_SECRETS = 10;
+
+export const TOO_MANY_SECRETS: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "too_many_secrets",
+  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
+};
+export const NO_EMPLOYER: Failure = {
+  kind: "portal",
+  status: 404,
+  error: "employer_not_found",
+  message: "No such employer is granted to this owner.",
+  details: { employer_id: "No such employer is granted to this owner." },
+};
+
+const connection = once(() =>
+  z
+    .strictObject({
+      id: objectId(),
+      type: like(z.string(), "webhook"),
+      ...owner(),
+      status: like(status, "active"),
+      plan: plan(),
+      environment: environment(),
+      employer_id: like(
+        z.string().nullable().meta({ description: "The one employer it speaks for; null for any." }),
+        EXAMPLE.employerId,
+      ),
+      default_wait_seconds: like(z.int(), 0),
+      same_body: like(settings.same_body, "accept"),
+      retention_years: like(z.int(), DEFAULT_RETENTION_YEARS),
+      description: like(z.string().nullable(), "Payroll of Acme Manufacturing"),
+      version: version(),
+      url: like(
+        z.url().meta({ description: "Where its reports are sent." }),
+        `https://webhooks.audit1.com/api/v1/webhook/inbound/${EXAMPLE.connectionId}`,
+      ),
+      secrets: z
+        .array(
+          z.strictObject({
+            id: objectId("65f0c0ffee0123456789abcd"),
+            created_at: moment(),
+            expires_at: moment().nullable(),
+          }),
+        )
+        .meta({ description: "Those in force, the newest first. What they are is never shown again." }),
+      created_at: moment(),
+      updated_at: moment(),
+    })
+    .meta({ id: "Connection" }),
+);
+export type ShownConnection = z.infer<ReturnType<typeof connection>>;
+
+const secret = once(() =>
+  like(
+    z.string().meta({ description: "Signs reports. Shown this once." }),
+    "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV",
+  ),
+);
+
+const contract = portalContracts("Connections");
+
+export const createConnection = contract({ body: newConnection }, () => ({
+  id: "createConnection",
+  summary: "Create a connection",
+  description:
+    "Answers the URL that reports are sent to and the secret that signs them. The secret is shown this once, and to repeats under the same `Idempotency-Key`.",
+  creates: true,
+  examples: {
+    bound: {
+      summary: "For one employer",
+      value: {
+        ...EXAMPLE.owner,
+        employer_id: EXAMPLE.employerId,
+        plan: "production",
+        environment: "production",
+        description: "Payroll of Acme Manufacturing",
+      },
+    },
+    sandbox: { summary: "For trying out", value: { ...EXAMPLE.owner } },
+  },
+  answers: {
+    201: created(
+      "The connection and its secret.",
+      { success: success(), connection: connection() },
+      secret(),
+    ),
+  },
+  failures: [NO_CHOICE_OF_PLAN, NO_EMPLOYER],
+}));
+
+export const listConnections = contract({ query: connectionQuery }, () => ({
+  id: "listConnections",
+  summary: "List an owner's connections",
+  description: "Newest first. A page with a filter may be shorter than its limit, and the list still go on.",
+  answers: { 200: page("A page of connections.", "connections", connection()) },
+}));
+
+export const getConnection = contract({}, () => ({
+  id: "getConnection",
+  summary: "Read a connection",
+  description: "Shows everything but secrets.",
+  of: "connection",
+  answers: { 200: answer("The connection.", { connection: connection() }, VERSIONED) },
+}));
+
+export const changeConnection = contract({ body: connectionPatch }, () => ({
+  id: "changeConnection",
+  summary: "Change a connection",
+  description:
+    "Changes the fields that are named. Answered when the change is in force everywhere: from then on an inactive connection is refused, cached or not. After a 503, send the same request again.",
+  of: "connection",
+  changes: true,
+  examples: {
+    deactivate: { summary: "Take no more reports", value: { status: "inactive" } },
+    settings: {
+      summary: "Hold answers, and treat an equal body within the hour as a repeat",
+      value: { default_wait_seconds: 5, same_body: "deduplicate" },
+    },
+  },
+  answers: {
+    200: answer(
+      "The connection as it is now, in force everywhere.",
+      { success: success(), connection: connection() },
+      VERSIONED,
+    ),
+  },
+  failures: [NO_CHOICE_OF_PLAN, NO_EMPLOYER],
+}));
+
+export const deleteConnection = contract({ query: deletion }, () => ({
+  id: "deleteConnection",
+  summary: "Delete a connection, or erase it",
+  description:
+    "Takes no more reports from the answer on. With `erase=true` its data key is deleted seven days later, and with it everything that rests under it; until then `erase=false` takes the erasure back. May be repeated.",
+  of: "connection",
+  changes: true,
+  answers: {
+    200: answer("It is deleted. `erase_at` says when it is erased; null for never.", {
+      message: z.literal("connection_deleted"),
+      erase_at: moment().nullable(),
+    }),
+  },
+}));
+
+export const rotateSecret = contract({ body: rotation }, () => ({
+  id: "rotateConnectionSecret",
+  summary: "Make a new secret",
+  description: "The old secrets go on for the overlap, a day unless told otherwise; 0 ends them at once.",
+  of: "connection",
+  changes: true,
+  examples: {
+    usual: { summary: "A day for the sender to switch", value: {} },
+    leaked: { summary: "The old secret is known to others", value: { overlap_seconds: 0 } },
+  },
+  answers: {
+    200: answer(
+      "The connection and its new secret.",
+      { success: success(), connection: connection(), secret: secret() },
+      VERSIONED,
+    ),
+  },
+  failures: [TOO_MANY_SECRETS],
+}));

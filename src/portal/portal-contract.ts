@@ -1,0 +1,217 @@
+/** What the contracts of the portal's routes have in common. */
+import * as z from "zod";
+import { type Answer, answer, once } from "../contract/answer.ts";
+import { type Checks, type Contract, contract } from "../contract/contract.ts";
+import type { Body, Examples, Operation } from "../contract/operation.ts";
+import type { SubjectKind } from "../db/schema.ts";
+import type { Failure } from "../http/failure.ts";
+import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
+import { notFound } from "./change.ts";
+import { CREATION_KEY_REUSED } from "./creation.ts";
+import { ownerId, ownerType } from "./owner.ts";
+
+/** What is particular to one of the portal's operations. */
+interface Details extends Omit<Operation, "tag" | "access" | "body" | "header"> {
+  /** Of the body that is checked. */
+  examples?: Examples;
+  /** The body, where the document says more of it than the check does. */
+  body?: Body;
+  /** The kind of object that the path names. */
+  of?: SubjectKind;
+  /** It makes a new version of that object, under `If-Match` where the request has it. */
+  changes?: true;
+  /** It makes an object with a secret, once per `Idempotency-Key`. */
+  creates?: true;
+}
+
+const ACCESS: readonly Failure[] = [
+  { kind: "portal_unauthenticated" },
+  { kind: "portal_only" },
+  { kind: "rate_limited", rate: { limit: 600, window: "1 minute", resetAt: 12_000 }, now: 0 },
+];
+
+const BODY: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "The request has invalid fields.",
+    details: { colour: "Unknown field" },
+  },
+  {
+    kind: "validation",
+    message: "The Content-Type is text/plain. Send a JSON body with Content-Type: application/json.",
+    details: { expected: "application/json", received: "text/plain" },
+  },
+  {
+    kind: "validation",
+    message:
+      "The body is not valid JSON: line 3, column 12 (description): NaN is no JSON value: send null, or leave the field out.",
+    details: { line: 3, column: 12 },
+  },
+  {
+    kind: "validation",
+    message: "The body begins with a byte order mark (EF BB BF). Send UTF-8 without one.",
+  },
+  { kind: "payload_too_large", limitBytes: 1_048_576, of: "body" },
+  { kind: "unsupported_encoding", encoding: "gzip" },
+];
+
+const QUERY: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "The query has invalid parameters.",
+    details: { owner_id: "Must be percent-encoded UTF-8" },
+  },
+  {
+    kind: "validation",
+    message: "The request has invalid fields.",
+    details: { colour: "Unknown field" },
+  },
+];
+
+/** Only a client that is bound to no owner has to name one, and only one that is bound can name a wrong one. */
+export const OWNER: readonly Failure[] = [
+  { kind: "portal", status: 400, error: "owner_id_required", message: "The owner_id field is required" },
+  { kind: "portal", status: 400, error: "owner_type_required", message: "The owner_type field is required" },
+  { kind: "portal", status: 404, error: "owner_not_found", message: "No such owner." },
+];
+
+export const NO_CHOICE_OF_PLAN: Failure = {
+  kind: "validation",
+  message: "Only the portal itself can choose a plan",
+  details: { plan: "Only the portal itself can choose a plan" },
+};
+
+const PRECONDITION: readonly Failure[] = [
+  {
+    kind: "validation",
+    message: "Invalid If-Match",
+    details: { "If-Match": 'Must be the ETag of the object as it was read, such as "1774000000000"' },
+  },
+  {
+    kind: "portal",
+    status: 412,
+    error: "precondition_failed",
+    message: "The object was changed since it was read. Read it again.",
+  },
+];
+
+const CREATION: readonly Failure[] = [
+  { kind: "invalid_idempotency_key", problem: "It has 256 characters." },
+  CREATION_KEY_REUSED,
+];
+
+/** The old secret goes on working for this long after a rotation, unless told otherwise. */
+const DEFAULT_OVERLAP_S = 86_400;
+const LONGEST_OVERLAP_S = 7 * 86_400;
+/** Of a secret. */
+export const rotation = z.strictObject({
+  overlap_seconds: z.int().min(0).max(LONGEST_OVERLAP_S).default(DEFAULT_OVERLAP_S),
+});
+
+/** `erase=false` takes an erasure back that has not happened yet. */
+export const deletion = z.strictObject({ erase: z.enum(["true", "false"]).optional() });
+
+/** The answer shows an object that has a version. */
+export const VERSIONED = { headers: ["ETag"] } as const;
+
+/** For the routes of one chapter, which portal clients alone may ask for. */
+export function portalContracts(tag: Operation["tag"]) {
+  return <Body extends z.ZodType = never, Query extends z.ZodObject = never>(
+    checks: Checks<Body, Query>,
+    details: () => Details,
+  ): Contract<Body, Query> =>
+    contract(checks, (path) => operationOf(tag, checks, details(), path.includes("{")));
+}
+
+/** Where the path names an object, the request may name its owner. */
+function operationOf(
+  tag: Operation["tag"],
+  checks: Checks<z.ZodType, z.ZodObject>,
+  { of, changes, creates, examples = {}, ...details }: Details,
+  ofObject: boolean,
+): Operation {
+  const body = details.body ?? (checks.body && { schema: checks.body, examples });
+  const query = ofObject ? (checks.query ?? z.object({})).extend(scope()) : checks.query;
+  const header = changes ? ifMatch() : creates ? idempotencyKey() : undefined;
+  return {
+    ...details,
+    tag,
+    access: "portal",
+    ...(query && { query }),
+    ...(header && { header }),
+    ...(body && { body: ofObject ? { ...body, schema: scoped(body.schema) } : body }),
+    failures: [
+      ...ACCESS,
+      ...(checks.body ? BODY : query ? QUERY : []),
+      ...(changes ? PRECONDITION : []),
+      ...(namesOwner(checks.body) || namesOwner(checks.query) ? OWNER : []),
+      ...(creates ? CREATION : []),
+      ...(of ? [notFound(of)] : []),
+      ...(details.failures ?? []),
+      ...(of && changes ? [overtaken(of)] : []),
+    ],
+  };
+}
+
+/** In the query, and in the body where there is one. The portal's scope takes both before the operation's own schemas look. */
+const scope = once(() => ({
+  owner_type: ownerType.optional().meta({ description: "The owner that the object must be of." }),
+  owner_id: ownerId.optional().meta({
+    description:
+      "The owner that the object must be of: another owner's object is one that does not exist. Either field may stand alone, in the query or in a JSON body; twice with different values is a 400.",
+  }),
+}));
+
+function scoped(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodObject ? schema.safeExtend(scope()) : schema;
+}
+
+function namesOwner(schema: z.ZodType | undefined): boolean {
+  return schema instanceof z.ZodObject && "owner_id" in schema.shape;
+}
+
+/** A change that another one overtook. */
+function overtaken(kind: SubjectKind): Failure {
+  const message = "It was changed by somebody else at the same time. Read it again.";
+  return { kind: "portal", status: 409, error: `${kind}_changed`, message };
+}
+
+const ifMatch = once(() =>
+  z.object({
+    "If-Match": z
+      .string()
+      .regex(/^(?:\*|(?:W\/)?"\d{1,16}(?:-[0-9a-f]{8})?"(?:, ?(?:W\/)?"\d{1,16}(?:-[0-9a-f]{8})?")*)$/)
+      .optional()
+      .meta({
+        description: "The `ETag` of the object as it was read: the change is made only if it is still so.",
+        examples: ['"1773657000000"'],
+      }),
+  }),
+);
+
+const idempotencyKey = once(() =>
+  z.object({
+    "Idempotency-Key": z
+      .string()
+      .regex(IDEMPOTENCY_KEY)
+      .optional()
+      .meta({
+        description:
+          "Remembered for 24 hours per client, owner and kind of object: the same key and body answer the same object.",
+        examples: ["onboarding-acme-1"],
+      }),
+  }),
+);
+
+/** The answer to a creating request: a new object with its secret, or the one that the same key made before. */
+export function created(description: string, fields: z.core.$ZodShape, secret: z.ZodType): Answer {
+  const first = answer(description, { ...fields, secret });
+  const repeated = answer(description, { ...fields, secret_unavailable: z.literal(true) });
+  return {
+    ...first,
+    description: `${description} A repeat under the same \`Idempotency-Key\` has \`secret_unavailable\` in its place once the secret was rotated, deactivated, deleted or used.`,
+    schema: z.union([first.schema, repeated.schema]),
+    headers: ["ETag"],
+    sometimes: ["Idempotent-Replayed"],
+  };
+}
