@@ -12,11 +12,21 @@ import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
 import { OWNER_TYPES, type SettingsPart } from "./model.ts";
 import type { UrlPolicy } from "./outbound/url-policy.ts";
 
-/** `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set: one of the two. */
+/** Variables that no environment has to set; empty means unset. */
+type OptionalVariable =
+  | "FILES_CREATOR_URL"
+  | "OWN_ZONE_TARGETS"
+  | "INBOUND_ORIGIN"
+  | "ACCESS_TEAM"
+  | "ACCESS_AUD";
+
+/** Either the service `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set. */
 export type Bindings = Omit<
   Cloudflare.Env,
-  "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "DELIVERIES_NEW" | "FILES_CREATOR"
+  "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "DELIVERIES_NEW" | "FILES_CREATOR" | OptionalVariable
 > & {
+  [Name in OptionalVariable]?: string;
+} & {
   FILES: Queue<FileWakeUp>;
   DELIVERIES: Queue<EndpointWakeUp>;
   DELIVERIES_SLOW: Queue<EndpointWakeUp>;
