@@ -1,17 +1,18 @@
-/** Bounded concurrency: by count, and by weight. */
+/** Bounded concurrency: a parallel map with a limit, and a weighted semaphore. */
 
-/** Runs `work` on every item, at most `limit` at a time. Rejects with the first error, after all have ended. */
-export async function inParallel<T>(
+/** Maps `items` with at most `limit` calls of `work` at a time. Rejects with the first error, after all calls have ended. */
+export async function inParallel<T, R>(
   items: readonly T[],
   limit: number,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  const queue = items.values();
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const queue = items.entries();
+  const results: R[] = [];
   const errors: unknown[] = [];
   const worker = async () => {
-    for (const item of queue) {
+    for (const [position, item] of queue) {
       try {
-        await work(item);
+        results[position] = await work(item);
       } catch (error) {
         errors.push(error);
       }
@@ -19,46 +20,50 @@ export async function inParallel<T>(
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
   if (errors.length > 0) throw errors[0];
+  return results;
 }
 
-interface Waiting {
+interface Waiter {
   weight: number;
-  go: () => void;
+  acquired: () => void;
 }
 
-/** A weighted semaphore, first come, first served, in two lines. Something heavier than the whole goes alone. */
-export class Weights {
+/**
+ * A weighted semaphore, first come, first served; waiters with priority go before all others. A weight above the capacity
+ * is granted when nothing else is held.
+ */
+export class Semaphore {
   readonly #capacity: number;
   #held = 0;
-  readonly #ahead: Waiting[] = [];
-  readonly #line: Waiting[] = [];
+  readonly #priority: Waiter[] = [];
+  readonly #waiting: Waiter[] = [];
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  /** Resolves, when there is room, with the function that gives the room back, once. Those `ahead` go before all others. */
-  async take(weight: number, { ahead = false } = {}): Promise<() => void> {
+  /** Resolves once `weight` is available, with the function that releases it. Calling that function again has no effect. */
+  async acquire(weight: number, { priority = false } = {}): Promise<() => void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    (ahead ? this.#ahead : this.#line).push({ weight, go: resolve });
-    this.#advance();
+    (priority ? this.#priority : this.#waiting).push({ weight, acquired: resolve });
+    this.#grant();
     await promise;
     let held = weight;
     return () => {
       this.#held -= held;
       held = 0;
-      this.#advance();
+      this.#grant();
     };
   }
 
-  #advance(): void {
+  #grant(): void {
     for (;;) {
-      const line = this.#ahead.length > 0 ? this.#ahead : this.#line;
-      const [first] = line;
+      const waiters = this.#priority.length > 0 ? this.#priority : this.#waiting;
+      const [first] = waiters;
       if (first === undefined || (this.#held > 0 && this.#held + first.weight > this.#capacity)) return;
-      line.shift();
+      waiters.shift();
       this.#held += first.weight;
-      first.go();
+      first.acquired();
     }
   }
 }

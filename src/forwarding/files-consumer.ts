@@ -5,7 +5,7 @@
  * messages are all the same; a file whose settlement is lost is forwarded again and dropped there by its key.
  */
 
-import { inParallel, Weights } from "../concurrency.ts";
+import { inParallel, Semaphore } from "../concurrency.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
@@ -219,12 +219,12 @@ async function forwardAll(
   if (jobs.length === 0) return;
   const { granted, retryAfterMs, calm } = await askGovernor(jobs.length, env);
   const untried = jobs.slice(granted);
-  const weights = new Weights(MAX_PAYLOAD_BYTES);
+  const memory = new Semaphore(MAX_PAYLOAD_BYTES);
   let answered = 0;
   let unanswered = 0;
   await inParallel(jobs.slice(0, granted), inFlight, async (job) => {
     if (Date.now() > startUntil) return void untried.push(job);
-    const release = await weights.take(2 * job.file.facts.size);
+    const release = await memory.acquire(2 * job.file.facts.size);
     try {
       const { answer, reached } = await attempt(job, env, settings);
       if (answer.kind !== "unavailable") answered++;

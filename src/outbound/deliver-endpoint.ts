@@ -3,7 +3,7 @@
  * that moment and other endpoints get their turn.
  */
 
-import { inParallel, type Weights } from "../concurrency.ts";
+import { inParallel, type Semaphore } from "../concurrency.ts";
 import { type DataKey, RingKeyMissing, unwrapDataKey } from "../crypto/vault.ts";
 import { ownerKeyContext } from "../db/owner-keys.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
@@ -48,7 +48,7 @@ export interface Turn {
   env: Bindings;
   settings: Settings;
   /** The invocation's requests in flight. */
-  slots: Weights;
+  slots: Semaphore;
   /** Of the queue that the invocation works for. */
   lane: Lane;
 }
@@ -63,7 +63,7 @@ interface HeldTurn extends Turn {
 export async function workOn(webhookId: string, turn: Turn): Promise<Endpoint | null> {
   const { env, lane, slots } = turn;
   // Taken only when a request of it can start: whoever has been taken goes first.
-  const release = await slots.take(1);
+  const release = await slots.acquire(1);
   try {
     const startBy = Date.now() + LATEST_START_MS;
     const taken = await takeEndpoint(env.DB, webhookId, { lane, now: Date.now() });
@@ -148,7 +148,7 @@ async function sendAll(
   let started = 0;
   // A new endpoint may be a dead address: it gets one request at a time until it has answered, in time or with a success.
   const sending = inParallel(wanted, neverAnswered ? 1 : endpoint.max_in_flight, async (due) => {
-    const release = await slots.take(1, { ahead: true });
+    const release = await slots.acquire(1, { priority: true });
     try {
       if (Date.now() > startUntil || recorder.stops(turn)) return;
       started++;

@@ -5,7 +5,7 @@
  * an attempt that could not be recorded is made again, and receivers drop it by its id.
  */
 
-import { inParallel, Weights } from "../concurrency.ts";
+import { inParallel, Semaphore } from "../concurrency.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, type EndpointWakeUp, endpointWakeUp, type Lane, wakeEndpoints } from "../messages.ts";
@@ -26,7 +26,7 @@ export async function deliverBatch(
   lane: Lane,
 ): Promise<void> {
   const startedAt = Date.now();
-  const slots = new Weights(MAX_IN_FLIGHT);
+  const slots = new Semaphore(MAX_IN_FLIGHT);
   const named = new Map<string, Message<EndpointWakeUp>[]>();
   const failed = new Set<Message<EndpointWakeUp>>();
   for (const message of batch.messages) {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { inParallel, Weights } from "../../src/concurrency.ts";
+import { inParallel, Semaphore } from "../../src/concurrency.ts";
 
 describe("inParallel", () => {
   it.each([
@@ -24,6 +24,14 @@ describe("inParallel", () => {
     expect(most).toBe(Math.min(count, limit));
   });
 
+  it("returns the results in the order of the items", async () => {
+    const square = async (item: number) => {
+      await scheduler.wait(5 - item);
+      return item * item;
+    };
+    expect(await inParallel([1, 2, 3, 4], 3, square)).toEqual([1, 4, 9, 16]);
+  });
+
   it("ends all work before it rejects with the first error", async () => {
     const done: number[] = [];
     const work = inParallel([1, 2, 3, 4], 2, async (item) => {
@@ -36,61 +44,61 @@ describe("inParallel", () => {
   });
 });
 
-describe("Weights", () => {
-  /** Takes every weight at once; tells which were let in, and how to let one go. */
-  function line(capacity: number, ...taken: number[]) {
-    const weights = new Weights(capacity);
-    const inside = new Map<number, () => void>();
-    for (const [position, weight] of taken.entries())
-      weights.take(weight).then((release) => inside.set(position, release));
-    return { inside: () => [...inside.keys()], release: (position: number) => inside.get(position)?.() };
+describe("Semaphore", () => {
+  /** Requests every weight at once. `held` lists the positions that were granted; `release` releases one of them. */
+  function acquireAll(capacity: number, ...weights: number[]) {
+    const semaphore = new Semaphore(capacity);
+    const granted = new Map<number, () => void>();
+    for (const [position, weight] of weights.entries())
+      semaphore.acquire(weight).then((release) => granted.set(position, release));
+    return { held: () => [...granted.keys()], release: (position: number) => granted.get(position)?.() };
   }
 
-  it("lets in what fits, and the others in their order as room comes back", async () => {
-    const { inside, release } = line(10, 4, 6, 3, 8);
-    await vi.waitFor(() => expect(inside()).toEqual([0, 1]));
+  it("grants what fits, and the rest in order as weight is released", async () => {
+    const { held, release } = acquireAll(10, 4, 6, 3, 8);
+    await vi.waitFor(() => expect(held()).toEqual([0, 1]));
     release(0);
-    await vi.waitFor(() => expect(inside()).toEqual([0, 1, 2]));
+    await vi.waitFor(() => expect(held()).toEqual([0, 1, 2]));
     release(1);
     release(2);
-    await vi.waitFor(() => expect(inside()).toEqual([0, 1, 2, 3]));
+    await vi.waitFor(() => expect(held()).toEqual([0, 1, 2, 3]));
   });
 
-  it("lets nothing small overtake something large that waits", async () => {
-    const { inside, release } = line(10, 6, 8, 1);
-    await vi.waitFor(() => expect(inside()).toEqual([0]));
+  it("lets no small request overtake a large one that waits", async () => {
+    const { held, release } = acquireAll(10, 6, 8, 1);
+    await vi.waitFor(() => expect(held()).toEqual([0]));
     release(0);
-    await vi.waitFor(() => expect(inside()).toEqual([0, 1, 2]));
+    await vi.waitFor(() => expect(held()).toEqual([0, 1, 2]));
   });
 
-  it("lets those ahead go before all others, in their order, and takes room back once", async () => {
-    const weights = new Weights(1);
-    const inside: string[] = [];
-    const enter = async (name: string, ahead: boolean) => {
-      const release = await weights.take(1, { ahead });
-      inside.push(name);
+  it("grants requests with priority first, in their order, and releases once", async () => {
+    const semaphore = new Semaphore(1);
+    const entered: string[] = [];
+    const enter = async (name: string, priority: boolean) => {
+      const release = await semaphore.acquire(1, { priority });
+      entered.push(name);
       return release;
     };
     const [first, ...others] = [
       enter("first", false),
       enter("behind", false),
-      enter("ahead", true),
-      enter("also ahead", true),
+      enter("prior", true),
+      enter("also prior", true),
     ] as const;
     const release = await first;
     release();
     release();
-    await vi.waitFor(() => expect(inside).toEqual(["first", "ahead"]));
+    await vi.waitFor(() => expect(entered).toEqual(["first", "prior"]));
     for (const next of [others[1], others[2], others[0]]) (await next)();
-    expect(inside).toEqual(["first", "ahead", "also ahead", "behind"]);
+    expect(entered).toEqual(["first", "prior", "also prior", "behind"]);
   });
 
-  it("lets what is heavier than the whole go alone", async () => {
-    const { inside, release } = line(10, 5, 25, 5);
-    await vi.waitFor(() => expect(inside()).toEqual([0]));
+  it("grants a weight above its capacity alone", async () => {
+    const { held, release } = acquireAll(10, 5, 25, 5);
+    await vi.waitFor(() => expect(held()).toEqual([0]));
     release(0);
-    await vi.waitFor(() => expect(inside()).toEqual([0, 1]));
+    await vi.waitFor(() => expect(held()).toEqual([0, 1]));
     release(1);
-    await vi.waitFor(() => expect(inside()).toEqual([0, 1, 2]));
+    await vi.waitFor(() => expect(held()).toEqual([0, 1, 2]));
   });
 });
