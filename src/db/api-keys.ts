@@ -107,7 +107,7 @@ const sendingKeyRow = z.object({
 });
 export type SendingKeyRow = z.infer<typeof sendingKeyRow>;
 
-/** A key as the door for reports reads it; null when there is none. Rejects when D1 does not answer. */
+/** A key as its reports are received by; null when there is none. Rejects when D1 does not answer. */
 export async function findSendingKey(
   db: D1Database,
   tokenSha256: string,

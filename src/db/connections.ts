@@ -1,4 +1,4 @@
-/** Connections as the inbound door reads them: one query a connection, one more an employer. */
+/** Connections as the inbound webhook reads them: one query per connection, one more per employer. */
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 

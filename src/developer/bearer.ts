@@ -1,9 +1,9 @@
-/** The bearer key of a request, as far as it can be told without looking it up. */
-
+/** The bearer key of a request, before it is looked up. */
 import { sha256Hex } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { type Environment, environmentOf } from "../model.ts";
+import { err, ok, type Result } from "../result.ts";
 
 export const INVALID_KEY_FORMAT = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
 const LONGEST_FORM_CHARS = 512;
@@ -28,25 +28,24 @@ const AUTHORIZATION_FORMS: [form: RegExp, what: string][] = [
 ];
 
 export interface Bearer {
-  /** What the key is stored under. */
+  /** The key is stored under this. */
   tokenSha256: string;
-  /** What the prefix says; it must be that of the key. */
+  /** Named by the token's prefix; it must be the key's own. */
   environment: Environment;
 }
 
-/** A header that came twice with the same key counts once. */
-export async function bearerOf(headers: Headers): Promise<Bearer | { failure: Failure }> {
+/** A repeated, equal header counts once. */
+export async function readBearer(headers: Headers): Promise<Result<Bearer, Failure>> {
   const header = headers.get("Authorization");
-  if (!header) return { failure: unauthenticated("Missing Authorization header") };
+  if (!header) return err(unauthenticated("Missing Authorization header"));
   const [, token] = /^Bearer +(\S+)$/i.exec(onlyValue(header) ?? "") ?? [];
   const environment = token === undefined ? null : environmentOf(token);
-  if (token === undefined || environment === null) {
-    return { failure: unauthenticated(INVALID_KEY_FORMAT + describeAuthorization(header)) };
-  }
-  return { tokenSha256: await sha256Hex(token), environment };
+  if (token === undefined || environment === null)
+    return err(unauthenticated(INVALID_KEY_FORMAT + describeAuthorization(header)));
+  return ok({ tokenSha256: await sha256Hex(token), environment });
 }
 
-/** What stands there instead of a bearer key; empty where nothing can be said of it. Nothing of the header is repeated. */
+/** What the header holds instead of a bearer key; empty when it has no known form. Repeats nothing of the header's value. */
 function describeAuthorization(header: string): string {
   if (header.length > LONGEST_FORM_CHARS) return `. The header has ${header.length} characters.`;
   for (const [form, what] of AUTHORIZATION_FORMS) if (form.test(header)) return `. ${what}`;
@@ -55,12 +54,12 @@ function describeAuthorization(header: string): string {
 
 export const KEY_NOT_FOUND: Failure = unauthenticated("API key not found");
 
-/** Why the key may do nothing; null when it may. */
-export function whyRefused(
-  key: { environment: Environment; isActive: boolean } | null,
+/** Why a key may not be used with this token; null when it may. */
+export function refusalForKey(
+  key: { environment: Environment; isActive: boolean },
   { environment }: Bearer,
 ): Failure | null {
-  if (key === null || key.environment !== environment) return KEY_NOT_FOUND;
+  if (key.environment !== environment) return KEY_NOT_FOUND;
   return key.isActive ? null : unauthenticated("API key inactive");
 }
 

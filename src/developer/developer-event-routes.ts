@@ -1,4 +1,4 @@
-/** `GET /events` of a bearer key: its owner's events, those that no webhook took among them. */
+/** `GET /events` for a bearer key: its owner's events, including those that no webhook received. */
 import { Hono } from "hono";
 import { every } from "hono/combine";
 import * as z from "zod";
@@ -17,7 +17,7 @@ const answer = every(developerAuth, readLimit, async (c: AppContext) => {
   return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, parsed.value));
 });
 
-/** The portal has a list at the same path: who brings no bearer key is not asked for one here. */
+/** The portal lists events at the same path, so a request without a bearer key passes on to it. */
 export const developerEvents = new Hono<AppEnv>().get("/events", (c, next) =>
   c.req.header("Authorization") !== undefined && c.req.header("X-Client-ID") === undefined
     ? answer(c, next)

@@ -1,9 +1,9 @@
 /**
- * The fields of `POST /employees/sync`: employer_id, employees[]{employee_id,action}, and by action
+ * The fields of `POST /employees/sync`: employer_id, employees[]{employee_id,action}, and per action
  *
- * `hire`:      name, hire_date, classification_code; hourly_rate where there is one
+ * `hire`:      name, hire_date, classification_code, and optionally hourly_rate
  * `terminate`: termination_date
- * `update`:    what has changed
+ * `update`:    the fields that changed
  */
 import {
   amountProblem,
@@ -64,7 +64,7 @@ export const EMPLOYEE_CHANGES: StrictRules = {
     for (const field of FIELDS) {
       const value = employee[field];
       const problem = RULES[field](value, required.includes(field));
-      // Most are in order: a field's path is put together only to complain of it.
+      // Most fields are valid, so a path is built only for a problem.
       if (problem !== null) findings.add(`employees[${index}].${field}`, problem, value);
     }
     const { hire_date: hired, termination_date: terminated } = employee;

@@ -1,41 +1,34 @@
-/** An API key as the door for reports knows it: its row, opened. The directory names keys by the hash of their token. */
-
+/** An API key as a sender of reports: its row, opened. Requests identify it by the hash of its token. */
 import { dataKeyContext } from "../crypto/contexts.ts";
 import { unwrapDataKey } from "../crypto/vault.ts";
 import { findSendingKey, type SendingKeyRow } from "../db/api-keys.ts";
 import type { Consistency, Found } from "../db/connections.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import { snapshotOf } from "../gate/propagate.ts";
-import { Directory, type DirectoryDeps, type ReportSender } from "../inbound/sender-cache.ts";
+import { type ReadDeps, type ReportSender, SenderCache } from "../inbound/sender-cache.ts";
 import type { Environment } from "../model.ts";
 import type { UsedKey } from "./last-use.ts";
 
-export interface Key extends ReportSender, UsedKey {
+export interface KeySender extends ReportSender, UsedKey {
   environment: Environment;
   isActive: boolean;
 }
 
-class KeyDirectory extends Directory<Key> {
-  constructor() {
-    super(readKey);
-  }
-}
+/** Kept by the isolate between requests: plain data only. */
+export const keySenders = new SenderCache(readKeySender);
 
-/** What an isolate keeps between requests: plain data only. */
-export const keyDirectory = new KeyDirectory();
-
-async function readKey(
+async function readKeySender(
   tokenSha256: string,
-  { db, keyRing }: DirectoryDeps,
+  { db, keyRing }: ReadDeps,
   consistency: Consistency,
-): Promise<Found<Key | null>> {
+): Promise<Found<KeySender | null>> {
   const { value: row, fromPrimary } = await findSendingKey(db, tokenSha256, consistency);
-  // What came under an erased key is gone, and so is the key.
-  const value = row === null || row.data_key === "" ? null : await openKey(row, keyRing);
+  // A key whose data key was erased no longer exists.
+  const value = row === null || row.data_key === "" ? null : await openSender(row, keyRing);
   return { value, fromPrimary };
 }
 
-async function openKey(row: SendingKeyRow, keyRing: DirectoryDeps["keyRing"]): Promise<Key> {
+async function openSender(row: SendingKeyRow, keyRing: ReadDeps["keyRing"]): Promise<KeySender> {
   const snapshot = snapshotOf("key", { ...row, retention_years: DEFAULT_RETENTION_YEARS });
   const { gate } = snapshot;
   return {

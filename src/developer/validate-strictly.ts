@@ -1,19 +1,20 @@
-/** Strict reading of a body: every problem with its fields at once, in the wire contract's words. Pure. */
+/** Strict validation of a body: reports all problems with its fields at once, in the wire contract's words. Pure. */
 import type { Failure } from "../http/failure.ts";
 import { type Findings, MISSING, type StrictRules } from "../inbound/field-rules.ts";
-import { type Inspected, lookInto } from "../inbound/validate-body.ts";
+import { parseReport, type ValidBody } from "../inbound/validate-body.ts";
+import { err, ok, type Result } from "../result.ts";
 
-/** Enough to recognise what was sent as a date. */
+/** Enough to recognise the value that was sent as a date. */
 const MOST_RECEIVED_CHARS = 32;
 
-export function inspectStrictly(body: Uint8Array, rules: StrictRules): Inspected | { failure: Failure } {
-  const looked = lookInto(body, rules);
-  if ("failure" in looked) return { failure: asValidation(looked.failure) };
-  const { report, employees, findings, oddities } = looked;
+export function validateStrictly(body: Uint8Array, rules: StrictRules): Result<ValidBody, Failure> {
+  const parsed = parseReport(body, rules);
+  if (!parsed.ok) return err(asValidation(parsed.error));
+  const { report, employees, findings, oddities } = parsed.value;
   findings.check("employees", employeesProblem(report.employees, employees));
-  if (!findings.none) return { failure: describe(findings, rules.required(report)) };
+  if (!findings.none) return err(describe(findings, rules.required(report)));
   const { employer_fein: employerFein, employer_id: employerId } = report;
-  return { employerFein, employerId, warnings: oddities.problems };
+  return ok({ employerFein, employerId, warnings: oddities.problems });
 }
 
 function employeesProblem(value: unknown, count: number | null): string | null {
@@ -40,7 +41,7 @@ function shortened(value: unknown): string {
   return text.length > MOST_RECEIVED_CHARS ? `${text.slice(0, MOST_RECEIVED_CHARS)}…` : text;
 }
 
-/** The developer API has one title for whatever is wrong with a body. */
+/** The developer API has one `error` for every problem with a body. */
 function asValidation(failure: Failure): Failure {
   return failure.kind === "invalid_json" ? validation(failure.reason) : failure;
 }

@@ -1,36 +1,30 @@
-/** A connection as the signed door knows it: its row, opened, with its secrets ready to verify. */
-
+/** A connection as a sender of signed reports: its row, opened, with its secrets imported for verification. */
 import { dataKeyContext, secretContext } from "../crypto/contexts.ts";
 import { openText, unwrapDataKey } from "../crypto/vault.ts";
 import { type ConnectionRow, type Consistency, type Found, findConnection } from "../db/connections.ts";
 import { snapshotOf } from "../gate/propagate.ts";
-import { Directory, type DirectoryDeps, type ReportSender } from "./sender-cache.ts";
+import type { ReadDeps, ReportSender } from "./sender-cache.ts";
 import { importSigningKey } from "./signature.ts";
 
-export interface Connection extends ReportSender {
+export interface ConnectionSender extends ReportSender {
   id: string;
   type: string;
   status: ConnectionRow["status"];
   secrets: { key: CryptoKey; expiresAt: number | null }[];
 }
 
-export class ConnectionDirectory extends Directory<Connection> {
-  constructor() {
-    super(readConnection);
-  }
-}
-
-async function readConnection(
+/** Null when there is none, or it is deleted. */
+export async function readConnectionSender(
   id: string,
-  deps: DirectoryDeps,
+  deps: ReadDeps,
   consistency: Consistency,
-): Promise<Found<Connection | null>> {
+): Promise<Found<ConnectionSender | null>> {
   const { value: row, fromPrimary } = await findConnection(deps.db, id, consistency);
   const exists = row !== null && row.deleted_at === null;
-  return { value: exists ? await openConnection(row, deps) : null, fromPrimary };
+  return { value: exists ? await openSender(row, deps) : null, fromPrimary };
 }
 
-async function openConnection(row: ConnectionRow, { keyRing }: DirectoryDeps): Promise<Connection> {
+async function openSender(row: ConnectionRow, { keyRing }: ReadDeps): Promise<ConnectionSender> {
   const snapshot = snapshotOf("connection", row);
   const { gate } = snapshot;
   const dataKey = await unwrapDataKey(keyRing, row.data_key, dataKeyContext(gate));

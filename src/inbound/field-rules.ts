@@ -1,10 +1,10 @@
-/** What can be wrong with a field, in the wire contract's words, and the findings on a whole body. Pure. */
+/** Checks of single fields, in the wire contract's words, and the findings on a whole body. Pure. */
 import { readFein } from "../model.ts";
 
-/** Path to message, such as `employees[0].class_code`: `Required field missing`. */
+/** Messages by path, such as `employees[0].class_code`: `Required field missing`. */
 export type FieldProblems = Record<string, string>;
 
-/** As many as an answer names. */
+/** A response lists at most this many. */
 export const MAX_PROBLEMS = 100;
 
 export const MISSING = "Required field missing";
@@ -16,30 +16,30 @@ const NOT_POSITIVE = "Must be a positive number";
 
 const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** What to look at in a body that names an employer and lists its employees, and what to find there. */
+/** Which fields to check in a body that names an employer and lists its employees, and how. */
 export interface FieldRules {
-  /** Every field that is looked at, wherever it stands. */
+  /** The names of all fields that are checked, at any depth. */
   fields: ReadonlySet<string>;
-  /** The top-level objects whose fields are looked at. */
+  /** The top-level objects whose fields are checked. */
   nested: readonly string[];
-  /** What something depends on here, so that it may not stand twice: `employer_id`, `pay_period.start_date`, `employees[].action`. */
+  /** Fields that the gateway's decisions depend on. They may not appear twice: `employer_id`, `pay_period.start_date`, `employees[].action`. */
   deciding: ReadonlySet<string>;
-  /** `report` is the body's top level; only its scalars and the {@link nested} objects may be looked at. */
+  /** `report` is the body's top level. Only its scalars and the {@link nested} objects are complete. */
   checkReport(findings: Findings, report: Record<string, unknown>): void;
   checkEmployee(findings: Findings, index: number, employee: unknown): void;
 }
 
-/** Rules whose findings refuse the body. They look at `employees` and at the employer as well. */
+/** Rules whose findings refuse the body. They check the employer as well. */
 export interface StrictRules extends FieldRules {
-  /** The top-level fields that this body must have, in the order of the documentation. */
+  /** The top-level fields that this body requires, in the order of the documentation. */
   required(report: Record<string, unknown>): readonly string[];
 }
 
 /** Collects problems up to a limit. */
 export class Findings {
-  /** Without a prototype, so that a field named like one of its members is a field. */
+  /** Without a prototype, so that a field named `constructor` is a field. */
   readonly problems: FieldProblems = Object.create(null);
-  /** The first field that should have been a date, with what it is. */
+  /** The first field that should have been a date, with its value. */
   wrongDate: { path: string; received: unknown } | null = null;
   #count = 0;
 
@@ -51,7 +51,7 @@ export class Findings {
     return this.#count === 0;
   }
 
-  /** `received` is told where it should have been a date. */
+  /** `received` is the value of a field that should have been a date. */
   add(path: string, message: string, received?: unknown): void {
     if (this.full || path in this.problems) return;
     if (message === NOT_A_DATE) this.wrongDate ??= { path, received };
@@ -59,12 +59,12 @@ export class Findings {
     this.#count++;
   }
 
-  /** A problem, if it is one. A path that takes work is better put together only for one. */
+  /** Adds a problem unless it is null. Use {@link add} where building the path is expensive. */
   check(path: string, problem: string | null): void {
     if (problem !== null) this.add(path, problem);
   }
 
-  /** Two dates, and that they are in order. */
+  /** Checks that both are dates, in order. */
   checkPeriod([startPath, start]: [string, unknown], [endPath, end]: [string, unknown]): void {
     const startProblem = dateProblem(start, true);
     const endProblem = dateProblem(end, true) ?? orderProblem(start, end, startPath);
@@ -114,7 +114,7 @@ export function dateProblem(value: unknown, required: boolean): string | null {
   return isCalendarDate(value) ? null : NOT_A_DATE;
 }
 
-/** Of two dates, if they are; `startPath` is what the earlier one is called. */
+/** Null unless both are dates and `end` is before `start`. `startPath` names the start in the message. */
 export function orderProblem(start: unknown, end: unknown, startPath: string): string | null {
   return isCalendarDate(start) && isCalendarDate(end) && end < start
     ? `Must not be before ${startPath}`
@@ -124,7 +124,7 @@ export function orderProblem(start: unknown, end: unknown, startPath: string): s
 /** `YYYY-MM-DD` and a day that exists. */
 export function isCalendarDate(value: unknown): value is string {
   if (typeof value !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
-  // A day that the month does not have is taken for one of the next.
+  // A day that the month does not have becomes a day of the next month.
   return new Date(`${value}T00:00:00Z`).getUTCDate() === Number(value.slice(8));
 }
 

@@ -1,15 +1,17 @@
-/** Steps 1 to 5 of the error table: what can be refused before anything is looked up. Pure. */
+/** The checks of a report's headers, before anything is looked up: steps 1 to 5 of the wire contract. Pure. */
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
-import { checkTimestamp, parseSignature, signedPrefix } from "./signature.ts";
+import { err, ok, type Result } from "../result.ts";
+import { parseSignature, signedPrefix } from "./signature.ts";
+import { checkTimestamp } from "./timestamp-window.ts";
 
 export interface SignedRequest {
-  /** Lower case: names everything from here on. */
+  /** In lower case, as it is stored. */
   connectionId: string;
-  /** A `problem` is what the header holds instead of one; refused where signatures are checked. */
-  signature: { bytes: Bytes } | { problem: string };
+  /** The error describes what the header holds instead of a signature; the request is refused when its signature is verified. */
+  signature: Result<Bytes, string>;
   timestampMs: number;
-  /** What goes before the body under the signature. */
+  /** The signature covers it before the body. */
   prefix: Bytes;
 }
 
@@ -20,37 +22,35 @@ export function checkHeaders(
   connectionId: string,
   headers: Headers,
   limits: { maxBodyBytes: number; now: number },
-): { request: SignedRequest } | { failure: Failure } {
-  if (!CONNECTION_ID.test(connectionId)) return { failure: { kind: "invalid_connection_id" } };
+): Result<SignedRequest, Failure> {
+  if (!CONNECTION_ID.test(connectionId)) return err({ kind: "invalid_connection_id" });
   const signature = presentHeader(headers, "X-Webhook-Signature");
   const timestamp = presentHeader(headers, "X-Webhook-Timestamp");
   if (!signature || !timestamp) {
     const missing = [signature ? "" : "X-Webhook-Signature", timestamp ? "" : "X-Webhook-Timestamp"].filter(
       Boolean,
     );
-    return { failure: { kind: "missing_headers", missing } };
+    return err({ kind: "missing_headers", missing });
   }
   const time = checkTimestamp(timestamp, limits.now);
-  if ("failure" in time) return time;
-  const tooBig = checkBodyHeaders(headers, limits.maxBodyBytes);
-  if (tooBig !== null) return { failure: tooBig };
-  return {
-    request: {
-      connectionId: connectionId.toLowerCase(),
-      signature: parseSignature(signature),
-      timestampMs: time.timestampMs,
-      prefix: signedPrefix(time.text),
-    },
-  };
+  if (!time.ok) return time;
+  const unusable = checkBodyHeaders(headers, limits.maxBodyBytes);
+  if (unusable !== null) return err(unusable);
+  return ok({
+    connectionId: connectionId.toLowerCase(),
+    signature: parseSignature(signature),
+    timestampMs: time.value.timestampMs,
+    prefix: signedPrefix(time.value.text),
+  });
 }
 
-/** Null where the header is absent or empty, which a header that came empty twice is as well. */
+/** Null when the header is absent or empty. A repeated, empty header is empty. */
 function presentHeader(headers: Headers, name: string): string | null {
   const value = headers.get(name);
   return value === null || /^[\s,]*$/.test(value) ? null : value;
 }
 
-/** Content-Encoding and Content-Length, for every endpoint that takes a report. */
+/** Checks Content-Encoding and Content-Length, at both intakes. */
 export function checkBodyHeaders(headers: Headers, maxBodyBytes: number): Failure | null {
   const encodings = (headers.get("Content-Encoding") ?? "")
     .split(",")
@@ -62,15 +62,15 @@ export function checkBodyHeaders(headers: Headers, maxBodyBytes: number): Failur
     : null;
 }
 
-/** The body's `Content-Length`; null without one. */
+/** `Content-Length`; null without one. */
 export function declaredBytes(headers: Headers): number | null {
   const length = headers.get("Content-Length");
   return length === null ? null : Number(length);
 }
 
 /**
- * Seconds to hold the answer, from `Prefer: wait=N` (RFC 7240, section 4.3): the first well-formed wait counts, longer
- * ones are cut to 30, malformed ones are ignored as the RFC asks.
+ * Seconds to hold the answer, from `Prefer: wait=N` (RFC 7240, section 4.3). The first well-formed wait counts, up to 30
+ * seconds; malformed ones are ignored, as the RFC asks.
  */
 export function preferredWait(headers: Headers, defaultSeconds: number): number {
   for (const preference of headers.get("Prefer")?.split(",") ?? []) {
@@ -80,7 +80,7 @@ export function preferredWait(headers: Headers, defaultSeconds: number): number 
   return defaultSeconds;
 }
 
-/** The sender's own label of the body, as a fact of the file. Absent where it cannot travel in a header again. */
+/** The sender's `Content-Type`, as a fact of the file. Absent when it cannot be sent on in a header. */
 export function contentTypeFact(headers: Headers): { contentType?: string } {
   const given = headers.get("Content-Type") ?? "";
   return /^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(given) ? { contentType: given } : {};

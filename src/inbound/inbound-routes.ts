@@ -1,15 +1,16 @@
-/** `POST /webhook/inbound/{connection_id}`: the door for payroll systems. */
+/** `POST /webhook/inbound/{connection_id}`: signed reports from payroll systems. */
 import { Hono } from "hono";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppEnv, failureResponse, note } from "../http/context.ts";
 import { abuseLimiter } from "./abuse-limiter.ts";
-import { ConnectionDirectory } from "./connection-sender.ts";
-import { answerReceived } from "./respond.ts";
+import { readConnectionSender } from "./connection-sender.ts";
+import { respond } from "./respond.ts";
+import { SenderCache } from "./sender-cache.ts";
 import { receiveSigned } from "./signed-intake.ts";
 
-/** What an isolate keeps between requests: plain data only. */
-export const directory = new ConnectionDirectory();
+/** Kept by the isolate between requests: plain data only. */
+export const connectionSenders = new SenderCache(readConnectionSender);
 
 export const inbound = new Hono<AppEnv>();
 
@@ -22,18 +23,17 @@ inbound.post("/webhook/inbound/:connection_id", async (c) => {
   const heldBack = abuseLimiter.heldBack(address, id, Date.now());
   if (heldBack !== null) return failureResponse(c, heldBack);
 
-  const deps = {
+  const received = await receiveSigned(given, c.req.raw, c.get("requestId"), connectionSenders, {
     env: c.env,
     settings: c.get("settings"),
-    directory,
     budget: bodyBudget,
-    lookUps: abuseLimiter.lookUps(address, id),
-    waitUntil: (work: Promise<unknown>) => c.executionCtx.waitUntil(work),
-  };
-  const received = await receiveSigned(given, c.req.raw, c.get("requestId"), deps);
-  note(c, { connection_id: received.sender?.id ?? null });
-  const failure = "failure" in received ? received.failure.kind : null;
+    account: abuseLimiter.account(address, id),
+    waitUntil: (work) => c.executionCtx.waitUntil(work),
+  });
+  const { outcome, sender } = received;
+  note(c, { connection_id: sender?.id ?? null });
+  const failure = outcome.ok ? null : outcome.error.kind;
   if (failure === "connection_not_found" || failure === "invalid_signature")
     c.executionCtx.waitUntil(abuseLimiter.count(address, id, c.env.REFUSALS));
-  return answerReceived(c, received, { connection_id: id });
+  return respond(c, received, { connection_id: id });
 });

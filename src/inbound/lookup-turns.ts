@@ -1,21 +1,21 @@
 /**
- * Look-ups of names that an isolate does not know take turns: an address has a few in flight at a time, an isolate a few
- * hundred, and addresses that wait are served one after the other. So a caller who asks for thousands of names waits for
- * himself, and a caller from elsewhere waits at most until every address in line had one turn.
+ * Lookups of names that an isolate does not know take turns: an address has a few in flight at a time, an isolate a few
+ * hundred, and waiting addresses are served in rotation. A caller that asks for thousands of names delays itself; a
+ * caller at another address waits at most until every waiting address has had one turn.
  *
- * Turns and places in line are plain data: a request whose client has gone never gives its turn back, so a turn ends by
- * itself, and everybody in line looks after that.
+ * Turns and places in the queue are plain data. A request whose client has gone never releases its turn, so a turn
+ * expires, and every waiting request checks for expired turns.
  */
 
-/** More than a vendor needs for a thousand look-ups of a few milliseconds each in a second. */
+/** A vendor needs fewer for a thousand lookups per second, of a few milliseconds each. */
 const TURNS_PER_ADDRESS = 32;
-/** Of an isolate, so that callers with many addresses are a bounded load for the database. */
+/** Per isolate. Bounds the load that callers with many addresses put on the database. */
 const TURNS = 256;
-/** A look-up has ended long before, or its request is gone. */
+/** A lookup that takes longer belongs to a request that is gone. */
 const TURN_MS = 4_000;
-/** After this, a caller is told to repeat the request. */
+/** A request that has waited this long is told to repeat. */
 const WAIT_MS = 10_000;
-/** In line, of one address and in all. */
+/** Waiting requests, of one address and in all. */
 const MAX_WAITING_PER_ADDRESS = 2_000;
 const MAX_WAITING = 10_000;
 const RECLAIM_EVERY_MS = 250;
@@ -33,32 +33,32 @@ export class LookupTurns {
   /** In the order in which they began. */
   readonly #turns = new Set<Turn>();
   readonly #held = new Map<string, number>();
-  /** The addresses in line, the next one first, with those who wait behind each. */
-  readonly #lines = new Map<string, Waiting[]>();
+  /** The waiting requests of each address, in the order in which addresses are served. */
+  readonly #queues = new Map<string, Waiting[]>();
   #waiting = 0;
 
-  /** A turn, which must be given back with {@link end}; null when none came in time. */
-  take(address: string): Turn | Promise<Turn | null> {
+  /** A turn, which must be given back with {@link release}; null when none came in time. */
+  acquire(address: string): Turn | Promise<Turn | null> {
     this.#reclaim();
-    const line = this.#lines.get(address);
-    if (line === undefined && this.#mayBegin(address)) return this.#begin(address);
-    if (this.#waiting >= MAX_WAITING || (line?.length ?? 0) >= MAX_WAITING_PER_ADDRESS)
+    const queue = this.#queues.get(address);
+    if (queue === undefined && this.#mayBegin(address)) return this.#begin(address);
+    if (this.#waiting >= MAX_WAITING || (queue?.length ?? 0) >= MAX_WAITING_PER_ADDRESS)
       return Promise.resolve(null);
     const { promise, resolve } = Promise.withResolvers<Turn | null>();
     const waiting: Waiting = { grant: resolve };
-    if (line === undefined) this.#lines.set(address, [waiting]);
-    else line.push(waiting);
+    if (queue === undefined) this.#queues.set(address, [waiting]);
+    else queue.push(waiting);
     this.#waiting++;
-    // Timers end with the request that set them: each in line has its own.
+    // A timer ends with the request that set it, so each waiting request has its own.
     const tick = setInterval(() => this.#reclaim(), RECLAIM_EVERY_MS);
-    const timeout = setTimeout(() => this.#leaveLine(address, waiting), WAIT_MS);
+    const timeout = setTimeout(() => this.#leaveQueue(address, waiting), WAIT_MS);
     return promise.finally(() => {
       clearInterval(tick);
       clearTimeout(timeout);
     });
   }
 
-  end(turn: Turn): void {
+  release(turn: Turn): void {
     this.#drop(turn);
     this.#advance();
   }
@@ -82,13 +82,13 @@ export class LookupTurns {
   }
 
   #advance(): void {
-    for (const [address, line] of this.#lines) {
+    for (const [address, queue] of this.#queues) {
       if (this.#turns.size >= TURNS) return;
       if (!this.#mayBegin(address)) continue;
-      const next = line.shift();
-      // To the end of the line of addresses, where this loop comes by again.
-      this.#lines.delete(address);
-      if (line.length > 0) this.#lines.set(address, line);
+      const next = queue.shift();
+      // Moves the address behind the others; this loop reaches it again.
+      this.#queues.delete(address);
+      if (queue.length > 0) this.#queues.set(address, queue);
       if (next === undefined) continue;
       this.#waiting--;
       next.grant(this.#begin(address));
@@ -106,12 +106,12 @@ export class LookupTurns {
     if (reclaimed) this.#advance();
   }
 
-  #leaveLine(address: string, waiting: Waiting): void {
-    const line = this.#lines.get(address) ?? [];
-    const place = line.indexOf(waiting);
+  #leaveQueue(address: string, waiting: Waiting): void {
+    const queue = this.#queues.get(address) ?? [];
+    const place = queue.indexOf(waiting);
     if (place < 0) return;
-    line.splice(place, 1);
-    if (line.length === 0) this.#lines.delete(address);
+    queue.splice(place, 1);
+    if (queue.length === 0) this.#queues.delete(address);
     this.#waiting--;
     waiting.grant(null);
   }

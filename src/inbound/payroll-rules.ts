@@ -1,6 +1,6 @@
 /**
- * The two dialects of a payroll report, and the rules for their fields. The signed door takes what they find as advice, the
- * developer API refuses for it.
+ * The two dialects of a payroll report, and the rules for their fields. The signed intake reports violations as warnings;
+ * the developer API refuses the report.
  *
  * `webhook`: employer_fein, policy_number, pay_period{start_date,end_date},
  *            employees[]{first_name,last_name,class_code,state,gross_wages,hours_worked}
@@ -23,9 +23,9 @@ import {
 interface Dialect {
   employeeTexts: readonly string[];
   employeeNumbers: readonly string[];
-  /** Fields of the report that only this dialect has. */
+  /** Top-level fields that only this dialect has. */
   marks: readonly string[];
-  /** What a report that is read strictly must have, in the order of the documentation. */
+  /** Top-level fields that strict validation requires, in the order of the documentation. */
   required: readonly string[];
 }
 
@@ -54,7 +54,7 @@ export const KNOWN_FIELDS: ReadonlySet<string> = new Set([
   ...TOTALS,
 ]);
 
-/** Whose report it is, of whom, and for when. */
+/** Fields that decide the employer, the policy, the employees and the period. */
 export const DECIDING: ReadonlySet<string> = new Set([
   "employer_fein",
   "employer_id",
@@ -67,7 +67,7 @@ export const DECIDING: ReadonlySet<string> = new Set([
   "pay_period.end_date",
 ]);
 
-/** For the signed door, which looks for the employer by itself. */
+/** For the signed intake, which resolves the employer separately. */
 export const PAYROLL_ADVICE: FieldRules = {
   fields: KNOWN_FIELDS,
   nested: NESTED_OBJECTS,
@@ -76,7 +76,7 @@ export const PAYROLL_ADVICE: FieldRules = {
   checkEmployee: (findings, index, employee) => checkEmployee(findings, index, employee, WEBHOOK),
 };
 
-/** For the developer API, whose own dialect is `report`. */
+/** For the developer API. A report that fits neither dialect better is judged as `report`. */
 export const STRICT_PAYROLL: StrictRules = {
   fields: KNOWN_FIELDS,
   nested: NESTED_OBJECTS,
@@ -95,7 +95,7 @@ function checkEmployee(findings: Findings, index: number, employee: unknown, oth
   if (findings.full) return;
   if (!isRecord(employee)) return findings.add(`employees[${index}]`, NOT_AN_OBJECT);
   const dialect = dialectOf(employee, (each) => each.employeeTexts, otherwise);
-  // Most reports are in order: a field's path is put together only to complain of it.
+  // Most fields are valid, so a path is built only for a problem.
   for (const field of dialect.employeeTexts) {
     const problem = textProblem(employee[field]);
     if (problem !== null) findings.add(`employees[${index}].${field}`, problem);
@@ -127,7 +127,7 @@ function dialectOfReport(report: Record<string, unknown>, otherwise: Dialect): D
   return dialectOf(report, (dialect) => dialect.marks, otherwise);
 }
 
-/** The dialect with more of its fields present. */
+/** The dialect with more of its fields present; `otherwise` when they are equal. */
 function dialectOf(
   value: Record<string, unknown>,
   fieldsOf: (dialect: Dialect) => readonly string[],

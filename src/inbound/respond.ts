@@ -1,5 +1,4 @@
-/** The answer to a report that went through a door, the same at each: the 202 and its wake-up, or the failure. */
-
+/** The response to a received report, the same at both intakes: the 202 and its wake-up, or the failure. */
 import { parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
 import type { RateStatus } from "../gate/rate-window.ts";
@@ -8,23 +7,23 @@ import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { WakeUps } from "../messages.ts";
 import { gateName } from "../model.ts";
-import type { Accepted, Received } from "./receive.ts";
+import type { Accepted, Received } from "./intake.ts";
 
 /** Kept by the isolate between requests: plain data only. */
 const wakeUps = new WakeUps();
 
-/** `sender` names it in the answer, such as `connection_id`. */
-export async function answerReceived(
+/** `sender` names the sender in the response, such as `connection_id`. */
+export async function respond(
   c: AppContext,
-  received: Received<unknown>,
+  { outcome, rate }: Received<unknown>,
   sender: Record<string, string>,
 ): Promise<Response> {
-  return "accepted" in received
-    ? answerAccepted(c, received.accepted, received.rate, sender)
-    : failureResponse(c, received.failure, received.rate);
+  return outcome.ok
+    ? respondAccepted(c, outcome.value, rate, sender)
+    : failureResponse(c, outcome.error, rate);
 }
 
-async function answerAccepted(
+async function respondAccepted(
   c: AppContext,
   accepted: Accepted,
   rate: RateStatus | null,
@@ -34,10 +33,10 @@ async function answerAccepted(
   let { status } = accepted;
   if (ready) {
     const sent = wakeUps.add(fileId, c.env.FILES);
-    // Not awaited, by callers that wait for the file either: a queue that hangs must not hold the answer.
+    // Not awaited, even for callers that wait for the file: a queue that hangs must not hold the response.
     if (sent !== undefined) c.executionCtx.waitUntil(sent);
   }
-  if (status === "queued" && waitSeconds > 0) status = await waitForAnswer(c, fileId, waitSeconds);
+  if (status === "queued" && waitSeconds > 0) status = await waitForFile(c, fileId, waitSeconds);
   note(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });
   if (status === "failed") return failureResponse(c, { kind: "processing_failed", fileId }, rate);
   const body = {
@@ -64,15 +63,15 @@ async function answerAccepted(
   });
 }
 
-/** The report is accepted whatever happens here: without an answer it is still queued. */
-async function waitForAnswer(c: AppContext, fileId: string, seconds: number): Promise<FileStatus> {
+/** The file's status once it is forwarded, or `queued`. The report is accepted whatever happens here. */
+async function waitForFile(c: AppContext, fileId: string, seconds: number): Promise<FileStatus> {
   const parsed = parseFileId(fileId);
   if (parsed === null) return "queued";
   try {
     const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
     return (await gate.wait(fileId, seconds * 1_000)) ?? "queued";
   } catch (error) {
-    logError("waiting for a file was cut short", { file_id: fileId }, error);
+    logError("failed to wait for a file", { file_id: fileId }, error);
     return "queued";
   }
 }

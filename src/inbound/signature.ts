@@ -1,37 +1,20 @@
 /**
  * The inbound signing scheme: hex HMAC-SHA256(secret, `${timestamp}.` + raw body bytes), timestamp in Unix milliseconds.
- * Pure but for WebCrypto; comparison is the platform's, in constant time.
+ * Pure but for WebCrypto, which compares in constant time.
  */
 import { type Bytes, fromHex, utf8 } from "../crypto/encoding.ts";
-import { SIGNATURE_WINDOW_MS } from "../gate/recent-requests.ts";
-import type { Failure } from "../http/failure.ts";
 import { onlyValue } from "../http/repeated-header.ts";
-import { describeSignature, describeTimestamp } from "./signature-form.ts";
+import { err, ok, type Result } from "../result.ts";
 
 const SIGNATURE = /^[0-9a-f]{64}$/i;
-const CAME_TWICE = "came twice, with different values";
-/** Shorter numbers in a list are one number with separators. */
-const A_TIME = /^\d{9,16}$/;
-const INTEGER = /^\d{1,16}$/;
-/** Values below this are no milliseconds of our age: they are seconds until the year 5138. */
-const SECONDS_BELOW = 100_000_000_000;
 
 export function importSigningKey(secret: string): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", utf8(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
 }
 
-/** The bytes that go before the body under the signature. */
+/** The bytes that the signature covers before the body. */
 export function signedPrefix(timestamp: string): Bytes {
   return utf8(`${timestamp}.`);
-}
-
-/** The 32 bytes of a signature in hex, or what the header holds instead. A header that came twice counts once. */
-export function parseSignature(header: string): { bytes: Bytes } | { problem: string } {
-  if (SIGNATURE.test(header)) return { bytes: fromHex(header) };
-  const hex = onlyValue(header.toLowerCase());
-  if (hex !== null && SIGNATURE.test(hex)) return { bytes: fromHex(hex) };
-  const areSignatures = header.split(",").every((part) => SIGNATURE.test(part.trim()));
-  return { problem: areSignatures ? `It ${CAME_TWICE}.` : describeSignature(header) };
 }
 
 /** Whether one of the keys signed `signed`: the {@link signedPrefix} and the body's bytes, in one piece. */
@@ -44,30 +27,75 @@ export async function verifySignature(
   return false;
 }
 
-/**
- * The timestamp in milliseconds and as it was written, which is what is signed, or why it is refused at `now`. A header that
- * came twice counts once.
- */
-export function checkTimestamp(
-  header: string,
-  now: number,
-): { timestampMs: number; text: string } | { failure: Failure } {
-  const text = onlyValue(header);
-  if (text === null || !INTEGER.test(text)) {
-    const isNumbers = header.split(",").every((part) => A_TIME.test(part.trim()));
-    const form =
-      text === null && isNumbers ? `two values: the header ${CAME_TWICE}` : describeTimestamp(header);
-    return { failure: { kind: "timestamp_expired", reason: "not_a_number", form, serverTimeMs: now } };
-  }
-  const timestampMs = Number(text);
-  const late = lateFailure(timestampMs, now);
-  return late === null ? { timestampMs, text } : { failure: late };
+/** The 32 bytes of a signature in hex, or a description of what the header holds instead. A repeated, equal header counts once. */
+export function parseSignature(header: string): Result<Bytes, string> {
+  if (SIGNATURE.test(header)) return ok(fromHex(header));
+  const hex = onlyValue(header.toLowerCase());
+  if (hex !== null && SIGNATURE.test(hex)) return ok(fromHex(hex));
+  const areSignatures = header.split(",").every((part) => SIGNATURE.test(part.trim()));
+  return err(areSignatures ? "It came twice, with different values." : describeSignature(header));
 }
 
-/** Why a timestamp is outside of the window at `now`; null where it is within. */
-export function lateFailure(timestampMs: number, now: number): Failure | null {
-  const aheadMs = timestampMs - now;
-  if (Math.abs(aheadMs) <= SIGNATURE_WINDOW_MS) return null;
-  const reason = timestampMs < SECONDS_BELOW ? "seconds" : aheadMs > 0 ? "clock_ahead" : "clock_behind";
-  return { kind: "timestamp_expired", reason, aheadMs, serverTimeMs: now };
+/** Every form below is shorter. Longer headers are not matched against the patterns. */
+const LONGEST_FORM_CHARS = 256;
+
+/** By the number of hex digits. */
+const DIGESTS: Record<number, string> = {
+  32: "MD5",
+  40: "SHA-1",
+  56: "SHA-224",
+  96: "SHA-384",
+  128: "SHA-512",
+};
+
+const SIGNATURE_FORMS: [form: RegExp, what: string][] = [
+  [
+    /\(stdin\)\s*=/i,
+    "It begins with what `openssl dgst` prints before the digest, such as `(stdin)= `: send only what follows it.",
+  ],
+  [/^["'`]|["'`]$/, "It stands in quotes: send the digits alone."],
+  [
+    /^(?:t=\d+|v\d+=|v\d+,).*[=,]/i,
+    "It has the form of another scheme, with `t=` or `v1`: send the digits alone.",
+  ],
+  [
+    /^(?:hmac[-_]?)?sha-?\d+\s*[=:]/i,
+    "It begins with the name of an algorithm, such as `sha256=`: send the digits alone.",
+  ],
+  [/^v\d+\s*[=:,]/i, "It begins with a version, such as `v1=`: send the digits alone."],
+  [/^(?:bearer|basic|hmac|signature)\b/i, "It begins with the name of a scheme: send the digits alone."],
+  [/^0x[0-9a-f]/i, "It begins with `0x`: send the digits alone."],
+  [/^\\x|\\n|\\r|%0a|%0d/i, "It holds an escape, such as `\\n`: send the digits alone."],
+  [
+    /^(?:[0-9a-f]{2}[-:\s]){15,}[0-9a-f]{2}$/i,
+    "Its bytes are separated by dashes, colons or blanks: send the digits without them.",
+  ],
+  [/^[0-9a-f]+\s+[*-]/i, "It ends with a file's name, as checksum tools print it: send the digits alone."],
+  [
+    /^(?:undefined|null|none|nan|true|false|\[object .*|function\b.*)$/i,
+    "It is no signature but the word that a program prints for a missing value.",
+  ],
+  [/\$\(|\$\{|\{\{|<[^>]*>/, "It holds a placeholder that nothing was put in for."],
+  [
+    /^[A-Za-z0-9+/_-]{43}=?$/,
+    "It looks like base64 (43 or 44 characters): encode the same 32 bytes as 64 hex digits.",
+  ],
+  [
+    /^[A-Za-z0-9+/_-]{86,88}={0,2}$/,
+    "It looks like base64 of the hex digits or of a longer digest: send the 64 hex digits themselves.",
+  ],
+];
+
+/** For the person who corrects the sender. Repeats nothing of the header's value. */
+function describeSignature(text: string): string {
+  const { length } = text;
+  if (/^[0-9a-f]+$/i.test(text)) {
+    const digest = DIGESTS[length];
+    const likely = digest === undefined ? "" : `, as many as a digest of ${digest} has`;
+    return `It has ${length} hex digits${likely}; HMAC-SHA256 has 64.`;
+  }
+  const forms = length > LONGEST_FORM_CHARS ? [] : SIGNATURE_FORMS;
+  for (const [form, what] of forms) if (form.test(text)) return what;
+  if (/\s/.test(text.trim())) return "It holds blanks: send the 64 hex digits alone.";
+  return `It has ${length} characters that are not all hex digits.`;
 }

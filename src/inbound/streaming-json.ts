@@ -1,15 +1,25 @@
 /**
- * Reads a JSON document from its bytes without building it. Keeps an outline: the top level's scalars, the fields of a few
- * named objects, and one array's elements, one at a time. It is what says whether a report is JSON, and where it is not;
- * `JSON.parse` is its fast way for small reports that have nothing to tell.
+ * Reads a JSON document from its bytes without building it. It keeps the top level's scalars, the fields of a few named
+ * objects, and one element at a time of one array. It decides whether a report is JSON, and where it is not; `JSON.parse`
+ * is the fast path for small reports with nothing to report.
  *
- * The bytes must be UTF-8. What a later reader could take in another way is found on the way: names that stand twice in
- * their object, halves of surrogate pairs, NUL. A name that decides something may not stand twice.
+ * The bytes must be UTF-8. On the way it finds what another parser could read differently: a name that appears twice in
+ * its object, half of a surrogate pair, NUL. A deciding name may not appear twice.
  */
 import { type Expected, unexpectedProblem } from "../http/json-scan.ts";
-import { NameTable } from "./name-table.ts";
+import {
+  codeUnit,
+  decoder,
+  endOfNumber,
+  isDelimited,
+  isDigit,
+  isLowSurrogate,
+  NameTable,
+  startsWith,
+  unescaped,
+} from "./json-bytes.ts";
 
-/** What stands for a container that is not kept. */
+/** Placeholders for containers that are not kept. */
 const OPAQUE_ARRAY: readonly unknown[] = Object.freeze([]);
 const OPAQUE_OBJECT: object = Object.freeze({});
 
@@ -17,28 +27,28 @@ export const STANDS_TWICE = "This name stands twice in its object: readers may t
 export const LONE_SURROGATE = "Holds half of a surrogate pair, such as the rest of a cut emoji";
 export const HOLDS_NUL = "Holds the character NUL (\\u0000)";
 
-export interface OutlineOptions {
+export interface StreamingJsonOptions {
   maxDepth: number;
-  /** Name of the top-level array whose elements are handed out. */
+  /** The top-level array whose elements are passed to `onElement`. */
   listed: string;
-  /** Names of the fields kept, at the top, in nested objects and in listed elements. */
+  /** The fields that are kept, at the top level, in nested objects and in listed elements. */
   fields: ReadonlySet<string>;
-  /** Top-level objects whose scalar fields are kept. */
+  /** The top-level objects whose scalar fields are kept. */
   nested: readonly string[];
-  /** What may not stand twice: `name`, `nested.name`, `listed[].name`. */
+  /** Names that may not appear twice: `name`, `nested.name`, `listed[].name`. */
   deciding: ReadonlySet<string>;
-  /** Called for each element of the listed array; scalars and arrays as themselves (arrays empty). */
+  /** Called with each element of the listed array: an object with its kept fields, a scalar, or an empty array. */
   onElement(index: number, element: unknown): void;
-  /** Called for what a later reader could take in another way; passed on all the same. */
+  /** Called for what another parser could read differently. The document is accepted all the same. */
   onOddity(path: string, oddity: string): void;
 }
 
-/** Thrown for a document that is refused; the message repeats no content. */
-export class OutlineError extends Error {}
+/** Thrown for a document that is refused. The message is for the sender and repeats none of its content. */
+export class JsonRefused extends Error {}
 
 /** Thrown for a document that is not JSON. */
-export class JsonSyntaxError extends OutlineError {
-  /** The byte at which it stops being JSON. */
+export class JsonSyntaxError extends JsonRefused {
+  /** The byte at which the document stops being JSON. */
   readonly at: number;
 
   constructor(at: number, problem: string) {
@@ -49,13 +59,13 @@ export class JsonSyntaxError extends OutlineError {
 
 type Scalar = string | number | boolean | null;
 
-/** Whether the kept scalar is wanted may depend on its length: nothing that is looked at is longer. */
+/** Kept texts are cut at this length. No field that is checked may be longer. */
 const LONGEST_KEPT_TEXT = 1_024;
-/** Names of one object that are remembered. In a larger one only those that decide are compared. */
+/** Names remembered per object. In a larger object only deciding names are compared. */
 const MAX_NAMES_COMPARED = 5_000;
-/** Of a name, as much as a path repeats. */
+/** A path repeats this much of a name. */
 const LONGEST_PATH_NAME = 40;
-/** Enough to recognise what stands where it may not. */
+/** Enough to recognise an unexpected token. */
 const RECOGNISED_BYTES = 40;
 
 const LITERALS: [name: string, value: boolean | null][] = [
@@ -64,33 +74,31 @@ const LITERALS: [name: string, value: boolean | null][] = [
   ["null", null],
 ];
 
-const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
-
-export class JsonOutline {
-  /** The top level: scalars, nested objects' scalars, `[]` for the listed array; containers not kept are empty. */
+export class StreamingJson {
+  /** The top level: its scalars, the kept fields of nested objects, `[]` for the listed array. Other containers are empty. */
   readonly top: Record<string, unknown> = emptyObject();
-  /** Elements of the listed array; null when the name is absent or no array. */
+  /** The number of elements in the listed array; null when it is absent or no array. */
   elements: number | null = null;
   /** Whether the document is an object. */
   isObject = false;
 
   readonly #body: Uint8Array;
-  readonly #options: OutlineOptions;
+  readonly #options: StreamingJsonOptions;
   readonly #names = new NameTable();
   readonly #containers: ("{" | "[")[] = [];
-  /** Of each container, the name or index of the member being read. */
+  /** Per container, the name or index of the member being read. */
   readonly #members: (string | number)[] = [];
-  /** Of each depth, the names that its present object has had. */
+  /** Per depth, the names seen in the current object. */
   readonly #seen: Set<string>[] = [];
   #at = 0;
   #expect: Expected = "value";
-  /** The comma that was read last, where nothing followed it yet; -1 otherwise. */
+  /** The position of a comma that nothing has followed yet; otherwise -1. */
   #comma = -1;
-  /** The object whose members are being kept: the top level, a nested object, or a listed element. */
+  /** The nested object or listed element whose fields are being kept. */
   #kept: Record<string, unknown> | null = null;
 
-  /** Throws {@link OutlineError}. */
-  constructor(body: Uint8Array, options: OutlineOptions) {
+  /** Throws {@link JsonRefused}. */
+  constructor(body: Uint8Array, options: StreamingJsonOptions) {
     this.#body = body;
     this.#options = options;
     this.#read();
@@ -106,19 +114,19 @@ export class JsonOutline {
           if (this.#expect !== "end") this.#fail(this.#at, "The text ends before the value does");
           return;
         case 0x22:
-          this.#string();
+          this.#readString();
           break;
         case 0x7b:
-          this.#open("{");
+          this.#openContainer("{");
           break;
         case 0x5b:
-          this.#open("[");
+          this.#openContainer("[");
           break;
         case 0x7d:
-          this.#close("}");
+          this.#closeContainer("}");
           break;
         case 0x5d:
-          this.#close("]");
+          this.#closeContainer("]");
           break;
         case 0x3a:
           if (this.#expect !== ":") this.#unexpected();
@@ -126,15 +134,15 @@ export class JsonOutline {
           this.#at++;
           break;
         case 0x2c:
-          this.#takeComma();
+          this.#readComma();
           break;
         default:
-          this.#numberOrLiteral(byte);
+          this.#readNumberOrLiteral(byte);
       }
     }
   }
 
-  #takeComma(): void {
+  #readComma(): void {
     if (this.#expect !== ", or ]" && this.#expect !== ", or }") this.#unexpected();
     const inside = this.#containers.length - 1;
     const member = this.#members[inside];
@@ -143,21 +151,21 @@ export class JsonOutline {
     this.#comma = this.#at++;
   }
 
-  #string(): void {
+  #readString(): void {
     const isName = this.#expect === "name" || this.#expect === "name or }";
     if (!isName && this.#expect !== "value" && this.#expect !== "value or ]") this.#unexpected();
     this.#comma = -1;
     const from = this.#at + 1;
     const { to, escaped, oddities } = this.#endOfString(from);
     this.#at = to + 1;
-    if (isName) this.#name(from, to, escaped);
+    if (isName) this.#readName(from, to, escaped);
     if (oddities.length > 0) for (const oddity of oddities) this.#options.onOddity(this.#path(), oddity);
     if (isName) return;
     if (this.#isKept()) this.#keep(this.#keptText(from, to, escaped));
     this.#afterValue();
   }
 
-  /** Where the string ends that begins at `from`, behind its quote, and what is odd in it. */
+  /** The end of the string whose first character is at `from`, and its oddities. */
   #endOfString(from: number): { to: number; escaped: boolean; oddities: readonly string[] } {
     const body = this.#body;
     let escaped = false;
@@ -184,7 +192,7 @@ export class JsonOutline {
     }
   }
 
-  #name(from: number, to: number, escaped: boolean): void {
+  #readName(from: number, to: number, escaped: boolean): void {
     const name = escaped ? unescaped(this.#body, from, to) : this.#names.textOf(this.#body, from, to);
     const inside = this.#containers.length - 1;
     this.#members[inside] = name;
@@ -193,14 +201,14 @@ export class JsonOutline {
     if (seen === undefined) return;
     if (seen.has(name)) {
       if (this.#options.deciding.has(this.#role(name)))
-        throw new OutlineError(
+        throw new JsonRefused(
           `\`${this.#role(name)}\` stands twice, so that it is not clear which of them counts. Send it once.`,
         );
       this.#options.onOddity(this.#path(), STANDS_TWICE);
     } else if (seen.size < MAX_NAMES_COMPARED || this.#options.deciding.has(this.#role(name))) seen.add(name);
   }
 
-  /** What a name of the present object is called among those that decide. */
+  /** The form in which {@link StreamingJsonOptions.deciding} lists a name of the current object. */
   #role(name: string): string {
     const depth = this.#containers.length;
     const [topName] = this.#members;
@@ -209,42 +217,37 @@ export class JsonOutline {
     return depth === 3 && this.#isInListed() ? `${topName}[].${name}` : "";
   }
 
-  #numberOrLiteral(first: number): void {
+  #readNumberOrLiteral(first: number): void {
     if (this.#expect !== "value" && this.#expect !== "value or ]") this.#unexpected();
     const from = this.#at;
     const end = first === 0x2d || isDigit(first) ? endOfNumber(this.#body, from) : null;
-    if (end !== null && this.#isDelimited(end)) {
+    if (end !== null && isDelimited(this.#body, end)) {
       this.#at = end;
-      this.#scalar(this.#isKept() ? Number(decoder.decode(this.#body.subarray(from, end))) : null);
+      this.#readScalar(this.#isKept() ? Number(decoder.decode(this.#body.subarray(from, end))) : null);
       return;
     }
     for (const [name, value] of LITERALS) {
-      if (!startsWith(this.#body, from, name) || !this.#isDelimited(from + name.length)) continue;
+      if (!startsWith(this.#body, from, name) || !isDelimited(this.#body, from + name.length)) continue;
       this.#at = from + name.length;
-      this.#scalar(value);
+      this.#readScalar(value);
       return;
     }
     this.#unexpected();
   }
 
-  #isDelimited(at: number): boolean {
-    const byte = this.#body[at];
-    return byte === undefined || DELIMITERS.includes(byte);
-  }
-
-  #scalar(value: Scalar): void {
+  #readScalar(value: Scalar): void {
     this.#comma = -1;
     if (this.#isKept()) this.#keep(value);
     this.#afterValue();
   }
 
-  #open(bracket: "{" | "["): void {
+  #openContainer(bracket: "{" | "["): void {
     if (this.#expect !== "value" && this.#expect !== "value or ]") this.#unexpected();
     this.#comma = -1;
     const depth = this.#containers.length;
     const [topName] = this.#members;
     if (depth === this.#options.maxDepth)
-      throw new OutlineError(`The body nests deeper than ${this.#options.maxDepth} levels.`);
+      throw new JsonRefused(`The body nests deeper than ${this.#options.maxDepth} levels.`);
     if (depth === 1 && topName === this.#options.listed && bracket === "[" && this.isObject) {
       this.elements = 0;
       this.top[topName] = OPAQUE_ARRAY;
@@ -268,7 +271,7 @@ export class JsonOutline {
     this.#at++;
   }
 
-  #close(bracket: "}" | "]"): void {
+  #closeContainer(bracket: "}" | "]"): void {
     if (this.#comma >= 0) this.#fail(this.#comma, `Remove the trailing comma before ${bracket}`);
     const mayClose =
       bracket === "}"
@@ -279,7 +282,7 @@ export class JsonOutline {
     const depth = this.#containers.length;
     this.#members.length = depth;
     if (depth === 2 && this.#kept !== null && this.#isInListed()) {
-      this.#hand(this.#kept);
+      this.#passOn(this.#kept);
       this.#kept = null;
     } else if (depth === 1) {
       this.#kept = null;
@@ -294,7 +297,7 @@ export class JsonOutline {
     );
   }
 
-  /** Whether the value that is being read is kept, or handed out. */
+  /** Whether the value being read is kept, or passed on. */
   #isKept(): boolean {
     const depth = this.#containers.length;
     if (depth === 1) return this.isObject && this.#options.fields.has(String(this.#members[0]));
@@ -303,11 +306,11 @@ export class JsonOutline {
     return this.#options.fields.has(String(this.#members[depth - 1]));
   }
 
-  /** The value that is being read, which {@link JsonOutline.#isKept}. */
+  /** Stores or passes on a value that {@link StreamingJson.#isKept}. */
   #keep(value: unknown): void {
     const depth = this.#containers.length;
     if (depth === 1) this.top[String(this.#members[0])] = value;
-    else if (depth === 2 && this.#isInListed()) this.#hand(value);
+    else if (depth === 2 && this.#isInListed()) this.#passOn(value);
     else if (this.#kept !== null) this.#kept[String(this.#members[depth - 1])] = value;
   }
 
@@ -316,7 +319,7 @@ export class JsonOutline {
     return text.length > LONGEST_KEPT_TEXT ? text.slice(0, LONGEST_KEPT_TEXT) : text;
   }
 
-  #hand(element: unknown): void {
+  #passOn(element: unknown): void {
     const index = this.elements ?? 0;
     this.elements = index + 1;
     this.#options.onElement(index, element);
@@ -327,7 +330,7 @@ export class JsonOutline {
     this.#expect = inside === undefined ? "end" : inside === "{" ? ", or }" : ", or ]";
   }
 
-  /** Of the value or name that is being read, as error details name it. */
+  /** The path of the value or name being read, as in error details. */
   #path(): string {
     let path = "";
     for (const member of this.#members) {
@@ -352,67 +355,8 @@ const NONE: readonly string[] = [];
 const BAD_ESCAPE = "No such escape: write a backslash in a string as \\\\";
 /** `"`, `\`, `/`, b, f, n, r, t. */
 const SHORT_ESCAPES: readonly number[] = [0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74];
-/** What may stand directly behind a number or literal: white space, a comma, a colon, a closing bracket. */
-const DELIMITERS: readonly number[] = [0x2c, 0x7d, 0x5d, 0x20, 0x0a, 0x0d, 0x09, 0x3a];
-
 function withOddity(oddities: readonly string[], oddity: string): readonly string[] {
   return oddities.includes(oddity) ? oddities : [...oddities, oddity];
-}
-
-/** The code unit that four hex digits name; null where they are none. */
-function codeUnit(body: Uint8Array, at: number): number | null {
-  let unit = 0;
-  for (let i = at; i < at + 4; i++) {
-    const byte = body[i] ?? 0;
-    const lower = byte | 0x20;
-    if (isDigit(byte)) unit = unit * 16 + byte - 0x30;
-    else if (lower >= 0x61 && lower <= 0x66) unit = unit * 16 + lower - 0x57;
-    else return null;
-  }
-  return unit;
-}
-
-function isLowSurrogate(body: Uint8Array, at: number): boolean {
-  if (body[at] !== 0x5c || body[at + 1] !== 0x75) return false;
-  const unit = codeUnit(body, at + 2);
-  return unit !== null && unit >= 0xdc00 && unit < 0xe000;
-}
-
-function unescaped(body: Uint8Array, from: number, to: number): string {
-  return String(JSON.parse(decoder.decode(body.subarray(from - 1, to + 1))));
-}
-
-/** The position behind the number that begins at `from`; null where none does. */
-function endOfNumber(body: Uint8Array, from: number): number | null {
-  let i = body[from] === 0x2d ? from + 1 : from;
-  if (body[i] === 0x30) i++;
-  else {
-    const digits = i;
-    while (isDigit(body[i] ?? 0)) i++;
-    if (i === digits) return null;
-  }
-  if (body[i] === 0x2e) {
-    const digits = ++i;
-    while (isDigit(body[i] ?? 0)) i++;
-    if (i === digits) return null;
-  }
-  if (body[i] === 0x65 || body[i] === 0x45) {
-    i++;
-    if (body[i] === 0x2b || body[i] === 0x2d) i++;
-    const digits = i;
-    while (isDigit(body[i] ?? 0)) i++;
-    if (i === digits) return null;
-  }
-  return i;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
-function startsWith(body: Uint8Array, from: number, name: string): boolean {
-  for (let i = 0; i < name.length; i++) if (body[from + i] !== name.charCodeAt(i)) return false;
-  return true;
 }
 
 function controlProblem(byte: number): string {

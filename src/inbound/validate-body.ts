@@ -1,72 +1,73 @@
 /**
- * Looks into a body: is it a JSON object, which employees does it list, what is wrong with its fields. Small bodies are
- * parsed; large ones are outlined, so that the worst JSON of 10 MiB costs no more memory than the best. Small ones with
- * anything to tell are outlined as well, so that both are judged, and refused, in the same words.
+ * Validates a report's body: whether it is a JSON object, which employees it lists, and what is wrong with its fields.
+ * Small bodies are parsed. Large ones are read as a stream of bytes, so that the worst JSON of 10 MiB costs no more memory
+ * than the best. A small body with anything to report is read that way as well, so both get the same judgement and words.
  */
 import type { Failure } from "../http/failure.ts";
 import { shapeOf } from "../http/json-shape.ts";
 import { encodingProblem, firstInvalidByte } from "../http/json-text.ts";
+import { err, ok, type Result } from "../result.ts";
 import { type FieldProblems, type FieldRules, Findings, isRecord } from "./field-rules.ts";
 import { PAYROLL_ADVICE } from "./payroll-rules.ts";
-import { JsonOutline, JsonSyntaxError, OutlineError } from "./streaming-json.ts";
+import { JsonRefused, JsonSyntaxError, StreamingJson } from "./streaming-json.ts";
 
-/** What a door needs to know of a body that it takes. */
-export interface Inspected {
+/** What an accepted body says. */
+export interface ValidBody {
   employerFein: unknown;
   employerId: unknown;
   warnings: FieldProblems;
 }
 
-export interface LookedInto {
-  /** The top level. Only its scalars and the nested objects of the rules can be relied on. */
+export interface ParsedReport {
+  /** The top level. Only its scalars and the nested objects of the rules are complete. */
   report: Record<string, unknown>;
   /** How many employees it lists; null without an array of them. */
   employees: number | null;
   /** On the report first, then on its employees. */
   findings: Findings;
-  /** What another reader of the body could take in another way. Advice wherever it is read. */
+  /** What another parser of the body could read differently. These never refuse a body. */
   oddities: Findings;
 }
 
-/** Above either, a body is outlined instead of parsed: ten times the work, but its tree is never in memory. */
+/** A body above either is streamed instead of parsed: ten times the work, but its tree is never in memory. */
 export const PARSE_UP_TO_BYTES = 1024 ** 2;
 export const PARSE_UP_TO_VALUES = 100_000;
 export const MAX_DEPTH = 64;
-/** Ten MiB of real employees are fewer; this bounds the work that a body of `{},` makes. */
+/** 10 MiB hold fewer real employees. This bounds the work for a body of `{},`. */
 export const MAX_EMPLOYEES = 250_000;
 const TOO_MANY_EMPLOYEES = `The report has more than ${MAX_EMPLOYEES} employees. Split it.`;
 
-/** More of them say nothing new. */
+/** More would tell the sender nothing new. */
 const MAX_ODDITIES = 20;
 const CHUNK_BYTES = 64 * 1024;
 
 const utf8Text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** For the signed door: problems with fields are advice. */
-export function inspectBody(body: Uint8Array): (Inspected & { employees: number }) | { failure: Failure } {
-  const looked = lookInto(body, PAYROLL_ADVICE);
-  if ("failure" in looked) return looked;
-  const { report, employees, findings, oddities } = looked;
-  if (employees === null || employees === 0) return { failure: { kind: "no_employees" } };
+/** For the signed intake: problems with fields are warnings. */
+export function validateBody(body: Uint8Array): Result<ValidBody & { employees: number }, Failure> {
+  const parsed = parseReport(body, PAYROLL_ADVICE);
+  if (!parsed.ok) return parsed;
+  const { report, employees, findings, oddities } = parsed.value;
+  if (employees === null || employees === 0) return err({ kind: "no_employees" });
   const { employer_fein: employerFein, employer_id: employerId } = report;
-  // Oddities come first, so that no number of others leaves them out.
+  // Oddities come first, so that the limit on warnings never drops them.
   const warnings = oddities.none
     ? findings.problems
     : { ...oddities.problems, ...findings.problems, ...oddities.problems };
-  return { employerFein, employerId, employees, warnings };
+  return ok({ employerFein, employerId, employees, warnings });
 }
 
-/** The only failure is that it is no JSON object, names twice what may be named once, or is too large. */
-export function lookInto(body: Uint8Array, rules: FieldRules): LookedInto | { failure: Failure } {
+/** Fails only for a body that is no JSON object, repeats a deciding name, or is too large. */
+export function parseReport(body: Uint8Array, rules: FieldRules): Result<ParsedReport, Failure> {
   if (body.byteLength === 0) return invalid("The body is empty. Send a JSON object.");
   const misencoded = encodingProblem(body);
   if (misencoded !== null) return invalid(`The body ${misencoded}`);
-  const parsed = body.byteLength > PARSE_UP_TO_BYTES ? null : parse(body, rules);
-  return parsed ?? outline(body, rules);
+  const parsed = body.byteLength > PARSE_UP_TO_BYTES ? null : parseAtOnce(body, rules);
+  return parsed === null ? parseStreaming(body, rules) : ok(parsed);
 }
 
-/** Null for what only the outline tells apart: a body that is broken, odd, or large for its bytes. */
-function parse(body: Uint8Array, rules: FieldRules): LookedInto | null {
+/** Null for a body that is broken, odd, or large for its bytes: {@link parseStreaming} says which. */
+function parseAtOnce(body: Uint8Array, rules: FieldRules): ParsedReport | null {
   const { values, depth, members, hasOddEscape } = shapeOf(body);
   if (values > PARSE_UP_TO_VALUES || depth > MAX_DEPTH || hasOddEscape) return null;
   let report: unknown;
@@ -75,7 +76,7 @@ function parse(body: Uint8Array, rules: FieldRules): LookedInto | null {
   } catch {
     return null;
   }
-  // A parser keeps the last of the members that have the same name.
+  // A parser drops all but the last member of the same name.
   if (!isRecord(report) || membersOf(report) !== members) return null;
   const findings = new Findings();
   rules.checkReport(findings, report);
@@ -87,7 +88,7 @@ function parse(body: Uint8Array, rules: FieldRules): LookedInto | null {
   return { report, employees: employees.length, findings, oddities };
 }
 
-/** Members of all objects in a parsed value. */
+/** The number of members in all objects of a parsed value. */
 function membersOf(value: object): number {
   let count = 0;
   if (Array.isArray(value)) {
@@ -103,7 +104,7 @@ function membersOf(value: object): number {
   return count;
 }
 
-function outline(body: Uint8Array, rules: FieldRules): LookedInto | { failure: Failure } {
+function parseStreaming(body: Uint8Array, rules: FieldRules): Result<ParsedReport, Failure> {
   if (!isUtf8(body)) {
     const at = firstInvalidByte(body);
     const hex = (body[at] ?? 0).toString(16).toUpperCase().padStart(2, "0");
@@ -113,16 +114,16 @@ function outline(body: Uint8Array, rules: FieldRules): LookedInto | { failure: F
   }
   const onEmployees = new Findings();
   const oddities = new Findings();
-  let outlined: JsonOutline;
+  let streamed: StreamingJson;
   try {
-    outlined = new JsonOutline(body, {
+    streamed = new StreamingJson(body, {
       maxDepth: MAX_DEPTH,
       listed: "employees",
       fields: rules.fields,
       nested: rules.nested,
       deciding: rules.deciding,
       onElement: (index, employee) => {
-        if (index >= MAX_EMPLOYEES) throw new OutlineError(TOO_MANY_EMPLOYEES);
+        if (index >= MAX_EMPLOYEES) throw new JsonRefused(TOO_MANY_EMPLOYEES);
         rules.checkEmployee(onEmployees, index, employee);
       },
       onOddity: (path, oddity) => {
@@ -132,17 +133,17 @@ function outline(body: Uint8Array, rules: FieldRules): LookedInto | { failure: F
   } catch (error) {
     if (error instanceof JsonSyntaxError)
       return invalid(`The body is not valid JSON: ${placeOf(body, error.at)}: ${error.message}.`);
-    if (error instanceof OutlineError) return invalid(error.message);
+    if (error instanceof JsonRefused) return invalid(error.message);
     throw error;
   }
-  if (!outlined.isObject) return invalid("The body must be a JSON object.");
+  if (!streamed.isObject) return invalid("The body must be a JSON object.");
   const findings = new Findings();
-  rules.checkReport(findings, outlined.top);
+  rules.checkReport(findings, streamed.top);
   findings.addAll(onEmployees);
-  return { report: outlined.top, employees: outlined.elements, findings, oddities };
+  return ok({ report: streamed.top, employees: streamed.elements, findings, oddities });
 }
 
-/** In pieces: a large body is never in memory as a text as well. */
+/** Decodes in pieces, so that a large body is never in memory as text too. */
 function isUtf8(body: Uint8Array): boolean {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   try {
@@ -155,7 +156,7 @@ function isUtf8(body: Uint8Array): boolean {
   }
 }
 
-/** Counted from 1; columns in UTF-16 units, as editors count them. */
+/** Lines and columns count from 1, columns in UTF-16 units, as in editors. */
 function placeOf(body: Uint8Array, at: number): string {
   let line = 1;
   let column = 1;
@@ -169,6 +170,6 @@ function placeOf(body: Uint8Array, at: number): string {
   return `line ${line}, column ${column}`;
 }
 
-function invalid(reason: string): { failure: Failure } {
-  return { failure: { kind: "invalid_json", reason } };
+function invalid(reason: string): Result<never, Failure> {
+  return err({ kind: "invalid_json", reason });
 }

@@ -2,9 +2,10 @@
  * How many requests a client may make per minute. Counted per isolate and client, after authentication, so approximate: it
  * protects the database from a client that has gone wrong, and takes no part in what is billed or promised.
  */
+
+import { setBounded } from "../bounded-map.ts";
 import { type RateStatus, RateWindows } from "../gate/rate-window.ts";
 import type { Client } from "../http/context.ts";
-import { keep } from "../inbound/bounded-map.ts";
 
 const PER_HOUR = Number.POSITIVE_INFINITY;
 const BOUND = { perMinute: 600, perHour: PER_HOUR };
@@ -19,7 +20,7 @@ export class ClientLimits {
   exceeded({ actor, owner }: Pick<Client, "actor" | "owner">, now: number): RateStatus | null {
     const plan = owner === undefined ? UNBOUND : BOUND;
     const windows = this.#windows.get(actor) ?? new RateWindows();
-    keep(this.#windows, actor, windows, MAX_CLIENTS);
+    setBounded(this.#windows, actor, windows, MAX_CLIENTS);
     if (!windows.allows(plan, now)) return windows.standing(plan, now);
     windows.add(now);
     return null;

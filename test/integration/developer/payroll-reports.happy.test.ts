@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { keyDirectory } from "../../../src/developer/key-sender.ts";
+import { keySenders } from "../../../src/developer/key-sender.ts";
 import { LONE_SURROGATE, STANDS_TWICE } from "../../../src/inbound/streaming-json.ts";
 import { PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
 import worker from "../../../src/index.ts";
@@ -305,7 +305,7 @@ describe("with the database away", () => {
 
   it("an unknown key is told to come again", async () => {
     const key = await createDeveloper();
-    keyDirectory.clear();
+    keySenders.clear();
     const answer = await submit(key, PAYROLL, payroll(key), {}, without("DB"));
     expect(answer.status).toBe(503);
     expect(answer.headers.get("Retry-After")).toBe("1");

@@ -2,7 +2,7 @@
 import { listDurableObjectIds } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
-import { keyDirectory } from "../../../src/developer/key-sender.ts";
+import { keySenders } from "../../../src/developer/key-sender.ts";
 import { snapshotOf } from "../../../src/gate/propagate.ts";
 import {
   changes,
@@ -158,7 +158,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     const version = nextVersion(row.version, Date.now());
     await gateOf(key, "key").refresh(snapshotOf("key", { ...row, version }));
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(503);
-    keyDirectory.clear();
+    keySenders.clear();
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(503);
     expect(await stored(key)).toBe(1);
   });

@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { AbuseLimiter, abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
-import { rateHeadersOf } from "../../support/door.ts";
 import { bindings, type Connection, createBoundConnection, post, report } from "../../support/gateway.ts";
+import { rateHeadersOf } from "../../support/intake.ts";
 
 /** A limiter that lets `limit` refusals of each key pass, and what it was asked. */
 function limiter(limit: number): { using: Bindings; keys: string[] } {

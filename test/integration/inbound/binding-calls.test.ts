@@ -7,9 +7,8 @@ import {
   waitOnExecutionContext,
 } from "cloudflare:test";
 import { beforeEach, describe, expect, it } from "vitest";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import worker from "../../../src/index.ts";
-import { setStatus } from "../../support/door.ts";
 import {
   BASE,
   bindings,
@@ -22,6 +21,7 @@ import {
   report,
   signedRequest,
 } from "../../support/gateway.ts";
+import { setStatus } from "../../support/intake.ts";
 import { watched } from "../../support/interception.ts";
 
 /** The calls begun before the answer was there, and all of them. */
@@ -36,7 +36,7 @@ async function callsOf(connection: Connection, body?: string) {
   return { status: response.status, before, calls };
 }
 
-beforeEach(() => directory.clear());
+beforeEach(() => connectionSenders.clear());
 
 describe("an accepted report", () => {
   it("costs one call when the connection is known, and the wake-up after the answer", async () => {
@@ -125,7 +125,7 @@ describe("a refused request", () => {
     const connection = await createBoundConnection();
     expect((await callsOf({ ...connection, secret: "another" })).calls.join()).not.toContain("GATE");
     await setStatus(connection, "inactive");
-    directory.clear();
+    connectionSenders.clear();
     expect((await callsOf(connection)).calls.join()).not.toContain("GATE");
   });
 

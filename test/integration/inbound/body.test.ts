@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
 import { readBody } from "../../../src/http/body.ts";
 import { BodyBudget } from "../../../src/http/body-budget.ts";
-import { expectNothingStored } from "../../support/door.ts";
 import {
   bindings,
   createBoundConnection,
@@ -13,6 +12,7 @@ import {
   send,
   sign,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 
 const KIB = 1_024;
 const MIB = 1_024 ** 2;

@@ -1,6 +1,5 @@
 /** A request with two faults gets the answer of the earlier check. Every pair of steps 1 to 13 that can meet. */
 import { expect, it } from "vitest";
-import { exhaust, expectNothingStored, rateHeadersOf, setStatus, softDelete } from "../../support/door.ts";
 import {
   type Answer,
   bindings,
@@ -13,6 +12,7 @@ import {
   send,
   sign,
 } from "../../support/gateway.ts";
+import { exhaust, expectNothingStored, rateHeadersOf, setStatus, softDelete } from "../../support/intake.ts";
 
 const STEPS = {
   1: "Invalid connection_id",

@@ -422,7 +422,7 @@ describe("a gateway that is not configured", () => {
     const answer = await post(connection, report(), {}, changed({ VAULT_KEYS: `other:${KEY}` }));
     expect(answer.status).toBe(503);
     expect(written.map((line) => JSON.parse(line))).toContainEqual(
-      expect.objectContaining({ message: "sender lookup failed", ring_key: "test-1" }),
+      expect.objectContaining({ message: "failed to look up a sender", ring_key: "test-1" }),
     );
     expect((await post(connection)).status).toBe(202);
   });

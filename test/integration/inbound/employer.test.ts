@@ -1,7 +1,7 @@
 /** Whom a report is for: the decisions as tables, the walls between owners over HTTP. */
 import { describe, expect, it, vi } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
   type NamedEmployer,
   namedEmployer,
@@ -10,8 +10,8 @@ import {
   resolveGranted,
 } from "../../../src/inbound/resolve-employer.ts";
 import { NOT_A_FEIN, normalizeFein, readFein } from "../../../src/model.ts";
+import { err, ok } from "../../../src/result.ts";
 import { PAYROLL, payroll, submit, webhookPayroll } from "../../support/developer.ts";
-import { expectNothingStored } from "../../support/door.ts";
 import {
   createApiKey,
   createBoundConnection,
@@ -21,6 +21,7 @@ import {
   post,
   report,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 
 const FEIN = "123456789";
 const BAD_FEIN = { employer_fein: NOT_A_FEIN };
@@ -135,8 +136,8 @@ it("a body that names a FEIN needs a lookup when the bound employer has none", (
   expect(namesOnlyBound(named(FEIN, null), { id: "E1", fein: null })).toBe(false);
 });
 
-const bound = (warnings = {}) => ({ employerId: "E1", warnings });
-const anotherNamed = { reason: expect.stringContaining("names another") };
+const bound = (warnings = {}) => ok({ employerId: "E1", warnings });
+const anotherNamed = err(expect.stringContaining("names another"));
 const UNKNOWN_FEIN = { employer_fein: "Unknown FEIN; the connection's employer is used" };
 const UNKNOWN_ID = { employer_id: "Unknown employer; the connection's employer is used" };
 
@@ -158,9 +159,9 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
   expect(resolveBound(body, "E1", matches)).toEqual(expected);
 });
 
-const nobodyNamed = { reason: expect.stringContaining("name one in employer_fein or employer_id") };
-const twoNamed = { reason: expect.stringContaining("two different employers") };
-const notGranted = { reason: expect.stringContaining("is granted to this connection's owner") };
+const nobodyNamed = err(expect.stringContaining("name one in employer_fein or employer_id"));
+const twoNamed = err(expect.stringContaining("two different employers"));
+const notGranted = err(expect.stringContaining("is granted to this connection's owner"));
 
 it.each<[string, NamedEmployer, EmployerMatch[], object]>([
   ["nobody", named(null, null), [], nobodyNamed],
@@ -168,9 +169,7 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
     "nobody well-formed",
     named(null, null, { employer_fein: EIGHT }),
     [],
-    {
-      reason: expect.stringMatching(/name one in employer_fein or employer_id\. employer_fein: Has 8 digits/),
-    },
+    err(expect.stringMatching(/name one in employer_fein or employer_id\. employer_fein: Has 8 digits/)),
   ],
   ["nobody known", named(FEIN, "E1"), [], notGranted],
   ["one that is granted to somebody else", named(FEIN, null), [known("E1", FEIN, false)], notGranted],
@@ -218,7 +217,7 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
     "two granted ones",
     named(FEIN, "E2"),
     [known("E1", FEIN), known("E2", null)],
-    { reason: expect.stringContaining("two different employers") },
+    err(expect.stringContaining("two different employers")),
   ],
 ])("an unbound connection whose body names %s", (_, body, matches, expected) => {
   expect(resolveGranted(body, matches)).toEqual(expected);
@@ -381,7 +380,7 @@ describe("an unbound connection", () => {
       name: "Test Employer",
       owners: [],
     });
-    directory.clear();
+    connectionSenders.clear();
     expect((await post(connection, report({ employer_id: employer.id }))).status).toBe(404);
   });
 });

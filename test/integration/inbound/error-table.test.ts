@@ -1,14 +1,6 @@
 /** The error table of the wire contract, row by row, over HTTP. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import {
-  exhaust,
-  expectNothingStored,
-  rateHeadersOf,
-  rowOf,
-  setStatus,
-  softDelete,
-} from "../../support/door.ts";
-import {
   type Answer,
   bindings,
   type Connection,
@@ -25,6 +17,14 @@ import {
   sign,
   signedRequest,
 } from "../../support/gateway.ts";
+import {
+  exhaust,
+  expectNothingStored,
+  rateHeadersOf,
+  rowOf,
+  setStatus,
+  softDelete,
+} from "../../support/intake.ts";
 import { without } from "../../support/interception.ts";
 
 const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

@@ -1,13 +1,12 @@
 /** Look-ups of names that an isolate does not know are shared fairly between addresses, at every door that takes them. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { keyDirectory } from "../../../src/developer/key-sender.ts";
+import { keySenders } from "../../../src/developer/key-sender.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import { LookupTurns } from "../../../src/inbound/lookup-turns.ts";
 import { createDeveloper, PAYROLL, payroll, submit } from "../../support/developer.ts";
-import { rotate } from "../../support/door.ts";
 import {
   type Answer,
   type Connection,
@@ -18,6 +17,7 @@ import {
   report,
   send,
 } from "../../support/gateway.ts";
+import { rotate } from "../../support/intake.ts";
 import { intercepted, watched } from "../../support/interception.ts";
 
 /** What an address may look up in vain at once; some of it comes back each second. */
@@ -53,8 +53,8 @@ function expectAskedToRepeat(answer: Answer): number {
 
 /** As an isolate that has just started. */
 function forgetAll() {
-  directory.clear();
-  keyDirectory.clear();
+  connectionSenders.clear();
+  keySenders.clear();
   abuseLimiter.clear();
 }
 
@@ -263,32 +263,32 @@ describe("LookupTurns", () => {
 
   it("an address has 32 at a time, others have theirs at once", async () => {
     const turns = new LookupTurns();
-    const own = Array.from({ length: 40 }, () => turns.take("a"));
+    const own = Array.from({ length: 40 }, () => turns.acquire("a"));
     expect(own.filter((turn) => turn instanceof Promise)).toHaveLength(8);
-    const other = turns.take("b");
+    const other = turns.acquire("b");
     expect(other).not.toBeInstanceOf(Promise);
   });
 
   it("addresses that wait are served one after the other", async () => {
     const turns = new LookupTurns();
     const full = Array.from({ length: 8 }, (_, i) =>
-      Array.from({ length: 32 }, () => turns.take(`full${i}`)),
+      Array.from({ length: 32 }, () => turns.acquire(`full${i}`)),
     );
     const order: string[] = [];
     const wait = async (address: string) => {
-      await turns.take(address);
+      await turns.acquire(address);
       order.push(address);
     };
     const waiting = ["a", "a", "a", "b", "c"].map(wait);
-    for (const turn of full.flat().slice(0, 5)) if (!(turn instanceof Promise)) turns.end(turn);
+    for (const turn of full.flat().slice(0, 5)) if (!(turn instanceof Promise)) turns.release(turn);
     await Promise.all(waiting);
     expect(order).toEqual(["a", "b", "c", "a", "a"]);
   });
 
   it("a turn of a request that is gone ends by itself, and who waits in vain is told so", async () => {
     const turns = new LookupTurns();
-    for (let i = 0; i < 32; i++) turns.take("a");
-    const waiting = turns.take("a");
+    for (let i = 0; i < 32; i++) turns.acquire("a");
+    const waiting = turns.acquire("a");
     expect(await settled(waiting)).toBe(false);
     expect(await waiting).toMatchObject({ address: "a" });
   });

@@ -6,8 +6,7 @@ import { REQUEST_LIMITS } from "../../../src/deadline.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { RESERVATION_MS } from "../../../src/gate/admission.ts";
 import { ConnectionGate } from "../../../src/gate/connection-gate.ts";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
-import { expectNothingStored } from "../../support/door.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
   type Answer,
   bindings,
@@ -22,6 +21,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 import { hanging, intercepted, outage, watched, without } from "../../support/interception.ts";
 
 const LARGE = "x".repeat(100_000);
@@ -60,7 +60,7 @@ describe.each(FAILURES)("a database that %s", (_, failing) => {
 
   it("makes an unknown connection's report a 503, which succeeds afterwards", async () => {
     const connection = await createBoundConnection();
-    directory.clear();
+    connectionSenders.clear();
     const request = await signedRequest(connection);
     expectUnavailable(await send(inboundPath(connection), request, failing("DB")));
     await expectNothingStored(connection);
@@ -168,7 +168,7 @@ it("a bug inside a gate is a 500, is not asked again, and has its stack in the l
       stack: expect.stringContaining("a bug in the gate"),
     }),
   );
-  expect(written.join()).not.toContain("gave no answer");
+  expect(written.join()).not.toContain("failed to call a gate");
 });
 
 describe.each(FAILURES)("an archive that %s", (_, failing) => {

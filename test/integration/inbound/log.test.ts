@@ -1,6 +1,5 @@
 /** Logs: one line a request, ids and outcomes only. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { exhaust, rotate, setStatus } from "../../support/door.ts";
 import {
   bindings,
   createBoundConnection,
@@ -15,6 +14,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
+import { exhaust, rotate, setStatus } from "../../support/intake.ts";
 import { intercepted, without } from "../../support/interception.ts";
 
 let written: string[] = [];

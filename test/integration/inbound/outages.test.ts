@@ -1,7 +1,6 @@
 /** Bindings that are away: accepted where the report is safe, 503 where it is not known to be, never two files. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
-import { expectNothingStored, rateHeadersOf } from "../../support/door.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
   type Answer,
   createBoundConnection,
@@ -15,6 +14,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
+import { expectNothingStored, rateHeadersOf } from "../../support/intake.ts";
 import { intercepted, outage, without } from "../../support/interception.ts";
 
 afterEach(() => {
@@ -46,7 +46,7 @@ describe("with the database away", () => {
 
   it("an unknown connection is answered 503, and the same request succeeds afterwards", async () => {
     const connection = await createBoundConnection();
-    directory.clear();
+    connectionSenders.clear();
     const request = await signedRequest(connection);
     expectUnavailable(await send(inboundPath(connection), request, without("DB")));
     await expectNothingStored(connection);

@@ -5,16 +5,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
 import { insertConnection } from "../../../src/db/managed-connections.ts";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
-import {
-  auditRowInTests,
-  expectNothingStored,
-  rotate,
-  rowOf,
-  setStatus,
-  snapshotOfConnection,
-  softDelete,
-} from "../../support/door.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
   bindings,
   type Connection,
@@ -26,6 +17,15 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
+import {
+  auditRowInTests,
+  expectNothingStored,
+  rotate,
+  rowOf,
+  setStatus,
+  snapshotOfConnection,
+  softDelete,
+} from "../../support/intake.ts";
 import { watched, without } from "../../support/interception.ts";
 
 beforeEach(() => {
@@ -148,7 +148,7 @@ describe("a change that only the gate has heard of", () => {
   it("keeps a cold isolate from accepting, too", async () => {
     const connection = await createBoundConnection();
     await tellGateAlone(connection);
-    directory.clear();
+    connectionSenders.clear();
     expect((await post(connection)).status).toBe(503);
     await expectNothingStored(connection);
   });

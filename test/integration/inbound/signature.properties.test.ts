@@ -5,16 +5,16 @@ import type { Bytes } from "../../../src/crypto/encoding.ts";
 import { readSettings } from "../../../src/env.ts";
 import { BodyBudget } from "../../../src/http/body-budget.ts";
 import { AbuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
-import { ConnectionDirectory } from "../../../src/inbound/connection-sender.ts";
+import { readConnectionSender } from "../../../src/inbound/connection-sender.ts";
+import { SenderCache } from "../../../src/inbound/sender-cache.ts";
 import {
-  checkTimestamp,
   importSigningKey,
   parseSignature,
   signedPrefix,
   verifySignature,
 } from "../../../src/inbound/signature.ts";
 import { receiveSigned } from "../../../src/inbound/signed-intake.ts";
-import { expectNothingStored } from "../../support/door.ts";
+import { checkTimestamp } from "../../../src/inbound/timestamp-window.ts";
 import {
   BASE,
   bindings,
@@ -24,6 +24,7 @@ import {
   report,
   sign,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 
 const bodies = fc
   .uint8Array({ maxLength: 3_000, size: "max" })
@@ -37,8 +38,8 @@ async function verifies(secret: string, signature: string, timestamp: string, bo
   const signed = new Uint8Array(prefix.byteLength + body.byteLength);
   signed.set(prefix);
   signed.set(body, prefix.byteLength);
-  if ("problem" in parsed) return false;
-  return verifySignature([await importSigningKey(secret)], parsed.bytes, signed);
+  if (!parsed.ok) return false;
+  return verifySignature([await importSigningKey(secret)], parsed.value, signed);
 }
 
 /** `bytes` with one bit turned, one byte more, or one byte less. */
@@ -112,9 +113,7 @@ describe("a signature", () => {
       fc.string({ unit: "binary", maxLength: 80 }),
       fc.string({ unit: fc.constantFrom(..."0123456789abcdefABCDEFg \n-"), minLength: 60, maxLength: 68 }),
     );
-    fc.assert(
-      fc.property(texts, (text) => "bytes" in parseSignature(text) === /^[0-9a-fA-F]{64}$/.test(text)),
-    );
+    fc.assert(fc.property(texts, (text) => parseSignature(text).ok === /^[0-9a-fA-F]{64}$/.test(text)));
   });
 });
 
@@ -124,7 +123,7 @@ describe("a timestamp", () => {
     const near = fc.integer({ min: -400_000, max: 400_000 });
     fc.assert(
       fc.property(near, (ms) => {
-        const taken = "timestampMs" in checkTimestamp(String(now + ms), now);
+        const taken = checkTimestamp(String(now + ms), now).ok;
         expect(taken).toBe(Math.abs(ms) <= 300_000);
       }),
       { numRuns: 500 },
@@ -137,7 +136,7 @@ describe("a timestamp", () => {
           `+${now + ms}`,
           `0x${(now + ms).toString(16)}`,
         ])
-          expect(checkTimestamp(text, now)).toHaveProperty("failure");
+          expect(checkTimestamp(text, now).ok).toBe(false);
       }),
     );
   });
@@ -156,12 +155,11 @@ describe("the door", () => {
   async function knock(at: Connection, timestamp: string, signature: string, body: Bytes) {
     const headers = { "X-Webhook-Signature": signature, "X-Webhook-Timestamp": timestamp };
     const request = new Request(BASE + inboundPath(at), { method: "POST", headers, body });
-    return receiveSigned(at.id, request, "req_1", {
+    return receiveSigned(at.id, request, "req_1", new SenderCache(readConnectionSender), {
       env: bindings,
       settings: readSettings(bindings),
-      directory: new ConnectionDirectory(),
       budget: new BodyBudget(),
-      lookUps: new AbuseLimiter().lookUps("192.0.2.1", at.id),
+      account: new AbuseLimiter().account("192.0.2.1", at.id),
       waitUntil: () => undefined,
     });
   }
@@ -186,7 +184,10 @@ describe("the door", () => {
           part === "signature" ? signature.slice(0, -1) : signature,
           part === "body" ? changed(body, change) : body,
         );
-        expect(received).toMatchObject({ failure: { kind: "invalid_signature" }, rate: null });
+        expect(received).toMatchObject({
+          outcome: { ok: false, error: { kind: "invalid_signature" } },
+          rate: null,
+        });
       },
     );
     await fc.assert(property, { numRuns: 80 });

@@ -7,7 +7,6 @@ import {
   signedPrefix,
   verifySignature,
 } from "../../../src/inbound/signature.ts";
-import { expectNothingStored } from "../../support/door.ts";
 import {
   type Connection,
   createBoundConnection,
@@ -17,6 +16,7 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 import vectors from "../../vectors/signatures.json";
 
 const cases = vectors.cases.map(
@@ -40,8 +40,8 @@ function joined(timestamp: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
 
 function bytesOf(header: string): Uint8Array<ArrayBuffer> {
   const parsed = parseSignature(header);
-  if ("problem" in parsed) throw new Error(parsed.problem);
-  return parsed.bytes;
+  if (!parsed.ok) throw new Error(parsed.error);
+  return parsed.value;
 }
 
 describe.each(cases)("the vector “$name”", ({ secret, timestamp, body, hex, bodyOnlyHex }) => {
@@ -137,7 +137,7 @@ it.each([
   ["an essay", "<".repeat(16_000), "16000 characters"],
 ])("a header with %s is none, and is told what it holds", (_, header, words) => {
   const parsed = parseSignature(header);
-  expect(parsed).toEqual({ problem: expect.stringContaining(words) });
+  expect(parsed).toEqual({ ok: false, error: expect.stringContaining(words) });
   expect(JSON.stringify(parsed)).not.toContain(HEX.slice(0, 8));
 });
 

@@ -2,7 +2,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import worker from "../../../src/index.ts";
-import { expectNothingStored } from "../../support/door.ts";
 import {
   bindings,
   createApiKey,
@@ -11,6 +10,7 @@ import {
   type Json,
   signedRequest,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 
 const DEPLOYED = { ...bindings, ALLOW_INSECURE_ENDPOINTS: "" };
 

@@ -2,8 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
 import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/field-rules.ts";
-import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
-import { expectNothingStored } from "../../support/door.ts";
+import { PARSE_UP_TO_BYTES, validateBody } from "../../../src/inbound/validate-body.ts";
 import {
   createBoundConnection,
   createConnection,
@@ -11,6 +10,7 @@ import {
   filesCreator,
   post,
 } from "../../support/gateway.ts";
+import { expectNothingStored } from "../../support/intake.ts";
 
 const MISSING = "Required field missing";
 const NOT_POSITIVE = "Must be a positive number";
@@ -46,9 +46,9 @@ const reportReport = {
 };
 
 function warningsOf(report: object): Record<string, string> {
-  const inspected = inspectBody(utf8(JSON.stringify(report)));
-  if ("failure" in inspected) throw new Error(inspected.failure.kind);
-  return inspected.warnings;
+  const validated = validateBody(utf8(JSON.stringify(report)));
+  if (!validated.ok) throw new Error(validated.error.kind);
+  return validated.value.warnings;
 }
 
 describe("the webhook dialect", () => {

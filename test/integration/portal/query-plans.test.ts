@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import { directory } from "../../../src/inbound/inbound-routes.ts";
+import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import { EMPLOYEES, submit } from "../../support/developer.ts";
 import {
   accepted,
@@ -67,7 +67,7 @@ describe("what the Worker asks of D1", () => {
   it("is found by an index, every list and every lookup", async () => {
     const { using, statements } = recording();
     catchWakeUps();
-    directory.clear();
+    connectionSenders.clear();
     const owner = { owner_type: "payroll_company", owner_id: "acme" };
     const ask = (method: string, path: string, body?: Json, client = "portal") =>
       portal(method, path, body, client, using);

@@ -12,8 +12,8 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/inbound/receive.ts",
-        find: "  const { directory, name } = door;",
-        replace: "  void deps.settings.access;\n  const { directory, name } = door;",
+        find: "  const { maxBodyBytes } = settings;",
+        replace: "  const { maxBodyBytes } = settings;\n  void settings.access;",
       },
     ],
   },
@@ -115,7 +115,7 @@ export const MUTATIONS: Mutation[] = [
     name: "says 202 for a large report that was not stored",
     edits: [
       {
-        file: "src/inbound/admit-report.ts",
+        file: "src/inbound/submit-report.ts",
         find: "admitted.place, sender, fileId, facts, body);\n      if (!stored) return unavailable(5);",
         replace:
           'admitted.place, sender, fileId, facts, body);\n      if (!stored) logError("not stored", {});',

@@ -8,7 +8,8 @@ import {
   contentTypeFact,
   preferredWait,
 } from "../../../src/inbound/headers.ts";
-import { checkTimestamp } from "../../../src/inbound/signature.ts";
+import { checkTimestamp } from "../../../src/inbound/timestamp-window.ts";
+import { err, ok } from "../../../src/result.ts";
 
 const NOW = 1_772_323_200_000;
 
@@ -31,11 +32,11 @@ describe("checkTimestamp", () => {
   ])("takes or refuses %s: %j → %j", (_, header, expected) => {
     const checked = checkTimestamp(header, NOW);
     if (typeof expected === "number") {
-      expect(checked).toEqual({ timestampMs: expected, text: header.split(",")[0] });
+      expect(checked).toEqual(ok({ timestampMs: expected, text: header.split(",")[0] }));
     } else {
       const aheadMs = Number(header) - NOW;
       const failure = { kind: "timestamp_expired", reason: expected, aheadMs, serverTimeMs: NOW };
-      expect(checked).toEqual({ failure });
+      expect(checked).toEqual(err(failure));
     }
   });
 
@@ -69,7 +70,7 @@ describe("checkTimestamp", () => {
     ["an essay", "<".repeat(16_000), null],
   ])("says what stands there: %s", (_, header, form) => {
     const failure = { kind: "timestamp_expired", reason: "not_a_number", form, serverTimeMs: NOW };
-    expect(checkTimestamp(header, NOW)).toEqual({ failure });
+    expect(checkTimestamp(header, NOW)).toEqual(err(failure));
   });
 
   it.each([
@@ -253,15 +254,15 @@ describe("checkHeaders", () => {
     ["", false],
   ])("takes %j for a connection's id: %s", (id, is) => {
     const checked = checkHeaders(id, new Headers(signed), limits);
-    if (is) expect(checked).toMatchObject({ request: { connectionId: id.toLowerCase(), timestampMs: NOW } });
-    else expect(checked).toEqual({ failure: { kind: "invalid_connection_id" } });
+    if (is) expect(checked).toMatchObject(ok({ connectionId: id.toLowerCase(), timestampMs: NOW }));
+    else expect(checked).toEqual(err({ kind: "invalid_connection_id" }));
   });
 
   it("leaves a header that cannot be a signature to the step that checks signatures", () => {
     const headers = new Headers({ ...signed, "X-Webhook-Signature": "sha256=abc" });
-    expect(checkHeaders("0".repeat(24), headers, limits)).toMatchObject({
-      request: { signature: { problem: expect.stringContaining("sha256=") } },
-    });
+    expect(checkHeaders("0".repeat(24), headers, limits)).toMatchObject(
+      ok({ signature: err(expect.stringContaining("sha256=")) }),
+    );
   });
 
   it("takes headers that came twice with the same value once, and signs what came once", () => {
@@ -274,8 +275,6 @@ describe("checkHeaders", () => {
   it("takes headers that came empty twice for missing ones", () => {
     const headers = new Headers({ "X-Webhook-Signature": ", ", "X-Webhook-Timestamp": "," });
     const missing = ["X-Webhook-Signature", "X-Webhook-Timestamp"];
-    expect(checkHeaders("0".repeat(24), headers, limits)).toEqual({
-      failure: { kind: "missing_headers", missing },
-    });
+    expect(checkHeaders("0".repeat(24), headers, limits)).toEqual(err({ kind: "missing_headers", missing }));
   });
 });

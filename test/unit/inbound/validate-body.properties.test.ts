@@ -5,12 +5,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EMPLOYEE_CHANGES } from "../../../src/developer/employee-changes.ts";
-import { inspectStrictly } from "../../../src/developer/validate-strictly.ts";
+import { validateStrictly } from "../../../src/developer/validate-strictly.ts";
 import { MAX_FINDINGS, scanJson } from "../../../src/http/json-scan.ts";
 import { DECIDING, KNOWN_FIELDS, STRICT_PAYROLL } from "../../../src/inbound/payroll-rules.ts";
 import { namedEmployer } from "../../../src/inbound/resolve-employer.ts";
 import { HOLDS_NUL, LONE_SURROGATE, STANDS_TWICE } from "../../../src/inbound/streaming-json.ts";
-import { inspectBody, PARSE_UP_TO_BYTES } from "../../../src/inbound/validate-body.ts";
+import { PARSE_UP_TO_BYTES, validateBody } from "../../../src/inbound/validate-body.ts";
 import { bodyText, brokenBody, jsonValue, quoted, scalar, unknownName } from "../../support/json-texts.ts";
 
 const encoder = new TextEncoder();
@@ -18,9 +18,9 @@ const PADDING = new Uint8Array(PARSE_UP_TO_BYTES).fill(0x20);
 
 /** What matters of an inspection. The places of the two ways differ. */
 function verdictOf(body: Uint8Array) {
-  const inspected = inspectBody(body);
-  if ("failure" in inspected) return inspected.failure.kind;
-  const { employees: count, employerFein, employerId, warnings } = inspected;
+  const validated = validateBody(body);
+  if (!validated.ok) return validated.error.kind;
+  const { employees: count, employerFein, employerId, warnings } = validated.value;
   return { count, named: namedEmployer(employerFein, employerId), warnings: Object.entries(warnings) };
 }
 
@@ -81,9 +81,9 @@ describe("a body", { timeout: 120_000 }, () => {
   ])("is refused alike as %s, or taken alike, whether it is parsed or outlined", (_what, rules) => {
     const property = fc.property(bodyText, (text) => {
       const body = encoder.encode(text);
-      const verdict = inspectStrictly(body, rules);
-      expect(inspectStrictly(padded(body), rules)).toEqual(verdict);
-      if ("failure" in verdict) expect(verdict.failure.kind).toBe("validation");
+      const verdict = validateStrictly(body, rules);
+      expect(validateStrictly(padded(body), rules)).toEqual(verdict);
+      if (!verdict.ok) expect(verdict.error.kind).toBe("validation");
     });
     fc.assert(property, { numRuns: 100 });
   });

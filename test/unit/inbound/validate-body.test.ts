@@ -6,10 +6,10 @@ import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
 import { namedEmployer } from "../../../src/inbound/resolve-employer.ts";
 import {
-  inspectBody,
   MAX_DEPTH,
   MAX_EMPLOYEES,
   PARSE_UP_TO_BYTES,
+  validateBody,
 } from "../../../src/inbound/validate-body.ts";
 
 const PADDING = "p".repeat(PARSE_UP_TO_BYTES);
@@ -50,9 +50,9 @@ function paddings(document: Bytes): { where: string; bytes: Bytes }[] {
 }
 
 function verdictOf(bytes: Uint8Array) {
-  const inspected = inspectBody(bytes);
-  if ("failure" in inspected) return { failure: inspected.failure.kind };
-  const { employees, employerFein, employerId, warnings } = inspected;
+  const validated = validateBody(bytes);
+  if (!validated.ok) return { failure: validated.error.kind };
+  const { employees, employerFein, employerId, warnings } = validated.value;
   return { employees, named: namedEmployer(employerFein, employerId), warnings };
 }
 
@@ -371,8 +371,8 @@ const TWICE = "This name stands twice in its object: readers may take either val
 /** A report that is otherwise in order, small and large. */
 function bothWarnings(member: string, employee = EMPLOYEE): (Record<string, string> | object)[] {
   return ["", " ".repeat(PARSE_UP_TO_BYTES)].map((space) => {
-    const inspected = inspectBody(utf8(`{"employees":[${employee}],${GOOD},${member}}${space}`));
-    return "failure" in inspected ? inspected.failure : { ...inspected.warnings };
+    const validated = validateBody(utf8(`{"employees":[${employee}],${GOOD},${member}}${space}`));
+    return validated.ok ? { ...validated.value.warnings } : validated.error;
   });
 }
 
@@ -444,8 +444,8 @@ describe("a name that decides something may not stand twice", () => {
   it.each(["start_date", "end_date"])("pay_period.%s", (name) => {
     const body = `{"employees":[{}],"pay_period":{"${name}":"2026-01-01","a":1,"${name}":"2026-01-02"}}`;
     for (const space of ["", " ".repeat(PARSE_UP_TO_BYTES)])
-      expect(inspectBody(utf8(body + space))).toMatchObject({
-        failure: { reason: expect.stringContaining(`\`pay_period.${name}\` stands twice`) },
+      expect(validateBody(utf8(body + space))).toMatchObject({
+        error: { reason: expect.stringContaining(`\`pay_period.${name}\` stands twice`) },
       });
   });
 });
@@ -475,12 +475,12 @@ describe("a body that is not JSON is told the place and the slip", () => {
     ["Latin-1", join('{"a":"Zo', bytes(0xeb), '"}'), "not UTF-8: line 1, column 9: the byte EB"],
   ])("%s", (_, document, words) => {
     const body = typeof document === "string" ? utf8(document) : document;
-    const judged = inspectBody(body);
+    const judged = validateBody(body);
     expect(judged).toMatchObject({
-      failure: { kind: "invalid_json", reason: expect.stringContaining(words) },
+      error: { kind: "invalid_json", reason: expect.stringContaining(words) },
     });
     if (words.includes("column") && !words.includes("ends")) {
-      const large = inspectBody(join(body, " ".repeat(PARSE_UP_TO_BYTES)));
+      const large = validateBody(join(body, " ".repeat(PARSE_UP_TO_BYTES)));
       expect(large).toEqual(judged);
     }
   });
@@ -494,7 +494,7 @@ describe("a body that is not JSON is told the place and the slip", () => {
       "Zyzzyx",
       '{"a":01234}',
     ]) {
-      const judged = JSON.stringify(inspectBody(utf8(body)));
+      const judged = JSON.stringify(validateBody(utf8(body)));
       expect(judged).toContain("invalid_json");
       expect(judged).not.toMatch(/Zyzzyx|1234/);
     }
@@ -541,12 +541,12 @@ describe("a body of", () => {
     [MAX_EMPLOYEES, "accepted"],
     [MAX_EMPLOYEES + 1, "invalid_json"],
   ])("%i employees are %s", (count, verdict) => {
-    const judged = inspectBody(utf8(`{"employees":[${"{},".repeat(count - 1)}{}]}`));
-    if ("failure" in judged) {
-      expect(judged.failure).toMatchObject({
+    const judged = validateBody(utf8(`{"employees":[${"{},".repeat(count - 1)}{}]}`));
+    if (!judged.ok) {
+      expect(judged.error).toMatchObject({
         kind: verdict,
         reason: expect.stringContaining("250000 employees"),
       });
-    } else expect([judged.employees, verdict]).toEqual([count, "accepted"]);
+    } else expect([judged.value.employees, verdict]).toEqual([count, "accepted"]);
   });
 });
