@@ -5,7 +5,7 @@
 
 import { dataKeyContext, payloadContext } from "../src/crypto/contexts.ts";
 import type { Bytes } from "../src/crypto/encoding.ts";
-import { type KeyRing, open, unwrapDataKey } from "../src/crypto/vault.ts";
+import { type KeyRing, unseal, unwrapDataKey } from "../src/crypto/vault.ts";
 import {
   type KeyObject,
   keyObjectKey,
@@ -60,7 +60,7 @@ export async function readArchived(
   const { wrappedKey }: KeyObject = JSON.parse(Buffer.from(await keyObject.arrayBuffer()).toString());
   const dataKey = await unwrapDataKey(ring, wrappedKey, dataKeyContext(parsed.gate));
   const sealed = await bytesOf(bucket, file.segment, { offset: file.offset, length: file.length });
-  return { file, payload: await open(dataKey, sealed, payloadContext(parsed.gate, parsed.fileId)) };
+  return { file, payload: await unseal(dataKey, sealed, payloadContext(parsed.gate, parsed.fileId)) };
 }
 
 /** A segment is named after its first file, so a file is in one named at or before it: the nearest is looked into first. */

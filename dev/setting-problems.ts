@@ -1,5 +1,5 @@
 /** What the gateway's log says of settings that cannot be used. Pure. */
-const PROBLEM = "a setting cannot be used";
+const PROBLEM = "failed to read a setting";
 
 /** Each problem once, as the gateway words it: the setting and what is wrong with it. */
 export function settingProblems(log: string): string[] {

@@ -1,11 +1,11 @@
 /**
- * The bindings, each call with a deadline. Handlers and objects are given these at their entrance, so that no call can be
- * forgotten. Nothing else about a binding changes.
+ * Bindings whose calls all have a deadline. Handlers and objects wrap their bindings on entry, so that no call is forgotten. Nothing
+ * else about a binding changes.
  */
 import { BACKGROUND_LIMITS, type Limits, REQUEST_LIMITS, r2DeadlineMs, withDeadline } from "./deadline.ts";
 import type { Bindings } from "./env.ts";
 
-/** What a caller that asked to wait is given beside the time it named. */
+/** Added to the time that a caller of `wait` asked for. */
 const WAIT_MARGIN_MS = 1_000;
 
 const bounds = new WeakMap<Limits, WeakMap<object, Bindings>>();
@@ -21,7 +21,7 @@ export function boundedForBackground(env: Bindings): Bindings {
   return bounded(env, BACKGROUND_LIMITS);
 }
 
-/** The same answer for the same bindings and limits. Bindings that are bounded already stay as they are. */
+/** Returns the same object for the same bindings and limits. Bindings that are already bounded are returned unchanged. */
 export function bounded(env: Bindings, limits: Limits): Bindings {
   if (originals.has(env)) return env;
   const known = bounds.get(limits) ?? new WeakMap<object, Bindings>();
@@ -34,12 +34,12 @@ export function bounded(env: Bindings, limits: Limits): Bindings {
   return made;
 }
 
-/** The bindings that `env` was made from. */
+/** The original bindings of `env`. */
 export function unbounded(env: Bindings): Bindings {
   return originals.get(env)?.env ?? env;
 }
 
-/** For calls that a caller bounds itself, on {@link unbounded} bindings. */
+/** For calls on {@link unbounded} bindings, whose caller sets the deadline itself. */
 export function limitsOf(env: Bindings): Limits {
   return originals.get(env)?.limits ?? REQUEST_LIMITS;
 }
@@ -62,10 +62,10 @@ function bound(env: Bindings, limits: Limits): Bindings {
 }
 
 type Method = (...args: unknown[]) => unknown;
-/** How long one call may take. */
+/** The time limit of one call. */
 type LimitOf = (method: string, args: readonly unknown[]) => number;
 
-/** Every method of an object or a binding, bounded. */
+/** An object or a binding whose methods are all bounded. */
 function methods<T extends object>(target: T, name: string, limitOf: LimitOf): T {
   return intercepted(
     target,
@@ -75,7 +75,7 @@ function methods<T extends object>(target: T, name: string, limitOf: LimitOf): T
   );
 }
 
-/** Stubs are made without a call; every method of theirs is one. */
+/** Creating a stub is not a call; every method of a stub is. */
 function namespace<T extends object>(target: T, name: string, { objectMs }: Limits): T {
   const limitOf: LimitOf = (method, args) =>
     method === "wait" ? Number(args[1]) + WAIT_MARGIN_MS : objectMs;
@@ -87,10 +87,10 @@ function namespace<T extends object>(target: T, name: string, { objectMs }: Limi
 }
 
 const QUERIES = new Set(["all", "first", "run", "raw", "exec"]);
-/** What a bounded statement stands for: a batch takes D1's own. */
+/** From a bounded statement to D1's own, which a batch needs. */
 const statements = new WeakMap<object, object>();
 
-/** Sessions and statements are made without a call; queries are calls. */
+/** Creating a session or a statement is not a call; a query is. */
 function database<T extends object>(target: T, ms: number): T {
   const made = intercepted(target, (method, call) => {
     if (method === "batch")
@@ -108,7 +108,7 @@ function database<T extends object>(target: T, ms: number): T {
   return made;
 }
 
-/** A stream tells nothing of its length: whoever puts one bounds it. */
+/** The length of a stream is unknown, so the caller that puts one sets the deadline. */
 function bucket(target: R2Bucket, limits: Limits): R2Bucket {
   return intercepted(target, (method, call) => async (...args) => {
     if (method === "put" && args[1] instanceof ReadableStream) return call(...args);
@@ -119,7 +119,7 @@ function bucket(target: R2Bucket, limits: Limits): R2Bucket {
   });
 }
 
-/** The head of an object arrives before its bytes, which may hang on their own. */
+/** An object's metadata arrives before its bytes, so reading the bytes has a deadline of its own. */
 function body(object: R2ObjectBody, limits: Limits): R2ObjectBody {
   const { range, size } = object;
   const length = range !== undefined && "length" in range ? (range.length ?? size) : size;
@@ -134,7 +134,7 @@ function sizeOf(value: unknown): number {
 function intercepted<T extends object>(target: T, replace: (name: string, call: Method) => Method): T {
   return new Proxy(target, {
     get(inner, name) {
-      // Stubs answer every name with a method, `then` too.
+      // A stub has a method for every name, including `then`.
       if (name === "then") return undefined;
       const value: unknown = Reflect.get(inner, name, inner);
       if (typeof value !== "function" || typeof name !== "string") return value;

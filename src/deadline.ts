@@ -1,27 +1,27 @@
 /**
- * Deadlines for calls that leave the isolate. A binding that never answers counts as one that failed: whoever waits gets
- * a {@link DeadlineExceeded}. The call itself cannot be taken back, and may still take effect.
+ * Deadlines for calls that leave the isolate. A binding that does not answer in time counts as failed: the caller gets a
+ * {@link DeadlineExceeded}. The call itself cannot be cancelled and may still take effect.
  */
 
 const MIB = 1024 ** 2;
 
-/** Milliseconds that each kind of binding has for one call. */
+/** The time limits of one call, in milliseconds, per kind of binding. */
 export interface Limits {
   d1Ms: number;
-  /** Any durable object. */
+  /** Any Durable Object. */
   objectMs: number;
-  /** A call that moves no bytes. */
+  /** A call that transfers no bytes. */
   r2Ms: number;
-  /** Added for each MiB that a call to R2 moves: a slow put of a large report is not a hang. */
+  /** Added per MiB that a call to R2 transfers: a slow put of a large report is not a hang. */
   r2MsPerMib: number;
   queueMs: number;
   limiterMs: number;
   mailMs: number;
-  /** For the answer to a report that is handed over. From the wire contract. */
+  /** For the files-creator's response to a file. From the wire contract. */
   filesCreatorMs: number;
 }
 
-/** While a caller waits for an answer. From the wire contract. */
+/** While a caller waits for a response. From the wire contract. */
 export const REQUEST_LIMITS: Limits = {
   d1Ms: 2_000,
   objectMs: 3_000,
@@ -33,7 +33,7 @@ export const REQUEST_LIMITS: Limits = {
   filesCreatorMs: 30_000,
 };
 
-/** In consumers, the cron and alarms: a step that was cut short is due again, so these only bound an invocation. */
+/** In consumers, the cron and alarms. A step that was cut short is due again, so these limits only bound the invocation. */
 export const BACKGROUND_LIMITS: Limits = {
   d1Ms: 10_000,
   objectMs: 10_000,
@@ -45,7 +45,7 @@ export const BACKGROUND_LIMITS: Limits = {
   filesCreatorMs: 30_000,
 };
 
-/** How long a call to R2 may take that moves so many bytes. */
+/** The time limit of a call to R2 that transfers `bytes`. */
 export function r2DeadlineMs({ r2Ms, r2MsPerMib }: Limits, bytes: number): number {
   return r2Ms + Math.ceil((bytes * r2MsPerMib) / MIB);
 }
@@ -61,7 +61,7 @@ export class DeadlineExceeded extends Error {
   }
 }
 
-/** Settles as `work` does, or rejects with {@link DeadlineExceeded} after `ms`. What `work` does later is ignored. */
+/** Settles like `work`, or rejects with {@link DeadlineExceeded} after `ms`. A later result of `work` is ignored. */
 export function withDeadline<T>(call: string, ms: number, work: () => PromiseLike<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new DeadlineExceeded(call, ms)), ms);
@@ -80,23 +80,23 @@ export function withDeadline<T>(call: string, ms: number, work: () => PromiseLik
   });
 }
 
-/** What the platform says of a failed call, as far as it matters here. */
+/** The marks that the platform puts on the error of a failed call. */
 interface PlatformError {
   retryable?: boolean;
   overloaded?: boolean;
   durableObjectReset?: boolean;
 }
 
-/** What the platform's bindings say without any mark when a part is away. */
+/** Messages of the platform's bindings during an outage, on errors without a mark. */
 const OUTAGE_MESSAGES = /^(Network connection lost|internal error)/i;
-/** How an object says that this code is too old for it. Messages are all of an exception that leaves an object. */
+/** Ends the message of an object that was written by newer code. Only the message of an exception leaves an object. */
 export const NEWER_CODE_NEEDED = "deploy newer code";
-/** D1's messages end in SQLite's code where the statement itself is at fault. */
+/** D1's messages end with SQLite's code if the statement itself is at fault. */
 const FAULTY_STATEMENT = /SQLITE_(ERROR|CONSTRAINT|MISMATCH|MISUSE|RANGE|TOOBIG|AUTH)/;
 
 /**
- * Whether a part gave no answer, so that the same call may succeed later. A bug is not an outage: neither an exception
- * inside an object, which arrives with `remote` alone, nor a statement that D1 cannot run.
+ * Whether the error is an outage, so that the same call may succeed later. A bug is not an outage: neither an exception inside an
+ * object, which is marked `remote` only, nor a statement that D1 cannot run.
  */
 export function isOutage(error: unknown): boolean {
   if (error instanceof DeadlineExceeded) return true;

@@ -1,7 +1,7 @@
 /**
- * What the Worker is given, read once: bindings as wrangler generates their types, settings parsed from variables and
- * secrets. Each part of the gateway reads its own settings: one that cannot be used stops the part that needs it with a
- * {@link ConfigurationError}, and nothing else.
+ * The Worker's environment: bindings, whose types wrangler generates, and settings, which are parsed once from variables and
+ * secrets. Each part of the gateway reads its own settings. An unusable setting stops its part with a {@link ConfigurationError}, and
+ * no other part.
  */
 
 import * as z from "zod";
@@ -43,7 +43,7 @@ const portalClient = z
     secret_sha256: trimmed.toLowerCase().regex(/^[0-9a-f]{64}$/, "must be 64 hex digits"),
     /** Binds the pair to one owner. */
     owner: z.strictObject({ type: z.enum(OWNER_TYPES), id: trimmed.min(1).max(64) }).optional(),
-    /** The pair that reports on files: what it posts to `/events` is never limited. */
+    /** The pair that reports on files. Its posts to `/events` are never rate limited. */
     role: z.literal("files_creator").optional(),
   })
   .refine(({ owner, role }) => owner === undefined || role === undefined, "a pair with a role has no owner");
@@ -56,33 +56,33 @@ export interface AccessTeam {
   audience: string;
 }
 
-/** A part's settings throw a {@link ConfigurationError} when they are read and cannot be used. */
+/** Reading an unusable setting throws a {@link ConfigurationError}. Each comment names the part that the setting belongs to. */
 export interface Settings {
   readonly maxBodyBytes: number;
   readonly archiveAfterMs: number;
-  /** Of our own hosts. Where webhooks may lead. */
+  /** Own hosts. The hosts that webhooks may and may not have. */
   readonly urlPolicy: UrlPolicy;
-  /** Of our own hosts. What a connection's address begins with; null for whatever the gateway is asked under. */
+  /** Own hosts. The origin of a connection's address. Null for the origin of the current request. */
   readonly inboundOrigin: string | null;
-  /** Of the key ring. */
+  /** Key ring. */
   readonly keyRing: KeyRing;
-  /** Of the portal's clients: entries that can be used. */
+  /** Portal clients. The usable entries. */
   readonly portalClients: readonly PortalClient[];
-  /** Of Access. Null where nobody comes through it. */
+  /** Access. Null if Access is not used. */
   readonly access: AccessTeam | null;
-  /** Of the files-creator. */
+  /** Files-creator. */
   readonly filesCreator: { url: string; token: string | null };
-  /** Of mail. */
+  /** Mail. */
   readonly operatorsEmail: string;
-  /** Of mail. */
+  /** Mail. */
   readonly emailFrom: string | EmailAddress;
-  /** Ids of portal clients whose entries cannot be used. */
+  /** Portal clients. The ids of unusable entries. */
   readonly unusableClients: ReadonlySet<string>;
-  /** What is wrong with the settings, as it is logged. Never a secret. */
+  /** The problems of all settings, as they are logged. Never contains a secret. */
   readonly problems: readonly string[];
 }
 
-/** Its message never repeats a secret. */
+/** The message never contains a secret. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
   readonly part: SettingsPart;
@@ -100,14 +100,14 @@ const LONGEST_ARCHIVE_AFTER_S = 86_400;
 
 const parsed = new WeakMap<object, Settings>();
 
-/** Never throws: see {@link Settings}. What is wrong is logged the first time. */
+/** Never throws: see {@link Settings}. Problems are logged once. */
 export function readSettings(bindings: Bindings): Settings {
   const env = unbounded(bindings);
   const known = parsed.get(env);
   if (known !== undefined) return known;
   const settings = settingsOf(env);
   parsed.set(env, settings);
-  for (const problem of settings.problems) logError("a setting cannot be used", {}, new Error(problem));
+  for (const problem of settings.problems) logError("failed to read a setting", {}, new Error(problem));
   return settings;
 }
 
@@ -161,23 +161,20 @@ function settingsOf(env: Bindings): Settings {
   };
 }
 
-/**
- * A setting as its text. Line breaks and blanks around it come from the tools that set it. A number, switch or list that was
- * not written as a text is one all the same.
- */
+/** The text of a setting. Deployment tools may add blanks around it, or set a number, boolean or list instead of a string. */
 function text(value: unknown): string {
   if (value === undefined || value === null) return "";
   return typeof value === "string" ? value.trim() : JSON.stringify(value);
 }
 
-/** A value that is parsed now. Where that fails, whoever reads it later gets the error. */
+/** Parses a value now. If that fails, reading the value later throws the error. */
 function setting<T>(part: SettingsPart, name: string, parse: () => T, problems: string[]): () => T {
   try {
     const value = parse();
     return () => value;
   } catch (error) {
     if (error instanceof ConfigurationError) {
-      // Another setting, whose problem is known already.
+      // The problem of another setting, which is recorded already.
       return () => {
         throw error;
       };
@@ -190,7 +187,7 @@ function setting<T>(part: SettingsPart, name: string, parse: () => T, problems: 
   }
 }
 
-/** A limit that is not a number must not stop intake: the default holds. */
+/** An invalid limit must not stop intake, so the default is used. */
 function integer(
   name: string,
   value: unknown,
@@ -209,7 +206,7 @@ interface PortalClients {
   unusable: Set<string>;
 }
 
-/** An entry that cannot be used locks out its own client only. */
+/** An unusable entry locks out its own client only. */
 function parsePortalClients(value: string, problems: string[]): PortalClients {
   if (value === "")
     throw new Error("is not set: it lists the portal's client ids and the hashes of their secrets");
@@ -239,7 +236,7 @@ function listOf(value: string): unknown[] {
   return json;
 }
 
-/** `name@host`, or `Name <name@host>` as mail programs write it. */
+/** `name@host` or `Name <name@host>`. */
 function emailAddress(value: string): EmailAddress {
   const [, name = "", inBrackets] = /^(.*?)\s*<([^<>]*)>$/.exec(value) ?? [];
   const result = z.email().safeParse((inBrackets ?? value).trim());
@@ -270,14 +267,14 @@ function filesCreatorUrl(env: Bindings): string {
   return `${url.href.replace(/\/$/, "")}/files`;
 }
 
-/** Anything else cannot travel in a header. */
+/** Other characters are not allowed in a header. */
 function filesCreatorToken(env: Bindings): string | null {
   const token = text(env.FILES_CREATOR_TOKEN);
   if (!/^[\x21-\x7e]*$/.test(token)) throw new Error("must be printable ASCII without blanks");
   return token === "" ? null : token;
 }
 
-/** The host of `INBOUND_ORIGIN` is ours even where no zone says so. */
+/** The host of `INBOUND_ORIGIN` is one of our own, even if no zone contains it. */
 function urlPolicy(env: Bindings, inbound: string | null): UrlPolicy {
   const zones = hostNames(env.OWN_ZONES);
   return {
@@ -287,12 +284,12 @@ function urlPolicy(env: Bindings, inbound: string | null): UrlPolicy {
   };
 }
 
-/** Whether this is a gateway for development on one machine, which speaks plain http with its senders and receivers. */
+/** Whether this gateway runs on one machine for development, with senders and receivers on plain http. */
 export function allowsInsecure(env: Pick<Bindings, "ALLOW_INSECURE_ENDPOINTS">): boolean {
   return text(env.ALLOW_INSECURE_ENDPOINTS) === "true";
 }
 
-/** Separated by commas or blanks; as `URL` writes them, so that they compare. */
+/** Host names separated by commas or blanks, normalized by `URL` so that they can be compared. */
 function hostNames(value: unknown): string[] {
   const names = text(value)
     .split(/[\s,]+/)

@@ -1,4 +1,4 @@
-/** Composes the Worker: HTTP, queues, cron, and the durable objects. */
+/** Composes the Worker: HTTP, queues, cron and the Durable Objects. */
 import { respond } from "./app.ts";
 import { boundedForBackground } from "./bounded.ts";
 import { type Bindings, readSettings } from "./env.ts";
@@ -11,7 +11,7 @@ import { consumeDeadWakeUps, deliverBatch } from "./outbound/deliveries-consumer
 export { ForwardingGovernor } from "./forwarding/circuit-breaker.ts";
 export { ConnectionGate } from "./gate/connection-gate.ts";
 
-/** Environments have queues of their own, told apart by what follows the name. */
+/** The suffix of the queues of the staging environment. */
 const SUFFIX = /-staging$/;
 
 export default {

@@ -1,5 +1,5 @@
 /**
- * The messages of both kinds of queue: their schemas, how they are chunked, and how they are sent.
+ * The messages of both kinds of queue: their schemas, and how they are chunked and sent.
  *
  * A wake-up carries ids only: the rows that it points to say what is due. A repeated wake-up finds nothing to do. A lost one
  * costs a minute: the gate's alarm wakes its files again, and the minute cron the endpoints.

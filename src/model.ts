@@ -1,18 +1,18 @@
-/** The vocabulary that every capability shares: owners, environments, plans, gates, FEINs and the forms of ids. Imports nothing. */
+/** The vocabulary that all capabilities share: owners, environments, plans, gates, FEINs and id formats. Imports nothing. */
 
-/** Who owns connections, keys and webhooks. */
+/** The kinds of owner of connections, API keys and webhooks. */
 export const OWNER_TYPES = ["user", "employer", "payroll_company", "software_company"] as const;
 export type OwnerType = (typeof OWNER_TYPES)[number];
 
 export const ENVIRONMENTS = ["sandbox", "production"] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-/** Each has its rate limits. */
+/** Each plan has its own rate limits. */
 export const PLANS = ["sandbox", "production", "enterprise"] as const;
 export type Plan = (typeof PLANS)[number];
 
 export const GATE_KINDS = ["connection", "key"] as const;
-/** Whose gate it is: an inbound connection's or an API key's. */
+/** A gate belongs to an inbound connection or to an API key. */
 export type GateKind = (typeof GATE_KINDS)[number];
 
 export interface GateAddress {
@@ -21,18 +21,18 @@ export interface GateAddress {
   id: string;
 }
 
-/** The name of the object: `connection:…` or `key:…`. */
+/** The name of the gate's Durable Object: `connection:…` or `key:…`. */
 export function gateName(gate: GateAddress): string {
   return `${gate.kind}:${gate.id}`;
 }
 
-/** Null when `name` is not one that {@link gateName} makes. */
+/** Null if {@link gateName} does not produce `name`. */
 export function parseGateName(name: string): GateAddress | null {
   const [, kind, id] = /^(connection|key):([0-9a-f]{24})$/.exec(name) ?? [];
   return id === undefined ? null : { kind: kind === "key" ? "key" : "connection", id };
 }
 
-/** The parts of the gateway that have settings of their own: a setting that cannot be used stops its part and no other. */
+/** The parts of the gateway with settings of their own. An unusable setting stops its part and no other. */
 export const SETTINGS_PARTS = [
   "key_ring",
   "portal_clients",
@@ -43,10 +43,10 @@ export const SETTINGS_PARTS = [
 ] as const;
 export type SettingsPart = (typeof SETTINGS_PARTS)[number];
 
-/** Ids of API keys are shown with it. */
+/** The prefix with which ids of API keys are shown. */
 export const API_KEY_PREFIX = "ak_";
 
-/** Lower case, as it is stored, of an id that people write with its prefix, such as `ak_`, or without. Null for any other text. */
+/** The stored, lower-case form of an id that may be written with a prefix such as `ak_`. Null for any other text. */
 export function objectIdOf(text: string, prefix: string): string | null {
   const bare = text.startsWith(prefix) ? text.slice(prefix.length) : text;
   return /^[0-9a-f]{24}$/i.test(bare) ? bare.toLowerCase() : null;
@@ -54,7 +54,7 @@ export function objectIdOf(text: string, prefix: string): string | null {
 
 const WEBHOOK_ID = /^(?:wh_)?([0-9a-f]{24})$/i;
 
-/** The bare id, of either form; null for what is no id of a webhook. */
+/** The bare id of a webhook, with or without its prefix. Null for any other text. */
 export function parseWebhookId(text: string): string | null {
   return WEBHOOK_ID.exec(text)?.[1]?.toLowerCase() ?? null;
 }
@@ -67,25 +67,25 @@ export const TOKEN_RANDOM_CHARS = 32;
 
 const TOKEN = /^audit1_(test|live)_sk_[A-Za-z0-9]{32}$/;
 
-/** The environment a token is for; null when it is no token. */
+/** The environment of an API key's token. Null for any other text. */
 export function environmentOf(token: string): Environment | null {
   const [, kind] = TOKEN.exec(token) ?? [];
   return kind === undefined ? null : kind === "live" ? "production" : "sandbox";
 }
 
 const FEIN_DIGITS = 9;
-/** Whatever stands around nine digits is shorter. */
+/** Nine digits and whatever is written around them are shorter than this. */
 const LONGEST_FEIN_CHARS = 64;
 export const NOT_A_FEIN = "Must be a FEIN of nine digits, such as 12-3456789";
 
-/** Nine digits; null when `text` is no FEIN with or without its dash. For the portal, where people enter it. */
+/** The nine digits of a FEIN with or without its dash. Null for any other text. For the portal, where people enter it. */
 export function normalizeFein(text: string): string | null {
   return /^\d{2}-?\d{7}$/.test(text) ? text.replace("-", "") : null;
 }
 
 /**
- * A FEIN as senders write it: the nine digits of a string or an integer, whatever stands between or around them. Otherwise
- * what is wrong with it. Nothing of the value is repeated.
+ * A FEIN as senders write it: the nine digits of a string or an integer, whatever is between or around them. Otherwise the problem,
+ * in words that do not repeat the value.
  */
 export function readFein(value: unknown): { fein: string } | { problem: string } {
   const text = typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? String(value) : value;

@@ -1,30 +1,30 @@
 /**
- * The context (AAD) of every sealed value: where it rests and whose it is. A value that was copied to another place does not
- * open there. The strings are stored: changing a letter of one makes what is sealed under it unreadable.
+ * The context (AAD) of every sealed value: where it is stored and what it belongs to. A value that was copied to another place
+ * cannot be unsealed there. Never change a string here: every value sealed with the old string would become unreadable.
  */
 import { type Environment, type GateAddress, gateName } from "../model.ts";
 
-/** What a payload's seal is bound to: the gate and the file. */
+/** A file's payload. */
 export function payloadContext(gate: GateAddress, fileId: string): string {
   return `payload:${gateName(gate)}:${fileId}`;
 }
 
-/** What a data key's wrapping is bound to: the row that owns it. */
+/** The wrapped data key of a connection or an API key. */
 export function dataKeyContext(gate: GateAddress): string {
   return `data-key:${gateName(gate)}`;
 }
 
-/** What an error text of the files-creator is sealed for. */
+/** The files-creator's error response about a file. */
 export function errorContext(gate: GateAddress, fileId: string): string {
   return `error:${gateName(gate)}:${fileId}`;
 }
 
-/** What a connection's secret is sealed for. */
+/** A connection's secret. */
 export function secretContext(connectionId: string, secretId: string): string {
   return `connection-secret:${connectionId}:${secretId}`;
 }
 
-/** What an API key's token is sealed for, while a repeated creation may answer it. */
+/** An API key's token, stored for as long as a repeated creation may return it. */
 export function keyTokenContext(apiKeyId: string): string {
   return `api-key-token:${apiKeyId}`;
 }
@@ -41,7 +41,7 @@ export function webhookHeadersContext(webhookId: string): string {
   return `webhook-headers:${webhookId}`;
 }
 
-/** The owner needs no naming: its key opens no other's. */
+/** An event's data. The owner is not part of it, because each owner has its own data key. */
 export function eventDataContext(environment: Environment, eventId: string): string {
   return `event:${environment}:${eventId}`;
 }

@@ -1,4 +1,4 @@
-/** Credentials that are stored as hashes: compared in constant time, never kept in the clear. */
+/** Credentials that are stored as hashes and compared in constant time. */
 import { fromHex, sha256Hex } from "./encoding.ts";
 
 /** Whether `presented` hashes to `storedSha256` (hex). */

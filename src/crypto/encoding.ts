@@ -1,4 +1,4 @@
-/** Text encodings of bytes, as the wire and the stored formats use them. */
+/** Text encodings of bytes in the wire formats and the stored formats. */
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -9,7 +9,7 @@ export function utf8(text: string): Bytes {
   return encoder.encode(text) as Bytes;
 }
 
-/** The bytes of all parts in one piece. */
+/** Joins the parts. */
 export function concat(parts: readonly Uint8Array[]): Bytes {
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let offset = 0;
@@ -20,18 +20,18 @@ export function concat(parts: readonly Uint8Array[]): Bytes {
   return joined;
 }
 
-/** Below this, memory is left to the garbage collector. */
+/** Smaller buffers are left to the garbage collector. */
 const WORTH_DISCARDING_BYTES = 64 * 1024;
 
 /**
- * Gives the memory of large bytes back at once, with all views of them. The garbage collector sees but a small object in
- * them and takes its time, while an isolate has room for a dozen of the largest.
+ * Frees a large buffer at once, including all views of it. To the garbage collector it looks like a small object that can wait,
+ * but an isolate has room for only a dozen of the largest bodies.
  */
 export function discard(bytes: Bytes): void {
   if (bytes.buffer.byteLength >= WORTH_DISCARDING_BYTES) bytes.buffer.transfer(0);
 }
 
-/** Crockford's base32: no I, L, O, U; sorts as the bits do. https://www.crockford.com/base32.html */
+/** Crockford's base32: without I, L, O and U; sorts in the order of the bits. https://www.crockford.com/base32.html */
 const BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
@@ -75,7 +75,7 @@ export function integerToBase32(value: number, digits: number): string {
   return text;
 }
 
-/** The inverse of {@link integerToBase32}; NaN when a character is not of the alphabet. */
+/** The inverse of {@link integerToBase32}. NaN if a character is not in the alphabet. */
 export function integerFromBase32(text: string): number {
   let value = 0;
   for (const char of text) {

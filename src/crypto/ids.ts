@@ -1,7 +1,7 @@
-/** Identifiers and secrets that the gateway mints. All come from the platform's CSPRNG. */
+/** Identifiers and secrets that the gateway generates, all from the platform's CSPRNG. */
 import { integerToBase32, toHex } from "./encoding.ts";
 
-/** 24 lower-case hex digits, the form of an ObjectId: connections, API keys, webhooks. */
+/** 24 lower-case hex digits, like an ObjectId. For connections, API keys and webhooks. */
 export function newObjectId(): string {
   return toHex(crypto.getRandomValues(new Uint8Array(12)));
 }

@@ -1,13 +1,13 @@
 /**
- * Envelope encryption: every connection and API key has a random data key; data keys rest wrapped by the key ring.
+ * Envelope encryption: every connection, API key and owner has a random data key, stored wrapped by a key of the key ring.
  *
  * Sealed value: `0x01 | nonce (12) | AES-256-GCM ciphertext and tag`. Wrapped data key: `{ring key id}.{base64 of a
- * sealed value}`. The context string, which names what is sealed and where it belongs, is the additional data: a
- * sealed value that was copied to another place does not open. Nonces are random; one data key may seal 2^32 values,
+ * sealed value}`. The context string (contexts.ts) says what is sealed and where it belongs. It is the additional data, so a sealed
+ * value that was copied to another place cannot be unsealed there. Nonces are random; one data key may seal 2^32 values, which is
  * nine years of the largest plan at its limit.
  *
- * Errors: {@link KeyRingError} for a ring that cannot be used, {@link SealBroken} for a value that does not open,
- * {@link RingKeyMissing} where it would with another key in the ring.
+ * Errors: {@link KeyRingError} for an unusable ring, {@link SealBroken} for a value that cannot be unsealed, {@link RingKeyMissing}
+ * if the ring lacks the key for it.
  */
 import { type Bytes, concat, fromBase64, toBase64, utf8 } from "./encoding.ts";
 
@@ -15,15 +15,15 @@ const FORMAT = 1;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
-/** What sealing adds to a value's length. */
+/** How many bytes longer than the plain value a sealed value is. */
 export const SEAL_OVERHEAD_BYTES = 1 + NONCE_BYTES + TAG_BYTES;
 
-/** WebCrypto's `CryptoKey`, by a name that Node's declarations know as well. */
+/** WebCrypto's `CryptoKey`, named so that it compiles with Node's declarations too. */
 export type PlatformKey = Awaited<ReturnType<typeof crypto.subtle.deriveKey>>;
 
 export class KeyRingError extends Error {}
 export class SealBroken extends Error {}
-/** The ring lacks the key that wrapped a data key: what rests under it opens again when the key is back. */
+/** The ring lacks the key that wrapped a data key. Values sealed with it can be unsealed again once the ring has that key. */
 export class RingKeyMissing extends SealBroken {
   readonly ringKey: string;
 
@@ -33,19 +33,19 @@ export class RingKeyMissing extends SealBroken {
   }
 }
 
-/** Opens with any of its keys, wraps with the first. */
+/** Unwraps with any of its keys, wraps with the first. */
 export interface KeyRing {
   first: string;
   keys: ReadonlyMap<string, Promise<PlatformKey>>;
 }
 
-/** What one data key does: seal and open values, and fingerprint bytes so that equals are found without storing them. */
+/** Seals and unseals values, and fingerprints bytes so that equal ones are recognized without being stored. */
 export interface DataKey {
   aead: PlatformKey;
   mac: PlatformKey;
 }
 
-/** Parses `VAULT_KEYS`: `id:base64 of 32 bytes`, several separated by commas. The messages never repeat key material. */
+/** Parses `VAULT_KEYS`: `id:base64 of 32 bytes`, separated by commas. Error messages never contain key material. */
 export function parseKeyRing(text: string | undefined): KeyRing {
   if (!text)
     throw new KeyRingError("VAULT_KEYS is not set: it holds the keys that seal payloads and secrets");
@@ -76,12 +76,12 @@ function importRingKey(id: string, encoded: string): Promise<PlatformKey> {
   return crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
-/** A new random data key, wrapped. `context` names the row that will hold it. */
+/** A new random data key, wrapped. `context` identifies the row that will hold it. */
 export async function createDataKey(ring: KeyRing, context: string): Promise<string> {
   return wrap(ring, crypto.getRandomValues(new Uint8Array(KEY_BYTES)), context);
 }
 
-/** Throws {@link RingKeyMissing} when the ring lacks the key, and {@link SealBroken} when the value belongs elsewhere. */
+/** Throws {@link RingKeyMissing} if the ring lacks the key, and {@link SealBroken} if the value was wrapped for another context. */
 export async function unwrapDataKey(ring: KeyRing, wrapped: string, context: string): Promise<DataKey> {
   return importDataKey(await unwrapRaw(ring, wrapped, context));
 }
@@ -91,7 +91,7 @@ export async function rewrapDataKey(ring: KeyRing, wrapped: string, context: str
   return wrap(ring, await unwrapRaw(ring, wrapped, context), context);
 }
 
-/** Whether the ring's first key wraps it, so that no other key of the ring is needed for it. */
+/** Whether the ring's first key wraps it, so that it needs no other key of the ring. */
 export function isWrappedByFirst(ring: KeyRing, wrapped: string): boolean {
   return wrapped.startsWith(`${ring.first}.`);
 }
@@ -107,7 +107,7 @@ async function unwrapRaw(ring: KeyRing, wrapped: string, context: string): Promi
   const ringKey = wrapped.slice(0, dot);
   const key = await ring.keys.get(ringKey);
   if (key === undefined) throw new RingKeyMissing(ringKey);
-  return openWith(key, decoded(wrapped.slice(dot + 1), context), context);
+  return unsealWith(key, decoded(wrapped.slice(dot + 1), context), context);
 }
 
 async function importDataKey(raw: Bytes): Promise<DataKey> {
@@ -138,25 +138,25 @@ export function seal(key: DataKey, plain: Bytes, context: string): Promise<Bytes
   return sealWith(key.aead, plain, context);
 }
 
-/** As {@link seal}, for large values: the sealed value in pieces, without a second copy of it to join them. */
+/** Like {@link seal}, for large values: returns the sealed value in parts, which saves a copy to join them. */
 export function sealInParts(key: DataKey, plain: Bytes, context: string): Promise<Bytes[]> {
   return partsSealedWith(key.aead, plain, context);
 }
 
-/** Throws {@link SealBroken} for a wrong key, another context or a changed byte. */
-export function open(key: DataKey, sealed: Bytes, context: string): Promise<Bytes> {
-  return openWith(key.aead, sealed, context);
+/** Throws {@link SealBroken} for a wrong key, a wrong context or a changed byte. */
+export function unseal(key: DataKey, sealed: Bytes, context: string): Promise<Bytes> {
+  return unsealWith(key.aead, sealed, context);
 }
 
 export async function sealText(key: DataKey, plain: string, context: string): Promise<string> {
   return toBase64(await seal(key, utf8(plain), context));
 }
 
-export async function openText(key: DataKey, sealed: string, context: string): Promise<string> {
-  return new TextDecoder().decode(await open(key, decoded(sealed, context), context));
+export async function unsealText(key: DataKey, sealed: string, context: string): Promise<string> {
+  return new TextDecoder().decode(await unseal(key, decoded(sealed, context), context));
 }
 
-/** The first 16 bytes of HMAC-SHA256 under the data key, in base64: equal for equal bytes, useless to who lacks the key. */
+/** The first 16 bytes of HMAC-SHA256 with the data key, in base64: equal for equal bytes, useless without the key. */
 export async function fingerprint(key: DataKey, bytes: Bytes): Promise<string> {
   return toBase64(new Uint8Array(await crypto.subtle.sign("HMAC", key.mac, bytes), 0, 16));
 }
@@ -180,7 +180,7 @@ async function partsSealedWith(key: PlatformKey, plain: Bytes, context: string):
   return [Uint8Array.of(FORMAT, ...nonce), new Uint8Array(encrypted)];
 }
 
-async function openWith(key: PlatformKey, sealed: Bytes, context: string): Promise<Bytes> {
+async function unsealWith(key: PlatformKey, sealed: Bytes, context: string): Promise<Bytes> {
   if (sealed.byteLength < SEAL_OVERHEAD_BYTES || sealed[0] !== FORMAT)
     throw new SealBroken(`not a sealed value: ${context}`);
   const iv = sealed.subarray(1, 1 + NONCE_BYTES);
@@ -194,6 +194,6 @@ async function openWith(key: PlatformKey, sealed: Bytes, context: string): Promi
       ),
     );
   } catch (cause) {
-    throw new SealBroken(`does not open: ${context}`, { cause });
+    throw new SealBroken(`cannot be unsealed: ${context}`, { cause });
   }
 }

@@ -8,7 +8,7 @@
 import { inParallel, Semaphore } from "../concurrency.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
-import { type DataKey, open, RingKeyMissing, seal, unwrapDataKey } from "../crypto/vault.ts";
+import { type DataKey, RingKeyMissing, seal, unseal, unwrapDataKey } from "../crypto/vault.ts";
 import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
 import { gateDigitsOf, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, OwedEvent, Settled } from "../gate/protocol.ts";
@@ -278,12 +278,12 @@ async function post(job: Job, payload: Bytes, env: Bindings, settings: Settings)
 async function readPayload({ file, gate, dataKey }: Job, env: Bindings): Promise<Bytes | null> {
   const context = payloadContext(gate, file.fileId);
   try {
-    if ("sealed" in file.payload) return await open(dataKey, file.payload.sealed, context);
+    if ("sealed" in file.payload) return await unseal(dataKey, file.payload.sealed, context);
     const { key, offset, length } = file.payload.stored;
     const object = await env.ARCHIVE.get(key, { range: { offset, length } });
     if (object === null) throw new Error("it is missing from the archive");
     const sealed = new Uint8Array(await object.arrayBuffer());
-    const payload = await open(dataKey, sealed, context);
+    const payload = await unseal(dataKey, sealed, context);
     discard(sealed);
     return payload;
   } catch (error) {

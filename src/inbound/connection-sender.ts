@@ -1,6 +1,6 @@
 /** A connection as a sender of signed reports: its row, opened, with its secrets imported for verification. */
 import { dataKeyContext, secretContext } from "../crypto/contexts.ts";
-import { openText, unwrapDataKey } from "../crypto/vault.ts";
+import { unsealText, unwrapDataKey } from "../crypto/vault.ts";
 import { type ConnectionRow, type Consistency, type Found, findConnection } from "../db/connections.ts";
 import { snapshotOf } from "../gate/propagate.ts";
 import type { ReadDeps, ReportSender } from "./sender-cache.ts";
@@ -30,7 +30,7 @@ async function openSender(row: ConnectionRow, { keyRing }: ReadDeps): Promise<Co
   const dataKey = await unwrapDataKey(keyRing, row.data_key, dataKeyContext(gate));
   const secrets = await Promise.all(
     row.secrets.map(async ({ id, sealed, expires_at }) => ({
-      key: await importSigningKey(await openText(dataKey, sealed, secretContext(row.id, id))),
+      key: await importSigningKey(await unsealText(dataKey, sealed, secretContext(row.id, id))),
       expiresAt: expires_at,
     })),
   );

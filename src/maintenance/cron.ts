@@ -1,9 +1,6 @@
 /**
- * The minute cron: tells gates what a portal change could not tell them, wakes each gate once a day in case its alarm was
- * dropped, brings the operators' list up to date, and deletes what
- * is due: data keys of erased connections, API keys and owners, tokens of new keys, old audit rows. Each part is on its own; a part that fails is logged and comes again.
+ * The minute cron, as a list of parts. The parts are independent: a part that fails is logged and runs again a minute later.
  */
-
 import { inParallel } from "../concurrency.ts";
 import { purgeAudit } from "../db/audit.ts";
 import { purgeCreations } from "../db/creations.ts";
@@ -19,56 +16,58 @@ import { noticeFailing } from "../outbound/failing.ts";
 import { runReplays } from "../outbound/replay.ts";
 import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
-import { eraseDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
+import { eraseConnectionsDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
 import { retain } from "./retention.ts";
 
 export const EVERY_MINUTE = "* * * * *";
 const MINUTES_PER_HOUR = 60;
 const MINUTES_PER_DAY = 1_440;
-const BEHIND_PER_RUN = 200;
+const ROWS_PER_RUN = 200;
 const GATES_AT_A_TIME = 6;
-/** A part that takes longer goes on beside the next ones, so that what hangs keeps nothing else from being done. */
+/** A part that takes longer runs on beside the next ones, so that a part that hangs does not delay the others. */
 const PART_MS = 60_000;
 
-/** Throws for a cron expression that nobody handles: a trigger without work is a mistake in the configuration. */
-export async function runScheduled(cron: string, scheduledTime: number, env: Bindings): Promise<void> {
+/** Throws for an unknown cron expression: a trigger without work is a configuration mistake. */
+export async function runScheduled(cron: string, now: number, env: Bindings): Promise<void> {
   if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
-  await part("replay", () => runReplays(env, scheduledTime));
-  await part("wake endpoints", () => sweep(env, scheduledTime));
-  await part("erase connections", () => eraseDue(env, scheduledTime));
-  await part("erase API keys", () => eraseKeysDue(env, scheduledTime));
-  await part("erase owners", () => eraseOwnersDue(env.DB, scheduledTime));
-  await part("refresh gates", () => refreshBehind(env));
-  await part("poke gates", () => pokeSlice(env, scheduledTime));
-  await part("reconcile attention", () => reconcileAttention(env, scheduledTime));
-  await part("retain", () => retain(env.DB, sliceOfHour(scheduledTime), scheduledTime));
-  await part("notice failing endpoints", () => noticeFailing(env.DB, scheduledTime));
-  await part("send notices", () => sendNotices(env, readSettings(env), scheduledTime));
-  await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, scheduledTime));
-  await part("purge creations", () => purgeCreations(env.DB, scheduledTime));
-  await part("purge the audit trail", () => purgeAudit(env.DB, scheduledTime));
+  await part("run replays", () => runReplays(env, now));
+  await part("wake endpoints", () => sweep(env, now));
+  await part("erase connections", () => eraseConnectionsDue(env, now));
+  await part("erase API keys", () => eraseKeysDue(env, now));
+  await part("erase owners", () => eraseOwnersDue(env.DB, now));
+  await part("propagate rows to gates", () => propagateChanged(env));
+  await part("poke gates", () => pokeSlice(env, now));
+  await part("reconcile stuck files", () => reconcileAttention(env, now));
+  await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
+  await part("notice failing endpoints", () => noticeFailing(env.DB, now));
+  await part("send notices", () => sendNotices(env, readSettings(env), now));
+  await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));
+  await part("purge creations", () => purgeCreations(env.DB, now));
+  await part("purge the audit trail", () => purgeAudit(env.DB, now));
 }
 
 async function part(name: string, work: () => Promise<void>): Promise<void> {
   try {
     await withDeadline(`cron: ${name}`, PART_MS, work);
   } catch (error) {
-    // What is wrong with the setting is in the log already.
+    // The problem of the setting has been logged already.
     if (error instanceof ConfigurationError) return;
-    logError("a part of the minute cron failed", { part: name }, error);
+    logError("failed to run a part of the minute cron", { part: name }, error);
   }
 }
 
-async function refreshBehind(env: Bindings): Promise<void> {
+/** Propagates rows whose portal request could not reach the gate. */
+async function propagateChanged(env: Bindings): Promise<void> {
   for (const kind of GATE_KINDS) {
-    await inParallel(await findBehind(env.DB, kind, BEHIND_PER_RUN), GATES_AT_A_TIME, (row) =>
+    await inParallel(await findBehind(env.DB, kind, ROWS_PER_RUN), GATES_AT_A_TIME, (row) =>
       reach({ kind, id: row.id }, () => propagate(snapshotOf(kind, row), env)),
     );
   }
 }
 
-async function pokeSlice(env: Bindings, scheduledTime: number): Promise<void> {
-  const { from, to } = sliceOfDay(scheduledTime);
+/** Calls each gate once per day, in case the platform has dropped its alarm. */
+async function pokeSlice(env: Bindings, now: number): Promise<void> {
+  const { from, to } = sliceOfDay(now);
   for (const kind of GATE_KINDS) {
     await inParallel(await findInRange(env.DB, kind, from, to), GATES_AT_A_TIME, (gate) =>
       reach(gate, () => env.CONNECTION_GATE.getByName(gateName(gate)).poke()),
@@ -76,26 +75,26 @@ async function pokeSlice(env: Bindings, scheduledTime: number): Promise<void> {
   }
 }
 
-/** A gate that cannot be reached keeps no other waiting. */
+/** A gate that cannot be reached does not delay the others. */
 async function reach(gate: GateAddress, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    logError("the minute cron did not reach a gate", { gate: gateName(gate) }, error);
+    logError("failed to reach a gate", { gate: gateName(gate) }, error);
   }
 }
 
-/** Ids are random hex: a minute of the day takes its 1440th of them, by their first six digits. Pure. */
+/** The ids that belong to this minute of the day: a 1440th of them, by their first six digits, which are random hex. Pure. */
 export function sliceOfDay(time: number): Slice {
   return sliceOf(MINUTES_PER_DAY, time);
 }
 
-/** As {@link sliceOfDay}: a minute of the hour takes its 60th. */
-export function sliceOfHour(time: number): Slice {
+/** As {@link sliceOfDay}, for the minute of the hour: a 60th of the ids. */
+function sliceOfHour(time: number): Slice {
   return sliceOf(MINUTES_PER_HOUR, time);
 }
 
-/** Ids from `from` to before `to`. */
+/** Ids from `from` up to but not including `to`. */
 interface Slice {
   from: string;
   to: string;

@@ -1,11 +1,10 @@
 /**
- * Erasing, by deleting data keys.
+ * Erasure by deleting data keys: everything sealed with a deleted key is unreadable, wherever it is stored.
  *
- * A connection or an API key: its data key and secrets are deleted, and with the data key everything that rests under it, wherever it
- * rests. First in D1, then in its gate, which forgets its copy and deletes the one beside the archive. Due some days after
- * it was deleted, so that reports on their way still arrive.
+ * Of a connection or an API key, the data key and the secrets are deleted: first in D1, then in the gate, which drops its copy and
+ * deletes the one beside the archive. This is due some days after the deletion, so that reports in flight still arrive.
  *
- * What is outbound of an owner: its events go first, a little at a time, then its key in one batch with what came meanwhile.
+ * Of an owner, the events are deleted first, in small steps. Then one batch deletes the owner's key and the rows that came meanwhile.
  */
 
 import { inParallel } from "../concurrency.ts";
@@ -19,27 +18,27 @@ import type { Bindings } from "../env.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { type LogFields, logError } from "../log.ts";
 
-/** Longer than the files-creator may be away before a report counts as failed, and time to think better of it. */
+/** Longer than an outage of the files-creator may last before reports fail, and time to change one's mind. */
 export const ERASE_AFTER_MS = 7 * 86_400_000;
 
 const ERASED_PER_RUN = 50;
 const AT_A_TIME = 6;
-/** Events deleted by one statement: some milliseconds of the database's one writer. */
+/** Events deleted per statement, which takes the database's only writer some milliseconds. */
 const EVENTS_AT_A_TIME = 500;
-/** For all owners of one run, far below what an invocation may ask of the database. Whose events are not all gone is due again. */
+/** Per run, far below the platform's limit per invocation. An owner that still has events then is due again. */
 const STATEMENTS_PER_RUN = 100;
 
-/** Erases what is due. One that fails is due again; a gate that was not told is told by the cron. */
-export async function eraseDue(env: Bindings, now: number): Promise<void> {
+/** Erases the connections that are due. A failed one is due again; the minute cron propagates to a gate that was not reached. */
+export async function eraseConnectionsDue(env: Bindings, now: number): Promise<void> {
   await inParallel(await findToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, (row) =>
-    logged("a connection was not erased", { connection_id: row.id }, () => eraseConnection(row, env, now)),
+    logged("failed to erase a connection", { connection_id: row.id }, () => eraseConnection(row, env, now)),
   );
 }
 
-/** As {@link eraseDue}, for API keys. */
+/** As {@link eraseConnectionsDue}, for API keys. */
 export async function eraseKeysDue(env: Bindings, now: number): Promise<void> {
   await inParallel(await findKeysToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, (row) =>
-    logged("an API key was not erased", { api_key_id: row.id }, () => eraseApiKey(row, env, now)),
+    logged("failed to erase an API key", { api_key_id: row.id }, () => eraseApiKey(row, env, now)),
   );
 }
 
@@ -86,14 +85,14 @@ function erasedRow(
   });
 }
 
-/** As {@link eraseDue}, for owners. */
+/** As {@link eraseConnectionsDue}, for owners. */
 export async function eraseOwnersDue(db: D1Database, now: number): Promise<void> {
   const statements = { left: STATEMENTS_PER_RUN };
   for (const owner of await findOwnersToErase(db, now, ERASED_PER_RUN)) {
     try {
       await eraseOwnerDue(db, owner, now, statements);
     } catch (error) {
-      logError("an owner was not erased", { owner: ownerName(owner) }, error);
+      logError("failed to erase an owner", { owner: ownerName(owner) }, error);
     }
   }
 }

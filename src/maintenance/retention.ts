@@ -1,6 +1,6 @@
 /**
- * What is old goes, a little in every minute: events after 90 days, deliveries and replays 30 days after their last change. Each
- * webhook has its minute of the hour, and no run holds the database up for others.
+ * Retention: events are deleted after 90 days, deliveries and replays 30 days after their last change. Every minute deletes a little,
+ * so that no run blocks the database for others. Each webhook has its minute of the hour.
  */
 import { seqAt } from "../db/events.ts";
 
@@ -8,15 +8,15 @@ const DAY_MS = 86_400_000;
 export const KEEP_EVENTS_MS = 90 * DAY_MS;
 export const KEEP_DELIVERIES_MS = 30 * DAY_MS;
 
-/** Events that wait for a paused webhook are notified for so long before they end. */
+/** How long before they expire the owner of a paused webhook is notified of the events that wait for it. */
 export const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
 
-/** Rows deleted by one statement: some milliseconds of the database's one writer. */
+/** Rows deleted per statement, which takes the database's only writer some milliseconds. */
 const ROWS_AT_A_TIME = 500;
-/** Statements of one run, for each of the tables. */
+/** Statements per run and table. */
 const STATEMENTS_PER_RUN = 40;
 
-/** `from` and `to` bound the ids of the webhooks whose minute it is. Rejects when D1 does not answer. */
+/** `from` and `to` bound the ids of the webhooks whose minute it is. Rejects if D1 fails. */
 export async function retain(
   db: D1Database,
   { from, to }: { from: string; to: string },
@@ -24,13 +24,13 @@ export async function retain(
 ): Promise<void> {
   await notifyExpiry(db, { from, to }, now);
   await skipExpired(db, { from, to }, now);
-  await repeatedly(
+  await repeatUntilDone(
     db
       .prepare(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq < ? ORDER BY seq LIMIT ?)`)
       .bind(seqAt(now - KEEP_EVENTS_MS), ROWS_AT_A_TIME),
   );
   const before = now - KEEP_DELIVERIES_MS;
-  await repeatedly(
+  await repeatUntilDone(
     db
       .prepare(
         `DELETE FROM deliveries WHERE (webhook_id, event_seq) IN (
@@ -42,7 +42,7 @@ export async function retain(
   );
   await db
     .prepare(
-      // One that runs may wait for a paused webhook, however long.
+      // A running replay is kept, because it may wait for a paused webhook for any length of time.
       "DELETE FROM replays WHERE webhook_id >= ? AND webhook_id < ? AND updated_at < ? AND status <> 'running'",
     )
     .bind(from, to, before)
@@ -50,8 +50,8 @@ export async function retain(
 }
 
 /**
- * Makes a notice for each paused webhook that holds events which end in a week, at most one a day: those before
- * `expiry_notified_seq` have been notified. Two crons at once make one.
+ * Inserts a notice for each paused webhook with waiting events that expire within a week, at most one per day. Events before
+ * `expiry_notified_seq` have been notified already. Two concurrent crons insert one notice.
  */
 async function notifyExpiry(
   db: D1Database,
@@ -77,13 +77,13 @@ async function notifyExpiry(
   ]);
 }
 
-/** What waits for a paused webhook ends with its event. */
+/** Skips the deliveries of a paused webhook whose events have expired. */
 async function skipExpired(
   db: D1Database,
   { from, to }: { from: string; to: string },
   now: number,
 ): Promise<void> {
-  await repeatedly(
+  await repeatUntilDone(
     db
       .prepare(
         `UPDATE deliveries SET status = 'skipped', last_error = 'event_expired', next_attempt_at = NULL, updated_at = ?3
@@ -96,8 +96,8 @@ async function skipExpired(
   );
 }
 
-/** Until a run of it finds less than it may delete. */
-async function repeatedly(statement: D1PreparedStatement): Promise<void> {
+/** Repeats the statement until it changes fewer rows than it may. */
+async function repeatUntilDone(statement: D1PreparedStatement): Promise<void> {
   for (let i = 0; i < STATEMENTS_PER_RUN; i++) {
     const { meta } = await statement.run();
     if (meta.changes < ROWS_AT_A_TIME) return;

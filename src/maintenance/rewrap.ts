@@ -1,9 +1,9 @@
 /**
- * Wrapping every data key anew with the ring's first key, so that another key of the ring can be taken out of it.
+ * Rewraps every data key with the ring's first key, so that another key can be removed from the ring.
  *
- * A walk through all places where wrapped keys rest, in bounded steps that the caller repeats from the position that the
- * last one answered. Each key is replaced by compare-and-set; that of a gate as a new version of its row, and the gate is
- * told, which replaces its own copy and the one beside its archive. A step that is repeated finds nothing left to do.
+ * A walk over all wrapped keys in bounded steps: the caller repeats the call with the position that the last step returned. Each key
+ * is replaced by compare-and-set. A gate's key becomes a new version of its row, which is propagated: the gate replaces its own copy
+ * and the one beside its archive. Repeating a step is safe; it finds nothing left to do.
  */
 
 import { drizzle } from "drizzle-orm/d1";
@@ -33,18 +33,18 @@ import type { GateKind } from "../model.ts";
 
 const GATES_AT_A_TIME = 6;
 
-/** Where wrapped data keys rest, in the order of the walk. */
+/** A table with wrapped data keys. */
 interface Place {
   name: string;
   after(db: D1Database, id: string, limit: number): Promise<WrappedKey[]>;
   count(db: D1Database, afterId: string): Promise<number>;
   contextOf(id: string): string;
   replace(db: D1Database, keys: readonly RewrappedKey[], now: number): D1PreparedStatement;
-  /** Tells whoever holds a copy. Gets the rows that `replace` answered. */
+  /** Sends a row that `replace` returned to the object that holds a copy of its key. */
   propagate(row: GateRow, env: Bindings): Promise<void>;
 }
 
-/** Nobody holds a copy of an owner's key: it is read whenever it is needed. */
+/** Nothing holds a copy of an owner's key: it is read whenever it is needed. */
 const OWNERS: Place = {
   name: "owner",
   after: wrappedOwnerKeysAfter,
@@ -54,6 +54,7 @@ const OWNERS: Place = {
   propagate: () => Promise.resolve(),
 };
 
+/** In the order of the walk. */
 const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key"), OWNERS];
 
 function gatePlace(kind: GateKind): Place {
@@ -67,7 +68,7 @@ function gatePlace(kind: GateKind): Place {
   };
 }
 
-/** The last key that was looked at: its place and its id. */
+/** The last key that was examined: its place and its id. */
 export const position = z.tuple([
   z.string().refine((name) => PLACES.some((place) => place.name === name)),
   z.string(),
@@ -76,17 +77,17 @@ export type Position = z.infer<typeof position>;
 
 export interface Progress {
   rewrapped: number;
-  /** Keys that no key of the ring opens. */
+  /** Keys that no key of the ring unwraps. */
   failed: number;
-  /** Gates that could not be told now; the minute cron tells them. */
+  /** Gates that could not be reached. The minute cron propagates their rows. */
   untold: number;
-  /** Keys that the walk has yet to look at. */
+  /** Keys that are still to be examined. */
   remaining: number;
-  /** Null when the walk has come to its end. */
+  /** Null at the end of the walk. */
   next: Position | null;
 }
 
-/** One step: looks at `limit` keys at most. `auditRowAt` makes the audit row of a step that replaces some; it tells how many. */
+/** One step, over at most `limit` keys. `auditRowAt` makes the audit row of a step that replaces keys. */
 export async function rewrapStep(
   from: Position | null,
   limit: number,
@@ -99,7 +100,7 @@ export async function rewrapStep(
     PLACES.findIndex(({ name }) => name === from?.[0]),
   );
   const place = PLACES[at];
-  if (place === undefined) throw new Error("there is no place where keys rest");
+  if (place === undefined) throw new Error("the walk has no places");
   const keys = await place.after(env.DB, from?.[1] ?? "", limit);
   const outdated = keys.filter(({ data_key }) => data_key !== "" && !isWrappedByFirst(ring, data_key));
   const replaced = await replaceAll(place, outdated, ring, env.DB, auditRowAt);
@@ -130,7 +131,7 @@ async function replaceAll(
       rewrapped.push({ ...key, rewrapped: await rewrapDataKey(ring, key.data_key, place.contextOf(key.id)) });
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      logError("a data key does not open", { place: place.name, id: key.id }, error);
+      logError("failed to unwrap a data key", { place: place.name, id: key.id }, error);
     }
   }
   const failed = keys.length - rewrapped.length;

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { webhookUrlContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
-import { type DataKey, fingerprint, openText, sealText } from "../crypto/vault.ts";
+import { type DataKey, fingerprint, sealText, unsealText } from "../crypto/vault.ts";
 import type { StoredTarget } from "../db/schema.ts";
 import { maskUrl } from "./url-policy.ts";
 
@@ -40,7 +40,7 @@ export async function sealUrl(key: DataKey, webhookId: string, url: string): Pro
 /** Throws `SealBroken` where the URL was sealed under another key. */
 export async function openUrl(key: DataKey, row: UrlAtRest & { id: string }): Promise<string> {
   const target = sealedIn(row);
-  return target === null ? row.url : openText(key, target.sealed, webhookUrlContext(row.id));
+  return target === null ? row.url : unsealText(key, target.sealed, webhookUrlContext(row.id));
 }
 
 export function maskedUrl(row: UrlAtRest): string {

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
-import { type DataKey, openText } from "../crypto/vault.ts";
+import { type DataKey, unsealText } from "../crypto/vault.ts";
 import { attemptDelivery, EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import type { DueDelivery, HeldEndpoint } from "./endpoint-lease.ts";
 import { eventBody } from "./event-types.ts";
@@ -39,14 +39,14 @@ export async function openEndpoint(
 ): Promise<OpenEndpoint> {
   const order = signingOrder(endpoint.secrets, now);
   const [leading, ...others] = await Promise.all(
-    order.map(({ id, sealed }) => openText(key, sealed, webhookSecretContext(endpoint.id, id))),
+    order.map(({ id, sealed }) => unsealText(key, sealed, webhookSecretContext(endpoint.id, id))),
   );
   if (leading === undefined) throw new Error("a webhook has no secret in force");
   const headers =
     endpoint.headers === null
       ? {}
       : headersAtRest.parse(
-          JSON.parse(await openText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
+          JSON.parse(await unsealText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
         );
   const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
   const url = await openUrl(key, endpoint);
@@ -65,7 +65,7 @@ export async function sendDelivery(
   policy: UrlPolicy,
   timeoutMs: number = EXCHANGE_TIMEOUT_MS,
 ): Promise<Sent> {
-  const data = await openText(key, event.data, eventDataContext(endpoint.environment, event.id));
+  const data = await unsealText(key, event.data, eventDataContext(endpoint.environment, event.id));
   const { id, type, created_at: createdAt, source, event_seq: sequence } = event;
   const { environment } = endpoint;
   const body = utf8(eventBody({ id, type, createdAt, source, environment, sequence }, data));

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { dataKeyContext, keyTokenContext } from "../../crypto/contexts.ts";
 import { sha256Hex } from "../../crypto/encoding.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
-import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../../crypto/vault.ts";
+import { createDataKey, type DataKey, sealText, unsealText, unwrapDataKey } from "../../crypto/vault.ts";
 import { type ApiKey, getApiKey, insertApiKey, listApiKeys } from "../../db/api-keys.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
@@ -75,7 +75,7 @@ const CREATABLE: Creatable<ApiKey> = {
   secretOf: async (_c, row, token, dataKey) =>
     token === null || !row.is_active || row.last_used_at !== null
       ? null
-      : openText(dataKey, token, keyTokenContext(row.id)),
+      : unsealText(dataKey, token, keyTokenContext(row.id)),
   present: (c, row, secret) => {
     setETag(c, row.version, row.last_used_at);
     return c.json({ apiKey: presentApiKey(row), ...secret }, 201);

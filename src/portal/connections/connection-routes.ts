@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { dataKeyContext, secretContext } from "../../crypto/contexts.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
-import { createDataKey, type DataKey, openText, sealText, unwrapDataKey } from "../../crypto/vault.ts";
+import { createDataKey, type DataKey, sealText, unsealText, unwrapDataKey } from "../../crypto/vault.ts";
 import { isGranted } from "../../db/employers.ts";
 import {
   getAnyConnection,
@@ -99,7 +99,7 @@ const CREATABLE: Creatable<ManagedConnection> = {
     if (secret === undefined || row.status !== "active" || row.deleted_at !== null) return null;
     // Whoever has sent a report has the secret.
     const reports = await c.env.CONNECTION_GATE.getByName(gateName(gateOf(row.id))).list(null, 1);
-    return reports.length > 0 ? null : openText(dataKey, secret.sealed, secretContext(row.id, secret.id));
+    return reports.length > 0 ? null : unsealText(dataKey, secret.sealed, secretContext(row.id, secret.id));
   },
   present: (c, row, secret) => {
     setETag(c, row.version);

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { webhookHeadersContext, webhookSecretContext } from "../../crypto/contexts.ts";
 import { newObjectId } from "../../crypto/ids.ts";
-import { type DataKey, openText, SealBroken, sealText } from "../../crypto/vault.ts";
+import { type DataKey, SealBroken, sealText, unsealText } from "../../crypto/vault.ts";
 import { countSkipped, type Skipped } from "../../db/deliveries.ts";
 import { storedAt } from "../../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, ownerKey } from "../../db/owner-keys.ts";
@@ -173,7 +173,7 @@ const CREATABLE: Creatable<Webhook> = {
   async secretOf(_c, row, _token, dataKey) {
     const [secret] = row.secrets;
     if (secret === undefined || row.status === "disabled" || row.deleted_at !== null) return null;
-    return openText(dataKey, secret.sealed, webhookSecretContext(row.id, secret.id));
+    return unsealText(dataKey, secret.sealed, webhookSecretContext(row.id, secret.id));
   },
   present: async (c, row, secret, dataKey) => {
     const webhook = versioned(c, row, await addressOf(row, dataKey));

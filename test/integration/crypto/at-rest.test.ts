@@ -2,7 +2,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { payloadContext, secretContext } from "../../../src/crypto/contexts.ts";
 import { toBase64, toHex, utf8 } from "../../../src/crypto/encoding.ts";
-import { open, openText, SealBroken } from "../../../src/crypto/vault.ts";
+import { SealBroken, unseal, unsealText } from "../../../src/crypto/vault.ts";
 import type { StoredSecret } from "../../../src/db/schema.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
 import {
@@ -90,8 +90,8 @@ describe("what rests", () => {
     if (!(sealed instanceof ArrayBuffer)) throw new Error("the payload is not in its row");
     const key = await dataKeyOf(gate);
     const payload = new Uint8Array(sealed);
-    expect(await open(key, payload, payloadContext(gate, fileId))).toEqual(utf8(body));
-    await expect(open(key, payload, payloadContext(gate, other))).rejects.toBeInstanceOf(SealBroken);
+    expect(await unseal(key, payload, payloadContext(gate, fileId))).toEqual(utf8(body));
+    await expect(unseal(key, payload, payloadContext(gate, other))).rejects.toBeInstanceOf(SealBroken);
   });
 
   it("is swapped between two rows of a gate in vain: neither payload is forwarded as the other", async () => {
@@ -186,14 +186,14 @@ describe("a sealed secret that was copied to another connection's row", () => {
       [a, b].map(({ id }) => dataKeyOf({ kind: "connection", id } as const)),
     );
     if (own === undefined || other === undefined) throw new Error("each connection has a data key");
-    expect(await openText(own, stored.sealed, secretContext(a.id, stored.id))).toBe(a.secret);
-    await expect(openText(other, stored.sealed, secretContext(b.id, stored.id))).rejects.toBeInstanceOf(
+    expect(await unsealText(own, stored.sealed, secretContext(a.id, stored.id))).toBe(a.secret);
+    await expect(unsealText(other, stored.sealed, secretContext(b.id, stored.id))).rejects.toBeInstanceOf(
       SealBroken,
     );
-    await expect(openText(own, stored.sealed, secretContext(b.id, stored.id))).rejects.toBeInstanceOf(
+    await expect(unsealText(own, stored.sealed, secretContext(b.id, stored.id))).rejects.toBeInstanceOf(
       SealBroken,
     );
-    await expect(openText(own, stored.sealed, secretContext(a.id, "x"))).rejects.toBeInstanceOf(SealBroken);
+    await expect(unsealText(own, stored.sealed, secretContext(a.id, "x"))).rejects.toBeInstanceOf(SealBroken);
   });
 
   it.each([

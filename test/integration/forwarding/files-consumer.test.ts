@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { errorContext } from "../../../src/crypto/contexts.ts";
-import { open } from "../../../src/crypto/vault.ts";
+import { unseal } from "../../../src/crypto/vault.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
@@ -78,7 +78,7 @@ describe("when the files-creator refuses a report for good", () => {
     const gate = { kind: "connection", id: connection.id } as const;
     const sealed = await columnOf(fileId, "error");
     if (!(sealed instanceof ArrayBuffer)) throw new Error("the error was not kept");
-    const opened = await open(await dataKeyOf(gate), new Uint8Array(sealed), errorContext(gate, fileId));
+    const opened = await unseal(await dataKeyOf(gate), new Uint8Array(sealed), errorContext(gate, fileId));
     expect(new TextDecoder().decode(opened)).toBe(marker);
     const everywhere = [await dumpGate(fileId), await dumpDatabase(), await dumpArchive()].join("\n");
     expect(everywhere).toContain(fileId.slice(-20));
@@ -100,7 +100,7 @@ describe("when the files-creator refuses a report for good", () => {
     const gate = { kind: "connection", id: connection.id } as const;
     const sealed = await columnOf(fileId, "error");
     if (!(sealed instanceof ArrayBuffer)) throw new Error("the error was not kept");
-    const opened = await open(await dataKeyOf(gate), new Uint8Array(sealed), errorContext(gate, fileId));
+    const opened = await unseal(await dataKeyOf(gate), new Uint8Array(sealed), errorContext(gate, fileId));
     expect(opened.byteLength).toBe(16 * 1024);
     expect(sent).toBeLessThan(64 * 1024);
   });

@@ -2,7 +2,7 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { dataKeyContext, payloadContext } from "../../../src/crypto/contexts.ts";
 import { type Bytes, utf8 } from "../../../src/crypto/encoding.ts";
-import { open, parseKeyRing, unwrapDataKey } from "../../../src/crypto/vault.ts";
+import { parseKeyRing, unseal, unwrapDataKey } from "../../../src/crypto/vault.ts";
 import {
   buildSegment,
   type KeyObject,
@@ -86,7 +86,7 @@ describe("the archive of a connection", () => {
       for (const entry of manifest.files) {
         expect(entry).toMatchObject({ kind: "payroll_report", employerId: connection.employerId });
         const sealed = segment.slice(entry.offset, entry.offset + entry.length);
-        const body = await open(dataKey, sealed, payloadContext(gate, entry.fileId));
+        const body = await unseal(dataKey, sealed, payloadContext(gate, entry.fileId));
         expect(body.byteLength).toBe(entry.size);
         read.set(entry.fileId, new TextDecoder().decode(body));
       }

@@ -279,7 +279,7 @@ describe("readSettings", () => {
     readSettings(boundedForRequests(env));
     expect(written).toHaveLength(1);
     expect(written[0]).toMatch(reason);
-    expect(JSON.parse(written[0] ?? "").message).toBe("a setting cannot be used");
+    expect(JSON.parse(written[0] ?? "").message).toBe("failed to read a setting");
   });
 
   it.each<[string, object, object]>([
@@ -342,7 +342,7 @@ describe("a gateway that is not configured", () => {
       expect((await send("/api/v1/files", { headers }, using)).status).toBe(200);
       expect((await send("/health", {}, using)).status).toBe(200);
       await runCron(Date.now(), using);
-      expect(written.join()).not.toContain("a part of the minute cron failed");
+      expect(written.join()).not.toContain("failed to run a part of the minute cron");
       await deliver([{ file_ids: [answer.json.file_id] }], using);
     },
   );
@@ -363,7 +363,7 @@ describe("a gateway that is not configured", () => {
       expect(JSON.stringify(answer.json)).not.toContain("VAULT");
       await post(connection, report(), {}, using);
       const lines = written.map((line) => JSON.parse(line).message);
-      expect(lines.filter((message) => message === "a setting cannot be used")).toHaveLength(1);
+      expect(lines.filter((message) => message === "failed to read a setting")).toHaveLength(1);
       for (const secret of [KEY, SHORT_KEY, HASH]) expect(written.join()).not.toContain(secret.slice(0, 12));
       // What needs no key goes on.
       expect((await send(...portalRead("portal"), using)).status).toBe(200);

@@ -349,6 +349,6 @@ describe("a part that fails", () => {
     await runCron(Date.now() + 3 * HOUR_MS, withFailingQueries(failing));
     expect(await behind("connections", connection.id)).toBe(name === "refreshing" ? 1 : 0);
     expect((await attentionOf(fileId)) === null).toBe(name !== "reconciling");
-    expect(logged.mock.calls.flat().join()).toContain("a part of the minute cron failed");
+    expect(logged.mock.calls.flat().join()).toContain("failed to run a part of the minute cron");
   });
 });

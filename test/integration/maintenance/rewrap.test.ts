@@ -2,7 +2,7 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dataKeyContext, payloadContext } from "../../../src/crypto/contexts.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
-import { open, parseKeyRing, unwrapDataKey } from "../../../src/crypto/vault.ts";
+import { parseKeyRing, unseal, unwrapDataKey } from "../../../src/crypto/vault.ts";
 import type { Bindings } from "../../../src/env.ts";
 import { type KeyObject, keyObjectKey } from "../../../src/gate/archive-format.ts";
 import { withBrokenGates } from "../../support/faults.ts";
@@ -123,7 +123,9 @@ describe("POST /vault/rewrap", () => {
     const bytes = new Uint8Array((await segment?.arrayBuffer()) ?? new ArrayBuffer(0));
     const { facts } = await recordOf(archived);
     const sealed = bytes.slice(0, facts.size + 29);
-    expect(new TextDecoder().decode(await open(dataKey, sealed, payloadContext(gate, archived)))).toBe(body);
+    expect(new TextDecoder().decode(await unseal(dataKey, sealed, payloadContext(gate, archived)))).toBe(
+      body,
+    );
     expect(await ringKeys()).toEqual(["test-2"]);
     expect(key.id).toBeTruthy();
   });

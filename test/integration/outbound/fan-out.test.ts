@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { eventDataContext } from "../../../src/crypto/contexts.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { openText } from "../../../src/crypto/vault.ts";
+import { unsealText } from "../../../src/crypto/vault.ts";
 import { storedAt } from "../../../src/db/events.ts";
 import { ownerKey } from "../../../src/db/owner-keys.ts";
 import { readSettings } from "../../../src/env.ts";
@@ -133,9 +133,9 @@ describe("an event", () => {
     const [row] = await eventsOf(owner);
     expect(JSON.stringify(row)).not.toContain("123-45");
     const key = await ownerKey(bindings.DB, readSettings(bindings).keyRing, owner);
-    expect(await openText(key, row?.data, eventDataContext("production", event.id))).toBe(event.data);
+    expect(await unsealText(key, row?.data, eventDataContext("production", event.id))).toBe(event.data);
     const other = await ownerKey(bindings.DB, readSettings(bindings).keyRing, freshOwner().owner);
-    await expect(openText(other, row?.data, eventDataContext("production", event.id))).rejects.toThrow();
+    await expect(unsealText(other, row?.data, eventDataContext("production", event.id))).rejects.toThrow();
   });
 
   it("of a file is kept only where its owner has a webhook for it, active or not", async () => {

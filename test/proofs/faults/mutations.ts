@@ -172,7 +172,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/maintenance/cron.ts",
-        find: 'await part("wake endpoints", () => sweep(env, scheduledTime));',
+        find: 'await part("wake endpoints", () => sweep(env, now));',
         replace: "",
       },
     ],

@@ -7,11 +7,11 @@ import {
   type DataKey,
   fingerprint,
   type KeyRing,
-  open,
   parseKeyRing,
   SEAL_OVERHEAD_BYTES,
   SealBroken,
   seal,
+  unseal,
   unwrapDataKey,
 } from "../../../src/crypto/vault.ts";
 
@@ -50,14 +50,14 @@ describe("a sealed value", () => {
     const property = fc.asyncProperty(bytes(5_000), contexts, async (plain, context) => {
       const sealed = await seal(key, plain, context);
       expect(sealed.byteLength).toBe(plain.byteLength + SEAL_OVERHEAD_BYTES);
-      expect(await open(key, sealed, context)).toEqual(plain);
+      expect(await unseal(key, sealed, context)).toEqual(plain);
     });
     await fc.assert(property, RUNS);
   });
 
   it("never opens with another key", async () => {
     const property = fc.asyncProperty(bytes(500), contexts, async (plain, context) => {
-      await expect(open(otherKey, await seal(key, plain, context), context)).rejects.toThrow(SealBroken);
+      await expect(unseal(otherKey, await seal(key, plain, context), context)).rejects.toThrow(SealBroken);
     });
     await fc.assert(property, RUNS);
   });
@@ -65,7 +65,7 @@ describe("a sealed value", () => {
   it("never opens in another context", async () => {
     const property = fc.asyncProperty(bytes(500), contexts, contexts, async (plain, context, other) => {
       fc.pre(new TextEncoder().encode(context).join() !== new TextEncoder().encode(other).join());
-      await expect(open(key, await seal(key, plain, context), other)).rejects.toThrow(SealBroken);
+      await expect(unseal(key, await seal(key, plain, context), other)).rejects.toThrow(SealBroken);
     });
     await fc.assert(property, RUNS);
   });
@@ -73,7 +73,7 @@ describe("a sealed value", () => {
   it("never opens with any byte changed", async () => {
     const property = fc.asyncProperty(bytes(200), contexts, changes, async (plain, context, change) => {
       const sealed = changed(await seal(key, plain, context), change.position, change.by);
-      await expect(open(key, sealed, context)).rejects.toThrow(SealBroken);
+      await expect(unseal(key, sealed, context)).rejects.toThrow(SealBroken);
     });
     await fc.assert(property, { numRuns: 400 });
   });
@@ -82,11 +82,11 @@ describe("a sealed value", () => {
     const property = fc.asyncProperty(bytes(200), fc.nat(), bytes(20), async (plain, cut, more) => {
       const sealed = await seal(key, plain, "here");
       const length = cut % sealed.byteLength;
-      await expect(open(key, sealed.slice(0, length), "here")).rejects.toThrow(SealBroken);
-      await expect(open(key, sealed.slice(sealed.byteLength - length), "here")).rejects.toThrow(SealBroken);
+      await expect(unseal(key, sealed.slice(0, length), "here")).rejects.toThrow(SealBroken);
+      await expect(unseal(key, sealed.slice(sealed.byteLength - length), "here")).rejects.toThrow(SealBroken);
       fc.pre(more.byteLength > 0);
       const longer = Uint8Array.from([...sealed, ...more]) as Bytes;
-      await expect(open(key, longer, "here")).rejects.toThrow(SealBroken);
+      await expect(unseal(key, longer, "here")).rejects.toThrow(SealBroken);
     });
     await fc.assert(property, RUNS);
   });
@@ -94,7 +94,7 @@ describe("a sealed value", () => {
   it("is nothing that anybody could make up", async () => {
     const property = fc.asyncProperty(bytes(300), async (made) => {
       if (made.byteLength > 0) made[0] = 1;
-      await expect(open(key, made, "here")).rejects.toThrow(SealBroken);
+      await expect(unseal(key, made, "here")).rejects.toThrow(SealBroken);
     });
     await fc.assert(property, RUNS);
   });

@@ -4,13 +4,13 @@ import {
   createDataKey,
   fingerprint,
   KeyRingError,
-  open,
-  openText,
   parseKeyRing,
   SEAL_OVERHEAD_BYTES,
   SealBroken,
   seal,
   sealText,
+  unseal,
+  unsealText,
   unwrapDataKey,
 } from "../../../src/crypto/vault.ts";
 
@@ -29,13 +29,13 @@ describe("a sealed value", () => {
     const plain = random(length);
     const sealed = await seal(key, plain, CONTEXT);
     expect(sealed.byteLength).toBe(length + SEAL_OVERHEAD_BYTES);
-    expect(await open(key, sealed, CONTEXT)).toEqual(plain);
+    expect(await unseal(key, sealed, CONTEXT)).toEqual(plain);
   });
 
   it("of text opens to the text, in any script", async () => {
     const key = await dataKey();
     for (const text of ["", "whsec_abc", "Jörg \u{1F600} 名\u0000"])
-      expect(await openText(key, await sealText(key, text, CONTEXT), CONTEXT)).toBe(text);
+      expect(await unsealText(key, await sealText(key, text, CONTEXT), CONTEXT)).toBe(text);
   });
 
   it("never looks the same twice", async () => {
@@ -53,12 +53,12 @@ describe("a sealed value", () => {
   ])("does not open in the context %j", async (context) => {
     const key = await dataKey();
     const sealed = await seal(key, random(20), CONTEXT);
-    await expect(open(key, sealed, context)).rejects.toBeInstanceOf(SealBroken);
+    await expect(unseal(key, sealed, context)).rejects.toBeInstanceOf(SealBroken);
   });
 
   it("does not open under another key", async () => {
     const sealed = await seal(await dataKey(), random(20), CONTEXT);
-    await expect(open(await dataKey(), sealed, CONTEXT)).rejects.toBeInstanceOf(SealBroken);
+    await expect(unseal(await dataKey(), sealed, CONTEXT)).rejects.toBeInstanceOf(SealBroken);
   });
 
   it("does not open with any one byte changed, whichever it is", async () => {
@@ -68,7 +68,7 @@ describe("a sealed value", () => {
       for (const flip of [1, 0x80]) {
         const changed = sealed.slice();
         changed[i] = (changed[i] ?? 0) ^ flip;
-        await expect(open(key, changed, CONTEXT), `byte ${i}`).rejects.toBeInstanceOf(SealBroken);
+        await expect(unseal(key, changed, CONTEXT), `byte ${i}`).rejects.toBeInstanceOf(SealBroken);
       }
     }
   });
@@ -77,14 +77,14 @@ describe("a sealed value", () => {
     const key = await dataKey();
     const sealed = await seal(key, random(24), CONTEXT);
     for (let length = 0; length < sealed.byteLength; length++)
-      await expect(open(key, sealed.slice(0, length), CONTEXT)).rejects.toBeInstanceOf(SealBroken);
+      await expect(unseal(key, sealed.slice(0, length), CONTEXT)).rejects.toBeInstanceOf(SealBroken);
     const grown = new Uint8Array(sealed.byteLength + 1);
     grown.set(sealed);
-    await expect(open(key, grown, CONTEXT)).rejects.toBeInstanceOf(SealBroken);
+    await expect(unseal(key, grown, CONTEXT)).rejects.toBeInstanceOf(SealBroken);
   });
 
   it.each(["", "AA==", "not base64!", "AQIDBA=="])("is not the text %j", async (text) => {
-    await expect(openText(await dataKey(), text, CONTEXT)).rejects.toThrow();
+    await expect(unsealText(await dataKey(), text, CONTEXT)).rejects.toThrow();
   });
 });
 
@@ -102,7 +102,7 @@ describe("a wrapped data key", () => {
       `${entry("k3")},${entry("k2", k2)},${entry("k1", k1)}`,
     ]) {
       const key = await unwrapDataKey(parseKeyRing(text), wrapped, "row");
-      expect(await open(key, sealed, CONTEXT)).toEqual(utf8("text"));
+      expect(await unseal(key, sealed, CONTEXT)).toEqual(utf8("text"));
     }
   });
 
@@ -129,7 +129,7 @@ describe("a wrapped data key", () => {
       [1, 2].map(async () => unwrapDataKey(old, await createDataKey(old, "row"), "row")),
     );
     if (a === undefined || b === undefined) throw new Error("two keys were made");
-    await expect(open(b, await seal(a, utf8("x"), CONTEXT), CONTEXT)).rejects.toBeInstanceOf(SealBroken);
+    await expect(unseal(b, await seal(a, utf8("x"), CONTEXT), CONTEXT)).rejects.toBeInstanceOf(SealBroken);
   });
 
   it.each(["", "k1", "k1.", "k1.AA==", ".AAAA"])("is not the text %j", async (wrapped) => {

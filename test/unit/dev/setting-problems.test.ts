@@ -3,7 +3,7 @@ import { settingProblems } from "../../../dev/setting-problems.ts";
 
 it("finds each problem with a setting once, among other lines", () => {
   const problem =
-    '{"message":"a setting cannot be used","error":"Error: OPERATORS_EMAIL: must be an e-mail address"}';
+    '{"message":"failed to read a setting","error":"Error: OPERATORS_EMAIL: must be an e-mail address"}';
   const log = ['{"message":"request","status":200}', problem, "not json", problem, ""].join("\n");
   expect(settingProblems(log)).toEqual(["OPERATORS_EMAIL: must be an e-mail address"]);
 });

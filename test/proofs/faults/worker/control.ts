@@ -2,7 +2,7 @@
  * the real bindings. */
 
 import { dataKeyContext, payloadContext } from "../../../../src/crypto/contexts.ts";
-import { type DataKey, open, unwrapDataKey } from "../../../../src/crypto/vault.ts";
+import { type DataKey, unseal, unwrapDataKey } from "../../../../src/crypto/vault.ts";
 import { type Bindings, readSettings } from "../../../../src/env.ts";
 import { parseFileId } from "../../../../src/gate/file-id.ts";
 import { WAKE_AGAIN_AFTER_MS } from "../../../../src/gate/state.ts";
@@ -90,7 +90,7 @@ async function atRest(stub: DurableObjectStub<ConnectionGate>, env: Bindings): P
       try {
         dataKey ??= await unwrapDataKey(readSettings(env).keyRing, page.wrappedKey, dataKeyContext(gate));
         const sealed = await sealedOf(file, env, segments);
-        const payload = await open(dataKey, new Uint8Array(sealed), payloadContext(gate, file.fileId));
+        const payload = await unseal(dataKey, new Uint8Array(sealed), payloadContext(gate, file.fileId));
         const digest = await crypto.subtle.digest("SHA-256", payload);
         found.push({ fileId: file.fileId, sha256: new Uint8Array(digest).toHex() });
       } catch (error) {
