@@ -107,11 +107,11 @@ export default defineConfig(async () => ({
     projects: [
       inNode("dev", "test/unit/dev/**/*.test.ts"),
       inNode("e2e", "test/e2e/**/*.test.ts", [MEMORY]),
-      // Keeps a core busy with the largest bodies, whose senders have half a minute: `npm run memory:check`.
+      // Keeps a core busy with the largest bodies, whose senders have half a minute: `npm run proof -- memory`.
       inNode("memory", MEMORY),
       await unit(),
       await inWorkerd("integration", "test/integration/**/*.test.ts"),
-      // Lives whole days of traffic: `npm run cost:check`.
+      // Lives whole days of traffic: `npm run proof -- counts`.
       await inWorkerd("cost", "test/proofs/cost/**/*.test.ts"),
     ],
   },

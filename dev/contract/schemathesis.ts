@@ -1,5 +1,5 @@
 /**
- * `npm run schemathesis`: a generic fuzzer of OpenAPI documents against a real runtime of the gateway on loopback. Needs
+ * `npm run proof -- schemathesis`: a generic fuzzer of OpenAPI documents against a real runtime of the gateway on loopback. Needs
  * Python; the fuzzer is installed under .dev/ when it is first used. `SCHEMATHESIS_SEED` repeats a run,
  * `SCHEMATHESIS_EXAMPLES` (50) is how many cases an operation gets in each phase at most.
  */

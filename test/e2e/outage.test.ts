@@ -1,4 +1,4 @@
-/** `npm run simulate`, smaller: what the back-pressure of an outage promises. */
+/** `npm run proof -- simulate`, smaller: what the back-pressure of an outage promises. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Second, simulate } from "../proofs/cost/outage.ts";
 import { seeded } from "../support/random.ts";

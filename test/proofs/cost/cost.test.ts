@@ -1,5 +1,5 @@
 /**
- * What `npm run cost` multiplies with prices. Each shape of traffic runs from the POST to the purge; what is counted must be
+ * What `npm run proof -- cost` multiplies with prices. Each shape of traffic runs from the POST to the purge; what is counted must be
  * what test/proofs/cost/counts.json says. Where a change is meant to cost more or less, the failure names the numbers to put there.
  */
 import { runInDurableObject } from "cloudflare:test";

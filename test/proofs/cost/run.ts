@@ -1,4 +1,4 @@
-/** `npm run cost`: dollars for a million accepted reports, by size and shape of traffic, and where they go. */
+/** `npm run proof -- cost`: dollars for a million accepted reports, by size and shape of traffic, and where they go. */
 import counts from "./counts.json" with { type: "json" };
 import { keeping, logging, OBJECT_CALL_MS, operations, sum } from "./model.ts";
 import { AS_OF, PRICES } from "./prices.ts";

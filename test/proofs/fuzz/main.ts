@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz`: fifty thousand made-up requests against a real runtime of the gateway on loopback. Prints what was answered
+ * `npm run proof -- fuzz`: fifty thousand made-up requests against a real runtime of the gateway on loopback. Prints what was answered
  * to what, and ends with an error when anything was stored that was not signed, lost, answered 5xx without promise, or
  * slower than a second. `FUZZ_SEED` repeats a run, `FUZZ_REQUESTS` makes it shorter or longer.
  */

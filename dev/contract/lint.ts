@@ -1,5 +1,5 @@
 /**
- * `npm run openapi:check`: the contract document under the recommended rules of a public linter. Errors and warnings fail
+ * `npm run check -- openapi`: the contract document under the recommended rules of a public linter. Errors and warnings fail
  * alike, but for those that are excused here with a reason.
  */
 import { document } from "./document.ts";
