@@ -22,12 +22,15 @@ interface More extends Pick<Answer, "headers" | "sometimes"> {
 }
 
 /** An answer of these fields and no others. */
-export function answer(
+export function answer(description: string, fields: z.core.$ZodShape, more: More = {}): Answer {
+  return answerOf(description, z.strictObject(fields), more);
+}
+
+export function answerOf(
   description: string,
-  fields: z.core.$ZodShape,
-  { example = {}, ...headers }: More = {},
+  schema: z.ZodObject,
+  { example, ...headers }: More = {},
 ): Answer {
-  const schema = z.strictObject(fields);
   return { description, schema, example: { ...(exampleOf(schema) as object), ...example }, ...headers };
 }
 

@@ -2,11 +2,8 @@
 import type { RouterRoute } from "hono/types";
 import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
 import { deliveryPaths } from "../openapi/deliveries.ts";
-import { employerPaths } from "../openapi/employers.ts";
 import { eventPaths } from "../openapi/events.ts";
-import { filePaths } from "../openapi/files.ts";
 import { inboundPaths } from "../openapi/inbound.ts";
-import { operationsPaths } from "../openapi/operations.ts";
 import { deliveries } from "../openapi/outbound.ts";
 import { reportPaths } from "../openapi/reports.ts";
 import { webhookPaths } from "../openapi/webhooks.ts";
@@ -44,12 +41,9 @@ export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument
       ...pathsOf(routes),
       ...inboundPaths,
       ...reportPaths,
-      ...filePaths,
-      ...employerPaths,
       ...webhookPaths,
       ...deliveryPaths,
       ...eventPaths,
-      ...operationsPaths,
     }),
     webhooks: deliveries,
     components: { securitySchemes: SECURITY_SCHEMES },

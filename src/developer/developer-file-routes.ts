@@ -1,13 +1,16 @@
 /** Files of a key's owner: their status, and lists of them. Another owner's file is one that does not exist. */
 import { Hono } from "hono";
 import * as z from "zod";
+import { answerOf, once, page } from "../contract/answer.ts";
+import { EXAMPLE, like } from "../contract/examples.ts";
+import { environment, fileId, fileStatus, moment, objectId } from "../contract/fields.ts";
 import { findGateOwner } from "../db/gates.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import type { FileRecord } from "../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { iso } from "../http/iso.ts";
 import { pageLimit } from "../http/page.ts";
-import { parseQuery } from "../http/validation.ts";
 import {
   API_KEY_PREFIX,
   type Environment,
@@ -16,12 +19,13 @@ import {
   gateName,
   objectIdOf,
 } from "../model.ts";
+import { developerContract } from "./developer-contract.ts";
 import { developerAuth, readLimit } from "./key-auth.ts";
 
 /** A page is filled from at most this many pages of rows, so that a rare status does not scan a whole gate. */
 const SCANNED_PAGES = 10;
 
-export const listQuery = z.strictObject({
+const listQuery = z.strictObject({
   connection_id: z
     .string()
     .refine((text) => objectIdOf(text, "") !== null, "Must be 24 hex characters")
@@ -42,7 +46,7 @@ export const listQuery = z.strictObject({
 
 const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
 
-export const NO_SUCH_SENDER: Record<GateKind, Failure> = {
+const NO_SUCH_SENDER: Record<GateKind, Failure> = {
   connection: {
     kind: "portal",
     status: 404,
@@ -52,18 +56,87 @@ export const NO_SUCH_SENDER: Record<GateKind, Failure> = {
   key: { kind: "portal", status: 404, error: "api_key_not_found", message: "No such API key." },
 };
 
+const INVALID_CURSOR: Failure = {
+  kind: "validation",
+  message: "Invalid cursor",
+  details: { cursor: "Not a cursor of this list" },
+};
+
+const count = () => z.int().nonnegative().nullable();
+
+const file = once(() =>
+  z
+    .strictObject({
+      file_id: fileId(),
+      status: like(fileStatus(), "completed"),
+      records_total: like(count().meta({ description: "As the files-creator told; null until it did." }), 1),
+      records_processed: like(count(), 1),
+      records_failed: like(count(), 0),
+      kind: like(z.enum(["payroll_report", "employee_sync"]), "payroll_report"),
+      environment: environment(),
+      employer_id: like(z.string(), EXAMPLE.employerId),
+      connection_id: like(
+        objectId().optional().meta({ description: "Where the report came by a connection." }),
+        EXAMPLE.connectionId,
+      ),
+      api_key_id: objectId().optional().meta({ description: "Where the report came with a bearer key." }),
+      request_id: like(
+        z.string().meta({ description: "Of the request that brought the report." }),
+        EXAMPLE.requestId,
+      ),
+      caller_request_id: z
+        .string()
+        .nullable()
+        .meta({ description: "The `X-Request-Id` that the request carried, where it carried one." }),
+      size: like(z.int().nonnegative().meta({ description: "Bytes of the report as it was received." }), 254),
+      generation: like(
+        z.int().positive().meta({ description: "One more each time the file is forwarded again." }),
+        1,
+      ),
+      attempts: like(z.int().nonnegative(), 1),
+      next_attempt_at: moment().nullable(),
+      received_at: moment(),
+      updated_at: moment(EXAMPLE.later),
+    })
+    .meta({ id: "File" }),
+);
+
+const getFileStatus = developerContract({}, () => ({
+  id: "getFileStatus",
+  summary: "Where a file is",
+  description: "Right from the moment of the 202 on.",
+  answers: { 200: answerOf("The file.", file(), { headers: ["rate"] }) },
+  failures: [NOT_FOUND],
+}));
+
+const listOfFiles = developerContract({ query: listQuery }, () => ({
+  id: "listFiles",
+  summary: "List files",
+  description:
+    "Newest first: those of a connection or of another key of the same owner, or those that came with the key itself. A page with a filter may be shorter than its limit, and the list still go on.",
+  answers: { 200: page("A page of files.", "files", file(), { headers: ["rate"] }) },
+  failures: [
+    {
+      kind: "validation",
+      message: "The request has invalid fields.",
+      details: { limit: "Must be at most 100" },
+    },
+    INVALID_CURSOR,
+    NO_SUCH_SENDER.connection,
+    NO_SUCH_SENDER.key,
+  ],
+}));
+
 export const files = new Hono<AppEnv>()
-  .get("/files/status/:file_id", developerAuth, readLimit, async (c) => {
+  .get("/files/status/:file_id", developerAuth, readLimit, getFileStatus, async (c) => {
     const parsed = parseFileId(c.req.param("file_id"));
     if (parsed === null || !(await reaches(c, parsed.gate))) return failureResponse(c, NOT_FOUND);
     const record = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).status(parsed.fileId);
     const within = record?.facts.environment === c.get("apiKey").environment;
     return record === null || !within ? failureResponse(c, NOT_FOUND) : c.json(presentFile(record));
   })
-  .get("/files", developerAuth, readLimit, async (c) => {
-    const query = parseQuery(c, listQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { connection_id, api_key_id, status, limit, cursor } = query.value;
+  .get("/files", developerAuth, readLimit, listOfFiles, async (c) => {
+    const { connection_id, api_key_id, status, limit, cursor } = c.req.valid("query");
     if (connection_id !== undefined && api_key_id !== undefined) {
       const details = { api_key_id: "Cannot be combined with connection_id" };
       return failureResponse(c, { kind: "validation", message: "Name one sender at most.", details });
@@ -74,13 +147,7 @@ export const files = new Hono<AppEnv>()
         : { kind: "connection", id: connection_id.toLowerCase() };
     const foreignCursor =
       cursor !== undefined && gateName(parseFileId(cursor)?.gate ?? gate) !== gateName(gate);
-    if (foreignCursor) {
-      return failureResponse(c, {
-        kind: "validation",
-        message: "Invalid cursor",
-        details: { cursor: "Not a cursor of this list" },
-      });
-    }
+    if (foreignCursor) return failureResponse(c, INVALID_CURSOR);
     if (!(await reaches(c, gate, c.get("apiKey").environment))) {
       return failureResponse(c, NO_SUCH_SENDER[gate.kind]);
     }
@@ -131,7 +198,7 @@ async function reaches(c: AppContext, gate: GateAddress, environment?: Environme
   );
 }
 
-export function presentFile(record: FileRecord) {
+function presentFile(record: FileRecord): z.infer<ReturnType<typeof file>> {
   const { fileId, facts } = record;
   const gate = parseFileId(fileId)?.gate;
   return {
@@ -149,8 +216,8 @@ export function presentFile(record: FileRecord) {
     size: facts.size,
     generation: record.generation,
     attempts: record.attempts,
-    next_attempt_at: record.nextAttemptAt && new Date(record.nextAttemptAt).toISOString(),
-    received_at: new Date(facts.receivedAt).toISOString(),
-    updated_at: new Date(record.updatedAt).toISOString(),
+    next_attempt_at: iso(record.nextAttemptAt),
+    received_at: iso(facts.receivedAt),
+    updated_at: iso(record.updatedAt),
   };
 }

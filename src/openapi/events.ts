@@ -4,6 +4,7 @@ import * as z from "zod";
 import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { RATE_LIMITED } from "../contract/error-answers.ts";
 import { EXAMPLE } from "../contract/examples.ts";
+import { KEY } from "../developer/developer-contract.ts";
 import type { Failure } from "../http/failure.ts";
 import { EVENT_TYPES } from "../outbound/event-types.ts";
 import {
@@ -15,9 +16,7 @@ import {
   MAX_EVENTS_VALUES,
 } from "../portal/events/event-requests.ts";
 import { REUSED } from "../portal/events/event-routes.ts";
-import { KEY } from "./developer.ts";
 import { environment, fileId, fileStatus, moment, nextCursor, sequence } from "./fields.ts";
-import { FILE_NOT_FOUND } from "./files.ts";
 import { operation } from "./operation.ts";
 import { OWNER, portalOperation } from "./portal.ts";
 
@@ -146,7 +145,11 @@ export const eventPaths: ZodOpenApiPathsObject = {
           },
         },
       },
-      failures: [...OWNER, FILE_NOT_FOUND, REUSED],
+      failures: [
+        ...OWNER,
+        { kind: "portal", status: 404, error: "file_not_found", message: "No such file." },
+        REUSED,
+      ],
     }),
     get: list,
   },

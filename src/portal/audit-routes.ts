@@ -1,14 +1,18 @@
 /** `GET /audit`: who changed what, newest first. A client that is bound to an owner sees what concerns its owner. */
 import { Hono } from "hono";
 import * as z from "zod";
+import { once, page } from "../contract/answer.ts";
+import { EXAMPLE, like } from "../contract/examples.ts";
+import { moment } from "../contract/fields.ts";
 import { type AuditRow, listAudit } from "../db/audit.ts";
 import { SUBJECT_KINDS, type SubjectKind } from "../db/schema.ts";
 import { type AppEnv, type Client, failureResponse } from "../http/context.ts";
+import { iso } from "../http/iso.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
-import { parseQuery } from "../http/validation.ts";
-import { API_KEY_PREFIX } from "../model.ts";
+import { API_KEY_PREFIX, OWNER_TYPES } from "../model.ts";
 import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
+import { portalContracts } from "./portal-contract.ts";
 
 const LIST = "audit";
 
@@ -17,7 +21,7 @@ const SUBJECT = new RegExp(`^(${SUBJECT_KINDS.join("|")}):([A-Za-z0-9_.:-]{1,128
 /** Subjects are told by their bare ids. Paths and people write them either way. */
 const ID_PREFIXES: Partial<Record<SubjectKind, string>> = { webhook: "wh_", api_key: API_KEY_PREFIX };
 
-export const auditQuery = z.strictObject({
+const auditQuery = z.strictObject({
   ...ownerFields,
   subject: z
     .string()
@@ -31,10 +35,49 @@ export const auditQuery = z.strictObject({
   ...pageFields(LIST, z.string()),
 });
 
-export const auditTrail = new Hono<AppEnv>().get("/audit", async (c) => {
-  const query = parseQuery(c, auditQuery);
-  if ("failure" in query) return failureResponse(c, query.failure);
-  const { owner_type, owner_id, subject, action, since, limit, cursor } = query.value;
+const changedFields = () => z.record(z.string(), z.unknown()).nullable();
+
+const auditEntry = once(() =>
+  z
+    .strictObject({
+      id: like(z.string(), "aud_01KMTQ3A40ZX8Q1V6N5T"),
+      at: moment(EXAMPLE.later),
+      actor: like(
+        z.string().meta({
+          description:
+            "`client:…` of a portal client, `access:…` of a person, `system:…` of the gateway itself.",
+        }),
+        "client:portal",
+      ),
+      action: like(z.string(), "connection.updated"),
+      subject: like(z.strictObject({ kind: z.enum(SUBJECT_KINDS), id: z.string() }), {
+        kind: "connection",
+        id: EXAMPLE.connectionId,
+      }),
+      owner_type: like(z.enum(OWNER_TYPES).nullable(), EXAMPLE.owner.owner_type),
+      owner_id: like(z.string().nullable(), EXAMPLE.owner.owner_id),
+      request_id: like(z.string(), EXAMPLE.requestId),
+      before: like(
+        changedFields().meta({ description: "The fields that changed, as they were. Never a secret." }),
+        { status: "active" },
+      ),
+      after: like(changedFields().meta({ description: "The same fields, as they are." }), {
+        status: "inactive",
+      }),
+    })
+    .meta({ id: "AuditEntry" }),
+);
+
+const listEntries = portalContracts("Operations")({ query: auditQuery }, () => ({
+  id: "listAudit",
+  summary: "Who changed what",
+  description:
+    "Newest first, for seven years. Without an owner everything, for a client that is bound to none; a bound one sees what concerns its owner.",
+  answers: { 200: page("A page of changes.", "audit", auditEntry()) },
+}));
+
+export const auditTrail = new Hono<AppEnv>().get("/audit", listEntries, async (c) => {
+  const { owner_type, owner_id, subject, action, since, limit, cursor } = c.req.valid("query");
   const client = c.get("client");
   const owned = actsForEverybody(client) ? { owner: null } : ownerOf(client, { owner_type, owner_id });
   if ("failure" in owned) return failureResponse(c, owned.failure);
@@ -57,11 +100,11 @@ function subjectOf(text: string | undefined) {
   return { kind, id: prefix !== undefined && id.startsWith(prefix) ? id.slice(prefix.length) : id };
 }
 
-function present(row: AuditRow, client: Client) {
+function present(row: AuditRow, client: Client): z.infer<ReturnType<typeof auditEntry>> {
   const { id, at, action, subject_kind, subject_id, owner_type, owner_id, request_id, before, after } = row;
   return {
     id,
-    at: new Date(at).toISOString(),
+    at: iso(at),
     // An owner's client learns that Audit1 did it, not the address of who did.
     actor: client.owner === undefined ? row.actor : row.actor.replace(/^access:.*$/s, "access"),
     action,

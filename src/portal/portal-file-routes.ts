@@ -4,6 +4,9 @@
  */
 import { Hono } from "hono";
 import * as z from "zod";
+import { answer } from "../contract/answer.ts";
+import { like } from "../contract/examples.ts";
+import { fileId, success } from "../contract/fields.ts";
 import { newAuditRow, recordAudit } from "../db/audit.ts";
 import { findGateOwner } from "../db/gates.ts";
 import { parseFileId } from "../gate/file-id.ts";
@@ -11,17 +14,42 @@ import { type AppEnv, failureResponse, note } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { gateName, OWNER_TYPES } from "../model.ts";
+import { notFound } from "./change.ts";
 import { mayActFor } from "./owner.ts";
+import { portalContracts } from "./portal-contract.ts";
 
-const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+const NOT_FOUND = notFound("file");
+const NOT_SETTLED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "file_not_settled",
+  message: "The file is still on its way. Only a completed or failed file can be replayed.",
+};
 
-export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", async (c) => {
+const replayFile = portalContracts("Operations")({}, () => ({
+  id: "replayFile",
+  summary: "Forward a file again",
+  description:
+    "A completed or failed file is handed to the files-creator once more, as a new generation with an idempotency key of its own.",
+  of: "file",
+  answers: {
+    202: answer("It is on its way.", {
+      success: success(),
+      file_id: fileId(),
+      status: z.literal("queued"),
+      generation: like(z.int().positive(), 2),
+    }),
+  },
+  failures: [NOT_SETTLED],
+}));
+
+export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", replayFile, async (c) => {
   const parsed = parseFileId(c.req.param("file_id"));
   const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
   if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
   const type = z.enum(OWNER_TYPES).parse(owner.owner_type);
   if (!mayActFor(c.get("client"), { type, id: owner.owner_id })) return failureResponse(c, NOT_FOUND);
-  const { fileId } = parsed;
+  const { fileId: id } = parsed;
   await recordAudit(
     c.env.DB,
     newAuditRow({
@@ -30,31 +58,26 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", asy
       requestId: c.get("requestId"),
       kind: "file",
       what: "replay_asked",
-      subjectId: fileId,
+      subjectId: id,
       owner: { type, id: owner.owner_id },
       before: null,
       after: null,
     }),
   );
-  const replayed = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).replay(fileId);
+  const replayed = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).replay(id);
   switch (replayed.outcome) {
     case "unknown":
       return failureResponse(c, NOT_FOUND);
-    case "unsettled": {
-      const message = "The file is still on its way. Only a completed or failed file can be replayed.";
-      return failureResponse(c, { kind: "portal", status: 409, error: "file_not_settled", message });
-    }
+    case "unsettled":
+      return failureResponse(c, NOT_SETTLED);
     case "queued":
-      note(c, { outcome: "replayed", file_id: fileId });
+      note(c, { outcome: "replayed", file_id: id });
       c.executionCtx.waitUntil(
         // A lost wake-up costs a minute: the file's gate sends another.
-        c.env.FILES.send({ file_ids: [fileId] }).catch((error) =>
-          logError("a wake-up was not sent", { file_id: fileId }, error),
+        c.env.FILES.send({ file_ids: [id] }).catch((error) =>
+          logError("a wake-up was not sent", { file_id: id }, error),
         ),
       );
-      return c.json(
-        { success: true, file_id: fileId, status: "queued", generation: replayed.generation },
-        202,
-      );
+      return c.json({ success: true, file_id: id, status: "queued", generation: replayed.generation }, 202);
   }
 });

@@ -1,28 +1,51 @@
 /** `POST /vault/rewrap`: one step of wrapping all data keys anew. For the portal itself; nobody else knows that it exists. */
 import { Hono } from "hono";
 import * as z from "zod";
+import { answer } from "../contract/answer.ts";
+import { like } from "../contract/examples.ts";
+import { nextCursor, success } from "../contract/fields.ts";
 import { type AuditRow, newAuditRow } from "../db/audit.ts";
-import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
+import type { AppContext, AppEnv } from "../http/context.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
-import { parseJsonBody } from "../http/validation.ts";
 import { position, rewrapStep } from "../maintenance/rewrap.ts";
-import { actsForEverybody } from "./owner.ts";
+import { portalContracts } from "./portal-contract.ts";
+import { forEveryOwner } from "./scope.ts";
 
 const LIST = "vault";
 
 /** Keys of one step: each costs a call to its gate. */
 const MAX_KEYS = 100;
 
-export const rewrapBody = z.strictObject({
+const rewrapBody = z.strictObject({
   limit: z.int().min(1).max(MAX_KEYS).default(MAX_KEYS),
   cursor: pageFields(LIST, position).cursor,
 });
 
-export const vault = new Hono<AppEnv>().post("/vault/rewrap", async (c) => {
-  if (!actsForEverybody(c.get("client"))) return failureResponse(c, { kind: "not_found" });
-  const body = await parseJsonBody(c, rewrapBody);
-  if ("failure" in body) return failureResponse(c, body.failure);
-  const { limit, cursor } = body.value;
+const count = (example: number) => like(z.int().nonnegative(), example);
+
+const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
+  id: "rewrapDataKeys",
+  summary: "Wrap data keys anew",
+  description:
+    "One step of wrapping all data keys under the first key of the ring. Send `next_cursor` as `cursor` until `done`; then the ring's other keys can be taken away. May be repeated and begun again. Only for a client that is bound to no owner.",
+  examples: { first: { summary: "The first step", value: { limit: 50 } } },
+  answers: {
+    200: answer("What the step did, and what is left.", {
+      success: success(),
+      ring_key: like(z.string().meta({ description: "The ring's first key, which wraps." }), "v2"),
+      rewrapped: count(12),
+      failed: count(0).meta({ description: "Keys that no key of the ring opens." }),
+      untold: count(0).meta({ description: "Gates that could not be told now; they are within a minute." }),
+      remaining: count(0),
+      done: like(z.boolean(), true),
+      next_cursor: nextCursor(),
+    }),
+  },
+  failures: [{ kind: "not_found" }],
+}));
+
+export const vault = new Hono<AppEnv>().post("/vault/rewrap", forEveryOwner, rewrapKeys, async (c) => {
+  const { limit, cursor } = c.req.valid("json");
   const { keyRing } = c.get("settings");
   const { next, ...progress } = await rewrapStep(cursor ?? null, limit, keyRing, c.env, (now) =>
     auditRowOf(c, keyRing.first, now),

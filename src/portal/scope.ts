@@ -11,7 +11,7 @@ import * as z from "zod";
 import { type AppContext, type AppEnv, failureResponse, type JsonBody, type Named } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { parseWith, readJsonBody, readQuery } from "../http/validation.ts";
-import { namedTwice, ownerFields } from "./owner.ts";
+import { actsForEverybody, namedTwice, ownerFields } from "./owner.ts";
 
 const FIELDS = ["owner_id", "owner_type"] as const;
 const naming = z.object(ownerFields);
@@ -42,6 +42,11 @@ export function ownerScope(ofObject: boolean) {
     return next();
   });
 }
+
+/** For what concerns every owner: to a request that is limited to one, it does not exist. */
+export const forEveryOwner = createMiddleware<AppEnv>(async (c, next) =>
+  actsForEverybody(c.get("client")) ? next() : failureResponse(c, { kind: "not_found" }),
+);
 
 function namedIn(c: AppContext, inBody: Record<string, unknown>): { named: Named } | { failure: Failure } {
   const query = readQuery(c);

@@ -1,9 +1,8 @@
 /** Employers and the owners they are granted to: list, read, put. Grants decide who may report for whom: only the portal itself makes them. */
 import { Hono } from "hono";
-import * as z from "zod";
+import { createMiddleware } from "hono/factory";
 import {
   connectionsLosing,
-  type EmployerWritten,
   getEmployer,
   listEmployers,
   putEmployers,
@@ -12,86 +11,48 @@ import {
 import { StreamedBody } from "../../http/body.ts";
 import { bodyBudget } from "../../http/body-budget.ts";
 import { type AppContext, type AppEnv, type Client, failureResponse } from "../../http/context.ts";
-import type { Failure } from "../../http/failure.ts";
 import { NDJSON, ndjsonStream } from "../../http/ndjson.ts";
-import { pageFields, pageOf } from "../../http/page.ts";
+import { pageOf } from "../../http/page.ts";
 import { preconditionFailure, setETag } from "../../http/precondition.ts";
-import { contentTypeFailure, parseJsonBody, parseQuery } from "../../http/validation.ts";
-import { actsForEverybody, mayActFor, ownerFields, ownerOf } from "../owner.ts";
+import { contentTypeFailure } from "../../http/validation.ts";
+import { notFound } from "../change.ts";
+import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
+import { forEveryOwner } from "../scope.ts";
+import * as contract from "./employer-contract.ts";
+import { EMPLOYER_ID, EMPLOYER_LIST, type EmployerBody, INVALID_ID, REFUSALS } from "./employer-contract.ts";
 import { importEmployers } from "./employer-import.ts";
-import {
-  boundRefusal,
-  EMPLOYER_ID,
-  employerAuditRow,
-  employerBody,
-  NOT_AN_EMPLOYER_ID,
-  presentEmployer,
-  wantedEmployer,
-} from "./employer-presenter.ts";
+import { boundRefusal, employerAuditRow, presentEmployer, wantedEmployer } from "./employer-presenter.ts";
 
 /** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
 const MAX_ATTEMPTS = 3;
 
-const FEIN_TAKEN = "Another employer has this FEIN.";
-export const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
-  fein_taken: {
-    kind: "portal",
-    status: 409,
-    error: "fein_taken",
-    message: FEIN_TAKEN,
-    details: { fein: FEIN_TAKEN },
-  },
-  overtaken: {
-    kind: "portal",
-    status: 409,
-    error: "employer_changed",
-    message: "The employer was changed by others at the same time. Read it again.",
-  },
-};
-const NOT_FOUND: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "employer_not_found",
-  message: "No such employer.",
-};
+const NOT_FOUND = notFound("employer");
 
-const LIST = "employers";
-export const employerQuery = z.strictObject({ ...ownerFields, ...pageFields(LIST, z.string()) });
+const validEmployerId = createMiddleware<AppEnv>(async (c, next) =>
+  EMPLOYER_ID.test(c.req.param("employer_id") ?? "") ? next() : failureResponse(c, INVALID_ID),
+);
 
 export const employers = new Hono<AppEnv>()
-  .get("/employers", async (c) => {
-    const query = parseQuery(c, employerQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { owner_type, owner_id, limit, cursor } = query.value;
+  .get("/employers", contract.listEmployers, async (c) => {
+    const { owner_type, owner_id, limit, cursor } = c.req.valid("query");
     const client = c.get("client");
     const owned = actsForEverybody(client) ? { owner: null } : ownerOf(client, { owner_type, owner_id });
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const found = await listEmployers(c.env.DB, owned.owner, cursor ?? "", limit);
-    const { rows, next_cursor } = pageOf(LIST, found, limit, ({ id }) => id);
+    const { rows, next_cursor } = pageOf(EMPLOYER_LIST, found, limit, ({ id }) => id);
     return c.json({ employers: rows.map((row) => presentEmployer(client, row)), next_cursor });
   })
-  .get("/employers/:employer_id", async (c) => {
+  .get("/employers/:employer_id", contract.getEmployer, async (c) => {
     const employer = await getEmployer(c.env.DB, c.req.param("employer_id"));
     if (employer === null || !isSeenBy(c.get("client"), employer)) return failureResponse(c, NOT_FOUND);
     setETag(c, employer.version);
     return c.json({ employer: presentEmployer(c.get("client"), employer) });
   })
-  .put("/employers/:employer_id", async (c) => {
-    const id = c.req.param("employer_id");
-    if (!EMPLOYER_ID.test(id)) {
-      return failureResponse(c, {
-        kind: "validation",
-        message: "Invalid employer id",
-        details: { id: NOT_AN_EMPLOYER_ID },
-      });
-    }
-    const body = await parseJsonBody(c, employerBody);
-    if ("failure" in body) return failureResponse(c, body.failure);
+  .put("/employers/:employer_id", validEmployerId, contract.putEmployer, async (c) => {
     if (c.get("client").owner !== undefined) return failureResponse(c, NOT_FOUND);
-    return put(c, id, body.value);
+    return put(c, c.req.param("employer_id"), c.req.valid("json"));
   })
-  .post("/employers/import", async (c) => {
-    if (!actsForEverybody(c.get("client"))) return failureResponse(c, { kind: "not_found" });
+  .post("/employers/import", forEveryOwner, contract.importEmployers, async (c) => {
     const wrongType = contentTypeFailure(c, NDJSON);
     if (wrongType !== null) return failureResponse(c, wrongType);
     if (c.req.raw.body === null)
@@ -105,7 +66,7 @@ export const employers = new Hono<AppEnv>()
     return c.body(ndjsonStream(events), 200, { "Content-Type": NDJSON });
   });
 
-async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>): Promise<Response> {
+async function put(c: AppContext, id: string, body: EmployerBody): Promise<Response> {
   const client = c.get("client");
   const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
   const force = body.force === true || c.req.query("force") === "true";
@@ -134,7 +95,7 @@ async function put(c: AppContext, id: string, body: z.infer<typeof employerBody>
 }
 
 /** A request that names an owner does not see the grants of others, and leaves them as they are. */
-function withUnseen<Body extends z.infer<typeof employerBody>>(
+function withUnseen<Body extends EmployerBody>(
   client: Client,
   body: Body,
   read: StoredEmployer | null,
