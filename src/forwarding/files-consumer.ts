@@ -17,7 +17,7 @@ import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { type GateAddress, gateName } from "../model.ts";
 import { publishFileEvents } from "../outbound/publish-file-events.ts";
 import { findSubscribersOfFiles } from "../outbound/subscribers.ts";
-import { GOVERNOR_NAME, type Permit } from "./circuit-breaker.ts";
+import { recordPosts, requestPermit } from "./circuit-breaker.ts";
 import { type Answer, postFile } from "./files-creator.ts";
 import { type AttentionChange, recordAttention } from "./stuck-files.ts";
 
@@ -200,7 +200,7 @@ async function holdBack(
   }
 }
 
-/** Files that are not granted by the governor, or not started before `startUntil`, go back untried. */
+/** Files that are not granted by the circuit breaker, or not started before `startUntil`, go back untried. */
 async function forwardAll(
   jobs: Job[],
   {
@@ -217,7 +217,7 @@ async function forwardAll(
   { attention, owed }: Findings,
 ): Promise<void> {
   if (jobs.length === 0) return;
-  const { granted, retryAfterMs, calm } = await askGovernor(jobs.length, env);
+  const { granted, retryAfterMs, healthy } = await requestPermit(jobs.length, env);
   const untried = jobs.slice(granted);
   const memory = new Semaphore(MAX_PAYLOAD_BYTES);
   let answered = 0;
@@ -238,7 +238,7 @@ async function forwardAll(
     }
   });
   await postpone(untried, Math.max(retryAfterMs, POSTPONE_MS), env);
-  if (!calm || unanswered > 0) await tellGovernor(answered, unanswered, env);
+  if (!healthy || unanswered > 0) await recordPosts(answered, unanswered, env);
 }
 
 /** `reached`: whether the answer, or its absence, says anything about the files-creator. Never rejects. */
@@ -366,23 +366,4 @@ function attentionFor({ file }: Job, answer: Answer, settled: Settled): Attentio
       nextAttemptAt,
     },
   ];
-}
-
-/** Without the governor everything is tried: it only saves effort. */
-async function askGovernor(wanted: number, env: Bindings): Promise<Permit> {
-  try {
-    return await env.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME).permit(wanted);
-  } catch (error) {
-    logError("the governor gave no answer", { wanted }, error);
-    return { granted: wanted, retryAfterMs: 0, calm: false };
-  }
-}
-
-async function tellGovernor(answered: number, unanswered: number, env: Bindings): Promise<void> {
-  if (answered + unanswered === 0) return;
-  try {
-    await env.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME).observe(answered, unanswered);
-  } catch (error) {
-    logError("the governor was not told", { answered, unanswered }, error);
-  }
 }

@@ -11,7 +11,7 @@ import {
   catchWakeUps,
   creatorThat,
   deliver,
-  freshGovernor,
+  resetCircuitBreaker,
   runCron,
   sha256,
 } from "../support/forwarding.ts";
@@ -35,7 +35,7 @@ let wakeUps: { file_ids: string[] }[];
 
 beforeEach(async () => {
   await load();
-  await freshGovernor();
+  await resetCircuitBreaker();
   wakeUps = catchWakeUps();
   catchEndpointWakeUps();
 });
@@ -477,11 +477,11 @@ describe("a durable object", () => {
   it("stores nothing as the circuit breaker", async () => {
     const away = () => new Response(null, { status: 503 });
     await forward(WAITING, creatorThat(away).using);
-    const governor = bindings.FORWARDING_GOVERNOR.getByName("files-creator");
+    const breaker = bindings.FORWARDING_GOVERNOR.getByName("files-creator");
     const { received, using } = creatorThat();
     await forward(["archived", "failed", ...WAITING], using);
     expect(received).toEqual([]);
-    const kept = await runInDurableObject(governor, async (_governor, { storage }) => [
+    const kept = await runInDurableObject(breaker, async (_breaker, { storage }) => [
       ...(await storage.list()).keys(),
       ...storage.sql.exec("SELECT name FROM sqlite_schema WHERE name NOT LIKE '\\_cf%' ESCAPE '\\'"),
     ]);

@@ -61,7 +61,7 @@ export function withFault(env: Bindings, fault: Fault | null): { using: Bindings
   const using: Bindings = {
     ...env,
     CONNECTION_GATE: objects(env.CONNECTION_GATE, "gate", ["claim", "settle", "refresh", "poke", "status"]),
-    FORWARDING_GOVERNOR: objects(env.FORWARDING_GOVERNOR, "governor", ["permit", "observe"]),
+    FORWARDING_GOVERNOR: objects(env.FORWARDING_GOVERNOR, "circuit-breaker", ["permit", "observe"]),
     ARCHIVE: methods(env.ARCHIVE, "archive", ["get"]),
     DB: methods(env.DB, "db", ["batch"]),
   };

@@ -8,7 +8,7 @@ import {
 import { expect, vi } from "vitest";
 import { toHex } from "../../src/crypto/encoding.ts";
 import type { Bindings } from "../../src/env.ts";
-import { GOVERNOR_NAME } from "../../src/forwarding/circuit-breaker.ts";
+import { CIRCUIT_BREAKER_NAME } from "../../src/forwarding/circuit-breaker.ts";
 import { parseFileId } from "../../src/gate/file-id.ts";
 import worker from "../../src/index.ts";
 import type { FileWakeUp } from "../../src/messages.ts";
@@ -114,11 +114,11 @@ export async function bringToTheEnd(fileId: string, wakeUps: FileWakeUp[], using
   throw new Error(`${fileId} is still queued`);
 }
 
-/** The governor forgets what it has learned. */
-export async function freshGovernor(): Promise<void> {
-  const governor = bindings.FORWARDING_GOVERNOR.getByName(GOVERNOR_NAME);
-  await governor.permit(0);
-  await evictDurableObject(governor);
+/** Closes the circuit breaker again, by restarting its object. */
+export async function resetCircuitBreaker(): Promise<void> {
+  const breaker = bindings.FORWARDING_GOVERNOR.getByName(CIRCUIT_BREAKER_NAME);
+  await breaker.permit(0);
+  await evictDurableObject(breaker);
 }
 
 export interface Received {

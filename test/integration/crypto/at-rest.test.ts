@@ -13,8 +13,8 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
+  resetCircuitBreaker,
   runCron,
 } from "../../support/forwarding.ts";
 import { onInbox } from "../../support/gate.ts";
@@ -31,7 +31,7 @@ import { catchEndpointWakeUps, catchMails, receiver, wake } from "../../support/
 
 beforeEach(async () => {
   catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

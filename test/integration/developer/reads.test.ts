@@ -8,7 +8,7 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
+  resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import {
   type Answer,
@@ -25,7 +25,7 @@ import {
 
 beforeEach(async () => {
   catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

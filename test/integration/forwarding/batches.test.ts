@@ -12,9 +12,9 @@ import {
   creatorThat,
   deliver,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
   recordOf,
+  resetCircuitBreaker,
   TAKEN,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, report } from "../../support/gateway.ts";
@@ -24,7 +24,7 @@ let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -223,7 +223,7 @@ describe("a file that was handed out three times without an answer", () => {
     const { received, using } = creatorThat();
     await deliverFiles([suspect], using);
     expect(received).toEqual([]);
-    await freshGovernor();
+    await resetCircuitBreaker();
     advance(3_600_000);
     await runDurableObjectAlarm(gateOfFile(suspect));
     expect((await gateOfFile(suspect).claim([suspect])).files).toMatchObject([{ suspect: true }]);
@@ -236,17 +236,17 @@ describe("a file that was handed out three times without an answer", () => {
   });
 });
 
-describe("the governor", () => {
-  it("being away holds nothing back", async () => {
+describe("the circuit breaker", () => {
+  it("when it cannot be reached, every file is posted", async () => {
     const { received, using } = creatorThat();
     const fileIds = await acceptMany(3);
-    const ungoverned = without("FORWARDING_GOVERNOR", Number.POSITIVE_INFINITY, using);
-    const delivered = await deliverFiles(fileIds, ungoverned);
+    const unreachable = without("FORWARDING_GOVERNOR", Number.POSITIVE_INFINITY, using);
+    const delivered = await deliverFiles(fileIds, unreachable);
     expect(delivered).toEqual({ acked: [0], retried: [] });
     expect(received).toHaveLength(3);
   });
 
-  it("is asked once a batch, and told once where that is news: of failures, and of the successes after them", async () => {
+  it("is asked once per batch, and updated at most once: after failures, and after the first successes that follow them", async () => {
     const asked = async (status: number) => {
       const fileIds = [...(await acceptMany(2)), ...(await acceptMany(2))];
       const answering = creatorThat(() => (status === 200 ? TAKEN() : new Response(null, { status })));
@@ -255,15 +255,15 @@ describe("the governor", () => {
         fileIds.map((fileId) => ({ file_ids: [fileId] })),
         using,
       );
-      return calls.filter((call) => call.startsWith("governor"));
+      return calls.filter((call) => call.startsWith("circuit-breaker"));
     };
-    expect(await asked(200)).toEqual(["governor.permit"]);
-    expect(await asked(503)).toEqual(["governor.permit", "governor.observe"]);
-    expect(await asked(200)).toEqual(["governor.permit", "governor.observe"]);
-    expect(await asked(200)).toEqual(["governor.permit"]);
+    expect(await asked(200)).toEqual(["circuit-breaker.permit"]);
+    expect(await asked(503)).toEqual(["circuit-breaker.permit", "circuit-breaker.observe"]);
+    expect(await asked(200)).toEqual(["circuit-breaker.permit", "circuit-breaker.observe"]);
+    expect(await asked(200)).toEqual(["circuit-breaker.permit"]);
   });
 
-  it("holds files back during an outage at no attempt's cost, and lets everything through afterwards", async () => {
+  it("holds files back during an outage without counting an attempt, and lets every file through afterwards", async () => {
     let up = false;
     const { received, using } = creatorThat(() => (up ? TAKEN() : new Response(null, { status: 503 })));
     const fileIds = await acceptMany(12);
@@ -291,7 +291,7 @@ describe("the governor", () => {
     expect(received.map(({ key }) => key).sort()).toEqual([...fileIds, ...more].sort());
   });
 
-  it("is not told of reports that are refused for their own sake", async () => {
+  it("ignores reports that the files-creator refuses", async () => {
     const { using } = creatorThat(() => new Response(null, { status: 422 }));
     await deliverFiles(await acceptMany(10), using);
     const { received, using: fine } = creatorThat();

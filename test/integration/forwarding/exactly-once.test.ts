@@ -12,9 +12,9 @@ import {
   creatorThat,
   deliver,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
   recordOf,
+  resetCircuitBreaker,
   runCron,
   TAKEN,
 } from "../../support/forwarding.ts";
@@ -32,7 +32,7 @@ let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -43,11 +43,11 @@ describe("a consumer that fails between any two of its steps", () => {
   // A large report on its second attempt goes through every binding there is.
   const steps = [
     "gate.claim",
-    "governor.permit",
+    "circuit-breaker.permit",
     "archive.get",
     "files-creator.fetch",
     "gate.settle",
-    "governor.observe",
+    "circuit-breaker.observe",
     "db.batch",
   ];
   const large = () => report({ pad: "x".repeat(70_000) });

@@ -13,8 +13,8 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
   recordOf,
+  resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -30,7 +30,7 @@ let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -164,7 +164,7 @@ describe("when the files-creator cannot take a report now", () => {
     const fileIds = await Promise.all(Array.from({ length: 4 }, () => accepted(connection)));
     const waits: number[][] = [];
     for (let attempt = 1; attempt <= 13; attempt++) {
-      await freshGovernor();
+      await resetCircuitBreaker();
       await deliverFiles(fileIds, using);
       const records = await Promise.all(fileIds.map(recordOf));
       waits.push(records.map((record) => (record.nextAttemptAt ?? 0) - record.updatedAt));

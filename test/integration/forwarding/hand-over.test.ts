@@ -12,8 +12,8 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
   recordOf,
+  resetCircuitBreaker,
   sha256,
   TAKEN,
 } from "../../support/forwarding.ts";
@@ -23,7 +23,7 @@ let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

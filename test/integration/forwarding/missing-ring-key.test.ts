@@ -11,8 +11,8 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
   recordOf,
+  resetCircuitBreaker,
   runCron,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, portal, post, report } from "../../support/gateway.ts";
@@ -23,7 +23,7 @@ let wakeUps: FileWakeUp[];
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

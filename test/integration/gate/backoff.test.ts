@@ -65,7 +65,7 @@ describe("the consumer is woken again for a file", () => {
 describe("a postponed file is tried", () => {
   it.each([
     {
-      name: "as soon as the governor says when it has just come",
+      name: "at the time the circuit breaker gives, when the file has just come",
       retryAfterMs: SECOND,
       waitedMs: 0,
       least: SECOND,
@@ -82,7 +82,12 @@ describe("a postponed file is tried", () => {
       waitedMs: 20 * HOUR,
       least: 15 * MINUTE,
     },
-    { name: "never before the governor says", retryAfterMs: HOUR, waitedMs: 20 * HOUR, least: HOUR },
+    {
+      name: "never before the time the circuit breaker gives",
+      retryAfterMs: HOUR,
+      waitedMs: 20 * HOUR,
+      least: HOUR,
+    },
   ])("$name", ({ retryAfterMs, waitedMs, least }) => {
     expect(postponeDelayMs(retryAfterMs, waitedMs, 0)).toBe(least);
     expect(postponeDelayMs(retryAfterMs, waitedMs, 0.999999)).toBeLessThanOrEqual(least * 1.5);

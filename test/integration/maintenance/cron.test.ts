@@ -14,9 +14,9 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
   recordOf,
+  resetCircuitBreaker,
   runCron,
 } from "../../support/forwarding.ts";
 import {
@@ -33,7 +33,7 @@ const DAY_MS = 24 * HOUR_MS;
 
 beforeEach(async () => {
   catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(async () => {
   vi.restoreAllMocks();

@@ -9,7 +9,7 @@ import {
   operations,
   parametersOf,
 } from "../../support/contract.ts";
-import { accepted, catchWakeUps, deliverFiles, freshGovernor } from "../../support/forwarding.ts";
+import { accepted, catchWakeUps, deliverFiles, resetCircuitBreaker } from "../../support/forwarding.ts";
 import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
 
 /** What an example cannot know: ids of what is there, and who asks. */
@@ -28,7 +28,7 @@ const { owner } = EXAMPLE;
 
 beforeEach(async () => {
   catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
   const employer = { fein: EXAMPLE.fein, name: "Acme Manufacturing", owners: [owner] };
   await portal("PUT", `/employers/${EXAMPLE.employerId}`, employer);
 });

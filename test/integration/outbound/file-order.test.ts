@@ -10,8 +10,8 @@ import {
   creatorThat,
   deliver,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
+  resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import { bindings, createConnection, type Json, portal } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
@@ -23,7 +23,7 @@ let owners = 0;
 beforeEach(async () => {
   wakeUps = catchWakeUps();
   catchEndpointWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

@@ -9,9 +9,9 @@ import {
   creatorThat,
   deliver,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
   recordOf,
+  resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, type Json } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
@@ -24,7 +24,7 @@ let owners = 0;
 beforeEach(async () => {
   wakeUps = catchWakeUps();
   woken = catchEndpointWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

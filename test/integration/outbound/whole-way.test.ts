@@ -4,14 +4,14 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
+  resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, type Json, portal } from "../../support/gateway.ts";
 import { catchEndpointWakeUps, deliveriesOf, receiver, storeWebhook, wake } from "../../support/outbound.ts";
 
 beforeEach(async () => {
   catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

@@ -5,7 +5,7 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
+  resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, type Json, portal } from "../../support/gateway.ts";
 import { catchEndpointWakeUps, receiver, storeWebhook, tell, wake } from "../../support/outbound.ts";
@@ -106,7 +106,7 @@ describe("an event's time", () => {
   it("refuses no report on a file: the gateway's own stands in for a wrong one", async () => {
     catchWakeUps();
     catchEndpointWakeUps();
-    await freshGovernor();
+    await resetCircuitBreaker();
     const owner = freshOwner();
     const connection = await createBoundConnection(owner);
     await storeWebhook({ ...owner, environment: "production", events: ["file.*"] });

@@ -12,9 +12,9 @@ import {
   catchWakeUps,
   creatorThat,
   deliverFiles,
-  freshGovernor,
   gateOfFile,
   recordOf,
+  resetCircuitBreaker,
   TAKEN,
 } from "../../support/forwarding.ts";
 import {
@@ -33,7 +33,7 @@ let events = 0;
 
 beforeEach(async () => {
   wakeUps = catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
 });
 afterEach(() => {
   vi.restoreAllMocks();

@@ -3,7 +3,7 @@ import { newObjectId } from "../../../src/crypto/ids.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { bodyExamples, filled, type Operation, operations, parametersOf } from "../../support/contract.ts";
 import { wholeDatabase } from "../../support/database.ts";
-import { accepted, catchWakeUps, deliverFiles, freshGovernor } from "../../support/forwarding.ts";
+import { accepted, catchWakeUps, deliverFiles, resetCircuitBreaker } from "../../support/forwarding.ts";
 import {
   type Answer,
   createApiKey,
@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   catchWakeUps();
-  await freshGovernor();
+  await resetCircuitBreaker();
   return () => vi.restoreAllMocks();
 });
 

@@ -5,7 +5,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import { Meter } from "../../support/cost.ts";
-import { advance, freshGovernor } from "../../support/forwarding.ts";
+import { advance, resetCircuitBreaker } from "../../support/forwarding.ts";
 import { onInbox } from "../../support/gate.ts";
 import { type Connection, createBoundConnection, gateOf, report } from "../../support/gateway.ts";
 import kept from "./counts.json";
@@ -58,7 +58,7 @@ async function daily(meter: Meter, connection: Connection, body: () => string): 
 /** A connection that has sent before: what it costs once, such as its key in the archive, is no part of a report. */
 async function usedConnection(): Promise<Connection> {
   const connection = await createBoundConnection({ plan: "enterprise" });
-  await freshGovernor();
+  await resetCircuitBreaker();
   const meter = new Meter();
   await meter.start(connection);
   const fileId = await meter.accept(connection, report());

@@ -1,9 +1,9 @@
 /**
  * Simulates the way from the gates to a files-creator that goes away for a while, with the gateway's own decisions: when a
- * file is tried again, postponed or woken again, and what the governor permits. Everything around them is kept simple:
+ * file is tried again, postponed or woken again, and what the circuit breaker grants. Everything around them is kept simple:
  * calls take a fixed time, each file's gate looks once a second, the queue hands out batches as soon as a consumer is free.
  */
-import { type Course, OPEN_COURSE, observe, permit } from "../../../src/forwarding/circuit-breaker-policy.ts";
+import { type BreakerState, CLOSED, grant, record } from "../../../src/forwarding/circuit-breaker-policy.ts";
 import { postponeDelayMs, retryDelayMs, wakeAgainDelayMs } from "../../../src/gate/backoff.ts";
 import { Wheel } from "./wheel.ts";
 
@@ -58,7 +58,7 @@ class Outage {
   readonly #seconds: Second[] = [];
   #messages: number[][] = [];
   #firstMessage = 0;
-  #course: Course = OPEN_COURSE;
+  #breaker: BreakerState = CLOSED;
   #ends: { at: number; answered: number; unanswered: number }[] = [];
   #admitted = 0;
   #settled = 0;
@@ -134,7 +134,7 @@ class Outage {
   #consume(now: number): void {
     this.#ends = this.#ends.filter(({ at, answered, unanswered }) => {
       if (at > now) return true;
-      this.#course = observe(this.#course, answered, unanswered, at);
+      this.#breaker = record(this.#breaker, answered, unanswered, at);
       return false;
     });
     for (const [consumer, freeAt] of this.#freeAt.entries()) {
@@ -156,8 +156,8 @@ class Outage {
     const claimed = batch.flat().filter((file) => !this.#done[file] && (this.#leasedUntil[file] ?? 0) <= now);
     if (claimed.length === 0) return at;
     for (const file of claimed) this.#leasedUntil[file] = now + 600_000;
-    const { granted, retryAfterMs, course } = permit(this.#course, claimed.length, at);
-    this.#course = course;
+    const { granted, retryAfterMs, state } = grant(this.#breaker, claimed.length, at);
+    this.#breaker = state;
     at += callMs;
     let answered = 0;
     for (const [i, file] of claimed.slice(0, granted).entries()) {

@@ -7,7 +7,7 @@ export interface Rates {
   d1: number;
   r2: number;
   gate: number;
-  governor: number;
+  breaker: number;
   send: number;
   mail: number;
   limiter: number;
@@ -37,7 +37,7 @@ export const CALM: Rates = {
   d1: 0,
   r2: 0,
   gate: 0,
-  governor: 0,
+  breaker: 0,
   send: 0,
   mail: 0,
   limiter: 0,
@@ -57,7 +57,7 @@ export const ROUGH: Rates = {
   d1: 0.03,
   r2: 0.2,
   gate: 0.04,
-  governor: 0.05,
+  breaker: 0.05,
   send: 0.1,
   mail: 0.3,
   limiter: 0.1,

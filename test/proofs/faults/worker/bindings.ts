@@ -10,7 +10,7 @@ export interface Life {
   callsLeft: number;
 }
 
-type Part = "d1" | "r2" | "gate" | "governor" | "send" | "mail" | "limiter";
+type Part = "d1" | "r2" | "gate" | "breaker" | "send" | "mail" | "limiter";
 
 const LONGEST_DELAY_MS = 300;
 /** Longer than anybody waits: as good as for ever, without the platform ending the request as one that can never end. */
@@ -19,7 +19,7 @@ const ERRORS: Record<Part, () => Error> = {
   d1: () => new Error("D1_ERROR: Network connection lost."),
   r2: () => new Error("We encountered an internal error. Please try again. (10001)"),
   gate: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
-  governor: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
+  breaker: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   send: () => new Error("Queue send failed: Internal Server Error"),
   limiter: () => new Error("the limiter is away"),
   mail: () => Object.assign(new Error("The mail was not delivered"), { code: "E_DELIVERY_FAILED" }),
@@ -45,7 +45,7 @@ export function broken(env: Bindings, life: Life | null): Bindings {
     DELIVERIES_NEW: methods(env.DELIVERIES_NEW, "send", ["send", "sendBatch"], life),
     EMAIL: methods(env.EMAIL, "mail", ["send"], life),
     CONNECTION_GATE: namespace(env.CONNECTION_GATE, "gate", life),
-    FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "governor", life),
+    FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "breaker", life),
     REFUSALS: methods(env.REFUSALS, "limiter", ["limit"], life),
   };
 }
