@@ -3,9 +3,9 @@
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { type AuditRow, asStatement, insertAuditIfChanged } from "./audit.ts";
-import { DELIVERY_STATUSES, type DeliveryStatus } from "./schema.ts";
+import { DELIVERY_STATUSES, type DeliveryStatus, type StoredAttempt } from "./schema.ts";
 
-const storedAttempt = z.object({
+const storedAttempt: z.ZodType<StoredAttempt> = z.object({
   number: z.number(),
   started_at: z.number(),
   ms: z.number(),

@@ -1,5 +1,13 @@
 /** The data key of an owner, under which everything outbound of it rests. */
-import { createDataKey, type DataKey, type KeyRing, unwrapDataKey } from "../crypto/vault.ts";
+import {
+  createDataKey,
+  type DataKey,
+  type KeyRing,
+  SealBroken,
+  unsealText,
+  unwrapDataKey,
+} from "../crypto/vault.ts";
+import { logError } from "../log.ts";
 import type { OwnerType } from "../model.ts";
 import type { RewrappedKey, WrappedKey } from "./gates.ts";
 
@@ -44,6 +52,25 @@ export async function findOwnerKey(
   if (stored === null) return null;
   const key = await unwrapDataKey(ring, stored.data_key, ownerKeyContext(owner));
   return { key, createdAt: stored.created_at };
+}
+
+/**
+ * Opens a value whose key may have been erased, so that a page leaves the value out instead of failing as a whole. Null, and
+ * logged, where the owner has no key or has one that does not open it.
+ */
+export async function tryUnsealText(
+  key: DataKey | null,
+  sealed: string,
+  context: string,
+): Promise<string | null> {
+  try {
+    if (key === null) throw new SealBroken(`the owner has no data key: ${context}`);
+    return await unsealText(key, sealed, context);
+  } catch (error) {
+    if (!(error instanceof SealBroken)) throw error;
+    logError("left out a sealed value that does not open", { context }, error);
+    return null;
+  }
 }
 
 interface StoredKey {

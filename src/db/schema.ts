@@ -270,7 +270,7 @@ export const WEBHOOK_STATUSES = ["active", "paused", "disabled"] as const;
 /** Requests that an endpoint was sent within one second of the clock. */
 export type PaceBucket = [second: number, requests: number];
 
-/** Why an attempt failed, in the words of `src/outbound/outcome.ts`, and whether a bot wall seems to have answered it. */
+/** Why an attempt failed, in the words of `src/outbound/attempt-result.ts`, and whether a bot wall seems to have answered it. */
 export interface LastFailure {
   kind: string;
   status: number | null;
@@ -385,14 +385,14 @@ export interface StoredAttempt {
   number: number;
   started_at: number;
   ms: number;
-  /** What came of it, in the words of `src/outbound/attempt.ts`. */
+  /** What came of it, in the words of `src/outbound/attempt-result.ts`. */
   kind: string;
   status: number | null;
   /** Base64 of the answer's sealed first kilobyte; null where there was none. */
   answer: string | null;
   /** Base64 of some of the answer's headers, sealed as JSON; absent where there was no answer. */
   headers?: string;
-  /** Why TLS failed, in the words of `src/outbound/outcome.ts`; absent where it did not, or the platform does not say. */
+  /** Why TLS failed, in the words of `src/outbound/attempt-result.ts`; absent where it did not, or the platform does not say. */
   tls_cause?: string;
 }
 

@@ -5,7 +5,7 @@ import type { ZodOpenApiPathsObject } from "zod-openapi";
 import { EXAMPLE } from "../contract/examples.ts";
 import { DELIVERY_STATUSES } from "../db/schema.ts";
 import { HEADER_CHARS } from "../outbound/attempt.ts";
-import { FAILURE_KINDS, TLS_CAUSES } from "../outbound/outcome.ts";
+import { FAILURE_KINDS, TLS_CAUSES } from "../outbound/attempt-result.ts";
 import { notFound } from "../portal/change.ts";
 import {
   DISABLED,

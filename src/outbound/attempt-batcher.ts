@@ -1,111 +1,112 @@
 /**
- * Gathers the attempts of one turn and records them in a few batches: what has ended within a moment, or while a batch is on its
- * way, becomes one. No attempt is held up by the recording of another.
+ * Collects the attempts of one turn and records them in a few batches: attempts that end at about the same time, or while a batch
+ * is being written, share one. Recording one attempt never delays another.
  */
 import { logError } from "../log.ts";
 import type { Lane } from "../messages.ts";
-import { type Recorded, recording } from "./attempt-store.ts";
-import { type DisableReason, type Health, healthAfter, isSlow } from "./auto-disable.ts";
-import type { Held, HeldEndpoint } from "./endpoint-lease.ts";
-import type { Sent } from "./send.ts";
+import { type Attempt, endedAt } from "./attempt-result.ts";
+import { type DeliveryUpdate, recordAttempts } from "./attempt-store.ts";
+import { type DisableReason, type Health, healthAfter } from "./auto-disable.ts";
+import type { EndpointLease, LeasedEndpoint } from "./endpoint-lease.ts";
+import { isSlow } from "./lanes.ts";
 
-/** How long attempts gather, as long as a turn starts requests: what a consumer that dies has not recorded is sent again. */
-const GATHER_MS = 500;
-/** A success is worth a row of its own only this often. */
-const SUCCESS_NOTED_MS = 60_000;
+/** How long attempts are collected: as long as a turn starts requests. A consumer that dies sends again what it had not recorded. */
+const COLLECT_MS = 500;
+/** A success alone updates the webhook's row only this often. */
+const SUCCESS_RECORDED_MS = 60_000;
 
-export class Recorder {
+export class AttemptBatcher {
   readonly #db: D1Database;
-  readonly #held: Held;
-  /** As the row has it, and as it is. */
+  readonly #lease: EndpointLease;
+  /** The health in the row, and the current one. */
   #stored: Health;
   #health: Health;
   #disable: DisableReason | null = null;
-  #cut = false;
-  #pending: Recorded[] = [];
+  #cutOff = false;
+  #pending: DeliveryUpdate[] = [];
   #failed = false;
   #recording: Promise<void> | null = null;
   #ended = false;
   readonly #ending = Promise.withResolvers<void>();
 
-  constructor(db: D1Database, held: Held) {
+  constructor(db: D1Database, lease: EndpointLease) {
     this.#db = db;
-    this.#held = held;
-    this.#stored = this.#health = healthOf(held.endpoint);
+    this.#lease = lease;
+    this.#stored = this.#health = healthOf(lease.endpoint);
   }
 
-  /** Whether nothing more is to be sent in this turn: the endpoint is off, or keeps others waiting, or nothing is recorded. */
-  stops({ lane }: { lane: Lane }): boolean {
-    const keepsOthersWaiting = lane !== "slow" && isSlow(this.#health, Date.now());
-    return this.#failed || this.#cut || this.#disable !== null || keepsOthersWaiting;
+  /** Whether this turn must start no more requests: the endpoint is off or too slow for its lane, or recording fails. */
+  mustStop({ lane }: { lane: Lane }): boolean {
+    const tooSlow = lane !== "slow" && isSlow(this.#health, Date.now());
+    return this.#failed || this.#cutOff || this.#disable !== null || tooSlow;
   }
 
-  /** A try that was cut off: no attempt, but from now on the endpoint is slow. */
-  cut({ startedAt, outcome }: Sent): void {
-    this.#cut = true;
-    this.#health = { ...this.#health, slowAt: startedAt + outcome.ms };
+  /** A request to a new endpoint that was cut off. It does not count as an attempt, but makes the endpoint slow. */
+  addCutOff(attempt: Attempt): void {
+    this.#cutOff = true;
+    this.#health = { ...this.#health, slowAt: endedAt(attempt) };
   }
 
-  add(attempt: Recorded, { startedAt, outcome }: Sent): void {
-    this.#pending.push(attempt);
-    const { health, disable } = healthAfter(this.#health, outcome, startedAt + outcome.ms);
+  add(update: DeliveryUpdate, attempt: Attempt): void {
+    this.#pending.push(update);
+    const { health, disable } = healthAfter(this.#health, attempt);
     this.#health = health;
-    // A success clears what is not yet recorded of five days of failures. Gone is gone.
-    if (outcome.kind === "delivered" && this.#disable === "failing") this.#disable = null;
+    // A success ends five days of failures that are not yet recorded. A 410 stays final.
+    if (attempt.kind === "delivered" && this.#disable === "failing") this.#disable = null;
     this.#disable ??= disable;
-    this.#recording ??= this.#drain();
+    this.#recording ??= this.#recordUntilEmpty();
   }
 
-  /** Resolves, when nothing is being recorded any more, with the statements that record the rest: it is due until then. */
+  /** Resolves, once nothing is being recorded, with the statements that record the rest. Those deliveries stay due until then. */
   async end(): Promise<D1PreparedStatement[]> {
     this.#ended = true;
     this.#ending.resolve();
     await this.#recording;
-    return this.#recordingOf(this.#pending);
+    return this.#statementsFor(this.#pending);
   }
 
-  /** Never rejects: what could not be recorded stays pending, for one more try at the end. */
-  async #drain(): Promise<void> {
+  /** Never rejects: attempts that could not be recorded stay pending and are tried once more at the end. */
+  async #recordUntilEmpty(): Promise<void> {
     try {
       while (this.#pending.length > 0) {
-        await Promise.race([scheduler.wait(GATHER_MS), this.#ending.promise]);
+        await Promise.race([scheduler.wait(COLLECT_MS), this.#ending.promise]);
         if (this.#ended) return;
         await this.#recordPending();
       }
     } catch (error) {
       this.#failed = true;
-      logError("attempts were not recorded", { webhook_id: this.#held.endpoint.id }, error);
+      logError("failed to record attempts", { webhook_id: this.#lease.endpoint.id }, error);
     } finally {
       this.#recording = null;
     }
   }
 
   async #recordPending(): Promise<void> {
-    const attempts = this.#pending;
+    const updates = this.#pending;
     const health = this.#health;
     this.#pending = [];
     try {
-      await this.#db.batch(this.#recordingOf(attempts));
-      if (isNews(this.#stored, health)) this.#stored = health;
+      await this.#db.batch(this.#statementsFor(updates));
+      if (isWorthRecording(this.#stored, health)) this.#stored = health;
     } catch (error) {
-      this.#pending = [...attempts, ...this.#pending];
+      this.#pending = [...updates, ...this.#pending];
       throw error;
     }
   }
 
-  #recordingOf(attempts: readonly Recorded[]): D1PreparedStatement[] {
-    if (attempts.length === 0 && !this.#cut) return [];
-    return recording(this.#db, {
-      held: this.#held,
-      attempts,
-      health: isNews(this.#stored, this.#health) ? this.#health : null,
+  #statementsFor(updates: readonly DeliveryUpdate[]): D1PreparedStatement[] {
+    if (updates.length === 0 && !this.#cutOff) return [];
+    return recordAttempts(this.#db, {
+      lease: this.#lease,
+      updates,
+      health: isWorthRecording(this.#stored, this.#health) ? this.#health : null,
       disable: this.#disable,
       now: Date.now(),
     });
   }
 }
 
-function healthOf(endpoint: HeldEndpoint): Health {
+function healthOf(endpoint: LeasedEndpoint): Health {
   return {
     consecutiveFailures: endpoint.consecutive_failures,
     failingSince: endpoint.failing_since,
@@ -116,13 +117,12 @@ function healthOf(endpoint: HeldEndpoint): Health {
   };
 }
 
-/** Whether `health` is worth a row. */
-function isNews(stored: Health, health: Health): boolean {
+function isWorthRecording(stored: Health, health: Health): boolean {
   return (
     health.consecutiveFailures !== stored.consecutiveFailures ||
     health.failingSince !== stored.failingSince ||
     health.slowAt !== stored.slowAt ||
     health.provenAt !== stored.provenAt ||
-    (health.lastSuccessAt ?? 0) - (stored.lastSuccessAt ?? 0) >= SUCCESS_NOTED_MS
+    (health.lastSuccessAt ?? 0) - (stored.lastSuccessAt ?? 0) >= SUCCESS_RECORDED_MS
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Recording attempts: what came of them, what follows, how the endpoint is, and whom to tell. All of it in one D1 batch, and each
- * attempt by compare-and-set on its number, so that it counts once however often it is recorded or made.
+ * Records attempts in one D1 batch: the attempts, their deliveries' next step, the endpoint's health, and the notices to mail. Each
+ * attempt is a compare-and-set on its number, so it counts once, however often it is recorded or made.
  */
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, asStatement, insertAuditIfChanged, newAuditRow } from "../db/audit.ts";
@@ -8,49 +8,68 @@ import { endSecret } from "../db/creations.ts";
 import { endReplaysOf } from "../db/ended-replays.ts";
 import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
+import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import type { DisableReason, Health } from "./auto-disable.ts";
 import { MAIL_INTERVAL_MS } from "./email-notices.ts";
-import type { Held } from "./endpoint-lease.ts";
+import type { DueDelivery, EndpointLease } from "./endpoint-lease.ts";
+import { nextAttemptAt } from "./retry-schedule.ts";
 
-/** An attempt as it is recorded, and what follows for its delivery. */
-export interface Recorded {
+/** What an attempt changes in the row of its delivery. */
+export interface DeliveryUpdate {
   eventSeq: number;
+  /** Added to the history. */
   attempt: StoredAttempt;
   status: "delivered" | "retrying" | "failed";
   nextAttemptAt: number | null;
-  /** The failure in a word or two; null for a success. */
+  /** Null for a success. */
   error: string | null;
 }
 
+/** Pure. `stored` is the attempt as it is stored. */
+export function deliveryUpdate(
+  due: Pick<DueDelivery, "event_seq" | "round_start">,
+  attempt: Attempt,
+  stored: StoredAttempt,
+): DeliveryUpdate {
+  const next = nextAttemptAt(stored.number - due.round_start, endedAt(attempt), attempt);
+  return {
+    eventSeq: due.event_seq,
+    attempt: stored,
+    status: attempt.kind === "delivered" ? "delivered" : next === null ? "failed" : "retrying",
+    nextAttemptAt: next,
+    error: lastErrorOf(attempt),
+  };
+}
+
 export interface Recording {
-  held: Held;
-  attempts: readonly Recorded[];
-  /** How the endpoint is after them; null for no news worth a row. */
+  lease: EndpointLease;
+  updates: readonly DeliveryUpdate[];
+  /** The endpoint's health after the attempts; null where it need not be written. */
   health: Health | null;
   disable: DisableReason | null;
   now: number;
 }
 
-/** `o` is one outcome. Materialized: each looks up its delivery, where else each of the webhook's would look through all outcomes. */
+/** `o` is one update. Materialized so that each update looks up its delivery; otherwise each delivery would scan all updates. */
 const WITH_OUTCOMES = `WITH o AS MATERIALIZED (
    SELECT value->>'eventSeq' AS seq, value->>'$.attempt.number' AS number, value->'attempt' AS attempt,
      value->>'status' AS status, value->>'nextAttemptAt' AS next_attempt_at, value->>'$.attempt.status' AS response_code,
      value->>'error' AS error FROM json_each(?2))`;
-/** An attempt that was recorded already matches nothing. */
+/** Matches nothing where the attempt is already recorded. */
 const UNRECORDED = "d.webhook_id = ?1 AND d.event_seq = o.seq AND d.attempts = o.number - 1";
 
-/** Belong into one batch, in this order; repeating it is safe. */
-export function recording(
+/** The statements must run in one batch, in this order. Repeating the batch is safe. */
+export function recordAttempts(
   db: D1Database,
-  { held, attempts, health, disable, now }: Recording,
+  { lease, updates, health, disable, now }: Recording,
 ): D1PreparedStatement[] {
-  const { endpoint } = held;
+  const { endpoint } = lease;
   const statements: D1PreparedStatement[] = [];
-  if (health !== null) statements.push(...recordingHealth(db, held, health, now));
-  if (disable !== null) statements.push(...disabling(db, held, disable, now));
-  if (attempts.length > 0) {
-    const values = [endpoint.id, JSON.stringify(attempts), now] as const;
-    if (attempts.some(({ status }) => status === "failed")) {
+  if (health !== null) statements.push(...recordHealth(db, lease, health, now));
+  if (disable !== null) statements.push(...disableWebhook(db, lease, disable, now));
+  if (updates.length > 0) {
+    const values = [endpoint.id, JSON.stringify(updates), now] as const;
+    if (updates.some(({ status }) => status === "failed")) {
       statements.push(
         db
           .prepare(
@@ -59,7 +78,7 @@ export function recording(
            SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3,
              max(?3, coalesce((SELECT mailed_at FROM webhooks WHERE id = ?1) + ?4, 0)), 0
            FROM o CROSS JOIN deliveries AS d WHERE o.status = 'failed' AND ${UNRECORDED}
-             AND NOT EXISTS (SELECT 1 FROM webhooks WHERE id = ?1 AND ${DISABLED_BY_US})`,
+             AND NOT EXISTS (SELECT 1 FROM webhooks WHERE id = ?1 AND ${DISABLED_BY_GATEWAY})`,
           )
           .bind(...values, MAIL_INTERVAL_MS),
       );
@@ -80,10 +99,10 @@ export function recording(
   return statements;
 }
 
-/** Whoever holds the endpoint knows its health best, unless it was changed and begins anew. Only a test may have proved it meanwhile. */
-function recordingHealth(
+/** Only for the lease holder, and only if the webhook was not changed, which resets its health. A test may have proved it meanwhile. */
+function recordHealth(
   db: D1Database,
-  { holder, endpoint }: Held,
+  { holder, endpoint }: EndpointLease,
   health: Health,
   now: number,
 ): D1PreparedStatement[] {
@@ -106,15 +125,15 @@ function recordingHealth(
     );
   const hadFailed = endpoint.failing_since !== null || endpoint.failure_mailed_at !== null;
   return failingSince === null && lastSuccessAt !== null && hadFailed
-    ? [...recovering(db, tried, now), update]
+    ? [...recordRecovery(db, tried, now), update]
     : [update];
 }
 
-/** ?1 to ?3: the endpoint that was tried, in the hands of whoever tried it, and not changed since. */
+/** ?1 to ?3: the endpoint that was tried, still leased by the invocation that tried it, and not changed since. */
 const TRIED = "id = ?1 AND holder = ?2 AND version = ?3";
 
-/** Recovery is notified where failure was. A notice of failure that has not been sent finds out that it has become untrue. */
-function recovering(
+/** Only a failure that was mailed needs a mail about the recovery. A failure notice still waiting is dropped when its turn comes. */
+function recordRecovery(
   db: D1Database,
   tried: readonly [string, string, number],
   now: number,
@@ -133,16 +152,16 @@ function recovering(
   ];
 }
 
-/** The mail about the webhook tells enough: one about each delivery that failed with it would only repeat it. */
-const DISABLED_BY_US = "status = 'disabled' AND disabled_reason IN ('gone', 'failing')";
+/** Then one mail about the webhook is enough: mails about the deliveries that failed with it would repeat it. */
+const DISABLED_BY_GATEWAY = "status = 'disabled' AND disabled_reason IN ('gone', 'failing')";
 
 /**
- * Only the endpoint that was tried: one that has been changed since may have a new address. For failing, also only where it has
- * failed ever since: another invocation may have recorded a success meanwhile.
+ * Only if the webhook was not changed since it was tried: its URL may be new. For `failing`, also only if it has failed ever since:
+ * another invocation may have recorded a success meanwhile.
  */
-function disabling(
+function disableWebhook(
   db: D1Database,
-  { endpoint }: Held,
+  { endpoint }: EndpointLease,
   reason: DisableReason,
   now: number,
 ): D1PreparedStatement[] {

@@ -1,20 +1,28 @@
 /**
- * One exchange with a receiver: one POST, and what came of it. Never rejects; ten seconds at most, whatever the other side does.
+ * One HTTP exchange with a receiver: one POST, and its result. Never rejects, and takes ten seconds at most, whatever the receiver
+ * does.
  *
- * The status decides. A success is a 2xx whose head arrives in time; its body is read for people alone, so one that hangs,
- * breaks off or is no text changes nothing. Redirects are not followed.
+ * The status decides: a 2xx whose headers arrive in time is a success. Its body is only read for people, so a body that hangs,
+ * breaks off or is not text changes nothing. Redirects are not followed.
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
-import { looksLikeBotWall } from "./bot-wall.ts";
-import type { AnswerHeaders, FailureKind, Outcome, TlsCause } from "./outcome.ts";
+import {
+  type AnswerHeaders,
+  type Attempt,
+  answeredKind,
+  type FailureKind,
+  looksLikeBotWall,
+  tlsCauseOf,
+  unanswered,
+} from "./attempt-result.ts";
 import { checkUrl, type UrlPolicy } from "./url-policy.ts";
 
-/** Over the whole exchange. From the wire contract. */
+/** For the whole exchange. From the wire contract. */
 export const EXCHANGE_TIMEOUT_MS = 10_000;
-/** How much of an answer is kept; the rest is not read. */
+/** How much of an answer is read and kept. */
 export const ANSWER_BYTES = 1_024;
-/** Headers of an answer that tell people why it came. */
+/** The headers of an answer that help people to understand it. */
 const KEPT_HEADERS = [
   "location",
   "retry-after",
@@ -23,7 +31,7 @@ const KEPT_HEADERS = [
   "www-authenticate",
   "cf-mitigated",
 ];
-/** How much of one is kept. */
+/** How much of one header is kept. */
 export const HEADER_CHARS = 256;
 export const USER_AGENT = "Audit1-Webhooks/1";
 
@@ -39,36 +47,33 @@ export interface AttemptDeps {
   fetch(url: string, init: RequestInit): Promise<Response>;
   /** Milliseconds. */
   now(): number;
-  /** Whether anything accepts connections at this address; asked when `fetch` does not say why it failed. */
+  /** Whether anything accepts connections at this URL; asked when `fetch` does not say why it failed. */
   accepts(url: URL): Promise<boolean>;
   timeoutMs?: number;
 }
 
-export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Promise<Outcome> {
-  let outcome = await attemptAt(exchange, deps);
+export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Promise<Attempt> {
+  let attempt = await attemptAt(exchange, deps);
   for (const url of otherLoopbacks(exchange)) {
-    if (outcome.kind !== "refused") break;
-    outcome = await attemptAt({ ...exchange, url }, deps);
+    if (attempt.kind !== "refused") break;
+    attempt = await attemptAt({ ...exchange, url }, deps);
   }
-  return outcome;
+  return attempt;
 }
 
 /**
- * Development servers listen at either of the addresses that `localhost` stands for, and the runtime tries only one. Where
- * a connection was refused nothing was sent, so trying the others makes no second request.
+ * A development server listens on one of the addresses that `localhost` stands for, and the runtime tries only one of them. A
+ * refused connection sent nothing, so trying the others makes no second request.
  */
 function otherLoopbacks({ url, policy }: Exchange): string[] {
   if (!policy.allowInsecure || !URL.canParse(url) || new URL(url).hostname !== "localhost") return [];
   return ["127.0.0.1", "[::1]"].map((hostname) => Object.assign(new URL(url), { hostname }).href);
 }
 
-async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome> {
+async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Attempt> {
   const startedAt = deps.now();
-  const unanswered = (kind: FailureKind): Outcome => {
-    return { kind, status: null, ms: deps.now() - startedAt, answer: null, retryAfterMs: null };
-  };
   const url = checkUrl(exchange.url, exchange.policy);
-  if (!url.ok) return unanswered("blocked");
+  if (!url.ok) return unanswered("blocked", startedAt, deps.now());
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), deps.timeoutMs ?? EXCHANGE_TIMEOUT_MS);
   let ended = false;
@@ -77,36 +82,34 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome
     try {
       response = await deps.fetch(url.value, requestOf(exchange, deadline.signal));
     } catch (error) {
-      if (deadline.signal.aborted) return unanswered("timeout");
+      if (deadline.signal.aborted) return unanswered("timeout", startedAt, deps.now());
       const message = error instanceof Error ? error.message : "";
       const kind = await unansweredKind(message, new URL(url.value), deps);
-      const cause = kind === "tls" ? tlsCauseOf(null, message) : null;
-      return { ...unanswered(kind), ...(cause && { tlsCause: cause }) };
+      const tlsCause = kind === "tls" ? tlsCauseOf(null, message) : null;
+      return unanswered(kind, startedAt, deps.now(), tlsCause);
     }
     const { status, headers } = response;
-    const asked = retryAfterMs(headers, deps.now());
+    const askedMs = retryAfterMs(headers, deps.now());
     const start = await (isShort(response) ? readShort(response) : readStart(response));
     const { answer } = start;
     ended = start.ended;
-    const ms = deps.now() - startedAt;
     const kind = answeredKind(status, answer);
-    const kept = keptHeaders(headers);
-    if (kind === "delivered") return { kind, status, ms, answer, headers: kept };
-    const botWall = looksLikeBotWall(status, headers, answer);
-    const cause = kind === "tls" ? tlsCauseOf(status, answer) : null;
+    const botWall = kind !== "delivered" && looksLikeBotWall(status, headers, answer);
+    const tlsCause = kind === "tls" ? tlsCauseOf(status, answer) : null;
     return {
+      startedAt,
+      ms: deps.now() - startedAt,
       kind,
       status,
-      ms,
       answer,
-      headers: kept,
-      retryAfterMs: asked,
+      headers: keptHeaders(headers),
+      retryAfterMs: kind === "delivered" ? null : askedMs,
       ...(botWall && { botWall }),
-      ...(cause && { tlsCause: cause }),
+      ...(tlsCause && { tlsCause }),
     };
   } finally {
     clearTimeout(timer);
-    // Where not all of an answer was read, the connection would last as long as the invocation.
+    // A connection whose answer was not read to its end would last as long as the invocation.
     if (!ended) deadline.abort();
   }
 }
@@ -114,28 +117,6 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Outcome
 function requestOf({ headers, body }: Exchange, signal: AbortSignal): RequestInit {
   const ours = { "Content-Type": "application/json", "User-Agent": USER_AGENT };
   return { method: "POST", headers: { ...headers, ...ours }, body, redirect: "manual", signal };
-}
-
-/** What Cloudflare's edge answers in place of a receiver that it cannot reach. No server says these itself. */
-const EDGE_STATUSES: Partial<Record<number, FailureKind>> = {
-  520: "reset",
-  521: "refused",
-  522: "timeout",
-  523: "network",
-  524: "timeout",
-  525: "tls",
-  526: "tls",
-  530: "network",
-};
-/** The edge's own error numbers for a name without an address, which come with status 530. */
-const EDGE_DNS_ERROR = /\b(1001|1016)\b/;
-
-/** What an answer means. Pure. */
-export function answeredKind(status: number, answer: string): Outcome["kind"] {
-  if (status >= 200 && status < 300) return "delivered";
-  if (status >= 300 && status < 400) return "redirect";
-  if (status === 530 && EDGE_DNS_ERROR.test(answer)) return "dns";
-  return EDGE_STATUSES[status] ?? "status";
 }
 
 function keptHeaders(headers: Headers): AnswerHeaders {
@@ -148,27 +129,13 @@ function keptHeaders(headers: Headers): AnswerHeaders {
   return kept;
 }
 
-const TLS_WORDS: readonly [RegExp, TlsCause][] = [
-  [/expired|not yet valid/i, "expired"],
-  [/host ?name mismatch|name mismatch|does not match/i, "wrong_name"],
-  [/self.signed|issuer|not trusted|unable to verify/i, "untrusted"],
-  [/handshake|no certificate|wrong version/i, "handshake"],
-];
-const EDGE_TLS_CAUSES: Partial<Record<number, TlsCause>> = { 525: "handshake", 526: "untrusted" };
-
-/** What the platform's words say of a failure of TLS; its status where they say nothing. Null where neither does. Pure. */
-export function tlsCauseOf(status: number | null, words: string): TlsCause | null {
-  const said = TLS_WORDS.find(([pattern]) => pattern.test(words))?.[1];
-  return said ?? (status === null ? null : (EDGE_TLS_CAUSES[status] ?? null));
-}
-
-/** How the runtime begins where it names a failure of TLS, instead of an "internal error". */
+/** How the runtime's message begins where it names a TLS failure instead of an "internal error". */
 const NAMES_TLS = /^TLS |certificate/i;
 
 /**
- * Why there was no answer. Of most failures the runtime says two things only: that a connection was lost, which it also says when there never
- * was one, or "internal error", which is a name that does not resolve or a handshake that failed. Whether a connection can be
- * opened tells the two of each kind apart.
+ * Why no answer came. For most failures the runtime gives one of two messages: "connection lost", also where there never was a
+ * connection, or "internal error", for a name that does not resolve or a handshake that failed. Whether a connection can be
+ * opened tells the two causes of each message apart.
  */
 async function unansweredKind(message: string, url: URL, deps: AttemptDeps): Promise<FailureKind> {
   if (url.protocol === "https:" && NAMES_TLS.test(message)) return "tls";
@@ -182,23 +149,23 @@ async function unansweredKind(message: string, url: URL, deps: AttemptDeps): Pro
 
 interface Start {
   answer: string;
-  /** That was all of it. */
+  /** The answer was read to its end. */
   ended: boolean;
 }
 
-/** What says nothing of its length, or is compressed, may be longer than it seems. */
+/** Null where the length is unknown: it is not announced, or the answer is compressed. */
 function announcedBytes(headers: Headers): number | null {
   const length = headers.has("Content-Encoding") ? null : headers.get("Content-Length");
   return length === null ? null : Number(length);
 }
 
-/** Successes that say that they are short are most answers, and taken from the platform in one piece, for half of the work. */
+/** Most answers are successes that announce a short body: reading it in one piece costs half as much. */
 function isShort({ ok, headers }: Response): boolean {
   const announced = announcedBytes(headers);
   return ok && announced !== null && announced <= ANSWER_BYTES;
 }
 
-/** Of one that breaks off, nothing is kept. */
+/** Nothing is kept of an answer that breaks off. */
 async function readShort(response: Response): Promise<Start> {
   try {
     return { answer: new TextDecoder().decode(await response.arrayBuffer()), ended: true };
@@ -208,7 +175,7 @@ async function readShort(response: Response): Promise<Start> {
 }
 
 /**
- * At most {@link ANSWER_BYTES}, as text: what is no UTF-8 becomes U+FFFD, and a character that is cut in two is left out.
+ * At most {@link ANSWER_BYTES}, as text: invalid UTF-8 becomes U+FFFD, and a character that is cut in two is left out.
  */
 async function readStart({ body, headers }: Response): Promise<Start> {
   if (body === null) return { answer: "", ended: true };
@@ -230,7 +197,7 @@ async function readStart({ body, headers }: Response): Promise<Start> {
       ended = length === announced;
     }
   } catch {
-    // Time is up, the answer broke off, or its compression is broken: what came before is kept.
+    // The time is up, the answer broke off, or its compression is invalid: the bytes before that are kept.
   }
   return { answer: new TextDecoder().decode(kept.subarray(0, length), { stream: true }), ended };
 }

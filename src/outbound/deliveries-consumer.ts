@@ -1,24 +1,25 @@
 /**
- * The consumer of the delivery queues: take an endpoint, send what is due for it, record what came of it, let go.
+ * The consumer of the delivery queues. For each endpoint: acquire its lease, send its due deliveries, record the attempts, release
+ * the lease.
  *
- * The rows are the truth. A message only leads to what a row asks for, so lost, repeated and late messages are all the same;
- * an attempt that could not be recorded is made again, and receivers drop it by its id.
+ * The rows say what is due. A message only names endpoints to look at, so lost, repeated and late messages do no harm. An attempt
+ * that could not be recorded is made again, and receivers drop the repeat by its id.
  */
 
 import { inParallel, Semaphore } from "../concurrency.ts";
 import type { Bindings, Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, type EndpointWakeUp, endpointWakeUp, type Lane, wakeEndpoints } from "../messages.ts";
-import { workOn } from "./deliver-endpoint.ts";
+import { deliverEndpoint } from "./deliver-endpoint.ts";
 
-/** The platform lets six requests of one invocation wait for headers at a time. */
+/** The platform lets six requests per invocation wait for response headers at a time. */
 const MAX_IN_FLIGHT = 6;
-/** After this an invocation takes no endpoint again: what came meanwhile is not to wait for more. */
+/** After this an invocation gives no endpoint another turn, so that messages that arrived meanwhile do not wait. */
 const INVOCATION_MS = 2_000;
-/** How long a message waits whose endpoints could not be worked on. */
+/** How long a message is delayed whose endpoints could not be delivered to. */
 const RETRY_S = 30;
 
-/** `lane`: whose queue the batch comes from. Every message settles on its own. */
+/** `lane` is the lane of the batch's queue. Every message settles on its own. */
 export async function deliverBatch(
   batch: MessageBatch<EndpointWakeUp>,
   env: Bindings,
@@ -31,7 +32,8 @@ export async function deliverBatch(
   const failed = new Set<Message<EndpointWakeUp>>();
   for (const message of batch.messages) {
     const body = endpointWakeUp.safeParse(message.body);
-    if (!body.success) logError("a message of a delivery queue is not a wake-up", { message_id: message.id });
+    if (!body.success)
+      logError("skipped a malformed message of a delivery queue", { message_id: message.id });
     for (const id of body.data?.webhook_ids ?? []) named.set(id, [...(named.get(id) ?? []), message]);
   }
 
@@ -41,17 +43,17 @@ export async function deliverBatch(
     const more: string[] = [];
     await inParallel(round, MAX_IN_FLIGHT, async (id) => {
       try {
-        const left = await workOn(id, { env, settings, slots, lane });
+        const left = await deliverEndpoint(id, { env, settings, slots, lane });
         if (left === null) return;
-        // A new endpoint that has just answered in time holds up nobody here.
+        // A new endpoint that has just answered in time delays no other endpoint of this queue.
         const fits = left.lane === lane || (lane === "new" && left.lane === "quick");
         const stays = fits && left.delayMs === undefined && Date.now() < startedAt + INVOCATION_MS;
         if (stays) more.push(id);
-        // One that is slow does not wait for those that hang beside it.
+        // A slow endpoint does not wait for others that hang.
         else if (lane === "slow") await wakeEndpoints(env, [left]);
         else again.push(left);
       } catch (error) {
-        logError("an endpoint could not be worked on", { webhook_id: id }, error);
+        logError("failed to deliver to an endpoint", { webhook_id: id }, error);
         for (const message of named.get(id) ?? []) failed.add(message);
       }
     });
@@ -61,7 +63,7 @@ export async function deliverBatch(
   try {
     await wakeEndpoints(env, again);
   } catch (error) {
-    logError("endpoints were not woken again", { endpoints: again.length }, error);
+    logError("failed to wake endpoints again", { endpoints: again.length }, error);
     for (const { id } of again) for (const message of named.get(id) ?? []) failed.add(message);
   }
   for (const message of batch.messages) {
@@ -70,7 +72,7 @@ export async function deliverBatch(
   }
 }
 
-/** A message comes here when the consumer died with it again and again. The minute cron wakes its endpoints on its own. */
+/** A message arrives here after the consumer has died with it repeatedly. The minute cron wakes its endpoints anyway. */
 export function consumeDeadWakeUps(batch: MessageBatch<EndpointWakeUp>): void {
   for (const message of batch.messages) {
     const body = endpointWakeUp.safeParse(message.body);

@@ -1,18 +1,17 @@
-/** Events as their owner reads them back: in their envelope, in the order in which they were stored. */
+/** Lists an owner's events: each in its envelope, in the order in which they were stored. */
 import * as z from "zod";
 import { eventDataContext } from "../crypto/contexts.ts";
 import type { KeyRing } from "../crypto/vault.ts";
 import { listEvents, seqAt, storedAt } from "../db/events.ts";
-import { findOwnerKey, type OwnerAddress } from "../db/owner-keys.ts";
+import { findOwnerKey, type OwnerAddress, tryUnsealText } from "../db/owner-keys.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
 import type { Environment } from "../model.ts";
-import { tryOpenText } from "./erased.ts";
 import { type Envelope, envelopeOf, isEventType } from "./event-types.ts";
 
 const LIST = "events";
 
-/** `since` is about when an event was stored, which `received_at` says of each: what came late is not missed. */
+/** `since` compares with the time of storing, the `received_at` of each event, so that no late event is missed. */
 export const eventListFields = {
   since: timeParameter.optional(),
   ...pageFields(LIST, z.int().nonnegative()),
@@ -38,7 +37,7 @@ export async function readEvents(
   const opened = await Promise.all(
     rows.map(async ({ seq, id, type, created_at: createdAt, source, data }) => {
       if (!isEventType(type)) throw new Error("an event has an unknown type");
-      const text = await tryOpenText(found?.key ?? null, data, eventDataContext(environment, id));
+      const text = await tryUnsealText(found?.key ?? null, data, eventDataContext(environment, id));
       if (text === null) return null;
       const facts = { id, type, createdAt, source, environment, sequence: seq };
       const value: unknown = JSON.parse(text);

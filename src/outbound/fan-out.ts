@@ -11,8 +11,8 @@ import { EVENTS_PER_MS } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
 import { type Endpoint, LANES } from "../messages.ts";
 import type { Environment } from "../model.ts";
-import { laneSql, slowSince } from "./auto-disable.ts";
 import { type EventType, patternsOf } from "./event-types.ts";
+import { laneSql, slowSince } from "./lanes.ts";
 
 export interface NewEvent {
   owner: OwnerAddress;

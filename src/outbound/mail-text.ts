@@ -4,9 +4,9 @@ import { storedAt } from "../db/events.ts";
 import type { LastFailure, NoticeKind } from "../db/schema.ts";
 import { KEEP_EVENTS_MS } from "../maintenance/retention.ts";
 import { USER_AGENT } from "./attempt.ts";
+import { describeAttempt, FAILURE_KINDS } from "./attempt-result.ts";
 import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./auto-disable.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { describe, FAILURE_KINDS } from "./outcome.ts";
 
 /** Deliveries named in one mail; the portal lists all of them. */
 const NAMED_PER_MAIL = 20;
@@ -124,7 +124,7 @@ Set the webhook's status to active to have them sent, the oldest first.
 function causeOf({ lastFailure }: MailSubject): string {
   if (lastFailure === null) return "";
   const kind = FAILURE_KINDS.find((each) => each === lastFailure.kind);
-  const cause = kind === undefined ? lastFailure.kind : describe({ kind, status: lastFailure.status });
+  const cause = kind === undefined ? lastFailure.kind : describeAttempt({ kind, status: lastFailure.status });
   const status = lastFailure.status === null || kind === "status" ? "" : ` (HTTP ${lastFailure.status})`;
   return `, the latest with: ${cause}${status}`;
 }

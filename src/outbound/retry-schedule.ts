@@ -1,10 +1,10 @@
-/** When a delivery is tried again: the documented schedule. Pure. */
-import type { Outcome } from "./outcome.ts";
+/** When a delivery is retried: the documented schedule. Pure. */
+import type { Attempt } from "./attempt-result.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** Waits before the second, third, … attempt, each counted from the failure before it. From the wire contract. */
+/** Delays before the second, third, … attempt, each counted from the previous failure. From the wire contract. */
 export const RETRY_DELAYS_MS: readonly number[] = [
   0,
   MINUTE_MS,
@@ -15,21 +15,25 @@ export const RETRY_DELAYS_MS: readonly number[] = [
 ];
 export const MAX_ATTEMPTS = RETRY_DELAYS_MS.length + 1;
 
-/** A receiver that asks for more patience than this is asked again all the same: the delivery would outlive its event. */
+/** The longest `Retry-After` that is respected: with a longer one the delivery could outlive its event. */
 export const LONGEST_RETRY_AFTER_MS = 24 * HOUR_MS;
-/** The answers with which `Retry-After` is heard. From the wire contract. */
-const HEARD: ReadonlySet<number> = new Set([429, 503]);
-/** The receiver is gone for good. */
+/** The statuses with which `Retry-After` is respected. From the wire contract. */
+const RETRY_AFTER_STATUSES: ReadonlySet<number> = new Set([429, 503]);
+/** The endpoint is gone for good. */
 export const GONE = 410;
 
 /**
- * When the attempt after number `attempt` (counted from 1) is due, having failed at `failedAt` ms; null when there is none: it
- * was delivered, it was the last, or the receiver is gone.
+ * When the attempt after attempt `number` (counted from 1) is due, which failed at `failedAt` ms. Null where there is none: the
+ * delivery succeeded, this was the last attempt, or the endpoint is gone.
  */
-export function nextAttemptAt(attempt: number, failedAt: number, outcome: Outcome): number | null {
-  if (outcome.kind === "delivered" || outcome.status === GONE) return null;
-  const delayMs = RETRY_DELAYS_MS[attempt - 1];
+export function nextAttemptAt(
+  number: number,
+  failedAt: number,
+  { kind, status, retryAfterMs }: Pick<Attempt, "kind" | "status" | "retryAfterMs">,
+): number | null {
+  if (kind === "delivered" || status === GONE) return null;
+  const delayMs = RETRY_DELAYS_MS[number - 1];
   if (delayMs === undefined) return null;
-  const asked = outcome.status !== null && HEARD.has(outcome.status) ? (outcome.retryAfterMs ?? 0) : 0;
-  return failedAt + Math.max(delayMs, Math.min(asked, LONGEST_RETRY_AFTER_MS));
+  const askedMs = status !== null && RETRY_AFTER_STATUSES.has(status) ? (retryAfterMs ?? 0) : 0;
+  return failedAt + Math.max(delayMs, Math.min(askedMs, LONGEST_RETRY_AFTER_MS));
 }

@@ -38,7 +38,7 @@ export async function sealUrl(key: DataKey, webhookId: string, url: string): Pro
 }
 
 /** Throws `SealBroken` where the URL was sealed under another key. */
-export async function openUrl(key: DataKey, row: UrlAtRest & { id: string }): Promise<string> {
+export async function unsealUrl(key: DataKey, row: UrlAtRest & { id: string }): Promise<string> {
   const target = sealedIn(row);
   return target === null ? row.url : unsealText(key, target.sealed, webhookUrlContext(row.id));
 }

@@ -6,7 +6,7 @@ import * as z from "zod";
 import { newObjectId } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, LANES, type Lane, type WakeUpQueues, wakeEndpoints } from "../messages.ts";
-import { laneSql, slowSince } from "./auto-disable.ts";
+import { laneSql, slowSince } from "./lanes.ts";
 
 /** Endpoints looked at by one query. */
 const ENDPOINTS_PER_PAGE = 1_000;

@@ -1,7 +1,7 @@
 /**
- * `webhook.test`, sent at once and to one webhook, whatever it asked for: made, stored, signed, sent and kept like any other
- * event, but tried only once, and neither held against the endpoint nor to its credit. Only that a new endpoint
- * answers it in time ends its lane.
+ * Sends `webhook.test` at once to one webhook, whether or not it subscribes to the type. The event is stored, signed, sent and kept
+ * like any other, but it is attempted only once, and its result does not change the endpoint's health. An answer in time still
+ * proves a new endpoint.
  */
 
 import { eventDataContext } from "../crypto/contexts.ts";
@@ -12,22 +12,21 @@ import { EVENTS_PER_MS } from "../db/events.ts";
 import { findOwnerKey } from "../db/owner-keys.ts";
 import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
-import { attemptOf, errorOf } from "./attempt-result.ts";
-import { provesEndpoint } from "./auto-disable.ts";
+import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { TEST_DATA, TEST_EVENT } from "./event-types.ts";
-import { sealAnswer } from "./kept-answer.ts";
-import type { Outcome } from "./outcome.ts";
-import { openEndpoint, sendDelivery } from "./send.ts";
+import { provesEndpoint } from "./lanes.ts";
+import { sealAttempt } from "./sealed-attempt.ts";
+import { sendDelivery, unsealEndpoint } from "./send-delivery.ts";
 
 const SOURCE = "audit1-gateway";
 
-/** Null where the webhook's owner has been erased meanwhile, and the webhook with it. Rejects when D1 does not answer: before anything is sent, or, then safe to repeat, after it. */
+/** Null where the webhook's owner has been erased meanwhile, and the webhook with it. Rejects when D1 does not answer; safe to repeat. */
 export async function sendTest(
   db: D1Database,
   webhook: Webhook,
   { keyRing, urlPolicy }: Pick<Settings, "keyRing" | "urlPolicy">,
-): Promise<{ eventId: string; deliveryId: string; outcome: Outcome } | null> {
+): Promise<{ eventId: string; deliveryId: string; attempt: Attempt } | null> {
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
   const found = await findOwnerKey(db, keyRing, owner);
   if (found === null) return null;
@@ -37,8 +36,8 @@ export async function sendTest(
   const text = JSON.stringify(TEST_DATA);
   const data = await sealText(key, text, eventDataContext(webhook.environment, id));
   const mac = await fingerprint(key, utf8(`${TEST_EVENT}\n${text}`));
-  const open = await openEndpoint(webhook, key, now);
-  // Stored before it is sent: its place in the order travels with it.
+  const open = await unsealEndpoint(webhook, key, now);
+  // Stored before it is sent: its sequence number is part of the body.
   const seq = await db
     .prepare(
       `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
@@ -63,9 +62,9 @@ export async function sendTest(
     .first<number>("seq");
   if (seq === null) return null;
   const event = { event_seq: seq, id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
-  const { startedAt, outcome } = await sendDelivery(open, event, key, urlPolicy);
-  const { kind, status } = outcome;
-  const kept = await sealAnswer(key, { webhookId: webhook.id, eventSeq: seq, attempt: 1 }, outcome);
+  const attempt = await sendDelivery(open, event, urlPolicy);
+  const deliveryKey = { webhookId: webhook.id, eventSeq: seq };
+  const stored = await sealAttempt(key, deliveryKey, 1, attempt);
   const { meta } = await db
     .prepare(
       `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
@@ -75,16 +74,16 @@ export async function sendTest(
     .bind(
       webhook.id,
       seq,
-      kind === "delivered" ? "delivered" : "failed",
-      status,
-      kind === "delivered" ? null : errorOf(kind, status),
+      attempt.kind === "delivered" ? "delivered" : "failed",
+      attempt.status,
+      lastErrorOf(attempt),
       Date.now(),
-      JSON.stringify([attemptOf(1, startedAt, outcome, kept)]),
+      JSON.stringify([stored]),
     )
     .run();
   if (meta.changes === 0) return null;
-  if (provesEndpoint(outcome)) await markProven(db, webhook, startedAt + outcome.ms);
-  return { eventId: id, deliveryId: deliveryId({ webhookId: webhook.id, eventSeq: seq }), outcome };
+  if (provesEndpoint(attempt)) await markProven(db, webhook, endedAt(attempt));
+  return { eventId: id, deliveryId: deliveryId(deliveryKey), attempt };
 }
 
 async function markProven(db: D1Database, { id, version }: Webhook, at: number): Promise<void> {

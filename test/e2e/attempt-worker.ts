@@ -3,15 +3,14 @@ import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import path from "node:path";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
-import type { Outcome } from "../../src/outbound/outcome.ts";
+import type { Attempt } from "../../src/outbound/attempt-result.ts";
 
 const source = path.resolve(import.meta.dirname, "../../src");
 /** What `attempt.ts` and `probe.ts` are made of. */
 const FILES = [
   "outbound/attempt.ts",
-  "outbound/bot-wall.ts",
   "outbound/probe.ts",
-  "outbound/outcome.ts",
+  "outbound/attempt-result.ts",
   "outbound/url-policy.ts",
   "result.ts",
   "http/retry-after.ts",
@@ -34,7 +33,7 @@ const MAIN = `
 
 export interface Sender {
   /** `timeoutMs`: for receivers that are known to keep silent. */
-  attempt(url: string, more?: { timeoutMs?: number; allowInsecure?: boolean }): Promise<Outcome>;
+  attempt(url: string, more?: { timeoutMs?: number; allowInsecure?: boolean }): Promise<Attempt>;
   stop(): Promise<void>;
 }
 
@@ -79,7 +78,7 @@ export async function startSender(): Promise<Sender> {
         method: "POST",
         body: JSON.stringify(exchange),
       });
-      return (await response.json()) as Outcome;
+      return (await response.json()) as Attempt;
     },
     stop: () => miniflare.dispose(),
   };

@@ -21,8 +21,8 @@ import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { tryWakeEndpoints } from "../../messages.ts";
 import { deliveryId, parseDeliveryId } from "../../outbound/delivery-id.ts";
 import { isEventType, maySend } from "../../outbound/event-types.ts";
-import { openAnswer } from "../../outbound/kept-answer.ts";
 import { beginReplay, endReplay, findReplay, type Replay } from "../../outbound/replay.ts";
+import { unsealAnswer } from "../../outbound/sealed-attempt.ts";
 import { findManaged } from "../change.ts";
 import { mayActFor } from "../owner.ts";
 import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook-presenter.ts";
@@ -201,8 +201,7 @@ async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
   const opened = (attempt: DeliveryWithHistory["history"][number]) => {
     // What was kept before the owner's key was made was kept under one that has been erased.
     if (found === null || attempt.started_at < found.createdAt) return { answer: null, headers: null };
-    const of = { webhookId: webhook.id, eventSeq: delivery.event_seq, attempt: attempt.number };
-    return openAnswer(found.key, of, attempt);
+    return unsealAnswer(found.key, { webhookId: webhook.id, eventSeq: delivery.event_seq }, attempt);
   };
   const history = await Promise.all(
     delivery.history.map(async (attempt) => ({

@@ -10,10 +10,10 @@ import {
 import { iso } from "../../http/iso.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { parseWebhookId } from "../../model.ts";
-import { laneOf } from "../../outbound/auto-disable.ts";
-import { closeOpen } from "../../outbound/endpoint-lease.ts";
+import { laneOf } from "../../outbound/lanes.ts";
 import { maskedUrl, storedFingerprint } from "../../outbound/sealed-url.ts";
 import { signingOrder } from "../../outbound/secret-rotation.ts";
+import { settleAllUnsent } from "../../outbound/unsent-deliveries.ts";
 import type { ManagedKind } from "../change.ts";
 
 /** The row is read before anything is sent, so that a change is in force once it is written. */
@@ -26,7 +26,12 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
     const now = Date.now();
     const off = row.status === "disabled" || row.deleted_at !== null;
     if (off)
-      await closeOpen(env.DB, row.id, row.deleted_at === null ? "webhook_disabled" : "webhook_deleted", now);
+      await settleAllUnsent(
+        env.DB,
+        row.id,
+        row.deleted_at === null ? "webhook_disabled" : "webhook_deleted",
+        now,
+      );
     if (off) await tryWakeEndpoints(env, [endpointOf(row, now)]);
   },
   audited: (row): AuditedFields => ({

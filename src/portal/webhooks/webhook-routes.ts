@@ -24,7 +24,7 @@ import { logError } from "../../log.ts";
 import { tryWakeEndpoints } from "../../messages.ts";
 import { checkCustomHeaders } from "../../outbound/custom-headers.ts";
 import { checkEventPatterns } from "../../outbound/event-types.ts";
-import { hasUrl, openUrl, sealUrl } from "../../outbound/sealed-url.ts";
+import { hasUrl, sealUrl, unsealUrl } from "../../outbound/sealed-url.ts";
 import { activated, rotated, signingOrder } from "../../outbound/secret-rotation.ts";
 import { newWebhookSecret } from "../../outbound/signing.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
@@ -130,18 +130,18 @@ export const webhooks = new Hono<AppEnv>()
     if ("failure" in found) return failureResponse(c, found.failure);
     const sent = await sendTest(c.env.DB, found.row, c.get("settings"));
     if (sent === null) return failureResponse(c, notFound("webhook"));
-    const { eventId, deliveryId, outcome } = sent;
-    note(c, { outcome: outcome.kind, delivery_id: deliveryId });
+    const { eventId, deliveryId, attempt } = sent;
+    note(c, { outcome: attempt.kind, delivery_id: deliveryId });
     return c.json({
-      success: outcome.kind === "delivered",
+      success: attempt.kind === "delivered",
       event_id: eventId,
       delivery_id: deliveryId,
-      outcome: outcome.kind,
-      status: outcome.status,
-      ms: outcome.ms,
-      answer: outcome.answer,
-      headers: outcome.headers ?? null,
-      tls_cause: outcome.kind === "delivered" ? null : (outcome.tlsCause ?? null),
+      outcome: attempt.kind,
+      status: attempt.status,
+      ms: attempt.ms,
+      answer: attempt.answer,
+      headers: attempt.headers ?? null,
+      tls_cause: attempt.tlsCause ?? null,
     });
   })
   .post("/webhooks/:webhook_id/rotate-secret", async (c) => {
@@ -345,7 +345,7 @@ function versioned(c: AppContext, row: Webhook, url: string | null, skipped: Ski
 /** Null where it was sealed under a key that has been erased: the webhook can still be managed, and given another address. */
 async function addressOf(row: Webhook, key: DataKey | null): Promise<string | null> {
   try {
-    return key === null ? null : await openUrl(key, row);
+    return key === null ? null : await unsealUrl(key, row);
   } catch (error) {
     if (!(error instanceof SealBroken)) throw error;
     logError("failed to open a webhook's address", { webhook_id: row.id }, error);

@@ -39,7 +39,7 @@ it.each([
   expect(delivery?.last_error).toBe("not_configured");
   expect(delivery?.next_attempt_at).toBeGreaterThan(Date.now() + 590_000);
   expect(await stored(webhook)).toMatchObject({ consecutive_failures: 0, failing_since: null, holder: null });
-  expect(written.join()).toContain("waits for the gateway's settings");
+  expect(written.join()).toContain("a setting of the gateway is missing");
   expect(calls).toEqual([]);
 
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 601_000 });

@@ -7,11 +7,10 @@ import { deleteEvents, eraseOwner, findOwnersToErase, setErasure } from "../../.
 import { insertWebhook, listWebhooks } from "../../../src/db/webhooks.ts";
 import { readSettings } from "../../../src/env.ts";
 import { retain } from "../../../src/maintenance/retention.ts";
-import { judge } from "../../../src/outbound/attempt-result.ts";
-import { recording } from "../../../src/outbound/attempt-store.ts";
+import { deliveryUpdate, recordAttempts } from "../../../src/outbound/attempt-store.ts";
 import { UNTRIED } from "../../../src/outbound/auto-disable.ts";
 import { sendNotices } from "../../../src/outbound/email-notices.ts";
-import { closeOpen, closeUnsent, letGo, takeEndpoint } from "../../../src/outbound/endpoint-lease.ts";
+import { acquireLease, releaseLease } from "../../../src/outbound/endpoint-lease.ts";
 import { noticeFailing } from "../../../src/outbound/failing.ts";
 import { beginReplay, endReplay, findReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
 import {
@@ -20,6 +19,7 @@ import {
   findSubscribersOfGates,
 } from "../../../src/outbound/subscribers.ts";
 import { sweep } from "../../../src/outbound/sweep.ts";
+import { settleAllUnsent, settleUnsent } from "../../../src/outbound/unsent-deliveries.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings } from "../../support/gateway.ts";
 import { hanging } from "../../support/interception.ts";
@@ -327,17 +327,32 @@ it("nothing of the outbound side scans a table", async () => {
   const { DB, plans } = withQueryLog(bindings.DB);
   const using = { ...bindings, DB };
   await tell({ owner: { type: hook.owner_type, id: hook.owner_id } }, Date.now(), DB);
-  const taken = await takeEndpoint(DB, hook.id, { lane: "quick", now: Date.now() });
-  if (taken.outcome !== "held") throw new Error("the endpoint was not taken");
-  const outcome = { kind: "status", status: 410, ms: 1, answer: "", retryAfterMs: null } as const;
-  const sent = { startedAt: Date.now(), outcome };
-  const attempts = taken.held.due.map((due) => judge(due, sent, { answer: null }));
+  const acquired = await acquireLease(DB, hook.id, { lane: "quick", now: Date.now() });
+  if (acquired.outcome !== "acquired") throw new Error("the endpoint was not leased");
+  const { lease } = acquired;
+  const attempt = {
+    startedAt: Date.now(),
+    kind: "status",
+    status: 410,
+    ms: 1,
+    answer: "",
+    retryAfterMs: null,
+  } as const;
+  const stored = {
+    number: 1,
+    started_at: attempt.startedAt,
+    ms: 1,
+    kind: "status",
+    status: 410,
+    answer: null,
+  };
+  const updates = lease.due.map((due) => deliveryUpdate(due, attempt, stored));
   const health = { ...UNTRIED, consecutiveFailures: 1, failingSince: 1 };
   const now = Date.now();
-  const rest = recording(DB, { held: taken.held, attempts, health, disable: "gone", now });
-  await letGo(DB, taken.held, rest, now);
-  await closeOpen(DB, hook.id, "webhook_disabled", Date.now());
-  await closeUnsent(DB, hook.id, [1], "event_expired", Date.now());
+  const rest = recordAttempts(DB, { lease, updates, health, disable: "gone", now });
+  await releaseLease(DB, lease, rest, now);
+  await settleAllUnsent(DB, hook.id, "webhook_disabled", Date.now());
+  await settleUnsent(DB, hook.id, [1], "event_expired", Date.now());
   await countSkipped(DB, hook.id);
   await listDeliveries(DB, hook.id, "failed", null, 10);
   const auditRow = () =>
@@ -368,7 +383,7 @@ it("nothing of the outbound side scans a table", async () => {
   await insertWebhook(DB, { ...fields, id: newObjectId() }, auditRow(), { creation, ...limits });
   await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
   await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
-  const key = { webhookId: hook.id, eventSeq: attempts[0]?.eventSeq ?? 0 };
+  const key = { webhookId: hook.id, eventSeq: updates[0]?.eventSeq ?? 0 };
   expect(await getDelivery(DB, key)).not.toBeNull();
   await reopenDelivery(DB, key, auditRow(), Date.now());
   for (const kinds of [["connection"], ["key"], ["connection", "connection", "key"]] as const)

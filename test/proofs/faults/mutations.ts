@@ -186,11 +186,11 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/outbound/deliver-endpoint.ts",
-        find: "const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);",
-        replace: `const taken = { kind: "delivered", status: 200, ms: 0, answer: null } as const;
-      const early = { startedAt: Date.now(), outcome: taken };
-      recorder.add(judge(due, early, { answer: null }), early);
-      const sent = opened === null ? unsent() : await sendOrFail(opened, due, timeoutMs);`,
+        find: "const attempt = unsealed === null ? unsent() : await sendOrFail(unsealed, due, urlPolicy, timeoutMs);",
+        replace: `const early: Attempt = { ...unsent(), kind: "delivered", status: 200 };
+      const place = { webhookId: endpoint.id, eventSeq: due.event_seq };
+      batcher.add(deliveryUpdate(due, early, await sealAttempt(null, place, due.attempts + 1, early)), early);
+      const attempt = unsealed === null ? unsent() : await sendOrFail(unsealed, due, urlPolicy, timeoutMs);`,
       },
     ],
   },
@@ -232,15 +232,15 @@ export const MUTATIONS: Mutation[] = [
     name: "signs with the secret of another webhook",
     edits: [
       {
-        file: "src/outbound/send.ts",
-        find: "return { endpoint, url, signers: await signersOf([leading, ...others]), rotating, headers };",
+        file: "src/outbound/send-delivery.ts",
+        find: "return { endpoint, key, url, signers: await signersOf([leading, ...others]), rotating, headers };",
         replace: `opened ??= leading;
-  return { endpoint, url, signers: await signersOf([opened, ...others]), rotating, headers };`,
+  return { endpoint, key, url, signers: await signersOf([opened, ...others]), rotating, headers };`,
       },
       {
-        file: "src/outbound/send.ts",
-        find: "export interface Sent {",
-        replace: "let opened: string | null = null;\n\nexport interface Sent {",
+        file: "src/outbound/send-delivery.ts",
+        find: "export async function sendDelivery(",
+        replace: "let opened: string | null = null;\n\nexport async function sendDelivery(",
       },
     ],
   },

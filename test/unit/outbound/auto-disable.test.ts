@@ -1,20 +1,27 @@
 import { describe, expect, it } from "vitest";
+import type { Attempt } from "../../../src/outbound/attempt-result.ts";
 import {
   DISABLE_AFTER_FAILURES,
   DISABLE_AFTER_MS,
   type Health,
   healthAfter,
-  isSlow,
-  laneOf,
   UNTRIED,
 } from "../../../src/outbound/auto-disable.ts";
-import type { Outcome } from "../../../src/outbound/outcome.ts";
+import { isSlow, laneOf } from "../../../src/outbound/lanes.ts";
+
+type Outcome = Omit<Attempt, "startedAt">;
 
 const NOW = Date.UTC(2026, 10, 24);
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-const delivered = (ms = 50): Outcome => ({ kind: "delivered", status: 200, ms, answer: "" });
+const delivered = (ms = 50): Outcome => ({
+  kind: "delivered",
+  status: 200,
+  ms,
+  answer: "",
+  retryAfterMs: null,
+});
 const failed = (status = 500, ms = 50): Outcome => ({
   kind: "status",
   status,
@@ -28,7 +35,7 @@ function after(outcomes: [at: number, outcome: Outcome][], from: Health = UNTRIE
   let health = from;
   const disabled: (string | null)[] = [];
   for (const [at, outcome] of outcomes) {
-    const step = healthAfter(health, outcome, at);
+    const step = healthAfter(health, { ...outcome, startedAt: at - outcome.ms });
     health = step.health;
     disabled.push(step.disable);
   }
@@ -95,7 +102,7 @@ describe("an endpoint's health", () => {
   });
 
   it("keeps its latest failure until a success", () => {
-    const walled: Outcome = { ...failed(403), botWall: true } as Outcome;
+    const walled: Outcome = { ...failed(403), botWall: true } as Attempt;
     const { health } = after([
       [NOW, timedOut],
       [NOW + 1, walled],
@@ -109,7 +116,7 @@ describe("an endpoint's health", () => {
     ["a quick error", failed(500), "quick"],
     ["a late success", delivered(2_001), "slow"],
     ["a timeout", timedOut, "slow"],
-    ["a refused connection", { ...timedOut, kind: "refused", ms: 3 } as Outcome, "new"],
+    ["a refused connection", { ...timedOut, kind: "refused", ms: 3 } as Attempt, "new"],
   ])("is new until it has answered: %s decides on its lane until it answers in time", (_, outcome, lane) => {
     expect(laneOf(UNTRIED, NOW)).toBe("new");
     const { health } = after([[NOW, outcome]]);

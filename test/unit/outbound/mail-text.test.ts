@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { looksLikeBotWall } from "../../../src/outbound/bot-wall.ts";
+import { looksLikeBotWall } from "../../../src/outbound/attempt-result.ts";
 import { isRefusedForGood } from "../../../src/outbound/email-notices.ts";
 import { type MailSubject, mailOf } from "../../../src/outbound/mail-text.ts";
 

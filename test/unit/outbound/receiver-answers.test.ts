@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { answeredKind, attemptDelivery } from "../../../src/outbound/attempt.ts";
+import { attemptDelivery } from "../../../src/outbound/attempt.ts";
+import { answeredKind } from "../../../src/outbound/attempt-result.ts";
 
 const EXCHANGE = {
   url: "https://receiver.example/hook",
@@ -48,11 +49,11 @@ describe("a failure that the runtime does not explain", () => {
     ["something new", true, "network"],
     ["something new", false, "network"],
   ])("%j where connections are accepted: %s, is: %s", async (message, accepts, kind) => {
-    const outcome = await attemptDelivery(EXCHANGE, {
+    const attempt = await attemptDelivery(EXCHANGE, {
       fetch: () => Promise.reject(new Error(message)),
       now: () => 0,
       accepts: () => Promise.resolve(accepts),
     });
-    expect(outcome).toEqual({ kind, status: null, ms: 0, answer: null, retryAfterMs: null });
+    expect(attempt).toEqual({ startedAt: 0, kind, status: null, ms: 0, answer: null, retryAfterMs: null });
   });
 });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { describe as describeOutcome, FAILURE_KINDS, type Outcome } from "../../../src/outbound/outcome.ts";
+import { type Attempt, describeAttempt, FAILURE_KINDS } from "../../../src/outbound/attempt-result.ts";
 import { MAX_ATTEMPTS, nextAttemptAt } from "../../../src/outbound/retry-schedule.ts";
+
+type Outcome = Omit<Attempt, "startedAt">;
 
 const FAILED_AT = Date.UTC(2026, 10, 24, 12, 0, 0, 250);
 const S = 1_000;
@@ -37,7 +39,7 @@ describe("the schedule", () => {
   it("ends with a success and with a receiver that is gone, whichever attempt it was", () => {
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       expect(
-        nextAttemptAt(attempt, FAILED_AT, { kind: "delivered", status: 200, ms: 5, answer: "" }),
+        nextAttemptAt(attempt, FAILED_AT, { kind: "delivered", status: 200, retryAfterMs: null }),
       ).toBeNull();
       expect(nextAttemptAt(attempt, FAILED_AT, answered(410, 60 * S))).toBeNull();
     }
@@ -65,10 +67,10 @@ describe("the schedule", () => {
 
 describe("an outcome", () => {
   it("has words for people for every way to fail, and none for a success", () => {
-    const words = FAILURE_KINDS.map((kind) => describeOutcome({ kind, status: 500 }));
+    const words = FAILURE_KINDS.map((kind) => describeAttempt({ kind, status: 500 }));
     expect(words).toContain("HTTP 500");
     expect(words).toContain("Connection timeout");
     expect(new Set(words).size).toBe(FAILURE_KINDS.length);
-    expect(describeOutcome({ kind: "delivered", status: 200 })).toBeNull();
+    expect(describeAttempt({ kind: "delivered", status: 200 })).toBeNull();
   });
 });

@@ -1,14 +1,14 @@
-/** Sending one delivery: its webhook's secrets and headers opened, its body made and signed, one request. */
+/** Sends one delivery: opens the webhook's secrets and headers, builds and signs the body, makes one request. */
 import * as z from "zod";
 import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, unsealText } from "../crypto/vault.ts";
 import { attemptDelivery, EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
-import type { DueDelivery, HeldEndpoint } from "./endpoint-lease.ts";
+import type { Attempt } from "./attempt-result.ts";
+import type { DueDelivery, LeasedEndpoint } from "./endpoint-lease.ts";
 import { eventBody } from "./event-types.ts";
-import type { Outcome } from "./outcome.ts";
 import { accepts } from "./probe.ts";
-import { openUrl } from "./sealed-url.ts";
+import { unsealUrl } from "./sealed-url.ts";
 import { signingOrder } from "./secret-rotation.ts";
 import { type Signers, signDelivery, signersOf } from "./signing.ts";
 import type { UrlPolicy } from "./url-policy.ts";
@@ -16,27 +16,29 @@ import type { UrlPolicy } from "./url-policy.ts";
 const headersAtRest = z.record(z.string(), z.string());
 
 export type EndpointSettings = Pick<
-  HeldEndpoint,
+  LeasedEndpoint,
   "id" | "environment" | "url" | "target" | "signature_format" | "headers" | "secrets"
 >;
 
-/** What sending to an endpoint takes, in the clear. */
-export interface OpenEndpoint {
+/** An endpoint with its sealed values opened. */
+export interface UnsealedEndpoint {
   endpoint: EndpointSettings;
+  /** The owner's data key. */
+  key: DataKey;
   url: string;
-  /** Of the secrets in force, in signing order. */
+  /** For the secrets in force, in signing order. */
   signers: Signers;
-  /** Whether the leading secret is to be followed by a newer one. */
+  /** Whether a newer secret is to replace the leading one. */
   rotating: boolean;
   headers: Record<string, string>;
 }
 
-/** Throws when no secret is in force, or something does not open. */
-export async function openEndpoint(
+/** Throws where no secret is in force, or a sealed value does not open. */
+export async function unsealEndpoint(
   endpoint: EndpointSettings,
   key: DataKey,
   now: number,
-): Promise<OpenEndpoint> {
+): Promise<UnsealedEndpoint> {
   const order = signingOrder(endpoint.secrets, now);
   const [leading, ...others] = await Promise.all(
     order.map(({ id, sealed }) => unsealText(key, sealed, webhookSecretContext(endpoint.id, id))),
@@ -49,22 +51,16 @@ export async function openEndpoint(
           JSON.parse(await unsealText(key, endpoint.headers.sealed, webhookHeadersContext(endpoint.id))),
         );
   const rotating = order.slice(1).some(({ created_at }) => created_at > (order[0]?.created_at ?? 0));
-  const url = await openUrl(key, endpoint);
-  return { endpoint, url, signers: await signersOf([leading, ...others]), rotating, headers };
-}
-
-export interface Sent {
-  startedAt: number;
-  outcome: Outcome;
+  const url = await unsealUrl(key, endpoint);
+  return { endpoint, key, url, signers: await signersOf([leading, ...others]), rotating, headers };
 }
 
 export async function sendDelivery(
-  { endpoint, url, signers, rotating, headers }: OpenEndpoint,
+  { endpoint, key, url, signers, rotating, headers }: UnsealedEndpoint,
   event: Omit<DueDelivery, "attempts" | "round_start">,
-  key: DataKey,
   policy: UrlPolicy,
   timeoutMs: number = EXCHANGE_TIMEOUT_MS,
-): Promise<Sent> {
+): Promise<Attempt> {
   const data = await unsealText(key, event.data, eventDataContext(endpoint.environment, event.id));
   const { id, type, created_at: createdAt, source, event_seq: sequence } = event;
   const { environment } = endpoint;
@@ -85,5 +81,5 @@ export async function sendDelivery(
     accepts,
     timeoutMs,
   };
-  return { startedAt, outcome: await attemptDelivery(exchange, deps) };
+  return { ...(await attemptDelivery(exchange, deps)), startedAt };
 }
