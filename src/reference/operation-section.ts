@@ -5,13 +5,13 @@ import type { Answer, AnswerHeader, Content, Contract, Operation, Schema } from 
 import { nameOf } from "./document-model.ts";
 import { block, code, folded, type Html, inline, joined, json, prose, table } from "./markup.ts";
 import { errorAnchor, errorsOf, type PublicError } from "./public-errors.ts";
-import { formsOf, objectLink, parameterTable, schemaTable } from "./schema-table.ts";
+import { formsOf, type Marked, objectLink, parameterTable, schemaTable } from "./schema-table.ts";
 
 export function operationSection(operation: Operation, contract: Contract): Html {
   const { ways, parameters, body, answers } = operation;
   return html`${opening(operation, methodAndPath(operation))}
 <p><b>Credentials:</b> ${credentials(ways, contract)}</p>
-${parameters.length === 0 ? "" : html`<h3>Parameters</h3>\n${parameterTable(parameters)}`}${bodyPart(body, contract)}<h3>Command</h3>
+${parameters.length === 0 ? "" : html`<h3>Parameters</h3>\n${parameterTable(parameters)}`}${bodyPart(body, contract, "required")}<h3>Command</h3>
 ${block(curlCommand(operation, contract))}<h3>Responses</h3>
 ${answers.filter(({ status }) => status < 400).map((answer) => answerPart(answer))}${errorsPart(operation)}</section>
 `;
@@ -26,7 +26,7 @@ export function deliverySection(
   const { path, body, parameters, answers } = delivery;
   const said = shared.description ? { ...delivery, description: "" } : delivery;
   return html`${opening(said, code(path))}${shared.parameters ? "" : html`<h3>Headers</h3>\n${parameterTable(parameters)}`}
-${bodyPart(body, contract)}${answers.map(({ status, description }) => html`<p>${statusMark(status)} ${inline(description)}</p>\n`)}</section>
+${bodyPart(body, contract, "optional")}${answers.map(({ status, description }) => html`<p>${statusMark(status)} ${inline(description)}</p>\n`)}</section>
 `;
 }
 
@@ -55,18 +55,18 @@ function credentials(ways: readonly string[][], { securitySchemes }: Contract): 
 }
 
 /** A named schema is written out in place where it is the whole body; elsewhere a link leads to it. */
-function bodyPart(body: readonly Content[], { schemas }: Contract): Html {
+function bodyPart(body: readonly Content[], { schemas }: Contract, marked: Marked): Html {
   return html`${body.map(
     ({ type, schema, examples }) => html`<h3>Body</h3>
 <p>${code(type)}</p>
-${formsOf(schema).map((form) => bodyForm(form, schemas, formsOf(schema).length > 1))}${examples.map(exampleOf)}`,
+${formsOf(schema).map((form) => bodyForm(form, schemas, formsOf(schema).length > 1, marked))}${examples.map(exampleOf)}`,
   )}`;
 }
 
-function bodyForm(form: Schema, schemas: Record<string, Schema>, isOneOfSome: boolean): Html {
+function bodyForm(form: Schema, schemas: Record<string, Schema>, isOneOfSome: boolean, marked: Marked): Html {
   const name = form.$ref === undefined ? null : nameOf(form.$ref);
   const schema = name === null ? form : (schemas[name] ?? form);
-  return html`${isOneOfSome ? html`<h4>${name ?? "Either"}</h4>\n` : ""}${schema.description === undefined ? "" : prose(schema.description)}${schemaTable(schema)}`;
+  return html`${isOneOfSome ? html`<h4>${name ?? "Either"}</h4>\n` : ""}${schema.description === undefined ? "" : prose(schema.description)}${schemaTable(schema, marked)}`;
 }
 
 function answerPart({ status, description, headers, content }: Answer): Html {
@@ -78,7 +78,7 @@ ${content.map(({ type, schema, examples }) => html`<p>${code(type)}</p>\n${answe
 
 function answerSchema(schema: Schema): Html {
   const isPlain = schema.$ref !== undefined;
-  return isPlain ? html`<p>${objectLink(nameOf(schema.$ref ?? ""))}</p>\n` : schemaTable(schema);
+  return isPlain ? html`<p>${objectLink(nameOf(schema.$ref ?? ""))}</p>\n` : schemaTable(schema, "optional");
 }
 
 function headerList(headers: readonly AnswerHeader[]): Html {

@@ -120,7 +120,7 @@ function deliveryParts(deliveries: readonly Operation[], contract: Contract): Ht
 function objectPart(name: string, schema: Schema): Html {
   return html`<section class="object" id="object-${name}">
 <h3><a href="#object-${name}">${name}</a></h3>
-${schema.description === undefined ? "" : prose(schema.description)}${schemaTable(schema)}</section>
+${schema.description === undefined ? "" : prose(schema.description)}${schemaTable(schema, "optional")}</section>
 `;
 }
 

@@ -10,8 +10,11 @@ export function objectLink(name: string): Html {
   return html`<a href="${name === "Error" ? "/docs/errors" : ""}#object-${name}">${name}</a>`;
 }
 
-export function schemaTable(schema: Schema): Html {
-  const rows = [...fieldRows(schema, "")];
+/** A table marks the exceptions: what a request must have, and what a response may lack. */
+export type Marked = "required" | "optional";
+
+export function schemaTable(schema: Schema, marked: Marked): Html {
+  const rows = [...fieldRows(schema, "", marked)];
   return rows.length === 0
     ? html`<p>${typeOf(schema)}</p>\n${factLine(schema)}`
     : html`${isOpen(schema) ? html`<p>Other fields are allowed.</p>\n` : ""}${table("fields", COLUMNS, rows)}`;
@@ -19,28 +22,38 @@ export function schemaTable(schema: Schema): Html {
 
 export function parameterTable(parameters: readonly Parameter[]): Html {
   const rows = parameters.map(({ in: place, name, required = false, description, schema }) =>
-    fieldRow(place, "", name, required, { ...schema, ...(description !== undefined && { description }) }),
+    fieldRow(place, "", name, required ? "required" : null, {
+      ...schema,
+      ...(description !== undefined && { description }),
+    }),
   );
   return table("fields", ["Parameter", "Type", "Description"], rows);
 }
 
-function* fieldRows(schema: Schema, path: string): Generator<Html> {
+function* fieldRows(schema: Schema, path: string, marked: Marked): Generator<Html> {
   const forms = formsOf(schema).filter((form) => form.properties !== undefined || form.items !== undefined);
   for (const [i, form] of forms.entries()) {
     if (forms.length > 1)
       yield html`<tr class="form"><th scope="rowgroup" colspan="3">${path === "" ? "" : code(path)} Variant ${i + 1} of ${forms.length}</th></tr>\n`;
-    if (form.items !== undefined) yield* fieldRows(form.items, `${path}[]`);
+    if (form.items !== undefined) yield* fieldRows(form.items, `${path}[]`, marked);
     for (const [name, field] of Object.entries(form.properties ?? {})) {
-      yield fieldRow(null, path, name, form.required?.includes(name) ?? false, field);
-      yield* fieldRows(field, path === "" ? name : `${path}.${name}`);
+      const state = form.required?.includes(name) ? "required" : "optional";
+      yield fieldRow(null, path, name, state === marked ? marked : null, field);
+      yield* fieldRows(field, path === "" ? name : `${path}.${name}`, marked);
     }
   }
 }
 
-function fieldRow(place: string | null, path: string, name: string, required: boolean, schema: Schema): Html {
+function fieldRow(
+  place: string | null,
+  path: string,
+  name: string,
+  mark: Marked | null,
+  schema: Schema,
+): Html {
   const prefix = path === "" ? "" : html`<span class="path">${path}.</span>`;
   const { description = described(schema) } = schema;
-  return html`<tr><th scope="row"><code>${prefix}${name}</code>${required ? html` <small class="required">required</small>` : ""}${place === null ? "" : html` <small>${place}</small>`}</th><td>${typeOf(schema)}</td><td>${description === "" ? "" : html`<p>${inline(description)}</p>`}${factLine(schema)}</td></tr>\n`;
+  return html`<tr><th scope="row"><code>${prefix}${name}</code>${mark === null ? "" : html` <small class="${mark}">${mark}</small>`}${place === null ? "" : html` <small>${place}</small>`}</th><td>${typeOf(schema)}</td><td>${description === "" ? "" : html`<p>${inline(description)}</p>`}${factLine(schema)}</td></tr>\n`;
 }
 
 /** A nullable field may carry its description in its other alternative. */
@@ -113,8 +126,8 @@ function limitsOf(form: Schema): Html[] {
   if (format !== undefined) facts.push(html`format ${code(format)}`);
   else if (pattern !== undefined) facts.push(html`matches ${code(pattern)}`);
   const least = exclusiveMinimum === undefined ? minimum : exclusiveMinimum + 1;
-  facts.push(...between(least, maximum, ""), ...between(form.minLength, form.maxLength, " characters"));
-  facts.push(...between(form.minItems, form.maxItems, " entries"));
+  facts.push(...between(least, maximum, ""), ...between(form.minLength, form.maxLength, "character"));
+  facts.push(...between(form.minItems, form.maxItems, "item"));
   if (form.properties !== undefined && form.additionalProperties !== false)
     facts.push(html`other fields are allowed`);
   if (items !== undefined && items.properties === undefined) facts.push(...factsOf(items));
@@ -126,9 +139,10 @@ function between(least: number | undefined, most: number | undefined, unit: stri
   const from = least === undefined || least === Number.MIN_SAFE_INTEGER ? null : least;
   const to = most === undefined || most === Number.MAX_SAFE_INTEGER ? null : most;
   if (from === null && to === null) return [];
-  if (to === null) return [html`at least ${from}${unit}`];
-  if (from === null) return [html`at most ${to}${unit}`];
-  return [html`${from === to ? String(from) : `${from} to ${to}`}${unit}`];
+  const units = unit === "" ? "" : ` ${unit}${(to ?? from) === 1 ? "" : "s"}`;
+  if (to === null) return [html`at least ${from}${units}`];
+  if (from === null) return [html`at most ${to}${units}`];
+  return [html`${from === to ? String(from) : `${from} to ${to}`}${units}`];
 }
 
 function literal(value: unknown): Html {
