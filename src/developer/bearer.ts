@@ -10,20 +10,20 @@ const LONGEST_FORM_CHARS = 512;
 const KEY = "audit1_(?:test|live)_sk_";
 
 const AUTHORIZATION_FORMS: [form: RegExp, what: string][] = [
-  [/^Bearer\s+(?:Bearer|Token)\b/i, "`Bearer` stands twice: send `Authorization: Bearer <key>`."],
-  [new RegExp(`,\\s*(?:Bearer\\s+)?${KEY}`, "i"), "The header came twice, with different keys."],
+  [/^Bearer\s+(?:Bearer|Token)\b/i, "`Bearer` appears twice: send `Authorization: Bearer <key>`."],
+  [new RegExp(`,\\s*(?:Bearer\\s+)?${KEY}`, "i"), "The header was sent twice, with different keys."],
   [/^Bearer\s*$/i, "No key follows `Bearer`."],
-  [/^Bearer[:=\t]/i, "A blank, and nothing else, must stand between `Bearer` and the key."],
-  [new RegExp(`^${KEY}`), "`Bearer` and a blank must stand before the key."],
-  [new RegExp(`["'\`<{]${KEY}`), "The key stands in quotes or brackets: send it alone."],
-  [/\\n|\\r|%0a|%0d/i, "The key holds an escape, such as `\\n`, that was read or pasted with it."],
-  [new RegExp(`^Bearer\\s+${KEY}[A-Za-z0-9]*\\s`, "i"), "A blank or more text follows the key."],
+  [/^Bearer[:=\t]/i, "Put a space, and nothing else, between `Bearer` and the key."],
+  [new RegExp(`^${KEY}`), "`Bearer` and a space must come before the key."],
+  [new RegExp(`["'\`<{]${KEY}`), "The key is in quotes or brackets: send only the key."],
+  [/\\n|\\r|%0a|%0d/i, "The key contains an escape sequence, such as `\\n`."],
+  [new RegExp(`^Bearer\\s+${KEY}[A-Za-z0-9]*\\s`, "i"), "A space or more text follows the key."],
   [
     new RegExp(`^Bearer\\s+${KEY}`, "i"),
-    "32 letters and digits follow the prefix of a key: it may have been cut or changed.",
+    "A key has 32 letters and digits after its prefix: this one may have been cut or changed.",
   ],
   [/^Basic\b/i, "`Basic` is another scheme: send `Authorization: Bearer <key>`."],
-  [/^Bearer\s+(?:undefined|null|none|\$|\{\{|<)/i, "The key is a placeholder that nothing was put in for."],
+  [/^Bearer\s+(?:undefined|null|none|\$|\{\{|<)/i, "The key is a placeholder that was never filled in."],
   [/whsec_/, "This is a signing secret, not an API key."],
 ];
 

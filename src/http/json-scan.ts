@@ -60,7 +60,9 @@ export function scanJson(text: string): Finding[] {
   for (;;) {
     while (isSpace(text.charCodeAt(i))) i++;
     if (i >= text.length)
-      return expected === "end" ? findings : report("syntax", i, "The text ends before the value does");
+      return expected === "end"
+        ? findings
+        : report("syntax", i, "The text ends before the value is complete");
     const char = text[i];
     if ((char === "}" || char === "]") && comma >= 0)
       return report("syntax", comma, `Remove the trailing comma before ${char}`);
@@ -95,12 +97,12 @@ export function scanJson(text: string): Finding[] {
       const inside = open.at(-1);
       if (nameMayStandHere && inside?.names) {
         inside.at = string;
-        if (inside.names.has(string)) report("repeated_name", i, "This name stands twice in its object");
+        if (inside.names.has(string)) report("repeated_name", i, "This name appears twice in its object");
         inside.names.add(string);
       }
       if (!string.isWellFormed())
-        report("lone_surrogate", i, "Holds half of a surrogate pair, such as \\ud83d alone");
-      if (string.includes("\0")) report("nul", i, "Holds the character NUL (\\u0000)");
+        report("lone_surrogate", i, "Contains half of a surrogate pair, such as \\ud83d alone");
+      if (string.includes("\0")) report("nul", i, "Contains the NUL character (\\u0000)");
       expected = nameMayStandHere ? ":" : afterValue();
       i = end;
     } else if (valueMayStandHere) {
@@ -140,14 +142,15 @@ function endOfString(text: string, start: number): number | { at: number; proble
       const escaped = text[i + 1] ?? " ";
       const isEscape =
         escaped === "u" ? matchAt(HEX_DIGITS, text, i + 2) !== null : '"\\/bfnrt'.includes(escaped);
-      if (!isEscape) return { at: i, problem: "No such escape: write a backslash in a string as \\\\" };
+      if (!isEscape)
+        return { at: i, problem: "Unknown escape sequence: write a backslash in a string as \\\\" };
       i += escaped === "u" ? 5 : 1;
     } else if (code < 0x20) {
       const hex = code.toString(16).padStart(4, "0");
       const name =
         code === 0x0a || code === 0x0d ? "A line break" : code === 0x09 ? "A tab" : "A control character";
       const escaped = code === 0x0a ? "\\n" : code === 0x0d ? "\\r" : code === 0x09 ? "\\t" : `\\u${hex}`;
-      return { at: i, problem: `${name} in a string has to be written as ${escaped}` };
+      return { at: i, problem: `${name} in a string must be written as ${escaped}` };
     }
   }
   return { at: text.length, problem: "The text ends inside a string" };
@@ -164,25 +167,26 @@ function unexpected(text: string, at: number, expected: Expected): string {
 export function unexpectedProblem(rest: string, isStart: boolean, expected: Expected): string {
   const [word = ""] = /^-?[A-Za-z_$][\w$]*/.exec(rest) ?? [];
   if (/^-?(?:NaN|Infinity)$/.test(word) || word === "undefined")
-    return `${word} is no JSON value: send null, or leave the field out`;
+    return `${word} is not a JSON value: send null, or leave the field out`;
   if (/^(?:None|True|False)$/.test(word))
     return `${word} is Python's: JSON writes ${word === "None" ? "null" : word.toLowerCase()}`;
-  if (rest.startsWith("'")) return "Single quotes: JSON names and strings stand in double quotes";
-  if (/^[“”„‘’«»]/.test(rest)) return 'Typographic quotes: JSON names and strings stand in plain ones (")';
+  if (rest.startsWith("'")) return "Single quotes: JSON names and strings use double quotes";
+  if (/^[“”„‘’«»]/.test(rest))
+    return 'Typographic quotes: JSON names and strings use plain double quotes (")';
   if (/^(?:\/\/|\/\*|#)/.test(rest)) return "JSON has no comments";
   if (isStart && rest.startsWith("<")) return "This looks like XML or HTML. Send JSON";
   if (isStart && /^[\w.%+-]+=/.test(rest)) return "This looks like a form. Send JSON";
   if (expected === "name" || expected === "name or }")
-    return word === "" ? "Expected a name in double quotes" : "Names stand in double quotes";
+    return word === "" ? "Expected a name in double quotes" : "Names must be in double quotes";
   if (expected === "value" || expected === "value or ]") {
     if (/^[-+.\d]/.test(rest))
-      return "No JSON number: it has no leading +, 0 or point, and digits behind the point and in the exponent";
+      return "Not a JSON number: remove a leading +, zero or point, and put digits after the point and in the exponent";
     if (rest.startsWith(",")) return "Expected a value before the comma";
-    return word === "" ? "Expected a value" : "Expected a value: strings stand in double quotes";
+    return word === "" ? "Expected a value" : "Expected a value: strings must be in double quotes";
   }
   if (expected === "end") return "More text follows the JSON value: send one value";
   return expected === ":"
-    ? "Expected a colon behind the name"
+    ? "Expected a colon after the name"
     : `Expected ${expected.replace(",", "a comma")}`;
 }
 

@@ -74,7 +74,7 @@ function invalidUtf8(bytes: Uint8Array, subject: string, firstLine: number): Jso
   const [end] = scanJson(before).slice(-1);
   const within = end === undefined || end.path === "" ? "" : ` (${end.path})`;
   const hex = (bytes[at] ?? 0).toString(16).toUpperCase().padStart(2, "0");
-  const message = `${subject} is not valid UTF-8: line ${line}, column ${column}${within}: the byte ${hex} does not belong there. Encode the text as UTF-8.`;
+  const message = `${subject} is not valid UTF-8: line ${line}, column ${column}${within}: the byte ${hex} is invalid there. Encode the text as UTF-8.`;
   return { message, details: { line, column, byte: at } };
 }
 

@@ -133,7 +133,7 @@ function encodingProblems(query: string): Record<string, string> | null {
     const decoded = percentDecoded(parameter);
     if (decoded !== null && !decoded.includes("\0")) continue;
     problems[percentDecoded(name) ?? name] =
-      decoded === null ? "Must be percent-encoded UTF-8" : "Holds the character NUL (%00)";
+      decoded === null ? "Must be percent-encoded UTF-8" : "Contains the NUL character (%00)";
     count++;
   }
   return count === 0 ? null : problems;

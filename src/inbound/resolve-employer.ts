@@ -113,9 +113,9 @@ export function resolveGranted(
   }
   const warnings = { ...named.warnings };
   if (named.fein !== null && employer.fein === null)
-    warnings.employer_fein = "Not compared: no FEIN is known of the employer of employer_id";
+    warnings.employer_fein = "Not compared: no FEIN is known for the employer in employer_id";
   if (named.id !== null && employer.id !== named.id)
-    warnings.employer_id = "Unknown employer; the one of employer_fein is used";
+    warnings.employer_id = "Unknown employer; the employer in employer_fein is used";
   return ok({ employerId: employer.id, warnings });
 }
 

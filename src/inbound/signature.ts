@@ -33,7 +33,7 @@ export function parseSignature(header: string): Result<Bytes, string> {
   const hex = onlyValue(header.toLowerCase());
   if (hex !== null && SIGNATURE.test(hex)) return ok(fromHex(hex));
   const areSignatures = header.split(",").every((part) => SIGNATURE.test(part.trim()));
-  return err(areSignatures ? "It came twice, with different values." : describeSignature(header));
+  return err(areSignatures ? "It was sent twice, with different values." : describeSignature(header));
 }
 
 /** Every form below is shorter. Longer headers are not matched against the patterns. */
@@ -51,31 +51,31 @@ const DIGESTS: Record<number, string> = {
 const SIGNATURE_FORMS: [form: RegExp, what: string][] = [
   [
     /\(stdin\)\s*=/i,
-    "It begins with what `openssl dgst` prints before the digest, such as `(stdin)= `: send only what follows it.",
+    "It begins with the label that `openssl dgst` prints, such as `(stdin)= `: send only what follows it.",
   ],
-  [/^["'`]|["'`]$/, "It stands in quotes: send the digits alone."],
+  [/^["'`]|["'`]$/, "It is in quotes: send only the digits."],
   [
     /^(?:t=\d+|v\d+=|v\d+,).*[=,]/i,
-    "It has the form of another scheme, with `t=` or `v1`: send the digits alone.",
+    "It has the format of another scheme, with `t=` or `v1`: send only the digits.",
   ],
   [
     /^(?:hmac[-_]?)?sha-?\d+\s*[=:]/i,
-    "It begins with the name of an algorithm, such as `sha256=`: send the digits alone.",
+    "It begins with the name of an algorithm, such as `sha256=`: send only the digits.",
   ],
-  [/^v\d+\s*[=:,]/i, "It begins with a version, such as `v1=`: send the digits alone."],
-  [/^(?:bearer|basic|hmac|signature)\b/i, "It begins with the name of a scheme: send the digits alone."],
-  [/^0x[0-9a-f]/i, "It begins with `0x`: send the digits alone."],
-  [/^\\x|\\n|\\r|%0a|%0d/i, "It holds an escape, such as `\\n`: send the digits alone."],
+  [/^v\d+\s*[=:,]/i, "It begins with a version, such as `v1=`: send only the digits."],
+  [/^(?:bearer|basic|hmac|signature)\b/i, "It begins with the name of a scheme: send only the digits."],
+  [/^0x[0-9a-f]/i, "It begins with `0x`: send only the digits."],
+  [/^\\x|\\n|\\r|%0a|%0d/i, "It contains an escape sequence, such as `\\n`: send only the digits."],
   [
     /^(?:[0-9a-f]{2}[-:\s]){15,}[0-9a-f]{2}$/i,
-    "Its bytes are separated by dashes, colons or blanks: send the digits without them.",
+    "Its bytes are separated by dashes, colons or spaces: send the digits without them.",
   ],
-  [/^[0-9a-f]+\s+[*-]/i, "It ends with a file's name, as checksum tools print it: send the digits alone."],
+  [/^[0-9a-f]+\s+[*-]/i, "It ends with a file name, as checksum tools print it: send only the digits."],
   [
     /^(?:undefined|null|none|nan|true|false|\[object .*|function\b.*)$/i,
-    "It is no signature but the word that a program prints for a missing value.",
+    "It is not a signature but the word that a program prints for a missing value.",
   ],
-  [/\$\(|\$\{|\{\{|<[^>]*>/, "It holds a placeholder that nothing was put in for."],
+  [/\$\(|\$\{|\{\{|<[^>]*>/, "It contains a placeholder that was never filled in."],
   [
     /^[A-Za-z0-9+/_-]{43}=?$/,
     "It looks like base64 (43 or 44 characters): encode the same 32 bytes as 64 hex digits.",
@@ -91,11 +91,11 @@ function describeSignature(text: string): string {
   const { length } = text;
   if (/^[0-9a-f]+$/i.test(text)) {
     const digest = DIGESTS[length];
-    const likely = digest === undefined ? "" : `, as many as a digest of ${digest} has`;
+    const likely = digest === undefined ? "" : `, the length of ${digest}`;
     return `It has ${length} hex digits${likely}; HMAC-SHA256 has 64.`;
   }
   const forms = length > LONGEST_FORM_CHARS ? [] : SIGNATURE_FORMS;
   for (const [form, what] of forms) if (form.test(text)) return what;
-  if (/\s/.test(text.trim())) return "It holds blanks: send the 64 hex digits alone.";
+  if (/\s/.test(text.trim())) return "It contains spaces: send only the 64 hex digits.";
   return `It has ${length} characters that are not all hex digits.`;
 }

@@ -23,9 +23,9 @@ import {
 const OPAQUE_ARRAY: readonly unknown[] = Object.freeze([]);
 const OPAQUE_OBJECT: object = Object.freeze({});
 
-export const STANDS_TWICE = "This name stands twice in its object: readers may take either value";
-export const LONE_SURROGATE = "Holds half of a surrogate pair, such as the rest of a cut emoji";
-export const HOLDS_NUL = "Holds the character NUL (\\u0000)";
+export const STANDS_TWICE = "This name appears twice in its object; parsers may use either value";
+export const LONE_SURROGATE = "Contains half of a surrogate pair, such as the rest of a truncated emoji";
+export const HOLDS_NUL = "Contains the NUL character (\\u0000)";
 
 export interface StreamingJsonOptions {
   maxDepth: number;
@@ -111,7 +111,7 @@ export class StreamingJson {
       while (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) byte = body[++this.#at];
       switch (byte) {
         case undefined:
-          if (this.#expect !== "end") this.#fail(this.#at, "The text ends before the value does");
+          if (this.#expect !== "end") this.#fail(this.#at, "The text ends before the value is complete");
           return;
         case 0x22:
           this.#readString();
@@ -202,7 +202,7 @@ export class StreamingJson {
     if (seen.has(name)) {
       if (this.#options.deciding.has(this.#role(name)))
         throw new JsonRefused(
-          `\`${this.#role(name)}\` stands twice, so that it is not clear which of them counts. Send it once.`,
+          `\`${this.#role(name)}\` appears twice, so it is unclear which value counts. Send it once.`,
         );
       this.#options.onOddity(this.#path(), STANDS_TWICE);
     } else if (seen.size < MAX_NAMES_COMPARED || this.#options.deciding.has(this.#role(name))) seen.add(name);
@@ -247,7 +247,7 @@ export class StreamingJson {
     const depth = this.#containers.length;
     const [topName] = this.#members;
     if (depth === this.#options.maxDepth)
-      throw new JsonRefused(`The body nests deeper than ${this.#options.maxDepth} levels.`);
+      throw new JsonRefused(`The body is nested more than ${this.#options.maxDepth} levels deep.`);
     if (depth === 1 && topName === this.#options.listed && bracket === "[" && this.isObject) {
       this.elements = 0;
       this.top[topName] = OPAQUE_ARRAY;
@@ -352,7 +352,7 @@ export class StreamingJson {
 }
 
 const NONE: readonly string[] = [];
-const BAD_ESCAPE = "No such escape: write a backslash in a string as \\\\";
+const BAD_ESCAPE = "Unknown escape sequence: write a backslash in a string as \\\\";
 /** `"`, `\`, `/`, b, f, n, r, t. */
 const SHORT_ESCAPES: readonly number[] = [0x22, 0x5c, 0x2f, 0x62, 0x66, 0x6e, 0x72, 0x74];
 function withOddity(oddities: readonly string[], oddity: string): readonly string[] {
@@ -360,10 +360,10 @@ function withOddity(oddities: readonly string[], oddity: string): readonly strin
 }
 
 function controlProblem(byte: number): string {
-  if (byte === 0x0a) return "A line break in a string has to be written as \\n";
-  if (byte === 0x0d) return "A line break in a string has to be written as \\r";
-  if (byte === 0x09) return "A tab in a string has to be written as \\t";
-  return `A control character in a string has to be written as \\u${byte.toString(16).padStart(4, "0")}`;
+  if (byte === 0x0a) return "A line break in a string must be written as \\n";
+  if (byte === 0x0d) return "A line break in a string must be written as \\r";
+  if (byte === 0x09) return "A tab in a string must be written as \\t";
+  return `A control character in a string must be written as \\u${byte.toString(16).padStart(4, "0")}`;
 }
 
 function shortened(name: string): string {

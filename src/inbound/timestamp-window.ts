@@ -23,7 +23,7 @@ export function checkTimestamp(
     const isNumbers = header.split(",").every((part) => A_TIME.test(part.trim()));
     const form =
       text === null && isNumbers
-        ? "two values: the header came twice, with different values"
+        ? "two values: the header was sent twice, with different values"
         : describeTimestamp(header);
     return err({ kind: "timestamp_expired", reason: "not_a_number", form, serverTimeMs: now });
   }
@@ -44,14 +44,14 @@ export function outsideWindow(timestampMs: number, now: number): Failure | null 
 const LONGEST_FORM_CHARS = 256;
 
 const TIMESTAMP_FORMS: [form: RegExp, what: string][] = [
-  [/^\d{4}-\d{2}-\d{2}|^[A-Za-z]{3},? .*\d/, "a date in words"],
+  [/^\d{4}-\d{2}-\d{2}|^[A-Za-z]{3},? .*\d/, "a formatted date"],
   [/^\d+[.,]\d*$/, "a number with a fraction"],
-  [/^\d{17,20}$/, "a number of nanoseconds or finer"],
+  [/^\d{17,20}$/, "a number in nanoseconds or finer"],
   [/^-\d+$/, "a negative number"],
   [/^\+\d+$/, "a number with a plus sign"],
   [/^\d+(?:\.\d+)?e[+-]?\d+$/i, "a number with an exponent"],
   [/^0x[0-9a-f]+$/i, "a hex number"],
-  [/^\d+(?:N|%N|%3N)$/, "what `date` prints where it does not know `%N`, as on macOS"],
+  [/^\d+(?:N|%N|%3N)$/, "what `date` prints when it does not support `%N`, as on macOS"],
   [/^["'`].*["'`]$/, "a value in quotes"],
   [/^\d+\s*(?:ms|s)$/i, "a number with a unit"],
   [/^\d{1,3}(?:[,_ ']\d{3})+$/, "a number with separators"],
@@ -59,8 +59,8 @@ const TIMESTAMP_FORMS: [form: RegExp, what: string][] = [
     /^(?:undefined|null|none|nan|true|false|\[object .*)$/i,
     "the word that a program prints for a missing value",
   ],
-  [/\$\(|\$\{|\{\{|<[^>]*>/, "a placeholder that nothing was put in for"],
-  [/\\n|\\r|%0a|%0d/i, "a number with an escape, such as `\\n`"],
+  [/\$\(|\$\{|\{\{|<[^>]*>/, "a placeholder that was never filled in"],
+  [/\\n|\\r|%0a|%0d/i, "a number with an escape sequence, such as `\\n`"],
 ];
 
 /** What a header that is no integer holds instead; null when it has no known form. */

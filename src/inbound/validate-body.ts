@@ -109,7 +109,7 @@ function parseStreaming(body: Uint8Array, rules: FieldRules): Result<ParsedRepor
     const at = firstInvalidByte(body);
     const hex = (body[at] ?? 0).toString(16).toUpperCase().padStart(2, "0");
     return invalid(
-      `The body is not UTF-8: ${placeOf(body, at)}: the byte ${hex} does not belong there. Encode the text as UTF-8.`,
+      `The body is not UTF-8: ${placeOf(body, at)}: the byte ${hex} is invalid there. Encode the text as UTF-8.`,
     );
   }
   const onEmployees = new Findings();

@@ -166,7 +166,7 @@ const BEFORE_THE_BODY: readonly Failure[] = [
   {
     kind: "timestamp_expired",
     reason: "not_a_number",
-    form: "a date in words",
+    form: "a formatted date",
     serverTimeMs: SERVER_TIME_MS,
   },
   { kind: "timestamp_expired", reason: "seconds", aheadMs: -1_771_883_343_000, serverTimeMs: SERVER_TIME_MS },

@@ -35,7 +35,7 @@ const BODY: readonly Failure[] = [
   {
     kind: "validation",
     message:
-      "The body is not valid JSON: line 3, column 12 (description): NaN is no JSON value: send null, or leave the field out.",
+      "The body is not valid JSON: line 3, column 12 (description): NaN is not a JSON value: send null, or leave the field out.",
     details: { line: 3, column: 12 },
   },
   {

@@ -196,25 +196,25 @@ describe("a payroll report is refused for", () => {
     [
       "half a document",
       '{"employer_id":',
-      "The body is not valid JSON: line 1, column 16: The text ends before the value does.",
+      "The body is not valid JSON: line 1, column 16: The text ends before the value is complete.",
     ],
     ["nothing", "", "The body is empty. Send a JSON object."],
     [
       "an employer that stands twice",
       '{"employer_id":"EMP_1","employer_id":"EMP_2","employees":[{}]}',
-      "`employer_id` stands twice, so that it is not clear which of them counts. Send it once.",
+      "`employer_id` appears twice, so it is unclear which value counts. Send it once.",
     ],
     ["an array", "[]", "The body must be a JSON object."],
     ["null", "null", "The body must be a JSON object."],
     [
       "a depth without end",
       `{"a":${"[".repeat(100)}${"]".repeat(100)}}`,
-      "The body nests deeper than 64 levels.",
+      "The body is nested more than 64 levels deep.",
     ],
     [
       "bytes that are no text",
       new Uint8Array([0x7b, 0xff, 0x7d]),
-      "The body is not UTF-8: line 1, column 2: the byte FF does not belong there. Encode the text as UTF-8.",
+      "The body is not UTF-8: line 1, column 2: the byte FF is invalid there. Encode the text as UTF-8.",
     ],
     [
       "a byte order mark",

@@ -193,7 +193,7 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
     "a granted one by id, of which no FEIN is known, with an unknown one",
     named("987654321", "E1"),
     [known("E1", null)],
-    bound({ employer_fein: "Not compared: no FEIN is known of the employer of employer_id" }),
+    bound({ employer_fein: "Not compared: no FEIN is known for the employer in employer_id" }),
   ],
   [
     "a granted one by id, of which no FEIN is known, with the FEIN of one that is granted to somebody else",
@@ -205,13 +205,13 @@ it.each<[string, NamedEmployer, EmployerMatch[], object]>([
     "a granted one by FEIN, with the id of one that is granted to somebody else",
     named(FEIN, "E9"),
     [known("E1", FEIN), known("E9", null, false)],
-    bound({ employer_id: "Unknown employer; the one of employer_fein is used" }),
+    bound({ employer_id: "Unknown employer; the employer in employer_fein is used" }),
   ],
   [
     "a granted one by FEIN, with an unknown id",
     named(FEIN, "E9"),
     [known("E1", FEIN)],
-    bound({ employer_id: "Unknown employer; the one of employer_fein is used" }),
+    bound({ employer_id: "Unknown employer; the employer in employer_fein is used" }),
   ],
   [
     "two granted ones",

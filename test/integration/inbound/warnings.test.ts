@@ -273,7 +273,7 @@ describe("over HTTP", () => {
         status: 400,
         json: { error: "Invalid JSON body", code: "INVALID_JSON" },
       });
-      expect(answer.json.message).toContain("`employer_fein` stands twice");
+      expect(answer.json.message).toContain("`employer_fein` appears twice");
     }
     await expectNothingStored(connection);
   });

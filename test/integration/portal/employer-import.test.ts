@@ -126,7 +126,7 @@ describe("POST /employers/import", () => {
       {
         type: "problem",
         line: 2,
-        message: "The line is not valid JSON: line 2, column 2: The text ends before the value does.",
+        message: "The line is not valid JSON: line 2, column 2: The text ends before the value is complete.",
         details: { line: 2, column: 2 },
       },
       {

@@ -70,7 +70,7 @@ describe("bodies of every management endpoint", () => {
       [latin1, { message: expect.stringContaining("(description): the byte E9") }],
       ["\ufeff{}", { message: expect.stringContaining("byte order mark") }],
       [Uint8Array.of(0x7b, 0, 0x7d, 0), { message: expect.stringContaining("UTF-16") }],
-      ['{"a":{"b":1,"\\u0062":2}}', { details: { "a.b": "This name stands twice in its object" } }],
+      ['{"a":{"b":1,"\\u0062":2}}', { details: { "a.b": "This name appears twice in its object" } }],
       ['{"a":["\\ud83d"]}', { details: { "a[0]": expect.stringContaining("surrogate") } }],
       ['{"a":"\\u0000"}', { details: { a: expect.stringContaining("NUL") } }],
       ['{"a":12345678901234567890}', { details: { a: expect.stringContaining("loses digits") } }],
@@ -121,7 +121,7 @@ it.each([
   ["owner_id=Jos%E9", { owner_id: "Must be percent-encoded UTF-8" }],
   ["owner_id=%", { owner_id: "Must be percent-encoded UTF-8" }],
   ["owner%FF_id=a", { "owner%FF_id": "Must be percent-encoded UTF-8" }],
-  ["owner_id=a%00b", { owner_id: "Holds the character NUL (%00)" }],
+  ["owner_id=a%00b", { owner_id: "Contains the NUL character (%00)" }],
   ["owner_id=%ED%A0%80&limit=5", { owner_id: "Must be percent-encoded UTF-8" }],
   [`${"&".repeat(100)}owner_id=%FF`, { owner_id: "Must be percent-encoded UTF-8" }],
 ])("the query %s is refused, not repaired", async (query, details) => {

@@ -41,8 +41,8 @@ describe("checkTimestamp", () => {
   });
 
   it.each<[string, string, string | null]>([
-    ["seventeen digits", `0000${NOW}`, "a number of nanoseconds or finer"],
-    ["nanoseconds", `${NOW}000000`, "a number of nanoseconds or finer"],
+    ["seventeen digits", `0000${NOW}`, "a number in nanoseconds or finer"],
+    ["nanoseconds", `${NOW}000000`, "a number in nanoseconds or finer"],
     ["nothing", "", null],
     ["a fraction", `${NOW}.0`, "a number with a fraction"],
     [
@@ -56,16 +56,20 @@ describe("checkTimestamp", () => {
     ["hex", "0x19CA5A5C800", "a hex number"],
     ["a blank", ` ${NOW}`, null],
     ["quotes", `"${NOW}"`, "a value in quotes"],
-    ["an escape", `${NOW}\\n`, "a number with an escape, such as `\\n`"],
+    ["an escape", `${NOW}\\n`, "a number with an escape sequence, such as `\\n`"],
     ["a unit", `${NOW}ms`, "a number with a unit"],
     ["separators", "1,772,323,200,000", "a number with separators"],
-    ["two values", `${NOW}, ${NOW + 1}`, "two values: the header came twice, with different values"],
-    ["a date", "2026-03-01T00:00:00.000Z", "a date in words"],
-    ["an HTTP date", "Sun, 01 Mar 2026 00:00:00 GMT", "a date in words"],
-    ["what macOS makes of %N", "17723232003N", "what `date` prints where it does not know `%N`, as on macOS"],
+    ["two values", `${NOW}, ${NOW + 1}`, "two values: the header was sent twice, with different values"],
+    ["a date", "2026-03-01T00:00:00.000Z", "a formatted date"],
+    ["an HTTP date", "Sun, 01 Mar 2026 00:00:00 GMT", "a formatted date"],
+    [
+      "what macOS makes of %N",
+      "17723232003N",
+      "what `date` prints when it does not support `%N`, as on macOS",
+    ],
     ["nothing that was put in", "undefined", "the word that a program prints for a missing value"],
     ["NaN", "NaN", "the word that a program prints for a missing value"],
-    ["a placeholder", "{{timestamp}}", "a placeholder that nothing was put in for"],
+    ["a placeholder", "{{timestamp}}", "a placeholder that was never filled in"],
     ["digits of another script", "١٧٧٢٣٢٣٢٠٠٠٠٠", null],
     ["an essay", "<".repeat(16_000), null],
   ])("says what stands there: %s", (_, header, form) => {

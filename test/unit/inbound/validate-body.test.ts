@@ -364,9 +364,9 @@ describe("a document", () => {
   });
 });
 
-const LONE = "Holds half of a surrogate pair, such as the rest of a cut emoji";
-const NUL = "Holds the character NUL (\\u0000)";
-const TWICE = "This name stands twice in its object: readers may take either value";
+const LONE = "Contains half of a surrogate pair, such as the rest of a truncated emoji";
+const NUL = "Contains the NUL character (\\u0000)";
+const TWICE = "This name appears twice in its object; parsers may use either value";
 
 /** A report that is otherwise in order, small and large. */
 function bothWarnings(member: string, employee = EMPLOYEE): (Record<string, string> | object)[] {
@@ -437,7 +437,7 @@ describe("a name that decides something may not stand twice", () => {
     ["period_end", '"period_end":"2026-01-01","a":1,"period_end":"2026-01-01"'],
     ["pay_period", '"pay_period":{}'],
   ])("%s", (name, member) => {
-    const reason = `\`${name}\` stands twice, so that it is not clear which of them counts. Send it once.`;
+    const reason = `\`${name}\` appears twice, so it is unclear which value counts. Send it once.`;
     for (const warned of bothWarnings(member)) expect(warned).toEqual({ kind: "invalid_json", reason });
   });
 
@@ -445,7 +445,7 @@ describe("a name that decides something may not stand twice", () => {
     const body = `{"employees":[{}],"pay_period":{"${name}":"2026-01-01","a":1,"${name}":"2026-01-02"}}`;
     for (const space of ["", " ".repeat(PARSE_UP_TO_BYTES)])
       expect(validateBody(utf8(body + space))).toMatchObject({
-        error: { reason: expect.stringContaining(`\`pay_period.${name}\` stands twice`) },
+        error: { reason: expect.stringContaining(`\`pay_period.${name}\` appears twice`) },
       });
   });
 });
@@ -453,17 +453,21 @@ describe("a name that decides something may not stand twice", () => {
 describe("a body that is not JSON is told the place and the slip", () => {
   it.each<[string, string | Bytes, string]>([
     ["nothing", "", "The body is empty. Send a JSON object."],
-    ["NaN", '{"employees":[\n  {"gross_wages": NaN}]}', "line 2, column 19: NaN is no JSON value"],
-    ["-Infinity", '{"a":-Infinity}', "line 1, column 6: -Infinity is no JSON value"],
+    ["NaN", '{"employees":[\n  {"gross_wages": NaN}]}', "line 2, column 19: NaN is not a JSON value"],
+    ["-Infinity", '{"a":-Infinity}', "line 1, column 6: -Infinity is not a JSON value"],
     ["a trailing comma", '{"employees":[{},]}', "column 17: Remove the trailing comma before ]"],
     ["a trailing comma in an object", '{"a":1,\n}', "line 1, column 7: Remove the trailing comma before }"],
     ["single quotes", "{'employees':[]}", "column 2: Single quotes"],
     ["Python", '{"a":None}', "column 6: None is Python's: JSON writes null"],
     ["a comment", '{"a":1, // one\n"b":2}', "column 9: JSON has no comments"],
     ["a line break in a text", '{"a":"one\ntwo"}', "column 10: A line break in a string"],
-    ["a name without quotes", "{employees:[]}", "column 2: Names stand in double quotes"],
+    ["a name without quotes", "{employees:[]}", "column 2: Names must be in double quotes"],
     ["half a report", '{"employees":[{"first_name":"J', "column 31: The text ends inside a string"],
-    ["a report cut behind a value", '{"employees":[{}', "column 17: The text ends before the value does"],
+    [
+      "a report cut behind a value",
+      '{"employees":[{}',
+      "column 17: The text ends before the value is complete",
+    ],
     ["a form", "employer_fein=12-3456789&a=b", "column 1: This looks like a form"],
     ["XML", "<report/>", "column 1: This looks like XML"],
     ["two reports", '{"a":1}\n{"a":2}', "line 2, column 1: More text follows"],
