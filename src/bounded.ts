@@ -2,8 +2,9 @@
  * Bindings whose calls all have a deadline. Handlers and objects wrap their bindings on entry, so that no call is forgotten. Nothing
  * else about a binding changes.
  */
+
+import type { Bindings } from "./bindings.ts";
 import { BACKGROUND_LIMITS, type Limits, REQUEST_LIMITS, r2DeadlineMs, withDeadline } from "./deadline.ts";
-import type { Bindings } from "./env.ts";
 
 /** Added to the time that a caller of `wait` asked for. */
 const WAIT_MARGIN_MS = 1_000;

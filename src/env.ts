@@ -1,39 +1,14 @@
 /**
- * The Worker's environment: bindings, whose types wrangler generates, and settings, which are parsed once from variables and
- * secrets. Each part of the gateway reads its own settings. An unusable setting stops its part with a {@link ConfigurationError}, and
+ * The settings, parsed once from variables and secrets. Each part of the gateway reads its own settings. An unusable setting stops its part with a {@link ConfigurationError}, and
  * no other part.
  */
 
 import * as z from "zod";
+import type { Bindings } from "./bindings.ts";
 import { unbounded } from "./bounded.ts";
 import { type KeyRing, parseKeyRing } from "./crypto/vault.ts";
 import { logError } from "./log.ts";
-import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
-import { OWNER_TYPES, type SettingsPart } from "./model.ts";
-import type { UrlPolicy } from "./outbound/url-policy.ts";
-
-/** Variables that no environment has to set; empty means unset. */
-type OptionalVariable =
-  | "FILES_CREATOR_URL"
-  | "OWN_ZONE_TARGETS"
-  | "INBOUND_ORIGIN"
-  | "ACCESS_TEAM"
-  | "ACCESS_AUD";
-
-/** Either the service `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set. */
-export type Bindings = Omit<
-  Cloudflare.Env,
-  "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "DELIVERIES_NEW" | "FILES_CREATOR" | OptionalVariable
-> & {
-  [Name in OptionalVariable]?: string;
-} & {
-  FILES: Queue<FileWakeUp>;
-  DELIVERIES: Queue<EndpointWakeUp>;
-  DELIVERIES_SLOW: Queue<EndpointWakeUp>;
-  DELIVERIES_NEW: Queue<EndpointWakeUp>;
-  FILES_CREATOR?: Fetcher;
-  FILES_CREATOR_TOKEN?: string;
-};
+import { OWNER_TYPES, type SettingsPart, type UrlPolicy } from "./model.ts";
 
 const trimmed = z.string().trim();
 

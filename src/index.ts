@@ -1,7 +1,8 @@
 /** Composes the Worker: HTTP, queues, cron and the Durable Objects. */
 import { respond } from "./app.ts";
+import type { Bindings } from "./bindings.ts";
 import { boundedForBackground } from "./bounded.ts";
-import { type Bindings, readSettings } from "./env.ts";
+import { readSettings } from "./env.ts";
 import { consumeDeadLetters } from "./forwarding/dead-letters.ts";
 import { forwardBatch } from "./forwarding/files-consumer.ts";
 import { runScheduled } from "./maintenance/cron.ts";

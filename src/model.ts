@@ -11,6 +11,16 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 export const PLANS = ["sandbox", "production", "enterprise"] as const;
 export type Plan = (typeof PLANS)[number];
 
+/** The rate limit state of a caller, for the window that would block first. */
+export interface RateStatus {
+  allowed: boolean;
+  limit: number;
+  remaining: number;
+  /** When the next request is allowed (if blocked), or when the oldest counted one leaves the window; ms since the epoch. */
+  resetAt: number;
+  window: "1 minute" | "1 hour";
+}
+
 export const GATE_KINDS = ["connection", "key"] as const;
 /** A gate belongs to an inbound connection or to an API key. */
 export type GateKind = (typeof GATE_KINDS)[number];
@@ -30,6 +40,16 @@ export function gateName(gate: GateAddress): string {
 export function parseGateName(name: string): GateAddress | null {
   const [, kind, id] = /^(connection|key):([0-9a-f]{24})$/.exec(name) ?? [];
   return id === undefined ? null : { kind: kind === "key" ? "key" : "connection", id };
+}
+
+/** Which hosts a webhook may have. The rules are in outbound/url-policy.ts. */
+export interface UrlPolicy {
+  /** Audit1's own domain names. They and every name below them are rejected. */
+  ownZones: readonly string[];
+  /** Host names within those zones that are allowed all the same. */
+  allowedHosts: readonly string[];
+  /** For local development: also allows this computer, over http and on any port. No other private host is ever allowed. */
+  allowInsecure: boolean;
 }
 
 /** The parts of the gateway with settings of their own. An unusable setting stops its part and no other. */

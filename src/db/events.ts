@@ -6,6 +6,9 @@ import type { events } from "./schema.ts";
 
 export type EventRow = typeof events.$inferSelect;
 
+/** Events are deleted after this time. */
+export const KEEP_EVENTS_MS = 90 * 86_400_000;
+
 /** An event's `seq` is at least its milliseconds times this: room for as many in one millisecond, within 2^53 until 2248. */
 export const EVENTS_PER_MS = 1_024;
 

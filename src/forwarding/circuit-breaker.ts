@@ -5,7 +5,7 @@
  * It only saves effort. When the object cannot be reached, every file is posted.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Bindings } from "../env.ts";
+import type { Bindings } from "../bindings.ts";
 import { logError } from "../log.ts";
 import { type BreakerState, CLOSED, grant, record } from "./circuit-breaker-policy.ts";
 

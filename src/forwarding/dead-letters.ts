@@ -3,7 +3,7 @@
  * because the files' gates wake the consumer on their own. Operators are told which files were in it.
  */
 
-import type { Bindings } from "../env.ts";
+import type { Bindings } from "../bindings.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";

@@ -5,11 +5,12 @@
  * messages are all the same; a file whose settlement is lost is forwarded again and dropped there by its key.
  */
 
+import type { Bindings } from "../bindings.ts";
 import { inParallel, Semaphore } from "../concurrency.ts";
 import { dataKeyContext, errorContext, payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, discard, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, RingKeyMissing, seal, unseal, unwrapDataKey } from "../crypto/vault.ts";
-import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
+import { ConfigurationError, type Settings } from "../env.ts";
 import { gateDigitsOf, parseFileId } from "../gate/file-id.ts";
 import type { Claimed, Outcome, OwedEvent, Settled } from "../gate/protocol.ts";
 import { logError, logLine } from "../log.ts";

@@ -1,9 +1,10 @@
 /** The files-creator's client: one POST per attempt, its answer read as far as it matters. */
 import * as z from "zod";
+import type { Bindings } from "../bindings.ts";
 import { limitsOf } from "../bounded.ts";
 import type { Bytes } from "../crypto/encoding.ts";
 import { DeadlineExceeded, withDeadline } from "../deadline.ts";
-import type { Bindings, Settings } from "../env.ts";
+import type { Settings } from "../env.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import type { Claimed } from "../gate/protocol.ts";
 import { retryAfterMs } from "../http/retry-after.ts";

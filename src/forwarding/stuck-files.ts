@@ -1,5 +1,5 @@
 /** Files that operators should know of: deferred, failed, or in a message that killed the consumer. */
-import type { Bindings } from "../env.ts";
+import type { Bindings } from "../bindings.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { gateName } from "../model.ts";

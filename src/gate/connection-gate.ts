@@ -4,8 +4,9 @@
  * to them and sets the alarm.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
-import { type Bindings, readSettings } from "../env.ts";
+import { readSettings } from "../env.ts";
 import { logError } from "../log.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";

@@ -2,8 +2,9 @@
  * Propagating a row's change to its gate. The portal responds to a change only after the gate has the new version. If that fails
  * half-way, the minute cron finds the row by `gate_version <> version` and propagates it.
  */
+
+import type { Bindings } from "../bindings.ts";
 import { type GateRow, markPropagated } from "../db/gates.ts";
-import type { Bindings } from "../env.ts";
 import { type GateKind, gateName } from "../model.ts";
 import type { Snapshot } from "./protocol.ts";
 

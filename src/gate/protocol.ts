@@ -1,8 +1,7 @@
 /** The arguments and results of a gate's RPC methods: plain, structured-cloneable data. */
 
 import type { Bytes } from "../crypto/encoding.ts";
-import type { Environment, GateAddress, Plan } from "../model.ts";
-import type { RateStatus } from "./rate-window.ts";
+import type { Environment, GateAddress, Plan, RateStatus } from "../model.ts";
 
 /** What a gate keeps of its row in D1. The highest version that it has received wins. */
 export interface Snapshot {

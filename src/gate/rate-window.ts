@@ -4,7 +4,7 @@
  * A bucket counts until the last instant that it may hold has left the window. So a window never admits more than the plan allows,
  * and refuses a request at most one sub-bucket too early. Buckets in the future count too: the clock may have been set back.
  */
-import type { Plan } from "../model.ts";
+import type { Plan, RateStatus } from "../model.ts";
 
 export interface RateLimits {
   perMinute: number;
@@ -16,16 +16,6 @@ export const PLAN_LIMITS: Record<Plan, RateLimits> = {
   production: { perMinute: 500, perHour: 10_000 },
   enterprise: { perMinute: 2_000, perHour: 50_000 },
 };
-
-/** The rate limit state of a caller, for the window that would block first. */
-export interface RateStatus {
-  allowed: boolean;
-  limit: number;
-  remaining: number;
-  /** When the next request is allowed (if blocked), or when the oldest counted one leaves the window; ms since the epoch. */
-  resetAt: number;
-  window: "1 minute" | "1 hour";
-}
 
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;

@@ -2,8 +2,9 @@
  * The requests of a gate's last hour, in memory and rebuilt from its rows when it starts: signatures that can still be valid, bodies,
  * and the rate windows.
  */
-import type { RateLimits, RateStatus } from "./rate-window.ts";
-import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
+
+import type { RateStatus } from "../model.ts";
+import { HOUR_MS, type RateLimits, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
 /** A timestamp may differ from the clock by this much, in either direction. From the wire contract. */
 export const SIGNATURE_WINDOW_MS = 300_000;

@@ -1,10 +1,10 @@
 /** Hono's view of a request in this Worker, and the answers every route gives in the same way. */
 import type { Context } from "hono";
+import type { Bindings } from "../bindings.ts";
 import type { ApiKey } from "../db/api-keys.ts";
-import type { Bindings, Settings } from "../env.ts";
-import type { RateStatus } from "../gate/rate-window.ts";
+import type { Settings } from "../env.ts";
 import type { LogFields } from "../log.ts";
-import type { OwnerType } from "../model.ts";
+import type { OwnerType, RateStatus } from "../model.ts";
 import { describeFailure, type Failure } from "./failure.ts";
 import { repeatPromise } from "./repeat-promise.ts";
 

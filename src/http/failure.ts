@@ -3,8 +3,7 @@
  * is the wire contract's; `message` says what to do about it.
  */
 
-import type { RateStatus } from "../gate/rate-window.ts";
-import type { SettingsPart } from "../model.ts";
+import type { RateStatus, SettingsPart } from "../model.ts";
 
 export type Details = Record<string, unknown>;
 

@@ -1,10 +1,12 @@
 /** An intake is an endpoint that receives reports: the signed webhook, and the two endpoints for API keys. */
+
+import type { Bindings } from "../bindings.ts";
 import type { Bytes } from "../crypto/encoding.ts";
-import type { Bindings, Settings } from "../env.ts";
+import type { Settings } from "../env.ts";
 import type { Admission, FileKind, FileStatus } from "../gate/protocol.ts";
-import type { RateStatus } from "../gate/rate-window.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
+import type { RateStatus } from "../model.ts";
 import type { Result } from "../result.ts";
 import type { LookupAccount } from "./abuse-limiter.ts";
 import type { FieldProblems } from "./field-rules.ts";

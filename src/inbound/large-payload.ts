@@ -1,10 +1,11 @@
 /** Stores a payload that is too large for its gate's row: one put into the archive bucket, then the commit of its reservation. */
+
+import type { Bindings } from "../bindings.ts";
 import { limitsOf, unbounded } from "../bounded.ts";
 import { payloadContext } from "../crypto/contexts.ts";
 import { type Bytes, concat, discard } from "../crypto/encoding.ts";
 import { SEAL_OVERHEAD_BYTES, sealInParts } from "../crypto/vault.ts";
 import { DeadlineExceeded, r2DeadlineMs, withDeadline } from "../deadline.ts";
-import type { Bindings } from "../env.ts";
 import { segmentTrailer } from "../gate/archive-format.ts";
 import type { FileFacts } from "../gate/protocol.ts";
 import { logError } from "../log.ts";

@@ -8,17 +8,17 @@
  *
  * When the sender is cached, the only binding call that is awaited is the gate's `admit`.
  */
+
+import type { Bindings } from "../bindings.ts";
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { fingerprint } from "../crypto/vault.ts";
-import type { Bindings } from "../env.ts";
 import type { FileFacts } from "../gate/protocol.ts";
-import type { RateStatus } from "../gate/rate-window.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "../http/body.ts";
 import type { Failure } from "../http/failure.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
-import { gateName } from "../model.ts";
+import { gateName, type RateStatus } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { LookupAccount } from "./abuse-limiter.ts";
 import { type FieldProblems, firstProblems } from "./field-rules.ts";

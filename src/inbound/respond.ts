@@ -1,12 +1,11 @@
 /** The response to a received report, the same at both intakes: the 202 and its wake-up, or the failure. */
 import { parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
-import type { RateStatus } from "../gate/rate-window.ts";
 import { type AppContext, failureResponse, note, rateHeaders } from "../http/context.ts";
 import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { WakeUps } from "../messages.ts";
-import { gateName } from "../model.ts";
+import { gateName, type RateStatus } from "../model.ts";
 import type { Accepted, Received } from "./intake.ts";
 
 /** Kept by the isolate between requests: plain data only. */

@@ -2,16 +2,16 @@
  * Submits a verified report to its gate: mints the file id, seals the payload, and asks the gate to admit it. A large
  * payload goes into the archive bucket, between the gate's reservation and a commit. Used by both intakes.
  */
+
+import type { Bindings } from "../bindings.ts";
 import { payloadContext } from "../crypto/contexts.ts";
 import type { Bytes } from "../crypto/encoding.ts";
 import { fingerprint, seal } from "../crypto/vault.ts";
-import type { Bindings } from "../env.ts";
 import { mintFileId } from "../gate/file-id.ts";
 import type { Admission, Admitted, FileFacts, FileStatus, Snapshot } from "../gate/protocol.ts";
-import type { RateStatus } from "../gate/rate-window.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
-import { gateName } from "../model.ts";
+import { gateName, type RateStatus } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 import { withOneRetry } from "./call-gate.ts";
 import { storeLargePayload } from "./large-payload.ts";

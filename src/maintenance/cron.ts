@@ -1,12 +1,14 @@
 /**
  * The minute cron, as a list of parts. The parts are independent: a part that fails is logged and runs again a minute later.
  */
+
+import type { Bindings } from "../bindings.ts";
 import { inParallel } from "../concurrency.ts";
 import { purgeAudit } from "../db/audit.ts";
 import { purgeCreations } from "../db/creations.ts";
 import { findBehind, findInRange } from "../db/gates.ts";
 import { withDeadline } from "../deadline.ts";
-import { type Bindings, ConfigurationError, readSettings } from "../env.ts";
+import { ConfigurationError, readSettings } from "../env.ts";
 import { reconcileAttention } from "../forwarding/stuck-files.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";

@@ -7,6 +7,7 @@
  * Of an owner, the events are deleted first, in small steps. Then one batch deletes the owner's key and the rows that came meanwhile.
  */
 
+import type { Bindings } from "../bindings.ts";
 import { inParallel } from "../concurrency.ts";
 import { type ApiKey, changeApiKey, findKeysToErase } from "../db/api-keys.ts";
 import { type AuditRow, newAuditRow } from "../db/audit.ts";
@@ -14,7 +15,6 @@ import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
 import { changeConnection, findToErase, type ManagedConnection } from "../db/managed-connections.ts";
 import { deleteEvents, eraseOwner, findOwnersToErase } from "../db/owner-erasure.ts";
 import { type OwnerAddress, ownerName } from "../db/owner-keys.ts";
-import type { Bindings } from "../env.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { type LogFields, logError } from "../log.ts";
 

@@ -2,14 +2,13 @@
  * Retention: events are deleted after 90 days, deliveries and replays 30 days after their last change. Every minute deletes a little,
  * so that no run blocks the database for others. Each webhook has its minute of the hour.
  */
-import { seqAt } from "../db/events.ts";
+import { KEEP_EVENTS_MS, seqAt } from "../db/events.ts";
 
 const DAY_MS = 86_400_000;
-export const KEEP_EVENTS_MS = 90 * DAY_MS;
-export const KEEP_DELIVERIES_MS = 30 * DAY_MS;
+const KEEP_DELIVERIES_MS = 30 * DAY_MS;
 
 /** How long before they expire the owner of a paused webhook is notified of the events that wait for it. */
-export const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
+const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
 
 /** Rows deleted per statement, which takes the database's only writer some milliseconds. */
 const ROWS_AT_A_TIME = 500;

@@ -8,6 +8,7 @@
 
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
+import type { Bindings } from "../bindings.ts";
 import { inParallel } from "../concurrency.ts";
 import { dataKeyContext } from "../crypto/contexts.ts";
 import { isWrappedByFirst, type KeyRing, rewrapDataKey, SealBroken } from "../crypto/vault.ts";
@@ -26,7 +27,6 @@ import {
   replaceOwnerKeys,
   wrappedOwnerKeysAfter,
 } from "../db/owner-keys.ts";
-import type { Bindings } from "../env.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
 import type { GateKind } from "../model.ts";

@@ -7,6 +7,7 @@
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
+import type { UrlPolicy } from "../model.ts";
 import {
   type AnswerHeaders,
   type Attempt,
@@ -16,7 +17,7 @@ import {
   tlsCauseOf,
   unanswered,
 } from "./attempt-result.ts";
-import { checkUrl, type UrlPolicy } from "./url-policy.ts";
+import { checkUrl } from "./url-policy.ts";
 
 /** For the whole exchange. From the wire contract. */
 export const EXCHANGE_TIMEOUT_MS = 10_000;

@@ -3,12 +3,14 @@
  * settings takes effect soon, and other endpoints get their turn.
  */
 
+import type { Bindings } from "../bindings.ts";
 import { inParallel, type Semaphore } from "../concurrency.ts";
 import { type KeyRing, RingKeyMissing, unwrapDataKey } from "../crypto/vault.ts";
 import { ownerKeyContext } from "../db/owner-keys.ts";
-import { type Bindings, ConfigurationError, type Settings } from "../env.ts";
+import { ConfigurationError, type Settings } from "../env.ts";
 import { logError, logLine } from "../log.ts";
 import type { Endpoint, Lane } from "../messages.ts";
+import type { UrlPolicy } from "../model.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { AttemptBatcher } from "./attempt-batcher.ts";
 import { type Attempt, unanswered } from "./attempt-result.ts";
@@ -29,7 +31,6 @@ import { allowance, nextStartAt, withRequests } from "./pace.ts";
 import { sealAttempt } from "./sealed-attempt.ts";
 import { sendDelivery, type UnsealedEndpoint, unsealEndpoint } from "./send-delivery.ts";
 import { postponeUnsent, settleAllUnsent, settleUnsent } from "./unsent-deliveries.ts";
-import type { UrlPolicy } from "./url-policy.ts";
 
 /**
  * How long a turn starts requests: long enough that the lease and the recording cost little in comparison. A change of a webhook

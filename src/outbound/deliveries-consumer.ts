@@ -6,8 +6,9 @@
  * that could not be recorded is made again, and receivers drop the repeat by its id.
  */
 
+import type { Bindings } from "../bindings.ts";
 import { inParallel, Semaphore } from "../concurrency.ts";
-import type { Bindings, Settings } from "../env.ts";
+import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, type EndpointWakeUp, endpointWakeUp, type Lane, wakeEndpoints } from "../messages.ts";
 import { deliverEndpoint } from "./deliver-endpoint.ts";

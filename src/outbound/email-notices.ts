@@ -7,10 +7,11 @@
  * could record that it was sent goes out again, when the claim ends.
  */
 import * as z from "zod";
+import type { Bindings } from "../bindings.ts";
 import { unbounded } from "../bounded.ts";
 import { inParallel } from "../concurrency.ts";
 import { NOTICE_KINDS } from "../db/schema.ts";
-import type { Bindings, Settings } from "../env.ts";
+import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { FAILURE_LEVELS } from "./auto-disable.ts";
 import { mailOf } from "./mail-text.ts";

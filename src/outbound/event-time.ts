@@ -3,7 +3,7 @@
  * lists and retention go by the time of storing instead. Pure.
  */
 import * as z from "zod";
-import { KEEP_EVENTS_MS } from "../maintenance/retention.ts";
+import { KEEP_EVENTS_MS } from "../db/events.ts";
 import { err, ok, type Result } from "../result.ts";
 
 /** Clocks are commonly this far ahead: such a time counts as now. From the wire contract. */

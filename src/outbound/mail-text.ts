@@ -1,8 +1,7 @@
 /** What mails about webhooks say. Pure. */
 
-import { storedAt } from "../db/events.ts";
+import { KEEP_EVENTS_MS, storedAt } from "../db/events.ts";
 import type { LastFailure, NoticeKind } from "../db/schema.ts";
-import { KEEP_EVENTS_MS } from "../maintenance/retention.ts";
 import { USER_AGENT } from "./attempt.ts";
 import { describeAttempt, FAILURE_KINDS } from "./attempt-result.ts";
 import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./auto-disable.ts";

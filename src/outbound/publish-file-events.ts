@@ -2,8 +2,10 @@
  * Publishes the gateway's own file events: from the gate's outbox to the deliveries of each subscriber. An event's id and
  * content follow from the file alone, so an event that is published again counts as a repeat.
  */
+
+import type { Bindings } from "../bindings.ts";
 import type { OwnerAddress } from "../db/owner-keys.ts";
-import type { Bindings, Settings } from "../env.ts";
+import type { Settings } from "../env.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import type { OwedEvent, OwedEventReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { eventDataContext, webhookHeadersContext, webhookSecretContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, unsealText } from "../crypto/vault.ts";
+import type { UrlPolicy } from "../model.ts";
 import { attemptDelivery, EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import type { Attempt } from "./attempt-result.ts";
 import type { DueDelivery, LeasedEndpoint } from "./endpoint-lease.ts";
@@ -11,7 +12,6 @@ import { accepts } from "./probe.ts";
 import { unsealUrl } from "./sealed-url.ts";
 import { signingOrder } from "./secret-rotation.ts";
 import { type Signers, signDelivery, signersOf } from "./signing.ts";
-import type { UrlPolicy } from "./url-policy.ts";
 
 const headersAtRest = z.record(z.string(), z.string());
 

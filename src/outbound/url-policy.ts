@@ -7,16 +7,8 @@
  * certificate, and they change hands. So there is no list of ranges to maintain. The platform decides what a name resolves to:
  * requests leave from its edge, where no private network is reachable.
  */
+import type { UrlPolicy } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
-
-export interface UrlPolicy {
-  /** Audit1's own domain names. They and every name below them are rejected. */
-  ownZones: readonly string[];
-  /** Host names within those zones that are allowed all the same. */
-  allowedHosts: readonly string[];
-  /** For local development: also allows this computer, over http and on any port. No other private host is ever allowed. */
-  allowInsecure: boolean;
-}
 
 /** Why a URL was rejected, and what to send instead, in words for people. */
 export interface UrlProblem {

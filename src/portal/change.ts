@@ -6,10 +6,11 @@
  * overtaken gets 409 (412 with `If-Match`), and where a change could not be propagated the answer is a 503 that is safe to
  * repeat. A change that changes nothing writes nothing, but is propagated: the repetition of a 503 must end in 200.
  */
+
+import type { Bindings } from "../bindings.ts";
 import { type AuditEntry, type AuditRow, changedFields, newAuditRow } from "../db/audit.ts";
 import { nextVersion } from "../db/gates.ts";
 import type { AuditedFields, SubjectKind } from "../db/schema.ts";
-import type { Bindings } from "../env.ts";
 import { type AppContext, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { preconditionFailure } from "../http/precondition.ts";

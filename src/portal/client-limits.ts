@@ -4,8 +4,9 @@
  */
 
 import { setBounded } from "../bounded-map.ts";
-import { type RateStatus, RateWindows } from "../gate/rate-window.ts";
+import { RateWindows } from "../gate/rate-window.ts";
 import type { Client } from "../http/context.ts";
+import type { RateStatus } from "../model.ts";
 
 const PER_HOUR = Number.POSITIVE_INFINITY;
 const BOUND = { perMinute: 600, perHour: PER_HOUR };

@@ -1,5 +1,5 @@
 /** The developer API as its users meet it: reports and employee changes under a bearer key. */
-import type { Bindings } from "../../src/env.ts";
+import type { Bindings } from "../../src/bindings.ts";
 import { type Answer, createApiKey, createEmployer, type Json, send } from "./gateway.ts";
 
 export interface Developer {

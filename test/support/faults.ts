@@ -1,7 +1,8 @@
 /** Bindings that break at one call, so that a consumer can be made to fail or to die between any two of its steps. */
+
+import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
 import { BACKGROUND_LIMITS } from "../../src/deadline.ts";
-import type { Bindings } from "../../src/env.ts";
 import { outage, SHORT_MS } from "./interception.ts";
 
 export interface Fault {

@@ -6,8 +6,8 @@ import {
   runDurableObjectAlarm,
 } from "cloudflare:test";
 import { expect, vi } from "vitest";
+import type { Bindings } from "../../src/bindings.ts";
 import { toHex } from "../../src/crypto/encoding.ts";
-import type { Bindings } from "../../src/env.ts";
 import { CIRCUIT_BREAKER_NAME } from "../../src/forwarding/circuit-breaker.ts";
 import { parseFileId } from "../../src/gate/file-id.ts";
 import worker from "../../src/index.ts";

@@ -4,11 +4,11 @@
  */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
+import type { Bindings } from "../../src/bindings.ts";
 import { dataKeyContext, payloadContext } from "../../src/crypto/contexts.ts";
 import { type Bytes, integerToBase32, toBase64, toHex } from "../../src/crypto/encoding.ts";
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { createDataKey, type DataKey, parseKeyRing, seal, unwrapDataKey } from "../../src/crypto/vault.ts";
-import type { Bindings } from "../../src/env.ts";
 import { Admissions } from "../../src/gate/admission.ts";
 import {
   type Manifest,

@@ -1,10 +1,10 @@
 /** The gateway as its users meet it: signed requests, portal calls, bearer reads, all through the Worker's own fetch. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
 import { toHex, utf8 } from "../../src/crypto/encoding.ts";
 import { BACKGROUND_LIMITS } from "../../src/deadline.ts";
-import type { Bindings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
 
 export const bindings = env as unknown as Bindings;

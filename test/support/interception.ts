@@ -1,7 +1,8 @@
 /** Bindings whose calls can be watched, failed, delayed and hung: every call that leaves the Worker passes a hook. */
+
+import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
 import { type Limits, REQUEST_LIMITS } from "../../src/deadline.ts";
-import type { Bindings } from "../../src/env.ts";
 import { bindings } from "./gateway.ts";
 
 /**

@@ -2,12 +2,13 @@
 import { createMessageBatch } from "cloudflare:test";
 import { vi } from "vitest";
 import * as z from "zod";
+import type { Bindings } from "../../src/bindings.ts";
 import { webhookSecretContext } from "../../src/crypto/contexts.ts";
 import { newObjectId } from "../../src/crypto/ids.ts";
 import { sealText } from "../../src/crypto/vault.ts";
 import { ownerKey } from "../../src/db/owner-keys.ts";
 import type { webhooks } from "../../src/db/schema.ts";
-import { type Bindings, readSettings } from "../../src/env.ts";
+import { readSettings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
 import type { EndpointWakeUp, Lane } from "../../src/messages.ts";
 import type { Environment, OwnerType } from "../../src/model.ts";

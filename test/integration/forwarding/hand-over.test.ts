@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type Bindings, readSettings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
+import { readSettings } from "../../../src/env.ts";
 import { postFile } from "../../../src/forwarding/files-creator.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { Claimed } from "../../../src/gate/protocol.ts";

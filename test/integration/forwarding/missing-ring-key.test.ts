@@ -1,7 +1,7 @@
 /** Files that wait for a key of the ring: nothing counts against them or their gate, and they go when the key is back. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
-import type { Bindings } from "../../../src/env.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,

@@ -1,6 +1,6 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { DAY, eventually, HOUR, MINUTE, onInbox, SECOND, unwoken } from "../../support/gate.ts";
 import {
   type Answer,

@@ -1,6 +1,6 @@
 /** Who keeps sending what is refused is slowed down; nobody else is, and no plan pays for it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { AbuseLimiter, abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { bindings, type Connection, createBoundConnection, post, report } from "../../support/gateway.ts";
 import { rateHeadersOf } from "../../support/intake.ts";

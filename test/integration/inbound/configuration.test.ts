@@ -1,5 +1,6 @@
 /** A setting that cannot be used stops the part that needs it, and nothing else; the log says which, and repeats no secret. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { boundedForRequests } from "../../../src/bounded.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
 import {
@@ -9,7 +10,7 @@ import {
   SealBroken,
   unwrapDataKey,
 } from "../../../src/crypto/vault.ts";
-import { type Bindings, ConfigurationError, readSettings, type Settings } from "../../../src/env.ts";
+import { ConfigurationError, readSettings, type Settings } from "../../../src/env.ts";
 import { SETTINGS_PARTS, type SettingsPart } from "../../../src/model.ts";
 import { deliver, runCron } from "../../support/forwarding.ts";
 import {

@@ -1,8 +1,8 @@
 /** Look-ups of names that an isolate does not know are shared fairly between addresses, at every door that takes them. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { keySenders } from "../../../src/developer/key-sender.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import { LookupTurns } from "../../../src/inbound/lookup-turns.ts";

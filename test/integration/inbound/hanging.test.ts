@@ -1,9 +1,9 @@
 /** Bindings that never answer: what hangs goes the way of what fails, and no answer is held for ever. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { bounded } from "../../../src/bounded.ts";
 import { REQUEST_LIMITS } from "../../../src/deadline.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { RESERVATION_MS } from "../../../src/gate/admission.ts";
 import { ConnectionGate } from "../../../src/gate/connection-gate.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";

@@ -1,7 +1,7 @@
 import { createScheduledController, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { type AttentionReason, recordAttention } from "../../../src/forwarding/stuck-files.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import worker from "../../../src/index.ts";

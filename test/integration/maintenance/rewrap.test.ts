@@ -1,9 +1,9 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { dataKeyContext, payloadContext } from "../../../src/crypto/contexts.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
 import { parseKeyRing, unseal, unwrapDataKey } from "../../../src/crypto/vault.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { type KeyObject, keyObjectKey } from "../../../src/gate/archive-format.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import {

@@ -1,7 +1,7 @@
 /** Events of one file are stored in the file's order, for its owner and for its employer, whatever fails on the way. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,

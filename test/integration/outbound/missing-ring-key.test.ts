@@ -1,7 +1,7 @@
 /** Deliveries that cannot be made with the present settings: they wait, and nothing counts against them or their endpoint. */
 import { afterEach, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { bindings } from "../../support/gateway.ts";
 import {
   catchEndpointWakeUps,

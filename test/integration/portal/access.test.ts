@@ -1,7 +1,7 @@
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { utf8 } from "../../../src/crypto/encoding.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { advance } from "../../support/forwarding.ts";
 import { bindings, createApiKey, createConnection, type Json, send } from "../../support/gateway.ts";
 

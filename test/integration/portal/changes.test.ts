@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import { advance, catchWakeUps, runCron } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, type Json, portal, post } from "../../support/gateway.ts";

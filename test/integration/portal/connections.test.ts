@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import { accepted, catchWakeUps, creatorThat, deliverFiles, runCron } from "../../support/forwarding.ts";
 import {

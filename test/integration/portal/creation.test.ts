@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { dumpDatabase } from "../../support/at-rest.ts";
 import { advance, catchWakeUps, runCron } from "../../support/forwarding.ts";
 import { type Answer, createEmployer, type Json, post, send } from "../../support/gateway.ts";

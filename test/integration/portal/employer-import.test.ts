@@ -1,6 +1,6 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { linesOf } from "../../../src/http/ndjson.ts";
 import worker from "../../../src/index.ts";
 import { MAX_LINES } from "../../../src/portal/employers/employer-import.ts";

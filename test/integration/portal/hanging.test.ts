@@ -1,8 +1,8 @@
 /** Bindings that hang at endpoints that read and manage, and in what runs in the background. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/bindings.ts";
 import { boundedForRequests } from "../../../src/bounded.ts";
-import type { Bindings } from "../../../src/env.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
 import {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import { bindings, createApiKey, createConnection, fileStatus, portal, send } from "../../support/gateway.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
+import type { Bindings } from "../../../src/bindings.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import { EMPLOYEES, submit } from "../../support/developer.ts";
 import {

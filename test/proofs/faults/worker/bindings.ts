@@ -2,7 +2,7 @@
  * The bindings, breaking at the edges: a share of calls throws or hangs before or after it took effect, with the errors that
  * the platform's own bindings throw. Every other call is the real one.
  */
-import type { Bindings } from "../../../../src/env.ts";
+import type { Bindings } from "../../../../src/bindings.ts";
 import { count, pause, random, strikes } from "./suffering.ts";
 
 /** An invocation that dies after so many calls: from then on nothing it calls has any effect. */

@@ -1,9 +1,10 @@
 /** The way in for whoever runs the suite: orders, the clock, the cron, and what gates and database hold. All but the cron use
  * the real bindings. */
 
+import type { Bindings } from "../../../../src/bindings.ts";
 import { dataKeyContext, payloadContext } from "../../../../src/crypto/contexts.ts";
 import { type DataKey, unseal, unwrapDataKey } from "../../../../src/crypto/vault.ts";
-import { type Bindings, readSettings } from "../../../../src/env.ts";
+import { readSettings } from "../../../../src/env.ts";
 import { parseFileId } from "../../../../src/gate/file-id.ts";
 import { WAKE_AGAIN_AFTER_MS } from "../../../../src/gate/state.ts";
 import { EVERY_MINUTE, runScheduled } from "../../../../src/maintenance/cron.ts";

@@ -3,7 +3,7 @@
  * when a file is handed out while somebody holds it.
  */
 
-import type { Bindings } from "../../../../src/env.ts";
+import type { Bindings } from "../../../../src/bindings.ts";
 import { ConnectionGate as Production } from "../../../../src/gate/connection-gate.ts";
 import { LEASE_MS } from "../../../../src/gate/file-lifecycle.ts";
 import type {

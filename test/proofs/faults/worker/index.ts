@@ -1,5 +1,5 @@
 /** The production Worker with faults at its edges: the same handlers and objects, given bindings that break. */
-import type { Bindings } from "../../../../src/env.ts";
+import type { Bindings } from "../../../../src/bindings.ts";
 import production from "../../../../src/index.ts";
 import type { EndpointWakeUp, FileWakeUp } from "../../../../src/messages.ts";
 import { breaking } from "./bindings.ts";

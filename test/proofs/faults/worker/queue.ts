@@ -1,5 +1,5 @@
 /** The queue's own misbehaviour: messages lost, repeated, overtaken; batches that run at a time; consumers that die. */
-import type { Bindings } from "../../../../src/env.ts";
+import type { Bindings } from "../../../../src/bindings.ts";
 import type { EndpointWakeUp, FileWakeUp } from "../../../../src/messages.ts";
 import { breaking, broken } from "./bindings.ts";
 import { random, strikes, suffering } from "./suffering.ts";

@@ -1,0 +1,25 @@
+/** The Worker's bindings: the types that wrangler generates, with the messages of the queues and with optional variables. */
+import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
+
+/** Variables that no environment has to set; empty means unset. */
+type OptionalVariable =
+  | "FILES_CREATOR_URL"
+  | "OWN_ZONE_TARGETS"
+  | "INBOUND_ORIGIN"
+  | "ACCESS_TEAM"
+  | "ACCESS_AUD";
+
+/** Either the service `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set. */
+export type Bindings = Omit<
+  Cloudflare.Env,
+  "FILES" | "DELIVERIES" | "DELIVERIES_SLOW" | "DELIVERIES_NEW" | "FILES_CREATOR" | OptionalVariable
+> & {
+  [Name in OptionalVariable]?: string;
+} & {
+  FILES: Queue<FileWakeUp>;
+  DELIVERIES: Queue<EndpointWakeUp>;
+  DELIVERIES_SLOW: Queue<EndpointWakeUp>;
+  DELIVERIES_NEW: Queue<EndpointWakeUp>;
+  FILES_CREATOR?: Fetcher;
+  FILES_CREATOR_TOKEN?: string;
+};
