@@ -1,7 +1,7 @@
 /**
  * Serves both Workers from one process until its parent tells it to stop, or dies.
  * Started by processes.ts as the leader of its own process group; the runtimes it starts belong to that group.
- * Nothing is watched: a reload would lose the queue messages that only live in memory.
+ * Wrangler watches nothing: `npm run dev` starts the whole process again (source-changes.ts).
  */
 
 import type { ChildProcess } from "node:child_process";

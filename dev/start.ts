@@ -1,5 +1,6 @@
 /**
  * `npm start`: the whole gateway on this machine, nothing to install or configure, followed by a walkthrough.
+ * `npm run dev`: the same, started again whenever its sources change. Its data stays.
  * PORT chooses the port (8787); the files-creator stand-in takes the next one. HOST chooses the address that both listen
  * at (127.0.0.1). Stops on Ctrl-C and SIGTERM.
  */
@@ -24,22 +25,30 @@ import {
 import { currentRun } from "./run-record.ts";
 import { ensureSecrets } from "./secrets.ts";
 import { settingProblems } from "./setting-problems.ts";
+import { type SourceChanges, WATCHED, watchSources } from "./source-changes.ts";
 import { shown, workspace } from "./workspace.ts";
 
-/** Workers that do not live longer than this are not started again. */
+/** Workers that end sooner than this after their start are not started again. */
 const SHORTEST_LIFE_MS = 3_000;
-/** What was logged is in the file by then. */
+/** The log is written to its file with a delay shorter than this. */
 const LOG_DELAY_MS = 200;
 
-/** Stops what has been started so far. */
+/** Where to listen, and the sources to watch; null for `npm start`, which watches none. */
+interface Place {
+  host: string;
+  port: number;
+  changes: SourceChanges | null;
+}
+
+/** Stops everything that is running. */
 let stopServing = async (): Promise<void> => undefined;
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Resolves on the first signal to stop. A second one ends the process the hard way. */
-function stopAsked(): Promise<void> {
+/** Resolves on the first signal to stop. A second signal kills the process. */
+function stopRequested(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
   });
@@ -52,39 +61,44 @@ async function start(): Promise<number> {
   const running = currentRun();
   if (running !== null) {
     throw new Problem(
-      `A gateway is running on this folder already: http://127.0.0.1:${running.port} (process ${running.pid}).`,
+      `A gateway is already running in this folder: http://127.0.0.1:${running.port} (process ${running.pid}).`,
     );
   }
   await requireFreePorts(host, port);
-  await Promise.race([serveAndShow(host, port), stopAsked()]);
+  const changes = process.argv.includes("--watch") ? watchSources() : null;
+  await Promise.race([serveAndShow({ host, port, changes }), stopRequested()]);
   say("\nStopping.");
   await stopServing();
   return 0;
 }
 
-async function serveAndShow(host: string, port: number): Promise<never> {
+async function serveAndShow(place: Place): Promise<never> {
+  const { host, port, changes } = place;
   const { secrets, made } = ensureSecrets();
   const files = [workspace.gatewayVars, workspace.filesCreatorVars].map(shown).join(", ");
-  if (made) say(`✓ Development secrets made (${files})`);
-  await applyMigrations();
+  if (made) say(`✓ Development secrets created (${files})`);
+  const first = await serveSources(place);
   say("✓ Database migrations applied");
 
   const urls = { base_url: baseUrl(host, port), files_creator_url: baseUrl(host, port + 1) };
-  const first = await serveWorkers(host, port);
   say(`✓ Gateway on ${urls.base_url}, files-creator stand-in on ${urls.files_creator_url}`);
   for (const problem of await problemsWithSettings(urls.base_url))
     say(`! A setting cannot be used: ${problem}`);
   const clock = startMinuteClock(urls.base_url, (problem) => {
     say(problem === null ? "  The minute cron works again" : `! The minute cron failed: ${problem}`);
   });
-  const serving = keepServing(host, port, first, clock);
+  const serving = keepServing(place, first, clock);
   const show = async () => {
     const gateway = new GatewayClient(urls.base_url, secrets.portal);
     const given = await setUpDemo(gateway, secrets, urls, say);
     const { demo, fileId } = await runExample(gateway, given, say);
     say(guide(demo, fileId));
+    if (changes !== null) say(`Watching ${WATCHED.join(", ")} for changes.`);
   };
-  await Promise.race([show(), serving]);
+  // While somebody edits the sources, the walkthrough may well meet a gateway that is just being started again.
+  const walkthrough =
+    changes === null ? show() : show().catch((error: unknown) => say(`! ${messageOf(error)}`));
+  await Promise.race([walkthrough, serving]);
   return serving;
 }
 
@@ -95,31 +109,50 @@ async function problemsWithSettings(baseUrl: string): Promise<string[]> {
   return settingProblems(readFileSync(workspace.gatewayLog, "utf8"));
 }
 
-/** Starts the Workers again whenever they end by themselves, unless that keeps happening. */
-async function keepServing(
-  host: string,
-  port: number,
-  first: ServedWorkers,
-  clock: { stop(): void },
-): Promise<never> {
+/** Applies the migrations and starts the Workers. With watched sources, a failure waits for the next change. */
+async function serveSources({ host, port, changes }: Place): Promise<ServedWorkers> {
+  for (;;) {
+    try {
+      await applyMigrations();
+      await requireFreePorts(host, port);
+      return await serveWorkers(host, port);
+    } catch (error) {
+      if (changes === null) throw error;
+      say(`! ${messageOf(error)}\n  Waiting for the next change.`);
+      await changes.next();
+    }
+  }
+}
+
+/** Starts the Workers again when their sources change, and when they end by themselves, unless that keeps happening. */
+async function keepServing(place: Place, first: ServedWorkers, clock: { stop(): void }): Promise<never> {
+  const { changes } = place;
   let workers = first;
   let startedAt = Date.now();
   for (;;) {
-    const { stop } = workers;
+    const { died, stop } = workers;
     stopServing = () => {
       clock.stop();
       return stop();
     };
-    await workers.died;
-    if (Date.now() - startedAt < SHORTEST_LIFE_MS) {
+    const changed = await Promise.race([
+      died.then(() => null),
+      ...(changes === null ? [] : [changes.next()]),
+    ]);
+    if (changed !== null) {
+      say(`  ${changed.join(", ")} changed: starting the Workers again`);
+      await stop();
+    } else if (Date.now() - startedAt < SHORTEST_LIFE_MS) {
       throw new Problem(`The Workers ended by themselves soon after their start:\n${runnerLogTail()}`);
-    }
-    say("! The Workers ended by themselves: starting them again");
-    await requireFreePorts(host, port);
-    workers = await serveWorkers(host, port);
+    } else say("! The Workers ended by themselves: starting them again");
+    workers = await serveSources(place);
     startedAt = Date.now();
-    say("✓ The Workers serve again");
+    say("✓ The Workers are running again");
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 // Ending this process ends what it started: the Workers' process goes when its parent is gone.

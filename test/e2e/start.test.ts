@@ -1,7 +1,16 @@
 /** `npm start` as a new user meets it: a real process in a copy of the project, the README's curl, a kill -9 in between. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
@@ -157,12 +166,27 @@ it("loses no accepted report when everything is killed, and keeps its data", asy
   expect(new Set(answers.map((answer) => answer.file_id)).size).toBeGreaterThan(0);
   await stop("SIGKILL");
   await vi.waitFor(() => expectClosed(port), STARTED);
-  await start({ HOST: "0.0.0.0" });
+  await start({ HOST: "0.0.0.0" }, ["run", "dev"]);
   expect(output).toMatch(/kept from an earlier start/);
   expect(readDemo()).toEqual(demo);
   for (const at of [port, port + 1])
     expect((await fetch(`http://${outerAddress()}:${at}/`)).status).toBe(404);
   for (const fileId of new Set(answers.map((answer) => answer.file_id))) await expectCompleted(fileId);
+});
+
+it("`npm run dev` reports a source that does not build, and serves again once it does", async () => {
+  const { connection_id, base_url, api_key } = readDemo();
+  const source = path.join(copy, "src/index.ts");
+  const original = readFileSync(source, "utf8");
+  await vi.waitFor(() => expect(output).toContain("Watching src"), STARTED);
+  writeFileSync(source, `${original}\nconst = broken;\n`);
+  await vi.waitFor(() => expect(output).toMatch(/index\.ts:\d+:\d+.*Waiting for the next change/s), STARTED);
+  writeFileSync(source, original);
+  await vi.waitFor(() => expect(output).toContain("The Workers are running again"), STARTED);
+  const list = await fetch(`${base_url}/api/v1/files?connection_id=${connection_id}`, {
+    headers: { Authorization: `Bearer ${api_key}` },
+  });
+  expect(list.status).toBe(200);
 });
 
 it("stops on SIGINT and leaves nothing listening", async () => {
@@ -177,9 +201,9 @@ function outerAddress(): string {
   return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
 }
 
-async function start(environment: Record<string, string> = {}): Promise<void> {
+async function start(environment: Record<string, string> = {}, script = ["start"]): Promise<void> {
   output = "";
-  const child = spawn("npm", ["start"], {
+  const child = spawn("npm", script, {
     cwd: copy,
     detached: true,
     env: { ...process.env, ...environment, PORT: String(port) },
