@@ -6,7 +6,7 @@ import { edited } from "../proofs/faults/build.ts";
 import { early } from "../proofs/faults/delivery-invariants.ts";
 import { exceeded } from "../proofs/faults/invariants.ts";
 import { MUTATIONS } from "../proofs/faults/mutations.ts";
-import { root } from "./readme.ts";
+import { root } from "./pages.ts";
 
 const SEED = "20261123";
 const LIMIT_MS = 180_000;

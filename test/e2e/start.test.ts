@@ -17,7 +17,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { localMails } from "./mailbox.ts";
-import { root, shellBlock } from "./readme.ts";
+import { root, shellBlock } from "./pages.ts";
 
 interface Demo {
   base_url: string;
