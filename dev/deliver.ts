@@ -85,7 +85,7 @@ async function post(
   }
 }
 
-/** What an answer of the inbound door means for the report. */
+/** What a response of the inbound webhook means for the report. */
 export function outcomeOf(status: number, text: string): Outcome {
   const body = parseFields(text);
   if (status === 200 || status === 202) return { kind: body.duplicate === true ? "duplicate" : "accepted" };

@@ -57,11 +57,12 @@ const getHealth = contract({}, () => ({
   answers: { 200: answer("It serves.", { status: z.literal("ok") }) },
 }));
 
-const DOOR_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];
+const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];
 
 /**
- * The doors for reports have an application of their own: the paths of the others overlap, and finding a way among them costs
- * more than everything else that is done before a body is read. A door written in another way is found among the others.
+ * The intakes for reports have a router of their own. The paths of the other routes overlap, and matching among them costs
+ * more than everything else that happens before a body is read. An intake whose path is spelled differently is matched
+ * among the others.
  */
 export function respond(
   request: Request,
@@ -69,8 +70,8 @@ export function respond(
   ctx: ExecutionContext,
 ): Response | Promise<Response> {
   const path = request.url.indexOf("/", "https://".length);
-  const isDoor = DOOR_PATHS.some((door) => request.url.startsWith(door, path));
-  return (isDoor ? doors : app).fetch(request, boundedForRequests(env), ctx);
+  const isIntake = INTAKE_PATHS.some((intake) => request.url.startsWith(intake, path));
+  return (isIntake ? intakes : app).fetch(request, boundedForRequests(env), ctx);
 }
 
 const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
@@ -104,7 +105,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   });
 });
 
-const doors = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
+const intakes = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
   .route("/api/v1", reports);
 

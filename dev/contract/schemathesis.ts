@@ -108,7 +108,7 @@ api_key = "0"
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 429, "5xx"]
 
-# Problems with fields are advice at this door, and refuse nothing.
+# Field problems are warnings at this endpoint; they never cause a refusal.
 [[operations]]
 include-operation-id = "receiveReport"
 parameters = { connection_id = ${JSON.stringify(connectionId)} }

@@ -208,5 +208,5 @@ export class Share {
   }
 }
 
-/** The isolate's own: whatever door a body comes through, it takes from the same memory. */
+/** The isolate's budget: all bodies share its memory, whichever endpoint they come to. */
 export const bodyBudget = new BodyBudget();

@@ -62,6 +62,7 @@ export async function receive<S extends ReportSender>(
   try {
     const request = new ReportRequest(intake, http.headers, requestId, read, deps, lookup);
 
+    // The first pass: on the row at hand.
     const { sender } = found.value;
     const confirmed = lookup.isConfirmed(found.value);
     const first = await request.judge(found.value);
@@ -71,6 +72,7 @@ export async function receive<S extends ReportSender>(
       if (confirmed || !isStale) return received;
     }
 
+    // The second pass: on the row as the primary has it now.
     const { verified } = first.error;
     const newest = checkSender(intake, await lookup.confirmOnPrimary({ verified }), sender);
     if (!newest.ok) return turnAway(newest.error, account);

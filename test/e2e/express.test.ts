@@ -75,19 +75,19 @@ const LABELS: [string, string | null][] = [
 describe.each([
   ["signed", "/webhook/inbound"],
   ["bearer", "/payroll/reports"],
-])("a %s report", (door, path) => {
+])("a %s report", (intake, path) => {
   it.each(
     LABELS.flatMap(([what, type]) => [600, 70_000, 1_200_000].map((bytes) => [what, bytes, type] as const)),
   )("with %s, of %i bytes, is accepted and read", async (_what, bytes, type) => {
     const { number, body } = report(bytes);
     const credentials: Record<string, string> =
-      door === "signed"
+      intake === "signed"
         ? signedHeaders(connection.secret, Date.now(), body)
         : { authorization: `Bearer ${gateway.apiKey}` };
     const headers = new Headers(credentials);
     headers.delete("Content-Type");
     if (type !== null) headers.set("Content-Type", type);
-    const target = door === "signed" ? `${path}/${connection.id}` : path;
+    const target = intake === "signed" ? `${path}/${connection.id}` : path;
     const answer = await fetch(`http://127.0.0.1:${gateway.port}/api/v1${target}`, {
       method: "POST",
       headers,

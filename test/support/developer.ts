@@ -1,4 +1,4 @@
-/** The developer API as its users meet it: reports and employee changes under a bearer key. */
+/** The developer API as its users call it: reports and employee changes under a bearer key. */
 import type { Bindings } from "../../src/bindings.ts";
 import { type Answer, createApiKey, createEmployer, type Json, send } from "./gateway.ts";
 

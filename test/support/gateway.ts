@@ -181,7 +181,7 @@ export async function signedRequest(
   };
 }
 
-/** Signs and sends a report to the connection's door. */
+/** Signs a report and sends it to the connection. */
 export async function post(
   connection: Connection,
   body?: string | Uint8Array<ArrayBuffer>,

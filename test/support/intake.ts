@@ -1,4 +1,4 @@
-/** The inbound door in states that the portal alone does not bring about, and what is left behind a refusal. */
+/** The signed intake in states that the portal alone cannot bring about, and checks of what a refusal leaves behind. */
 import { expect } from "vitest";
 import { type AuditRow, newAuditRow } from "../../src/db/audit.ts";
 import { nextVersion } from "../../src/db/gates.ts";

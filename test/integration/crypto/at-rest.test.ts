@@ -216,7 +216,7 @@ describe("a ring that is being rotated", () => {
   const both = { VAULT_KEYS: `${fresh},${bindings.VAULT_KEYS}` };
   const freshOnly = { VAULT_KEYS: fresh };
 
-  it("serves connections of the old key and of the new one, at the door and to the files-creator", async () => {
+  it("serves connections of the old key and of the new one, at the intake and to the files-creator", async () => {
     const { received, using } = creatorThat();
     const old = await createBoundConnection();
     const made = await portal(

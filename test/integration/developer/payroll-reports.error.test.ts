@@ -200,7 +200,7 @@ describe("a payroll report is refused for", () => {
     ],
     ["nothing", "", "The body is empty. Send a JSON object."],
     [
-      "an employer that stands twice",
+      "an employer that appears twice",
       '{"employer_id":"EMP_1","employer_id":"EMP_2","employees":[{}]}',
       "`employer_id` appears twice, so it is unclear which value counts. Send it once.",
     ],
@@ -246,7 +246,7 @@ describe("a payroll report is refused for", () => {
   });
 
   it.each([
-    ["an employer nobody knows", async () => "EMP_NOBODY"],
+    ["an unknown employer", async () => "EMP_NOBODY"],
     [
       "an employer of others",
       async () => (await createEmployer([{ owner_type: "payroll_company", owner_id: "other" }])).id,
@@ -277,7 +277,7 @@ describe("a payroll report is refused for", () => {
   });
 });
 
-it("a refused report counts for the rate, and is remembered by nobody", async () => {
+it("a refused report counts towards the rate limit, and is not remembered", async () => {
   const key = await createDeveloper();
   const wrong = payroll(key, { period_end: "" });
   const answer = await submit(key, PAYROLL, wrong, { "Idempotency-Key": "k" });

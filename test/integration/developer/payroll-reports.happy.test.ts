@@ -33,7 +33,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The calls begun before the answer was there, and all of them. */
+/** The calls begun before the response, and all of them. */
 async function callsOf({ token }: Developer, body: Json) {
   const { calls, using } = watched();
   const request = new Request(`${BASE}/api/v1${PAYROLL}`, submission(token, body));
@@ -209,7 +209,7 @@ describe("the same report again", () => {
     }
   });
 
-  it("with what a reader could take in another way is taken as it is, with a warning", async () => {
+  it("that another parser could read differently is accepted as it is, with a warning", async () => {
     const key = await createDeveloper();
     const text = JSON.stringify(payroll(key)).replace("{", '{"note":"\\ud83d","memo":1,"memo":"\\u0000",');
     for (const body of [text, text + " ".repeat(PARSE_UP_TO_BYTES)]) {
@@ -295,15 +295,15 @@ describe("an accepted report costs", () => {
   });
 });
 
-describe("with the database away", () => {
-  it("a known key is served on, and its use stays unnoted without harm", async () => {
+describe("with the database unavailable", () => {
+  it("a cached key is served, and its use is not recorded, without harm", async () => {
     const key = await createDeveloper();
     await submit(key, PAYROLL, payroll(key));
     vi.setSystemTime(Date.now() + 3_600_000);
     expect((await submit(key, PAYROLL, payroll(key), {}, without("DB"))).status).toBe(202);
   });
 
-  it("an unknown key is told to come again", async () => {
+  it("an uncached key is asked to repeat", async () => {
     const key = await createDeveloper();
     keySenders.clear();
     const answer = await submit(key, PAYROLL, payroll(key), {}, without("DB"));

@@ -1,4 +1,4 @@
-/** What bearer keys may not do, whatever this isolate has cached of them. Every test of a revocation warms the cache first. */
+/** What bearer keys may not do, whatever this isolate has cached. Every test of a revocation warms the cache first. */
 import { listDurableObjectIds } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
@@ -50,7 +50,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     expect(answer.headers.has("X-RateLimit-Limit")).toBe(false);
   };
 
-  it("no Authorization, another scheme, or what is no key is refused for its form", async () => {
+  it("no Authorization, another scheme, or no key is refused for its form", async () => {
     await refused({}, "Missing Authorization header");
     const expected = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
     const key = `audit1_live_sk_${"a".repeat(32)}`;
@@ -78,7 +78,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
       );
   });
 
-  it("a key that came twice is taken once", async () => {
+  it("a repeated, equal key counts once", async () => {
     const key = await createDeveloper();
     const headers = { Authorization: `Bearer ${key.token}, Bearer ${key.token}` };
     const request = submission(key.token, bodyFor(path, key), headers);
@@ -92,7 +92,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     );
   });
 
-  it("a key nobody made is refused, and creates no object", async () => {
+  it("an unknown key is refused, and creates no object", async () => {
     const before = await listDurableObjectIds(bindings.CONNECTION_GATE);
     await refused({ Authorization: `Bearer audit1_live_sk_${"a".repeat(32)}` }, "API key not found");
     expect(await listDurableObjectIds(bindings.CONNECTION_GATE)).toHaveLength(before.length);
@@ -108,7 +108,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     await refused({ Authorization: `Bearer ${key.token}` }, "API key not found");
   });
 
-  it("a key that was just made is taken, although it was refused a moment ago", async () => {
+  it("a key that was just created is accepted, although it was refused a moment ago", async () => {
     const key = await createDeveloper();
     const row = await bindings.DB.prepare("SELECT token_sha256 FROM api_keys WHERE id = ?")
       .bind(key.id)
@@ -136,7 +136,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(202);
   });
 
-  it("a deactivated key is told so whatever it sends", async () => {
+  it("a deactivated key is refused as inactive whatever it sends", async () => {
     const key = await createDeveloper();
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(202);
     await portal("DELETE", `/api-keys/${key.id}`);
@@ -146,7 +146,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     }
   });
 
-  it("a key of which only the gate knows that it changed is answered 503, warm and cold", async () => {
+  it("a key whose change only the gate knows is answered 503, warm and cold", async () => {
     const key = await createDeveloper();
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(202);
     const row = await bindings.DB.prepare(
@@ -163,7 +163,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     expect(await stored(key)).toBe(1);
   });
 
-  it("an employer of another owner learns nothing of it: known and unknown ones are answered alike", async () => {
+  it("an employer of another owner is answered like an unknown one", async () => {
     const key = await createDeveloper();
     const foreign = await createEmployer([{ owner_type: "payroll_company", owner_id: "other" }]);
     const learned = async (employerId: string) => {
@@ -173,7 +173,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     expect(await learned(foreign.id)).toEqual(await learned("EMP_NOBODY"));
   });
 
-  it("an employer that was granted a moment ago is taken", async () => {
+  it("an employer that was granted a moment ago is accepted", async () => {
     const key = await createDeveloper();
     const { id, fein } = await createEmployer([]);
     const body = () => bodyFor(path, { ...key, employerId: id });
@@ -193,7 +193,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
   });
 });
 
-it("refusals that a cache is behind are confirmed by the primary once a request, for as long as the plan allows", async () => {
+it("refusals on a cached row are confirmed by the primary once a request, for as long as the plan allows", async () => {
   const key = await createDeveloper();
   await submit(key, PAYROLL, payroll(key));
   vi.setSystemTime(Date.now() + 30_000);
@@ -222,7 +222,7 @@ describe("an address that keeps sending", () => {
     expect(status).toBe(429);
   }
 
-  it("keys that nobody made is held back, but for keys that are known, and others are not", async () => {
+  it("unknown keys is held back, except for cached keys, and others are not", async () => {
     const key = await createDeveloper();
     expect((await submit(key, PAYROLL, payroll(key))).status).toBe(202);
     await insist("192.0.2.7", made);
@@ -240,7 +240,7 @@ describe("an address that keeps sending", () => {
   });
 });
 
-it("neither the key nor what was sent is found in a log line", async () => {
+it("no log line contains the key or the body", async () => {
   const lines: string[] = [];
   for (const level of ["log", "error", "warn"] as const)
     vi.spyOn(console, level).mockImplementation((...said) => void lines.push(said.map(String).join(" ")));

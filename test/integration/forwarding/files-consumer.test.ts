@@ -258,7 +258,7 @@ describe("when a payload cannot be read", () => {
 });
 
 describe("wake-ups", () => {
-  it("carry file ids and nothing else, from the door, the alarm and a replay", async () => {
+  it("carry file ids and nothing else, from the intake, the alarm and a replay", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection, report({ secret: "marker-of-the-payload" }));
     await bringToTheEnd(fileId, wakeUps);

@@ -1,4 +1,4 @@
-/** Who keeps sending what is refused is slowed down; nobody else is, and no plan pays for it. */
+/** A caller whose requests keep being refused is slowed down; others are not, and no plan is charged for it. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { AbuseLimiter, abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 describe("an address that keeps sending wrong signatures", () => {
-  it("is answered 429 for ten seconds, from memory, and is heard again afterwards", async () => {
+  it("is answered 429 for ten seconds, from memory, and is served again afterwards", async () => {
     const connection = await createBoundConnection();
     const wrong = { ...connection, secret: "another" };
     const address = newAddress();
@@ -69,7 +69,7 @@ describe("an address that keeps sending wrong signatures", () => {
     expect((await from(address, connection, using)).status).toBe(429);
   });
 
-  it("holds back nobody else at that connection, and is not held back at others", async () => {
+  it("does not hold back other addresses for that connection, and is not held back for other connections", async () => {
     const [connection, other] = [await createBoundConnection(), await createBoundConnection()];
     const address = newAddress();
     const { using } = limiter(0);
@@ -117,7 +117,7 @@ it("the platform's limiter is asked: 120 refusals a minute, then 429", async () 
   const statuses: number[] = [];
   // The limiter counts by the minute: when one ends meanwhile, it takes up to twice as many.
   while (statuses.at(-1) !== 429 && statuses.length < 250) {
-    // Few enough per second for the address's share of look-ups.
+    // Few enough per second for the address's allowance of lookups.
     vi.setSystemTime(Date.now() + 40);
     statuses.push((await from(address, { ...connection, secret: "another" }, bindings)).status);
   }
@@ -129,7 +129,7 @@ it("the platform's limiter is asked: 120 refusals a minute, then 429", async () 
 describe("AbuseLimiter", () => {
   const never: RateLimit = { limit: async () => ({ success: false }) };
 
-  it("forgets the one held back longest ago when they are too many, so that memory has an end", async () => {
+  it("is bounded: forgets the address that was held back longest ago", async () => {
     const limiter = new AbuseLimiter();
     for (let i = 0; i <= 10_000; i++) await limiter.count(`a${i}`, "c", never);
     expect(limiter.heldBack("a0", "c", Date.now())).toBeNull();
@@ -137,7 +137,7 @@ describe("AbuseLimiter", () => {
     expect(limiter.heldBack("a10000", "c", Date.now())).toMatchObject({ retryAfterSeconds: 10 });
   });
 
-  it("holds nobody back when the limiter gives no answer", async () => {
+  it("holds back no address when the limiter does not answer", async () => {
     const limiter = new AbuseLimiter();
     await limiter.count("a", "c", { limit: () => Promise.reject(new Error("away")) });
     expect(limiter.heldBack("a", "c", Date.now())).toBeNull();

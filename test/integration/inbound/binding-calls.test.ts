@@ -1,4 +1,4 @@
-/** What an acceptance costs: the binding calls made before its answer, counted. */
+/** The cost of an acceptance: the binding calls made before its response, counted. */
 
 import {
   createExecutionContext,
@@ -24,7 +24,7 @@ import {
 import { setStatus } from "../../support/intake.ts";
 import { watched } from "../../support/interception.ts";
 
-/** The calls begun before the answer was there, and all of them. */
+/** The calls begun before the response, and all of them. */
 async function callsOf(connection: Connection, body?: string) {
   const { calls, using } = watched();
   const request = new Request(BASE + inboundPath(connection), await signedRequest(connection, body));
@@ -55,7 +55,7 @@ describe("an accepted report", () => {
     expect((await callsOf(connection, body)).before).toEqual(["CONNECTION_GATE.admit"]);
   });
 
-  it("costs one read more when the connection is not known", async () => {
+  it("costs one more read when the connection is not cached", async () => {
     const connection = await createBoundConnection();
     const { status, before } = await callsOf(connection);
     expect(status).toBe(202);
@@ -74,7 +74,7 @@ describe("an accepted report", () => {
     expect((await callsOf(connection)).before).toEqual(["CONNECTION_GATE.admit"]);
   });
 
-  it("costs two reads more when the employer is not known either, and none once it is", async () => {
+  it("costs two more reads when the employer is not cached either, and none once it is", async () => {
     const employer = await createEmployer();
     const connection = await createConnection();
     const body = () => report({ employer_fein: employer.fein });
@@ -82,7 +82,7 @@ describe("an accepted report", () => {
     expect((await callsOf(connection, body())).before).toEqual(["CONNECTION_GATE.admit"]);
   });
 
-  it("costs no read more after others sent bad signatures to its connection", async () => {
+  it("costs no more reads after others sent bad signatures to its connection", async () => {
     const employer = await createEmployer();
     const connection = await createConnection();
     const body = () => report({ employer_fein: employer.fein });
@@ -99,7 +99,7 @@ describe("an accepted report", () => {
     expect(calls.filter((call) => call.startsWith("DB.") && call !== "DB.all")).toEqual([]);
   });
 
-  it("of more than 64 KiB costs a put and a commit more, and the row does not hold it", async () => {
+  it("of more than 64 KiB also costs a put and a commit, and is not stored in the row", async () => {
     const connection = await createBoundConnection();
     await post(connection);
     const { status, before } = await callsOf(connection, report({ note: "x".repeat(64 * 1_024) }));

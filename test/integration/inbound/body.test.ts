@@ -1,4 +1,4 @@
-/** Reading bodies with real streams: the limit, the deadline, the sender's going away, and the isolate's budget. */
+/** Reading bodies from real streams: the limit, the deadline, a sender that disconnects, and the isolate's budget. */
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
 import { readBody } from "../../../src/http/body.ts";

@@ -1,4 +1,4 @@
-/** A setting that cannot be used stops the part that needs it, and nothing else; the log says which, and repeats no secret. */
+/** An unusable setting stops the part that needs it, and nothing else; the log names it, and repeats no secret. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { boundedForRequests } from "../../../src/bounded.ts";
@@ -349,7 +349,7 @@ describe("a gateway that is not configured", () => {
   );
 
   it.each(BROKEN.filter(([, , part]) => part === "key_ring"))(
-    "answers 503 at every door that seals or opens with %s, and says which part",
+    "answers 503 at every endpoint that seals or opens with %s, and names the part",
     async (_, by) => {
       const using = changed(by);
       const connection = await createBoundConnection();

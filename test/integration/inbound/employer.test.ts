@@ -1,4 +1,4 @@
-/** Whom a report is for: the decisions as tables, the walls between owners over HTTP. */
+/** Which employer a report is for: the decisions as tables, the separation of owners over HTTP. */
 import { describe, expect, it, vi } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";

@@ -1,4 +1,4 @@
-/** Look-ups of names that an isolate does not know are shared fairly between addresses, at every door that takes them. */
+/** Lookups of names that an isolate does not know are shared fairly between addresses, at every endpoint that looks them up. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
@@ -20,8 +20,8 @@ import {
 import { rotate } from "../../support/intake.ts";
 import { intercepted, watched } from "../../support/interception.ts";
 
-/** What an address may look up in vain at once; some of it comes back each second. */
-const SHARE = 120;
+/** Failed lookups that an address may make at once; some of them come back each second. */
+const ALLOWANCE = 120;
 const HOSTILE = "203.0.113.66";
 const ELSEWHERE = "198.51.100.7";
 
@@ -36,10 +36,10 @@ const read = ({ token }: { token: string }, address: string, using?: Bindings) =
 
 const later = (seconds: number) => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + seconds * 1_000 });
 
-/** More than the address's share, all in one instant. */
+/** More than the address's allowance, all in one instant. */
 async function flood(ask: () => Promise<Answer>): Promise<number[]> {
   later(0);
-  const answers = await Promise.all(Array.from({ length: SHARE + 80 }, ask));
+  const answers = await Promise.all(Array.from({ length: ALLOWANCE + 80 }, ask));
   return answers.map(({ status }) => status);
 }
 
@@ -51,7 +51,7 @@ function expectAskedToRepeat(answer: Answer): number {
   return seconds;
 }
 
-/** As an isolate that has just started. */
+/** Like an isolate that has just started. */
 function forgetAll() {
   connectionSenders.clear();
   keySenders.clear();
@@ -72,11 +72,11 @@ describe.each([
   },
   { who: "keys under reads", refusedWith: 401, ask: () => read(inventedKey(), HOSTILE) },
 ])("an address that invents $who", ({ refusedWith, ask }) => {
-  it("is held back once its share is used up", async () => {
+  it("is held back once its allowance is used up", async () => {
     const statuses = await flood(ask);
     expect(new Set(statuses)).toEqual(new Set([refusedWith, 429]));
-    // What was on its way when the share ended is looked up as well.
-    expect(statuses.filter((status) => status === refusedWith).length).toBeLessThanOrEqual(SHARE + 32);
+    // Requests in flight when the allowance ends are looked up as well.
+    expect(statuses.filter((status) => status === refusedWith).length).toBeLessThanOrEqual(ALLOWANCE + 32);
     expectAskedToRepeat(await ask());
   });
 
@@ -91,7 +91,7 @@ describe.each([
     expect(calls).toEqual([]);
   });
 
-  it("delays no sender elsewhere that is not known here: a connection, a key's report, a key's read", async () => {
+  it("delays no uncached sender at another address: a connection, a key's report, a key's read", async () => {
     const [connection, key] = [await createBoundConnection(), await createDeveloper()];
     forgetAll();
     await flood(ask);
@@ -100,7 +100,7 @@ describe.each([
     expect((await read(key, ELSEWHERE)).status).toBe(200);
   });
 
-  it("is not noticed by senders behind the same address that are known here", async () => {
+  it("does not affect cached senders behind the same address", async () => {
     const [connection, key, reader] = [
       await createBoundConnection(),
       await createDeveloper(),
@@ -115,14 +115,14 @@ describe.each([
     expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
     expect((await read(key, HOSTILE)).status).toBe(200);
     expect((await read(reader, HOSTILE)).status).toBe(200);
-    // Nor when their rows are too old to be believed unread.
+    // Nor when their rows have expired and must be read again.
     later(61);
     await flood(ask);
     expect((await knock(connection, HOSTILE)).status).toBe(202);
     expect((await submit(key, PAYROLL, payroll(key), from(HOSTILE))).status).toBe(202);
   });
 
-  it("makes one behind the same address that is not known here repeat, who then succeeds", async () => {
+  it("makes an uncached sender behind the same address repeat its request, which then succeeds", async () => {
     const [connection, key] = [await createBoundConnection(), await createDeveloper()];
     forgetAll();
     await flood(ask);
@@ -137,7 +137,7 @@ describe.each([
 });
 
 describe("an IPv6 caller", () => {
-  it("has one share for all addresses of a /64, and none of another's", async () => {
+  it("has one allowance for all addresses of a /64, apart from those of another /64", async () => {
     const connection = await createBoundConnection();
     forgetAll();
     let host = 0;
@@ -146,7 +146,7 @@ describe("an IPv6 caller", () => {
     expect((await knock(connection, "2001:db8:0:a::1")).status).toBe(202);
   });
 
-  it("that is an IPv4 one in other words is that one", async () => {
+  it("with an IPv4-mapped address counts as that IPv4 address", async () => {
     const connection = await createBoundConnection();
     forgetAll();
     await flood(() => knock(invented(), `::ffff:${HOSTILE}`));
@@ -155,8 +155,8 @@ describe("an IPv6 caller", () => {
 });
 
 describe("a vendor that sends for hundreds of connections from one address", () => {
-  it("is no flood in an isolate that knows none of them, although some were deleted", async () => {
-    const [connections, { fein }] = [await manyConnections(2 * SHARE), await createEmployer()];
+  it("is not treated as a flood by an isolate that has none of them cached, although some were deleted", async () => {
+    const [connections, { fein }] = [await manyConnections(2 * ALLOWANCE), await createEmployer()];
     const deleted = Array.from({ length: 30 }, invented);
     forgetAll();
     const body = () => report({ employer_fein: fein });
@@ -171,7 +171,7 @@ describe("a vendor that sends for hundreds of connections from one address", () 
     expect(statuses.filter(([gone]) => !gone)).toEqual(connections.map(() => [false, 202]));
   }, 120_000);
 
-  it("may go on sending for those that were deleted: they are looked up ever less often", async () => {
+  it("may keep sending for deleted connections: they are looked up ever less often", async () => {
     const deleted = Array.from({ length: 10 }, invented);
     const cold = await createBoundConnection();
     forgetAll();
@@ -188,8 +188,8 @@ describe("a vendor that sends for hundreds of connections from one address", () 
   });
 });
 
-describe("wrong signatures for a connection that is known here", () => {
-  it("do not hold up its honest sender elsewhere, not even right after a rotation", async () => {
+describe("wrong signatures for a cached connection", () => {
+  it("do not delay its honest sender at another address, not even right after a rotation", async () => {
     const connection = await createBoundConnection();
     expect((await knock(connection, ELSEWHERE)).status).toBe(202);
     let host = 0;
@@ -201,7 +201,7 @@ describe("wrong signatures for a connection that is known here", () => {
     expect(new Set(await flooding)).toEqual(new Set([401]));
   });
 
-  it("are confirmed by one read for all that come together, and fifty per second at most", async () => {
+  it("share one confirming read when they come together, at most fifty per second", async () => {
     const connection = await createBoundConnection();
     await knock(connection, ELSEWHERE);
     const { calls, using } = watched();
@@ -214,8 +214,8 @@ describe("wrong signatures for a connection that is known here", () => {
     expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(25);
   });
 
-  it("are charged to their address, so that it cannot go through all connections it knows of", async () => {
-    const connections = await manyConnections(SHARE);
+  it("are charged to their address, so that it cannot try every connection it knows", async () => {
+    const connections = await manyConnections(ALLOWANCE);
     const cold = await createBoundConnection();
     forgetAll();
     later(0);
@@ -227,7 +227,7 @@ describe("wrong signatures for a connection that is known here", () => {
   }, 120_000);
 });
 
-it("one deleted connection that is sent for again and again makes nobody else behind the address repeat", async () => {
+it("repeated requests for one deleted connection do not make others behind the address repeat theirs", async () => {
   const [deleted, cold] = [invented(), await createBoundConnection()];
   forgetAll();
   expect(await flood(() => knock(deleted, HOSTILE))).not.toContain(202);
@@ -238,12 +238,12 @@ it("a verified sender whose row has changed is served behind a hostile address",
   const connection = await createBoundConnection();
   await knock(connection, HOSTILE);
   await flood(() => knock(invented(), HOSTILE));
-  // Its gate knows a newer row than this isolate, which has to read it.
+  // Its gate knows a newer row than this isolate, which must read it.
   await rotate(connection, 3_600);
   expect((await knock(connection, HOSTILE)).status).toBe(202);
 });
 
-it("the database away charges nobody", async () => {
+it("an unavailable database charges no address", async () => {
   const connection = await createBoundConnection();
   forgetAll();
   const away = intercepted((call, proceed) =>
@@ -261,7 +261,7 @@ describe("LookupTurns", () => {
     return (await Promise.race([promise, Promise.resolve(nothing)])) !== nothing;
   };
 
-  it("an address has 32 at a time, others have theirs at once", async () => {
+  it("an address has 32 at a time, and other addresses get theirs at once", async () => {
     const turns = new LookupTurns();
     const own = Array.from({ length: 40 }, () => turns.acquire("a"));
     expect(own.filter((turn) => turn instanceof Promise)).toHaveLength(8);
@@ -269,7 +269,7 @@ describe("LookupTurns", () => {
     expect(other).not.toBeInstanceOf(Promise);
   });
 
-  it("addresses that wait are served one after the other", async () => {
+  it("waiting addresses are served in rotation", async () => {
     const turns = new LookupTurns();
     const full = Array.from({ length: 8 }, (_, i) =>
       Array.from({ length: 32 }, () => turns.acquire(`full${i}`)),
@@ -285,7 +285,7 @@ describe("LookupTurns", () => {
     expect(order).toEqual(["a", "b", "c", "a", "a"]);
   });
 
-  it("a turn of a request that is gone ends by itself, and who waits in vain is told so", async () => {
+  it("the turn of a request that is gone expires, and passes to a waiting request", async () => {
     const turns = new LookupTurns();
     for (let i = 0; i < 32; i++) turns.acquire("a");
     const waiting = turns.acquire("a");

@@ -1,4 +1,4 @@
-/** Bindings that never answer: what hangs goes the way of what fails, and no answer is held for ever. */
+/** Bindings that never answer: a hanging call is treated as a failed one, and no response is held for ever. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
@@ -47,7 +47,7 @@ const FAILURES: [string, (call: string, times?: number) => Bindings][] = [
 ];
 
 describe.each(FAILURES)("a database that %s", (_, failing) => {
-  it("leaves a known connection served by its expired row, and is not asked again for each request", async () => {
+  it("leaves a cached connection served by its expired row, and is not asked again for each request", async () => {
     const connection = await createBoundConnection();
     await post(connection);
     afterAMinute();
@@ -67,7 +67,7 @@ describe.each(FAILURES)("a database that %s", (_, failing) => {
     expect((await send(inboundPath(connection), request)).status).toBe(202);
   });
 
-  it("refuses nothing that it could set right", async () => {
+  it("leads to no final refusal", async () => {
     const connection = await createBoundConnection();
     await post(connection);
     expectUnavailable(await post({ ...connection, secret: "another" }, report(), {}, failing("DB")));
@@ -263,7 +263,7 @@ describe.each(FAILURES)("beside the answer, what %s", (_, failing) => {
   });
 });
 
-describe.each(FAILURES)("at the door of bearer keys, what %s", (_, failing) => {
+describe.each(FAILURES)("at the intake for bearer keys, a binding that %s", (_, failing) => {
   const body = (employerId: string) =>
     JSON.stringify({
       employer_id: employerId,

@@ -1,4 +1,4 @@
-/** Logs: one line a request, ids and outcomes only. */
+/** Logs: one line per request, with ids and outcomes only. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   bindings,
@@ -129,7 +129,7 @@ describe("a request", () => {
       ROUTE,
     ],
     [
-      "with the gate away",
+      "with the gate unavailable",
       async () => {
         const connection = await createBoundConnection();
         written = [];

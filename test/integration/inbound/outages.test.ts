@@ -1,4 +1,4 @@
-/** Bindings that are away: accepted where the report is safe, 503 where it is not known to be, never two files. */
+/** Bindings that are unavailable: a report is accepted when it is stored, refused with 503 when that is unknown, and never becomes two files. */
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
@@ -34,8 +34,8 @@ function expectUnavailable(answer: Answer) {
 
 const afterAMinute = () => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
 
-describe("with the database away", () => {
-  it("a known connection is served on, even when its row has expired", async () => {
+describe("with the database unavailable", () => {
+  it("a cached connection is served, even when its row has expired", async () => {
     const connection = await createBoundConnection();
     await post(connection);
     expect((await post(connection, report(), {}, without("DB"))).status).toBe(202);
@@ -56,7 +56,7 @@ describe("with the database away", () => {
   it.each([
     { what: "a wrong signature", spoil: { secret: "another" } },
     { what: "an unknown id", spoil: { id: "b".repeat(24) } },
-  ])("nothing is refused that the database could set right: $what is answered 503", async ({ spoil }) => {
+  ])("nothing is refused for good without the database: $what is answered 503", async ({ spoil }) => {
     const connection = await createBoundConnection();
     await post(connection);
     expectUnavailable(await post({ ...connection, ...spoil }, report(), {}, without("DB")));
@@ -73,7 +73,7 @@ describe("with the database away", () => {
   });
 });
 
-describe("with the gate away", () => {
+describe("with the gate unavailable", () => {
   it("for one call, the report is accepted as one file", async () => {
     const connection = await createBoundConnection();
     const answer = await post(connection, report(), {}, without("CONNECTION_GATE", 1));
@@ -146,7 +146,7 @@ describe("with the gate away", () => {
   });
 });
 
-describe("with the archive away", () => {
+describe("with the archive unavailable", () => {
   const LARGE = "x".repeat(100_000);
 
   it("a large report is answered 503, and the same request then makes one file that arrives whole", async () => {
@@ -177,7 +177,7 @@ describe("with the archive away", () => {
     expect([answer.status, answer.json.status]).toEqual([200, "processing"]);
   });
 
-  it("for good, nothing of a large report is left but a reservation that nobody sees", async () => {
+  it("for good, a large report leaves nothing but an invisible reservation", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection, report({ note: LARGE }));
     for (let i = 0; i < 3; i++) {
@@ -206,7 +206,7 @@ describe("with the archive away", () => {
   });
 });
 
-describe("with the queue or the limiter away", () => {
+describe("with the queue or the limiter unavailable", () => {
   it.each(["FILES", "REFUSALS"])("a report is accepted: %s", async (binding) => {
     const connection = await createBoundConnection();
     expect((await post(connection, report(), {}, without(binding))).status).toBe(202);

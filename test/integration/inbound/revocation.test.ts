@@ -1,6 +1,6 @@
 /**
- * What the portal took away is refused by the very next request, and what it gave works with the very next one, whatever
- * this isolate has cached. Every test warms the cache first.
+ * A change in the portal takes effect with the very next request, whether it revokes or grants, whatever this isolate has
+ * cached. Every test warms the cache first.
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { nextVersion } from "../../../src/db/gates.ts";
@@ -103,7 +103,7 @@ describe("a deactivated connection", () => {
     await expectAdmittedOnly(connection, 2);
   });
 
-  it("is refused a signature check as well: who has no secret learns that it is inactive, as the table says", async () => {
+  it("is refused before its signature is checked: a caller without the secret learns that it is inactive, as the table says", async () => {
     const connection = await warmConnection();
     await setStatus(connection, "inactive");
     expect((await post({ ...connection, secret: "another" })).json.error).toBe(
@@ -121,14 +121,14 @@ describe("a deleted connection", () => {
   });
 });
 
-describe("a change that only the gate has heard of", () => {
-  /** As after a change whose row the cache and the database's replica, or the database itself, do not show yet. */
+describe("a change that only the gate knows", () => {
+  /** As after a change that neither the cache nor the database shows yet. */
   async function tellGateAlone(connection: Connection) {
     const snapshot = await snapshotOfConnection(connection);
     await gateOf(connection).refresh({ ...snapshot, version: nextVersion(snapshot.version, Date.now()) });
   }
 
-  it("keeps a warm isolate from accepting: 503, because nobody can say what changed", async () => {
+  it("makes a warm isolate answer 503, because the change is unknown", async () => {
     const connection = await warmConnection();
     await tellGateAlone(connection);
     const answer = await post(connection);
@@ -137,7 +137,7 @@ describe("a change that only the gate has heard of", () => {
     await expectAdmittedOnly(connection, 1);
   });
 
-  it("keeps an expired row from being served on when the database is away", async () => {
+  it("keeps an expired row from being used when the database is unavailable", async () => {
     const connection = await warmConnection();
     await tellGateAlone(connection);
     vi.setSystemTime(Date.now() + 61_000);
@@ -145,7 +145,7 @@ describe("a change that only the gate has heard of", () => {
     await expectAdmittedOnly(connection, 1);
   });
 
-  it("keeps a cold isolate from accepting, too", async () => {
+  it("makes a cold isolate answer 503, too", async () => {
     const connection = await createBoundConnection();
     await tellGateAlone(connection);
     connectionSenders.clear();
@@ -172,7 +172,7 @@ describe("a connection that was just created", () => {
   });
 });
 
-describe("refusals that a cache is behind", () => {
+describe("refusals on a cached row", () => {
   it.each([
     { what: "a wrong signature", spoil: async (c: Connection) => ({ ...c, secret: "another" }), status: 401 },
     {
@@ -180,7 +180,7 @@ describe("refusals that a cache is behind", () => {
       spoil: async (c: Connection) => ({ ...c, id: "f".repeat(24) }),
       status: 404,
     },
-  ])("are confirmed by the primary once a request: $what", async ({ spoil, status }) => {
+  ])("are confirmed by the primary once per request: $what", async ({ spoil, status }) => {
     const spoiled = await spoil(await warmConnection());
     await post(spoiled);
     vi.setSystemTime(Date.now() + 1_000);

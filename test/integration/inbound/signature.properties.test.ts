@@ -142,7 +142,7 @@ describe("a timestamp", () => {
   });
 });
 
-describe("the door", () => {
+describe("the signed intake", () => {
   let connection: Connection;
   let other: Connection;
 
@@ -151,7 +151,7 @@ describe("the door", () => {
     other = await createBoundConnection();
   });
 
-  /** With an isolate of its own each time, so that no earlier refusal decides. */
+  /** With a cache of its own each time, so that no earlier refusal has an effect. */
   async function knock(at: Connection, timestamp: string, signature: string, body: Bytes) {
     const headers = { "X-Webhook-Signature": signature, "X-Webhook-Timestamp": timestamp };
     const request = new Request(BASE + inboundPath(at), { method: "POST", headers, body });
@@ -164,7 +164,7 @@ describe("the door", () => {
     });
   }
 
-  it("refuses one change of the body, the timestamp, the secret or the connection, and keeps nothing", async () => {
+  it("refuses one change of the body, the timestamp, the secret or the connection, and stores nothing", async () => {
     const parts = fc.constantFrom("body", "timestamp", "secret", "connection", "signature");
     const property = fc.asyncProperty(
       parts,

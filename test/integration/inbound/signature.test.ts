@@ -135,7 +135,7 @@ it.each([
   ["a blank inside", `${HEX.slice(0, 32)} ${HEX.slice(32)}`, "spaces"],
   ["words", "not-a-signature", "15 characters that are not all hex digits"],
   ["an essay", "<".repeat(16_000), "16000 characters"],
-])("a header with %s is none, and is told what it holds", (_, header, words) => {
+])("a header with %s is no signature, and the refusal says what it contains", (_, header, words) => {
   const parsed = parseSignature(header);
   expect(parsed).toEqual({ ok: false, error: expect.stringContaining(words) });
   expect(JSON.stringify(parsed)).not.toContain(HEX.slice(0, 8));

@@ -1,4 +1,4 @@
-/** Nothing that came in clear is processed, at any door: refused before everything else, and never redirected. */
+/** No request over plain HTTP is processed, at any endpoint for reports: it is refused before every other check, and never redirected. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import worker from "../../../src/index.ts";
@@ -35,12 +35,12 @@ async function everyDoor(): Promise<[name: string, path: string, init: RequestIn
   const { token } = await createApiKey();
   const bearer = { Authorization: `Bearer ${token}` };
   return [
-    ["the signed door", inboundPath(connection), await signedRequest(connection)],
-    ["the signed door with a bad id", "/api/v1/webhook/inbound/nonsense", { method: "POST", body: "{}" }],
-    ["the report door", "/api/v1/payroll/reports", { method: "POST", headers: bearer, body: "{}" }],
-    ["the employee door", "/api/v1/employees/sync", { method: "POST", headers: bearer, body: "{}" }],
+    ["the signed intake", inboundPath(connection), await signedRequest(connection)],
+    ["the signed intake with a bad id", "/api/v1/webhook/inbound/nonsense", { method: "POST", body: "{}" }],
+    ["the payroll report intake", "/api/v1/payroll/reports", { method: "POST", headers: bearer, body: "{}" }],
+    ["the employee intake", "/api/v1/employees/sync", { method: "POST", headers: bearer, body: "{}" }],
     [
-      "the report door, written otherwise",
+      "the payroll report intake, with another spelling of the path",
       "/api//v1/payroll/reports/",
       { method: "POST", headers: bearer, body: "{}" },
     ],
@@ -56,7 +56,7 @@ async function everyDoor(): Promise<[name: string, path: string, init: RequestIn
   ];
 }
 
-it("plain http is refused at every door, with nothing read", async () => {
+it("plain http is refused at every endpoint, before anything is read", async () => {
   const prepare = vi.spyOn(bindings.DB, "prepare");
   for (const [name, path, init] of await everyDoor()) {
     prepare.mockClear();
@@ -71,7 +71,7 @@ it("plain http is refused at every door, with nothing read", async () => {
 });
 
 it.each(["SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"])(
-  "%s is refused at every door, in development as well",
+  "%s is refused at every endpoint, in development as well",
   async (tlsVersion) => {
     for (const [name, path, init] of await everyDoor()) {
       for (const using of [DEPLOYED, bindings]) {

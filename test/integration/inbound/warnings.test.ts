@@ -1,4 +1,4 @@
-/** Advice on fields, in the words of the wire contract. It never refuses a report. */
+/** Warnings about fields, in the words of the wire contract. They never refuse a report. */
 import { describe, expect, it, vi } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
 import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/field-rules.ts";
@@ -278,7 +278,7 @@ describe("over HTTP", () => {
     await expectNothingStored(connection);
   });
 
-  it("a cut emoji, NUL and a doubled note pass untouched, told first among a hundred warnings", async () => {
+  it("a truncated emoji, NUL and a repeated note pass untouched, and come first among a hundred warnings", async () => {
     const connection = await createBoundConnection();
     const employees = Array.from({ length: 200 }, () => ({}));
     const rest = JSON.stringify({ employees }).slice(1);

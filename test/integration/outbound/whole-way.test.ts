@@ -20,7 +20,7 @@ afterEach(() => {
 let owners = 0;
 const freshOwner = () => ({ owner_type: "payroll_company" as const, owner_id: `whole-${++owners}` });
 
-it("takes an event from the door to its receiver without anybody's help", async () => {
+it("carries an event from its endpoint to its receiver without further help", async () => {
   const owner = freshOwner();
   const hook = await storeWebhook({ ...owner, environment: "sandbox" });
   const { calls } = receiver();

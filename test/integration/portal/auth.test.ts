@@ -3,7 +3,7 @@ import { app } from "../../../src/app.ts";
 import { sha256Hex } from "../../../src/crypto/encoding.ts";
 import { bindings, createApiKey, createConnection, portal, send } from "../../support/gateway.ts";
 
-/** What the portal does not guard: the inbound door, and the developer API. */
+/** Endpoints that the portal does not guard: the signed intake, and the developer API. */
 const OTHER_DOORS = [
   "POST /webhook/inbound",
   "POST /webhook/inbound/:connection_id",

@@ -40,7 +40,7 @@ const OF_OTHER_SIZES = 3;
 /** Requests a second that no server here exceeds at a size. */
 const EXPECTED = { "300 B": 5_000, "2.4 KB": 5_000, "100 KB": 1_000, "1 MB": 250, refusals: 10_000 };
 
-/** What is measured: a server, or another door of the gateway. */
+/** What is measured: a server, or another endpoint of the gateway. */
 export type Contestant =
   | "floor"
   | "gateway"

@@ -2,7 +2,7 @@
 import { type Chance, pause } from "./chance.ts";
 import type { Environment, Owner } from "./endpoints.ts";
 import type { EventRecord, EventUnit, HeardEvent } from "./event-record.ts";
-import type { Door } from "./senders.ts";
+import type { Target } from "./senders.ts";
 
 const ATTEMPTS = 6;
 const FIRST_BACKOFF_MS = 80;
@@ -46,7 +46,7 @@ interface Answer {
 export class EventSender {
   readonly #name: string;
   readonly #about: { owner: Owner; environment: Environment };
-  readonly #door: Door;
+  readonly #target: Target;
   readonly #portal: Record<string, string>;
   readonly #record: EventRecord;
   readonly #chance: Chance;
@@ -56,13 +56,13 @@ export class EventSender {
   constructor(
     name: string,
     about: { owner: Owner; environment: Environment },
-    to: { door: Door; portal: Record<string, string>; record: EventRecord },
+    to: { target: Target; portal: Record<string, string>; record: EventRecord },
     chance: Chance,
     stopped: AbortSignal,
   ) {
     this.#name = name;
     this.#about = about;
-    this.#door = to.door;
+    this.#target = to.target;
     this.#portal = to.portal;
     this.#record = to.record;
     this.#chance = chance;
@@ -128,7 +128,7 @@ export class EventSender {
       ...this.#about,
       id,
       type: chance.pick(TYPES),
-      timestamp: chance.happens(0.5) ? new Date(this.#door.now() - HAPPENED_BEFORE_MS).toISOString() : null,
+      timestamp: chance.happens(0.5) ? new Date(this.#target.now() - HAPPENED_BEFORE_MS).toISOString() : null,
       data: { of: id, text: "Zürich €".repeat(size / 8), list: [1, 2.5, null, true] },
       kind,
       expects,
@@ -157,7 +157,7 @@ export class EventSender {
   async #post(units: EventUnit[], body: string, credentials: Record<string, string>): Promise<HeardEvent[]> {
     const all = (heard: HeardEvent) => units.map(() => heard);
     const limit = this.#chance.happens(DISCONNECTS) ? this.#chance.between(0, 25) : ANSWER_LIMIT_MS;
-    const { url } = this.#door;
+    const { url } = this.#target;
     if (url === null) return all({ status: null, error: null });
     try {
       const response = await fetch(`${url}/api/v1/events`, {

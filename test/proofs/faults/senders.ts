@@ -6,7 +6,7 @@ import { type Chance, pause } from "./chance.ts";
 import type { Heard, SendingRecord, Unit } from "./record.ts";
 import { type Connection, refusable, reportBody, type SignedRequest, sha256, signed } from "./reports.ts";
 
-export interface Door {
+export interface Target {
   /** Null while it is down. */
   readonly url: string | null;
   readonly clock: { speed: number };
@@ -55,7 +55,7 @@ interface Answer {
 /** One payroll system of one connection. */
 export class Sender {
   readonly #connection: Connection;
-  readonly #door: Door;
+  readonly #target: Target;
   readonly #record: SendingRecord;
   readonly #chance: Chance;
   readonly #name: string;
@@ -66,14 +66,14 @@ export class Sender {
   constructor(
     name: string,
     connection: Connection,
-    door: Door,
+    target: Target,
     record: SendingRecord,
     chance: Chance,
     stopped: AbortSignal,
   ) {
     this.#name = name;
     this.#connection = connection;
-    this.#door = door;
+    this.#target = target;
     this.#record = record;
     this.#chance = chance;
     this.#skewMs = chance.between(-SENDER_SKEW_MS, SENDER_SKEW_MS);
@@ -163,7 +163,7 @@ export class Sender {
       this.#record.hear(unit, heard);
       if (heard.status !== null && heard.status !== 429 && heard.status !== 503) return;
       const backoff = FIRST_BACKOFF_MS * 2 ** attempt * this.#chance.between(0.5, 1.5);
-      const asked = (retryAfterS * 1_000) / this.#door.clock.speed;
+      const asked = (retryAfterS * 1_000) / this.#target.clock.speed;
       await this.#pause(Math.min(LONGEST_BACKOFF_MS, Math.max(backoff, asked)));
     }
   }
@@ -176,7 +176,7 @@ export class Sender {
   }: SignedRequest): Promise<{ heard: Heard; retryAfterS: number }> {
     const nothing = { heard: { requestId, status: null, fileId: null, error: null }, retryAfterS: 0 };
     const limit = this.#chance.happens(DISCONNECTS) ? this.#chance.between(0, 25) : ANSWER_LIMIT_MS;
-    const { url } = this.#door;
+    const { url } = this.#target;
     const sentAt = Date.now();
     if (url === null) return nothing;
     try {
@@ -199,7 +199,7 @@ export class Sender {
   }
 
   #signingTime(): number {
-    return Math.round(this.#door.now() + this.#skewMs);
+    return Math.round(this.#target.now() + this.#skewMs);
   }
 
   async #pause(ms: number): Promise<void> {

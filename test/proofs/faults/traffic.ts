@@ -5,7 +5,7 @@ import type { EventRecord } from "./event-record.ts";
 import { EventSender } from "./event-senders.ts";
 import type { SendingRecord } from "./record.ts";
 import type { Connection } from "./reports.ts";
-import { type Door, Sender } from "./senders.ts";
+import { Sender, type Target } from "./senders.ts";
 import { PORTAL_HEADERS } from "./setup.ts";
 
 const SENDERS_PER_CONNECTION = 2;
@@ -23,7 +23,7 @@ const SERVICES = [
 
 export function senders(
   connections: Connection[],
-  door: Door,
+  target: Target,
   record: SendingRecord,
   thinkMs: number,
   chance: Chance,
@@ -32,7 +32,7 @@ export function senders(
   return connections.flatMap((connection, c) => {
     const flooding = connection.plan === "sandbox";
     return Array.from({ length: flooding ? FLOODING_SENDERS : SENDERS_PER_CONNECTION }, (_, s) =>
-      new Sender(`c${c}s${s}`, connection, door, record, chance.fork(), stopped).run(
+      new Sender(`c${c}s${s}`, connection, target, record, chance.fork(), stopped).run(
         flooding ? FLOODING_THINK_MS : thinkMs,
         flooding,
       ),
@@ -41,12 +41,12 @@ export function senders(
 }
 
 export function services(
-  door: Door,
+  target: Target,
   record: EventRecord,
   tellMs: number,
   chance: Chance,
   stopped: AbortSignal,
 ): Promise<void>[] {
-  const to = { door, portal: PORTAL_HEADERS, record };
+  const to = { target, portal: PORTAL_HEADERS, record };
   return SERVICES.map((about, s) => new EventSender(`s${s}`, about, to, chance.fork(), stopped).run(tellMs));
 }

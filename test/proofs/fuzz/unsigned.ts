@@ -1,4 +1,4 @@
-/** Requests that are not signed, not signed rightly, or not for this door. */
+/** Requests that are unsigned, wrongly signed, or for other endpoints. */
 import fc from "fast-check";
 import { bodyText, brokenBody } from "../../support/json-texts.ts";
 import type { Sender } from "./gateway.ts";

@@ -1,4 +1,4 @@
-/** What is decided from headers alone: tables of the pure functions. */
+/** Decisions from headers alone: tables for the pure functions. */
 import { describe, expect, it, vi } from "vitest";
 import { describeFailure } from "../../../src/http/failure.ts";
 import { idempotencyKey } from "../../../src/http/idempotency-key.ts";
@@ -29,7 +29,7 @@ describe("checkTimestamp", () => {
     ["zero", "0", "seconds"],
     ["the last value taken for seconds", "99999999999", "seconds"],
     ["the first value taken for milliseconds", "100000000000", "clock_behind"],
-  ])("takes or refuses %s: %j → %j", (_, header, expected) => {
+  ])("accepts or refuses %s: %j → %j", (_, header, expected) => {
     const checked = checkTimestamp(header, NOW);
     if (typeof expected === "number") {
       expect(checked).toEqual(ok({ timestampMs: expected, text: header.split(",")[0] }));
@@ -67,12 +67,12 @@ describe("checkTimestamp", () => {
       "17723232003N",
       "what `date` prints when it does not support `%N`, as on macOS",
     ],
-    ["nothing that was put in", "undefined", "the word that a program prints for a missing value"],
+    ["a missing value", "undefined", "the word that a program prints for a missing value"],
     ["NaN", "NaN", "the word that a program prints for a missing value"],
     ["a placeholder", "{{timestamp}}", "a placeholder that was never filled in"],
     ["digits of another script", "١٧٧٢٣٢٣٢٠٠٠٠٠", null],
     ["an essay", "<".repeat(16_000), null],
-  ])("says what stands there: %s", (_, header, form) => {
+  ])("says what the header contains: %s", (_, header, form) => {
     const failure = { kind: "timestamp_expired", reason: "not_a_number", form, serverTimeMs: NOW };
     expect(checkTimestamp(header, NOW)).toEqual(err(failure));
   });
@@ -160,11 +160,11 @@ describe("idempotencyKey", () => {
     ["k,k", "k"],
     ["k, k, k", "k"],
     ["Acme Inc., Acme Inc.", "Acme Inc."],
-  ])("takes a key that came twice once: %j → %j", (header, key) => {
+  ])("counts a repeated, equal key once: %j → %j", (header, key) => {
     expect(idempotencyKey(new Headers({ "Idempotency-Key": header }))).toEqual({ key });
   });
 
-  it("takes none for none", () => {
+  it("reads a missing key as null", () => {
     expect(idempotencyKey(new Headers())).toEqual({ key: null });
   });
 
@@ -239,7 +239,7 @@ it.each([
   ["utf-8", "`utf-8`, which is a charset and no encoding. Leave the header out."],
   ["aws-chunked", "`aws-chunked`. Send the body uncompressed"],
   ["<script>", "an unknown encoding. Send the body uncompressed"],
-])("the encoding %j is named where it is one: %s", (encoding, words) => {
+])("the encoding %j is named if it is one: %s", (encoding, words) => {
   expect(describeFailure({ kind: "unsupported_encoding", encoding }).message).toContain(words);
 });
 
@@ -262,21 +262,21 @@ describe("checkHeaders", () => {
     else expect(checked).toEqual(err({ kind: "invalid_connection_id" }));
   });
 
-  it("leaves a header that cannot be a signature to the step that checks signatures", () => {
+  it("leaves a header that cannot be a signature to the signature check", () => {
     const headers = new Headers({ ...signed, "X-Webhook-Signature": "sha256=abc" });
     expect(checkHeaders("0".repeat(24), headers, limits)).toMatchObject(
       ok({ signature: err(expect.stringContaining("sha256=")) }),
     );
   });
 
-  it("takes headers that came twice with the same value once, and signs what came once", () => {
+  it("counts repeated, equal headers once, and verifies the single value", () => {
     const twice = new Headers(signed);
     for (const [name, value] of Object.entries(signed)) twice.append(name, value);
     const once = checkHeaders("0".repeat(24), new Headers(signed), limits);
     expect(checkHeaders("0".repeat(24), twice, limits)).toEqual(once);
   });
 
-  it("takes headers that came empty twice for missing ones", () => {
+  it("treats repeated, empty headers as missing", () => {
     const headers = new Headers({ "X-Webhook-Signature": ", ", "X-Webhook-Timestamp": "," });
     const missing = ["X-Webhook-Signature", "X-Webhook-Timestamp"];
     expect(checkHeaders("0".repeat(24), headers, limits)).toEqual(err({ kind: "missing_headers", missing }));

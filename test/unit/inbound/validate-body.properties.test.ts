@@ -1,6 +1,5 @@
 /**
- * Bodies of every shape: the parsed and the outlined way agree, fields that nobody knows change nothing, and nothing
- * throws.
+ * Bodies of every shape: parsing at once and streaming agree, unknown fields change nothing, and nothing throws.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -16,7 +15,7 @@ import { bodyText, brokenBody, jsonValue, quoted, scalar, unknownName } from "..
 const encoder = new TextEncoder();
 const PADDING = new Uint8Array(PARSE_UP_TO_BYTES).fill(0x20);
 
-/** What matters of an inspection. The places of the two ways differ. */
+/** The result of a validation, without the places, which differ between the two ways. */
 function verdictOf(body: Uint8Array) {
   const validated = validateBody(body);
   if (!validated.ok) return validated.error.kind;
@@ -24,15 +23,15 @@ function verdictOf(body: Uint8Array) {
   return { count, named: namedEmployer(employerFein, employerId), warnings: Object.entries(warnings) };
 }
 
-/** Fields that nobody knows may be odd themselves. */
+/** Unknown fields may be odd themselves. */
 function withoutOddities(verdict: ReturnType<typeof verdictOf>) {
   if (typeof verdict === "string") return verdict;
   const odd = [STANDS_TWICE, LONE_SURROGATE, HOLDS_NUL];
   return { ...verdict, warnings: verdict.warnings.filter(([, warning]) => !odd.includes(warning)) };
 }
 
-/** The same document, long enough to be outlined. */
-function outlinedVerdictOf(body: Uint8Array) {
+/** The same document, long enough to be streamed. */
+function streamedVerdictOf(body: Uint8Array) {
   return verdictOf(padded(body));
 }
 
@@ -45,15 +44,15 @@ function padded(body: Uint8Array): Uint8Array {
 
 // More than a thousand bodies of a MiB, gone through byte by byte.
 describe("a body", { timeout: 120_000 }, () => {
-  it("is judged alike whether it is parsed or outlined", () => {
+  it("is judged alike whether it is parsed or streamed", () => {
     const property = fc.property(bodyText, (text) => {
       const body = encoder.encode(text);
-      expect(outlinedVerdictOf(body)).toEqual(verdictOf(body));
+      expect(streamedVerdictOf(body)).toEqual(verdictOf(body));
     });
     fc.assert(property, { numRuns: 400 });
   });
 
-  it("is refused for a name that stands twice exactly where that name decides something", () => {
+  it("is refused for a name that appears twice exactly when that name decides something", () => {
     const property = fc.property(bodyText, (text) => {
       const body = encoder.encode(text);
       // The other reader's paths leave empty names out.
@@ -63,12 +62,12 @@ describe("a body", { timeout: 120_000 }, () => {
     fc.assert(property, { numRuns: 600 });
   });
 
-  it("is judged alike when it is broken, and by nothing else than JSON.parse", () => {
+  it("is judged alike when it is broken, and as JSON.parse judges it", () => {
     const property = fc.property(brokenBody, (body) => {
       // A byte order mark is no white space: it may not be padded before.
       fc.pre(body[0] !== 0xef);
       const verdict = verdictOf(body);
-      expect(outlinedVerdictOf(body)).toEqual(verdict);
+      expect(streamedVerdictOf(body)).toEqual(verdict);
       fc.pre(!new TextDecoder().decode(body).includes('""'));
       expect(verdict === "invalid_json").toBe(!isJsonObject(body) || namesADeciderTwice(body));
     });
@@ -78,7 +77,7 @@ describe("a body", { timeout: 120_000 }, () => {
   it.each([
     ["a payroll report", STRICT_PAYROLL],
     ["employee changes", EMPLOYEE_CHANGES],
-  ])("is refused alike as %s, or taken alike, whether it is parsed or outlined", (_what, rules) => {
+  ])("is judged alike as %s, whether it is parsed or streamed", (_what, rules) => {
     const property = fc.property(bodyText, (text) => {
       const body = encoder.encode(text);
       const verdict = validateStrictly(body, rules);
@@ -88,16 +87,16 @@ describe("a body", { timeout: 120_000 }, () => {
     fc.assert(property, { numRuns: 100 });
   });
 
-  it("is judged whatever it is, without an exception", () => {
+  it("is judged without an exception, whatever it contains", () => {
     const property = fc.property(fc.uint8Array({ maxLength: 400 }), (body) => {
       const verdict = isJsonObject(body) ? "no_employees" : "invalid_json";
-      expect(outlinedVerdictOf(body)).toEqual(verdict);
+      expect(streamedVerdictOf(body)).toEqual(verdict);
       expect(verdictOf(body)).toEqual(verdict);
     });
     fc.assert(property, { numRuns: 150 });
   });
 
-  it("is judged alike with fields that nobody knows", () => {
+  it("is judged alike with unknown fields", () => {
     const extra = fc.tuple(quoted(unknownName), jsonValue).map(([name, member]) => `${name}:${member}`);
     // One warning per path: an odd value of a known field would hide its other problem, unless too many others are odd.
     const plainScalar = scalar.filter((member) => !/\\u(?:0000|d[89a-f])/i.test(member));
@@ -121,7 +120,7 @@ describe("a body", { timeout: 120_000 }, () => {
         const plain = withoutOddities(verdictOf(encoder.encode(reportWith([]))));
         const more = encoder.encode(reportWith(unknown));
         expect(withoutOddities(verdictOf(more))).toEqual(plain);
-        expect(outlinedVerdictOf(more)).toEqual(verdictOf(more));
+        expect(streamedVerdictOf(more)).toEqual(verdictOf(more));
       },
     );
     fc.assert(property, { numRuns: 200 });

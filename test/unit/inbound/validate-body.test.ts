@@ -1,6 +1,6 @@
 /**
- * Small bodies are parsed, large ones outlined. Both must say the same of the same document, so each document is looked
- * at twice: as it is, and padded beyond the limit with a field that nobody knows.
+ * Small bodies are parsed at once, large ones are streamed. Both must judge a document alike, so each document is
+ * validated twice: as it is, and padded beyond the limit with an unknown field.
  */
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
@@ -326,7 +326,7 @@ const DOCUMENTS: [string, string | Bytes, Verdict][] = [
 
 describe("a document", () => {
   it.each(DOCUMENTS)(
-    "with %s is judged the same whether it is parsed or outlined: $2",
+    "with %s is judged the same whether it is parsed or streamed: $2",
     (_, document, verdict) => {
       const small = typeof document === "string" ? utf8(document) : document;
       expect(small.byteLength).toBeLessThanOrEqual(PARSE_UP_TO_BYTES);
@@ -339,7 +339,7 @@ describe("a document", () => {
     },
   );
 
-  it("of every prefix of a report is refused, and only the whole is accepted, parsed or outlined", () => {
+  it("that is a prefix of a report is refused, and only the whole is accepted, parsed or streamed", () => {
     const document = `{"a":"\\u00e9\\n","b":[-1.5e+3,true,null],"employees":[{"first_name":"李","gross_wages":0}]}`;
     const whole = utf8(document);
     for (let length = 0; length < whole.byteLength; length++) {
@@ -376,7 +376,7 @@ function bothWarnings(member: string, employee = EMPLOYEE): (Record<string, stri
   });
 }
 
-describe("what a reader could take in another way", () => {
+describe("what another parser could read differently", () => {
   it.each<[string, string, Record<string, string>]>([
     ["a doubled note", '"note":1,"note":2', { note: TWICE }],
     ["a note doubled in escapes", '"note":1,"\\u006eote":2', { note: TWICE }],
@@ -386,7 +386,7 @@ describe("what a reader could take in another way", () => {
       '"payroll_data":{"total_payroll":1,"total_payroll":2}',
       { "payroll_data.total_payroll": TWICE },
     ],
-    ["a name that stands three times", '"a":1,"a":2,"a":3', { a: TWICE }],
+    ["a name that appears three times", '"a":1,"a":2,"a":3', { a: TWICE }],
     ["a name of another object", '"a":{"b":1},"b":{"b":2}', {}],
     [
       "employer_fein doubled in another object",
@@ -404,11 +404,11 @@ describe("what a reader could take in another way", () => {
     ["__proto__ given twice", '"__proto__":1,"__proto__":2', JSON.parse(`{"__proto__":"${TWICE}"}`)],
     ["constructor given twice", '"constructor":1,"constructor":2', { constructor: TWICE }],
     ["a long name", `"${"n".repeat(50)}":"\\ud83d"`, { [`${"n".repeat(40)}…`]: LONE }],
-  ])("is told by its path, and changes nothing: %s", (_, member, warnings) => {
+  ])("is reported by its path, and changes nothing: %s", (_, member, warnings) => {
     for (const warned of bothWarnings(member)) expect(warned).toEqual(warnings);
   });
 
-  it("is told of an employee's field beside what is wrong with the field", () => {
+  it("is reported for an employee's field beside the field's own problem", () => {
     const employee = '{"first_name":"J\\ud83d","last_name":"R","last_name":"Roe"}';
     for (const warned of bothWarnings('"a":1', employee)) {
       expect(warned).toMatchObject({ "employees[0].first_name": LONE, "employees[0].last_name": TWICE });
@@ -416,13 +416,13 @@ describe("what a reader could take in another way", () => {
     }
   });
 
-  it("is told twenty times and no more", () => {
+  it("is reported at most twenty times", () => {
     const members = Array.from({ length: 300 }, (_, n) => `"a${n}":1,"a${n}":2`).join();
     for (const warned of bothWarnings(members)) expect(Object.keys(warned)).toHaveLength(20);
   });
 });
 
-describe("a name that decides something may not stand twice", () => {
+describe("a deciding name may not appear twice", () => {
   it.each([
     ["employer_fein", '"employer_fein":"12-3456789","employer_fein":"98-7654321"'],
     ["employer_fein", '"employer_fein":"12-3456789","employer\\u005ffein":"12-3456789"'],
@@ -450,7 +450,7 @@ describe("a name that decides something may not stand twice", () => {
   });
 });
 
-describe("a body that is not JSON is told the place and the slip", () => {
+describe("a refusal of a body that is not JSON names the place and the mistake", () => {
   it.each<[string, string | Bytes, string]>([
     ["nothing", "", "The body is empty. Send a JSON object."],
     ["NaN", '{"employees":[\n  {"gross_wages": NaN}]}', "line 2, column 19: NaN is not a JSON value"],
@@ -489,7 +489,7 @@ describe("a body that is not JSON is told the place and the slip", () => {
     }
   });
 
-  it("and nothing of its content", () => {
+  it("and repeats none of its content", () => {
     for (const body of [
       '{"a":Zyzzyx}',
       '{"Zyzzyx":1,}',
