@@ -14,7 +14,7 @@ import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "../model.ts";
 import { sendNotices } from "../outbound/email-notices.ts";
-import { noticeFailing } from "../outbound/failing.ts";
+import { addFailureNotices } from "../outbound/failure-notices.ts";
 import { runReplays } from "../outbound/replay.ts";
 import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
@@ -41,7 +41,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("poke gates", () => pokeSlice(env, now));
   await part("reconcile stuck files", () => reconcileAttention(env, now));
   await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
-  await part("notice failing endpoints", () => noticeFailing(env.DB, now));
+  await part("add notices of failing endpoints", () => addFailureNotices(env.DB, now));
   await part("send notices", () => sendNotices(env, readSettings(env), now));
   await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));
   await part("purge creations", () => purgeCreations(env.DB, now));

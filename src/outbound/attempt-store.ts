@@ -10,8 +10,8 @@ import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
 import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import type { DisableReason, Health } from "./auto-disable.ts";
-import { MAIL_INTERVAL_MS } from "./email-notices.ts";
 import type { DueDelivery, EndpointLease } from "./endpoint-lease.ts";
+import { MAIL_INTERVAL_MS } from "./notice-store.ts";
 import { nextAttemptAt } from "./retry-schedule.ts";
 
 /** What an attempt changes in the row of its delivery. */

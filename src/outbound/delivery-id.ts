@@ -1,6 +1,6 @@
 /**
- * Ids on the wire: a webhook is `wh_` and its 24 hex digits, a delivery `del_`, its webhook's digits, and its event's place
- * in Crockford's base32. A webhook gets an event at most once, so that the two name the delivery.
+ * Ids in the API. A webhook's id is `wh_` and 24 hex digits; a delivery's is `del_`, its webhook's digits, and its event's sequence
+ * number in Crockford's base32. A webhook receives an event at most once, so the two identify the delivery.
  */
 import { integerFromBase32, integerToBase32 } from "../crypto/encoding.ts";
 

@@ -1,7 +1,7 @@
 /**
- * From an event to its deliveries: one D1 batch an event, whatever happens around it. The event is stored once per owner,
- * environment and id, and with it a delivery for each webhook that asked for its type. A repeat stores nothing.
- * Waking the consumer is left to the caller: what nobody wakes, the minute cron finds.
+ * Fans an event out to its deliveries, in one D1 batch per event. The event is stored once per owner, environment and id, together
+ * with a delivery for each webhook that subscribes to its type. A repeat stores nothing. The caller wakes the endpoints; the minute
+ * cron finds those that were not woken.
  */
 import * as z from "zod";
 import { eventDataContext } from "../crypto/contexts.ts";
@@ -22,55 +22,55 @@ export interface NewEvent {
   /** Milliseconds. */
   createdAt: number;
   source: string;
-  /** JSON as `JSON.stringify` makes it: what receivers parse and print again must be the signed bytes. */
+  /** JSON as `JSON.stringify` writes it: a receiver that parses and serializes the body again must get the signed bytes. */
   data: string;
 }
 
-/** Where an event stands among others about the same thing, so that they are stored in their order. */
+/** An event's place among other events about the same subject, so that they are stored in order. */
 export interface Place {
-  /** Events before it, and when each was told: it waits for those that a webhook of that time asks for and that are not stored. */
+  /** Earlier events, and when each was reported. The event waits for those that a webhook of that time subscribes to and that are not yet stored. */
   after: readonly { id: string; type: EventType; at: number }[];
-  /** Ids of events after it: once one of them is stored, it is old news, and is not kept. */
+  /** Ids of later events: once one of them is stored, this event is outdated and is not stored. */
   before: readonly string[];
 }
 
 const ANYWHERE: Place = { after: [], before: [] };
 
 export type FannedOut =
-  /** `endpoints` are to be woken; none where nobody asked for the type. */
+  /** `endpoints` are to be woken; empty where no webhook subscribes to the type. */
   | { outcome: "stored" | "duplicate"; endpoints: Endpoint[] }
   /** The id names another event of the same owner. */
   | { outcome: "conflict" }
-  /** Kept only where somebody asks for it, and nobody does; or old news. */
+  /** Not stored: it is outdated, or only stored for subscribers and there are none. */
   | { outcome: "unwanted" }
-  /** One before it is not stored yet. */
+  /** An earlier event is not stored yet. */
   | { outcome: "early" };
 
-/** The type lives elsewhere: the gates hold the truth about files. Without a webhook for it, it is not kept. */
-function keptOnlyIfWanted(type: EventType): boolean {
+/** Whether events of the type are stored only for subscribers: the gates hold the full history of files. */
+function storedOnlyForSubscribers(type: EventType): boolean {
   return type.startsWith("file.");
 }
 
 const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
-/** An owner that is erased while an event is on its way leaves nothing behind that its new key does not open. */
+/** If the owner is erased at the same time, nothing may be stored that its new key does not open. */
 const HAS_KEY =
   "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2 AND created_at = ?16)";
-/** An owner can be erased while its event is being stored, but not time and again. */
+/** An owner may be erased while its event is being stored, but not repeatedly. */
 const MAX_ATTEMPTS = 3;
-const ASKS =
+const SUBSCRIBES =
   "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
-/** `list` is a parameter with events as JSON: id, patterns and the time at which each was told. */
+/** `list` is a parameter with events as JSON: id, patterns, and the time at which each was reported. */
 const lacksOneOf = (list: string) => `EXISTS (
   SELECT 1 FROM json_each(${list}) AS earlier
   WHERE NOT EXISTS (SELECT 1 FROM events WHERE ${SAME_OWNER} AND id = earlier.value ->> 'id')
     AND EXISTS (
       SELECT 1 FROM webhooks
       WHERE ${SAME_OWNER} AND deleted_at IS NULL AND updated_at <= earlier.value ->> 'at' AND EXISTS (
-        SELECT 1 FROM json_each(webhooks.events) AS asked
-        WHERE asked.value IN (SELECT value FROM json_each(earlier.value, '$.patterns')))))`;
+        SELECT 1 FROM json_each(webhooks.events) AS pattern
+        WHERE pattern.value IN (SELECT value FROM json_each(earlier.value, '$.patterns')))))`;
 const HAS_ONE_OF = `EXISTS (SELECT 1 FROM events WHERE ${SAME_OWNER} AND id IN (SELECT value FROM json_each(?15)))`;
 
-/** What comes for a disabled webhook is skipped: it is listed, and a replay can send it. */
+/** Deliveries to a disabled webhook are skipped: they are listed, and a replay can send them. */
 const OFF = "status = 'disabled'";
 
 const endpointRow = z.object({ id: z.string(), lane: z.enum(LANES) });
@@ -87,14 +87,14 @@ export async function fanOut(
     const ownerKey = await currentOwnerKey(db, ring, event.owner);
     const fannedOut = await fanOutUnder(db, ownerKey, event, now, place);
     if (fannedOut !== null) return fannedOut;
-    // Nobody asked for the event, or its key is gone.
+    // No webhook subscribes to the event, or the owner's key was erased.
     const left = await findOwnerKey(db, ring, event.owner);
     if (left?.createdAt === ownerKey.createdAt) return { outcome: "unwanted" };
   }
-  throw new Error("an event's owner is erased time and again");
+  throw new Error("an event's owner is erased repeatedly");
 }
 
-/** Null where the event was not stored: nobody asked for it, or the owner's key has been erased meanwhile. */
+/** Null where the event was not stored: no webhook subscribes to it, or the owner's key was erased meanwhile. */
 async function fanOutUnder(
   db: D1Database,
   { key, createdAt: keyCreatedAt }: OwnerKey,
@@ -110,12 +110,12 @@ async function fanOutUnder(
   const earlier = JSON.stringify(
     place.after.map(({ id, type, at }) => ({ id, at, patterns: patternsOf(type) })),
   );
-  const [inserted, , stored, asking, waiting] = await db.batch<Record<string, unknown>>([
+  const [inserted, , stored, subscribed, waiting] = await db.batch<Record<string, unknown>>([
     db
       .prepare(
         `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
          SELECT max(?5, coalesce((SELECT max(seq) FROM events), 0) + 1), ?6, ?1, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?12
-         WHERE (?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS}))
+         WHERE (?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${SUBSCRIBES}))
            AND ${HAS_KEY} AND NOT ${lacksOneOf("?14")} AND NOT ${HAS_ONE_OF}
          ON CONFLICT (owner_type, owner_id, environment, id) DO NOTHING`,
       )
@@ -130,7 +130,7 @@ async function fanOutUnder(
         mac,
         utf8(event.data).byteLength,
         sealed,
-        keptOnlyIfWanted(type) ? 1 : 0,
+        storedOnlyForSubscribers(type) ? 1 : 0,
         earlier,
         JSON.stringify(place.before),
         keyCreatedAt,
@@ -141,14 +141,14 @@ async function fanOutUnder(
          SELECT id, (SELECT seq FROM events WHERE ${SAME_OWNER} AND events.id = ?5), iif(${OFF}, 'skipped', 'pending'),
            iif(${OFF}, 'webhook_disabled', NULL), 0, 0, iif(${OFF}, NULL, ?6), ?6, ?6, '[]'
          FROM webhooks
-         WHERE changes() = 1 AND ${SAME_OWNER} AND deleted_at IS NULL AND ${ASKS}`,
+         WHERE changes() = 1 AND ${SAME_OWNER} AND deleted_at IS NULL AND ${SUBSCRIBES}`,
       )
       .bind(...scope, patterns, id, now),
     db.prepare(`SELECT content_mac FROM events WHERE ${SAME_OWNER} AND id = ?4`).bind(...scope, id),
     db
       .prepare(
         `SELECT id, ${laneSql("?5")} AS lane FROM webhooks
-         WHERE ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${ASKS}`,
+         WHERE ${SAME_OWNER} AND deleted_at IS NULL AND status = 'active' AND ${SUBSCRIBES}`,
       )
       .bind(...scope, patterns, slowSince(now)),
     ...(place.after.length === 0
@@ -159,7 +159,7 @@ async function fanOutUnder(
   if (row === undefined && waiting?.results[0]?.early === 1) return { outcome: "early" };
   if (row === undefined) return null;
   if (row.content_mac !== mac) return { outcome: "conflict" };
-  const endpoints = (asking?.results ?? []).map((each) => endpointRow.parse(each));
+  const endpoints = (subscribed?.results ?? []).map((each) => endpointRow.parse(each));
   return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };
 }
 

@@ -1,4 +1,4 @@
-/** What mails about webhooks say. Pure. */
+/** The texts of the mails about webhooks. Pure. */
 
 import { KEEP_EVENTS_MS, storedAt } from "../db/events.ts";
 import type { LastFailure, NoticeKind } from "../db/schema.ts";
@@ -7,7 +7,7 @@ import { describeAttempt, FAILURE_KINDS } from "./attempt-result.ts";
 import { DISABLE_AFTER_FAILURES, DISABLE_AFTER_MS } from "./auto-disable.ts";
 import { deliveryId } from "./delivery-id.ts";
 
-/** Deliveries named in one mail; the portal lists all of them. */
+/** Deliveries listed in one mail; the portal lists all of them. */
 const NAMED_PER_MAIL = 20;
 
 export interface Mail {
@@ -15,11 +15,11 @@ export interface Mail {
   text: string;
 }
 
-/** Notices of one webhook and one kind, oldest first, and the webhook as it is when they are sent. */
+/** The notices of one webhook and kind, oldest first, and the webhook as it is when they are mailed. */
 export interface MailSubject {
   webhookId: string;
   host: string;
-  /** Its address, masked. */
+  /** Its URL, masked. */
   masked: string;
   kind: NoticeKind;
   failingSince: number | null;
@@ -27,7 +27,6 @@ export interface MailSubject {
   notices: readonly { event_seq: number | null; reason: string }[];
 }
 
-/** The mail that tells notices of one webhook and one kind. */
 export function mailOf(about: MailSubject): Mail {
   switch (about.kind) {
     case "delivery_failed":
@@ -37,9 +36,9 @@ export function mailOf(about: MailSubject): Mail {
     case "endpoint_recovered":
       return {
         subject: `Webhook recovered: ${about.host}`,
-        text: `${endpointOf(about)} takes deliveries again.
+        text: `${endpointOf(about)} accepts deliveries again.
 
-Deliveries that failed meanwhile are not sent again by themselves: retry single ones, or replay the time range.
+Deliveries that failed in the meantime are not sent again automatically. Retry single deliveries, or replay the time range.
 `,
       };
     case "events_expiring":
@@ -61,11 +60,11 @@ function deliveryFailed(about: MailSubject): Mail {
   const others = ids.length - named.length;
   return {
     subject: `${ids.length === 1 ? "A delivery" : `${ids.length} deliveries`} failed: ${about.host}`,
-    text: `${endpointOf(about)} did not get ${ids.length === 1 ? "an event" : `${ids.length} events`}, and the last retry has failed:
+    text: `${endpointOf(about)} did not receive ${ids.length === 1 ? "an event" : `${ids.length} events`}. The last retry has failed:
 
 ${named.join("\n")}${others > 0 ? `\n… and ${others} more` : ""}
 
-Nothing is lost: retry single deliveries or replay a time range once the endpoint works.
+No event is lost. Once the endpoint works, retry single deliveries or replay a time range.
 `,
   };
 }
@@ -80,19 +79,19 @@ function endpointFailing(about: MailSubject): Mail {
   const { failingSince, host } = about;
   const level = about.notices.at(-1)?.reason ?? "";
   const since = failingSince === null ? "" : ` since ${utc(failingSince)}`;
-  const end = failingSince === null ? "" : ` at ${utc(failingSince + DISABLE_AFTER_MS)}`;
+  const end = failingSince === null ? "" : ` after ${utc(failingSince + DISABLE_AFTER_MS)}`;
   return {
     subject: `${FAILING_SUBJECTS[level] ?? "Webhook failing"}: ${host}`,
-    text: `${endpointOf(about)} has failed${since}: every attempt since then${causeOf(about)}.
+    text: `${endpointOf(about)} is failing: every attempt${since} has failed${causeOf(about)}.
 ${adviceOn(about)}
-Retries go on. If nothing succeeds, the webhook is disabled${end}, or at the first failure after that, once at least ${DISABLE_AFTER_FAILURES} attempts have failed. Events are kept for 90 days and can be replayed.
+Retries continue. If none succeeds, the webhook is disabled at the first failure${end}, once at least ${DISABLE_AFTER_FAILURES} attempts have failed. Events are kept for 90 days and can be replayed.
 `,
   };
 }
 
 const DISABLED_BECAUSE: Record<string, string> = {
   gone: "it answered 410 Gone",
-  failing: "for five days every attempt has failed",
+  failing: "every attempt has failed for five days",
 };
 
 function webhookDisabled(about: MailSubject): Mail {
@@ -100,9 +99,9 @@ function webhookDisabled(about: MailSubject): Mail {
   const cause = reason === "failing" ? causeOf(about) : "";
   return {
     subject: `Webhook disabled: ${about.host}`,
-    text: `${endpointOf(about)} was disabled: ${DISABLED_BECAUSE[reason] ?? reason}${cause}.
+    text: `${endpointOf(about)} was disabled because ${DISABLED_BECAUSE[reason] ?? reason}${cause}.
 ${reason === "failing" ? adviceOn(about) : ""}
-What waited for it, and what comes while it is disabled, is skipped. Events are kept for 90 days. Fix the endpoint, set the webhook's status to active, and replay the time range that it missed: GET /api/v1/webhooks/wh_${about.webhookId} tells which it is.
+Waiting events, and those that arrive while the webhook is disabled, are skipped. Events are kept for 90 days. Fix the endpoint, set the webhook's status to active, then replay the time range it missed. GET /api/v1/webhooks/wh_${about.webhookId} shows that range.
 `,
   };
 }
@@ -111,27 +110,27 @@ function eventsExpiring(about: MailSubject): Mail {
   const first = about.notices.find(({ event_seq }) => event_seq !== null)?.event_seq ?? null;
   const when = first === null ? "in a week" : `at ${utc(storedAt(first) + KEEP_EVENTS_MS)}`;
   return {
-    subject: `Events for a paused webhook end in a week: ${about.host}`,
-    text: `${endpointOf(about)} is paused, and events wait for it. Events are kept for 90 days: the first of them ends ${when}, and is skipped then.
+    subject: `Events for a paused webhook expire in a week: ${about.host}`,
+    text: `${endpointOf(about)} is paused, and events are waiting for it. Events are kept for 90 days: the oldest one expires ${when} and is then skipped.
 
-Set the webhook's status to active to have them sent, the oldest first.
+To have them sent, the oldest first, set the webhook's status to active.
 `,
   };
 }
 
-/** The latest failure: its cause, and the status where there was one. */
+/** The cause of the latest failure, and its status where there was one. */
 function causeOf({ lastFailure }: MailSubject): string {
   if (lastFailure === null) return "";
   const kind = FAILURE_KINDS.find((each) => each === lastFailure.kind);
   const cause = kind === undefined ? lastFailure.kind : describeAttempt({ kind, status: lastFailure.status });
   const status = lastFailure.status === null || kind === "status" ? "" : ` (HTTP ${lastFailure.status})`;
-  return `, the latest with: ${cause}${status}`;
+  return `, most recently with: ${cause}${status}`;
 }
 
 function adviceOn({ lastFailure }: MailSubject): string {
   if (lastFailure?.bot_wall !== true) return "";
   return `
-The answer looks like that of a wall against bots in front of the endpoint. Let requests through whose User-Agent is ${USER_AGENT}; their signature proves where they come from.
+The answer seems to come from bot protection in front of the endpoint. Let requests through whose User-Agent is ${USER_AGENT}; their signature proves their origin.
 `;
 }
 

@@ -1,12 +1,12 @@
 /**
- * The pace of an endpoint (`max_per_minute`): how many requests may start now, counted in buckets of a second. A bucket counts until
- * a minute after the last request that it may hold, so no minute sees more than the pace allows. Pure.
+ * The pace of an endpoint (`max_per_minute`): how many requests may start now, counted in buckets of one second. A bucket counts
+ * until a minute after the last request that it can contain, so that no minute exceeds the pace. Pure.
  */
 import type { PaceBucket } from "../db/schema.ts";
 
 const SECOND_MS = 1_000;
 const WINDOW_MS = 60_000;
-/** Requests do not arrive as evenly as they are sent. */
+/** Requests arrive less evenly than they are sent. */
 const JITTER_MS = 1_000;
 
 /** How many requests may start at `now`. */
@@ -14,7 +14,7 @@ export function allowance(pace: readonly PaceBucket[], maxPerMinute: number, now
   return Math.max(0, maxPerMinute - sum(counting(pace, now)));
 }
 
-/** `pace` with `requests` more that start by `at`, without the buckets that no longer count. */
+/** Adds `requests` that start by `at`, and drops the buckets that no longer count. */
 export function withRequests(pace: readonly PaceBucket[], requests: number, at: number): PaceBucket[] {
   const second = Math.floor(at / SECOND_MS);
   const others = counting(pace, at).filter(([each]) => each !== second);

@@ -1,6 +1,6 @@
 /**
- * Replaying a time range to one webhook, in the background: page by page of the owner's events, no faster than the endpoint
- * takes them. Each page is one batch with the step of its position, a compare-and-set: two crons at once, or one that died,
+ * Replays a time range to one webhook in the background: the owner's events page by page, no faster than the endpoint accepts them.
+ * Each page and the new position are one batch with a compare-and-set on the position, so that two crons at once, or one that died,
  * replay nothing twice.
  */
 import { drizzle } from "drizzle-orm/d1";
@@ -9,16 +9,17 @@ import { type AuditRow, asStatement, insertAuditIfChanged } from "../db/audit.ts
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
 import { logError } from "../log.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
+import { err, ok, type Result } from "../result.ts";
 import { TEST_EVENT } from "./event-types.ts";
 
 /**
- * Replays that go on in one run of the minute cron, one of each webhook, the longest waiting of them first. Those of paused
- * webhooks wait aside; those of disabled ones have ended.
+ * Replays per run of the minute cron: one per webhook, the longest waiting first. Replays of paused webhooks wait; those of disabled
+ * webhooks have ended.
  */
 const REPLAYS_PER_RUN = 20;
-/** Events looked at by one page. */
+/** Events per page. */
 const EVENTS_PER_PAGE = 500;
-/** An endpoint with so many deliveries waiting gets no more until some of them are through. */
+/** While an endpoint has this many unsettled deliveries, its replay pauses. */
 const MAX_WAITING = 500;
 
 const replayRow = z.object({
@@ -35,12 +36,15 @@ const replayRow = z.object({
 });
 export type Replay = z.infer<typeof replayRow>;
 
-/** Null where it was begun; else why not, and which one is running. `auditRow` is recorded where it was. */
+/** The webhook is disabled, or another of its replays is running. */
+export type ReplayProblem = { reason: "disabled" } | { reason: "running"; id: string };
+
+/** `auditRow` is recorded where the replay begins. */
 export async function beginReplay(
   db: D1Database,
   replay: Replay,
   auditRow: AuditRow,
-): Promise<{ reason: "running"; id: string } | { reason: "disabled" } | null> {
+): Promise<Result<null, ReplayProblem>> {
   const [inserted, , running] = await db.batch<{ id: string }>([
     db
       .prepare(
@@ -64,12 +68,12 @@ export async function beginReplay(
     asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
     db.prepare("SELECT id FROM replays WHERE webhook_id = ? AND status = 'running'").bind(replay.webhook_id),
   ]);
-  if (inserted?.meta.changes === 1) return null;
+  if (inserted?.meta.changes === 1) return ok(null);
   const [other] = running?.results ?? [];
-  return other === undefined ? { reason: "disabled" } : { reason: "running", id: other.id };
+  return err(other === undefined ? { reason: "disabled" } : { reason: "running", id: other.id });
 }
 
-/** What it queued is sent all the same. One that is not running stays as it is. */
+/** Deliveries that it has already queued are still sent. A replay that is not running stays as it is. */
 export async function endReplay(
   db: D1Database,
   { webhookId, id }: { webhookId: string; id: string },
@@ -94,7 +98,7 @@ export async function findReplay(db: D1Database, webhookId: string, id: string):
   return row === null ? null : replayRow.parse(row);
 }
 
-/** One that cannot go on keeps no other waiting. Rejects when D1 does not answer at all. */
+/** A replay that fails does not delay the others. Rejects when D1 does not answer. */
 export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
   await endReplaysOfOff(env.DB, now).run();
   const { results } = await env.DB.prepare(
@@ -111,7 +115,7 @@ export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: nu
     try {
       await stepReplay(env, replay, now);
     } catch (error) {
-      logError("a replay did not go on", { replay_id: replay.id }, error);
+      logError("failed to advance a replay", { replay_id: replay.id }, error);
     }
   }
 }
@@ -139,7 +143,7 @@ async function stepReplay(
       .bind(replay.webhook_id, replay.position, replay.until),
   ]);
   if ((waiting?.results[0]?.n ?? 0) >= MAX_WAITING) {
-    // To the end of the line: an endpoint that takes little keeps no place from others.
+    // Moves to the end of the line, so that a slow endpoint does not keep others from their turn.
     await db
       .prepare("UPDATE replays SET updated_at = ? WHERE id = ? AND position = ?")
       .bind(now, replay.id, replay.position)

@@ -1,19 +1,19 @@
 /**
- * The signatures of a delivery, in every documented scheme at once, under every secret that is in force. Pure but for WebCrypto.
+ * Signs a delivery in every documented scheme, with every secret in force. Pure except for WebCrypto.
  *
- * The first secret leads: it makes the signatures that hold one value, and comes first in those that hold a list. While an
- * old one leads that a new one is to follow, the new one makes `X-Webhook-Signature-Next`.
+ * The first secret leads: headers with one signature use it, and headers with a list begin with it. While an old secret leads and
+ * a newer one is to replace it, the newer one signs `X-Webhook-Signature-Next`.
  */
 import { type Bytes, fromBase64, toBase64, toHex, utf8 } from "../crypto/encoding.ts";
 
 export const SIGNATURE_FORMATS = ["timestamped", "sha256"] as const;
-/** What `Audit1-Signature` holds: `t=…,v1=…`, or `sha256=…` of the body alone. */
+/** The form of `Audit1-Signature`: `t=…,v1=…`, or `sha256=…` of the body alone. */
 export type SignatureFormat = (typeof SIGNATURE_FORMATS)[number];
 
 const PREFIX = "whsec_";
-/** 24 bytes are the least that Standard Webhooks allows, and 32 characters without padding, as documented. */
+/** The minimum of Standard Webhooks; 32 characters of base64 without padding, as documented. */
 const SECRET_BYTES = 24;
-/** What Standard Webhooks takes: base64 of 24 to 64 bytes. */
+/** What Standard Webhooks allows: base64 of 24 to 64 bytes. */
 const SECRET = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/;
 
 /** `whsec_` and 32 characters of base64. */
@@ -22,15 +22,15 @@ export function newWebhookSecret(): string {
 }
 
 export interface SignedDelivery {
-  /** The event's id: the same through all attempts. Printable ASCII without a dot, which separates it from what follows. */
+  /** The event's id, the same for every attempt. Printable ASCII without a dot, because a dot separates it from the timestamp. */
   id: string;
   body: Bytes;
-  /** Of the secrets that are in force, the leading one first, then from the oldest to the newest. */
+  /** For the secrets in force: the leading one first, then from oldest to newest. */
   signers: Signers;
-  /** Whether the last of the secrets is to take the lead: not once it has it, though older ones still sign behind it. */
+  /** Whether the newest secret is still to take the lead. */
   rotating: boolean;
   format: SignatureFormat;
-  /** Of this attempt, in milliseconds. */
+  /** The time of this attempt, milliseconds. */
   now: number;
 }
 
@@ -58,7 +58,7 @@ export async function signDelivery({ id, body, signers, rotating, format, now }:
 
 type SigningKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
-/** A secret as the schemes use it: its characters, or the bytes that they encode. */
+/** The two keys that the schemes make of a secret: its characters, and the bytes that they encode. */
 interface Signer {
   whole: SigningKey;
   decoded: SigningKey;
@@ -66,7 +66,7 @@ interface Signer {
 
 export type Signers = readonly [leading: Signer, ...others: Signer[]];
 
-/** For any number of deliveries. Throws when a secret is not `whsec_` and base64. */
+/** The result can sign any number of deliveries. Throws where a secret is not `whsec_` and base64. */
 export async function signersOf(secrets: readonly [string, ...string[]]): Promise<Signers> {
   const [leading, ...others] = secrets;
   return Promise.all([signerOf(leading), ...others.map(signerOf)]);

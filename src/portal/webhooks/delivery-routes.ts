@@ -135,9 +135,9 @@ export const deliveries = new Hono<AppEnv>()
       until: to,
       only: replay.only,
     });
-    const refused = await beginReplay(c.env.DB, replay, auditRow);
-    if (refused !== null)
-      return failureResponse(c, refused.reason === "disabled" ? DISABLED : replayRunning(refused.id));
+    const begun = await beginReplay(c.env.DB, replay, auditRow);
+    if (!begun.ok)
+      return failureResponse(c, begun.error.reason === "disabled" ? DISABLED : replayRunning(begun.error.id));
     return c.json({ success: true, replay: presentReplay(replay) }, 202);
   })
   .get("/webhooks/:webhook_id/replays/:replay_id", async (c) => {

@@ -4,7 +4,7 @@ import { BACKGROUND_LIMITS } from "../../../src/deadline.ts";
 import { readSettings } from "../../../src/env.ts";
 import { retain } from "../../../src/maintenance/retention.ts";
 import { sendNotices } from "../../../src/outbound/email-notices.ts";
-import { noticeFailing } from "../../../src/outbound/failing.ts";
+import { addFailureNotices } from "../../../src/outbound/failure-notices.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
@@ -76,7 +76,7 @@ async function failingHook(status = 500) {
 const later = (ms: number) => vi.setSystemTime(STARTED_AT + ms);
 
 async function cron() {
-  await noticeFailing(bindings.DB, Date.now());
+  await addFailureNotices(bindings.DB, Date.now());
   await sendNotices(bindings, settings, Date.now());
 }
 
@@ -230,7 +230,7 @@ describe("people", () => {
     const mails = catchMails();
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
-    await noticeFailing(bindings.DB, Date.now());
+    await addFailureNotices(bindings.DB, Date.now());
     let batches = 0;
     const using = intercepted((call, proceed) => {
       // The first one claims.
@@ -256,7 +256,7 @@ describe("people", () => {
     const mails = catchMails(() => taken.promise);
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
-    await noticeFailing(bindings.DB, Date.now());
+    await addFailureNotices(bindings.DB, Date.now());
     await sendNotices(using, settings, Date.now(), 5);
     taken.resolve();
     await vi.waitFor(async () => expect(await noticesOf(hook)).toEqual([]));
@@ -282,7 +282,7 @@ describe("an address that the mail service refuses for good", () => {
     ]);
     expect(await noticesOf(hook)).toEqual([]);
     const lines = logged.mock.calls.flat().join();
-    expect(lines).toContain("refuses an address for good");
+    expect(lines).toContain("permanently rejects a recipient");
     expect(lines).not.toContain("it@acme.example");
   });
 
@@ -299,7 +299,7 @@ describe("an address that the mail service refuses for good", () => {
     await cron();
     expect(tries).toBe(2);
     expect(await noticesOf(hook)).toEqual([]);
-    expect(logged.mock.calls.flat().join()).toContain("gave up a mail");
+    expect(logged.mock.calls.flat().join()).toContain("dropped a mail");
   });
 
   it("is not replaced for a failure that may pass", async () => {
@@ -464,7 +464,7 @@ describe("a paused webhook", () => {
     later(83 * DAY_MS + HOUR_MS);
     await hourly();
     await hourly();
-    expect(subjectsOf(mails)).toEqual(["Events for a paused webhook end in a week"]);
+    expect(subjectsOf(mails)).toEqual(["Events for a paused webhook expire in a week"]);
     expect(mails[0]?.text).toContain(new Date(STARTED_AT + 90 * DAY_MS).toISOString());
     later(89 * DAY_MS);
     await hourly();

@@ -159,7 +159,7 @@ describe("an event", () => {
         await bindings.DB.prepare("DELETE FROM owner_keys WHERE owner_id = ?").bind(owner.id).run();
       return proceed();
     });
-    await expect(tell({ owner }, Date.now(), DB)).rejects.toThrow("erased time and again");
+    await expect(tell({ owner }, Date.now(), DB)).rejects.toThrow("erased repeatedly");
     expect(await eventsOf(owner)).toEqual([]);
   });
 

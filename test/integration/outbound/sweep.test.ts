@@ -11,7 +11,7 @@ import { deliveryUpdate, recordAttempts } from "../../../src/outbound/attempt-st
 import { UNTRIED } from "../../../src/outbound/auto-disable.ts";
 import { sendNotices } from "../../../src/outbound/email-notices.ts";
 import { acquireLease, releaseLease } from "../../../src/outbound/endpoint-lease.ts";
-import { noticeFailing } from "../../../src/outbound/failing.ts";
+import { addFailureNotices } from "../../../src/outbound/failure-notices.ts";
 import { beginReplay, endReplay, findReplay, type Replay, runReplays } from "../../../src/outbound/replay.ts";
 import {
   findSubscribersOfFile,
@@ -413,7 +413,7 @@ it("nothing of the outbound side scans a table", async () => {
     created_at: 0,
     updated_at: 0,
   };
-  expect(await beginReplay(DB, replay, auditRow())).toBeNull();
+  expect(await beginReplay(DB, replay, auditRow())).toEqual({ ok: true, value: null });
   await findReplay(DB, webhookId, replay.id);
   await runReplays(using, Date.now());
   await endReplay(DB, { webhookId, id: replay.id }, auditRow(), Date.now());
@@ -425,7 +425,7 @@ it("nothing of the outbound side scans a table", async () => {
   await runReplays(using, Date.now());
   await sweep(using, Date.now());
   await retain(DB, EVERYTHING, Date.now());
-  await noticeFailing(DB, Date.now());
+  await addFailureNotices(DB, Date.now());
   await sendNotices(using, readSettings(bindings), Date.now());
   // An index that is made for one query is made of everything.
   expect((await plans()).filter((step) => step.includes("AUTOMATIC"))).toEqual([]);

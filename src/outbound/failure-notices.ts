@@ -1,15 +1,15 @@
 /**
- * Finds endpoints that have failed for long, by the clock and not by their next attempt, and makes a notice once per level. What
- * was notified stands in the webhook's row: two crons at once, or one that comes again, notify nothing twice.
+ * Adds a notice for each endpoint that has been failing for long, once per level, whether or not it is attempted at the time. The
+ * webhook's row records the level, so that a repeated or concurrent cron adds nothing twice.
  */
 import { FAILURE_LEVELS } from "./auto-disable.ts";
 
-/** Endpoints of one run of the minute cron; the longest failing of them first. */
+/** Per run of the minute cron; the longest failing endpoints first. */
 const ENDPOINTS_PER_RUN = 500;
 
 /** Rejects when D1 does not answer. */
-export async function noticeFailing(db: D1Database, now: number): Promise<void> {
-  // From the highest level down: an endpoint that is found late is notified of the level it has reached.
+export async function addFailureNotices(db: D1Database, now: number): Promise<void> {
+  // From the highest level down, so that an endpoint that is found late gets the notice of the level it has reached.
   for (const [i, { afterMs, word }] of [...FAILURE_LEVELS.entries()].reverse()) {
     const level = i + 1;
     const reached = `id IN (SELECT id FROM webhooks INDEXED BY webhooks_failing
