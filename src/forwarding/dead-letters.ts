@@ -1,6 +1,6 @@
 /**
- * The dead-letter queue's consumer. A message comes here when the consumer died with it again and again; nothing is lost,
- * because the files' gates wake the consumer on their own. Operators are told which files were in it.
+ * The consumer of the dead-letter queue. A message arrives here after the files consumer has died with it repeatedly. No file
+ * is lost: the gates' alarms wake their files again. This consumer lists the files that are still queued for operators.
  */
 
 import type { Bindings } from "../bindings.ts";
@@ -8,7 +8,7 @@ import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { gateName } from "../model.ts";
-import { recordAttention } from "./stuck-files.ts";
+import { recordStuckFiles } from "./stuck-files.ts";
 
 const RETRY_S = 60;
 
@@ -17,19 +17,19 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
     const body = fileWakeUp.safeParse(message.body);
     try {
       const fileIds = body.success ? body.data.file_ids : [];
-      logError("the forwarding consumer died with these files", {
+      logError("received a dead letter of the files queue", {
         message_id: message.id,
         files: fileIds.join(","),
       });
       const files = fileIds.map((fileId) => parseFileId(fileId)).filter((parsed) => parsed !== null);
       for (const { gate } of files) await env.CONNECTION_GATE.getByName(gateName(gate)).poke();
-      const unsettled = await unsettledOf(
+      const queued = await queuedAmong(
         files.map(({ fileId }) => fileId),
         env,
       );
-      await recordAttention(
+      await recordStuckFiles(
         env.DB,
-        unsettled.map(({ fileId, attempts, nextAttemptAt }) => {
+        queued.map(({ fileId, attempts, nextAttemptAt }) => {
           return {
             kind: "set",
             fileId,
@@ -42,13 +42,13 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
       );
       message.ack();
     } catch (error) {
-      logError("a dead letter was not handled", { message_id: message.id }, error);
+      logError("failed to handle a dead letter", { message_id: message.id }, error);
       message.retry({ delaySeconds: RETRY_S });
     }
   }
 }
 
-async function unsettledOf(fileIds: string[], env: Bindings) {
+async function queuedAmong(fileIds: string[], env: Bindings) {
   const records = [];
   for (const fileId of fileIds) {
     const gate = parseFileId(fileId)?.gate;

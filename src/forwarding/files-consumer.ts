@@ -19,8 +19,8 @@ import { type GateAddress, gateName } from "../model.ts";
 import { publishFileEvents } from "../outbound/publish-file-events.ts";
 import { findSubscribersOfFiles } from "../outbound/subscribers.ts";
 import { recordPosts, requestPermit } from "./circuit-breaker.ts";
-import { type Answer, postFile } from "./files-creator.ts";
-import { type AttentionChange, recordAttention } from "./stuck-files.ts";
+import { type PostResult, postFile } from "./files-creator.ts";
+import { recordStuckFiles, type StuckFileChange } from "./stuck-files.ts";
 
 /** The platform lets six requests of one invocation wait for headers at a time. */
 const MAX_IN_FLIGHT = 6;
@@ -53,11 +53,11 @@ interface HeldFiles {
 
 /** What one batch finds out beside the answers: for operators, and for the owners' webhooks. */
 interface Findings {
-  attention: AttentionChange[];
+  attention: StuckFileChange[];
   owed: OwedEvent[];
 }
 
-const UNREADABLE: Answer = {
+const UNREADABLE: PostResult = {
   kind: "unavailable",
   responseStatus: null,
   retryAfterMs: null,
@@ -105,7 +105,7 @@ export async function forwardBatch(
 }
 
 async function tell(findings: Findings, env: Bindings, settings: Settings): Promise<void> {
-  await recordAttention(env.DB, findings.attention.splice(0));
+  await recordStuckFiles(env.DB, findings.attention.splice(0));
   await publishFileEvents(findings.owed.splice(0), env, settings);
 }
 
@@ -232,7 +232,7 @@ async function forwardAll(
       else if (reached) unanswered++;
       const settled = await settle(job, await outcomeOf(job, answer), (await listened)(job), env);
       if (settled === null) return;
-      attention.push(...attentionFor(job, answer, settled));
+      attention.push(...stuckFileChanges(job, answer, settled));
       owed.push(...(settled.owed ?? []));
     } finally {
       release();
@@ -247,7 +247,7 @@ async function attempt(
   job: Job,
   env: Bindings,
   settings: Settings,
-): Promise<{ answer: Answer; reached: boolean }> {
+): Promise<{ answer: PostResult; reached: boolean }> {
   try {
     const payload = await readPayload(job, env);
     if (payload !== null) {
@@ -261,14 +261,14 @@ async function attempt(
   return { answer: UNREADABLE, reached: false };
 }
 
-async function post(job: Job, payload: Bytes, env: Bindings, settings: Settings): Promise<Answer> {
+async function post(job: Job, payload: Bytes, env: Bindings, settings: Settings): Promise<PostResult> {
   const startedAt = Date.now();
   const answer = await postFile(job.file, payload, env, settings);
   logLine("forwarded", {
     file_id: job.file.fileId,
     request_id: job.file.facts.requestId,
     outcome: answer.kind,
-    status: answer.kind === "taken" ? 200 : answer.responseStatus,
+    status: answer.kind === "accepted" ? 200 : answer.responseStatus,
     attempt: job.file.attempt,
     ms: Date.now() - startedAt,
   });
@@ -293,8 +293,8 @@ async function readPayload({ file, gate, dataKey }: Job, env: Bindings): Promise
   }
 }
 
-async function outcomeOf({ file, gate, dataKey }: Job, answer: Answer): Promise<Outcome> {
-  if (answer.kind === "taken") return { kind: "forwarded", recordsTotal: answer.recordsTotal };
+async function outcomeOf({ file, gate, dataKey }: Job, answer: PostResult): Promise<Outcome> {
+  if (answer.kind === "accepted") return { kind: "forwarded", recordsTotal: answer.recordsTotal };
   const error = await seal(dataKey, utf8(answer.text), errorContext(gate, file.fileId));
   return answer.kind === "refused"
     ? { kind: "refused", responseStatus: answer.responseStatus, error }
@@ -347,8 +347,8 @@ async function giveBack(
   }
 }
 
-function attentionFor({ file }: Job, answer: Answer, settled: Settled): AttentionChange[] {
-  if (answer.kind === "taken") {
+function stuckFileChanges({ file }: Job, answer: PostResult, settled: Settled): StuckFileChange[] {
+  if (answer.kind === "accepted") {
     // A report of the files-creator may have failed the file already, or a replay may have queued it again.
     const done = settled.status === "processing" || settled.status === "completed";
     return done && (file.attempt > 1 || file.generation > 1) ? [{ kind: "clear", fileId: file.fileId }] : [];

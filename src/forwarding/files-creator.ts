@@ -1,4 +1,4 @@
-/** The files-creator's client: one POST per attempt, its answer read as far as it matters. */
+/** The client of the files-creator: one POST per attempt. */
 import * as z from "zod";
 import type { Bindings } from "../bindings.ts";
 import { limitsOf } from "../bounded.ts";
@@ -9,57 +9,56 @@ import { parseFileId } from "../gate/file-id.ts";
 import type { Claimed } from "../gate/protocol.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
 
-/** Enough for any error text; the rest of an answer is not read. */
-const ANSWER_BYTES = 16 * 1024;
-/** The files-creator looked at the report and will never take it. Everything else may pass. */
-const REFUSALS: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+/** Enough for any error text. The rest of a response is not read. */
+const MAX_RESPONSE_BYTES = 16 * 1024;
+/** The files-creator has looked at the report and will never accept it. Any other failure may be temporary. */
+const REFUSAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
-export type Answer =
-  | { kind: "taken"; recordsTotal: number | null }
+export type PostResult =
+  | { kind: "accepted"; recordsTotal: number | null }
   | { kind: "refused"; responseStatus: number; text: string }
   | { kind: "unavailable"; responseStatus: number | null; retryAfterMs: number | null; text: string };
 
-const takenBody = z.object({ records_total: z.number().int().nonnegative().optional() });
+const acceptedBody = z.object({ records_total: z.number().int().nonnegative().optional() });
 
-/** Never rejects: no answer is an answer of kind `unavailable`. */
+/** Never rejects: without a response the result is `unavailable`. */
 export async function postFile(
   file: Claimed,
   payload: Bytes,
   env: Bindings,
   settings: Settings,
   timeoutMs = limitsOf(env).filesCreatorMs,
-): Promise<Answer> {
-  const late = new AbortController();
+): Promise<PostResult> {
+  const abort = new AbortController();
   const request = new Request(settings.filesCreator.url, {
     method: "POST",
     headers: fileHeaders(file, settings.filesCreator.token),
     body: payload,
     redirect: "manual",
-    signal: late.signal,
+    signal: abort.signal,
   });
   try {
     return await withDeadline("FILES_CREATOR.fetch", timeoutMs, async () => {
       const response = await (env.FILES_CREATOR === undefined
         ? fetch(request)
         : env.FILES_CREATOR.fetch(request));
-      return readAnswer(response.status, response.headers, await readStart(response), Date.now());
+      return classifyResponse(response.status, response.headers, await readStart(response), Date.now());
     });
   } catch (error) {
     const timedOut = error instanceof DeadlineExceeded;
-    if (timedOut) late.abort();
+    if (timedOut) abort.abort();
     const text = timedOut ? "no answer in time" : "no answer";
     return { kind: "unavailable", responseStatus: null, retryAfterMs: null, text };
   }
 }
 
-/** What an answer means. Pure. */
-export function readAnswer(status: number, headers: Headers, text: string, now: number): Answer {
-  if (status >= 200 && status < 300) return { kind: "taken", recordsTotal: recordsTotal(text) };
-  if (REFUSALS.has(status)) return { kind: "refused", responseStatus: status, text };
+export function classifyResponse(status: number, headers: Headers, text: string, now: number): PostResult {
+  if (status >= 200 && status < 300) return { kind: "accepted", recordsTotal: recordsTotal(text) };
+  if (REFUSAL_STATUSES.has(status)) return { kind: "refused", responseStatus: status, text };
   return { kind: "unavailable", responseStatus: status, retryAfterMs: retryAfterMs(headers, now), text };
 }
 
-/** A new generation must not be dropped as a repeat of the one before: it has a key of its own. */
+/** Each generation has a key of its own, or the files-creator would drop it as a repeat of the one before. */
 export function idempotencyKeyOf(fileId: string, generation: number): string {
   return generation === 1 ? fileId : `${fileId}.${generation}`;
 }
@@ -67,7 +66,7 @@ export function idempotencyKeyOf(fileId: string, generation: number): string {
 function fileHeaders({ fileId, facts, attempt, generation }: Claimed, token: string | null): Headers {
   const gate = parseFileId(fileId)?.gate;
   const headers = new Headers({
-    // Proved when the report was accepted. The sender's label may contradict it, and a reader that believes labels refuses.
+    // Verified when the report was admitted. The sender's own label may contradict it, and must not mislead the files-creator.
     "Content-Type": "application/json",
     "Idempotency-Key": idempotencyKeyOf(fileId, generation),
     "X-Audit1-File-Id": fileId,
@@ -88,9 +87,9 @@ function fileHeaders({ fileId, facts, attempt, generation }: Claimed, token: str
 
 function recordsTotal(text: string): number | null {
   try {
-    return takenBody.parse(JSON.parse(text)).records_total ?? null;
+    return acceptedBody.parse(JSON.parse(text)).records_total ?? null;
   } catch {
-    // The status says it is taken; a body is optional.
+    // The status alone says that the file was accepted. The body is optional.
     return null;
   }
 }
@@ -101,9 +100,9 @@ async function readStart(response: Response): Promise<string> {
   let text = "";
   let length = 0;
   for await (const chunk of response.body) {
-    text += decoder.decode(chunk.subarray(0, ANSWER_BYTES - length), { stream: true });
+    text += decoder.decode(chunk.subarray(0, MAX_RESPONSE_BYTES - length), { stream: true });
     length += chunk.byteLength;
-    if (length >= ANSWER_BYTES) break;
+    if (length >= MAX_RESPONSE_BYTES) break;
   }
   return text;
 }

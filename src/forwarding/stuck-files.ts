@@ -1,32 +1,35 @@
-/** Files that operators should know of: deferred, failed, or in a message that killed the consumer. */
+/**
+ * The operators' list of stuck files, the table `attention`: files that were deferred or failed, that wait for a key or a
+ * setting, or that were in a message with which the consumer died.
+ */
 import type { Bindings } from "../bindings.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { gateName } from "../model.ts";
 
-export type AttentionReason =
+export type StuckReason =
   | "deferred"
   | "refused"
   | "reported_failed"
   | "gave_up"
   | "consumer_died"
-  /** Nothing counts against the file: it waits for a key of the ring, or for a setting. */
+  /** The file waits for a key of the ring, or for a setting. No attempt counts. */
   | "ring_key_missing"
   | "not_configured";
 
-export type AttentionChange =
+export type StuckFileChange =
   | {
       kind: "set";
       fileId: string;
-      reason: AttentionReason;
+      reason: StuckReason;
       responseStatus: number | null;
       attempts: number;
       nextAttemptAt: number | null;
     }
   | { kind: "clear"; fileId: string };
 
-/** Never rejects: the gates hold the truth, and the next attempt or the minute cron corrects a missing or stale row. */
-export async function recordAttention(db: D1Database, changes: readonly AttentionChange[]): Promise<void> {
+/** Never rejects. The gates hold the truth: the next attempt or the minute cron corrects a missing or stale row. */
+export async function recordStuckFiles(db: D1Database, changes: readonly StuckFileChange[]): Promise<void> {
   if (changes.length === 0) return;
   const now = Date.now();
   const set = db.prepare(
@@ -52,20 +55,20 @@ export async function recordAttention(db: D1Database, changes: readonly Attentio
       ),
     );
   } catch (error) {
-    logError("attention was not recorded", { files: changes.length }, error);
+    logError("failed to record stuck files", { files: changes.length }, error);
   }
 }
 
-/** A row that nobody touched for this long may be of a file that has succeeded since. */
+/** A row that was not updated for this long may belong to a file that has succeeded since. */
 const STALE_MS = 2 * 3_600_000;
-/** Files that are held back are tried again, and their rows touched, at least as often as this. */
+/** Files that wait for a key or a setting are claimed again, and their rows updated, at least this often. */
 const HELD_STALE_MS = 30 * 60_000;
 const ROWS_PER_RUN = 50;
-/** As long as a gate keeps a file's record. */
+/** A gate keeps a file's record for as long. */
 const KEEP_MS = 90 * 86_400_000;
 
-/** Clears rows whose file was settled well, and rows that outlived their file. Failed files stay listed. */
-export async function reconcileAttention(env: Bindings, now: number): Promise<void> {
+/** Deletes rows whose file has succeeded, and rows that outlived their file. Failed files stay listed. */
+export async function reconcileStuckFiles(env: Bindings, now: number): Promise<void> {
   await env.DB.prepare("DELETE FROM attention WHERE updated_at < ?")
     .bind(now - KEEP_MS)
     .run();
@@ -79,7 +82,7 @@ export async function reconcileAttention(env: Bindings, now: number): Promise<vo
     try {
       await reconcile(fileId, env, now);
     } catch (error) {
-      logError("attention was not reconciled", { file_id: fileId }, error);
+      logError("failed to reconcile a stuck file", { file_id: fileId }, error);
     }
   }
 }

@@ -9,7 +9,7 @@ import { purgeCreations } from "../db/creations.ts";
 import { findBehind, findInRange } from "../db/gates.ts";
 import { withDeadline } from "../deadline.ts";
 import { ConfigurationError, readSettings } from "../env.ts";
-import { reconcileAttention } from "../forwarding/stuck-files.ts";
+import { reconcileStuckFiles } from "../forwarding/stuck-files.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { logError } from "../log.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "../model.ts";
@@ -39,7 +39,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("erase owners", () => eraseOwnersDue(env.DB, now));
   await part("propagate rows to gates", () => propagateChanged(env));
   await part("poke gates", () => pokeSlice(env, now));
-  await part("reconcile stuck files", () => reconcileAttention(env, now));
+  await part("reconcile stuck files", () => reconcileStuckFiles(env, now));
   await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
   await part("add notices of failing endpoints", () => addFailureNotices(env.DB, now));
   await part("send notices", () => sendNotices(env, readSettings(env), now));

@@ -8,7 +8,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { expect, it, vi } from "vitest";
 import { EMPLOYEES, employee, hire, PAYROLL } from "../support/developer.ts";
-import { answering, catchWakeUps, creatorThat, deliverFiles, TAKEN } from "../support/forwarding.ts";
+import { ACCEPTED, answering, catchWakeUps, creatorThat, deliverFiles } from "../support/forwarding.ts";
 import { type Answer, bindings, inboundPath, type Json, portal, send, sign } from "../support/gateway.ts";
 import { without } from "../support/interception.ts";
 import { catchEndpointWakeUps, receiver, wake } from "../support/outbound.ts";
@@ -254,7 +254,7 @@ it.runIf(import.meta.env.VITE_WRITE_STORED_FORMATS)("writes the fixture", { time
   const later = new Response("not now", { status: 503, headers: { "Retry-After": "1800" } });
   await deliverFiles([idOf("deferred")], creatorThat(answering(later)).using);
   await report("owed", connection, '{"employees":[{}],"of":"owed"}');
-  await deliverFiles([idOf("owed")], without("DB.", undefined, creatorThat(TAKEN).using));
+  await deliverFiles([idOf("owed")], without("DB.", undefined, creatorThat(ACCEPTED).using));
 
   const replay = ok(
     await portal("POST", `/webhooks/${webhook.id}/replay`, { since: "2060-02-28T00:00:00Z", only: "all" }),

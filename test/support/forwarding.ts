@@ -90,7 +90,7 @@ export async function recordOf(fileId: string) {
   return record;
 }
 
-export function attentionOf(fileId: string): Promise<Json | null> {
+export function stuckFileOf(fileId: string): Promise<Json | null> {
   return bindings.DB.prepare("SELECT * FROM attention WHERE file_id = ?").bind(fileId).first<Json>();
 }
 
@@ -130,10 +130,10 @@ export interface Received {
 }
 type Respond = (received: Received, request: Request) => Response | Promise<Response>;
 
-export const TAKEN = () => Response.json({ records_total: 1 }, { status: 202 });
+export const ACCEPTED = () => Response.json({ records_total: 1 }, { status: 202 });
 
 /** A files-creator inside the test: it notes every POST it has read, then answers as told. */
-export function creatorThat(respond: Respond = TAKEN): { received: Received[]; using: Bindings } {
+export function creatorThat(respond: Respond = ACCEPTED): { received: Received[]; using: Bindings } {
   const received: Received[] = [];
   const creator = {
     async fetch(request: Request): Promise<Response> {
@@ -157,7 +157,7 @@ export function answering(...statuses: (number | Response)[]): Respond {
   const steps = [...statuses];
   return () => {
     const step = steps.shift();
-    if (step === undefined) return TAKEN();
+    if (step === undefined) return ACCEPTED();
     return step instanceof Response ? step : new Response(null, { status: step });
   };
 }

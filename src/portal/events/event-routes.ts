@@ -3,7 +3,7 @@
  * once per owner, and once per file. `GET /events`: an owner's events.
  */
 import { Hono } from "hono";
-import { type AttentionChange, recordAttention } from "../../forwarding/stuck-files.ts";
+import { recordStuckFiles, type StuckFileChange } from "../../forwarding/stuck-files.ts";
 import { parseFileId } from "../../gate/file-id.ts";
 import type { ProgressReport, Reported, ReportOrder } from "../../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
@@ -183,7 +183,7 @@ async function takeReport(
   const reported = await gate.report(fileId, report, heard.ownerSubscribed || heard.employersSubscribed);
   if (reported.outcome === "unknown") return { id, failure: NOT_FOUND };
   note(c, { outcome: reported.outcome, file_id: fileId });
-  if (reported.outcome === "moved") await recordAttention(c.env.DB, attentionFor(fileId, reported));
+  if (reported.outcome === "moved") await recordStuckFiles(c.env.DB, stuckFileChanges(fileId, reported));
   const inOrder = await publishFileEvents(reported.owed ?? [], c.env, c.get("settings"));
   const { facts, order } = reported;
   const audience = order && (await findSubscribersOfFile(c.env.DB, heard, facts.employerId));
@@ -249,10 +249,10 @@ function distinct(endpoints: readonly Endpoint[]): Endpoint[] {
   return [...new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])).values()];
 }
 
-function attentionFor(
+function stuckFileChanges(
   fileId: string,
   { status, wasDeferred }: Extract<Reported, { outcome: "moved" }>,
-): AttentionChange[] {
+): StuckFileChange[] {
   if (status === "failed") {
     return [
       {

@@ -4,9 +4,9 @@ import worker from "../../../src/index.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import { withBrokenGates, withFault } from "../../support/faults.ts";
 import {
+  ACCEPTED,
   accepted,
   advance,
-  attentionOf,
   bringToTheEnd,
   catchWakeUps,
   creatorThat,
@@ -15,7 +15,7 @@ import {
   gateOfFile,
   recordOf,
   resetCircuitBreaker,
-  TAKEN,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, report } from "../../support/gateway.ts";
 import { without } from "../../support/interception.ts";
@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 /** A files-creator that holds each file for a moment: who was in flight together, and how much at most. */
-function meteredCreator(respond: () => Response = TAKEN) {
+function meteredCreator(respond: () => Response = ACCEPTED) {
   const inFlight = new Map<string, number>();
   const meter = { mostFiles: 0, mostBytes: 0, alone: new Set<string>(), ended: [] as string[] };
   const creator = creatorThat(async ({ fileId, size }) => {
@@ -131,7 +131,7 @@ it("a payload whose seal is broken is deferred and listed, and the others are fo
   }) as typeof archived);
   await deliverFiles([broken, fine], using);
   expect(received.map(({ fileId }) => fileId)).toEqual([fine]);
-  expect(await attentionOf(broken)).toMatchObject({ reason: "deferred", response_status: null });
+  expect(await stuckFileOf(broken)).toMatchObject({ reason: "deferred", response_status: null });
 });
 
 describe("what one batch carries at a time", () => {
@@ -197,7 +197,7 @@ describe("a file that was handed out three times without an answer", () => {
     for (const suspect of suspects) await killsConsumer(suspect, 3);
     const { received, using } = creatorThat(() => {
       advance(61_000);
-      return TAKEN();
+      return ACCEPTED();
     });
     await deliverFiles(suspects, using);
     expect(received).toHaveLength(1);
@@ -249,7 +249,7 @@ describe("the circuit breaker", () => {
   it("is asked once per batch, and updated at most once: after failures, and after the first successes that follow them", async () => {
     const asked = async (status: number) => {
       const fileIds = [...(await acceptMany(2)), ...(await acceptMany(2))];
-      const answering = creatorThat(() => (status === 200 ? TAKEN() : new Response(null, { status })));
+      const answering = creatorThat(() => (status === 200 ? ACCEPTED() : new Response(null, { status })));
       const { using, calls } = withFault(answering.using, null);
       await deliver(
         fileIds.map((fileId) => ({ file_ids: [fileId] })),
@@ -265,7 +265,7 @@ describe("the circuit breaker", () => {
 
   it("holds files back during an outage without counting an attempt, and lets every file through afterwards", async () => {
     let up = false;
-    const { received, using } = creatorThat(() => (up ? TAKEN() : new Response(null, { status: 503 })));
+    const { received, using } = creatorThat(() => (up ? ACCEPTED() : new Response(null, { status: 503 })));
     const fileIds = await acceptMany(12);
     await deliverFiles(fileIds, using);
     expect(received).toHaveLength(12);
@@ -275,7 +275,7 @@ describe("the circuit breaker", () => {
     expect(received).toEqual([]);
     for (const fileId of more)
       expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
-    expect(await attentionOf(more[0] ?? "")).toBeNull();
+    expect(await stuckFileOf(more[0] ?? "")).toBeNull();
 
     for (let minute = 0; minute < 10; minute++) {
       advance(60_000);
@@ -333,13 +333,13 @@ describe("the dead-letter queue", () => {
     expect(await dead([{ file_ids: [...fileIds, done] }], using)).toEqual({ acked: [0], retried: [] });
     expect(calls.filter((call) => call === "gate.poke")).toHaveLength(3);
     for (const fileId of fileIds) {
-      expect(await attentionOf(fileId)).toMatchObject({
+      expect(await stuckFileOf(fileId)).toMatchObject({
         reason: "consumer_died",
         response_status: null,
         attempts: 0,
       });
     }
-    expect(await attentionOf(done)).toBeNull();
+    expect(await stuckFileOf(done)).toBeNull();
   });
 
   it("loses nothing: the gate's alarm brings the file to its end", async () => {
@@ -360,8 +360,8 @@ describe("the dead-letter queue", () => {
       acked: [1],
       retried: [{ position: 0, delaySeconds: 60 }],
     });
-    expect(await attentionOf(fine)).toMatchObject({ reason: "consumer_died" });
-    expect(await attentionOf(broken)).toBeNull();
+    expect(await stuckFileOf(fine)).toMatchObject({ reason: "consumer_died" });
+    expect(await stuckFileOf(broken)).toBeNull();
   });
 
   it.each([[null], [{}], [{ file_ids: ["nonsense"] }]])(

@@ -3,10 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import { type Fault, withFault } from "../../support/faults.ts";
 import {
+  ACCEPTED,
   accepted,
   advance,
   answering,
-  attentionOf,
   bringToTheEnd,
   catchWakeUps,
   creatorThat,
@@ -16,7 +16,7 @@ import {
   recordOf,
   resetCircuitBreaker,
   runCron,
-  TAKEN,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -81,7 +81,7 @@ describe("a consumer that fails between any two of its steps", () => {
     const { received, using } = creatorThat(answering(503));
     const fileId = await accepted(await createBoundConnection(), large());
     await deliverFiles([fileId], using);
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred" });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "deferred" });
     advance(HOUR_MS);
 
     const message = await deliverFiles([fileId], withFault(using, fault).using);
@@ -100,7 +100,7 @@ describe("a consumer that fails between any two of its steps", () => {
     expect(new Set(received.map(({ sha256 }) => sha256)).size).toBe(1);
     expect(await recordOf(fileId)).toMatchObject({ status: "processing", generation: 1 });
     await runCron(advance(3 * HOUR_MS));
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
     await deliverFiles([fileId], using);
     expect(received.slice(1)).toHaveLength(taken.length);
   });
@@ -130,7 +130,7 @@ describe("an object that is evicted", () => {
   it("while a consumer is posting takes that consumer's success for what it is", async () => {
     const { received, using } = creatorThat(async ({ fileId }) => {
       await evictDurableObject(gateOfFile(fileId));
-      return TAKEN();
+      return ACCEPTED();
     });
     const fileId = await accepted(await createBoundConnection());
     await deliverFiles([fileId], using);
@@ -161,7 +161,7 @@ describe("consumers that overlap", () => {
     await deliverFiles([fileId], creatorThat().using);
     await slow.finish();
     expect(await recordOf(fileId)).toMatchObject({ status: "processing", attempts: 1 });
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
   });
 
   it("a slow one's refusal never undoes a success", async () => {
@@ -170,13 +170,13 @@ describe("consumers that overlap", () => {
     await deliverFiles([fileId], creatorThat().using);
     await slow.finish();
     expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
   });
 
   it("a slow one's success ends a file that was deferred meanwhile", async () => {
     const { received, using } = creatorThat(answering(503));
     const fileId = await accepted(await createBoundConnection());
-    const slow = await slowConsumer(fileId, TAKEN);
+    const slow = await slowConsumer(fileId, ACCEPTED);
     await deliverFiles([fileId], using);
     await slow.finish();
     expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
@@ -187,7 +187,7 @@ describe("consumers that overlap", () => {
 
   it("a slow one's success of an earlier generation is none of the present one", async () => {
     const fileId = await accepted(await createBoundConnection());
-    const slow = await slowConsumer(fileId, TAKEN);
+    const slow = await slowConsumer(fileId, ACCEPTED);
     await portal("POST", "/events", { id: "evt_slow", type: "file.processed", data: { fileId } });
     expect((await portal("POST", `/files/${fileId}/replay`)).json).toMatchObject({ generation: 2 });
     await slow.finish();

@@ -8,13 +8,13 @@ import {
   accepted,
   advance,
   answering,
-  attentionOf,
   bringToTheEnd,
   catchWakeUps,
   creatorThat,
   deliverFiles,
   recordOf,
   resetCircuitBreaker,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -44,7 +44,7 @@ describe("when the files-creator refuses a report for good", () => {
     const fileId = await accepted(connection);
     await deliverFiles([fileId], using);
     expect(await recordOf(fileId)).toMatchObject({ status: "failed", attempts: 1, nextAttemptAt: null });
-    expect(await attentionOf(fileId)).toMatchObject({
+    expect(await stuckFileOf(fileId)).toMatchObject({
       reason: "refused",
       response_status: status,
       attempts: 1,
@@ -123,7 +123,7 @@ describe("when the files-creator cannot take a report now", () => {
       const wait = (deferred.nextAttemptAt ?? 0) - deferred.updatedAt;
       expect(wait).toBeGreaterThanOrEqual(3_750);
       expect(wait).toBeLessThanOrEqual(6_250);
-      expect(await attentionOf(fileId)).toMatchObject({
+      expect(await stuckFileOf(fileId)).toMatchObject({
         reason: "deferred",
         response_status: status,
         attempts: 1,
@@ -132,7 +132,7 @@ describe("when the files-creator cannot take a report now", () => {
       advance(10_000);
       await deliverFiles([fileId], creatorThat().using);
       expect(await recordOf(fileId)).toMatchObject({ status: "processing", attempts: 2 });
-      expect(await attentionOf(fileId)).toBeNull();
+      expect(await stuckFileOf(fileId)).toBeNull();
     },
   );
 
@@ -155,7 +155,7 @@ describe("when the files-creator cannot take a report now", () => {
     const fileId = await accepted(connection);
     await deliverFiles([fileId], creatorThat(respond).using);
     expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 1 });
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
   });
 
   it("waits longer from attempt to attempt, up to an hour, and not always equally long", async () => {
@@ -204,7 +204,7 @@ describe("when the files-creator cannot take a report now", () => {
     await deliverFiles([fileId], using);
     await bringToTheEnd(fileId, wakeUps, using);
     expect(received).toHaveLength(2);
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
   });
 
   it("is tried for a day, then fails and is listed", async () => {
@@ -219,7 +219,7 @@ describe("when the files-creator cannot take a report now", () => {
     advance(120_000);
     await deliverFiles([fileId], using);
     expect(await recordOf(fileId)).toMatchObject({ status: "failed", attempts: 3, nextAttemptAt: null });
-    expect(await attentionOf(fileId)).toMatchObject({
+    expect(await stuckFileOf(fileId)).toMatchObject({
       reason: "gave_up",
       response_status: 503,
       attempts: 3,
@@ -237,7 +237,7 @@ describe("when a payload cannot be read", () => {
     await deliverFiles([fileId], using);
     expect(archive).toHaveBeenCalledOnce();
     expect(received).toEqual([]);
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
     await bringToTheEnd(fileId, wakeUps, using);
     expect(received).toHaveLength(1);
   });

@@ -6,17 +6,17 @@ import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { Claimed } from "../../../src/gate/protocol.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import {
+  ACCEPTED,
   accepted,
   advance,
   answering,
-  attentionOf,
   catchWakeUps,
   creatorThat,
   deliverFiles,
   recordOf,
   resetCircuitBreaker,
   sha256,
-  TAKEN,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, filesCreator, report } from "../../support/gateway.ts";
 
@@ -69,7 +69,7 @@ describe("with the files-creator's service bound", () => {
       attempts: 1,
       nextAttemptAt: null,
     });
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
     await deliverFiles([fileId]);
     expect(await filesCreator.receivedFile(fileId)).toHaveLength(1);
   });
@@ -225,7 +225,7 @@ describe("where the files-creator is an address", () => {
     vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
       const request = new Request(input as RequestInfo);
       fetched.push(request.clone());
-      return TAKEN();
+      return ACCEPTED();
     });
     const fileId = await accepted(connection, body);
     await deliverFiles([fileId], overUrl());
@@ -244,7 +244,7 @@ describe("where the files-creator is an address", () => {
     const fileId = await accepted(connection);
     await deliverFiles([fileId], overUrl());
     expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 1 });
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
   });
 
   it.each(["", "http://files.example.test", "not an address"])(
@@ -254,7 +254,7 @@ describe("where the files-creator is an address", () => {
       const { acked } = await deliverFiles([fileId], overUrl(url));
       expect(acked).toEqual([0]);
       expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
-      expect(await attentionOf(fileId)).toMatchObject({ reason: "not_configured", attempts: 0 });
+      expect(await stuckFileOf(fileId)).toMatchObject({ reason: "not_configured", attempts: 0 });
     },
   );
 });

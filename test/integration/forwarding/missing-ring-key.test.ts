@@ -6,7 +6,6 @@ import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
-  attentionOf,
   bringToTheEnd,
   catchWakeUps,
   creatorThat,
@@ -14,6 +13,7 @@ import {
   recordOf,
   resetCircuitBreaker,
   runCron,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, portal, post, report } from "../../support/gateway.ts";
 
@@ -45,7 +45,7 @@ it.each([
   const record = await recordOf(fileId);
   expect(record).toMatchObject({ status: "queued", attempts: 0 });
   expect(record.nextAttemptAt).toBeGreaterThanOrEqual(Date.now() + 59_000);
-  expect(await attentionOf(fileId)).toMatchObject({ reason, attempts: 0, response_status: null });
+  expect(await stuckFileOf(fileId)).toMatchObject({ reason, attempts: 0, response_status: null });
   expect(written.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining(fields));
   expect(written.join()).not.toContain("could not be asked");
 
@@ -60,7 +60,7 @@ it.each([
   await bringToTheEnd(fileId, wakeUps, using);
   expect(received.map(({ key }) => key)).toEqual([fileId]);
   await runCron(advance(HOUR_MS));
-  expect(await attentionOf(fileId)).toBeNull();
+  expect(await stuckFileOf(fileId)).toBeNull();
 });
 
 it("holds no other connection's files, in the same message", async () => {
@@ -77,7 +77,7 @@ it("holds no other connection's files, in the same message", async () => {
   const held: string = answer.json.file_id;
   await deliverFiles([held, fine], using);
   expect(received.map(({ fileId }) => fileId)).toEqual([fine]);
-  expect(await attentionOf(held)).toMatchObject({ reason: "ring_key_missing" });
+  expect(await stuckFileOf(held)).toMatchObject({ reason: "ring_key_missing" });
   advance(HOUR_MS);
   await deliverFiles([held], both);
   expect(received.map(({ fileId }) => fileId)).toEqual([fine, held]);

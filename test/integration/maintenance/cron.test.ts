@@ -2,7 +2,7 @@ import { createScheduledController, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { type AttentionReason, recordAttention } from "../../../src/forwarding/stuck-files.ts";
+import { recordStuckFiles, type StuckReason } from "../../../src/forwarding/stuck-files.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import worker from "../../../src/index.ts";
 import { sliceOfDay } from "../../../src/maintenance/cron.ts";
@@ -10,7 +10,6 @@ import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,
   advance,
-  attentionOf,
   catchWakeUps,
   creatorThat,
   deliverFiles,
@@ -18,6 +17,7 @@ import {
   recordOf,
   resetCircuitBreaker,
   runCron,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -245,8 +245,8 @@ describe("poking", () => {
 });
 
 describe("the operators' list", () => {
-  const list = (fileId: string, reason: AttentionReason) =>
-    recordAttention(bindings.DB, [
+  const list = (fileId: string, reason: StuckReason) =>
+    recordStuckFiles(bindings.DB, [
       { kind: "set", fileId, reason, responseStatus: 503, attempts: 1, nextAttemptAt: null },
     ]);
   const queued = async () => accepted(await createBoundConnection());
@@ -276,9 +276,9 @@ describe("the operators' list", () => {
     const fileId = await make();
     await list(fileId, reason);
     await runCron();
-    expect(await attentionOf(fileId)).toMatchObject({ reason });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason });
     await runCron(Date.now() + 2 * HOUR_MS + 1);
-    expect((await attentionOf(fileId))?.reason ?? null).toBe(expected);
+    expect((await stuckFileOf(fileId))?.reason ?? null).toBe(expected);
   });
 
   it("asks about a file that is still queued at most every two hours", async () => {
@@ -299,9 +299,9 @@ describe("the operators' list", () => {
   it("forgets rows that have outlived their files", async () => {
     const fileId = await failed();
     await runCron(Date.now() + 89 * DAY_MS);
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "refused" });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "refused" });
     await runCron(Date.now() + 91 * DAY_MS);
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
   });
 
   it("is set right for all other files where one gate cannot be asked", async () => {
@@ -313,8 +313,8 @@ describe("the operators' list", () => {
     const away = gateOfFile(stuck).name;
     const using = withBrokenGates(bindings, "status", (name) => name === away);
     await runCron(Date.now() + 3 * HOUR_MS, using);
-    for (const fileId of others) expect(await attentionOf(fileId)).toBeNull();
-    expect(await attentionOf(stuck)).toMatchObject({ reason: "deferred" });
+    for (const fileId of others) expect(await stuckFileOf(fileId)).toBeNull();
+    expect(await stuckFileOf(stuck)).toMatchObject({ reason: "deferred" });
     expect(await recordOf(stuck)).toMatchObject({ status: "processing" });
   });
 });
@@ -343,12 +343,12 @@ describe("a part that fails", () => {
     const connection = await createBoundConnection();
     await changeBehindTheGate("connections", connection.id, "status = 'inactive'");
     const fileId = mintFileId({ kind: "connection", id: connection.id }, 0);
-    await recordAttention(bindings.DB, [
+    await recordStuckFiles(bindings.DB, [
       { kind: "set", fileId, reason: "deferred", responseStatus: null, attempts: 1, nextAttemptAt: null },
     ]);
     await runCron(Date.now() + 3 * HOUR_MS, withFailingQueries(failing));
     expect(await behind("connections", connection.id)).toBe(name === "refreshing" ? 1 : 0);
-    expect((await attentionOf(fileId)) === null).toBe(name !== "reconciling");
+    expect((await stuckFileOf(fileId)) === null).toBe(name !== "reconciling");
     expect(logged.mock.calls.flat().join()).toContain("failed to run a part of the minute cron");
   });
 });

@@ -4,10 +4,10 @@ import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import { columnOf } from "../../support/at-rest.ts";
 import {
+  ACCEPTED,
   accepted,
   advance,
   answering,
-  attentionOf,
   bringToTheEnd,
   catchWakeUps,
   creatorThat,
@@ -15,7 +15,7 @@ import {
   gateOfFile,
   recordOf,
   resetCircuitBreaker,
-  TAKEN,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -103,7 +103,7 @@ describe("a report of the files-creator", () => {
     const fileId = await accepted(await createBoundConnection());
     await deliverFiles([fileId], creatorThat().using);
     await reportOn(fileId, "file.failed");
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "reported_failed", response_status: null });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "reported_failed", response_status: null });
   });
 
   it.each([
@@ -145,7 +145,7 @@ describe("a report that overtakes the answer to POST /files", () => {
     let seen: unknown;
     const { received, using } = creatorThat(async ({ fileId }) => {
       seen = (await reportOn(fileId, type, { recordsTotal: 7 })).json.status;
-      return TAKEN();
+      return ACCEPTED();
     });
     const fileId = await accepted(await createBoundConnection());
     await deliverFiles([fileId], using);
@@ -164,7 +164,7 @@ describe("a report that overtakes the answer to POST /files", () => {
     const fileId = await accepted(await createBoundConnection());
     await deliverFiles([fileId], using);
     expect(await recordOf(fileId)).toMatchObject({ status: "completed" });
-    expect(await attentionOf(fileId)).toBeNull();
+    expect(await stuckFileOf(fileId)).toBeNull();
     advance(HOUR_MS);
     await deliverFiles([fileId], using);
     expect(received).toHaveLength(1);
@@ -176,11 +176,11 @@ describe("a report that overtakes the answer to POST /files", () => {
     advance(HOUR_MS);
     const { using } = creatorThat(async () => {
       await reportOn(fileId, "file.failed");
-      return TAKEN();
+      return ACCEPTED();
     });
     await deliverFiles([fileId], using);
     expect(await recordOf(fileId)).toMatchObject({ status: "failed" });
-    expect(await attentionOf(fileId)).toMatchObject({ reason: "reported_failed" });
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "reported_failed" });
   });
 
   it("ends a file that was deferred", async () => {
@@ -224,7 +224,7 @@ describe("replaying a file", () => {
         expect(received).toMatchObject([{ fileId, key: `${fileId}.${generation}`, sha256 }]);
         expect(received[0]?.headers.get("X-Audit1-Attempt")).toBe("1");
         expect(await recordOf(fileId)).toMatchObject({ status: "processing", generation });
-        expect(await attentionOf(fileId)).toBeNull();
+        expect(await stuckFileOf(fileId)).toBeNull();
         await reportOn(fileId, "file.processed");
       }
     },

@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { idempotencyKeyOf, readAnswer } from "../../../src/forwarding/files-creator.ts";
+import { classifyResponse, idempotencyKeyOf } from "../../../src/forwarding/files-creator.ts";
 import { retryAfterMs } from "../../../src/http/retry-after.ts";
 
 const NOW = Date.parse("2026-03-16T10:30:00Z");
 
-describe("what an answer of the files-creator means", () => {
-  it.each([200, 201, 202, 204, 299])("%i takes the file", (status) => {
-    expect(readAnswer(status, new Headers(), "", NOW)).toEqual({ kind: "taken", recordsTotal: null });
+describe("the response of the files-creator", () => {
+  it.each([200, 201, 202, 204, 299])("%i accepts the file", (status) => {
+    expect(classifyResponse(status, new Headers(), "", NOW)).toEqual({
+      kind: "accepted",
+      recordsTotal: null,
+    });
   });
 
-  it.each([400, 413, 415, 422])("%i refuses it for good", (status) => {
-    expect(readAnswer(status, new Headers(), "bad row", NOW)).toEqual({
+  it.each([400, 413, 415, 422])("%i refuses the file for good", (status) => {
+    expect(classifyResponse(status, new Headers(), "bad row", NOW)).toEqual({
       kind: "refused",
       responseStatus: status,
       text: "bad row",
@@ -20,8 +23,8 @@ describe("what an answer of the files-creator means", () => {
   it.each([
     300, 301, 302, 303, 304, 307, 308, 401, 402, 403, 404, 405, 407, 408, 409, 410, 411, 412, 414, 416, 418,
     421, 423, 425, 428, 429, 431, 451, 500, 501, 502, 503, 504, 520, 524, 599,
-  ])("%i may pass", (status) => {
-    expect(readAnswer(status, new Headers({ "Retry-After": "7" }), "later", NOW)).toEqual({
+  ])("%i leaves the file to be retried", (status) => {
+    expect(classifyResponse(status, new Headers({ "Retry-After": "7" }), "later", NOW)).toEqual({
       kind: "unavailable",
       responseStatus: status,
       retryAfterMs: 7_000,
@@ -41,9 +44,12 @@ describe("what an answer of the files-creator means", () => {
     ['{"records_total":1.5}', null],
     ['{"records_total":"12"}', null],
     ['{"records_total":1', null],
-  ])("the body %j says records_total %j, and never that the file was not taken", (text, recordsTotal) => {
-    expect(readAnswer(202, new Headers(), text, NOW)).toEqual({ kind: "taken", recordsTotal });
-  });
+  ])(
+    "the body %j gives records_total %j, and never makes the file count as not accepted",
+    (text, recordsTotal) => {
+      expect(classifyResponse(202, new Headers(), text, NOW)).toEqual({ kind: "accepted", recordsTotal });
+    },
+  );
 });
 
 describe("Retry-After", () => {
@@ -61,7 +67,7 @@ describe("Retry-After", () => {
   });
 
   it.each(["", "soon", "-5", "1.5", "1e3", "0x10", "2026-03-16", "1234567890", "try in 2099", "10 minutes"])(
-    "%j is no Retry-After",
+    "%j is not a Retry-After",
     (value) => {
       expect(retryAfterMs(new Headers({ "Retry-After": value }), NOW)).toBeNull();
     },
@@ -72,7 +78,7 @@ describe("Retry-After", () => {
   });
 });
 
-it("gives every generation of a file a key of its own, the first one the file's id", () => {
+it("gives each generation of a file an idempotency key of its own; the first is the file id", () => {
   expect([1, 2, 3].map((generation) => idempotencyKeyOf("FILE_X", generation))).toEqual([
     "FILE_X",
     "FILE_X.2",
