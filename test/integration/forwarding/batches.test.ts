@@ -76,7 +76,9 @@ describe("a message that is not a wake-up", () => {
       retried: [],
     });
     expect(received.map(({ fileId }) => fileId).sort()).toEqual(fileIds.sort());
-    expect(logged.mock.calls.flat().join()).toContain("a message of the files queue is not a wake-up");
+    expect(logged.mock.calls.flat().join()).toContain(
+      "received a message in the files queue that is not a wake-up",
+    );
   });
 
   it("may name things that are no file ids among others that are", async () => {

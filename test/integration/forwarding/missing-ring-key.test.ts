@@ -47,7 +47,7 @@ it.each([
   expect(record.nextAttemptAt).toBeGreaterThanOrEqual(Date.now() + 59_000);
   expect(await stuckFileOf(fileId)).toMatchObject({ reason, attempts: 0, response_status: null });
   expect(written.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining(fields));
-  expect(written.join()).not.toContain("could not be asked");
+  expect(written.join()).not.toContain("failed to claim");
 
   // Days of it make no file fail.
   for (let day = 0; day < 3; day++) {
