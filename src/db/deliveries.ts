@@ -1,4 +1,4 @@
-/** Deliveries as the portal reads and reopens them. Making and sending them is the business of `src/outbound/`. */
+/** Deliveries as the portal lists, shows and retries them. `src/outbound/` creates and sends them. */
 
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";

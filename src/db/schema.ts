@@ -270,7 +270,7 @@ export const WEBHOOK_STATUSES = ["active", "paused", "disabled"] as const;
 /** Requests that an endpoint was sent within one second of the clock. */
 export type PaceBucket = [second: number, requests: number];
 
-/** Why an attempt failed, in the words of `src/outbound/attempt-result.ts`, and whether a bot wall seems to have answered it. */
+/** The failure kind (`src/outbound/attempt-result.ts`) and status of an attempt, and whether a bot wall seems to have answered. */
 export interface LastFailure {
   kind: string;
   status: number | null;
@@ -379,20 +379,20 @@ export const events = sqliteTable(
 export const DELIVERY_STATUSES = ["pending", "retrying", "delivered", "failed", "skipped"] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
-/** One attempt, as it is kept in its delivery. */
+/** One attempt, as it is stored in its delivery's history. */
 export interface StoredAttempt {
   /** Counted from 1, through all replays. */
   number: number;
   started_at: number;
   ms: number;
-  /** What came of it, in the words of `src/outbound/attempt-result.ts`. */
+  /** `delivered`, or the failure kind: see `src/outbound/attempt-result.ts`. */
   kind: string;
   status: number | null;
   /** Base64 of the answer's sealed first kilobyte; null where there was none. */
   answer: string | null;
   /** Base64 of some of the answer's headers, sealed as JSON; absent where there was no answer. */
   headers?: string;
-  /** Why TLS failed, in the words of `src/outbound/attempt-result.ts`; absent where it did not, or the platform does not say. */
+  /** Why TLS failed: see `src/outbound/attempt-result.ts`. Absent where it did not, or where the platform does not say. */
   tls_cause?: string;
 }
 

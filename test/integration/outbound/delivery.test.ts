@@ -185,7 +185,7 @@ describe("a delivery", () => {
     const handed = await handOver([{ webhook_ids: [hook.id] }], { using: { ...bindings, DB } });
     expect(handed).toEqual({ acked: [], retried: [0] });
     expect(calls).toHaveLength(1);
-    // The holder died: nobody gets at the endpoint before its hold has run out.
+    // The lease holder died: no other consumer acquires the lease before it expires.
     await wake(hook);
     expect(calls).toHaveLength(1);
     vi.setSystemTime(Date.now() + 31 * SECOND_MS);
@@ -200,7 +200,7 @@ describe("a delivery", () => {
     const hook = await hookWith();
     const { calls } = receiver(async () => {
       if (calls.length === 1) {
-        // The first consumer stalls past its hold; another takes the endpoint.
+        // The first consumer stalls past its lease; another acquires the endpoint's next lease.
         vi.setSystemTime(Date.now() + 31 * SECOND_MS);
         await wake(hook);
       }

@@ -125,7 +125,7 @@ describe("a file that is refused", () => {
 });
 
 describe("a word that could not be told", () => {
-  /** D1 is away for everything that fan-out and its listeners ask. */
+  /** D1 does not answer the queries of fan-out and of the subscriber look-up. */
   const withoutD1 = (using = creatorThat().using) =>
     intercepted(
       (call, proceed) => (call.startsWith("DB.") ? Promise.reject(new Error("D1 is away")) : proceed()),

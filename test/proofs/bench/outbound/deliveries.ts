@@ -5,7 +5,7 @@
 import { type Gateway, startGateway } from "../gateway.ts";
 import { type Modules, type Runtime, startWorkers, withoutPrinting } from "../runtime.ts";
 import { type Summary, summarize } from "../statistics.ts";
-import { DATA_BYTES, holdBack, letGo, ownerOf, register, tellMany } from "./endpoints.ts";
+import { DATA_BYTES, leaseAll, ownerOf, publishMany, register, releaseAll } from "./endpoints.ts";
 import type { Receipt, Receiver } from "./receiver.ts";
 
 export const OUTBOUND_FLOOR_CONFIG = "test/proofs/bench/outbound-floor/wrangler.toml";
@@ -78,9 +78,9 @@ async function gatewayTurn(
   ids: string[],
   events: number,
 ): Promise<Turn> {
-  await holdBack(gateway, ids);
-  await tellMany(gateway, OWNER, events);
-  return turnOf(gateway, receiver, ids.length * events, () => letGo(gateway, ids));
+  await leaseAll(gateway, ids);
+  await publishMany(gateway, OWNER, events);
+  return turnOf(gateway, receiver, ids.length * events, () => releaseAll(gateway, ids));
 }
 
 function floorTurn(floor: Runtime, receiver: Receiver, urls: string[], events: number): Promise<Turn> {

@@ -1,4 +1,4 @@
-/** Endpoints as customers have them, events as Audit1's services tell them, and the hold that starts a race. */
+/** Endpoints as customers have them, events as Audit1's services publish them, and the leases that start a race. */
 import { randomBytes } from "node:crypto";
 import { GATEWAY_NAME, type Gateway, made } from "../gateway.ts";
 
@@ -52,8 +52,8 @@ export async function tell(gateway: Gateway, owner: Owner): Promise<string> {
   return event.id;
 }
 
-/** Tells of many, in batches. */
-export async function tellMany(gateway: Gateway, owner: Owner, count: number): Promise<void> {
+/** Publishes many events, in batches. */
+export async function publishMany(gateway: Gateway, owner: Owner, count: number): Promise<void> {
   for (let left = count; left > 0; left -= EVENTS_PER_REQUEST) {
     const events = Array.from({ length: Math.min(left, EVENTS_PER_REQUEST) }, () => newEvent(owner));
     const { success } = (await gateway.portal("POST", "/events", { events })) as { success: boolean };
@@ -61,18 +61,18 @@ export async function tellMany(gateway: Gateway, owner: Owner, count: number): P
   }
 }
 
-/** As if a consumer were at work on them: what is due for them waits. */
-export async function holdBack(gateway: Gateway, ids: readonly string[]): Promise<void> {
-  await hold(gateway, ids, Date.now() + LONG_MS);
+/** Leases the endpoints to no consumer: their deliveries wait. */
+export async function leaseAll(gateway: Gateway, ids: readonly string[]): Promise<void> {
+  await setLeases(gateway, ids, Date.now() + LONG_MS);
 }
 
-/** Lets go of them, and has the minute cron wake them. */
-export async function letGo(gateway: Gateway, ids: readonly string[]): Promise<void> {
-  await hold(gateway, ids, 0);
+/** Releases the leases, and has the minute cron wake the endpoints. */
+export async function releaseAll(gateway: Gateway, ids: readonly string[]): Promise<void> {
+  await setLeases(gateway, ids, 0);
   await fireCron(gateway);
 }
 
-async function hold({ miniflare }: Gateway, ids: readonly string[], until: number): Promise<void> {
+async function setLeases({ miniflare }: Gateway, ids: readonly string[], until: number): Promise<void> {
   const db = await miniflare.getD1Database("DB", GATEWAY_NAME);
   await db
     .prepare(

@@ -4,7 +4,7 @@
  */
 import { startGateway } from "../gateway.ts";
 import { type Modules, withoutPrinting } from "../runtime.ts";
-import { holdBack, letGo, ownerOf, register, tellMany } from "./endpoints.ts";
+import { leaseAll, ownerOf, publishMany, register, releaseAll } from "./endpoints.ts";
 import type { Receiver } from "./receiver.ts";
 import { registerCustomers, trickle, type Waits, waitsOf } from "./steady.ts";
 
@@ -28,8 +28,8 @@ export async function measureFairness(
   try {
     await registerCustomers(gateway, receiver, NEIGHBOURS);
     const hanging = await register(gateway, () => HANGING, [`${receiver.url}/hang`]);
-    await holdBack(gateway, hanging);
-    await tellMany(gateway, HANGING, WAITING);
+    await leaseAll(gateway, hanging);
+    await publishMany(gateway, HANGING, WAITING);
     const neighbours = () =>
       trickle(gateway, receiver, {
         customers: NEIGHBOURS,
@@ -40,9 +40,9 @@ export async function measureFairness(
     const beside: number[] = [];
     for (let turn = 0; turn < turns; turn++) {
       alone.push(...(await neighbours()));
-      await letGo(gateway, hanging);
+      await releaseAll(gateway, hanging);
       beside.push(...(await neighbours()));
-      await holdBack(gateway, hanging);
+      await leaseAll(gateway, hanging);
     }
     return { alone: waitsOf(alone), beside: waitsOf(beside) };
   } finally {
