@@ -2,7 +2,6 @@
 import type { RouterRoute } from "hono/types";
 import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
 import { deliveryPaths } from "../openapi/deliveries.ts";
-import { eventPaths } from "../openapi/events.ts";
 import { inboundPaths } from "../openapi/inbound.ts";
 import { deliveries } from "../openapi/outbound.ts";
 import { reportPaths } from "../openapi/reports.ts";
@@ -43,7 +42,6 @@ export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument
       ...reportPaths,
       ...webhookPaths,
       ...deliveryPaths,
-      ...eventPaths,
     }),
     webhooks: deliveries,
     components: { securitySchemes: SECURITY_SCHEMES },

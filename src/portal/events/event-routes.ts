@@ -8,7 +8,6 @@ import { parseFileId } from "../../gate/file-id.ts";
 import type { ProgressReport, Reported, ReportOrder } from "../../gate/protocol.ts";
 import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
 import { describeFailure, type Failure } from "../../http/failure.ts";
-import { type BodyLimits, parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { logError } from "../../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { gateName } from "../../model.ts";
@@ -21,25 +20,24 @@ import {
   findSubscribersOfFile,
   findSubscribersOfGates,
 } from "../../outbound/subscribers.ts";
+import { notFound } from "../change.ts";
 import { mayActFor, ownerOf } from "../owner.ts";
+import * as contract from "./event-contract.ts";
 import {
   type EventRequest,
-  eventOrBatch,
-  eventQuery,
   type FILE_REPORTS,
   fileData,
   isFileReport,
-  MAX_EVENTS_BYTES,
-  MAX_EVENTS_VALUES,
-} from "./event-requests.ts";
+  REUSED,
+  type RefusedEvent,
+  type ReportedEvent,
+} from "./event-contract.ts";
 
 const STATUS_AFTER = {
   "file.validated": "processing",
   "file.processed": "completed",
   "file.failed": "failed",
 } as const satisfies Record<(typeof FILE_REPORTS)[number], ProgressReport["status"]>;
-
-const LIMITS: BodyLimits = { limitBytes: MAX_EVENTS_BYTES, limitValues: MAX_EVENTS_VALUES };
 
 const TYPE_OF = {
   processing: "file.validated",
@@ -56,17 +54,11 @@ const OUT_OF_ORDER: Failure = {
 
 const DEFAULT_SOURCE = "audit1";
 
-const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
-export const REUSED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "event_id_reused",
-  message: "This id already names another event. Use a new id for a new event.",
-};
+const NOT_FOUND = notFound("file");
 
 /** An event that was taken: the answer's body, and the endpoints to wake. */
 interface Taken {
-  body: { success: true; id: string; duplicate: boolean };
+  body: ReportedEvent;
   endpoints: Endpoint[];
 }
 
@@ -79,17 +71,16 @@ const BROKEN_OFF: Failure = {
 };
 
 export const events = new Hono<AppEnv>()
-  .post("/events", async (c) => {
-    const body = await parseJsonBody(c, eventOrBatch, LIMITS);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    if (!Array.isArray(body.value)) {
-      const taken = await take(c, body.value);
+  .post("/events", contract.reportEvent, async (c) => {
+    const body = c.req.valid("json");
+    if (!Array.isArray(body)) {
+      const taken = await take(c, body);
       if ("failure" in taken) return failureResponse(c, taken.failure);
       c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(taken.endpoints)));
       return c.json(taken.body, 202);
     }
-    note(c, { events: body.value.length });
-    const taken = await takeAll(c, body.value);
+    note(c, { events: body.length });
+    const taken = await takeAll(c, body);
     const endpoints = taken.flatMap((each) => ("endpoints" in each ? each.endpoints : []));
     c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
     const results = taken.map(resultOf);
@@ -97,13 +88,12 @@ export const events = new Hono<AppEnv>()
     if (failure !== null) return failureResponse(c, failure, null, { success: false, results });
     return c.json({ success: taken.every((each) => "body" in each), results }, 202);
   })
-  .get("/events", async (c) => {
-    const query = parseQuery(c, eventQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const owned = ownerOf(c.get("client"), query.value);
+  .get("/events", contract.listEvents, async (c) => {
+    const query = c.req.valid("query");
+    const owned = ownerOf(c.get("client"), query);
     if ("failure" in owned) return failureResponse(c, owned.failure);
-    const of = { owner: owned.owner, environment: query.value.environment };
-    return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, query.value));
+    const of = { owner: owned.owner, environment: query.environment };
+    return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, query));
   });
 
 /**
@@ -137,7 +127,7 @@ function stackOf(error: unknown): { stack?: string } {
 }
 
 /** Of a batch, each event is answered on its own. */
-function resultOf(each: Attempted) {
+function resultOf(each: Attempted): ReportedEvent | RefusedEvent {
   if ("body" in each) return each.body;
   const { status, error, code, message } = describeFailure(each.failure);
   return { success: false, id: each.id, status, error, code, message };

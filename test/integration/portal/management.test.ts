@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { sha256Hex } from "../../../src/crypto/encoding.ts";
-import { MAX_EVENTS_BYTES } from "../../../src/portal/events/event-requests.ts";
+import { MAX_EVENTS_BYTES } from "../../../src/portal/events/event-contract.ts";
 import {
   bindings,
   createConnection,

@@ -1,0 +1,256 @@
+/** The contract of events: Audit1's services and the files-creator report them, their owner reads them back. */
+import * as z from "zod";
+import { once, page } from "../../contract/answer.ts";
+import { contract } from "../../contract/contract.ts";
+import { RATE_LIMITED } from "../../contract/error-answers.ts";
+import { EXAMPLE, like } from "../../contract/examples.ts";
+import {
+  environment as environmentField,
+  fileId,
+  fileStatus,
+  moment,
+  sequence,
+} from "../../contract/fields.ts";
+import { utf8 } from "../../crypto/encoding.ts";
+import { KEY } from "../../developer/developer-contract.ts";
+import type { Failure } from "../../http/failure.ts";
+import { ENVIRONMENTS } from "../../model.ts";
+import { eventListFields } from "../../outbound/event-list.ts";
+import { eventTime } from "../../outbound/event-time.ts";
+import { EVENT_TYPES, TEST_EVENT } from "../../outbound/event-types.ts";
+import { notFound } from "../change.ts";
+import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
+import { OWNER, portalContracts } from "../portal-contract.ts";
+
+/** Of one event, as JSON. */
+const MAX_DATA_BYTES = 256 * 1024;
+const MAX_EVENTS = 100;
+/** A batch whose events are all as large as they may be has to be sent in parts: it would fill the isolate. */
+export const MAX_EVENTS_BYTES = 8 * 1024 ** 2;
+/** More than fit into the data of one event. In the worst case their tree takes some 25 MB. */
+const MAX_EVENTS_VALUES = 200_000;
+
+/** What the files-creator reports. */
+export const FILE_REPORTS = ["file.validated", "file.processed", "file.failed"] as const;
+/** What the gateway itself says. */
+const OWN_TYPES: readonly string[] = ["file.uploaded", TEST_EVENT];
+const TYPES = EVENT_TYPES.filter((type) => !OWN_TYPES.includes(type));
+
+const count = z.int().nonnegative().optional();
+export const fileData = z.looseObject({
+  fileId: z.string(),
+  recordsTotal: count,
+  recordsProcessed: count,
+  recordsFailed: count,
+});
+
+const environment = z
+  .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
+  .default(DEFAULT_ENVIRONMENT);
+
+/** As it was given, to the last name: an object schema makes a copy, and leaves `__proto__` out. */
+const givenObject = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+    "Must be an object",
+  )
+  .meta({ override: { type: "object" } });
+
+/** Ids that begin so are the gateway's own. From the wire contract. */
+const OWN_ID = /^evt_(?:uploaded|failed|test|gateway)_/;
+const ID_RULE = "Must be 1 to 128 characters of A-Za-z0-9_-";
+
+/** A dot would make the signed string of Standard Webhooks, `id.timestamp.body`, ambiguous. */
+const eventId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,128}$/, {
+    error: ({ input }) =>
+      typeof input === "string" && input.includes(".")
+        ? `${ID_RULE}, without dots: the signed string of a delivery separates its parts by them`
+        : ID_RULE,
+  })
+  .refine((id) => !OWN_ID.test(id), {
+    error: ({ input }) =>
+      `Ids that begin with ${OWN_ID.exec(String(input))?.[0]} are reserved for the gateway's own events. Choose another id`,
+  });
+
+/** Checked with the type: a wrong time refuses no report on a file. */
+const givenTime = (description: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ description, override: { type: "string", format: "date-time" } });
+
+const event = z
+  .strictObject({
+    id: eventId,
+    type: z.enum(TYPES, { error: "Unknown event type" }),
+    timestamp: givenTime("As `created_at`. Both may be given where they name the same moment."),
+    created_at: givenTime(
+      "When it happened; now where it is left out. Up to 5 minutes ahead counts as now. More, or over 90 days back, is refused, but for `file.*`, where the gateway's own time stands in for a wrong one.",
+    ),
+    ...ownerFields,
+    environment,
+    metadata: z.strictObject({ source: z.string().min(1).max(64).optional() }).optional(),
+    data: givenObject,
+  })
+  .superRefine(({ type, data, timestamp, created_at }, context) => {
+    if (utf8(JSON.stringify(data)).byteLength > MAX_DATA_BYTES)
+      context.addIssue({
+        code: "custom",
+        path: ["data"],
+        message: `Must be at most ${MAX_DATA_BYTES} bytes`,
+      });
+    const time = isFileReport(type) ? null : eventTime({ timestamp, created_at }, Date.now());
+    if (time !== null && !time.ok)
+      context.addIssue({ code: "custom", path: [time.error.field], message: time.error.message });
+    const asFile = isFileReport(type) ? fileData.safeParse(data) : null;
+    for (const issue of asFile?.error?.issues ?? [])
+      context.addIssue({ ...issue, path: ["data", ...issue.path] });
+  });
+export type EventRequest = z.infer<typeof event>;
+
+const eventBatch = z.strictObject({ events: z.array(event).min(1).max(MAX_EVENTS) });
+/** One event, or `events`. */
+const eventOrBatch = z.unknown().transform((body, context): EventRequest | EventRequest[] => {
+  const batched = typeof body === "object" && body !== null && "events" in body;
+  const parsed = batched ? eventBatch.safeParse(body) : event.safeParse(body);
+  if (parsed.success) return "events" in parsed.data ? (parsed.data.events as EventRequest[]) : parsed.data;
+  for (const issue of parsed.error.issues) context.addIssue({ ...issue });
+  return z.NEVER;
+});
+
+const eventQuery = z.strictObject({ ...ownerFields, environment, ...eventListFields });
+
+export function isFileReport(type: string): type is (typeof FILE_REPORTS)[number] {
+  return FILE_REPORTS.some((each) => each === type);
+}
+
+export const REUSED: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "event_id_reused",
+  message: "This id already names another event. Use a new id for a new event.",
+};
+
+const reported = once(() =>
+  z.strictObject({
+    success: z.literal(true),
+    id: z.string(),
+    duplicate: z.boolean().meta({ description: "The event was known before." }),
+    file_id: fileId().optional(),
+    status: fileStatus().optional().meta({ description: "Of the file that the event is about." }),
+  }),
+);
+export type ReportedEvent = z.infer<ReturnType<typeof reported>>;
+
+const refused = once(() =>
+  z.strictObject({
+    success: z.literal(false),
+    id: z.string(),
+    status: z.int(),
+    error: z.string(),
+    code: z.string(),
+    message: z.string(),
+  }),
+);
+export type RefusedEvent = z.infer<ReturnType<typeof refused>>;
+
+const FILE_EVENT = {
+  id: "evt_0G5ENQ5XTX",
+  type: "file.processed",
+  timestamp: EXAMPLE.later,
+  data: { fileId: EXAMPLE.fileId, recordsTotal: 1, recordsProcessed: 1, recordsFailed: 0 },
+};
+const POLICY_EVENT = {
+  id: "evt_policy_1",
+  type: "policy.renewed" as const,
+  ...EXAMPLE.owner,
+  environment: "production",
+  metadata: { source: "policies" },
+  data: { policyNumber: "WC1025561", employerId: EXAMPLE.employerId },
+};
+
+/** An event as its owner reads it: the envelope that webhooks get, and when it was stored. */
+const stored = once(() =>
+  z
+    .strictObject({
+      id: like(z.string(), POLICY_EVENT.id),
+      type: like(z.enum(EVENT_TYPES), POLICY_EVENT.type),
+      timestamp: moment(),
+      created_at: moment().meta({ description: "When it happened; the same as `timestamp`." }),
+      data: like(z.record(z.string(), z.unknown()), POLICY_EVENT.data),
+      metadata: z.strictObject({
+        source: like(z.string(), "policies"),
+        environment: environmentField(),
+        sequence: sequence(),
+      }),
+      received_at: moment(EXAMPLE.later).meta({ description: "When it was stored: what `since` is about." }),
+    })
+    .meta({ id: "Event" }),
+);
+
+export const reportEvent = portalContracts("Events")(
+  { body: eventOrBatch, limits: { limitBytes: MAX_EVENTS_BYTES, limitValues: MAX_EVENTS_VALUES } },
+  () => ({
+    id: "reportEvent",
+    summary: "Tell of an event, or of several",
+    description: `Safe to repeat: an event counts once per owner, and once per file. Its \`id\` is yours to choose, without dots and not of a form that the gateway's own events have (\`evt_uploaded_\`, \`evt_failed_\`, \`evt_test_\`, \`evt_gateway_\`). What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file, and it goes to the webhooks of that owner and of the file's employer, after what the file still owes them: 503 until that is stored. Every other event names its owner; it is of production unless it says otherwise. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`: 202 where at least one was taken, and \`success\` says whether all were; else 503 if any may be repeated, or the first one's status. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
+    body: {
+      schema: z.union([event, eventBatch]),
+      examples: {
+        file: { summary: "A file was made", value: FILE_EVENT },
+        other: { summary: "An event of another kind", value: POLICY_EVENT },
+        several: {
+          summary: "Several at once",
+          value: { events: [{ ...POLICY_EVENT, id: "evt_policy_2" }] },
+        },
+      },
+    },
+    answers: {
+      202: {
+        description: "They are known.",
+        schema: z.union([
+          reported(),
+          z.strictObject({
+            success: z.boolean(),
+            results: z.array(z.union([reported(), refused()])),
+          }),
+        ]),
+        example: {
+          success: true,
+          id: FILE_EVENT.id,
+          file_id: EXAMPLE.fileId,
+          status: "completed",
+          duplicate: false,
+        },
+      },
+    },
+    failures: [...OWNER, notFound("file"), REUSED],
+  }),
+);
+
+/** Both APIs lead to the list: a bearer key's owner and environment are its own, a portal client names them. */
+export const listEvents = contract({ query: eventQuery }, () => ({
+  id: "listEvents",
+  tag: "Events",
+  summary: "Read events back",
+  description:
+    "In the order in which they were stored, those among them that no webhook took. A bearer key reads its owner's events of its own environment, and may say no owner and no environment; a portal client names the owner unless it is bound to one, and reads production unless it names another environment.",
+  access: "either",
+  query: eventQuery,
+  answers: { 200: page("A page of events.", "events", stored(), { sometimes: ["rate"] }) },
+  failures: [
+    { kind: "portal_unauthenticated" },
+    { kind: "portal_only" },
+    ...KEY,
+    {
+      kind: "validation",
+      message: "The request has invalid fields.",
+      details: { limit: "Must be at most 100" },
+    },
+    ...OWNER,
+    RATE_LIMITED,
+  ],
+  failureHeaders: ["rate"],
+}));
