@@ -24,7 +24,7 @@ const deliveryFields = {
   id: deliveryId,
   webhookId,
   eventId: z.string().nullable().meta({ description: "Null once the event is no longer kept." }),
-  eventType: z.string(),
+  eventType: z.string().nullable().meta({ description: "Null once the event is no longer kept." }),
   timestamp: moment.meta({ description: "When the event happened." }),
   status: z.enum(DELIVERY_STATUSES).meta({
     description:

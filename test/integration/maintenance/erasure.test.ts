@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SealBroken } from "../../../src/crypto/vault.ts";
 import { keyObjectKey } from "../../../src/gate/archive-format.ts";
 import { dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
+import { operationNamed, problemsWith } from "../../support/contract.ts";
 import { createDeveloper, PAYROLL, payroll, submit } from "../../support/developer.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import {
@@ -339,6 +340,8 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     const [delivered] = json.deliveries.slice(-1);
     const read = await portal("GET", `/deliveries/${delivered.id}`);
     expect(read).toMatchObject({ status: 200, json: { delivery: { history: [{ answer: null }] } } });
+    const { content } = operationNamed("getDelivery").described.responses[200];
+    expect(problemsWith(read.json, content["application/json"].schema)).toEqual([]);
     expect(await keyOf(owner)).toBeNull();
     expect(await audited(owner)).toEqual([
       ["owner.erased", "system:erasure"],
