@@ -1,11 +1,9 @@
 /** The contract as one OpenAPI 3.1 document: what the routes of a router carry, in the order of the chapters. */
 import type { RouterRoute } from "hono/types";
 import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
-import { deliveryPaths } from "../openapi/deliveries.ts";
 import { inboundPaths } from "../openapi/inbound.ts";
 import { deliveries } from "../openapi/outbound.ts";
 import { reportPaths } from "../openapi/reports.ts";
-import { webhookPaths } from "../openapi/webhooks.ts";
 import { descriptionOf } from "./contract.ts";
 import { operationObject } from "./operation.ts";
 import { SECURITY_SCHEMES } from "./security.ts";
@@ -40,8 +38,6 @@ export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument
       ...pathsOf(routes),
       ...inboundPaths,
       ...reportPaths,
-      ...webhookPaths,
-      ...deliveryPaths,
     }),
     webhooks: deliveries,
     components: { securitySchemes: SECURITY_SCHEMES },

@@ -32,7 +32,7 @@ export const TLS_CAUSES = ["handshake", "expired", "untrusted", "wrong_name"] as
 export type TlsCause = (typeof TLS_CAUSES)[number];
 
 /** By lower-case name; values are limited in length. */
-export type AnswerHeaders = Partial<Record<string, string>>;
+export type AnswerHeaders = Record<string, string>;
 
 /** What was tried, and what came of it. `StoredAttempt` is what is stored of it. */
 export interface Attempt {

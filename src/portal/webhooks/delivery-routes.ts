@@ -17,7 +17,6 @@ import { type AppContext, type AppEnv, failureResponse } from "../../http/contex
 import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
 import { encodeCursor, pageOf } from "../../http/page.ts";
-import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { tryWakeEndpoints } from "../../messages.ts";
 import { deliveryId, parseDeliveryId } from "../../outbound/delivery-id.ts";
 import { isEventType, maySend } from "../../outbound/event-types.ts";
@@ -25,58 +24,27 @@ import { beginReplay, endReplay, findReplay, type Replay } from "../../outbound/
 import { unsealAnswer } from "../../outbound/sealed-attempt.ts";
 import { findManaged } from "../change.ts";
 import { mayActFor } from "../owner.ts";
+import * as contract from "./delivery-contract.ts";
+import {
+  DELIVERY_LIST,
+  DISABLED,
+  EXPIRED,
+  NO_DELIVERY,
+  NO_REPLAY,
+  NOT_SUBSCRIBED,
+  replayRunning,
+  type ShownAttempt,
+  type ShownDelivery,
+  type ShownDeliveryWithHistory,
+  type ShownReplay,
+} from "./delivery-contract.ts";
 import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook-presenter.ts";
-import { DELIVERY_LIST, deliveryQuery, replayRequest } from "./webhook-requests.ts";
-
-export const NO_DELIVERY: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "delivery_not_found",
-  message: "No such delivery.",
-};
-export const NO_REPLAY: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "replay_not_found",
-  message: "No such replay.",
-};
-export function replayRunning(id: string): Failure {
-  return {
-    kind: "portal",
-    status: 409,
-    error: "replay_running",
-    message:
-      "A replay of this webhook is running. Wait until it is done, or end it with DELETE /webhooks/{id}/replays/{replay_id}.",
-    details: { replay_id: id },
-  };
-}
-export const DISABLED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "webhook_disabled",
-  message: "The webhook is disabled. Set its status to active first.",
-};
-export const EXPIRED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "event_expired",
-  message: "The event is no longer kept.",
-};
-
-export const NOT_SUBSCRIBED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "not_subscribed",
-  message: "The webhook does not ask for events of this type. Add the type to its events first.",
-};
 
 export const deliveries = new Hono<AppEnv>()
-  .get("/webhooks/:webhook_id/deliveries", async (c) => {
-    const query = parseQuery(c, deliveryQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
+  .get("/webhooks/:webhook_id/deliveries", contract.listDeliveries, async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
-    const { status, limit, cursor } = query.value;
+    const { status, limit, cursor } = c.req.valid("query");
     const { rows, scannedTo } = await listDeliveries(c.env.DB, found.row.id, status, cursor ?? null, limit);
     const page = pageOf(DELIVERY_LIST, rows, limit, (row) => row.event_seq);
     return c.json({
@@ -84,12 +52,12 @@ export const deliveries = new Hono<AppEnv>()
       next_cursor: page.next_cursor ?? (scannedTo === null ? null : encodeCursor(DELIVERY_LIST, scannedTo)),
     });
   })
-  .get("/deliveries/:delivery_id", async (c) => {
+  .get("/deliveries/:delivery_id", contract.getDelivery, async (c) => {
     const found = await find(c);
     if ("failure" in found) return failureResponse(c, found.failure);
     return c.json({ delivery: await withAttempts(c, found) });
   })
-  .post("/deliveries/:delivery_id/retry", async (c) => {
+  .post("/deliveries/:delivery_id/retry", contract.retryDelivery, async (c) => {
     const found = await find(c);
     if ("failure" in found) return failureResponse(c, found.failure);
     const { webhook, delivery } = found;
@@ -103,14 +71,13 @@ export const deliveries = new Hono<AppEnv>()
     const now = (await getDelivery(c.env.DB, key)) ?? delivery;
     return c.json({ success: true, delivery: presentDelivery(now) }, 202);
   })
-  .post("/webhooks/:webhook_id/replay", async (c) => {
-    const body = await parseJsonBody(c, replayRequest);
-    if ("failure" in body) return failureResponse(c, body.failure);
+  .post("/webhooks/:webhook_id/replay", contract.replayWebhook, async (c) => {
+    const body = c.req.valid("json");
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const now = Date.now();
-    const since = Date.parse(body.value.since);
-    const until = Math.min(now, body.value.until === undefined ? now : Date.parse(body.value.until));
+    const since = Date.parse(body.since);
+    const until = Math.min(now, body.until === undefined ? now : Date.parse(body.until));
     if (since >= until) {
       const message = "The range is empty: since must be before until, and in the past";
       return failureResponse(c, { kind: "validation", message, details: { since: message } });
@@ -119,7 +86,7 @@ export const deliveries = new Hono<AppEnv>()
     const replay: Replay = {
       id: newObjectId(),
       webhook_id: found.row.id,
-      only: body.value.only,
+      only: body.only,
       from_seq: before,
       position: before,
       until: seqAt(until + 1),
@@ -140,13 +107,13 @@ export const deliveries = new Hono<AppEnv>()
       return failureResponse(c, begun.error.reason === "disabled" ? DISABLED : replayRunning(begun.error.id));
     return c.json({ success: true, replay: presentReplay(replay) }, 202);
   })
-  .get("/webhooks/:webhook_id/replays/:replay_id", async (c) => {
+  .get("/webhooks/:webhook_id/replays/:replay_id", contract.getReplay, async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const replay = await findReplay(c.env.DB, found.row.id, c.req.param("replay_id").toLowerCase());
     return replay === null ? failureResponse(c, NO_REPLAY) : c.json({ replay: presentReplay(replay) });
   })
-  .delete("/webhooks/:webhook_id/replays/:replay_id", async (c) => {
+  .delete("/webhooks/:webhook_id/replays/:replay_id", contract.endReplay, async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const key = { webhookId: found.row.id, id: c.req.param("replay_id").toLowerCase() };
@@ -178,7 +145,7 @@ function mayBeSent(webhook: Webhook, { event_type: type }: Delivery): boolean {
   return type !== null && isEventType(type) && maySend(webhook.events, type);
 }
 
-function presentDelivery(row: Delivery) {
+function presentDelivery(row: Delivery): ShownDelivery {
   return {
     id: deliveryId({ webhookId: row.webhook_id, eventSeq: row.event_seq }),
     webhookId: `wh_${row.webhook_id}`,
@@ -189,13 +156,13 @@ function presentDelivery(row: Delivery) {
     responseCode: row.response_code,
     attempts: row.attempts,
     lastError: row.last_error,
-    nextAttemptAt: row.next_attempt_at && iso(row.next_attempt_at),
+    nextAttemptAt: iso(row.next_attempt_at),
     createdAt: iso(row.created_at),
     updatedAt: iso(row.updated_at),
   };
 }
 
-async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
+async function withAttempts(c: AppContext, { webhook, delivery }: Found): Promise<ShownDeliveryWithHistory> {
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
   const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
   const opened = (attempt: DeliveryWithHistory["history"][number]) => {
@@ -208,16 +175,17 @@ async function withAttempts(c: AppContext, { webhook, delivery }: Found) {
       number: attempt.number,
       startedAt: iso(attempt.started_at),
       ms: attempt.ms,
-      outcome: attempt.kind,
+      // Stored by the attempt itself, which knows no others.
+      outcome: attempt.kind as ShownAttempt["outcome"],
       responseCode: attempt.status,
-      tlsCause: attempt.tls_cause ?? null,
+      tlsCause: (attempt.tls_cause ?? null) as ShownAttempt["tlsCause"],
       ...(await opened(attempt)),
     })),
   );
   return { ...presentDelivery(delivery), history };
 }
 
-function presentReplay(replay: Replay) {
+function presentReplay(replay: Replay): ShownReplay {
   const { from_seq, position, until } = replay;
   return {
     id: replay.id,
@@ -226,7 +194,6 @@ function presentReplay(replay: Replay) {
     only: replay.only,
     since: iso(storedAt(from_seq + 1)),
     until: iso(storedAt(until) - 1),
-    /** Up to where events have been looked at. */
     position: iso(storedAt(position + 1)),
     progress: Math.round(((position - from_seq) / (until - 1 - from_seq)) * 1_000) / 1_000,
     queued: replay.queued,

@@ -15,6 +15,7 @@ import { maskedUrl, storedFingerprint } from "../../outbound/sealed-url.ts";
 import { signingOrder } from "../../outbound/secret-rotation.ts";
 import { settleAllUnsent } from "../../outbound/unsent-deliveries.ts";
 import type { ManagedKind } from "../change.ts";
+import type { ListedWebhook } from "./webhook-contract.ts";
 
 /** The row is read before anything is sent, so that a change is in force once it is written. */
 export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
@@ -60,7 +61,7 @@ export const ANY_WEBHOOK: typeof WEBHOOK = {
 };
 
 /** What lists show of a webhook: no secret, its address masked, and of its headers only the names. */
-export function presentWebhook(row: Webhook, now: number) {
+export function presentWebhook(row: Webhook, now: number): ListedWebhook {
   const leading = signingOrder(row.secrets, now)[0]?.id;
   return {
     _id: row.id,
@@ -85,12 +86,12 @@ export function presentWebhook(row: Webhook, now: number) {
         id,
         leading: id === leading,
         created_at: iso(created_at),
-        expires_at: expires_at && iso(expires_at),
+        expires_at: iso(expires_at),
       })),
     health: {
       consecutive_failures: row.consecutive_failures,
-      failing_since: row.failing_since && iso(row.failing_since),
-      last_success_at: row.last_success_at && iso(row.last_success_at),
+      failing_since: iso(row.failing_since),
+      last_success_at: iso(row.last_success_at),
     },
     version: row.version,
     created_at: iso(row.created_at),

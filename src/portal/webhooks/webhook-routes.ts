@@ -19,7 +19,6 @@ import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
 import { pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
-import { parseJsonBody, parseQuery } from "../../http/validation.ts";
 import { logError } from "../../log.ts";
 import { tryWakeEndpoints } from "../../messages.ts";
 import { checkCustomHeaders } from "../../outbound/custom-headers.ts";
@@ -32,49 +31,31 @@ import { checkUrl, describeUrlProblem } from "../../outbound/url-policy.ts";
 import { answerChange, changeManaged, findManaged, notFound } from "../change.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
 import { type Owner, ownerOf } from "../owner.ts";
-import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook-presenter.ts";
+import * as contract from "./webhook-contract.ts";
 import {
+  MAX_SECRETS,
+  MAX_WEBHOOKS,
   type NewWebhook,
-  newWebhook,
-  rotation,
+  type ShownSkipped,
+  TOO_MANY_SECRETS,
+  TOO_MANY_WEBHOOKS,
   WEBHOOK_LIST,
-  webhookPatch,
-  webhookQuery,
-} from "./webhook-requests.ts";
-
-/** Every secret in force signs every delivery. */
-const MAX_SECRETS = 5;
-
-export const TOO_MANY_SECRETS: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "too_many_secrets",
-  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
-};
-/** Every event of an owner looks through its webhooks. */
-const MAX_WEBHOOKS = 1_000;
-
-export const TOO_MANY_WEBHOOKS: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "too_many_webhooks",
-  message: `An owner has at most ${MAX_WEBHOOKS} webhooks in an environment, disabled ones included. Delete one first.`,
-};
+  type WebhookPatch,
+} from "./webhook-contract.ts";
+import { ANY_WEBHOOK, endpointOf, presentWebhook, WEBHOOK } from "./webhook-presenter.ts";
 
 export const webhooks = new Hono<AppEnv>()
-  .post("/webhooks", async (c) => {
-    const body = await parseJsonBody(c, newWebhook);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    const owned = ownerOf(c.get("client"), body.value);
+  .post("/webhooks", contract.createWebhook, async (c) => {
+    const body = c.req.valid("json");
+    const owned = ownerOf(c.get("client"), body);
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const { owner } = owned;
-    return create(c, CREATABLE, { owner, body: body.value }, () => makeWebhook(c, owner, body.value));
+    return create(c, CREATABLE, { owner, body }, () => makeWebhook(c, owner, body));
   })
-  .get("/webhooks", async (c) => {
-    const query = parseQuery(c, webhookQuery);
-    if ("failure" in query) return failureResponse(c, query.failure);
-    const { limit, cursor, environment, status } = query.value;
-    const owned = ownerOf(c.get("client"), query.value);
+  .get("/webhooks", contract.listWebhooks, async (c) => {
+    const query = c.req.valid("query");
+    const { limit, cursor, environment, status } = query;
+    const owned = ownerOf(c.get("client"), query);
     if ("failure" in owned) return failureResponse(c, owned.failure);
     const found = await listWebhooks(c.env.DB, owned.owner, { environment, status }, cursor ?? null, limit);
     const page = pageOf(WEBHOOK_LIST, found, limit, ({ created_at, id }) => [created_at, id]);
@@ -84,48 +65,22 @@ export const webhooks = new Hono<AppEnv>()
       next_cursor: page.next_cursor,
     });
   })
-  .get("/webhooks/:webhook_id", async (c) => {
+  .get("/webhooks/:webhook_id", contract.getWebhook, async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const skipped = await countSkipped(c.env.DB, found.row.id);
     const url = await addressOf(found.row, await presentKeyOf(c, found.row));
     return c.json({ webhook: versioned(c, found.row, url, skipped), skipped: presentSkipped(skipped) });
   })
-  .on(["PATCH", "PUT"], "/webhooks/:webhook_id", async (c) => {
-    const body = await parseJsonBody(c, webhookPatch);
-    if ("failure" in body) return failureResponse(c, body.failure);
-    const checked = checkSettings(c, body.value);
-    if ("failure" in checked) return failureResponse(c, checked.failure);
-    const { headers, status, url: _given, ...settings } = body.value;
-    const { url, ...events } = checked.settings;
-    const changed = await changeManaged(c, WEBHOOK, "updated", async (row, now) => {
-      const change: WebhookChange = { ...settings, ...events };
-      if (headers !== undefined)
-        change.headers = headers && (await sealHeaders(await keyOf(c, row), row.id, headers, now));
-      if (status !== undefined && status !== row.status)
-        Object.assign(change, { status, ...statusChange(row, status, now) });
-      // A new pace does not wait for the old one.
-      if (settings.max_per_minute !== undefined) change.paced_until = 0;
-      if (url !== undefined) {
-        const key = await keyOf(c, row);
-        if (!(await hasUrl(key, row, url))) Object.assign(change, UNTRIED, await sealUrl(key, row.id, url));
-      }
-      return change;
-    });
-    return answerChange(c, changed, (row) => {
-      // What a paused webhook held is due already.
-      if (status === "active")
-        c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(row, Date.now())]));
-      return shown(c, row, { success: true });
-    });
-  })
-  .delete("/webhooks/:webhook_id", async (c) => {
+  .patch("/webhooks/:webhook_id", contract.changeWebhook, (c) => change(c, c.req.valid("json")))
+  .put("/webhooks/:webhook_id", contract.putWebhook, (c) => change(c, c.req.valid("json")))
+  .delete("/webhooks/:webhook_id", contract.deleteWebhook, async (c) => {
     const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) => ({
       deleted_at: row.deleted_at ?? now,
     }));
     return answerChange(c, changed, () => c.json({ message: "webhook_deleted" }));
   })
-  .post("/webhooks/:webhook_id/test", async (c) => {
+  .post("/webhooks/:webhook_id/test", contract.testWebhook, async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if ("failure" in found) return failureResponse(c, found.failure);
     const sent = await sendTest(c.env.DB, found.row, c.get("settings"));
@@ -144,27 +99,52 @@ export const webhooks = new Hono<AppEnv>()
       tls_cause: attempt.tlsCause ?? null,
     });
   })
-  .post("/webhooks/:webhook_id/rotate-secret", async (c) => {
-    const body = await parseJsonBody(c, rotation);
-    if ("failure" in body) return failureResponse(c, body.failure);
+  .post("/webhooks/:webhook_id/rotate-secret", contract.rotateSecret, async (c) => {
+    const { overlap_seconds } = c.req.valid("json");
     let secret = "";
     let key: DataKey | null = null;
     const changed = await changeManaged(c, WEBHOOK, "secret_rotated", async (row, now) => {
       key = await keyOf(c, row);
       const made = await newSecret(key, row.id, now);
-      const secrets = rotated(row.secrets, made.stored, body.value.overlap_seconds * 1_000, now);
+      const secrets = rotated(row.secrets, made.stored, overlap_seconds * 1_000, now);
       if (secrets.length > MAX_SECRETS) return TOO_MANY_SECRETS;
       secret = made.secret;
       return { secrets };
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }, key));
   })
-  .post("/webhooks/:webhook_id/activate-secret", async (c) => {
+  .post("/webhooks/:webhook_id/activate-secret", contract.activateSecret, async (c) => {
     const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) => ({
       secrets: activated(signingOrder(row.secrets, now)),
     }));
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   });
+
+async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
+  const checked = checkSettings(c, body);
+  if ("failure" in checked) return failureResponse(c, checked.failure);
+  const { headers, status, url: _given, ...settings } = body;
+  const { url, ...events } = checked.settings;
+  const changed = await changeManaged(c, WEBHOOK, "updated", async (row, now) => {
+    const change: WebhookChange = { ...settings, ...events };
+    if (headers !== undefined)
+      change.headers = headers && (await sealHeaders(await keyOf(c, row), row.id, headers, now));
+    if (status !== undefined && status !== row.status)
+      Object.assign(change, { status, ...statusChange(row, status, now) });
+    // A new pace does not wait for the old one.
+    if (settings.max_per_minute !== undefined) change.paced_until = 0;
+    if (url !== undefined) {
+      const key = await keyOf(c, row);
+      if (!(await hasUrl(key, row, url))) Object.assign(change, UNTRIED, await sealUrl(key, row.id, url));
+    }
+    return change;
+  });
+  return answerChange(c, changed, (row) => {
+    // What a paused webhook held is due already.
+    if (status === "active") c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(row, Date.now())]));
+    return shown(c, row, { success: true });
+  });
+}
 
 const CREATABLE: Creatable<Webhook> = {
   managed: WEBHOOK,
@@ -257,7 +237,7 @@ function statusChange(row: Webhook, status: Webhook["status"], now: number): Web
   return change;
 }
 
-function presentSkipped({ count, first, last }: Skipped) {
+function presentSkipped({ count, first, last }: Skipped): ShownSkipped {
   return {
     count,
     first_at: first === null ? null : iso(storedAt(first)),

@@ -1,0 +1,331 @@
+/** The contract of webhooks, as the portal manages them. */
+import * as z from "zod";
+import { answer, once, page } from "../../contract/answer.ts";
+import { EXAMPLE, like } from "../../contract/examples.ts";
+import {
+  deliveryId,
+  environment as environmentField,
+  moment,
+  objectId,
+  owner,
+  success,
+  version,
+  webhookId,
+} from "../../contract/fields.ts";
+import { WEBHOOK_STATUSES } from "../../db/schema.ts";
+import type { Failure } from "../../http/failure.ts";
+import { pageFields } from "../../http/page.ts";
+import { ENVIRONMENTS } from "../../model.ts";
+import { SIGNATURE_FORMATS } from "../../outbound/signing.ts";
+import { MAX_URL_CHARS } from "../../outbound/url-policy.ts";
+import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
+import { created, portalContracts, rotation, VERSIONED } from "../portal-contract.ts";
+import { attemptFields } from "./delivery-contract.ts";
+
+const DEFAULT_IN_FLIGHT = 4;
+/** One invocation works on an endpoint, and six of its requests wait for an answer at a time. */
+const MAX_IN_FLIGHT = 6;
+
+/** The name of the list in its cursors. */
+export const WEBHOOK_LIST = "webhooks";
+
+const environment = z
+  .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
+  .default(DEFAULT_ENVIRONMENT);
+const status = z.enum(WEBHOOK_STATUSES);
+const settings = {
+  url: z.string().max(MAX_URL_CHARS),
+  events: z.array(z.string()),
+  description: z.string().max(500).nullable(),
+  notification_email: z.email("Must be an e-mail address").max(254).nullable(),
+  signature_format: z.enum(SIGNATURE_FORMATS),
+  headers: z.preprocess(withoutProto, z.record(z.string(), z.string()).nullable()),
+  max_in_flight: z.int().min(1).max(MAX_IN_FLIGHT),
+  max_per_minute: z.int().min(1).nullable(),
+};
+
+/** A record schema leaves this name out, so that the answer would not be what was asked for. */
+function withoutProto(headers: unknown, context: z.core.$RefinementCtx): unknown {
+  if (typeof headers === "object" && headers !== null && Object.hasOwn(headers, "__proto__"))
+    context.addIssue({ code: "custom", path: ["__proto__"], message: "Not a name for a header" });
+  return headers;
+}
+
+const newWebhook = z.strictObject({
+  ...ownerFields,
+  url: settings.url,
+  events: settings.events,
+  environment,
+  description: settings.description.optional(),
+  notification_email: settings.notification_email.optional(),
+  signature_format: settings.signature_format.default("timestamped"),
+  headers: settings.headers.optional(),
+  max_in_flight: settings.max_in_flight.default(DEFAULT_IN_FLIGHT),
+  max_per_minute: settings.max_per_minute.optional(),
+});
+export type NewWebhook = z.infer<typeof newWebhook>;
+const webhookPatch = z
+  .strictObject({
+    url: settings.url.exactOptional(),
+    events: settings.events.exactOptional(),
+    description: settings.description.exactOptional(),
+    status: status.exactOptional(),
+    notification_email: settings.notification_email.exactOptional(),
+    signature_format: settings.signature_format.exactOptional(),
+    headers: settings.headers.exactOptional(),
+    max_in_flight: settings.max_in_flight.exactOptional(),
+    max_per_minute: settings.max_per_minute.exactOptional(),
+  })
+  .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
+  .meta({ minProperties: 1 });
+export type WebhookPatch = z.infer<typeof webhookPatch>;
+const webhookQuery = z.strictObject({
+  ...ownerFields,
+  environment,
+  status: status.optional(),
+  ...pageFields(WEBHOOK_LIST, z.tuple([z.int(), z.string()])),
+});
+
+/** Every secret in force signs every delivery. */
+export const MAX_SECRETS = 5;
+
+export const TOO_MANY_SECRETS: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "too_many_secrets",
+  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
+};
+/** Every event of an owner looks through its webhooks. */
+export const MAX_WEBHOOKS = 1_000;
+
+export const TOO_MANY_WEBHOOKS: Failure = {
+  kind: "portal",
+  status: 409,
+  error: "too_many_webhooks",
+  message: `An owner has at most ${MAX_WEBHOOKS} webhooks in an environment, disabled ones included. Delete one first.`,
+};
+const ADDRESS = {
+  kind: "validation",
+  message: "The request has invalid fields.",
+  details: {
+    url: "hooks.acme-payroll.com/…: the address must begin with https://. Send a whole address such as https://hooks.example.com/audit1.",
+    "events[0]": 'Unknown event "file.lost"',
+  },
+} as const;
+
+const webhook = once(() =>
+  z
+    .strictObject({
+      _id: objectId(EXAMPLE.webhookId),
+      id: webhookId().meta({ description: "`wh_` and the same." }),
+      url: like(
+        z.string().nullable().meta({ description: "Null once the key that seals it has been erased." }),
+        "https://hooks.acme-payroll.com/audit1/in?sig=7nQ2xV9kLmP4",
+      ),
+      url_masked: like(
+        z.string().meta({
+          description: "Host, `/`, at most eight characters of the path, and `…`. Never accepted as `url`.",
+        }),
+        "hooks.acme-payroll.com/audit1/i…",
+      ),
+      events: like(z.array(z.string()), ["file.*", "audit.completed"]),
+      description: like(z.string().nullable(), "Acme's intake"),
+      environment: environmentField(),
+      ...owner(),
+      status: like(
+        z.enum(WEBHOOK_STATUSES).meta({
+          description:
+            "`paused` holds deliveries until the webhook is `active` again; while it is `disabled` they are skipped.",
+        }),
+        "active",
+      ),
+      is_active: like(z.boolean().meta({ description: "Whether `status` is `active`." }), true),
+      disabled_reason: z.enum(["requested", "gone", "failing"]).nullable(),
+      notification_email: like(z.string().nullable(), "integrations@acme-payroll.com"),
+      signature_format: like(z.enum(SIGNATURE_FORMATS), "timestamped"),
+      headers: like(
+        z.array(z.string()).meta({ description: "Names of the headers that are added to every delivery." }),
+        [],
+      ),
+      max_in_flight: like(z.int(), DEFAULT_IN_FLIGHT),
+      max_per_minute: z
+        .int()
+        .nullable()
+        .meta({ description: "Requests started per minute at most; null for no limit. The others wait." }),
+      secrets: z
+        .array(
+          z.strictObject({
+            id: objectId("65f0c0ffee0123456789abcd"),
+            leading: like(
+              z.boolean().meta({ description: "Makes the signatures that hold one value." }),
+              true,
+            ),
+            created_at: moment(),
+            expires_at: moment().nullable(),
+          }),
+        )
+        .meta({ description: "Those in force. What they are is never shown again." }),
+      health: z.strictObject({
+        consecutive_failures: like(z.int().nonnegative(), 0),
+        failing_since: moment().nullable(),
+        last_success_at: moment().nullable(),
+      }),
+      version: version(),
+      created_at: moment(),
+      updated_at: moment(),
+      createdAt: moment().meta({ description: "The same as `created_at`." }),
+    })
+    .meta({ id: "Webhook" }),
+);
+/** Addresses are often credentials: lists show them masked. */
+const listedWebhook = once(() => webhook().omit({ url: true }).meta({ id: "ListedWebhook" }));
+export type ListedWebhook = z.infer<ReturnType<typeof listedWebhook>>;
+
+const skipped = once(() =>
+  z
+    .strictObject({
+      count: like(z.int().nonnegative(), 2),
+      first_at: like(moment().nullable(), EXAMPLE.at),
+      last_at: like(moment().nullable(), EXAMPLE.later),
+    })
+    .meta({
+      id: "Skipped",
+      description:
+        "Deliveries with the status `skipped`: how many, and when the first and the last of their events were stored. A replay of this range sends them.",
+    }),
+);
+export type ShownSkipped = z.infer<ReturnType<typeof skipped>>;
+
+const secret = once(() =>
+  like(
+    z
+      .string()
+      .regex(/^whsec_/)
+      .meta({ description: "Signs deliveries. Shown this once." }),
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+  ),
+);
+
+const contract = portalContracts("Webhooks");
+
+const changed = once(() =>
+  answer("The webhook as it is now, in force.", { success: success(), webhook: webhook() }, VERSIONED),
+);
+
+export const createWebhook = contract({ body: newWebhook }, () => ({
+  id: "createWebhook",
+  summary: "Register a webhook",
+  description:
+    "Answers the secret that signs deliveries, this once, and to repeats under the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The address must be https and public, not a host of Audit1. It rests sealed; lists, mails and the audit trail show `url_masked`.",
+  creates: true,
+  examples: {
+    files: {
+      summary: "What becomes of files",
+      value: {
+        ...EXAMPLE.owner,
+        environment: "production",
+        url: "https://hooks.acme-payroll.com/audit1",
+        events: ["file.*"],
+        notification_email: "integrations@acme-payroll.com",
+      },
+    },
+  },
+  answers: {
+    201: created("The webhook and its secret.", { success: success(), webhook: webhook() }, secret()),
+  },
+  failures: [ADDRESS, TOO_MANY_WEBHOOKS],
+}));
+
+export const listWebhooks = contract({ query: webhookQuery }, () => ({
+  id: "listWebhooks",
+  summary: "List an owner's webhooks",
+  description:
+    "Newest first: those of production, unless `environment` says otherwise. Addresses are masked.",
+  answers: { 200: page("A page of webhooks.", "webhooks", listedWebhook()) },
+}));
+
+export const getWebhook = contract({}, () => ({
+  id: "getWebhook",
+  summary: "Read a webhook",
+  description: "Shows everything but secrets and the values of headers; `url` whole.",
+  of: "webhook",
+  answers: { 200: answer("The webhook.", { webhook: webhook(), skipped: skipped() }, VERSIONED) },
+}));
+
+function changeContract(id: string, description: string) {
+  return contract({ body: webhookPatch }, () => ({
+    id,
+    summary: "Change a webhook",
+    description,
+    of: "webhook",
+    changes: true,
+    examples: {
+      pause: { summary: "Hold deliveries until it is active again", value: { status: "paused" } },
+      disable: { summary: "Send nothing more", value: { status: "disabled" } },
+      events: { summary: "Ask for other events", value: { events: ["file.processed", "file.failed"] } },
+    },
+    answers: { 200: changed() },
+    failures: [ADDRESS],
+  }));
+}
+export const changeWebhook = changeContract("changeWebhook", "Changes the fields that are named.");
+export const putWebhook = changeContract("putWebhook", "The same as PATCH: fields that are not named stay.");
+
+export const deleteWebhook = contract({}, () => ({
+  id: "deleteWebhook",
+  summary: "Delete a webhook",
+  description: "Nothing more is sent. Its deliveries can still be seen. May be repeated.",
+  of: "webhook",
+  changes: true,
+  answers: { 200: answer("It is deleted.", { message: z.literal("webhook_deleted") }) },
+}));
+
+export const testWebhook = contract({}, () => {
+  const { outcome, status, ms, answer: body, headers, tlsCause } = attemptFields();
+  return {
+    id: "testWebhook",
+    summary: "Send a test event",
+    description: "At once, and once, whatever the webhook's status: says what the receiver answered.",
+    of: "webhook",
+    answers: {
+      200: answer("What came of it.", {
+        success: like(z.boolean(), true),
+        event_id: like(z.string(), "evt_test_7nQ2xV9kLmP4rT6wYz1B"),
+        delivery_id: deliveryId(),
+        outcome,
+        status,
+        ms,
+        answer: body,
+        headers,
+        tls_cause: tlsCause,
+      }),
+    },
+  };
+});
+
+export const rotateSecret = contract({ body: rotation }, () => ({
+  id: "rotateWebhookSecret",
+  summary: "Make a new secret",
+  description:
+    "Both secrets sign for the overlap, a day unless told otherwise; 0 ends the old one at once. The old one leads until the overlap ends or the new one is activated.",
+  of: "webhook",
+  changes: true,
+  examples: { usual: { summary: "A day for the receiver to switch", value: {} } },
+  answers: {
+    200: answer(
+      "The webhook and its new secret.",
+      { success: success(), webhook: webhook(), secret: secret() },
+      VERSIONED,
+    ),
+  },
+  failures: [TOO_MANY_SECRETS],
+}));
+
+export const activateSecret = contract({}, () => ({
+  id: "activateWebhookSecret",
+  summary: "Let the newest secret lead",
+  description: "From now on it makes the signatures that hold one value.",
+  of: "webhook",
+  changes: true,
+  answers: { 200: changed() },
+}));
