@@ -25,7 +25,7 @@ async function load<Exports>(module: string): Promise<Exports> {
 
 const { app } = await load<{ app: { routes: unknown } }>("app.ts");
 const { openApiDocument } = await load<{ openApiDocument: (routes: unknown) => OpenApiDocument }>(
-  "contract/document.ts",
+  "reference/openapi-document.ts",
 );
 export const document = openApiDocument(app.routes);
 
@@ -37,4 +37,6 @@ interface Examples {
   REPORT_EXAMPLES: { report: { value: object } };
 }
 export const { EXAMPLE } = await load<Pick<Examples, "EXAMPLE">>("contract/examples.ts");
-export const { REPORT_EXAMPLES } = await load<Pick<Examples, "REPORT_EXAMPLES">>("openapi/inbound.ts");
+export const { REPORT_EXAMPLES } = await load<Pick<Examples, "REPORT_EXAMPLES">>(
+  "inbound/report-contract.ts",
+);

@@ -18,17 +18,17 @@ import {
   textProblem,
 } from "../inbound/field-rules.ts";
 
-const ACTIONS = ["hire", "terminate", "update"] as const;
-type Action = (typeof ACTIONS)[number];
+export const ACTIONS = ["hire", "terminate", "update"] as const;
+export type Action = (typeof ACTIONS)[number];
 
-const REQUIRED_BY_ACTION: Record<Action, readonly string[]> = {
+export const REQUIRED_BY_ACTION: Record<Action, readonly string[]> = {
   hire: ["name", "hire_date", "classification_code"],
   terminate: ["termination_date"],
   update: [],
 };
 const REQUIRED = ["employer_id", "employees"];
 
-const RULES = {
+export const RULES = {
   employee_id: (value: unknown) => textProblem(value),
   action: actionProblem,
   name: textProblem,

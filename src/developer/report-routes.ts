@@ -3,6 +3,7 @@
  * accepted report takes the same way as a signed one.
  */
 import { Hono } from "hono";
+import { described } from "../contract/contract.ts";
 import type { FileKind } from "../gate/protocol.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
@@ -15,6 +16,7 @@ import { STRICT_PAYROLL } from "../inbound/payroll-rules.ts";
 import { receive } from "../inbound/receive.ts";
 import { respond } from "../inbound/respond.ts";
 import { type Bearer, KEY_NOT_FOUND, readBearer, refusalForKey } from "./bearer.ts";
+import { submitPayrollReport, syncEmployees } from "./developer-report-contract.ts";
 import { EMPLOYEE_CHANGES } from "./employee-changes.ts";
 import { type KeySender, keySenders } from "./key-sender.ts";
 import { recordUse } from "./last-use.ts";
@@ -23,8 +25,14 @@ import { validateStrictly } from "./validate-strictly.ts";
 const NO_PREFIX = new Uint8Array(0);
 
 export const reports = new Hono<AppEnv>()
-  .post("/payroll/reports", (c) => receiveReport(c, "payroll_report", STRICT_PAYROLL))
-  .post("/employees/sync", (c) => receiveReport(c, "employee_sync", EMPLOYEE_CHANGES));
+  .post(
+    "/payroll/reports",
+    described(submitPayrollReport, (c: AppContext) => receiveReport(c, "payroll_report", STRICT_PAYROLL)),
+  )
+  .post(
+    "/employees/sync",
+    described(syncEmployees, (c: AppContext) => receiveReport(c, "employee_sync", EMPLOYEE_CHANGES)),
+  );
 
 async function receiveReport(c: AppContext, kind: FileKind, rules: StrictRules): Promise<Response> {
   const { headers } = c.req.raw;

@@ -1,10 +1,12 @@
 /** `POST /webhook/inbound/{connection_id}`: signed reports from payroll systems. */
 import { Hono } from "hono";
+import { described } from "../contract/contract.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
-import { type AppEnv, failureResponse, note } from "../http/context.ts";
+import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
 import { abuseLimiter } from "./abuse-limiter.ts";
 import { readConnectionSender } from "./connection-sender.ts";
+import { receiveReport, receiveWithoutConnection } from "./inbound-contract.ts";
 import { respond } from "./respond.ts";
 import { SenderCache } from "./sender-cache.ts";
 import { receiveSigned } from "./signed-intake.ts";
@@ -12,12 +14,18 @@ import { receiveSigned } from "./signed-intake.ts";
 /** Kept by the isolate between requests: plain data only. */
 export const connectionSenders = new SenderCache(readConnectionSender);
 
-export const inbound = new Hono<AppEnv>();
+/** Contracts are attached to the handlers: a middleware would cost every report a call. */
+export const inbound = new Hono<AppEnv>()
+  .post(
+    "/webhook/inbound",
+    described(receiveWithoutConnection, (c: AppContext) =>
+      failureResponse(c, { kind: "invalid_connection_id" }),
+    ),
+  )
+  .post("/webhook/inbound/:connection_id", described(receiveReport, receive));
 
-inbound.post("/webhook/inbound", (c) => failureResponse(c, { kind: "invalid_connection_id" }));
-
-inbound.post("/webhook/inbound/:connection_id", async (c) => {
-  const given = c.req.param("connection_id");
+async function receive(c: AppContext): Promise<Response> {
+  const given = c.req.param("connection_id") ?? "";
   const id = given.toLowerCase();
   const address = clientAddress(c.req.raw.headers);
   const heldBack = abuseLimiter.heldBack(address, id, Date.now());
@@ -36,4 +44,4 @@ inbound.post("/webhook/inbound/:connection_id", async (c) => {
   if (failure === "connection_not_found" || failure === "invalid_signature")
     c.executionCtx.waitUntil(abuseLimiter.count(address, id, c.env.REFUSALS));
   return respond(c, received, { connection_id: id });
-});
+}

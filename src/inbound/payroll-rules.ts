@@ -20,7 +20,7 @@ import {
   textProblem,
 } from "./field-rules.ts";
 
-interface Dialect {
+export interface Dialect {
   employeeTexts: readonly string[];
   employeeNumbers: readonly string[];
   /** Top-level fields that only this dialect has. */
@@ -29,19 +29,19 @@ interface Dialect {
   required: readonly string[];
 }
 
-const WEBHOOK: Dialect = {
+export const WEBHOOK: Dialect = {
   employeeTexts: ["first_name", "last_name", "class_code", "state"],
   employeeNumbers: ["gross_wages", "hours_worked"],
   marks: ["employer_fein", "policy_number", "pay_period"],
   required: ["employer_fein", "policy_number", "employees", "pay_period"],
 };
-const REPORT: Dialect = {
+export const REPORT: Dialect = {
   employeeTexts: ["employee_id", "name", "classification_code"],
   employeeNumbers: ["hours_worked", "gross_wages"],
   marks: ["employer_id", "period_start", "period_end", "payroll_data"],
   required: ["employer_id", "period_start", "period_end", "employees", "payroll_data"],
 };
-const TOTALS = ["total_payroll", "total_hours", "officer_payroll", "subcontractor_payments"];
+export const TOTALS = ["total_payroll", "total_hours", "officer_payroll", "subcontractor_payments"];
 
 const NESTED_OBJECTS: readonly string[] = ["pay_period", "payroll_data"];
 export const KNOWN_FIELDS: ReadonlySet<string> = new Set([

@@ -49,7 +49,7 @@ export function reference(routes: () => readonly RouterRoute[]): Hono<AppEnv> {
 }
 
 async function contractText(routes: readonly RouterRoute[]): Promise<string> {
-  const { openApiDocument } = await import("../contract/document.ts");
+  const { openApiDocument } = await import("./openapi-document.ts");
   return JSON.stringify(openApiDocument(routes));
 }
 

@@ -2,8 +2,8 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { type Schema, Validator } from "@cfworker/json-schema";
 import { app } from "../../src/app.ts";
-import { openApiDocument } from "../../src/contract/document.ts";
 import worker from "../../src/index.ts";
+import { openApiDocument } from "../../src/reference/openapi-document.ts";
 import { BASE, bindings, type Json } from "./gateway.ts";
 
 export const document: Json = JSON.parse(JSON.stringify(openApiDocument(app.routes)));

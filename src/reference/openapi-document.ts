@@ -1,13 +1,11 @@
 /** The contract as one OpenAPI 3.1 document: what the routes of a router carry, in the order of the chapters. */
 import type { RouterRoute } from "hono/types";
 import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
-import { inboundPaths } from "../openapi/inbound.ts";
-import { deliveries } from "../openapi/outbound.ts";
-import { reportPaths } from "../openapi/reports.ts";
-import { descriptionOf } from "./contract.ts";
-import { operationObject } from "./operation.ts";
-import { SECURITY_SCHEMES } from "./security.ts";
-import { TAGS } from "./tags.ts";
+import { descriptionOf } from "../contract/contract.ts";
+import { operationObject } from "../contract/operation.ts";
+import { SECURITY_SCHEMES } from "../contract/security.ts";
+import { TAGS } from "../contract/tags.ts";
+import { deliveredEvents } from "../outbound/delivered-events.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
@@ -34,12 +32,8 @@ export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument
       { url: "https://developer-api.audit1.info", description: "Production: developer API" },
     ],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
-    paths: inChapters({
-      ...pathsOf(routes),
-      ...inboundPaths,
-      ...reportPaths,
-    }),
-    webhooks: deliveries,
+    paths: inChapters(pathsOf(routes)),
+    webhooks: deliveredEvents,
     components: { securitySchemes: SECURITY_SCHEMES },
   });
 }

@@ -3,9 +3,9 @@
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
 import { EXAMPLE } from "../contract/examples.ts";
-import { USER_AGENT } from "../outbound/attempt.ts";
-import { type EventType, TEST_DATA } from "../outbound/event-types.ts";
-import { environment, moment, sequence } from "./fields.ts";
+import { environment, moment, sequence } from "../contract/fields.ts";
+import { USER_AGENT } from "./attempt.ts";
+import { type EventType, TEST_DATA } from "./event-types.ts";
 
 interface Described {
   summary: string;
@@ -64,10 +64,10 @@ function envelope(type: string) {
   return z.strictObject({
     id: z.string().meta({ description: "The same through all attempts: drop repeats by it." }),
     type: z.literal(type),
-    timestamp: moment,
-    created_at: moment.meta({ description: "When it happened; the same as `timestamp`." }),
+    timestamp: moment(),
+    created_at: moment().meta({ description: "When it happened; the same as `timestamp`." }),
     data: z.record(z.string(), z.unknown()),
-    metadata: z.strictObject({ source: z.string(), environment, sequence }),
+    metadata: z.strictObject({ source: z.string(), environment: environment(), sequence: sequence() }),
   });
 }
 
@@ -127,6 +127,7 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
   };
 }
 
-export const deliveries: ZodOpenApiPathsObject = Object.fromEntries(
+/** For the document's `webhooks`. */
+export const deliveredEvents: ZodOpenApiPathsObject = Object.fromEntries(
   Object.entries(EVENTS).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
 );
