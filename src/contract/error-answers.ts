@@ -42,6 +42,14 @@ export const ANYWHERE: readonly Failure[] = [
   { kind: "not_configured", part: "key_ring" },
 ];
 
+/** A bearer key that is missing, malformed, unknown or switched off. */
+export const KEY_REFUSED: readonly Failure[] = [
+  "Missing Authorization header",
+  "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*",
+  "API key not found",
+  "API key inactive",
+].map((message) => ({ kind: "unauthenticated", message }));
+
 /** A request that has been counted against a plan and was one too many. */
 export const RATE_LIMITED: Failure = {
   kind: "rate_limited",

@@ -5,7 +5,7 @@ import { onlyValue } from "../http/repeated-header.ts";
 import { type Environment, environmentOf } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 
-export const INVALID_KEY_FORMAT = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
+const INVALID_KEY_FORMAT = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
 const LONGEST_FORM_CHARS = 512;
 const KEY = "audit1_(?:test|live)_sk_";
 
@@ -63,6 +63,6 @@ export function refusalForKey(
   return key.isActive ? null : unauthenticated("API key inactive");
 }
 
-export function unauthenticated(message: string): Failure {
+function unauthenticated(message: string): Failure {
   return { kind: "unauthenticated", message };
 }

@@ -1,19 +1,10 @@
 /** What the contracts of the developer API's routes have in common: a bearer key, counted against the plan of the key. */
 import type * as z from "zod";
 import { type Checks, type Contract, contract, type Describe } from "../contract/contract.ts";
-import { RATE_LIMITED } from "../contract/error-answers.ts";
+import { KEY_REFUSED, RATE_LIMITED } from "../contract/error-answers.ts";
 import type { Operation } from "../contract/operation.ts";
-import type { Failure } from "../http/failure.ts";
-import { INVALID_KEY_FORMAT, KEY_NOT_FOUND, unauthenticated } from "./bearer.ts";
 
 type Details = Omit<Operation, "access" | "tag">;
-
-export const KEY: readonly Failure[] = [
-  unauthenticated("Missing Authorization header"),
-  unauthenticated(INVALID_KEY_FORMAT),
-  KEY_NOT_FOUND,
-  unauthenticated("API key inactive"),
-];
 
 export function developerContract<Body extends z.ZodType = never, Query extends z.ZodObject = never>(
   checks: Checks<Body, Query>,
@@ -33,7 +24,7 @@ export function developerDescription(details: () => Details): Describe {
       ...operation,
       tag: "Developer",
       access: "developer",
-      failures: [...KEY, RATE_LIMITED, ...failures],
+      failures: [...KEY_REFUSED, RATE_LIMITED, ...failures],
       failureHeaders: ["rate"],
     };
   };

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import { owner, success, version } from "../../contract/fields.ts";
-import type { EmployerWritten } from "../../db/employers.ts";
+import type { BoundConnections, EmployerWritten } from "../../db/employers.ts";
 import type { Failure } from "../../http/failure.ts";
 import { NDJSON } from "../../http/ndjson.ts";
 import { pageFields } from "../../http/page.ts";
@@ -11,7 +11,6 @@ import { normalizeFein } from "../../model.ts";
 import { notFound } from "../change.ts";
 import { ownerFields, ownerId, ownerType } from "../owner.ts";
 import { portalContracts, VERSIONED } from "../portal-contract.ts";
-import { boundRefusal } from "./employer-presenter.ts";
 
 export const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const NOT_AN_EMPLOYER_ID = "Must be 1 to 64 characters of A-Za-z0-9_-";
@@ -67,6 +66,18 @@ export const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
     message: "The employer was changed by others at the same time. Read it again.",
   },
 };
+
+/** Why a change is not made that connections would lose their employer by. */
+export function boundRefusal({ ids, count }: BoundConnections): {
+  message: string;
+  details: { connections: string[] };
+} {
+  const those = count === 1 ? "One connection is" : `${count} connections are`;
+  return {
+    message: `${those} bound to this employer, and the owner that it is withdrawn from could no longer report with ${count === 1 ? "it" : "them"}. Bind or delete ${count === 1 ? "it" : "them"} first, or set force.`,
+    details: { connections: ids },
+  };
+}
 
 const employer = once(() =>
   z

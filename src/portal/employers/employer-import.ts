@@ -15,8 +15,8 @@ import { readJsonBytes } from "../../http/json-text.ts";
 import { type Line, linesOf } from "../../http/ndjson.ts";
 import { parseWith } from "../../http/validation.ts";
 import { logError, logLine } from "../../log.ts";
-import { employerLine } from "./employer-contract.ts";
-import { type By, boundRefusal, employerAuditRow, wantedEmployer } from "./employer-presenter.ts";
+import { boundRefusal, employerLine } from "./employer-contract.ts";
+import { type By, employerAuditRow, wantedEmployer } from "./employer-presenter.ts";
 
 /** Four statements an employer, in one transaction that D1 holds everybody else up for. */
 const BATCH_EMPLOYERS = 50;

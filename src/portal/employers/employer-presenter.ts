@@ -1,6 +1,6 @@
 /** An employer as the portal manages it: how it is replaced, recorded and shown. */
 import { type AuditRow, changedFields, newAuditRow } from "../../db/audit.ts";
-import { type BoundConnections, inOrder, type StoredEmployer } from "../../db/employers.ts";
+import { inOrder, type StoredEmployer } from "../../db/employers.ts";
 import { nextVersion } from "../../db/gates.ts";
 import type { Client } from "../../http/context.ts";
 import { normalizeFein } from "../../model.ts";
@@ -20,18 +20,6 @@ export function wantedEmployer(
     name,
     owners: inOrder(owners ?? read?.owners ?? []),
     version: nextVersion(read?.version ?? 0, now),
-  };
-}
-
-/** Why a change is not made that connections would lose their employer by. */
-export function boundRefusal({ ids, count }: BoundConnections): {
-  message: string;
-  details: { connections: string[] };
-} {
-  const those = count === 1 ? "One connection is" : `${count} connections are`;
-  return {
-    message: `${those} bound to this employer, and the owner that it is withdrawn from could no longer report with ${count === 1 ? "it" : "them"}. Bind or delete ${count === 1 ? "it" : "them"} first, or set force.`,
-    details: { connections: ids },
   };
 }
 

@@ -19,9 +19,16 @@ import { notFound } from "../change.ts";
 import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
 import * as contract from "./employer-contract.ts";
-import { EMPLOYER_ID, EMPLOYER_LIST, type EmployerBody, INVALID_ID, REFUSALS } from "./employer-contract.ts";
+import {
+  boundRefusal,
+  EMPLOYER_ID,
+  EMPLOYER_LIST,
+  type EmployerBody,
+  INVALID_ID,
+  REFUSALS,
+} from "./employer-contract.ts";
 import { importEmployers } from "./employer-import.ts";
-import { boundRefusal, employerAuditRow, presentEmployer, wantedEmployer } from "./employer-presenter.ts";
+import { employerAuditRow, presentEmployer, wantedEmployer } from "./employer-presenter.ts";
 
 /** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
 const MAX_ATTEMPTS = 3;

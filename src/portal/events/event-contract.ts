@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { once, page } from "../../contract/answer.ts";
 import { contract } from "../../contract/contract.ts";
-import { RATE_LIMITED } from "../../contract/error-answers.ts";
+import { KEY_REFUSED, RATE_LIMITED } from "../../contract/error-answers.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import {
   environment as environmentField,
@@ -12,7 +12,6 @@ import {
   sequence,
 } from "../../contract/fields.ts";
 import { utf8 } from "../../crypto/encoding.ts";
-import { KEY } from "../../developer/developer-contract.ts";
 import type { Failure } from "../../http/failure.ts";
 import { ENVIRONMENTS } from "../../model.ts";
 import { eventListFields } from "../../outbound/event-list.ts";
@@ -243,7 +242,7 @@ export const listEvents = contract({ query: eventQuery }, () => ({
   failures: [
     { kind: "portal_unauthenticated" },
     { kind: "portal_only" },
-    ...KEY,
+    ...KEY_REFUSED,
     {
       kind: "validation",
       message: "The request has invalid fields.",
