@@ -1,4 +1,7 @@
-/** One run over claimed files: posts each to the files-creator, settles it in its gate, and returns what the run found. */
+/**
+ * One run over claimed files: posts each to the files-creator, settles it in its gate, and returns what the run found. When a
+ * deferred file is retried is decided in `gate/backoff.ts`.
+ */
 
 import type { Bindings } from "../bindings.ts";
 import { inParallel, Semaphore } from "../concurrency.ts";

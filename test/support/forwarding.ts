@@ -1,4 +1,4 @@
-/** The way from a wake-up to the files-creator, step by step: wake-ups are caught, batches handed over, time is moved. */
+/** Drives forwarding step by step: collects wake-ups, hands batches to the consumer, moves the clock. */
 import {
   createMessageBatch,
   createScheduledController,
@@ -15,13 +15,13 @@ import type { FileWakeUp } from "../../src/messages.ts";
 import { gateName } from "../../src/model.ts";
 import { bindings, type Json, post } from "./gateway.ts";
 
-/** The minute cron, at `at`. */
+/** Runs the minute cron as scheduled for `at`. */
 export async function runCron(at = Date.now(), using: Bindings = bindings): Promise<void> {
   const controller = createScheduledController({ cron: "* * * * *", scheduledTime: new Date(at) });
   await worker.scheduled(controller, using);
 }
 
-/** From here on no wake-up reaches the queue: they gather in the list that is answered. */
+/** From now on wake-ups are collected in the returned list instead of reaching the queue. */
 export function catchWakeUps(): FileWakeUp[] {
   const caught: FileWakeUp[] = [];
   vi.spyOn(bindings.FILES, "send").mockImplementation(async (body) => {
@@ -41,7 +41,7 @@ export interface Delivered {
   retried: { position: number; delaySeconds: number | undefined }[];
 }
 
-/** Hands the consumer of `queue` one batch. Rejects as the consumer does. */
+/** Hands one batch to the consumer of `queue`. Rejects when the consumer rejects. */
 export async function deliver(
   bodies: readonly unknown[],
   using: Bindings = bindings,
@@ -67,7 +67,7 @@ export function deliverFiles(fileIds: string[], using?: Bindings): Promise<Deliv
   return deliver([{ file_ids: fileIds }], using);
 }
 
-/** Sends a report and answers its file id; the wake-up is left to the test. */
+/** Sends a report and returns its file id. The test delivers the wake-up. */
 export async function accepted(
   connection: { id: string; secret: string },
   body?: string | Uint8Array<ArrayBuffer>,
@@ -94,7 +94,7 @@ export function stuckFileOf(fileId: string): Promise<Json | null> {
   return bindings.DB.prepare("SELECT * FROM attention WHERE file_id = ?").bind(fileId).first<Json>();
 }
 
-/** Moves the clock of the Worker and of every object; timers go on in real time. */
+/** Advances the clock of the Worker and of every object. Timers still run in real time. */
 export function advance(ms: number): number {
   const now = Date.now() + ms;
   vi.useFakeTimers({ toFake: ["Date"] });
@@ -102,7 +102,7 @@ export function advance(ms: number): number {
   return now;
 }
 
-/** Runs the gate's alarm and its wake-ups, eleven minutes apart, until the file is no longer queued. */
+/** Runs the gate's alarm and delivers its wake-ups every eleven minutes, until the file is no longer queued. */
 export async function bringToTheEnd(fileId: string, wakeUps: FileWakeUp[], using?: Bindings): Promise<void> {
   for (let round = 0; round < 20; round++) {
     if ((await recordOf(fileId)).status !== "queued") return;
@@ -132,7 +132,7 @@ type Respond = (received: Received, request: Request) => Response | Promise<Resp
 
 export const ACCEPTED = () => Response.json({ records_total: 1 }, { status: 202 });
 
-/** A files-creator inside the test: it notes every POST it has read, then answers as told. */
+/** A files-creator inside the test. It records every POST and responds with `respond`. */
 export function creatorThat(respond: Respond = ACCEPTED): { received: Received[]; using: Bindings } {
   const received: Received[] = [];
   const creator = {
@@ -152,7 +152,7 @@ export function creatorThat(respond: Respond = ACCEPTED): { received: Received[]
   return { received, using: { ...bindings, FILES_CREATOR: creator as unknown as Fetcher } };
 }
 
-/** Answers with each status in turn, then 202. */
+/** Responds with each status in turn, then with 202. */
 export function answering(...statuses: (number | Response)[]): Respond {
   const steps = [...statuses];
   return () => {

@@ -31,7 +31,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A files-creator that holds each file for a moment: who was in flight together, and how much at most. */
+/** A files-creator that responds after a moment, and measures how many files and bytes are in flight together. */
 function meteredCreator(respond: () => Response = ACCEPTED) {
   const inFlight = new Map<string, number>();
   const meter = { mostFiles: 0, mostBytes: 0, alone: new Set<string>(), ended: [] as string[] };
@@ -81,7 +81,7 @@ describe("a message that is not a wake-up", () => {
     );
   });
 
-  it("may name things that are no file ids among others that are", async () => {
+  it("may contain texts that are not file ids", async () => {
     const { received, using } = creatorThat();
     const [fileId = ""] = await acceptMany(1);
     await deliver([{ file_ids: ["", "FILE_", "../../etc", fileId.toLowerCase()] }], using);
@@ -89,8 +89,8 @@ describe("a message that is not a wake-up", () => {
   });
 });
 
-describe("a gate that cannot be asked", () => {
-  it("has its message repeated later, and the other messages of the batch are done", async () => {
+describe("a gate that cannot be reached", () => {
+  it("has its message retried later; the other messages of the batch are acknowledged", async () => {
     const { received, using } = creatorThat();
     const [broken = ""] = await acceptMany(1);
     const fine = await acceptMany(2);
@@ -105,7 +105,7 @@ describe("a gate that cannot be asked", () => {
     expect(received.at(-1)?.fileId).toBe(broken);
   });
 
-  it("when settling leaves the file to its lease; the batch goes on", async () => {
+  it("while a file is settled, leaves the file leased; the batch goes on", async () => {
     const { received, using } = creatorThat();
     const [lost = "", ...others] = await acceptMany(3);
     const other = await acceptMany(1);
@@ -120,7 +120,7 @@ describe("a gate that cannot be asked", () => {
   });
 });
 
-it("a payload whose seal is broken is deferred and listed, and the others are forwarded", async () => {
+it("a payload that cannot be unsealed is deferred and listed as stuck; the other files are forwarded", async () => {
   const { received, using } = creatorThat();
   const [broken = "", fine = ""] = await acceptMany(2, () => report({ pad: "x".repeat(70_000) }));
   const archived = bindings.ARCHIVE.get.bind(bindings.ARCHIVE);
@@ -136,8 +136,8 @@ it("a payload whose seal is broken is deferred and listed, and the others are fo
   expect(await stuckFileOf(broken)).toMatchObject({ reason: "deferred", response_status: null });
 });
 
-describe("what one batch carries at a time", () => {
-  it("is six files, whatever their order, from as many gates as there are", async () => {
+describe("a batch has in flight at a time", () => {
+  it("six files at most, in any order, from any number of gates", async () => {
     const { received, using, meter } = meteredCreator();
     const fileIds = [...(await acceptMany(8)), ...(await acceptMany(8))];
     await deliver(
@@ -148,7 +148,7 @@ describe("what one batch carries at a time", () => {
     expect(meter.mostFiles).toBe(6);
   });
 
-  it("is bounded by weight: two reports of five megabytes, never three", async () => {
+  it("24 MiB of payloads at most: two reports of five megabytes, never three", async () => {
     const { received, using, meter } = meteredCreator();
     const fileIds = await acceptMany(4, () => report({ pad: "x".repeat(5 * 1024 ** 2) }));
     const small = await acceptMany(2);
@@ -159,8 +159,8 @@ describe("what one batch carries at a time", () => {
   });
 });
 
-describe("a file that was handed out three times without an answer", () => {
-  /** The consumer takes the file and is never heard of again, `times` over. */
+describe("a file that was claimed three times and never settled", () => {
+  /** The consumer claims the file and dies, `times` times. */
   async function killsConsumer(fileId: string, times: number) {
     for (let i = 0; i < times; i++) {
       await gateOfFile(fileId).claim([fileId]);
@@ -171,7 +171,7 @@ describe("a file that was handed out three times without an answer", () => {
     }
   }
 
-  it("is forwarded alone, after all others are safe", async () => {
+  it("is forwarded alone, after all other files are settled", async () => {
     const { received, using, meter } = meteredCreator();
     const [suspect = ""] = await acceptMany(1);
     await killsConsumer(suspect, 3);
@@ -183,7 +183,7 @@ describe("a file that was handed out three times without an answer", () => {
     expect(received.at(-1)?.headers.get("X-Audit1-Attempt")).toBe("1");
   });
 
-  it("waits alone even among other suspects", async () => {
+  it("is forwarded alone even among other suspects", async () => {
     const { using, meter } = meteredCreator();
     const suspects: string[] = [];
     for (let i = 0; i < 3; i++) suspects.push(...(await acceptMany(1)));
@@ -193,7 +193,7 @@ describe("a file that was handed out three times without an answer", () => {
     expect(meter.ended).toHaveLength(3);
   });
 
-  it("goes back untried when those before it took too long, and is tried in a later batch", async () => {
+  it("is released untried when the suspects before it took too long, and is tried in a later batch", async () => {
     const suspects: string[] = [];
     for (let i = 0; i < 3; i++) suspects.push(...(await acceptMany(1)));
     for (const suspect of suspects) await killsConsumer(suspect, 3);
@@ -210,7 +210,7 @@ describe("a file that was handed out three times without an answer", () => {
     expect(new Set(received.map(({ fileId }) => fileId))).toEqual(new Set(suspects));
   });
 
-  it("is no suspect any more once it was answered", async () => {
+  it("is no longer a suspect once the files-creator has answered", async () => {
     const [file = ""] = await acceptMany(1);
     await killsConsumer(file, 3);
     await deliverFiles([file], creatorThat(() => new Response(null, { status: 503 })).using);
@@ -218,7 +218,7 @@ describe("a file that was handed out three times without an answer", () => {
     expect((await gateOfFile(file).claim([file])).files).toMatchObject([{ suspect: false, attempt: 2 }]);
   });
 
-  it("is still one after it was held back untried", async () => {
+  it("is still a suspect after it was released untried", async () => {
     const [suspect = ""] = await acceptMany(1);
     await killsConsumer(suspect, 3);
     await bindings.FORWARDING_GOVERNOR.getByName("files-creator").observe(0, 5);
@@ -231,7 +231,7 @@ describe("a file that was handed out three times without an answer", () => {
     expect((await gateOfFile(suspect).claim([suspect])).files).toMatchObject([{ suspect: true }]);
   });
 
-  it("is two times handed out still an ordinary one", async () => {
+  it("is not yet a suspect after two claims", async () => {
     const [file = ""] = await acceptMany(1);
     await killsConsumer(file, 2);
     expect((await gateOfFile(file).claim([file])).files).toMatchObject([{ suspect: false }]);
@@ -314,7 +314,7 @@ describe("queues", () => {
   );
 
   it.each(["audit1-elsewhere", "audit1-files-production", "x-audit1-files", ""])(
-    "an unknown one throws: %j",
+    "an unknown queue throws: %j",
     async (queue) => {
       const batch = createMessageBatch<FileWakeUp>(queue, []);
       await expect(worker.queue(batch, bindings)).rejects.toThrow(
@@ -327,7 +327,7 @@ describe("queues", () => {
 describe("the dead-letter queue", () => {
   const dead = (bodies: unknown[], using = bindings) => deliver(bodies, using, "audit1-files-dead");
 
-  it("pokes the files' gates, lists what is still queued, and is done", async () => {
+  it("pokes the files' gates, lists the files that are still queued, and acknowledges", async () => {
     const fileIds = await acceptMany(2);
     const [done = ""] = await acceptMany(1);
     await deliverFiles([done], creatorThat().using);
@@ -344,7 +344,7 @@ describe("the dead-letter queue", () => {
     expect(await stuckFileOf(done)).toBeNull();
   });
 
-  it("loses nothing: the gate's alarm brings the file to its end", async () => {
+  it("loses nothing: the gate's alarm gets the file forwarded", async () => {
     const { received, using } = creatorThat();
     const [fileId = ""] = await acceptMany(1);
     wakeUps.length = 0;
@@ -353,7 +353,7 @@ describe("the dead-letter queue", () => {
     expect(received.map(({ key }) => key)).toEqual([fileId]);
   });
 
-  it("has a message repeated whose gate cannot be asked; the others are done", async () => {
+  it("retries a message whose gate cannot be reached; the others are acknowledged", async () => {
     const [broken = ""] = await acceptMany(1);
     const [fine = ""] = await acceptMany(1);
     const using = withBrokenGates(bindings, "poke", (name) => name === gateOfFile(broken).name);
@@ -367,7 +367,7 @@ describe("the dead-letter queue", () => {
   });
 
   it.each([[null], [{}], [{ file_ids: ["nonsense"] }]])(
-    "acknowledges what names no file: %j",
+    "acknowledges a message without file ids: %j",
     async (body) => {
       expect(await dead([body])).toEqual({ acked: [0], retried: [] });
     },

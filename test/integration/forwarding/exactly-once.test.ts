@@ -40,7 +40,7 @@ afterEach(() => {
 });
 
 describe("a consumer that fails between any two of its steps", () => {
-  // A large report on its second attempt goes through every binding there is.
+  // A large report on its second attempt uses every binding.
   const steps = [
     "gate.claim",
     "circuit-breaker.permit",
@@ -77,7 +77,7 @@ describe("a consumer that fails between any two of its steps", () => {
     ),
   );
 
-  it.each(cases)("makes exactly one file all the same: %s", async (_name, step, fault) => {
+  it.each(cases)("still makes exactly one file: %s", async (_name, step, fault) => {
     const { received, using } = creatorThat(answering(503));
     const fileId = await accepted(await createBoundConnection(), large());
     await deliverFiles([fileId], using);
@@ -86,23 +86,23 @@ describe("a consumer that fails between any two of its steps", () => {
 
     const message = await deliverFiles([fileId], withFault(using, fault).using);
     expect(message.acked.length + message.retried.length).toBe(1);
-    // The queue's own repeat of the message finds the file leased, settled, or free to be taken.
+    // The queue delivers the message again: the file is leased, settled, or free to be claimed.
     if (message.retried.length > 0) await deliverFiles([fileId], using);
     await bringToTheEnd(fileId, wakeUps, using);
 
-    const taken = received.slice(1);
-    // Only a lost answer, or a consumer that died before it could settle, makes the files-creator see a repeat.
+    const posted = received.slice(1);
+    // The files-creator sees a repeat only after a lost answer, or when the consumer died before it settled the file.
     const unknown =
       (step === "files-creator.fetch" && fault.took === "after it took effect") ||
       (step === "gate.settle" && fault.took === "before it took effect" && fault.then === "and dies");
-    expect(taken).toHaveLength(unknown ? 2 : 1);
+    expect(posted).toHaveLength(unknown ? 2 : 1);
     expect(new Set(received.map(({ key }) => key))).toEqual(new Set([fileId]));
     expect(new Set(received.map(({ sha256 }) => sha256)).size).toBe(1);
     expect(await recordOf(fileId)).toMatchObject({ status: "processing", generation: 1 });
     await runCron(advance(3 * HOUR_MS));
     expect(await stuckFileOf(fileId)).toBeNull();
     await deliverFiles([fileId], using);
-    expect(received.slice(1)).toHaveLength(taken.length);
+    expect(received.slice(1)).toHaveLength(posted.length);
   });
 });
 
@@ -115,7 +115,7 @@ describe("an object that is evicted", () => {
     expect(received.map(({ key }) => key)).toEqual([fileId]);
   });
 
-  it("before its only wake-up was sent wakes the consumer by its alarm", async () => {
+  it("before its only wake-up was sent wakes the consumer with its alarm", async () => {
     const { received, using } = creatorThat();
     const fileId = await accepted(await createBoundConnection());
     wakeUps.length = 0;
@@ -127,7 +127,7 @@ describe("an object that is evicted", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("while a consumer is posting takes that consumer's success for what it is", async () => {
+  it("while a consumer is posting still accepts that consumer's success", async () => {
     const { received, using } = creatorThat(async ({ fileId }) => {
       await evictDurableObject(gateOfFile(fileId));
       return ACCEPTED();
@@ -140,7 +140,7 @@ describe("an object that is evicted", () => {
 });
 
 describe("consumers that overlap", () => {
-  /** A consumer whose POST waits; the file's lease is forgotten meanwhile. */
+  /** A consumer whose POST hangs; meanwhile the file's gate restarts and loses the lease. */
   async function slowConsumer(fileId: string, answer: () => Response) {
     const { promise: answered, resolve } = Promise.withResolvers<Response>();
     const { received, using } = creatorThat(() => answered);
@@ -155,7 +155,7 @@ describe("consumers that overlap", () => {
     };
   }
 
-  it("a slow one's deferral never undoes a success", async () => {
+  it("never undo a success with a late deferral", async () => {
     const fileId = await accepted(await createBoundConnection());
     const slow = await slowConsumer(fileId, () => new Response(null, { status: 503 }));
     await deliverFiles([fileId], creatorThat().using);
@@ -164,7 +164,7 @@ describe("consumers that overlap", () => {
     expect(await stuckFileOf(fileId)).toBeNull();
   });
 
-  it("a slow one's refusal never undoes a success", async () => {
+  it("never undo a success with a late refusal", async () => {
     const fileId = await accepted(await createBoundConnection());
     const slow = await slowConsumer(fileId, () => new Response(null, { status: 422 }));
     await deliverFiles([fileId], creatorThat().using);
@@ -173,7 +173,7 @@ describe("consumers that overlap", () => {
     expect(await stuckFileOf(fileId)).toBeNull();
   });
 
-  it("a slow one's success ends a file that was deferred meanwhile", async () => {
+  it("settle a file with a late success although it was deferred meanwhile", async () => {
     const { received, using } = creatorThat(answering(503));
     const fileId = await accepted(await createBoundConnection());
     const slow = await slowConsumer(fileId, ACCEPTED);
@@ -185,7 +185,7 @@ describe("consumers that overlap", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("a slow one's success of an earlier generation is none of the present one", async () => {
+  it("do not count a late success of an earlier generation for the current one", async () => {
     const fileId = await accepted(await createBoundConnection());
     const slow = await slowConsumer(fileId, ACCEPTED);
     await portal("POST", "/events", { id: "evt_slow", type: "file.processed", data: { fileId } });
@@ -197,7 +197,7 @@ describe("consumers that overlap", () => {
     expect(received.map(({ key }) => key)).toEqual([`${fileId}.2`]);
   });
 
-  it("messages that come twice, at once or one after the other, forward a file once", async () => {
+  it("forward a file once when messages are delivered twice, at once or one after the other", async () => {
     const { received, using } = creatorThat();
     const connection = await createBoundConnection();
     const fileIds = await Promise.all(Array.from({ length: 5 }, () => accepted(connection)));
@@ -212,8 +212,8 @@ describe("consumers that overlap", () => {
   });
 });
 
-describe("every wake-up lost", () => {
-  it("each report is forwarded by its gate's alarm, once", async () => {
+describe("when every wake-up is lost", () => {
+  it("the gate's alarm gets each report forwarded once", async () => {
     const { received, using } = creatorThat();
     const connection = await createBoundConnection();
     const fileIds = [];
@@ -226,14 +226,14 @@ describe("every wake-up lost", () => {
     expect(received.map(({ key }) => key).sort()).toEqual(fileIds.sort());
   });
 
-  it("for hours, the queue away as well: nothing is lost, nothing is suspected, and it drains", async () => {
+  it("for hours, and the queue is down too, no file is lost or becomes a suspect, and the backlog drains", async () => {
     const { received, using } = creatorThat();
     const connection = await createBoundConnection();
     const fileIds = await Promise.all([accepted(connection), accepted(connection)]);
     const [fileId = ""] = fileIds;
     const queue = vi.mocked(bindings.FILES.sendBatch);
     for (let minute = 0; minute < 30; minute++) {
-      queue.mockRejectedValueOnce(new Error("the queue is away"));
+      queue.mockRejectedValueOnce(new Error("the queue is down"));
       advance(7 * 60_000);
       await runDurableObjectAlarm(gateOfFile(fileId));
     }
@@ -250,7 +250,7 @@ describe("every wake-up lost", () => {
   });
 });
 
-it("the same signed request, sent many times over while its file is forwarded, is one file", async () => {
+it("the same signed request, sent many times while its file is forwarded, makes one file", async () => {
   const { received, using } = creatorThat();
   const connection = await createBoundConnection();
   const request = await signedRequest(connection);

@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 describe("when the files-creator refuses a report for good", () => {
-  it.each([400, 413, 415, 422])("%i fails it at once and lists it for operators", async (status) => {
+  it.each([400, 413, 415, 422])("%i fails the file at once and lists it as stuck", async (status) => {
     const connection = await createBoundConnection();
     const { received, using } = creatorThat(answering(status));
     const fileId = await accepted(connection);
@@ -55,7 +55,7 @@ describe("when the files-creator refuses a report for good", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("a sender that repeats the report is told so", async () => {
+  it("a sender that repeats the report gets 502", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection);
     const body = String(request.body);
@@ -69,7 +69,7 @@ describe("when the files-creator refuses a report for good", () => {
     });
   });
 
-  it("its error text is kept sealed, and stands in clear nowhere", async () => {
+  it("its error text is stored sealed, and is nowhere in clear text", async () => {
     const marker = "row 17: 078-05-1120 is no class code";
     const connection = await createBoundConnection();
     const log = [vi.spyOn(console, "log"), vi.spyOn(console, "error")];
@@ -86,7 +86,7 @@ describe("when the files-creator refuses a report for good", () => {
     expect(JSON.stringify(log.map((spy) => spy.mock.calls))).not.toContain("078-05-1120");
   });
 
-  it("keeps no more than the first 16 KiB of an answer, however long it is", async () => {
+  it("stores no more than the first 16 KiB of a response, however long it is", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection);
     let sent = 0;
@@ -106,14 +106,14 @@ describe("when the files-creator refuses a report for good", () => {
   });
 });
 
-describe("when the files-creator cannot take a report now", () => {
+describe("when the files-creator is unavailable", () => {
   const unavailable = (status: number) => () =>
     status === 302
       ? new Response(null, { status, headers: { Location: "https://elsewhere.test/" } })
       : new Response("later", { status });
 
   it.each([302, 401, 403, 404, 408, 409, 425, 429, 500, 502, 503, 504])(
-    "%i defers it, lists it, and a later success clears the list",
+    "%i defers the file and lists it as stuck; a later success removes it from the list",
     async (status) => {
       const connection = await createBoundConnection();
       const fileId = await accepted(connection);
@@ -139,7 +139,7 @@ describe("when the files-creator cannot take a report now", () => {
   it.each([
     ["the connection breaks", () => Promise.reject(new Error("Network connection lost."))],
     [
-      "its answer breaks off",
+      "its response breaks off",
       () =>
         new Response(
           new ReadableStream({
@@ -150,7 +150,7 @@ describe("when the files-creator cannot take a report now", () => {
           { status: 202 },
         ),
     ],
-  ])("defers it where %s", async (_name, respond) => {
+  ])("defers the file when %s", async (_name, respond) => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection);
     await deliverFiles([fileId], creatorThat(respond).using);
@@ -197,7 +197,7 @@ describe("when the files-creator cannot take a report now", () => {
     else expect(Math.abs(wait - expected)).toBeLessThanOrEqual(1_500);
   });
 
-  it("does not try again before it is due, whatever wakes it, and then by the gate's alarm", async () => {
+  it("does not retry a file before it is due, whatever wakes it; the gate's alarm wakes it then", async () => {
     const connection = await createBoundConnection();
     const { received, using } = creatorThat(answering(503));
     const fileId = await accepted(connection);
@@ -207,7 +207,7 @@ describe("when the files-creator cannot take a report now", () => {
     expect(await stuckFileOf(fileId)).toBeNull();
   });
 
-  it("is tried for a day, then fails and is listed", async () => {
+  it("retries a file for a day, then fails it and lists it as stuck", async () => {
     const connection = await createBoundConnection();
     const { using } = creatorThat(() => new Response(null, { status: 503 }));
     const fileId = await accepted(connection);
@@ -229,11 +229,11 @@ describe("when the files-creator cannot take a report now", () => {
 });
 
 describe("when a payload cannot be read", () => {
-  it("defers the file, asks nothing of the files-creator, and forwards it once it can be read", async () => {
+  it("defers the file without a POST, and forwards it once the payload can be read", async () => {
     const connection = await createBoundConnection();
     const { received, using } = creatorThat();
     const fileId = await accepted(connection, report({ pad: "x".repeat(70_000) }));
-    const archive = vi.spyOn(bindings.ARCHIVE, "get").mockRejectedValueOnce(new Error("R2 is away"));
+    const archive = vi.spyOn(bindings.ARCHIVE, "get").mockRejectedValueOnce(new Error("R2 is down"));
     await deliverFiles([fileId], using);
     expect(archive).toHaveBeenCalledOnce();
     expect(received).toEqual([]);
@@ -242,13 +242,13 @@ describe("when a payload cannot be read", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("does not take the files-creator for down", async () => {
+  it("does not open the circuit breaker", async () => {
     const connection = await createBoundConnection();
     const { received, using } = creatorThat();
     const large = await Promise.all(
       Array.from({ length: 6 }, () => accepted(connection, report({ pad: "x".repeat(70_000) }))),
     );
-    const archive = vi.spyOn(bindings.ARCHIVE, "get").mockRejectedValue(new Error("R2 is away"));
+    const archive = vi.spyOn(bindings.ARCHIVE, "get").mockRejectedValue(new Error("R2 is down"));
     await deliverFiles(large, using);
     archive.mockRestore();
     const small = await accepted(connection);
@@ -258,14 +258,14 @@ describe("when a payload cannot be read", () => {
 });
 
 describe("wake-ups", () => {
-  it("carry file ids and nothing else, from the intake, the alarm and a replay", async () => {
+  it("contain file ids and nothing else, whether from the intake, the alarm and a replay", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection, report({ secret: "marker-of-the-payload" }));
     await bringToTheEnd(fileId, wakeUps);
     const sent = [
       ...vi.mocked(bindings.FILES.sendBatch).mock.calls,
       ...vi.mocked(bindings.FILES.send).mock.calls,
-      // The alarms of gates that other tests left behind send as well.
+      // The alarms of gates that other tests left behind also send wake-ups.
     ].filter(([messages]) => JSON.stringify(messages).includes(fileId));
     expect(sent.length).toBeGreaterThanOrEqual(2);
     for (const [messages] of sent) {
@@ -274,9 +274,9 @@ describe("wake-ups", () => {
     }
   });
 
-  it("that cannot be sent fail nobody's request, and the gate's alarm makes up for them", async () => {
+  it("that cannot be sent fail no request, and the gate's alarm sends them again", async () => {
     const connection = await createBoundConnection();
-    vi.mocked(bindings.FILES.sendBatch).mockRejectedValue(new Error("the queue is away"));
+    vi.mocked(bindings.FILES.sendBatch).mockRejectedValue(new Error("the queue is down"));
     const { received, using } = creatorThat();
     const fileId = await accepted(connection);
     expect(wakeUps).toEqual([]);
@@ -286,7 +286,7 @@ describe("wake-ups", () => {
   });
 });
 
-it("a gate nobody ever spoke to has nothing to forward", async () => {
+it("a gate that was never used has nothing to forward", async () => {
   const { received, using } = creatorThat();
   const stranger = mintFileId({ kind: "connection", id: "f".repeat(24) }, Date.now());
   expect(await deliverFiles([stranger], using)).toEqual({ acked: [0], retried: [] });

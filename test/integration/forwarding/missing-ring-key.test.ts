@@ -1,4 +1,4 @@
-/** Files that wait for a key of the ring: nothing counts against them or their gate, and they go when the key is back. */
+/** Files that wait for a key of the key ring: no attempt counts, and they are forwarded once the key is back. */
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
@@ -49,7 +49,7 @@ it.each([
   expect(written.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining(fields));
   expect(written.join()).not.toContain("failed to claim");
 
-  // Days of it make no file fail.
+  // The file does not fail even after days.
   for (let day = 0; day < 3; day++) {
     advance(24 * HOUR_MS);
     await deliverFiles([fileId], without);
@@ -63,7 +63,7 @@ it.each([
   expect(await stuckFileOf(fileId)).toBeNull();
 });
 
-it("holds no other connection's files, in the same message", async () => {
+it("does not hold up another connection's file in the same message", async () => {
   const { received, using } = creatorThat();
   const both: Bindings = { ...using, VAULT_KEYS: `${OTHER_RING},${bindings.VAULT_KEYS}` };
   const bound = await createBoundConnection();

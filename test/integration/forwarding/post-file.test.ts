@@ -31,7 +31,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A file as a gate hands it out. */
+/** A claimed file. */
 function claimed(fields: Partial<Claimed> = {}): Claimed {
   return {
     fileId: mintFileId({ kind: "connection", id: "a".repeat(24) }, 0),
@@ -54,7 +54,7 @@ function claimed(fields: Partial<Claimed> = {}): Claimed {
 }
 
 describe("with the files-creator's service bound", () => {
-  it("hands a report over, keeps how many records it has, and is done with it", async () => {
+  it("posts a report once, and stores how many records it has", async () => {
     const connection = await createBoundConnection();
     const body = report();
     const fileId = await accepted(connection, body);
@@ -75,9 +75,9 @@ describe("with the files-creator's service bound", () => {
   });
 
   it.each([
-    ["an answer that does not come in time", { hang: true }],
-    ["an answer whose body does not come in time", { hangBody: true }],
-  ])("takes %s for no answer", async (_name, step) => {
+    ["a response that does not arrive in time", { hang: true }],
+    ["a response whose body does not arrive in time", { hangBody: true }],
+  ])("counts %s as unavailable", async (_name, step) => {
     await filesCreator.script(step);
     const answer = await postFile(claimed(), new Uint8Array(2), bindings, readSettings(bindings), 100);
     const text = "no answer in time";
@@ -86,7 +86,7 @@ describe("with the files-creator's service bound", () => {
 });
 
 describe("headers of POST /files", () => {
-  it("name the file, its gate, employer, environment, request and attempt, and carry no token where none is set", async () => {
+  it("name the file, its gate, employer, environment, request and attempt, and contain no token when none is set", async () => {
     const connection = await createBoundConnection({ environment: "sandbox" });
     const { received, using } = creatorThat();
     const fileId = await accepted(connection, report(), {
@@ -110,17 +110,20 @@ describe("headers of POST /files", () => {
   });
 
   it.each([
-    ["a label of another kind", "text/csv; charset=latin1", "text/csv; charset=latin1"],
-    ["no label, as no row kept one", undefined, null],
-  ])("say that the payload is JSON, whatever its row kept: %s", async (_what, contentType, sent) => {
-    const file = claimed();
-    const { contentType: _own, ...facts } = file.facts;
-    const { received, using } = creatorThat();
-    const kept = contentType === undefined ? facts : { ...facts, contentType };
-    await postFile({ ...file, facts: kept }, new Uint8Array(2), using, readSettings(using));
-    expect(received[0]?.headers.get("Content-Type")).toBe("application/json");
-    expect(received[0]?.headers.get("X-Audit1-Content-Type")).toBe(sent);
-  });
+    ["another content type", "text/csv; charset=latin1", "text/csv; charset=latin1"],
+    ["no content type", undefined, null],
+  ])(
+    "declare the payload as JSON, whatever content type the sender gave: %s",
+    async (_what, contentType, sent) => {
+      const file = claimed();
+      const { contentType: _own, ...facts } = file.facts;
+      const { received, using } = creatorThat();
+      const kept = contentType === undefined ? facts : { ...facts, contentType };
+      await postFile({ ...file, facts: kept }, new Uint8Array(2), using, readSettings(using));
+      expect(received[0]?.headers.get("Content-Type")).toBe("application/json");
+      expect(received[0]?.headers.get("X-Audit1-Content-Type")).toBe(sent);
+    },
+  );
 
   it("name an earlier file with the same body", async () => {
     const connection = await createBoundConnection();
@@ -138,7 +141,7 @@ describe("headers of POST /files", () => {
     );
   });
 
-  it("name the API key where a report came with one", async () => {
+  it("name the API key of a report that came with one", async () => {
     const fileId = mintFileId({ kind: "key", id: "b".repeat(24) }, 0);
     const file = claimed({ fileId, attempt: 3, generation: 2 });
     const { received, using } = creatorThat();
@@ -169,7 +172,7 @@ describe("headers of POST /files", () => {
     ]);
   });
 
-  it("carry the bearer token where one is set", async () => {
+  it("contain the bearer token when one is set", async () => {
     const connection = await createBoundConnection();
     const { received, using } = creatorThat();
     const fileId = await accepted(connection);
@@ -186,11 +189,11 @@ describe("the bytes of a report", () => {
 
   it.each([
     ["300 bytes", 300],
-    ["a byte less than a row holds", 64 * 1024 - 1],
+    ["one byte less than a row holds", 64 * 1024 - 1],
     ["exactly what a row holds", 64 * 1024],
-    ["a byte more than a row holds", 64 * 1024 + 1],
+    ["one byte more than a row holds", 64 * 1024 + 1],
     ["the largest report", 10 * 1024 ** 2],
-  ])("reach the files-creator untouched: %s", async (_name, size) => {
+  ])("reach the files-creator unchanged: %s", async (_name, size) => {
     const connection = await createBoundConnection();
     const text = padded(size);
     const body = new TextEncoder().encode(text + " ".repeat(size - text.length)) as Uint8Array<ArrayBuffer>;
@@ -202,7 +205,7 @@ describe("the bytes of a report", () => {
     expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
   });
 
-  it("reach it as they were written: escapes, odd spacing, duplicate keys, letters of all scripts", async () => {
+  it("reach it as sent: escapes, odd spacing, duplicate keys, letters of all scripts", async () => {
     const connection = await createBoundConnection();
     const body = '{ "employees":[{"name":"J\\u00f6rg \u{1F600} 名"}],\r\n\t"a":1,"a":2.50, "b":1e2 }\n';
     const { received, using } = creatorThat();
@@ -212,13 +215,13 @@ describe("the bytes of a report", () => {
   });
 });
 
-describe("where the files-creator is an address", () => {
+describe("when the files-creator has a URL", () => {
   const overUrl = (url = "https://files.example.test/base/"): Bindings => {
     const { FILES_CREATOR: _service, ...rest } = bindings;
     return { ...rest, FILES_CREATOR_URL: url, FILES_CREATOR_TOKEN: "url-token" };
   };
 
-  it("posts there, with the token, and follows no redirect", async () => {
+  it("posts to it with the token, and follows no redirect", async () => {
     const connection = await createBoundConnection();
     const body = report();
     const fetched: Request[] = [];
@@ -238,7 +241,7 @@ describe("where the files-creator is an address", () => {
     expect(await recordOf(fileId)).toMatchObject({ status: "processing", recordsTotal: 1 });
   });
 
-  it("defers the file where the address cannot be reached", async () => {
+  it("defers the file when the URL cannot be reached", async () => {
     const connection = await createBoundConnection();
     vi.spyOn(globalThis, "fetch").mockRejectedValue(new TypeError("fetch failed: dns"));
     const fileId = await accepted(connection);
@@ -248,7 +251,7 @@ describe("where the files-creator is an address", () => {
   });
 
   it.each(["", "http://files.example.test", "not an address"])(
-    "that cannot be used, files wait, and no attempt counts: %j",
+    "that is invalid, files wait and no attempt counts: %j",
     async (url) => {
       const fileId = await accepted(await createBoundConnection());
       const { acked } = await deliverFiles([fileId], overUrl(url));

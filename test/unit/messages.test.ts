@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { mintFileId } from "../../../src/gate/file-id.ts";
-import { type FileWakeUp, WakeUps, wakeUpsFor } from "../../../src/messages.ts";
+import { mintFileId } from "../../src/gate/file-id.ts";
+import { type FileWakeUp, WakeUps, wakeUpsFor } from "../../src/messages.ts";
 
 const metrics = { backlogCount: 0, backlogBytes: 0 };
-/** What was sent, send by send. */
+/** The messages of each send. */
 let sends: FileWakeUp[][];
 const queue: Queue<FileWakeUp> = {
   metrics: async () => metrics,
@@ -26,7 +26,7 @@ describe("wake-ups", () => {
   const idsOf = (gate: string, count: number) =>
     Array.from({ length: count }, () => mintFileId({ kind: "connection", id: gate.repeat(24) }, Date.now()));
 
-  it("of many requests leave in one send, ten files to a message, those of one gate together", async () => {
+  it("of many requests are sent together, ten files per message, sorted by gate", async () => {
     const all = new WakeUps();
     const ids = [...idsOf("a", 25), ...idsOf("b", 3)];
     await Promise.all(ids.map((id) => all.add(id, queue)));
@@ -36,7 +36,7 @@ describe("wake-ups", () => {
     expect(sent?.flatMap(({ file_ids }) => file_ids)).toEqual(ids.toSorted());
   });
 
-  it("of more files than one send holds leave in several", async () => {
+  it("that exceed one send are split into several", async () => {
     const all = new WakeUps();
     const gates = Array.from({ length: 2_300 }, (_, i) => i.toString(16).padStart(24, "0"));
     const ids = gates.map((id) => mintFileId({ kind: "connection", id }, 0));
@@ -44,7 +44,7 @@ describe("wake-ups", () => {
     expect(sends.map((sent) => sent.length)).toEqual([100, 100, 30]);
   });
 
-  it("left by a request that died are sent by the next one", async () => {
+  it("left behind by a request that died are sent by the next one", async () => {
     const all = new WakeUps();
     const [first = "", second = ""] = idsOf("a", 2);
     vi.spyOn(scheduler, "wait").mockReturnValueOnce(new Promise(() => undefined));
@@ -54,7 +54,7 @@ describe("wake-ups", () => {
     expect(sends).toEqual([[{ file_ids: [first, second].sort() }]]);
   });
 
-  it("after a send are sent as well, at once", async () => {
+  it("added after a send are sent as well", async () => {
     const all = new WakeUps();
     const [first = "", second = ""] = idsOf("a", 2);
     await all.add(first, queue);
@@ -62,7 +62,7 @@ describe("wake-ups", () => {
     expect(sends).toEqual([[{ file_ids: [first] }], [{ file_ids: [second] }]]);
   });
 
-  it("are as few as may be, whatever the gates", () => {
+  it("are as few as possible, whatever the gates", () => {
     const ids = [...idsOf("a", 2), ...idsOf("b", 2), ...idsOf("a", 1)];
     expect(wakeUpsFor(ids)).toEqual([{ file_ids: ids.toSorted() }]);
   });
