@@ -19,10 +19,10 @@ export function insertApiKey(
   return insertOnce(db, apiKeys, row, auditRow, { creation });
 }
 
-/** All that ever changes, apart from when the key was used. */
+/** The columns that may change, besides the time of last use. */
 export type ApiKeyChange = Partial<Pick<ApiKey, "is_active" | "plan" | "data_key" | "erase_at">>;
 
-/** Deactivated keys whose data key is to be deleted now. */
+/** Deactivated keys whose data key is due for deletion. */
 export function findKeysToErase(db: D1Database, now: number, limit: number): Promise<ApiKey[]> {
   return drizzle(db)
     .select()
@@ -32,16 +32,16 @@ export function findKeysToErase(db: D1Database, now: number, limit: number): Pro
     .limit(limit);
 }
 
-/** Inactive ones too. */
+/** Also returns inactive keys. */
 export async function getApiKey(db: D1Database, id: string): Promise<ApiKey | null> {
   const [row] = await drizzle(db).select().from(apiKeys).where(eq(apiKeys.id, id));
   return row ?? null;
 }
 
-/** When and under which id a key was made: what lists are ordered by. */
+/** The sort key of lists. */
 export type ApiKeyPosition = [createdAt: number, id: string];
 
-/** An owner's keys, newest first, from after a position: one more than `limit` where there are more. */
+/** An owner's keys after a position, newest first. Returns `limit + 1` rows if there are more. */
 export function listApiKeys(
   db: D1Database,
   owner: Pick<ApiKey, "owner_type" | "owner_id">,
@@ -56,7 +56,7 @@ export function listApiKeys(
       and(
         eq(apiKeys.owner_type, owner.owner_type),
         eq(apiKeys.owner_id, owner.owner_id),
-        // In these words there is an index of it.
+        // Exactly the condition of the index, so that SQLite uses it.
         inactiveToo ? undefined : sql`is_active = 1`,
         after === null ? undefined : sql`(${apiKeys.created_at}, ${apiKeys.id}) < (${after[0]}, ${after[1]})`,
       ),
@@ -65,7 +65,7 @@ export function listApiKeys(
     .limit(limit + 1);
 }
 
-/** Writes `change` over the row as it was read; false when somebody else changed it meanwhile. */
+/** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */
 export async function changeApiKey(
   db: D1Database,
   read: ApiKey,
@@ -88,7 +88,7 @@ export async function changeApiKey(
   return changed.length === 1;
 }
 
-/** Looked up on the primary: a key that was deactivated is refused from the next request on. */
+/** Reads from the primary, so that a deactivated key is refused from the next request on. */
 export async function findApiKey(db: D1Database, tokenSha256: string): Promise<ApiKey | null> {
   const [row] = await drizzle(db).select().from(apiKeys).where(eq(apiKeys.token_sha256, tokenSha256));
   return row ?? null;
@@ -128,8 +128,8 @@ export async function findSendingKey(
   };
 }
 
-/** Notes that a key was used. No version: nothing that is enforced depends on it. */
-export async function noteKeyUsed(db: D1Database, id: string, at: number): Promise<void> {
+/** Records a use of the key. The version stays, because nothing that is enforced depends on it. */
+export async function recordKeyUse(db: D1Database, id: string, at: number): Promise<void> {
   await db
     .prepare("UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?2) WHERE id = ?1")
     .bind(id, at)

@@ -1,8 +1,8 @@
 /**
- * The audit trail: who changed what, when and how.
+ * The audit trail: which client changed which object, when and how.
  *
- * A row is written in the same batch as the change it tells of, directly after the statement that makes the change, and
- * only if that statement changed one row. So no change goes untold, and none is told that lost its compare-and-set.
+ * A row is written in the same batch as its change, directly after the statement that makes the change, and only if that statement
+ * changed one row. So every change is recorded, and no change that lost its compare-and-set is.
  */
 import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
@@ -14,22 +14,22 @@ import { type AuditedFields, audit, type SubjectKind } from "./schema.ts";
 export type AuditRow = typeof audit.$inferSelect;
 
 export interface AuditEntry<Kind extends SubjectKind = SubjectKind> {
-  /** Milliseconds. For an object that has a version, the version that the change makes: it orders the object's rows. */
+  /** Milliseconds. For an object with a version, the new version, which orders the object's rows. */
   at: number;
   /** See the column of the same name. */
   actor: string;
   requestId: string;
   kind: Kind;
-  /** What happened, without the kind: `created`, `updated`, `deleted`, `secret_rotated`. */
+  /** The action without the kind: `created`, `updated`, `deleted`, `secret_rotated`. */
   what: string;
   subjectId: string;
   owner: { type: OwnerType; id: string } | null;
-  /** Whole, or as {@link changedFields} answers; never with a secret or a sealed value. */
+  /** The whole object, or the result of {@link changedFields}. Never contains a secret or a sealed value. */
   before: AuditedFields | null;
   after: AuditedFields | null;
 }
 
-/** As in file ids: 50 bits of milliseconds, then 50 random ones. */
+/** Like file ids: 50 bits of milliseconds, then 50 random bits. */
 const TIME_DIGITS = 10;
 const RANDOM_DIGITS = 10;
 
@@ -54,7 +54,7 @@ export function newAuditRow(entry: AuditEntry): AuditRow {
   };
 }
 
-/** A statement for a batch, to stand directly after the one whose change it tells. Writes nothing if that changed nothing. */
+/** For a batch, directly after the statement that makes the change. Writes nothing if that statement changed nothing. */
 export function insertAuditIfChanged(orm: DrizzleD1Database, row: AuditRow) {
   return orm.insert(audit).select(
     sql`SELECT ${row.id}, ${row.at}, ${row.actor}, ${row.action}, ${row.subject_kind}, ${row.subject_id},
@@ -63,7 +63,7 @@ export function insertAuditIfChanged(orm: DrizzleD1Database, row: AuditRow) {
   );
 }
 
-/** As {@link insertAuditIfChanged}, for one that changes many rows: `after` is how many they were, under `name`. */
+/** As {@link insertAuditIfChanged}, for a statement that changes many rows: `after` records their number under `name`. */
 export function insertAuditWithCount(orm: DrizzleD1Database, row: AuditRow, name: string) {
   return orm.insert(audit).select(
     sql`SELECT ${row.id}, ${row.at}, ${row.actor}, ${row.action}, ${row.subject_kind}, ${row.subject_id},
@@ -72,17 +72,17 @@ export function insertAuditWithCount(orm: DrizzleD1Database, row: AuditRow, name
   );
 }
 
-/** As {@link insertAuditIfChanged}, for what is told whatever the batch changes. */
-export function insertAudit(orm: DrizzleD1Database, row: AuditRow) {
+/** Writes the row whatever the batch changes. */
+function insertAudit(orm: DrizzleD1Database, row: AuditRow) {
   return orm.insert(audit).values(row);
 }
 
-/** On its own, for what changes nothing in D1. */
+/** For an action that changes nothing in D1. */
 export async function recordAudit(db: D1Database, row: AuditRow): Promise<void> {
   await insertAudit(drizzle(db), row);
 }
 
-/** A statement of the query builder as one of D1's own, for batches that are D1's own. */
+/** Converts a statement of the query builder for a batch of D1's own. */
 export function asStatement(
   db: D1Database,
   query: { toSQL(): { sql: string; params: unknown[] } },
@@ -91,12 +91,12 @@ export function asStatement(
   return db.prepare(text).bind(...params);
 }
 
-/** A condition for the statements that follow in the batch: whether the change that `row` tells of was made. */
+/** A condition for later statements of the batch: whether the change that `row` records was made. */
 export function wasAudited(row: AuditRow) {
   return sql`EXISTS (SELECT 1 FROM ${audit} WHERE ${audit.id} = ${row.id})`;
 }
 
-/** The fields in which `after` differs, as they were and as they are. */
+/** The fields that differ, before and after. */
 export function changedFields(
   before: AuditedFields,
   after: AuditedFields,
@@ -121,7 +121,7 @@ export interface AuditFilter {
 /** After every id. */
 const END = "aud_~";
 
-/** Newest first, from below the id `before`; one row more than `limit` where there are more. */
+/** Newest first, from below the id `before`. Returns `limit + 1` rows if there are more. */
 export function listAudit(
   db: D1Database,
   { owner, subject, action, since }: AuditFilter,
@@ -146,11 +146,11 @@ export function listAudit(
     .limit(limit + 1);
 }
 
-/** Seven years, as long as the reports that the changes were about. */
+/** Seven years, like the archived reports. */
 const KEEP_AUDIT_MS = 7 * 366 * 86_400_000;
 const PURGED_PER_RUN = 500;
 
-/** Deletes rows that have been kept long enough, so many at a time that D1 does not notice. */
+/** Deletes expired rows, few enough at a time not to slow D1 down. */
 export async function purgeAudit(db: D1Database, now: number): Promise<void> {
   await db
     .prepare("DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)")

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 
-/** Where a read may be served: by the nearest replica, or only by the primary. */
+/** Whether a read may be served by the nearest replica, or only by the primary. */
 export type Consistency = "first-unconstrained" | "first-primary";
 
 const connectionRow = z.object({
@@ -15,7 +15,7 @@ const connectionRow = z.object({
   environment: z.enum(ENVIRONMENTS),
   employer_id: z.string().nullable(),
   employer_fein: z.string().nullable(),
-  /** Whether the employer that it is bound to is granted to its owner. */
+  /** Whether the owner is granted the employer that the connection is bound to. */
   employer_granted: z.number().transform((n) => n === 1),
   default_wait_seconds: z.number(),
   same_body: z.enum(["accept", "deduplicate"]),
@@ -32,11 +32,11 @@ export type ConnectionRow = z.infer<typeof connectionRow>;
 
 export interface Found<T> {
   value: T;
-  /** Whether the primary answered, so that nothing newer exists. */
+  /** Whether the primary served the read, so that nothing newer exists. */
   fromPrimary: boolean;
 }
 
-/** The row, soft-deleted ones too; null when there is none. Rejects when D1 does not answer. */
+/** The row, even if it is soft-deleted. Null if there is none. Rejects if D1 fails. */
 export async function findConnection(
   db: D1Database,
   id: string,
@@ -65,7 +65,7 @@ export async function findConnection(
 export interface EmployerMatch {
   id: string;
   fein: string | null;
-  /** Whether the employer is granted to the owner asked for. */
+  /** Whether the given owner is granted the employer. */
   granted: boolean;
 }
 
@@ -75,7 +75,7 @@ const employerRow = z.object({
   granted: z.number().transform((n) => n === 1),
 });
 
-/** The employers with this FEIN (nine digits) or this id: at most two. */
+/** The employers with this FEIN (nine digits) or this id, at most two. */
 export async function findEmployers(
   db: D1Database,
   by: { fein: string | null; id: string | null; ownerType: string; ownerId: string },

@@ -1,11 +1,11 @@
-/** Objects that are made at most once per `Idempotency-Key`: whether one is made is decided by the batch that makes it. */
+/** Objects are created at most once per `Idempotency-Key`. The batch that creates the object decides. */
 import { and, eq, getTableColumns, gt, type SQL, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import { type AuditRow, insertAuditIfChanged, wasAudited } from "./audit.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import { type apiKeys, type connections, creations, type webhooks } from "./schema.ts";
 
-/** How long a key names the object that it made. From the wire contract. */
+/** How long a repeat of the key returns the object that it created. From the wire contract. */
 export const KEEP_CREATIONS_MS = 24 * 3_600_000;
 const PURGED_PER_RUN = 500;
 
@@ -13,10 +13,10 @@ export type Creation = typeof creations.$inferSelect;
 
 type CreatedTable = typeof apiKeys | typeof connections | typeof webhooks;
 
-/** `refused`: a condition of the caller did not hold. */
+/** `refused`: a condition of the caller was not met. */
 export type Inserted = { outcome: "inserted" | "refused" } | { outcome: "made_before"; earlier: Creation };
 
-/** What the key made; null where it made nothing in the last 24 hours. */
+/** The creation with this key. Null if there was none in the last 24 hours. */
 export async function findCreation(
   db: D1Database,
   owner: OwnerAddress,
@@ -26,13 +26,13 @@ export async function findCreation(
   const [row] = await drizzle(db)
     .select()
     .from(creations)
-    .where(alive(owner, name, now));
+    .where(unexpired(owner, name, now));
   return row ?? null;
 }
 
 /**
- * Writes a new object and its audit row, and, where the request carried a key, what the key made. Of two requests with one
- * key, one inserts. `onlyIf` is a condition on the object.
+ * Inserts a new object, its audit row and, if the request had a key, its creation. Only one of two requests with the same key
+ * inserts. `onlyIf` is a further condition.
  */
 export async function insertOnce<Table extends CreatedTable>(
   db: D1Database,
@@ -53,7 +53,7 @@ export async function insertOnce<Table extends CreatedTable>(
     return { outcome: inserted.length === 1 ? "inserted" : "refused" };
   }
   const owner = { type: creation.owner_type, id: creation.owner_id };
-  const made = alive(owner, creation.name, creation.created_at);
+  const made = unexpired(owner, creation.name, creation.created_at);
   const unmade = sql`NOT EXISTS (SELECT 1 FROM ${creations} WHERE ${made}) AND ${onlyIf ?? sql`1`}`;
   const { owner_type, owner_id, name } = creations;
   const [inserted, , , [earlier]] = await orm.batch([
@@ -62,7 +62,7 @@ export async function insertOnce<Table extends CreatedTable>(
       .select(valuesIf(table, row, unmade))
       .returning({ id: table.id }),
     insertAuditIfChanged(orm, auditRow),
-    // A row of the same name is older than its 24 hours.
+    // An existing row of this name has expired.
     orm
       .insert(creations)
       .select(valuesIf(creations, creation, wasAudited(auditRow)))
@@ -82,8 +82,8 @@ const REPLACED = {
 };
 
 /**
- * For the batch that changes an object: where the change ends its secret, no repeat of its creation answers the secret from
- * then on, not even once the object is active again.
+ * For the batch of a change that ends an object's secret: from then on, no repeat of the object's creation returns the secret, not
+ * even after the object is active again.
  */
 export function endSecret(orm: DrizzleD1Database, owner: OwnerAddress, objectId: string, auditRow: AuditRow) {
   return orm
@@ -99,7 +99,7 @@ export function endSecret(orm: DrizzleD1Database, owner: OwnerAddress, objectId:
     );
 }
 
-/** Deletes rows that have been kept long enough, so many at a time that D1 does not notice. */
+/** Deletes expired rows, few enough at a time not to slow D1 down. */
 export async function purgeCreations(db: D1Database, now: number): Promise<void> {
   await db
     .prepare(
@@ -110,7 +110,7 @@ export async function purgeCreations(db: D1Database, now: number): Promise<void>
     .run();
 }
 
-function alive({ type, id }: OwnerAddress, name: string, now: number): SQL | undefined {
+function unexpired({ type, id }: OwnerAddress, name: string, now: number): SQL | undefined {
   return and(
     eq(creations.owner_type, type),
     eq(creations.owner_id, id),
@@ -119,7 +119,7 @@ function alive({ type, id }: OwnerAddress, name: string, now: number): SQL | und
   );
 }
 
-/** In the order of the schema, which is the one that the query builder names the columns in. */
+/** Values in the order of the schema, in which the query builder lists the columns. */
 function valuesIf<Table extends CreatedTable | typeof creations>(
   table: Table,
   row: Table["$inferSelect"],

@@ -25,7 +25,7 @@ const deliveryRow = z.object({
   last_error: z.string().nullable(),
   created_at: z.number(),
   updated_at: z.number(),
-  /** Null where the event is no longer kept. */
+  /** Null if the event has been deleted. */
   event_id: z.string().nullable(),
   event_type: z.string().nullable(),
   event_created_at: z.number().nullable(),
@@ -38,10 +38,10 @@ export type DeliveryWithHistory = z.infer<typeof deliveryWithHistoryRow>;
 
 const COLUMNS = `d.webhook_id, d.event_seq, d.status, d.attempts, d.next_attempt_at, d.response_code, d.last_error,
   d.created_at, d.updated_at, e.id AS event_id, e.type AS event_type, e.created_at AS event_created_at`;
-/** A page is filled from at most this many rows, so that a rare status does not scan a whole month. */
+/** A page scans at most this many rows, so that a rare status does not scan a whole month. */
 const SCANNED_ROWS = 1_000;
 
-/** Newest event first, those before the event `before`. `scannedTo` is where to go on when the page is not full. */
+/** Deliveries of events before `before`, newest first. `scannedTo` is the position to continue from if the page is not full. */
 export async function listDeliveries(
   db: D1Database,
   webhookId: string,
@@ -95,7 +95,7 @@ export interface Skipped {
   last: number | null;
 }
 
-/** What was skipped while the webhook was disabled, or expired while it was paused. */
+/** The deliveries that were skipped while the webhook was disabled, or that expired while it was paused. */
 export async function countSkipped(db: D1Database, webhookId: string): Promise<Skipped> {
   const row = await db
     .prepare(
@@ -112,7 +112,7 @@ const skippedRow = z.object({
   last: z.number().nullable(),
 });
 
-/** Makes a delivery due now: a settled one begins a new round, one that waits is brought forward. */
+/** Makes a delivery due now. A settled delivery begins a new round. */
 export async function reopenDelivery(
   db: D1Database,
   { webhookId, eventSeq }: { webhookId: string; eventSeq: number },

@@ -1,4 +1,4 @@
-/** Employers and who may report for them. */
+/** Employers, and the owners that may report for them. */
 import { and, eq, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { OwnerType } from "../model.ts";
@@ -23,7 +23,7 @@ export async function getEmployer(db: D1Database, id: string): Promise<StoredEmp
   return (await getEmployers(db, [id])).get(id) ?? null;
 }
 
-/** By id; those that do not exist are missing. */
+/** By id. Ids without an employer are missing. */
 export async function getEmployers(
   db: D1Database,
   ids: readonly string[],
@@ -42,7 +42,7 @@ export async function getEmployers(
   return found;
 }
 
-/** In the order of their ids, from after one: one more than `limit` where there are more. All, or those granted to an owner. */
+/** Employers after an id, in the order of ids: all of them, or those that an owner is granted. `limit + 1` rows if there are more. */
 export async function listEmployers(
   db: D1Database,
   owner: { type: OwnerType; id: string } | null,
@@ -75,7 +75,7 @@ export async function listEmployers(
   return ids.flatMap((id) => found.get(id) ?? []);
 }
 
-/** Grants have no order of their own: this one tells equal ones. None twice. */
+/** Sorts grants, which have no order of their own, so that equal lists compare equal. Removes duplicates. */
 export function inOrder(owners: readonly Grantee[]): Grantee[] {
   const named = owners.map((owner) => [nameOf(owner), owner] as const);
   return [...new Map(named)].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, owner]) => owner);
@@ -86,7 +86,7 @@ function nameOf({ owner_type, owner_id }: Grantee): string {
 }
 
 export interface EmployerChange {
-  /** Null for one that is to be created. */
+  /** Null if the employer is to be created. */
   read: StoredEmployer | null;
   wanted: StoredEmployer;
   auditRow: AuditRow;
@@ -95,8 +95,8 @@ export interface EmployerChange {
 export type EmployerWritten = "written" | "fein_taken" | "overtaken";
 
 /**
- * Creates or replaces employers with their grants, each if it is still as it was `read` and no other has its FEIN, all in one
- * transaction, in order. No employer may come twice.
+ * Creates or replaces employers with their grants in one transaction, in order. Each is written only if it is still as it was `read`
+ * and no other employer has its FEIN. No employer may occur in two changes.
  */
 export async function putEmployers(
   db: D1Database,
@@ -153,7 +153,7 @@ function statementsOf(
   ].map((statement) => asStatement(db, statement));
 }
 
-/** Whose FEINs they are. */
+/** The ids of the employers that have these FEINs, by FEIN. */
 async function holdersOf(db: D1Database, feins: readonly string[]): Promise<Map<string | null, string>> {
   const asked = sql`(SELECT value FROM json_each(${JSON.stringify(feins)}))`;
   const rows = await drizzle(db)
@@ -163,24 +163,24 @@ async function holdersOf(db: D1Database, feins: readonly string[]): Promise<Map<
   return new Map(rows.map(({ id, fein }) => [fein, id]));
 }
 
-/** The owners that may report for an employer before a change and not after it. */
+/** The owners that may report for an employer before a change but not after it. */
 export function withdrawnBy({ read, wanted }: Pick<EmployerChange, "read" | "wanted">): Grantee[] {
   const kept = new Set(wanted.owners.map(nameOf));
   return read === null ? [] : read.owners.filter((owner) => !kept.has(nameOf(owner)));
 }
 
 export interface BoundConnections {
-  /** The first of them, by id. */
+  /** The first ids, in order. */
   ids: string[];
   count: number;
 }
 
-/** As many as an answer names. */
+/** How many connections a response lists. */
 const NAMED_CONNECTIONS = 20;
 
 /**
- * By employer, the connections that are bound to it and whose owner the changes withdraw it from: they could report no more.
- * Employers without any are missing.
+ * The connections that could no longer report: they are bound to an employer whose grant the changes withdraw from their owner. By
+ * employer id. Employers without such connections are missing.
  */
 export async function connectionsLosing(
   db: D1Database,

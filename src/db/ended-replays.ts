@@ -1,11 +1,11 @@
-/** Replays end with their webhook: a statement beside each that disables or deletes webhooks. */
+/** A replay ends with its webhook: these statements go into every batch that disables or deletes webhooks. */
 
-/** Of a webhook's row: nothing is sent to it. A paused one only waits. */
+/** Whether nothing is sent to the webhook. A paused webhook is not off: its deliveries wait. */
 export const IS_OFF = "(webhooks.status = 'disabled' OR webhooks.deleted_at IS NOT NULL)";
 
 const IS_RUNNING = "replays.status = 'running'";
 
-/** Ends what runs for the webhook, if it is off. */
+/** Ends the running replay of the webhook, if the webhook is off. */
 export function endReplaysOf(db: D1Database, webhookId: string, now: number): D1PreparedStatement {
   return db
     .prepare(
@@ -15,7 +15,7 @@ export function endReplaysOf(db: D1Database, webhookId: string, now: number): D1
     .bind(webhookId, now);
 }
 
-/** Ends what runs for any of the owner's webhooks that is off. */
+/** Ends the running replays of those webhooks of the owner that are off. */
 export function endReplaysOfOwner(
   db: D1Database,
   { type, id }: { type: string; id: string },
@@ -30,7 +30,7 @@ export function endReplaysOfOwner(
     .bind(type, id, now);
 }
 
-/** Ends all that runs for a webhook that is off. */
+/** Ends the running replays of all webhooks that are off. */
 export function endReplaysOfOff(db: D1Database, now: number): D1PreparedStatement {
   return db
     .prepare(

@@ -1,4 +1,4 @@
-/** Events as they are listed and found. `src/outbound/fan-out.ts` stores them. */
+/** Reads events. `src/outbound/fan-out.ts` stores them. */
 
 import type { Environment } from "../model.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
@@ -9,25 +9,25 @@ export type EventRow = typeof events.$inferSelect;
 /** Events are deleted after this time. */
 export const KEEP_EVENTS_MS = 90 * 86_400_000;
 
-/** An event's `seq` is at least its milliseconds times this: room for as many in one millisecond, within 2^53 until 2248. */
+/** An event's `seq` is at least its milliseconds times this. Leaves room for that many events per millisecond; exact until 2248. */
 export const EVENTS_PER_MS = 1_024;
 
-/** The least position that an event stored at `ms` can have. */
+/** The lowest `seq` of an event that is stored at `ms`. */
 export function seqAt(ms: number): number {
   return ms * EVENTS_PER_MS;
 }
 
-/** When the event at this position was stored, in milliseconds. */
+/** When the event with this `seq` was stored, in milliseconds. */
 export function storedAt(seq: number): number {
   return Math.floor(seq / EVENTS_PER_MS);
 }
 
-/** Data of one page: sealed, open, parsed and printed at once, it stays far below an isolate's memory. */
+/** The data of one page. It is in memory sealed, unsealed, parsed and serialized at once, which is still far below an isolate's memory. */
 export const MAX_PAGE_BYTES = 4 * 1024 ** 2;
 
 /**
- * Events after the position `after`, oldest first, so that who reads on from the last one misses none: at most `limit`, and
- * no more than {@link MAX_PAGE_BYTES} but for one. `goesOn`: there are more.
+ * Events after the position `after`, oldest first, so that a reader who continues from the last one misses none. At most `limit`
+ * events, and at most {@link MAX_PAGE_BYTES} unless a single event is larger. `goesOn`: there are more.
  */
 export async function listEvents(
   db: D1Database,

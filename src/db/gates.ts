@@ -1,7 +1,7 @@
-/** Rows that have a gate: connections and API keys, as far as they are alike. */
+/** What connections and API keys have in common: each row has a gate. */
 import type { Environment, GateAddress, GateKind, Plan } from "../model.ts";
 
-/** Reports that arrive with a bearer key are kept as long as the default connection keeps its own. */
+/** The archive retention of reports that arrive with an API key: the default of connections. */
 export const DEFAULT_RETENTION_YEARS = 7;
 
 const TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
@@ -20,12 +20,12 @@ export interface GateRow {
   data_key: string;
 }
 
-/** The version after `old`: grows with the clock, so that a database restored from a backup overtakes what gates remember. */
+/** The version after `old`. It grows with the clock, so that a database restored from a backup overtakes the versions that gates know. */
 export function nextVersion(old: number, now: number): number {
   return Math.max(now, old + 1);
 }
 
-/** Notes that the gate knows this version, unless the row has changed again. */
+/** Records that the gate has this version, unless the row has changed again. */
 export async function markPropagated(db: D1Database, gate: GateAddress, version: number): Promise<void> {
   await db
     .prepare(`UPDATE ${TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
@@ -33,8 +33,8 @@ export async function markPropagated(db: D1Database, gate: GateAddress, version:
     .run();
 }
 
-/** Rows whose gate was not told of their last change, the longest waiting of them first. */
-export async function findBehind(db: D1Database, kind: GateKind, limit: number): Promise<GateRow[]> {
+/** Rows whose last change was not propagated, oldest first. */
+export async function findUnpropagated(db: D1Database, kind: GateKind, limit: number): Promise<GateRow[]> {
   const { results } = await db
     .prepare(
       `SELECT ${COLUMNS[kind]} FROM ${TABLES[kind]} WHERE gate_version <> version ORDER BY updated_at LIMIT ?`,
@@ -44,8 +44,8 @@ export async function findBehind(db: D1Database, kind: GateKind, limit: number):
   return results;
 }
 
-/** Ids of rows from `from` up to `to`, inactive and deleted ones too. */
-export async function findInRange(
+/** Gates with ids from `from` up to but not including `to`, even of inactive and deleted rows. */
+export async function findGatesInRange(
   db: D1Database,
   kind: GateKind,
   from: string,
@@ -64,7 +64,7 @@ export interface GateOwner {
   environment: Environment;
 }
 
-/** Who owns a gate; null for an address that no row ever had, whose object must not be created. */
+/** The owner of a gate. Null for an address that no row ever had: its object must not be created. */
 export async function findGateOwner(db: D1Database, gate: GateAddress): Promise<GateOwner | null> {
   return db
     .prepare(`SELECT owner_type, owner_id, environment FROM ${TABLES[gate.kind]} WHERE id = ?`)
@@ -77,7 +77,7 @@ export interface WrappedKey {
   data_key: string;
 }
 
-/** Wrapped data keys in the order of their ids, from after `afterId`; erased ones are empty. */
+/** Wrapped data keys after `afterId`, in the order of ids. An erased key is empty. */
 export async function wrappedKeysAfter(
   db: D1Database,
   kind: GateKind,
@@ -103,7 +103,7 @@ export interface RewrappedKey extends WrappedKey {
   rewrapped: string;
 }
 
-/** Each a compare-and-set on the old value, as a new version of its row. With {@link COLUMNS} of the rows where it was made. */
+/** Replaces each key by compare-and-set on the old value, as a new version of its row. Returns the {@link COLUMNS} of changed rows. */
 export function replaceWrappedKeys(
   db: D1Database,
   kind: GateKind,

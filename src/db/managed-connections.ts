@@ -1,4 +1,4 @@
-/** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
+/** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that no change is lost. */
 import { and, desc, eq, isNotNull, isNull, lte, type SQLWrapper, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, insertAuditIfChanged } from "./audit.ts";
@@ -6,7 +6,7 @@ import { type Creation, endSecret, type Inserted, insertOnce } from "./creations
 import { connections } from "./schema.ts";
 
 export type ManagedConnection = typeof connections.$inferSelect;
-/** All that ever changes: not whose it is, nor its type. */
+/** The columns that may change: all but the owner and the type. */
 export type ConnectionChange = Partial<
   Omit<
     ManagedConnection,
@@ -23,20 +23,24 @@ export function insertConnection(
   return insertOnce(db, connections, row, auditRow, { creation });
 }
 
-/** Null when there is none, or it is deleted. */
+/** Null if there is none, or if it is deleted. */
 export async function getConnection(db: D1Database, id: string): Promise<ManagedConnection | null> {
   const row = await getAnyConnection(db, id);
   return row === null || row.deleted_at !== null ? null : row;
 }
 
-/** Deleted ones too. */
+/** Also returns a deleted connection. */
 export async function getAnyConnection(db: D1Database, id: string): Promise<ManagedConnection | null> {
   const [row] = await drizzle(db).select().from(connections).where(eq(connections.id, id));
   return row ?? null;
 }
 
-/** Deleted connections whose data key is to be deleted now. */
-export function findToErase(db: D1Database, now: number, limit: number): Promise<ManagedConnection[]> {
+/** Deleted connections whose data key is due for deletion. */
+export function findConnectionsToErase(
+  db: D1Database,
+  now: number,
+  limit: number,
+): Promise<ManagedConnection[]> {
   return drizzle(db)
     .select()
     .from(connections)
@@ -51,7 +55,7 @@ export interface ConnectionFilter {
   type?: string | undefined;
 }
 
-/** When and under which id a connection was made: what their lists are ordered by. */
+/** The sort key of lists. */
 export type ConnectionPosition = [createdAt: number, id: string];
 
 export const positionOf = (row: Pick<ManagedConnection, "created_at" | "id">): ConnectionPosition => [
@@ -59,12 +63,12 @@ export const positionOf = (row: Pick<ManagedConnection, "created_at" | "id">): C
   row.id,
 ];
 
-/** A page of a rare kind is given up after so many rows, so that it costs no more than they do. */
+/** A page scans at most this many rows, so that a filter that matches few does not scan all. */
 const SCANNED_ROWS = 1_000;
 
 /**
- * An owner's connections, newest first, from after a position: one more than `limit` where there are more. `scannedTo` is
- * where the search ended without having seen all.
+ * An owner's connections after a position, newest first. Returns `limit + 1` rows if there are more. `scannedTo` is the position at
+ * which the scan stopped; null if it reached the end.
  */
 export async function listConnections(
   db: D1Database,
@@ -115,7 +119,7 @@ export async function listConnections(
   return { rows, scannedTo: end === undefined ? null : positionOf(end) };
 }
 
-/** Writes `change` over the row as it was read; false when somebody else changed it meanwhile. */
+/** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */
 export async function changeConnection(
   db: D1Database,
   read: ManagedConnection,

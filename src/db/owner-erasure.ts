@@ -1,4 +1,4 @@
-/** What erasing an owner's outbound data changes in the rows: when it is due, and at last what rests under its key. */
+/** The rows of an owner's erasure: when it is due, and the deletion of its key and of everything sealed with it. */
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, asStatement, insertAuditIfChanged } from "./audit.ts";
 import { endReplaysOfOwner } from "./ended-replays.ts";
@@ -7,8 +7,9 @@ import type { OwnerAddress } from "./owner-keys.ts";
 const OF_OWNER = "owner_type = ?1 AND owner_id = ?2";
 
 /**
- * Sets when the owner is erased and disables its webhooks, whose creation answers no secret from then on, or, with null, takes
- * the erasure back where it is not due yet; what is so already stays. Answers when it is erased as things are now; null where nothing of the owner is kept.
+ * Schedules the owner's erasure and disables its webhooks, whose creations return no secret from then on. With null, cancels an
+ * erasure that is not due yet. Changes nothing if the state is as requested already. Returns the state afterwards; null if nothing
+ * of the owner is stored.
  */
 export async function setErasure(
   db: D1Database,
@@ -46,7 +47,7 @@ export async function setErasure(
   return row === undefined ? null : { eraseAt: row.erase_at };
 }
 
-/** Owners that are to be erased now, the longest due of them first. */
+/** Owners whose erasure is due, the longest due first. */
 export async function findOwnersToErase(db: D1Database, now: number, limit: number): Promise<OwnerAddress[]> {
   const { results } = await db
     .prepare(
@@ -57,7 +58,7 @@ export async function findOwnersToErase(db: D1Database, now: number, limit: numb
   return results;
 }
 
-/** Deletes some events of the owner, at most `limit`, and answers how many. */
+/** Deletes at most `limit` events of the owner. Returns how many. */
 export async function deleteEvents(
   db: D1Database,
   { type, id }: OwnerAddress,
@@ -70,11 +71,11 @@ export async function deleteEvents(
   return meta.changes;
 }
 
-/** Every address has a host that ends in a slash, sealed or not. It is all that is kept of one. */
+/** The host of a URL, which ends in a slash whether the URL is sealed or not. Only the host survives an erasure. */
 const AFTER_SCHEME = "substr(url, instr(url, '://') + 3)";
 const HOST = `substr(${AFTER_SCHEME}, 1, instr(${AFTER_SCHEME}, '/') - 1)`;
 
-/** Deletes the owner's key, the events that are left, its webhooks with what is sealed in them, and what it made by which key. */
+/** Deletes the owner's key, its remaining events, its creations, and its webhooks with all sealed values. */
 export async function eraseOwner(
   db: D1Database,
   { type, id }: OwnerAddress,

@@ -1,4 +1,4 @@
-/** The data key of an owner, under which everything outbound of it rests. */
+/** The data key of an owner, which seals all outbound data of the owner. */
 import {
   createDataKey,
   type DataKey,
@@ -16,25 +16,25 @@ export interface OwnerAddress {
   id: string;
 }
 
-/** What the wrapping of an owner's data key is bound to. */
+/** The context (AAD) of an owner's wrapped data key. */
 export function ownerKeyContext(owner: OwnerAddress): string {
   return namedOwnerKeyContext(ownerName(owner));
 }
 
-/** A data key of an owner. One that replaces an erased one was made later; wrapping it anew changes nothing here. */
+/** A data key of an owner. A key that replaces an erased one has a later `createdAt`; rewrapping does not change it. */
 export interface OwnerKey {
   key: DataKey;
   createdAt: number;
 }
 
-/** Made if there is none. Of two that make one at the same time, both get the one that was stored. */
+/** Creates the key if there is none. Two concurrent callers get the same key. */
 export async function ownerKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<DataKey> {
   return (await currentOwnerKey(db, ring, owner)).key;
 }
 
 /**
- * As {@link ownerKey}, for what is to be stored: an erasure may come between, and what it would leave behind nobody could open.
- * So the statement that stores it demands that the owner's key was still made at `createdAt`.
+ * As {@link ownerKey}, for values that are to be stored. If an erasure comes first, nobody could unseal the stored value. So the
+ * statement that stores it must require that the owner's key still has this `createdAt`.
  */
 export async function currentOwnerKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Promise<OwnerKey> {
   const stored = (await findStored(db, owner)) ?? (await makeKey(db, ring, owner));
@@ -42,7 +42,7 @@ export async function currentOwnerKey(db: D1Database, ring: KeyRing, owner: Owne
   return { key, createdAt: stored.created_at };
 }
 
-/** Null if there is none. What was sealed before `createdAt` was sealed under one that has been erased. */
+/** Null if there is none. Values from before `createdAt` were sealed with a key that has been erased. */
 export async function findOwnerKey(
   db: D1Database,
   ring: KeyRing,
@@ -87,7 +87,7 @@ async function makeKey(db: D1Database, ring: KeyRing, owner: OwnerAddress): Prom
     .bind(owner.type, owner.id, made, Date.now())
     .run();
   const stored = await findStored(db, owner);
-  if (stored === null) throw new Error("an owner's data key went away while it was being made");
+  if (stored === null) throw new Error("the owner's data key was erased while it was being created");
   return stored;
 }
 
@@ -98,7 +98,7 @@ function findStored(db: D1Database, owner: OwnerAddress): Promise<StoredKey | nu
     .first<StoredKey>();
 }
 
-/** An owner in one word, as the walk through all wrapped keys and the audit trail name it. No type has a colon. */
+/** An owner as one string, for the walk over all wrapped keys and for the audit trail. No type contains a colon. */
 export function ownerName(owner: OwnerAddress): string {
   return `${owner.type}:${owner.id}`;
 }
@@ -108,12 +108,12 @@ function named(name: string): { type: string; id: string } {
   return { type, id: name.slice(type.length + 1) };
 }
 
-/** What the wrapping is bound to of the owner that {@link wrappedOwnerKeysAfter} names. */
+/** As {@link ownerKeyContext}, for a name from {@link wrappedOwnerKeysAfter}. */
 export function namedOwnerKeyContext(name: string): string {
   return `data-key:owner:${name}`;
 }
 
-/** Wrapped data keys in the order of their owners, from after the owner of this name. */
+/** Wrapped data keys after the owner of this name, in the order of owners. */
 export async function wrappedOwnerKeysAfter(
   db: D1Database,
   after: string,
@@ -139,7 +139,7 @@ export async function countOwnerKeysAfter(db: D1Database, after: string): Promis
   return row?.count ?? 0;
 }
 
-/** Each a compare-and-set on the old value. With a row for each that was made. */
+/** Replaces each key by compare-and-set on the old value. Returns one row per replaced key. */
 export function replaceOwnerKeys(db: D1Database, keys: readonly RewrappedKey[]): D1PreparedStatement {
   const owned = keys.map((key) => ({ ...key, ...named(key.id) }));
   return db

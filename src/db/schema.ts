@@ -1,17 +1,18 @@
 /**
- * D1: configuration and what operators look at. No table here is written by an accepted report.
+ * The D1 schema: configuration, outbound events and deliveries, the audit trail, and lists for operators. Accepting a report writes to
+ * none of these tables.
  *
- * Times are integer milliseconds since the epoch. No foreign key cascades: on D1 a rebuilt table would take
- * its children with it. Each table says who deletes from it.
+ * Times are integer milliseconds since the epoch. No foreign key cascades: when a migration rebuilds a table on D1, a cascade would
+ * delete its children. The comment of each table says what deletes its rows.
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 
-/** What an audit row tells of an object. */
+/** The fields of an object in an audit row. */
 export type AuditedFields = Readonly<Record<string, unknown>>;
 
-/** A secret of a connection, sealed under the connection's data key. `expires_at` is set by a rotation. */
+/** A secret of a connection, sealed with the connection's data key. A rotation sets `expires_at`. */
 export interface StoredSecret {
   id: string;
   sealed: string;
@@ -20,8 +21,10 @@ export interface StoredSecret {
 }
 
 /**
- * Inbound connections. Rows are soft-deleted by the portal and never removed: file ids name them. The minute cron empties
- * `data_key` and `secrets` of those that are to be erased, once `erase_at` has come.
+ * Inbound connections.
+ *
+ * Deletion: never, because file ids refer to rows. The portal soft-deletes them. The minute cron empties `data_key` and `secrets` after
+ * `erase_at`.
  */
 export const connections = sqliteTable(
   "connections",
@@ -42,14 +45,14 @@ export const connections = sqliteTable(
     description: text("description"),
     secrets: text("secrets", { mode: "json" }).$type<StoredSecret[]>().notNull(),
     data_key: text("data_key").notNull(),
-    /** Grows with every change; the gate refuses callers who know an older one. */
+    /** Grows with every change. The gate refuses callers with an older version. */
     version: integer("version").notNull(),
-    /** The version the gate was last told. Behind `version`, the minute cron tells it. */
+    /** The version that was last propagated to the gate. If it differs from `version`, the minute cron propagates the row. */
     gate_version: integer("gate_version").notNull(),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
     deleted_at: integer("deleted_at"),
-    /** When the data key is deleted, and with it all that rests under it. Only ever set on a deleted connection. */
+    /** When the data key is deleted, which erases everything sealed with it. Set only on a deleted connection. */
     erase_at: integer("erase_at"),
   },
   (table) => [
@@ -62,30 +65,31 @@ export const connections = sqliteTable(
 );
 
 /**
- * Bearer keys of the developer API. Deactivated by the portal, never removed: file ids name them. The minute cron empties
- * `data_key` of those that are to be erased, once `erase_at` has come.
+ * Bearer keys of the developer API.
+ *
+ * Deletion: never, because file ids refer to rows. The portal deactivates them. The minute cron empties `data_key` after `erase_at`.
  */
 export const apiKeys = sqliteTable(
   "api_keys",
   {
     id: text("id").primaryKey(),
-    /** Hex SHA-256 of the whole bearer token: 160 random bits need no salt. */
+    /** Hex SHA-256 of the whole bearer token, whose random part has 190 bits and so needs no salt. */
     token_sha256: text("token_sha256").notNull(),
-    /** The first characters, so that people recognise a key. */
+    /** The first characters of the token, so that people recognize a key. */
     prefix: text("prefix").notNull(),
     owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
     owner_id: text("owner_id").notNull(),
     environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
     plan: text("plan", { enum: PLANS }).notNull(),
     is_active: integer("is_active", { mode: "boolean" }).notNull(),
-    /** To the hour; null while unused. */
+    /** Exact to the hour. Null for an unused key. */
     last_used_at: integer("last_used_at"),
     data_key: text("data_key").notNull(),
     version: integer("version").notNull(),
     gate_version: integer("gate_version").notNull(),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
-    /** When the data key is deleted, and with it all that came under this key. Only ever set on a deactivated key. */
+    /** When the data key is deleted, which erases all reports sent with this key. Set only on a deactivated key. */
     erase_at: integer("erase_at"),
   },
   (table) => [
@@ -99,7 +103,7 @@ export const apiKeys = sqliteTable(
   ],
 );
 
-/** Employers whose payroll may be reported. Written and kept by the portal. */
+/** Employers whose payroll may be reported. Written by the portal. Deletion: never. */
 export const employers = sqliteTable(
   "employers",
   {
@@ -107,7 +111,7 @@ export const employers = sqliteTable(
     /** Nine digits, no dash. */
     fein: text("fein"),
     name: text("name").notNull(),
-    /** Grows with every change to the employer or to its grants. */
+    /** Grows with every change of the employer or of its grants. */
     version: integer("version").notNull().default(0),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
@@ -115,7 +119,7 @@ export const employers = sqliteTable(
   (table) => [uniqueIndex("employers_fein").on(table.fein)],
 );
 
-/** Who may report for whom. Replaced as a whole, per employer, by the portal. */
+/** Which owners may report for which employers. Deletion: the portal replaces all grants of an employer at once. */
 export const employerGrants = sqliteTable(
   "employer_grants",
   {
@@ -130,15 +134,16 @@ export const employerGrants = sqliteTable(
 );
 
 /**
- * Files that had to be deferred or that failed, for operators. Written by the forwarding consumer, deleted by it
- * when the file succeeds, and by the minute cron when it finds the file settled or gone.
+ * Files that were deferred or that failed, for operators. Written by the forwarding consumer.
+ *
+ * Deletion: by the consumer when the file succeeds, and by the minute cron when it finds the file settled or purged.
  */
 export const attention = sqliteTable(
   "attention",
   {
     file_id: text("file_id").primaryKey(),
     reason: text("reason").notNull(),
-    /** The HTTP status of the files-creator, null where there was no answer. */
+    /** The HTTP status of the files-creator. Null if there was no response. */
     response_status: integer("response_status"),
     attempts: integer("attempts").notNull(),
     next_attempt_at: integer("next_attempt_at"),
@@ -148,7 +153,7 @@ export const attention = sqliteTable(
   (table) => [index("attention_updated").on(table.updated_at)],
 );
 
-/** What the audit trail is about. */
+/** The kinds of object in the audit trail. */
 export const SUBJECT_KINDS = [
   "connection",
   "api_key",
@@ -160,33 +165,34 @@ export const SUBJECT_KINDS = [
 ] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
-/** Rows from before that show a webhook's whole address. A query that repeats these words reads the index of such rows. */
+/** Selects old rows that contain a webhook's whole URL. The condition of an index, which SQLite uses for queries that repeat it. */
 export const SHOWS_ADDRESS =
   "subject_kind = 'webhook' AND coalesce(json_extract(before, '$.url'), json_extract(after, '$.url')) IS NOT NULL";
 
 /**
- * The audit trail: one row per change. The minute cron masks addresses in rows from before and deletes rows after seven years;
- * nothing else changes one.
+ * The audit trail: one row per change. Rows never change, except that the minute cron masks URLs in old rows.
+ *
+ * Deletion: by the minute cron after seven years.
  */
 export const audit = sqliteTable(
   "audit",
   {
-    /** Sorts by time, and the changes of one object in the order in which they happened. */
+    /** Sorts by time, and for one object in the order of its changes. */
     id: text("id").primaryKey(),
     at: integer("at").notNull(),
-    /** `client:{id}` of a portal pair, `access:{e-mail address}` of a person, `system:{part}` of the gateway itself. */
+    /** `client:{id}` for a portal client, `access:{e-mail address}` for a person, `system:{part}` for the gateway itself. */
     actor: text("actor").notNull(),
-    /** `{subject kind}.{what happened}`, such as `connection.updated`. */
+    /** `{subject kind}.{action}`, such as `connection.updated`. */
     action: text("action").notNull(),
     subject_kind: text("subject_kind", { enum: SUBJECT_KINDS }).notNull(),
     subject_id: text("subject_id").notNull(),
-    /** Both null for what belongs to no owner. */
+    /** Both null for an object without an owner. */
     owner_type: text("owner_type", { enum: OWNER_TYPES }),
     owner_id: text("owner_id"),
     request_id: text("request_id").notNull(),
-    /** The fields that changed; null for what did not exist before. Never a secret or a sealed value. */
+    /** The changed fields. Null if the object did not exist before. Never contains a secret or a sealed value. */
     before: text("before", { mode: "json" }).$type<AuditedFields>(),
-    /** The same fields afterwards; null for what does not exist any more. */
+    /** The same fields afterwards. Null if the object no longer exists. */
     after: text("after", { mode: "json" }).$type<AuditedFields>(),
   },
   (table) => [
@@ -198,9 +204,10 @@ export const audit = sqliteTable(
 );
 
 /**
- * One random data key per owner, under which everything outbound of that owner rests: secrets and headers of its webhooks,
- * the data of its events, the answers to its deliveries. Made with an owner's first webhook or event. The minute cron deletes
- * those of owners that are to be erased, once `erase_at` has come; what an owner does after that is under a new one.
+ * One random data key per owner. It seals all outbound data of the owner: the URLs, secrets and headers of its webhooks, the data of
+ * its events, and the responses to its deliveries. Created with the owner's first webhook or event.
+ *
+ * Deletion: by the minute cron after `erase_at`, which erases the owner. If the owner becomes active again, it gets a new key.
  */
 export const ownerKeys = sqliteTable(
   "owner_keys",
@@ -218,9 +225,10 @@ export const ownerKeys = sqliteTable(
 );
 
 /**
- * What creating requests with an `Idempotency-Key` made in the last 24 hours, so that a repeat answers the same object. A row is
- * written in the batch that makes its object, and changed in the one that ends its secret. The minute cron deletes rows, and with
- * them the tokens; erasing an owner takes its rows along.
+ * The objects that requests with an `Idempotency-Key` created in the last 24 hours, so that a repeat returns the same object. A row is
+ * written in the batch that creates its object, and changed in the batch that ends the object's secret.
+ *
+ * Deletion: by the minute cron after 24 hours, and when the owner is erased.
  */
 export const creations = sqliteTable(
   "creations",
@@ -230,11 +238,11 @@ export const creations = sqliteTable(
     /** Hex SHA-256 of the client, the route and the key. */
     name: text("name").notNull(),
     object_id: text("object_id").notNull(),
-    /** Base64 of a fingerprint of the body, under the data key of the object: tells a repeat from another request. */
+    /** Base64 of the body's fingerprint with the object's data key. Distinguishes a repeat from another request with the same key. */
     body_mac: text("body_mac").notNull(),
-    /** An API key's token, in base64, sealed under its data key. Null for objects that hold their secrets themselves. */
+    /** Base64 of an API key's token, sealed with its data key. Null for objects that store their secrets themselves. */
     sealed_token: text("sealed_token"),
-    /** Whether the secret was rotated, deactivated or deleted: then no repeat answers it any more. */
+    /** Whether the secret was rotated, deactivated or deleted. If so, no repeat returns it. */
     secret_ended: integer("secret_ended", { mode: "boolean" }).notNull(),
     created_at: integer("created_at").notNull(),
   },
@@ -244,20 +252,20 @@ export const creations = sqliteTable(
   ],
 );
 
-/** A secret of a webhook, sealed under its owner's data key. */
+/** A secret of a webhook, sealed with its owner's data key. */
 export interface StoredWebhookSecret extends StoredSecret {
-  /** Whether it may lead: a rotated-in secret stands behind the old one until it is activated or the old one has ended. */
+  /** Whether its signature may come first. A new secret comes second until it is activated or the old one has expired. */
   activated: boolean;
 }
 
-/** Custom headers: their names, when they were set, and all of them as sealed JSON. */
+/** Custom headers: their names, when they were set, and the headers as sealed JSON. */
 export interface StoredHeaders {
   names: string[];
   set_at: number;
   sealed: string;
 }
 
-/** Where a webhook leads: masked for people, as a keyed fingerprint, and whole but sealed under its owner's data key. */
+/** A webhook's URL: masked for people, as a keyed fingerprint, and sealed with its owner's data key. */
 export interface StoredTarget {
   masked: string;
   fingerprint: string;
@@ -267,7 +275,7 @@ export interface StoredTarget {
 /** `paused` holds deliveries until the webhook is resumed; `disabled` skips them. */
 export const WEBHOOK_STATUSES = ["active", "paused", "disabled"] as const;
 
-/** Requests that an endpoint was sent within one second of the clock. */
+/** The number of requests to an endpoint within one second. */
 export type PaceBucket = [second: number, requests: number];
 
 /** The failure kind (`src/outbound/attempt-result.ts`) and status of an attempt, and whether a bot wall seems to have answered. */
@@ -277,7 +285,11 @@ export interface LastFailure {
   bot_wall: boolean;
 }
 
-/** Endpoints that events are sent to. Soft-deleted by the portal and never removed: delivery ids name them. */
+/**
+ * Endpoints that events are sent to.
+ *
+ * Deletion: never, because delivery ids refer to rows. The portal and the erasure of an owner soft-delete them.
+ */
 export const webhooks = sqliteTable(
   "webhooks",
   {
@@ -285,10 +297,10 @@ export const webhooks = sqliteTable(
     owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
     owner_id: text("owner_id").notNull(),
     environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
-    /** The host, as `sealed://{host}/`. Rows without `target` are from before and hold the whole address: the minute cron seals it. */
+    /** The host, as `sealed://{host}/`. An old row without `target` holds the whole URL, which the minute cron seals. */
     url: text("url").notNull(),
     target: text("target", { mode: "json" }).$type<StoredTarget>(),
-    /** Event types and patterns, as the catalogue knows them. */
+    /** Event types and patterns from the catalogue. */
     events: text("events", { mode: "json" }).$type<string[]>().notNull(),
     description: text("description"),
     status: text("status", { enum: WEBHOOK_STATUSES }).notNull(),
@@ -297,36 +309,36 @@ export const webhooks = sqliteTable(
     signature_format: text("signature_format", { enum: ["timestamped", "sha256"] }).notNull(),
     headers: text("headers", { mode: "json" }).$type<StoredHeaders>(),
     secrets: text("secrets", { mode: "json" }).$type<StoredWebhookSecret[]>().notNull(),
-    /** Requests that may wait for this endpoint's answer at a time. */
+    /** How many requests may wait for this endpoint's response at a time. */
     max_in_flight: integer("max_in_flight").notNull().default(4),
-    /** Failed attempts since the last that succeeded, and when the first of them was. */
+    /** The number of failed attempts since the last success, and in `failing_since` the time of the first one. */
     consecutive_failures: integer("consecutive_failures").notNull().default(0),
     failing_since: integer("failing_since"),
-    /** Exact to the minute: not every success is worth a row. */
+    /** Exact to the minute, because not every success is worth a write. */
     last_success_at: integer("last_success_at"),
-    /** When it last answered too late to share a queue with others. */
+    /** When it last responded too slowly to share a queue with others. */
     slow_at: integer("slow_at"),
-    /** When it first answered in time. Null for an endpoint that is new and has a lane of its own. */
+    /** When it first responded in time. Null for a new endpoint, which is in the lane `new`. */
     proven_at: integer("proven_at"),
     /** The latest failed attempt; null after a success. */
     last_failure: text("last_failure", { mode: "json" }).$type<LastFailure>(),
-    /** How far on its way to being disabled its owner has been notified: an index of `FAILURE_LEVELS`, counted from 1. */
+    /** The failure level that the owner was last notified of: an index of `FAILURE_LEVELS`, counted from 1. */
     failure_level: integer("failure_level").notNull().default(0),
-    /** When a mail about its failure was sent; null once its recovery is notified. */
+    /** When a mail about its failure was sent. Null once the owner is notified of its recovery. */
     failure_mailed_at: integer("failure_mailed_at"),
-    /** Since when it is paused. */
+    /** When it was paused. */
     paused_at: integer("paused_at"),
-    /** Waiting events stored before this position of `events.seq` have been notified as about to expire. */
+    /** The owner has been notified that waiting events with an `events.seq` below this are about to expire. */
     expiry_notified_seq: integer("expiry_notified_seq").notNull().default(0),
-    /** Requests started per minute; null for no limit. */
+    /** The most requests per minute. Null for no limit. */
     max_per_minute: integer("max_per_minute"),
-    /** The requests of the last minute, where `max_per_minute` limits them. */
+    /** The requests of the last minute, if `max_per_minute` is set. */
     pace: text("pace", { mode: "json" }).$type<PaceBucket[]>(),
-    /** Until when its pace lets it start no request. */
+    /** Until when `max_per_minute` forbids further requests. */
     paced_until: integer("paced_until").notNull().default(0),
-    /** When people were last told by mail of deliveries that failed. */
+    /** When a mail about failed deliveries was last sent. */
     mailed_at: integer("mailed_at"),
-    /** The invocation that works on this endpoint, and until when nobody else may. 0 when nobody does. */
+    /** The invocation that has leased this endpoint, and in `held_until` when the lease expires; 0 for no lease. */
     holder: text("holder"),
     held_until: integer("held_until").notNull().default(0),
     version: integer("version").notNull(),
@@ -339,19 +351,19 @@ export const webhooks = sqliteTable(
       .on(table.owner_type, table.owner_id, table.created_at, table.id)
       .where(sql`deleted_at IS NULL`),
     index("webhooks_failing").on(table.failing_since).where(sql`failing_since IS NOT NULL`),
-    // Erasing an owner takes its deleted webhooks along.
+    // For the erasure of an owner, which includes its deleted webhooks.
     index("webhooks_owner").on(table.owner_type, table.owner_id),
     index("webhooks_unsealed").on(table.id).where(sql`target IS NULL`),
   ],
 );
 
-/** What happened, to be told to webhooks. The hourly retention deletes rows after 90 days. */
+/** Events to be sent to webhooks. Deletion: by the hourly retention after 90 days, and when the owner is erased. */
 export const events = sqliteTable(
   "events",
   {
     /**
-     * The order in which events were stored, made of the time (see `EVENTS_PER_MS`): lists and retention are key ranges, and
-     * who reads on from a position misses nothing.
+     * The order in which events were stored, derived from the time (see `EVENTS_PER_MS`). So lists and retention are key ranges, and a
+     * reader who continues from a position misses nothing.
      */
     seq: integer("seq").primaryKey(),
     id: text("id").notNull(),
@@ -359,19 +371,19 @@ export const events = sqliteTable(
     owner_id: text("owner_id").notNull(),
     environment: text("environment", { enum: ENVIRONMENTS }).notNull(),
     type: text("type").notNull(),
-    /** As the envelope says it. */
+    /** The time in the envelope. */
     created_at: integer("created_at").notNull(),
     source: text("source").notNull(),
-    /** Base64 of a fingerprint of type and data: tells a repeat from another event under the same id. */
+    /** Base64 of a fingerprint of type and data. Distinguishes a repeat from another event with the same id. */
     content_mac: text("content_mac").notNull(),
-    /** Bytes of the data as JSON, before it was sealed. */
+    /** Size of the data as JSON before sealing, in bytes. */
     size: integer("size").notNull(),
     /** Base64 of the sealed data. */
     data: text("data").notNull(),
   },
   (table) => [
     uniqueIndex("events_id").on(table.owner_type, table.owner_id, table.environment, table.id),
-    // Every index of SQLite ends in the row's key, so this one is in the order of `seq`.
+    // Every SQLite index ends with the primary key, so this one is in the order of `seq`.
     index("events_listed").on(table.owner_type, table.owner_id, table.environment),
   ],
 );
@@ -381,7 +393,7 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
 /** One attempt, as it is stored in its delivery's history. */
 export interface StoredAttempt {
-  /** Counted from 1, through all replays. */
+  /** Counted from 1, across all replays. */
   number: number;
   started_at: number;
   ms: number;
@@ -396,21 +408,21 @@ export interface StoredAttempt {
   tls_cause?: string;
 }
 
-/** One event on its way to one webhook. The hourly retention deletes rows 30 days after their last change. */
+/** One event for one webhook. Deletion: by the hourly retention, 30 days after the last change. */
 export const deliveries = sqliteTable(
   "deliveries",
   {
     webhook_id: text("webhook_id").notNull(),
     event_seq: integer("event_seq").notNull(),
     status: text("status", { enum: DELIVERY_STATUSES }).notNull(),
-    /** How many attempts have been recorded. Recording one is a compare-and-set on this number. */
+    /** The number of recorded attempts. Recording one is a compare-and-set on this number. */
     attempts: integer("attempts").notNull(),
-    /** `attempts` when the present round began: a replay begins a new one, with the whole schedule before it. */
+    /** The value of `attempts` when the current round began. A replay begins a new round with the whole retry schedule. */
     round_start: integer("round_start").notNull(),
-    /** Null when nothing is left to do. */
+    /** Null for a settled delivery. */
     next_attempt_at: integer("next_attempt_at"),
     response_code: integer("response_code"),
-    /** The kind of the last failure, or why nothing was sent. */
+    /** The kind of the last failure, or the reason why nothing was sent. */
     last_error: text("last_error"),
     created_at: integer("created_at").notNull(),
     updated_at: integer("updated_at").notNull(),
@@ -426,7 +438,7 @@ export const deliveries = sqliteTable(
   ],
 );
 
-/** Seven rounds of the whole schedule. */
+/** Seven rounds of the whole retry schedule. */
 export const KEPT_ATTEMPTS = 49;
 
 export const NOTICE_KINDS = [
@@ -438,16 +450,16 @@ export const NOTICE_KINDS = [
 ] as const;
 export type NoticeKind = (typeof NOTICE_KINDS)[number];
 
-/** What people are to be told by mail. The minute cron deletes rows when the mail has gone, or after a week of trying. */
+/** Mails to be sent. Deletion: by the minute cron once the mail is sent, or after a week of retries. */
 export const notices = sqliteTable(
   "notices",
   {
     id: integer("id").primaryKey(),
     webhook_id: text("webhook_id").notNull(),
     kind: text("kind", { enum: NOTICE_KINDS }).notNull(),
-    /** The event that it is about; null where it is about the webhook as a whole. */
+    /** The event that the notice concerns. Null if it concerns the whole webhook. */
     event_seq: integer("event_seq"),
-    /** Why, in a word. */
+    /** The reason, in one word. */
     reason: text("reason").notNull(),
     created_at: integer("created_at").notNull(),
     due_at: integer("due_at").notNull(),
@@ -457,17 +469,19 @@ export const notices = sqliteTable(
 );
 
 /**
- * Replays of a time range, one of a webhook at a time. Worked off by the minute cron; `ended` before they were done by a person, or
- * with their webhook. Deleted by the hourly retention 30 days after their last change.
+ * Replays of a time range, at most one running per webhook. The minute cron works on them. `ended`: stopped early by a person, or
+ * because the webhook was disabled or deleted.
+ *
+ * Deletion: by the hourly retention, 30 days after the last change.
  */
 export const replays = sqliteTable(
   "replays",
   {
     id: text("id").primaryKey(),
     webhook_id: text("webhook_id").notNull(),
-    /** Which deliveries of events already sent are begun again; events that have none yet are always sent. */
+    /** Which existing deliveries are begun again. Events without a delivery are always sent. */
     only: text("only", { enum: ["failed", "all"] }).notNull(),
-    /** Events after `position` and up to `until` are still to be looked at; both are of the form of `events.seq`. */
+    /** Events after `position` and up to `until` are still to be examined. Both are values of `events.seq`. */
     position: integer("position").notNull(),
     until: integer("until").notNull(),
     from_seq: integer("from_seq").notNull(),

@@ -1,4 +1,4 @@
-/** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that none is lost. */
+/** Webhooks as the portal writes them. Every change is a compare-and-set on `version`, so that no change is lost. */
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import type { Environment } from "../model.ts";
@@ -8,7 +8,7 @@ import type { OwnerAddress } from "./owner-keys.ts";
 import { replays, webhooks } from "./schema.ts";
 
 export type Webhook = typeof webhooks.$inferSelect;
-/** All that the portal ever changes: not whose it is, not who holds it, and not who was told. */
+/** The columns that the portal may change: all but the owner, the lease and the times of notifications. */
 export type WebhookChange = Partial<
   Omit<
     Webhook,
@@ -29,8 +29,8 @@ export type WebhookChange = Partial<
 >;
 
 /**
- * Refused where its owner has `most` in its environment already, those that are disabled among them, and where the owner's key,
- * made at `keyCreatedAt`, under which its secrets are sealed, has been erased meanwhile.
+ * Refused if the owner already has `most` webhooks in the environment, including disabled ones, or if the owner's key that sealed the
+ * secrets, created at `keyCreatedAt`, has been erased meanwhile.
  */
 export function insertWebhook(
   db: D1Database,
@@ -44,7 +44,7 @@ export function insertWebhook(
   return insertOnce(db, webhooks, row, auditRow, { creation, onlyIf });
 }
 
-/** Null when there is none, or it is deleted. */
+/** Null if there is none, or if it is deleted. */
 export async function getWebhook(db: D1Database, id: string): Promise<Webhook | null> {
   const [row] = await drizzle(db)
     .select()
@@ -53,13 +53,13 @@ export async function getWebhook(db: D1Database, id: string): Promise<Webhook | 
   return row ?? null;
 }
 
-/** Deleted ones too: their deliveries can still be seen. */
+/** Also returns a deleted webhook: its deliveries can still be read. */
 export async function getAnyWebhook(db: D1Database, id: string): Promise<Webhook | null> {
   const [row] = await drizzle(db).select().from(webhooks).where(eq(webhooks.id, id));
   return row ?? null;
 }
 
-/** Writes `change` over the row as it was read; false when somebody else changed it meanwhile. */
+/** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */
 export async function changeWebhook(
   db: D1Database,
   read: Webhook,
@@ -84,7 +84,7 @@ export async function changeWebhook(
   return changed.length === 1;
 }
 
-/** A replay ends with its webhook. Only if what `auditRow` tells of has happened. */
+/** Ends the running replay of the webhook, if the change that `auditRow` records was made. */
 function endReplays(orm: DrizzleD1Database, webhookId: string, auditRow: AuditRow, now: number) {
   return orm
     .update(replays)
@@ -92,10 +92,10 @@ function endReplays(orm: DrizzleD1Database, webhookId: string, auditRow: AuditRo
     .where(and(eq(replays.webhook_id, webhookId), eq(replays.status, "running"), wasAudited(auditRow)));
 }
 
-/** When and under which id a webhook was made: what their lists are ordered by. */
+/** The sort key of lists. */
 export type WebhookPosition = [createdAt: number, id: string];
 
-/** Newest first, those older than `before`. One more than `limit` where the list goes on. An owner has few enough to filter. */
+/** Webhooks older than `before`, newest first. Returns `limit + 1` rows if there are more. An owner has few enough to filter. */
 export function listWebhooks(
   db: D1Database,
   owner: OwnerAddress,
@@ -110,7 +110,7 @@ export function listWebhooks(
       and(
         eq(webhooks.owner_type, owner.type),
         eq(webhooks.owner_id, owner.id),
-        // The words of the index: it is used only where a query repeats them.
+        // Exactly the condition of the index, so that SQLite uses it.
         sql`deleted_at IS NULL`,
         filter.environment === undefined ? undefined : eq(webhooks.environment, filter.environment),
         filter.status === undefined ? undefined : eq(webhooks.status, filter.status),

@@ -1,6 +1,6 @@
 /** When each key was last used: written after the response, at most once an hour per key and isolate. */
 import { setBounded } from "../bounded-map.ts";
-import { noteKeyUsed } from "../db/api-keys.ts";
+import { recordKeyUse } from "../db/api-keys.ts";
 import { logError } from "../log.ts";
 
 const RECORD_EVERY_MS = 3_600_000;
@@ -19,7 +19,7 @@ export interface UsedKey {
 export function recordUse(db: D1Database, { id, lastUsedAt }: UsedKey, now: number): Promise<void> | null {
   if (now - Math.max(lastUsedAt ?? 0, recorded.get(id) ?? 0) < RECORD_EVERY_MS) return null;
   setBounded(recorded, id, now, MAX_RECORDED);
-  return noteKeyUsed(db, id, now).catch((error) =>
+  return recordKeyUse(db, id, now).catch((error) =>
     logError("failed to record the use of a key", { api_key_id: id }, error),
   );
 }

@@ -6,7 +6,7 @@ import type { Bindings } from "../bindings.ts";
 import { inParallel } from "../concurrency.ts";
 import { purgeAudit } from "../db/audit.ts";
 import { purgeCreations } from "../db/creations.ts";
-import { findBehind, findInRange } from "../db/gates.ts";
+import { findGatesInRange, findUnpropagated } from "../db/gates.ts";
 import { withDeadline } from "../deadline.ts";
 import { ConfigurationError, readSettings } from "../env.ts";
 import { reconcileStuckFiles } from "../forwarding/stuck-files.ts";
@@ -61,7 +61,7 @@ async function part(name: string, work: () => Promise<void>): Promise<void> {
 /** Propagates rows whose portal request could not reach the gate. */
 async function propagateChanged(env: Bindings): Promise<void> {
   for (const kind of GATE_KINDS) {
-    await inParallel(await findBehind(env.DB, kind, ROWS_PER_RUN), GATES_AT_A_TIME, (row) =>
+    await inParallel(await findUnpropagated(env.DB, kind, ROWS_PER_RUN), GATES_AT_A_TIME, (row) =>
       reach({ kind, id: row.id }, () => propagate(snapshotOf(kind, row), env)),
     );
   }
@@ -71,7 +71,7 @@ async function propagateChanged(env: Bindings): Promise<void> {
 async function pokeSlice(env: Bindings, now: number): Promise<void> {
   const { from, to } = sliceOfDay(now);
   for (const kind of GATE_KINDS) {
-    await inParallel(await findInRange(env.DB, kind, from, to), GATES_AT_A_TIME, (gate) =>
+    await inParallel(await findGatesInRange(env.DB, kind, from, to), GATES_AT_A_TIME, (gate) =>
       reach(gate, () => env.CONNECTION_GATE.getByName(gateName(gate)).poke()),
     );
   }

@@ -12,7 +12,11 @@ import { inParallel } from "../concurrency.ts";
 import { type ApiKey, changeApiKey, findKeysToErase } from "../db/api-keys.ts";
 import { type AuditRow, newAuditRow } from "../db/audit.ts";
 import { DEFAULT_RETENTION_YEARS, nextVersion } from "../db/gates.ts";
-import { changeConnection, findToErase, type ManagedConnection } from "../db/managed-connections.ts";
+import {
+  changeConnection,
+  findConnectionsToErase,
+  type ManagedConnection,
+} from "../db/managed-connections.ts";
 import { deleteEvents, eraseOwner, findOwnersToErase } from "../db/owner-erasure.ts";
 import { type OwnerAddress, ownerName } from "../db/owner-keys.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
@@ -30,7 +34,7 @@ const STATEMENTS_PER_RUN = 100;
 
 /** Erases the connections that are due. A failed one is due again; the minute cron propagates to a gate that was not reached. */
 export async function eraseConnectionsDue(env: Bindings, now: number): Promise<void> {
-  await inParallel(await findToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, (row) =>
+  await inParallel(await findConnectionsToErase(env.DB, now, ERASED_PER_RUN), AT_A_TIME, (row) =>
     logged("failed to erase a connection", { connection_id: row.id }, () => eraseConnection(row, env, now)),
   );
 }
