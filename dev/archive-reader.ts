@@ -1,5 +1,5 @@
 /**
- * Finds and opens archived reports with nothing but the bucket and the key ring: no database, no running gateway.
+ * Finds and unseals archived reports with only the bucket and the key ring: no database, no running gateway.
  * The format is described in src/gate/archive-format.ts.
  */
 
@@ -18,7 +18,7 @@ import { parseFileId } from "../src/gate/file-id.ts";
 import { type GateAddress, parseGateName } from "../src/model.ts";
 import { Problem } from "./problem.ts";
 
-/** What is used of an R2 bucket. */
+/** The part of an R2 bucket that the reader uses. */
 export interface Bucket {
   list(options: { prefix: string; cursor?: string; delimiter?: string }): Promise<{
     objects: { key: string }[];
@@ -45,25 +45,25 @@ export async function* listArchive(bucket: Bucket, gate: GateAddress | null): As
   }
 }
 
-/** The archived file and its bytes; null when the archive does not hold it. Throws when it cannot be opened. */
+/** The archived file and its bytes; null if it is not in the archive. Throws if it cannot be unsealed. */
 export async function readArchived(
   bucket: Bucket,
   fileId: string,
   ring: KeyRing,
 ): Promise<{ file: ArchivedFile; payload: Bytes } | null> {
   const parsed = parseFileId(fileId);
-  if (parsed === null) throw new Problem(`${fileId} is not a file id: it is FILE_ and 40 characters.`);
+  if (parsed === null) throw new Problem(`${fileId} is not a file id: a file id is FILE_ and 40 characters.`);
   const file = await findArchived(bucket, parsed);
   if (file === null) return null;
   const keyObject = await bucket.get(keyObjectKey(parsed.gate));
-  if (keyObject === null) throw new Error("the data key of this file's connection is gone: it was erased");
+  if (keyObject === null) throw new Error("the data key of this file's connection has been erased");
   const { wrappedKey }: KeyObject = JSON.parse(Buffer.from(await keyObject.arrayBuffer()).toString());
   const dataKey = await unwrapDataKey(ring, wrappedKey, dataKeyContext(parsed.gate));
   const sealed = await bytesOf(bucket, file.segment, { offset: file.offset, length: file.length });
   return { file, payload: await unseal(dataKey, sealed, payloadContext(parsed.gate, parsed.fileId)) };
 }
 
-/** A segment is named after its first file, so a file is in one named at or before it: the nearest is looked into first. */
+/** A segment is named after its first file, so a file is in a segment named at or before it. The nearest comes first. */
 async function findArchived(
   bucket: Bucket,
   wanted: { fileId: string; seq: string; gate: GateAddress },

@@ -1,6 +1,6 @@
 /**
- * `npm run archive -- list|read`: looks into the archive without the database and without a running gateway.
- * What is read goes to standard output, everything else to standard error.
+ * `npm run archive -- list|read`: looks into the archive without the database and without a running gateway. Reports go to
+ * standard output, everything else to standard error.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,15 +11,15 @@ import { type Bucket, listArchive, readArchived } from "./archive-reader.ts";
 import { Problem, runCommand } from "./problem.ts";
 import { workspace } from "./workspace.ts";
 
-const HELP = `Looks into the archive of settled reports. Needs the bucket and the key ring, no database.
+const HELP = `Looks into the archive of settled reports. Needs only the bucket and the key ring.
 
-  npm run archive -- list [--connection ID | --key ID]    every archived file, or those of one connection or API key
-  npm run archive -- read FILE_…  [--out report.json]     one report, as it was received
+  npm run archive -- list [--connection ID | --key ID]    all archived files, or those of one connection or API key
+  npm run archive -- read FILE_…  [--out report.json]     one report, exactly as it was received
 
   --env staging|production   the bucket in the account (local: the one of npm start)
 
-VAULT_KEYS is taken from the environment, else from .dev.vars. Reports reach the archive about an hour after they
-came (ARCHIVE_AFTER_SECONDS).`;
+VAULT_KEYS is read from the environment, otherwise from .dev.vars. Reports are archived about an hour after they were
+received (ARCHIVE_AFTER_SECONDS).`;
 
 const OBJECT_ID = /^[0-9a-f]{24}$/;
 
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
     const bucket = proxy.env.ARCHIVE;
     if (command === "list") await list(bucket, values);
     else if (command === "read" && fileId !== undefined) await read(bucket, fileId, values.out);
-    else throw new Problem("Say list, or read and a file id. --help has more.", 2);
+    else throw new Problem("Give a command: list, or read and a file id. --help has more.", 2);
     return 0;
   } finally {
     await proxy.dispose();
@@ -59,7 +59,7 @@ function readArguments() {
       },
     });
   } catch (error) {
-    throw new Problem(error instanceof Error ? error.message : "the arguments cannot be read", 2);
+    throw new Problem(error instanceof Error ? error.message : "Could not read the arguments.", 2);
   }
 }
 
@@ -68,7 +68,7 @@ async function list(
   { connection, key }: { connection?: string | undefined; key?: string | undefined },
 ): Promise<void> {
   const id = connection ?? key;
-  if (id !== undefined && !OBJECT_ID.test(id)) throw new Problem("An id has 24 hex characters.");
+  if (id !== undefined && !OBJECT_ID.test(id)) throw new Problem("The id must be 24 hex characters.");
   const gate =
     id === undefined ? null : ({ kind: connection === undefined ? "key" : "connection", id } as const);
   let files = 0;
@@ -80,13 +80,13 @@ async function list(
       ),
     );
   }
-  console.error(files === 0 ? "The archive holds nothing here yet." : `${files} archived files`);
+  console.error(files === 0 ? "Nothing is archived here yet." : `${files} archived files`);
 }
 
 async function read(bucket: Bucket, fileId: string, out: string | undefined): Promise<void> {
   const found = await readArchived(bucket, fileId, parseKeyRing(vaultKeys()));
   if (found === null)
-    throw new Problem("The archive does not hold this file. Before it is archived, its gate does.");
+    throw new Problem("This file is not in the archive. Until it is archived, only its gate has it.");
   const { file, payload } = found;
   console.error(
     `${file.fileId}  received ${new Date(file.receivedAt).toISOString()}  ${payload.byteLength} bytes  ${file.segment}`,
@@ -100,7 +100,7 @@ function vaultKeys(): string | undefined {
   try {
     return parseEnv(readFileSync(workspace.gatewayVars, "utf8")).VAULT_KEYS;
   } catch {
-    throw new Problem("Set VAULT_KEYS: without the key ring nothing in the archive opens.");
+    throw new Problem("Set VAULT_KEYS: nothing in the archive can be unsealed without the key ring.");
   }
 }
 

@@ -33,7 +33,7 @@ try {
   );
   if (generated.status !== 0) problems.push(`drizzle-kit failed: ${generated.stderr || generated.stdout}`);
   else if (sqlFiles(scratch).length !== sqlFiles(FOLDER).length) {
-    problems.push("the schema has changed: run npm run migrations and commit what it makes");
+    problems.push("the schema has no migration yet: run npm run migrations and commit what it writes");
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });

@@ -1,10 +1,10 @@
-/** Sets up the demonstration: makes what is missing of employer, connection and key, and keeps what still works. */
+/** Sets up the demonstration: keeps the employer, connection and API key that still work, and creates the others. */
 
 import { DEMO_EMPLOYER, type Demo, type EarlierDemo, readDemo, writeDemo } from "./demo.ts";
 import type { GatewayClient } from "./gateway-client.ts";
 import type { DevSecrets } from "./secrets.ts";
 
-/** Shows a line to the person who watches. */
+/** Prints one line. */
 export type Say = (line: string) => void;
 
 export async function setUpDemo(
@@ -15,9 +15,7 @@ export async function setUpDemo(
 ): Promise<Demo> {
   const earlier = readDemo();
   const status = await gateway.putEmployer();
-  say(
-    `✓ Employer ${DEMO_EMPLOYER.id} (FEIN ${DEMO_EMPLOYER.fein}) ${status === 201 ? "created" : "is there"}`,
-  );
+  say(`✓ Employer ${DEMO_EMPLOYER.id} (FEIN ${DEMO_EMPLOYER.fein}) ${status === 201 ? "created" : "exists"}`);
   const demo: Demo = {
     ...urls,
     ...(await keptConnection(gateway, earlier, say)),
@@ -33,7 +31,7 @@ export async function setUpDemo(
   return demo;
 }
 
-/** The same demonstration with a new connection, for when the old one does not take its secret any more. */
+/** The same demonstration with a new connection, for when the old one no longer accepts its secret. */
 export async function replaceConnection(gateway: GatewayClient, demo: Demo, say: Say): Promise<Demo> {
   const replaced = { ...demo, ...(await newConnection(gateway, say)) };
   writeDemo(replaced);
@@ -50,7 +48,7 @@ async function keptConnection(
     say(`✓ Connection ${earlier.connection_id} kept from an earlier start`);
     return { connection_id: earlier.connection_id, secret: earlier.secret };
   }
-  say("  The gateway no longer knows the connection of an earlier start: making a new one");
+  say("  The gateway no longer knows the connection of an earlier start: creating a new one");
   return newConnection(gateway, say);
 }
 

@@ -1,4 +1,4 @@
-/** The demonstration's own data, as kept in .dev/demo.json for `npm run send` and for a second `npm start`. */
+/** The demonstration's ids and secrets, kept in .dev/demo.json for `npm run send` and the next `npm start`. */
 
 import { existsSync, readFileSync } from "node:fs";
 import * as z from "zod";
@@ -13,7 +13,7 @@ const demo = z.object({
   employer_fein: z.string().min(1),
   portal_client_id: z.string().min(1),
   portal_client_secret: z.string().min(1),
-  /** Bound to the demo's owner: its requests name none. */
+  /** Bound to the demo's owner: its requests need not name the owner. */
   owner_client_id: z.string().min(1),
   owner_client_secret: z.string().min(1),
   files_creator_url: z.url(),
@@ -21,14 +21,14 @@ const demo = z.object({
 
 export type Demo = z.infer<typeof demo>;
 
-/** An earlier start may not have had the owner's client. */
+/** Earlier versions had no client of the owner. */
 const earlierDemo = demo.partial({ owner_client_id: true, owner_client_secret: true });
 export type EarlierDemo = z.infer<typeof earlierDemo>;
 
 export const DEMO_OWNER = { owner_id: "demo-payroll", owner_type: "payroll_company" } as const;
 export const DEMO_EMPLOYER = { id: "demo-employer", fein: "12-3456789", name: "Demo Employer LLC" } as const;
 
-/** Null when there is none, or when it is not whole. */
+/** Null if there is none, or if it is incomplete. */
 export function readDemo(): EarlierDemo | null {
   if (!existsSync(workspace.demo)) return null;
   try {

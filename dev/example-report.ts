@@ -1,4 +1,4 @@
-/** The report that `npm start` and `npm run send` send when they are given no other. */
+/** The report that `npm start` and `npm run send` send by default. */
 
 export const EXAMPLE_REPORT = JSON.stringify({
   employer_fein: "12-3456789",

@@ -1,15 +1,15 @@
 /**
- * Sends the example report and follows it to its file, in words. The state it runs on may be a well-used one (quota
- * spent, work waiting, faults ordered): nothing of that stops the gateway, it is only told.
+ * Sends the example report and narrates its way to a file. Earlier use may have left the quota spent, a backlog, or ordered
+ * faults: these are reported, and never stop the gateway.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import { type DeliveryWithAnswer, deliver, signReport } from "./deliver.ts";
 import type { Demo } from "./demo.ts";
 import { replaceConnection, type Say } from "./demo-setup.ts";
 import { EXAMPLE_REPORT } from "./example-report.ts";
 import type { GatewayClient } from "./gateway-client.ts";
+import { type SentWithAnswer, sendReport, signReport } from "./send-report.ts";
 import { shown, workspace } from "./workspace.ts";
 
 const acceptance = z.object({ file_id: z.string().min(1) });
@@ -18,9 +18,9 @@ const FOLLOW_LIMIT_MS = 60_000;
 const FOLLOW_POLL_MS = 200;
 
 export interface ExampleRun {
-  /** With a new connection when the old one was refused. */
+  /** With a new connection, if the old one was rejected. */
   demo: Demo;
-  /** Null when the report was not accepted. */
+  /** Null if the report was not accepted. */
   fileId: string | null;
 }
 
@@ -28,8 +28,8 @@ export async function runExample(gateway: GatewayClient, given: Demo, say: Say):
   let demo = given;
   let delivery = await sendExample(demo, say);
   if (delivery.answer?.status === 401 || delivery.answer?.status === 403) {
-    say(`  Refused: ${delivery.answer.text}`);
-    say("  The connection was changed since: making a new one");
+    say(`  Rejected: ${delivery.answer.text}`);
+    say("  The connection has changed since: creating a new one");
     demo = await replaceConnection(gateway, demo, say);
     delivery = await sendExample(demo, say);
   }
@@ -43,18 +43,18 @@ export async function runExample(gateway: GatewayClient, given: Demo, say: Say):
   return { demo, fileId };
 }
 
-/** Where the gateway asks for patience, the same request is repeated until it is accepted. */
-async function sendExample(demo: Demo, say: Say): Promise<DeliveryWithAnswer> {
+/** Retries the same request while the gateway answers 429 or 503. */
+async function sendExample(demo: Demo, say: Say): Promise<SentWithAnswer> {
   const target = { url: demo.base_url, connection: demo.connection_id, secret: demo.secret };
   const body = new TextEncoder().encode(EXAMPLE_REPORT);
   const report = signReport(target, body, Date.now(), { wait: null, idempotencyKey: null });
-  const first = await deliver(report, false);
+  const first = await sendReport(report, false);
   if (first.answer !== null && first.answer.status !== 429 && first.answer.status !== 503) return first;
-  say(`  ${first.answer?.status ?? "No answer"}: repeating the same request as Retry-After says`);
-  return deliver(report, true);
+  say(`  ${first.answer?.status ?? "No answer"}: sending the same request again after Retry-After`);
+  return sendReport(report, true);
 }
 
-function acceptedFile({ outcome, answer }: DeliveryWithAnswer): string | null {
+function acceptedFile({ outcome, answer }: SentWithAnswer): string | null {
   if (outcome.kind !== "accepted" && outcome.kind !== "duplicate") return null;
   return acceptance.safeParse(JSON.parse(answer?.text ?? "null")).data?.file_id ?? null;
 }
@@ -62,9 +62,9 @@ function acceptedFile({ outcome, answer }: DeliveryWithAnswer): string | null {
 async function showFile(gateway: GatewayClient, demo: Demo, fileId: string, say: Say): Promise<void> {
   const status = await follow(gateway, fileId, demo.api_key, say);
   if (status !== "completed") {
-    const what = status === "failed" ? "The files-creator refused it" : `Still ${status} after a minute`;
+    const what = status === "failed" ? "The files-creator rejected it" : `Still ${status} after a minute`;
     say(
-      `! ${what}; see ${shown(workspace.gatewayLog)}, and ${demo.files_creator_url}/faults for faults in force.`,
+      `! ${what}; see ${shown(workspace.gatewayLog)}, and ${demo.files_creator_url}/faults for ordered faults.`,
     );
     return;
   }
@@ -78,7 +78,7 @@ async function showFile(gateway: GatewayClient, demo: Demo, fileId: string, say:
   for (const line of text.trimEnd().split("\r\n")) say(`    ${line}`);
 }
 
-/** Tells each change of status until the file is settled, at most for a minute; answers the last. */
+/** Shows each change of status until the file is settled, for a minute at most. Returns the last status. */
 async function follow(gateway: GatewayClient, fileId: string, key: string, say: Say): Promise<string> {
   const start = Date.now();
   let last = "";

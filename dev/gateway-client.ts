@@ -1,4 +1,4 @@
-/** The portal and developer APIs as the demonstration uses them. Answers are parsed; one that is not as agreed is a problem. */
+/** The calls of the portal and developer APIs that the demonstration needs. An unexpected answer is a problem. */
 
 import * as z from "zod";
 import { DEMO_EMPLOYER, DEMO_OWNER } from "./demo.ts";
@@ -31,7 +31,7 @@ export class GatewayClient {
     this.#portalHeaders = { "x-client-id": portal.id, "x-client-secret": portal.secret };
   }
 
-  /** Creates or replaces the demo employer, granted to the demo's owner. Answers the HTTP status: 200 or 201. */
+  /** Creates or replaces the demo employer, granted to the demo's owner. Returns the HTTP status: 200 or 201. */
   async putEmployer(): Promise<number> {
     const { id, fein, name } = DEMO_EMPLOYER;
     const response = await this.#portal("PUT", `employers/${id}`, { fein, name, owners: [DEMO_OWNER] });
@@ -106,7 +106,7 @@ async function body<T>(
   if (!expected.includes(response.status)) {
     const hint =
       response.status === 401
-        ? "\nIf it does not know these credentials: `npm run reset` starts afresh."
+        ? "\nIf the gateway does not know these credentials, `npm run reset` starts over."
         : "";
     throw new Problem(
       `${what} was answered ${response.status}, not ${expected.join(" or ")}:\n${text}${hint}`,
@@ -114,7 +114,7 @@ async function body<T>(
   }
   const parsed = shape.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
-  throw new Problem(`${what} was answered in an unknown form:\n${text}`);
+  throw new Problem(`${what} was answered in an unexpected form:\n${text}`);
 }
 
 function parseJson(text: string): unknown {

@@ -1,4 +1,4 @@
-/** What `npm start` prints last: a report to paste into a shell, and where to look. */
+/** The text that `npm start` ends with: a report to paste into a shell, and where to look. */
 
 import type { Demo } from "./demo.ts";
 import { EXAMPLE_REPORT } from "./example-report.ts";
@@ -11,10 +11,10 @@ export function guide(demo: Demo, fileId: string | null): string {
   const places = [
     [`${files_creator_url}/files`, "what the files-creator received"],
     ["npm run send -- --help", "send your own reports, one or thousands"],
-    [shown(workspace.gatewayLog), "the gateway's log, a line of JSON for each request"],
+    [shown(workspace.gatewayLog), "the gateway's log, one line of JSON per request"],
     [shown(workspace.filesCreatorLog), "the files-creator's log"],
     [shown(workspace.demo), "ids and secrets of this demonstration"],
-    ["npm run reset", "forget everything (stop the gateway first)"],
+    ["npm run reset", "delete all local data (stop the gateway first)"],
   ]
     .map(([place = "", what]) => `  ${place.padEnd(PLACE_WIDTH)}  ${what}`)
     .join("\n");
@@ -37,7 +37,7 @@ curl -H "Authorization: Bearer ${api_key}" ${base_url}/api/v1/files/status/${fil
 More:
 ${places}
 
-The gateway listens on ${base_url}. Ctrl-C stops it; its data stays.
+The gateway listens on ${base_url}. Ctrl-C stops it; its data is kept.
 `;
 }
 

@@ -4,8 +4,8 @@ const MINUTE_MS = 60_000;
 const CRON = "* * * * *";
 
 /**
- * Fires once now and then at every full minute; one that is still running is not overtaken.
- * `onTrouble` hears of the first failure of a row, and null when it works again.
+ * Fires now and at every full minute, unless the last run has not ended. `onTrouble` is called with the first failure in a
+ * row, and with null when the cron works again.
  */
 export function startMinuteClock(
   baseUrl: string,

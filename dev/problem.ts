@@ -1,4 +1,4 @@
-/** Trouble a person can do something about: shown as its message alone, without a stack. */
+/** A failure that the user can do something about: printed as its message alone, without a stack. */
 export class Problem extends Error {
   readonly exitCode: number;
 
@@ -8,7 +8,7 @@ export class Problem extends Error {
   }
 }
 
-/** Runs a command's main function; a problem is told in its own words, anything else is a bug and keeps its stack. */
+/** Runs a command's main function. A problem prints its message; any other error is a bug and keeps its stack. */
 export async function runCommand(main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main();

@@ -1,4 +1,4 @@
-/** Starts and stops the process that serves the Workers, and applies the migrations before. */
+/** Applies the migrations, and starts and stops the process that serves the Workers. */
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import type { ServeMessage } from "./serve.ts";
 import { shown, workspace } from "./workspace.ts";
 
 export interface ServedWorkers {
-  /** Resolves when the process ends without having been asked to. */
+  /** Resolves when the process ends by itself. */
   died: Promise<void>;
   stop(): Promise<void>;
 }
@@ -20,7 +20,7 @@ const LOOPBACK = "127.0.0.1";
 const HIGHEST_PORT = 65_534;
 const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 5_000;
-/** Sockets of a run that was just killed are closed within moments. */
+/** The sockets of a run that was just killed take a moment to close. */
 const PORT_WAIT_MS = 3_000;
 const PORT_POLL_MS = 100;
 const LOG_TAIL_LINES = 30;
@@ -40,7 +40,7 @@ export function readPort(text: string | undefined): number {
   throw new Problem(`PORT must be a number from 1 to ${HIGHEST_PORT}, not "${text}".`);
 }
 
-/** Containers are reached from outside at 0.0.0.0 only. A name is refused: some shells set HOST to that of the machine. */
+/** A container is reached from outside at 0.0.0.0 only. Names are rejected: some shells set HOST to the machine's name. */
 export function readHost(text: string | undefined): string {
   const host = text === undefined || text === "" ? LOOPBACK : text;
   if (isIP(host) !== 0) return host;
@@ -48,7 +48,7 @@ export function readHost(text: string | undefined): string {
   throw new Problem(`HOST must be an address to listen on, such as 0.0.0.0 or ::1, not "${text}".`);
 }
 
-/** What a server that listens at `host` is called at from this machine. */
+/** The address at which this machine reaches a server that listens on `host`. */
 export function baseUrl(host: string, port: number): string {
   const at = host === "0.0.0.0" || host === "::" ? LOOPBACK : host;
   return `http://${isIP(at) === 6 ? `[${at}]` : at}:${port}`;
@@ -61,7 +61,7 @@ export async function requireFreePorts(host: string, port: number): Promise<void
       if (Date.now() > deadline) {
         throw new Problem(
           `Port ${wanted} is in use by another program. Stop it, or choose another port: PORT=9000 npm start\n` +
-            `(two ports in a row are needed: the gateway's, and the next one for the files-creator stand-in)`,
+            `(two consecutive ports are needed: one for the gateway, the next for the files-creator stand-in)`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, PORT_POLL_MS));
@@ -83,7 +83,7 @@ export async function applyMigrations(): Promise<void> {
       error instanceof Error && "stdout" in error && "stderr" in error
         ? [error.stdout, error.stderr]
         : [error];
-    throw new Problem(`The database migrations could not be applied:\n${output.join("\n").trim()}`);
+    throw new Problem(`Could not apply the database migrations:\n${output.join("\n").trim()}`);
   }
 }
 
@@ -100,7 +100,7 @@ export async function serveWorkers(host: string, port: number): Promise<ServedWo
   });
   closeSync(log);
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  if (child.pid === undefined) throw new Problem("The process that serves the Workers could not be started.");
+  if (child.pid === undefined) throw new Problem("Could not start the process that serves the Workers.");
   const group = child.pid;
   recordRun({ pid: process.pid, group, port });
   const end = () => {
@@ -130,7 +130,7 @@ export async function serveWorkers(host: string, port: number): Promise<ServedWo
   };
 }
 
-/** What the serving process said last, for a person who has to find out why it ended. */
+/** The last lines that the serving process wrote, which say why it ended. */
 export function runnerLogTail(): string {
   return readFileSync(workspace.runnerLog, "utf8").trim().split("\n").slice(-LOG_TAIL_LINES).join("\n");
 }
@@ -143,11 +143,11 @@ async function firstAnswer(child: ChildProcess, exited: Promise<void>): Promise<
     else
       reject(
         new Problem(
-          `The Workers could not be started (more in ${shown(workspace.runnerLog)}):\n${message.message}`,
+          `Could not start the Workers (more in ${shown(workspace.runnerLog)}):\n${message.message}`,
         ),
       );
   });
-  void exited.then(() => reject(new Problem(`The Workers could not be started:\n${runnerLogTail()}`)));
+  void exited.then(() => reject(new Problem(`Could not start the Workers:\n${runnerLogTail()}`)));
   await promise.finally(() => clearTimeout(limit));
 }
 

@@ -1,8 +1,8 @@
-/** Progress of a long run on stderr: a bar on a terminal, a line at every tenth otherwise. */
+/** Progress of a long run on stderr: a bar on a terminal, otherwise one line per tenth. */
 
 const BAR_WIDTH = 30;
 const REDRAW_MS = 100;
-/** A run shorter than this says nothing before its summary. */
+/** A shorter run prints only its summary. */
 const QUIET_MS = 500;
 
 export class Progress {

@@ -1,21 +1,21 @@
-/** The bodies of a series of reports: the same bytes, or each with a `report_number` no other report has. */
+/** The bodies of a series of reports: always the same bytes, or each with a unique `report_number`. */
 
 import { Problem } from "./problem.ts";
 
 const FIELD = "report_number";
 
-/** The n-th body, n counting from 1. The bytes of the original stay as they are but for the inserted field. */
+/** The n-th body, counting from 1: the original bytes, with the field inserted. */
 export type ReportSeries = (n: number) => Uint8Array<ArrayBuffer>;
 
-/** `series` names the run, so that two runs do not send the same bodies either. */
+/** `series` is the name of this run, so that another run does not send the same bodies. */
 export function reportSeries(original: Uint8Array<ArrayBuffer>, vary: boolean, series: string): ReportSeries {
   if (!vary) return () => original;
   const text = new TextDecoder().decode(original);
   const report = parseObject(text);
   if (report === null)
-    throw new Problem("Only a JSON object can be varied. Send it as it is with --same.", 2);
+    throw new Problem("Only a JSON object can be varied. Send the file unchanged with --same.", 2);
   if (Object.hasOwn(report, FIELD)) {
-    throw new Problem(`The report has a ${FIELD} of its own. Send it as it is with --same.`, 2);
+    throw new Problem(`The report already has a ${FIELD}. Send it unchanged with --same.`, 2);
   }
   const open = text.indexOf("{") + 1;
   const [head, tail] = [text.slice(0, open), text.slice(open)];

@@ -9,12 +9,12 @@ async function reset(): Promise<number> {
   const running = currentRun();
   if (running !== null) {
     throw new Problem(
-      `A gateway is running on this state: http://127.0.0.1:${running.port} (process ${running.pid}). Stop it first.`,
+      `A gateway is using this data: http://127.0.0.1:${running.port} (process ${running.pid}). Stop it first.`,
     );
   }
   const removed = [workspace.local, workspace.gatewayVars, workspace.filesCreatorVars];
   for (const target of removed) rmSync(target, { recursive: true, force: true });
-  process.stdout.write(`Removed ${removed.map(shown).join(", ")}. \`npm start\` begins afresh.\n`);
+  process.stdout.write(`Removed ${removed.map(shown).join(", ")}. \`npm start\` starts over.\n`);
   return 0;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Who runs on this checkout's state. The record outlives a crash, so a recorded process counts only
- * while the process of that number still is one of ours.
+ * Records which process runs on this checkout's state. The record outlives a crash, so it counts only while the process with
+ * the recorded id is one of ours.
  */
 
 import { execFileSync } from "node:child_process";
@@ -28,7 +28,7 @@ export function forgetRun(): void {
   rmSync(workspace.run, { force: true });
 }
 
-/** The run in progress, or null. What a dead run left behind is ended on the way. */
+/** The run in progress, or null. Kills the processes that a dead run left behind. */
 export function currentRun(): RunRecord | null {
   const record = readRecord();
   if (record === null) return null;
@@ -41,7 +41,7 @@ export function currentRun(): RunRecord | null {
   return null;
 }
 
-/** Ends every process of a group at once. A group that is gone already is fine. */
+/** Kills every process of a group, if it still exists. */
 export function endGroup(group: number): void {
   try {
     process.kill(-group, "SIGKILL");

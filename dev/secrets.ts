@@ -1,6 +1,6 @@
 /**
- * Development secrets: made once, kept in .dev/secrets.json, and handed to the two Workers as .dev.vars files.
- * A .dev.vars that somebody has changed is left as it is.
+ * Development secrets: created once, kept in .dev/secrets.json, and given to the two Workers as .dev.vars files. A .dev.vars
+ * that somebody has edited is left unchanged.
  */
 
 import { createHash, randomBytes } from "node:crypto";
@@ -18,7 +18,7 @@ const devSecrets = z.object({
   /** Bound to the demo's owner. */
   owner: portalClient,
 });
-/** An earlier start may not have had the owner's client. */
+/** Earlier versions had no client of the owner. */
 const earlierSecrets = devSecrets.partial({ owner: true });
 
 export type PortalClient = z.infer<typeof portalClient>;
@@ -27,19 +27,19 @@ type EarlierSecrets = z.infer<typeof earlierSecrets>;
 
 const KEY_BYTES = 32;
 
-/** The secrets of this checkout, made first if there are none. `made` says whether this call made them. */
+/** The secrets of this checkout. `made` says whether this call created them. */
 export function ensureSecrets(): { secrets: DevSecrets; made: boolean } {
   const known = readSecrets();
   if (known === null && existsSync(workspace.gatewayVars)) {
     throw new Problem(
-      `${shown(workspace.gatewayVars)} is there, but ${shown(workspace.secrets)}, which it was made from, is not.\n` +
-        `Run \`npm run reset\` to start afresh (it removes ${shown(workspace.gatewayVars)}).`,
+      `${shown(workspace.gatewayVars)} exists, but ${shown(workspace.secrets)}, from which it was made, does not.\n` +
+        `Run \`npm run reset\` to start over (it removes ${shown(workspace.gatewayVars)}).`,
     );
   }
   const made = makeSecrets();
   const secrets: DevSecrets = { ...made, ...known, owner: known?.owner ?? made.owner };
   if (known?.owner === undefined) writePrivately(workspace.secrets, `${JSON.stringify(secrets, null, 2)}\n`);
-  // Regenerate an earlier start's variables where they lack a client. Variables that somebody edited stay as they are.
+  // An earlier version's variables lack a client: make them again, unless somebody has edited them.
   if (known !== null && known.owner === undefined && isOurs(workspace.gatewayVars, known))
     writePrivately(workspace.gatewayVars, gatewayVars(secrets));
   const files: [string, string][] = [
@@ -60,7 +60,7 @@ export function makeSecrets(): DevSecrets {
   };
 }
 
-/** `VAULT_KEYS` is a comma-separated list of kid:base64; `PORTAL_CLIENTS` names clients with the hashes of their secrets. */
+/** `VAULT_KEYS` is a comma-separated list of id:base64; `PORTAL_CLIENTS` lists clients with the hashes of their secrets. */
 export function gatewayVars(secrets: EarlierSecrets): string {
   const entry = ({ id, secret }: PortalClient) => ({
     id,
@@ -89,7 +89,7 @@ export function filesCreatorVars(secrets: DevSecrets): string {
   ].join("\n");
 }
 
-/** Whether the file is as `npm start` made it of these secrets. */
+/** Whether the file is exactly what `npm start` writes for these secrets. */
 function isOurs(file: string, secrets: EarlierSecrets): boolean {
   return existsSync(file) && readFileSync(file, "utf8") === gatewayVars(secrets);
 }
@@ -99,6 +99,6 @@ function readSecrets(): EarlierSecrets | null {
   try {
     return earlierSecrets.parse(JSON.parse(readFileSync(workspace.secrets, "utf8")));
   } catch {
-    throw new Problem(`${shown(workspace.secrets)} cannot be read. Run \`npm run reset\` to start afresh.`);
+    throw new Problem(`${shown(workspace.secrets)} is not readable. Run \`npm run reset\` to start over.`);
   }
 }

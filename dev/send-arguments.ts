@@ -1,4 +1,4 @@
-/** The command line of `npm run send`: read, completed from .dev/demo.json, and explained. */
+/** The command line of `npm run send`: its options, its defaults from .dev/demo.json, and its help text. */
 
 import { parseArgs } from "node:util";
 import type { EarlierDemo } from "./demo.ts";
@@ -24,23 +24,23 @@ export const SEND_HELP = `Sends signed payroll reports to a gateway.
 
   npm run send -- [options]
 
-  --file PATH             the report; without it the example report is sent
+  --file PATH             the report to send              (default: an example report)
   --connection ID         the webhook connection          (default: .dev/demo.json)
   --secret SECRET         its signing secret              (default: .dev/demo.json)
   --url URL               the gateway                     (default: .dev/demo.json)
   --count N               how many reports to send        (default: 1)
   --concurrency C         how many at a time              (default: 16, at most the count)
-  --wait SECONDS          hold each answer until the file was taken over (Prefer: wait=1 to 30)
+  --wait SECONDS          hold each answer until the files-creator has answered (Prefer: wait=1 to 30)
   --idempotency-key KEY   send this key; with --count and different bodies: KEY-1, KEY-2, …
-  --vary                  add "report_number" to the report, so that it differs from all others sent before
-  --same                  send identical bytes every time
-  --retry                 repeat the same signed request on 429, 503 and no answer; waits as Retry-After says
+  --vary                  add a unique "report_number" to the report
+  --same                  send the same bytes every time
+  --retry                 after a 429, a 503 or no answer, wait as Retry-After says and send the same request again
   --help                  this text
 
-Each report is signed with a timestamp of its own. With --count above 1 each also gets a top-level field
-"report_number", so that no two bodies are the same; --same leaves the bytes alone.
+Each report is signed with its own timestamp. With --count above 1, each also gets a unique top-level field
+"report_number", unless --same is given.
 
-Exit code: 0 when every report was accepted (or was a duplicate), 1 when not, 2 for bad arguments.
+Exit code: 0 if every report was accepted or was a duplicate, 1 if not, 2 for bad arguments.
 `;
 
 const DEFAULT_CONCURRENCY = 16;
@@ -48,21 +48,21 @@ const MAX_COUNT = 10_000_000;
 const MAX_CONCURRENCY = 1_000;
 const MAX_WAIT_S = 30;
 
-/** Exit code 2 for every problem found here. */
+/** A problem with the command line: exit code 2. */
 class BadArgument extends Problem {
   constructor(message: string) {
-    super(`${message}\nnpm run send -- --help  explains the options.`, 2);
+    super(`${message}\nnpm run send -- --help lists the options.`, 2);
   }
 }
 
-/** Null when help was asked for. `demo` supplies what is not named; it is only asked for when needed. */
+/** Null if help was requested. `readDemo` supplies missing values, and is called only if some are missing. */
 export function parseSendArguments(
   args: readonly string[],
   readDemo: () => EarlierDemo | null,
 ): SendArguments | null {
   const values = readOptions(args);
   if (values.help) return null;
-  if (values.vary && values.same) throw new BadArgument("--vary and --same exclude each other.");
+  if (values.vary && values.same) throw new BadArgument("Use either --vary or --same, not both.");
   const count = wholeNumber("count", values.count, 1, MAX_COUNT) ?? 1;
   const concurrency =
     wholeNumber("concurrency", values.concurrency, 1, MAX_CONCURRENCY) ?? DEFAULT_CONCURRENCY;
@@ -118,7 +118,7 @@ function target(
   };
   if (full.connection === undefined || full.secret === undefined || full.url === undefined) {
     throw new BadArgument(
-      "Name --connection, --secret and --url, or run `npm start` once: it writes .dev/demo.json.",
+      "Give --connection, --secret and --url, or run `npm start` once: it writes .dev/demo.json.",
     );
   }
   if (full.connection === "" || full.secret === "")

@@ -1,6 +1,6 @@
 /**
  * Serves both Workers from one process until its parent tells it to stop, or dies.
- * Started by processes.ts as the leader of its own process group; the runtimes it starts belong to that group.
+ * processes.ts starts it as the leader of its own process group, to which the runtimes belong.
  * Wrangler watches nothing: `npm run dev` starts the whole process again (source-changes.ts).
  */
 
@@ -8,23 +8,23 @@ import type { ChildProcess } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { createWriteStream, renameSync, statSync, type WriteStream, writeSync } from "node:fs";
 import { unstable_startWorker as startWorker } from "wrangler";
-import { type LogEntry, logLine } from "./log-line.ts";
+import { type LogEntry, logLine } from "./worker-log.ts";
 import { workspace } from "./workspace.ts";
 
 export type ServeMessage = { type: "ready" } | { type: "failed"; message: string };
 
 const LARGEST_LOG_BYTES = 20 * 1024 ** 2;
 
-/** Ends this process and the runtimes at once. */
+/** Kills this process and the runtimes. */
 function endAll(): void {
   process.kill(-process.pid, "SIGKILL");
 }
 
-// With the parent gone nobody is left to stop the runtimes.
+// Without the parent, nobody else stops the runtimes.
 process.on("disconnect", endAll);
 
-// A runtime that crashed is started again by wrangler, but the two Workers may not find each other any more.
-// The parent starts both afresh instead.
+// Wrangler restarts a runtime that crashed, but the two Workers may no longer find each other. So the parent restarts both
+// instead.
 subscribe("child_process", (message) => {
   const { process: child } = message as { process: ChildProcess };
   child.once("exit", (code, signal) => {
@@ -40,7 +40,7 @@ const host = process.argv[3] ?? "127.0.0.1";
 async function serve(): Promise<void> {
   const gatewayLog = openLog(workspace.gatewayLog);
   const filesCreatorLog = openLog(workspace.filesCreatorLog);
-  // The parent ends the runtimes: they are made to be killed. Only the logs want to be written to their end.
+  // The parent kills the runtimes, which survive it without harm. Only the logs must be written to their end first.
   process.once("message", () => {
     gatewayLog.end(() => filesCreatorLog.end(() => process.exit(0)));
   });
@@ -71,10 +71,10 @@ async function startServing(
       },
     },
   });
-  // A Worker that does not compile is an event and leaves `ready` pending for ever.
+  // If a Worker does not compile, `ready` stays pending forever and only an event reports it.
   const broken = new Promise<never>((_, reject) => {
     worker.raw.once("error", (event: { reason?: string; cause?: unknown }) => {
-      reject(new Error(event.reason ?? "The Worker could not be started.", { cause: event.cause }));
+      reject(new Error(event.reason ?? "Could not start the Worker.", { cause: event.cause }));
     });
   });
   await Promise.race([worker.ready, broken]);

@@ -24,8 +24,8 @@ import {
 } from "./processes.ts";
 import { currentRun } from "./run-record.ts";
 import { ensureSecrets } from "./secrets.ts";
-import { settingProblems } from "./setting-problems.ts";
 import { type SourceChanges, WATCHED, watchSources } from "./source-changes.ts";
+import { settingProblems } from "./worker-log.ts";
 import { shown, workspace } from "./workspace.ts";
 
 /** Workers that end sooner than this after their start are not started again. */

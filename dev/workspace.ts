@@ -1,4 +1,4 @@
-/** Where the local gateway keeps things. Everything is git-ignored and removed by `npm run reset`. */
+/** The files of the local gateway. Git ignores all that it writes, and `npm run reset` removes it. */
 
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,10 +11,10 @@ export const workspace = {
   local,
   gatewayConfig: path.join(root, "wrangler.toml"),
   filesCreatorConfig: path.join(root, "dev/files-creator/wrangler.toml"),
-  /** Databases, objects and buckets: one folder per Worker, because two runtimes must not open the same files. */
+  /** Databases, objects and buckets: one folder per Worker, since two runtimes must not open the same files. */
   gatewayState: path.join(local, "state/gateway"),
   filesCreatorState: path.join(local, "state/files-creator"),
-  /** Where the two Workers find each other. Addresses of a run that is over are poison: it is emptied at every start. */
+  /** Where the two Workers find each other. Emptied at every start, since an old address would lead nowhere. */
   registry: path.join(local, "registry"),
   gatewayLog: path.join(local, "gateway.log"),
   filesCreatorLog: path.join(local, "files-creator.log"),
@@ -27,12 +27,12 @@ export const workspace = {
   filesCreatorVars: path.join(root, "dev/files-creator/.dev.vars"),
 } as const;
 
-/** The path as a person in the project's folder would type it. */
+/** The path relative to the project's folder. */
 export function shown(file: string): string {
   return path.relative(root, file);
 }
 
-/** Writes a file only its owner can read, whole or not at all. */
+/** Writes a file that only its owner can read, completely or not at all. */
 export function writePrivately(file: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}.new`;

@@ -1,6 +1,6 @@
-/** What the ledger shows of the files it knows. */
+/** How the ledger presents its files. */
 
-import type { PostRow, ReportRow, SubmissionRow } from "./schema.ts";
+import type { PostRow, ReportRow, SubmissionRow } from "./ledger-schema.ts";
 
 export interface FileSummary {
   file_id: string;
@@ -37,7 +37,7 @@ export function listFiles(sql: SqlStorage, limit: number, before: number): FileP
   };
 }
 
-/** Everything known about a file id, also one whose POSTs all failed. Null when none ever came. */
+/** Everything known about a file id, even if all its POSTs failed. Null if there was no POST. */
 export function fileMeta(sql: SqlStorage, fileId: string): Record<string, unknown> | null {
   const posts = sql.exec<PostRow>("SELECT * FROM posts WHERE file_id = ? ORDER BY number", fileId).toArray();
   if (posts.length === 0) return null;

@@ -1,12 +1,12 @@
 /**
  * NOT FOR PRODUCTION. A files-creator for local development and tests: it turns reports into CSV, reports back to the
- * gateway, misbehaves to order, and lets anybody read what it received. README.md beside this file has the details.
+ * gateway, misbehaves on request, and lets anybody read the reports. README.md in this folder has the details.
  */
 
 import { type Context, Hono } from "hono";
-import type { FilesCreatorEnv } from "./env.ts";
-import { parseFaults } from "./faults.ts";
-import { csvKey, ledgerOf, rawKey, receiveFile, refusal } from "./receive.ts";
+import type { FilesCreatorEnv } from "./files-creator-env.ts";
+import { parseFaults } from "./ordered-faults.ts";
+import { csvKey, ledgerOf, rawKey, receiveFile, refusal } from "./receive-file.ts";
 
 export { FileLedger } from "./ledger.ts";
 
@@ -62,9 +62,9 @@ app.delete("/faults", async (c) => {
   return c.json({ faults: [] });
 });
 
-app.notFound(() => refusal(404, "Not found", "See dev/files-creator/README.md for what is served here."));
+app.notFound(() => refusal(404, "Not found", "See dev/files-creator/README.md for the endpoints."));
 
-/** A fault that breaks the connection must reach the caller as one, so errors are not turned into answers. */
+/** Errors are not turned into answers: a fault that breaks the connection must break it for the caller. */
 app.onError((error) => {
   throw error;
 });
@@ -76,7 +76,7 @@ async function object(c: Context<App>, key: string, contentType: string): Promis
 }
 
 function unknownFile(): Response {
-  return refusal(404, "File not found", "No file of this id was received.");
+  return refusal(404, "File not found", "No file with this id was received.");
 }
 
 function wholeNumber(text: string | undefined, otherwise: number, largest: number): number | null {
@@ -85,7 +85,7 @@ function wholeNumber(text: string | undefined, otherwise: number, largest: numbe
   return Number.isInteger(value) && value >= 1 && value <= largest ? value : null;
 }
 
-/** Compares digests, so that time tells nothing about the token. */
+/** Compares digests, so that the time taken reveals nothing about the token. */
 async function isAuthorized(header: string | undefined, token: string | undefined): Promise<boolean> {
   if (!token) return true;
   const digest = (text: string) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

@@ -1,18 +1,17 @@
 /**
- * The stand-in's memory: one object that knows every POST, every file, the faults to come and the reports still owed.
- * It decides which of several copies of a report is the first, and repeats reports until the gateway has them.
+ * The stand-in's memory: one object with every POST, every file, the ordered faults and the events not yet reported. It
+ * decides which of several copies of a report is the first, and reports each event until the gateway has accepted it.
  */
 
 import { DurableObject } from "cloudflare:workers";
-import type { FilesCreatorEnv } from "./env.ts";
-import type { FileEvent } from "./events.ts";
-import { type Fault, storesFile, takeFault } from "./faults.ts";
+import { type ReportResult, sendReports } from "./event-reports.ts";
+import { type FileEvent, nextReportAt } from "./file-events.ts";
 import { type FilePage, fileMeta, listFiles } from "./file-views.ts";
-import { nextReportAt } from "./report-backoff.ts";
-import { type ReportResult, sendReports } from "./reporting.ts";
-import { type ReportRow, SCHEMA, type SubmissionRow } from "./schema.ts";
+import type { FilesCreatorEnv } from "./files-creator-env.ts";
+import { type ReportRow, SCHEMA, type SubmissionRow } from "./ledger-schema.ts";
+import { type Fault, storesFile, takeFault } from "./ordered-faults.ts";
 
-/** One POST /files as it arrived. `table` is null when the body could not be read. */
+/** One POST /files as it arrived. `table` is null if the body could not be read. */
 export interface Post {
   fileId: string;
   idempotencyKey: string;
@@ -23,7 +22,7 @@ export interface Post {
   table: { total: number; written: number } | null;
 }
 
-/** What the first copy was answered; every later copy is answered the same. */
+/** The answer to the first copy, which every later copy gets as well. */
 export interface Submission {
   fileId: string;
   sha256: string;
@@ -33,11 +32,11 @@ export interface Submission {
 
 export interface Admission {
   fault: Fault | undefined;
-  /** Null when this POST leaves no file: its body is unreadable, or a fault forbids it. */
+  /** Null if this POST stores no file: its body is unreadable, or a fault prevents it. */
   submission: Submission | null;
 }
 
-/** A Worker that reports by itself gets this long before the alarm takes over. */
+/** How long the Worker that stored a file may take to report it, before the alarm does. */
 const REPORT_LEASE_MS = 20_000;
 const REPORTS_PER_ALARM = 60;
 
@@ -50,7 +49,7 @@ export class FileLedger extends DurableObject<FilesCreatorEnv> {
     this.#sql.exec(SCHEMA);
   }
 
-  /** Notes a POST, takes the fault meant for it and says whether it is the first of its key. */
+  /** Records a POST, takes the next ordered fault, and says whether the POST is the first with its key. */
   admit(post: Post): Admission {
     const now = Date.now();
     const { fault, left } = takeFault(this.faults());
@@ -74,7 +73,7 @@ export class FileLedger extends DurableObject<FilesCreatorEnv> {
     return { fault, submission };
   }
 
-  /** The file's objects are in the bucket; from now on its events are owed to the gateway. */
+  /** Called once the file's objects are in the bucket. From now on its events are due at the gateway. */
   async stored(idempotencyKey: string, events: FileEvent[]): Promise<void> {
     const now = Date.now();
     this.#sql.exec(
@@ -94,7 +93,7 @@ export class FileLedger extends DurableObject<FilesCreatorEnv> {
     await this.#arm();
   }
 
-  /** Notes how reporting went; what the gateway did not take is owed again later. */
+  /** Records how reporting went. Events that the gateway did not accept become due again later. */
   async reported(results: ReportResult[]): Promise<void> {
     const now = Date.now();
     for (const { eventId, error } of results) {
@@ -133,7 +132,7 @@ export class FileLedger extends DurableObject<FilesCreatorEnv> {
       const batches = [...byKey.values()].map((rows) => rows.map((row): FileEvent => JSON.parse(row.event)));
       await Promise.all(batches.map(async (events) => this.reported(await sendReports(this.env, events))));
     } catch (error) {
-      console.error(JSON.stringify({ message: "reporting failed", error: String(error) }));
+      console.error(JSON.stringify({ message: "failed to report events", error: String(error) }));
     } finally {
       await this.#arm();
     }

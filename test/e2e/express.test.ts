@@ -4,7 +4,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { signedHeaders } from "../../dev/signing.ts";
+import { signedHeaders } from "../../dev/sign-inbound.ts";
 import { type Gateway, type Sender, startGateway } from "../proofs/fuzz/gateway.ts";
 
 let server: Server;

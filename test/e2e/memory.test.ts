@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { signedHeaders } from "../../dev/signing.ts";
+import { signedHeaders } from "../../dev/sign-inbound.ts";
 import { type Gateway, type Sender, startGateway } from "../proofs/fuzz/gateway.ts";
 import { IsolateMemory, type Peak } from "./isolate-memory.ts";
 import { emptyObjects, realReport } from "./large-reports.ts";

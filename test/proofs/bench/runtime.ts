@@ -2,12 +2,11 @@
 import { type ChildProcess, execFile } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
-import { dataModules } from "../../../dev/bundled-data.ts";
 
 // Said before wrangler is loaded: it would warn of secrets that are given here in another way.
 process.env.WRANGLER_LOG = "none";
@@ -138,6 +137,13 @@ export async function startWorkers(
     cpuSeconds: () => cpuSecondsOf(child?.pid),
     stop: () => miniflare.dispose(),
   };
+}
+
+/** Data modules that wrangler puts beside the main module, under hashed names: a checkout compared against may have them. */
+function dataModules(folder: string): { type: "Data"; path: string }[] {
+  return readdirSync(folder)
+    .filter((name) => /^[0-9a-f]{40}-/.test(name))
+    .map((name) => ({ type: "Data", path: path.join(folder, name) }));
 }
 
 /** The port of a Worker; of the first without a name. */

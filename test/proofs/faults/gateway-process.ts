@@ -4,7 +4,6 @@ import { closeSync, openSync } from "node:fs";
 import path from "node:path";
 import type { V4QueueConsumerOptions, V4WorkerOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
-import { dataModules } from "../../../dev/bundled-data.ts";
 import { type ClockSetting, shownAt } from "./clock.ts";
 import { CALM, type Orders, type Rates } from "./orders.ts";
 import type { ServeAnswer, ServeOrder } from "./serve.ts";
@@ -169,7 +168,7 @@ function optionsOf(
       FILES_CREATOR: { external: { address: `127.0.0.1:${filesCreatorPort}`, http: {} } },
     },
     modulesRoot: path.dirname(module),
-    modules: [{ type: "ESModule", path: module }, ...dataModules(path.dirname(module))],
+    modules: [{ type: "ESModule", path: module }],
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   };
 }

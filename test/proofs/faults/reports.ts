@@ -1,6 +1,6 @@
 /** Reports as payroll systems send them, and requests that are none. */
 import { createHash } from "node:crypto";
-import { signedHeaders } from "../../../dev/signing.ts";
+import { signedHeaders } from "../../../dev/sign-inbound.ts";
 import type { Chance } from "./chance.ts";
 import type { Owner } from "./endpoints.ts";
 

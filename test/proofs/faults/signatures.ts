@@ -1,7 +1,7 @@
 /** Checks a delivery as its receiver would, with nothing of the gateway's own. Pure. */
 import { createHmac } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
-import { sign } from "../../../dev/signing.ts";
+import { sign } from "../../../dev/sign-inbound.ts";
 import type { Endpoint } from "./endpoints.ts";
 
 /** What is wrong with the signatures of a delivery, by the documents of its three schemes; null for nothing. */

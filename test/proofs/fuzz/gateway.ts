@@ -11,7 +11,6 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler";
-import { dataModules } from "../../../dev/bundled-data.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const OWNER = { owner_type: "payroll_company", owner_id: "fuzz" };
@@ -115,7 +114,7 @@ export async function startGateway({
           // Receivers of webhooks are outside: nothing of a run leaves the machine.
           outboundService: () => new Response(null, { status: 503 }),
           modulesRoot: path.dirname(module),
-          modules: [{ type: "ESModule", path: module }, ...dataModules(path.dirname(module))],
+          modules: [{ type: "ESModule", path: module }],
           unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
         },
       ],

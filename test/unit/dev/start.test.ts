@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { shellQuote } from "../../../dev/guide.ts";
-import { logLine } from "../../../dev/log-line.ts";
 import { baseUrl, readHost, readPort } from "../../../dev/processes.ts";
 import { progressBar } from "../../../dev/progress.ts";
+import { logLine } from "../../../dev/worker-log.ts";
 
 describe("readPort", () => {
   it.each([

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fileEvents } from "../../../dev/files-creator/events.ts";
-import { nextReportAt } from "../../../dev/files-creator/report-backoff.ts";
+import { fileEvents, nextReportAt } from "../../../dev/files-creator/file-events.ts";
 
 const file = { fileId: "FILE_1", employerId: "EMP_1", idempotencyKey: "FILE_1" };
 const table = { columns: ["name"], rows: [["A"], ["B"]], total: 3, unreadable: [1] };

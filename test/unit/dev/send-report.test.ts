@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { deliver, outcomeOf, retryAfterMs, signReport } from "../../../dev/deliver.ts";
-import { DeliverySummary, percentile } from "../../../dev/delivery-summary.ts";
+import { outcomeOf, retryAfterMs, sendReport, signReport } from "../../../dev/send-report.ts";
+import { percentile, SendSummary } from "../../../dev/send-summary.ts";
 
 describe("percentile", () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1);
@@ -60,9 +60,9 @@ describe("retryAfterMs", () => {
   });
 });
 
-describe("DeliverySummary", () => {
+describe("SendSummary", () => {
   it("counts by outcome and is complete only without trouble", () => {
-    const summary = new DeliverySummary();
+    const summary = new SendSummary();
     summary.add({ outcome: { kind: "accepted" }, latencyMs: 10, tries: 1 });
     summary.add({ outcome: { kind: "duplicate" }, latencyMs: 20, tries: 3 });
     expect(summary.complete).toBe(true);
@@ -86,20 +86,20 @@ describe("DeliverySummary", () => {
       "limited (429)": "0",
       "refused: 401 Invalid webhook signature": "1",
       "no answer: ECONNREFUSED": "1",
-      "repeated tries": "2",
-      "in all": "4 in 2.0 s, 2.0 a second",
+      retries: "2",
+      total: "4 in 2.0 s, 2.0 per second",
     });
     expect(summary.render(2_000)).toMatch(/p50 20\.0 ms {2}p90 30\.0 ms {2}p99 30\.0 ms {2}max 30\.0 ms/);
   });
 
   it("sums up a run without a single answer", () => {
-    const summary = new DeliverySummary();
+    const summary = new SendSummary();
     summary.add({ outcome: { kind: "no answer", reason: "ECONNREFUSED" }, latencyMs: 1, tries: 1 });
     expect(summary.render(1_000)).not.toContain("p50");
   });
 });
 
-describe("deliver", () => {
+describe("sendReport", () => {
   const servers: ReturnType<typeof createServer>[] = [];
   afterEach(() => {
     for (const server of servers.splice(0)) server.close();
@@ -126,14 +126,14 @@ describe("deliver", () => {
       seen.push(request.headers);
       response.writeHead(seen.length < 3 ? 503 : 202, { "retry-after": "0" }).end('{"duplicate":false}');
     });
-    expect(await deliver(report(url), true)).toMatchObject({ outcome: { kind: "accepted" }, tries: 3 });
+    expect(await sendReport(report(url), true)).toMatchObject({ outcome: { kind: "accepted" }, tries: 3 });
     expect(seen[0]).toMatchObject({ prefer: "wait=5", "idempotency-key": "k" });
     expect(new Set(seen.map((headers) => JSON.stringify(headers))).size).toBe(1);
   });
 
   it("does not repeat unless asked to", async () => {
     const url = await gateway((_, response) => response.writeHead(503).end("{}"));
-    expect(await deliver(report(url), false)).toMatchObject({
+    expect(await sendReport(report(url), false)).toMatchObject({
       outcome: { kind: "refused", reason: "503" },
       tries: 1,
     });
@@ -141,16 +141,19 @@ describe("deliver", () => {
 
   it("does not repeat a refusal", async () => {
     const url = await gateway((_, response) => response.writeHead(401).end('{"error":"x"}'));
-    expect(await deliver(report(url), true)).toMatchObject({ tries: 1 });
+    expect(await sendReport(report(url), true)).toMatchObject({ tries: 1 });
   });
 
   it("does not wait longer than the signature verifies", async () => {
     const url = await gateway((_, response) => response.writeHead(429, { "retry-after": "3600" }).end("{}"));
-    expect(await deliver(report(url), true)).toMatchObject({ outcome: { kind: "limited" }, tries: 1 });
+    expect(await sendReport(report(url), true)).toMatchObject({ outcome: { kind: "limited" }, tries: 1 });
   });
 
   it("names the reason when there is no answer", async () => {
     const url = await gateway((request) => request.socket.destroy());
-    expect(await deliver(report(url), false)).toMatchObject({ outcome: { kind: "no answer" }, answer: null });
+    expect(await sendReport(report(url), false)).toMatchObject({
+      outcome: { kind: "no answer" },
+      answer: null,
+    });
   });
 });

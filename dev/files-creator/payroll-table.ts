@@ -1,6 +1,6 @@
 /**
  * Turns the body of a report into a table: one row per employee, in either body dialect.
- * Known fields have fixed columns; whatever else an employee carries is appended, so that nothing is dropped.
+ * Known fields have fixed columns; all other fields of an employee are appended, so that nothing is dropped.
  */
 
 import * as z from "zod";
@@ -30,7 +30,7 @@ const EMPLOYEE_COLUMNS = [
 /** The other dialect's word for a column. */
 const SYNONYMS = new Map([["classification_code", "class_code"]]);
 
-/** A sender with thousands of different field names would make a table nobody can open. */
+/** Thousands of different field names would make a table that nobody can open. */
 const MAX_EXTRA_COLUMNS = 50;
 
 export interface PayrollTable {
@@ -44,7 +44,7 @@ export interface PayrollTable {
 
 export type ParsedReport = { ok: true; table: PayrollTable } | { ok: false; error: string; message: string };
 
-/** Reads the raw bytes of a report. Anything but a JSON object with employees is refused. */
+/** Reads the raw bytes of a report. Anything but a JSON object with employees is rejected. */
 export function parseReport(bytes: ArrayBuffer | Uint8Array): ParsedReport {
   let body: unknown;
   try {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { settingProblems } from "../../../dev/setting-problems.ts";
+import { settingProblems } from "../../../dev/worker-log.ts";
 
 it("finds each problem with a setting once, among other lines", () => {
   const problem =

@@ -1,11 +1,11 @@
 /**
- * Misbehaviour to order: what the next answers of POST /files do instead of the usual thing.
- * Pure: the ledger keeps the list and asks `takeFault` for each request.
+ * Faults to order: how the next answers of POST /files misbehave. Pure: the ledger keeps the list and calls `takeFault` per
+ * request.
  */
 
 import * as z from "zod";
 
-/** Longer than any caller waits; a hanging answer ends after it. */
+/** When a hanging answer ends: longer than any caller waits. */
 export const HANG_MS = 600_000;
 
 const MAX_DELAY_MS = 120_000;
@@ -27,16 +27,16 @@ const fault = z
     retry_after: z.int().min(0).max(MAX_RETRY_AFTER_S).optional(),
     /** Whether the file is stored and reported although the answer says otherwise. */
     store: z.boolean().optional(),
-    /** Whether the gateway is told about the file, and whether that overtakes the answer. */
+    /** Whether the file is reported to the gateway, and whether the report overtakes the answer. */
     report: z.enum(["none", "before_answer"]).optional(),
-    /** How many requests this is for. */
+    /** How many requests the fault applies to. */
     count: z.int().min(1).max(MAX_COUNT).default(1),
   })
   .refine((f) => Object.keys(f).some((key) => key !== "count" && key !== "store"), {
     error: "name at least one of status, delay_ms, hang, drop, retry_after, report",
   })
   .refine((f) => [f.status, f.hang, f.drop].filter((effect) => effect !== undefined).length <= 1, {
-    error: "status, hang and drop exclude each other",
+    error: "use only one of status, hang and drop",
   });
 
 export type Fault = z.infer<typeof fault>;
@@ -56,14 +56,14 @@ export function parseFaults(body: unknown): ParsedFaults {
   return { ok: false, message: problems.join("; ") };
 }
 
-/** The fault for one request, and what is left for those after it. */
+/** The fault for one request, and the faults that are left for later requests. */
 export function takeFault(faults: readonly Fault[]): { fault: Fault | undefined; left: Fault[] } {
   const [first, ...rest] = faults;
   if (first === undefined) return { fault: undefined, left: [] };
   return { fault: first, left: first.count > 1 ? [{ ...first, count: first.count - 1 }, ...rest] : rest };
 }
 
-/** Whether a request under this fault ends up as a file. */
+/** Whether a request with this fault is stored as a file. */
 export function storesFile(fault: Fault | undefined): boolean {
   if (fault?.store !== undefined) return fault.store;
   if (fault?.hang) return false;

@@ -1,4 +1,4 @@
-/** What became of the reports that were sent: counts by outcome, and how long the answers took. */
+/** Sums up the reports that were sent: counts by outcome, and how long the answers took. */
 
 export type Outcome =
   | { kind: "accepted" }
@@ -8,23 +8,23 @@ export type Outcome =
   | { kind: "refused"; reason: string }
   | { kind: "no answer"; reason: string };
 
-export interface Delivery {
+export interface SentReport {
   outcome: Outcome;
-  /** How long the last try took until its answer was read. */
+  /** From the start of the last try until its answer was read. */
   latencyMs: number;
   tries: number;
 }
 
 const PERCENTILES = [50, 90, 99, 100] as const;
 
-/** Collects deliveries; holds one number for each, so that millions fit. */
-export class DeliverySummary {
+/** Collects outcomes; keeps one number per report, so that millions fit. */
+export class SendSummary {
   readonly #counts = new Map<string, number>();
   readonly #latenciesMs: number[] = [];
   #repeats = 0;
   #total = 0;
 
-  add({ outcome, latencyMs, tries }: Delivery): void {
+  add({ outcome, latencyMs, tries }: SentReport): void {
     const line =
       outcome.kind === "refused" || outcome.kind === "no answer"
         ? `${outcome.kind}: ${outcome.reason}`
@@ -39,7 +39,7 @@ export class DeliverySummary {
     return this.#total;
   }
 
-  /** Whether every report is with the gateway now. */
+  /** Whether the gateway has accepted every report. */
   get complete(): boolean {
     return this.#count("accepted") + this.#count("duplicate") === this.#total;
   }
@@ -52,11 +52,11 @@ export class DeliverySummary {
       ["limited (429)", String(this.#count("limited"))],
       ...troubles.map(([line, count]): [string, string] => [line, String(count)]),
     ];
-    if (this.#repeats > 0) lines.push(["repeated tries", String(this.#repeats)]);
+    if (this.#repeats > 0) lines.push(["retries", String(this.#repeats)]);
     const perSecond = this.#total / Math.max(elapsedMs / 1_000, 0.001);
     lines.push([
-      "in all",
-      `${this.#total} in ${(elapsedMs / 1_000).toFixed(1)} s, ${perSecond.toFixed(1)} a second`,
+      "total",
+      `${this.#total} in ${(elapsedMs / 1_000).toFixed(1)} s, ${perSecond.toFixed(1)} per second`,
     ]);
     const sorted = Float64Array.from(this.#latenciesMs).sort();
     if (sorted.length > 0)
@@ -74,7 +74,7 @@ export class DeliverySummary {
 export function percentile(sorted: ArrayLike<number>, p: number): number {
   const rank = Math.ceil((p / 100) * sorted.length);
   const value = sorted[Math.max(rank, 1) - 1];
-  if (value === undefined) throw new RangeError("There is no percentile of nothing.");
+  if (value === undefined) throw new RangeError("A percentile needs at least one value.");
   return value;
 }
 

@@ -1,18 +1,18 @@
-/** Tells the gateway what became of a file: POST /api/v1/events with portal credentials. */
+/** Reports the outcome of a file to the gateway: POST /api/v1/events with portal credentials. */
 
-import type { FilesCreatorEnv } from "./env.ts";
-import type { FileEvent } from "./events.ts";
+import type { FileEvent } from "./file-events.ts";
+import type { FilesCreatorEnv } from "./files-creator-env.ts";
 
 export interface ReportResult {
   eventId: string;
-  /** Null when the gateway took the event. */
+  /** Null if the gateway accepted the event. */
   error: string | null;
 }
 
 const REPORT_TIMEOUT_MS = 10_000;
 const EXCERPT_LENGTH = 200;
 
-/** Sends the events in order and stops at the first that is not taken: a later one must not overtake it. */
+/** Sends the events in order, up to the first that is not accepted: a later event must not overtake it. */
 export async function sendReports(env: FilesCreatorEnv, events: FileEvent[]): Promise<ReportResult[]> {
   const results: ReportResult[] = [];
   let stopped: string | null = null;

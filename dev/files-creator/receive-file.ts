@@ -1,14 +1,14 @@
-/** POST /files: notes the report, writes its CSV once, answers as ordered, and reports what came of it. */
+/** POST /files: records the report, writes its CSV once, answers as ordered, and reports the outcome. */
 
 import { csvFile } from "./csv.ts";
-import type { FilesCreatorEnv } from "./env.ts";
-import { fileEvents, hex } from "./events.ts";
-import { type Fault, HANG_MS } from "./faults.ts";
+import { sendReports } from "./event-reports.ts";
+import { fileEvents, hex } from "./file-events.ts";
+import type { FilesCreatorEnv } from "./files-creator-env.ts";
 import type { FileLedger, Submission } from "./ledger.ts";
-import { type ParsedReport, type PayrollTable, parseReport } from "./payroll.ts";
-import { sendReports } from "./reporting.ts";
+import { type Fault, HANG_MS } from "./ordered-faults.ts";
+import { type ParsedReport, type PayrollTable, parseReport } from "./payroll-table.ts";
 
-/** What a plain Express `express.json()` reads: JSON by its label, in a charset of Unicode. */
+/** The content types that a plain Express `express.json()` reads: JSON, in a Unicode charset. */
 const JSON_TYPE = /^\s*application\/json\s*(?:;|$)/i;
 const CHARSET = /;\s*charset\s*=\s*"?([^";\s]*)/i;
 const FILE_ID = /^[A-Za-z0-9_.-]{1,128}$/;
@@ -17,7 +17,7 @@ const KEPT_HEADER = /^(x-audit1-.*|content-type|idempotency-key)$/;
 export const csvKey = (fileId: string): string => `csv/${fileId}.csv`;
 export const rawKey = (fileId: string): string => `raw/${fileId}`;
 
-/** Everything that belongs to one file: one object of this name holds it. */
+/** The one ledger of the stand-in. */
 export function ledgerOf(env: FilesCreatorEnv): DurableObjectStub<FileLedger> {
   return env.LEDGER.get(env.LEDGER.idFromName("ledger"));
 }
@@ -29,7 +29,7 @@ export async function receiveFile(
 ): Promise<Response> {
   const fileId = request.headers.get("x-audit1-file-id") ?? "";
   if (!FILE_ID.test(fileId)) {
-    return refusal(400, "Missing X-Audit1-File-Id", "Name the file: 1 to 128 of A-Z a-z 0-9 _ . -");
+    return refusal(400, "Missing X-Audit1-File-Id", "Send the file's id: 1 to 128 of A-Z a-z 0-9 _ . -");
   }
   const contentType = request.headers.get("content-type") ?? "";
   if (!JSON_TYPE.test(contentType)) {
@@ -37,7 +37,7 @@ export async function receiveFile(
   }
   const [, charset = "utf-8"] = CHARSET.exec(contentType) ?? [];
   if (!charset.toLowerCase().startsWith("utf-")) {
-    return refusal(415, "Unsupported charset", "Send the report in UTF-8, and name no other charset.");
+    return refusal(415, "Unsupported charset", "Send the report in UTF-8, without another charset.");
   }
   const idempotencyKey = request.headers.get("idempotency-key") ?? fileId;
   const bytes = await request.arrayBuffer();
@@ -60,8 +60,8 @@ export async function receiveFile(
 }
 
 /**
- * Writes the file of the first copy. A concurrent copy that finds it not written yet writes the same bytes again;
- * one with other bytes under the same key writes nothing.
+ * Writes the file of the first copy. A concurrent copy that finds no file yet writes the same bytes again; a copy with other
+ * bytes under the same key writes nothing.
  */
 async function store(
   env: FilesCreatorEnv,
@@ -105,12 +105,12 @@ async function answer(
 ): Promise<Response> {
   if (fault?.hang) {
     await scheduler.wait(HANG_MS);
-    return refusal(504, "Timeout", "This answer was ordered to hang.", fault);
+    return refusal(504, "Timeout", "A fault was ordered: this answer hangs.", fault);
   }
-  if (fault?.drop === true) throw new Error("This connection was ordered to break.");
+  if (fault?.drop === true) throw new Error("A fault was ordered: this connection breaks.");
   if (fault?.drop === "body") return brokenBody();
   if (fault?.status !== undefined && fault.status >= 300) {
-    return refusal(fault.status, "Ordered fault", `This status was ordered: ${fault.status}.`, fault);
+    return refusal(fault.status, "Ordered fault", `A fault was ordered: status ${fault.status}.`, fault);
   }
   if (submission !== null) {
     const body = { file_id: submission.fileId, status: "processing", records_total: submission.recordsTotal };
@@ -123,14 +123,14 @@ async function answer(
   );
 }
 
-/** The headers of a success, then a body that ends in an error. */
+/** The headers of a success, then a body that breaks off. */
 function brokenBody(): Response {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(new TextEncoder().encode('{"file_id":'));
     },
     pull(controller) {
-      controller.error(new Error("This body was ordered to break."));
+      controller.error(new Error("A fault was ordered: this body breaks."));
     },
   });
   return new Response(body, { status: 202, headers: { "content-type": "application/json" } });

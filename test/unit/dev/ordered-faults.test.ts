@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Fault, parseFaults, storesFile, takeFault } from "../../../dev/files-creator/faults.ts";
+import { type Fault, parseFaults, storesFile, takeFault } from "../../../dev/files-creator/ordered-faults.ts";
 
 function parsed(body: unknown): Fault[] {
   const result = parseFaults(body);
@@ -25,7 +25,7 @@ describe("parseFaults", () => {
     ["an unknown field", { status: 503, statsu: 1 }, "statsu"],
     ["a status that is none", { status: 99 }, "status"],
     ["a count of zero", { status: 503, count: 0 }, "count"],
-    ["two ends of one answer", { status: 503, hang: true }, "exclude"],
+    ["two ends of one answer", { status: 503, hang: true }, "only one of"],
     ["hang: false", { hang: false }, "hang"],
     ["an unknown report order", { report: "later" }, "report"],
     ["a string", "503", "object"],

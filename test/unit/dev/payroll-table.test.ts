@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { csvFile } from "../../../dev/files-creator/csv.ts";
-import { type PayrollTable, parseReport } from "../../../dev/files-creator/payroll.ts";
+import { type PayrollTable, parseReport } from "../../../dev/files-creator/payroll-table.ts";
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 

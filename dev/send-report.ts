@@ -1,8 +1,8 @@
-/** Delivers one signed report, and repeats the very same request when that is asked for and can help. */
+/** Sends one signed report, and retries the very same request if asked to and if that can help. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Delivery, Outcome } from "./delivery-summary.ts";
-import { signedHeaders } from "./signing.ts";
+import type { Outcome, SentReport } from "./send-summary.ts";
+import { signedHeaders } from "./sign-inbound.ts";
 
 export interface SignedReport {
   url: string;
@@ -10,17 +10,17 @@ export interface SignedReport {
   body: Uint8Array<ArrayBuffer>;
 }
 
-/** An answer as it came, for showing. */
+/** An answer exactly as it was received. */
 export interface Answer {
   status: number;
   text: string;
 }
 
-export type DeliveryWithAnswer = Delivery & { answer: Answer | null };
+export type SentWithAnswer = SentReport & { answer: Answer | null };
 
-/** A signature verifies for five minutes; repeating it later is pointless. */
-const REPEAT_LIMIT_MS = 270_000;
-/** Longer than the longest `Prefer: wait` and the time the gateway may take beside. */
+/** A signature verifies for five minutes; a later retry is pointless. */
+const RETRY_LIMIT_MS = 270_000;
+/** Longer than the longest `Prefer: wait` plus the time that the gateway itself may take. */
 const ANSWER_LIMIT_MS = 60_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
@@ -42,24 +42,24 @@ export function signReport(
   };
 }
 
-export async function deliver(report: SignedReport, retry: boolean): Promise<DeliveryWithAnswer> {
+export async function sendReport(report: SignedReport, retry: boolean): Promise<SentWithAnswer> {
   const firstTry = Date.now();
   for (let tries = 1; ; tries += 1) {
     const start = performance.now();
     const { outcome, answer, retryAfterMs } = await post(report);
-    const delivery = { outcome, answer, latencyMs: performance.now() - start, tries };
-    if (!retry || !worthRepeating(outcome, answer)) return delivery;
+    const sent = { outcome, answer, latencyMs: performance.now() - start, tries };
+    if (!retry || !worthRetrying(outcome, answer)) return sent;
     const waitMs = retryAfterMs ?? backoffMs(tries);
-    if (Date.now() + waitMs - firstTry > REPEAT_LIMIT_MS) return delivery;
+    if (Date.now() + waitMs - firstTry > RETRY_LIMIT_MS) return sent;
     await sleep(waitMs);
   }
 }
 
-function worthRepeating(outcome: Outcome, answer: Answer | null): boolean {
+function worthRetrying(outcome: Outcome, answer: Answer | null): boolean {
   return outcome.kind === "no answer" || answer?.status === 429 || answer?.status === 503;
 }
 
-/** Doubles from a quarter of a second to ten, at random between half and all of it, so that senders spread. */
+/** Doubles from 250 ms to 10 s, with half of it at random, so that senders spread out. */
 function backoffMs(tries: number): number {
   return Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
 }
@@ -85,7 +85,7 @@ async function post(
   }
 }
 
-/** What a response of the inbound webhook means for the report. */
+/** The outcome of a report, given the response. */
 export function outcomeOf(status: number, text: string): Outcome {
   const body = parseFields(text);
   if (status === 200 || status === 202) return { kind: body.duplicate === true ? "duplicate" : "accepted" };
@@ -96,7 +96,7 @@ export function outcomeOf(status: number, text: string): Outcome {
   };
 }
 
-/** `Retry-After` in either of its forms, as milliseconds from `now`; null when there is none to honour. */
+/** `Retry-After` in either of its forms, as milliseconds from `now`; null if there is none, or none that can be read. */
 export function retryAfterMs(header: string | null, now: number): number | null {
   if (header === null || header.trim() === "") return null;
   const seconds = Number(header);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sign, signedHeaders } from "../../../dev/signing.ts";
+import { sign, signedHeaders } from "../../../dev/sign-inbound.ts";
 
 interface Vector {
   name: string;

@@ -1,4 +1,4 @@
-/** What the stand-in is given: the bindings and variables of its wrangler.toml. */
+/** The bindings and variables in the stand-in's wrangler.toml. */
 import type { FileLedger } from "./ledger.ts";
 
 export interface FilesCreatorEnv {

@@ -1,9 +1,9 @@
 /**
- * The events a file's processing is reported with. Their ids follow from the idempotency key and the type,
- * so that reporting twice is harmless.
+ * The events that report a file's processing. Their ids are derived from the idempotency key and the type, so that reporting
+ * twice is harmless.
  */
 
-import type { PayrollTable } from "./payroll.ts";
+import type { PayrollTable } from "./payroll-table.ts";
 
 export type FileEventType = "file.validated" | "file.processed" | "file.failed";
 
@@ -14,10 +14,13 @@ export interface FileEvent {
   data: Record<string, unknown>;
 }
 
-/** Enough for a person to find the trouble; the file itself says the rest. */
+/** Waits before an event is reported again. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 300_000;
+/** Enough for a person to find the problem; the rest is in the file. */
 const MAX_ERROR_DETAILS = 20;
 
-/** `file.validated` then `file.processed`; `file.failed` alone when not one row could be written. */
+/** `file.validated` then `file.processed`; only `file.failed` if no row could be written. */
 export async function fileEvents(
   file: { fileId: string; employerId: string | null; idempotencyKey: string },
   table: PayrollTable,
@@ -41,7 +44,7 @@ export async function fileEvents(
     field: `employees[${position}]`,
     message: "Must be an object",
   }));
-  const error = { code: "NO_READABLE_EMPLOYEES", message: "Not one employee could be read.", details };
+  const error = { code: "NO_READABLE_EMPLOYEES", message: "None of the employees could be read.", details };
   return [await event("file.failed", { status: "failed", ...counts, error })];
 }
 
@@ -55,4 +58,10 @@ async function eventId(idempotencyKey: string, type: FileEventType): Promise<str
 
 export function hex(bytes: ArrayBuffer): string {
   return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** When an event is reported again after its n-th failure: doubling from a second to five minutes. Null gives it up. */
+export function nextReportAt(now: number, tries: number, maxTries: number): number | null {
+  if (tries >= maxTries) return null;
+  return now + Math.min(FIRST_WAIT_MS * 2 ** (tries - 1), LONGEST_WAIT_MS);
 }

@@ -1,3 +1,5 @@
+/** The log of a Worker: how a line is written, and which lines report a setting that cannot be used. Pure. */
+
 /** An entry of a Worker's log; the time is in Unix milliseconds. */
 export interface LogEntry {
   timestamp: number;
@@ -20,4 +22,17 @@ function isJsonObject(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+const PROBLEM = "failed to read a setting";
+
+/** The problems with settings that a log holds, each once, in the gateway's words. */
+export function settingProblems(log: string): string[] {
+  const problems = new Set<string>();
+  for (const line of log.split("\n")) {
+    if (!line.includes(PROBLEM)) continue;
+    const { error }: { error?: string } = JSON.parse(line);
+    if (error !== undefined) problems.add(error.replace(/^Error: /, ""));
+  }
+  return [...problems];
 }
