@@ -133,7 +133,7 @@ function withEveryAnswer(hono: Hono<AppEnv>): Hono<AppEnv> {
 function unrouted(hono: Hono<AppEnv>, c: AppContext): Response {
   const { method, path } = c.req;
   const allow = METHODS.filter((each) => handles(hono, each, path));
-  if (allow.length === 0) return failureResponse(c, { kind: "not_found", ...nearTo(path) });
+  if (allow.length === 0) return failureResponse(c, { kind: "endpoint_not_found", ...nearTo(path) });
   const near = objectBelow(app.routes, method, path);
   return failureResponse(c, { kind: "method_not_allowed", method, allow, ...(near !== null && { near }) });
 }
@@ -152,16 +152,11 @@ function unexpected(thrown: Error, c: AppContext): Response {
   if (error instanceof RingKeyMissing) {
     const fields = { request_id: requestId, route: c.req.routePath, ring_key: error.ringKey };
     logError("a key is missing in the key ring", fields, error);
-    const reason = "What this belongs to cannot be opened now.";
-    return failureResponse(c, { kind: "unavailable", retryAfterSeconds: 60, reason });
+    return failureResponse(c, { kind: "ring_key_missing" });
   }
   if (isOutage(error)) {
     logError("a binding gave no answer", { request_id: requestId, route: c.req.routePath }, error);
-    return failureResponse(c, {
-      kind: "unavailable",
-      retryAfterSeconds: 5,
-      reason: "A part of the service gave no answer.",
-    });
+    return failureResponse(c, { kind: "binding_unanswered" });
   }
   logError(
     "unexpected error",

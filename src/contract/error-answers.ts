@@ -38,17 +38,17 @@ const TIMESTAMP = "2026-03-16T10:30:00.000Z";
 export const ANYWHERE: readonly Failure[] = [
   { kind: "https_required", over: "HTTP" },
   { kind: "internal" },
-  { kind: "unavailable", retryAfterSeconds: 5, reason: "A part of the service gave no answer." },
+  { kind: "binding_unanswered" },
   { kind: "not_configured", part: "key_ring" },
 ];
 
 /** A bearer key that is missing, malformed, unknown or switched off. */
 export const KEY_REFUSED: readonly Failure[] = [
-  "Missing Authorization header",
-  "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*",
-  "API key not found",
-  "API key inactive",
-].map((message) => ({ kind: "unauthenticated", message }));
+  { kind: "authorization_missing" },
+  { kind: "api_key_malformed", problem: "" },
+  { kind: "api_key_unknown" },
+  { kind: "api_key_inactive" },
+];
 
 /** A request that has been counted against a plan and was one too many. */
 export const RATE_LIMITED: Failure = {

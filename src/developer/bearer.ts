@@ -5,7 +5,6 @@ import { onlyValue } from "../http/repeated-header.ts";
 import { type Environment, environmentOf } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 
-const INVALID_KEY_FORMAT = "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*";
 const LONGEST_FORM_CHARS = 512;
 const KEY = "audit1_(?:test|live)_sk_";
 
@@ -37,22 +36,22 @@ export interface Bearer {
 /** A repeated, equal header counts once. */
 export async function readBearer(headers: Headers): Promise<Result<Bearer, Failure>> {
   const header = headers.get("Authorization");
-  if (!header) return err(unauthenticated("Missing Authorization header"));
+  if (!header) return err({ kind: "authorization_missing" });
   const [, token] = /^Bearer +(\S+)$/i.exec(onlyValue(header) ?? "") ?? [];
   const environment = token === undefined ? null : environmentOf(token);
   if (token === undefined || environment === null)
-    return err(unauthenticated(INVALID_KEY_FORMAT + describeAuthorization(header)));
+    return err({ kind: "api_key_malformed", problem: describeAuthorization(header) });
   return ok({ tokenSha256: await sha256Hex(token), environment });
 }
 
 /** What the header holds instead of a bearer key; empty when it has no known form. Repeats nothing of the header's value. */
 function describeAuthorization(header: string): string {
-  if (header.length > LONGEST_FORM_CHARS) return `. The header has ${header.length} characters.`;
-  for (const [form, what] of AUTHORIZATION_FORMS) if (form.test(header)) return `. ${what}`;
+  if (header.length > LONGEST_FORM_CHARS) return `The header has ${header.length} characters.`;
+  for (const [form, what] of AUTHORIZATION_FORMS) if (form.test(header)) return what;
   return "";
 }
 
-export const KEY_NOT_FOUND: Failure = unauthenticated("API key not found");
+export const KEY_NOT_FOUND: Failure = { kind: "api_key_unknown" };
 
 /** Why a key may not be used with this token; null when it may. */
 export function refusalForKey(
@@ -60,9 +59,5 @@ export function refusalForKey(
   { environment }: Bearer,
 ): Failure | null {
   if (key.environment !== environment) return KEY_NOT_FOUND;
-  return key.isActive ? null : unauthenticated("API key inactive");
-}
-
-function unauthenticated(message: string): Failure {
-  return { kind: "unauthenticated", message };
+  return key.isActive ? null : { kind: "api_key_inactive" };
 }

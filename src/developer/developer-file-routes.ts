@@ -44,23 +44,14 @@ const listQuery = z.strictObject({
     .optional(),
 });
 
-const NOT_FOUND: Failure = { kind: "portal", status: 404, error: "file_not_found", message: "No such file." };
+const NOT_FOUND: Failure = { kind: "file_not_found" };
 
 const NO_SUCH_SENDER: Record<GateKind, Failure> = {
-  connection: {
-    kind: "portal",
-    status: 404,
-    error: "connection_not_found",
-    message: "No such connection.",
-  },
-  key: { kind: "portal", status: 404, error: "api_key_not_found", message: "No such API key." },
+  connection: { kind: "connection_not_found" },
+  key: { kind: "api_key_not_found" },
 };
 
-const INVALID_CURSOR: Failure = {
-  kind: "validation",
-  message: "Invalid cursor",
-  details: { cursor: "Not a cursor of this list" },
-};
+const INVALID_CURSOR: Failure = { kind: "foreign_cursor" };
 
 const count = () => z.int().nonnegative().nullable();
 
@@ -117,8 +108,7 @@ const listOfFiles = developerContract({ query: listQuery }, () => ({
   answers: { 200: page("A page of files.", "files", file(), { headers: ["rate"] }) },
   failures: [
     {
-      kind: "validation",
-      message: "The request has invalid fields.",
+      kind: "invalid_fields",
       details: { limit: "Must be at most 100" },
     },
     INVALID_CURSOR,
@@ -138,8 +128,7 @@ export const files = new Hono<AppEnv>()
   .get("/files", developerAuth, readLimit, listOfFiles, async (c) => {
     const { connection_id, api_key_id, status, limit, cursor } = c.req.valid("query");
     if (connection_id !== undefined && api_key_id !== undefined) {
-      const details = { api_key_id: "Cannot be combined with connection_id" };
-      return failureResponse(c, { kind: "validation", message: "Name one sender at most.", details });
+      return failureResponse(c, { kind: "two_senders" });
     }
     const gate: GateAddress =
       connection_id === undefined

@@ -50,23 +50,18 @@ const employeeChanges = once(() =>
 
 const INVALID: readonly Failure[] = [
   {
-    kind: "validation",
-    message: "The body has invalid fields.",
+    kind: "report_fields_invalid",
     details: {
       employer_id: "Required field missing",
       "employees[3].gross_wages": "Must be a positive number",
     },
   },
   {
-    kind: "validation",
-    message: "Missing required fields: period_start",
-    details: { required: ["employer_id", "period_start", "period_end", "employees", "payroll_data"] },
+    kind: "fields_missing",
+    missing: ["period_start"],
+    required: ["employer_id", "period_start", "period_end", "employees", "payroll_data"],
   },
-  {
-    kind: "validation",
-    message: "Invalid date format for period_start",
-    details: { expected: "YYYY-MM-DD", received: "01/15/2024" },
-  },
+  { kind: "report_date_malformed", path: "period_start", received: "01/15/2024" },
   { kind: "unsupported_encoding", encoding: "gzip" },
   { kind: "payload_too_large", limitBytes: 10_485_760 },
   { kind: "too_many_refusals", scope: "sender", retryAfterSeconds: 10 },

@@ -69,8 +69,7 @@ export const readLimit = createMiddleware<AppEnv>(async (c, next) => {
   const charged = await c.env.CONNECTION_GATE.getByName(gateName(snapshot.gate)).read(snapshot);
   if (charged.outcome === "stale") {
     // The key was deactivated or its data key rewrapped since it was read. The next request reads the new row.
-    const reason = "The key was changed at the same time.";
-    return failureResponse(c, { kind: "unavailable", retryAfterSeconds: 1, reason });
+    return failureResponse(c, { kind: "api_key_changed_meanwhile" });
   }
   const { rate } = charged;
   if (!rate.allowed) return failureResponse(c, { kind: "rate_limited", rate, now: Date.now() }, rate);

@@ -25,14 +25,12 @@ function employeesProblem(value: unknown, count: number | null): string | null {
 function describe({ problems, wrongDate }: Findings, required: readonly string[]): Failure {
   const paths = Object.keys(problems);
   const missing = required.filter((field) => problems[field] === MISSING);
-  if (missing.length === paths.length)
-    return validation(`Missing required fields: ${missing.join(", ")}`, { required });
+  if (missing.length === paths.length) return { kind: "fields_missing", missing, required };
   if (wrongDate !== null && paths.length === 1) {
-    const received = shortened(wrongDate.received);
-    return validation(`Invalid date format for ${wrongDate.path}`, { expected: "YYYY-MM-DD", received });
+    return { kind: "report_date_malformed", path: wrongDate.path, received: shortened(wrongDate.received) };
   }
   const ofEmployees = paths.every((path) => path.startsWith("employees["));
-  return validation(ofEmployees ? "Invalid employee data" : "The body has invalid fields.", problems);
+  return { kind: ofEmployees ? "report_employees_invalid" : "report_fields_invalid", details: problems };
 }
 
 function shortened(value: unknown): string {
@@ -43,9 +41,5 @@ function shortened(value: unknown): string {
 
 /** The developer API has one `error` for every problem with a body. */
 function asValidation(failure: Failure): Failure {
-  return failure.kind === "invalid_json" ? validation(failure.reason) : failure;
-}
-
-function validation(message: string, details?: Record<string, unknown>): Failure {
-  return details === undefined ? { kind: "validation", message } : { kind: "validation", message, details };
+  return failure.kind === "invalid_json" ? { kind: "unreadable_body", problem: failure.reason } : failure;
 }

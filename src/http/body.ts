@@ -98,7 +98,7 @@ export async function readBody(
 /** The answer to a body that could not be read. */
 export function bodyFailure(reason: Unread, limitBytes: number): Failure {
   if (reason === "too_large") return { kind: "payload_too_large", limitBytes };
-  return { kind: "unavailable", retryAfterSeconds: 1, reason: "The body did not arrive within 30 seconds." };
+  return { kind: "body_timeout" };
 }
 
 /** A body that is dealt with while it arrives: charged for what is not dealt with yet. */

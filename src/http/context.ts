@@ -6,7 +6,7 @@ import type { Settings } from "../env.ts";
 import type { LogFields } from "../log.ts";
 import type { OwnerType, RateStatus } from "../model.ts";
 import { describeFailure, type Failure } from "./failure.ts";
-import { repeatPromise } from "./repeat-promise.ts";
+import { withPromise } from "./repeat-promise.ts";
 
 /** Who manages: a client pair, or a person who signed in. */
 export interface Client {
@@ -53,12 +53,12 @@ export function failureResponse(
   rate: RateStatus | null = null,
   also: object = {},
 ): Response {
-  const { status, error, code, message, details, headers } = describeFailure(withPromise(c, failure));
+  const { status, error, code, message, details, headers } = describeFailure(failure);
   const requestId = c.get("requestId");
   note(c, { outcome: failure.kind });
   const body = {
     error,
-    message,
+    message: code === "SERVICE_UNAVAILABLE" ? withPromise(message, c.req.raw) : message,
     code,
     ...(details && { details }),
     request_id: requestId,
@@ -66,11 +66,6 @@ export function failureResponse(
     ...also,
   };
   return c.json(body, status, { ...headers, ...(rate && rateHeaders(rate)) });
-}
-
-function withPromise(c: AppContext, failure: Failure): Failure {
-  const promise = failure.kind === "unavailable" ? repeatPromise(c.req.raw) : null;
-  return promise === null || failure.kind !== "unavailable" ? failure : { ...failure, promise };
 }
 
 /** Describes the window that would block first. Reset is in Unix seconds, rounded up. */

@@ -3,31 +3,25 @@
  * and named with its place. Whatever is accepted survives parsing and printing in value, and from the first printing on in
  * bytes. Pure.
  */
+import { err, ok, type Result } from "../result.ts";
+import type { Details } from "./errors.ts";
+import type { Failure } from "./failure.ts";
 import { placeOf, scanJson } from "./json-scan.ts";
 
-export type ReadJson = { ok: true; value: unknown } | { ok: false; refusal: JsonRefusal };
-
-export interface JsonRefusal {
-  /** A sentence that begins with `subject`, such as "The body is not valid JSON: …". */
-  message: string;
-  /** The place, or the problems by their paths. */
-  details?: Record<string, unknown>;
-}
-
 /** `subject` begins the message: what the bytes are to the caller, such as "The body". Their first line is `firstLine`. */
-export function readJsonBytes(bytes: Uint8Array, subject: string, firstLine = 1): ReadJson {
+export function readJsonBytes(bytes: Uint8Array, subject: string, firstLine = 1): Result<unknown, Failure> {
   const misencoded = encodingProblem(bytes);
-  if (misencoded !== null) return { ok: false, refusal: { message: `${subject} ${misencoded}` } };
+  if (misencoded !== null) return unreadable(`${subject} ${misencoded}`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    return { ok: false, refusal: invalidUtf8(bytes, subject, firstLine) };
+    return invalidUtf8(bytes, subject, firstLine);
   }
   return readJson(text, subject, firstLine);
 }
 
-export function readJson(text: string, subject: string, firstLine = 1): ReadJson {
+export function readJson(text: string, subject: string, firstLine = 1): Result<unknown, Failure> {
   let value: unknown;
   let parses = true;
   try {
@@ -40,19 +34,19 @@ export function readJson(text: string, subject: string, firstLine = 1): ReadJson
   const end = findings.at(-1);
   const syntax = end?.kind === "syntax" || end?.kind === "depth" ? end : undefined;
   if (!parses) {
-    if (syntax === undefined) return { ok: false, refusal: { message: `${subject} is not valid JSON.` } };
+    if (syntax === undefined) return unreadable(`${subject} is not valid JSON.`);
     const place = placeOf(text, syntax.at);
     const line = place.line + firstLine - 1;
     const { column } = place;
     const within = syntax.path === "" || syntax.kind === "depth" ? "" : ` (${syntax.path})`;
-    const message = `${subject} is not valid JSON: line ${line}, column ${column}${within}: ${syntax.problem}.`;
-    return { ok: false, refusal: { message, details: { line, column } } };
+    const problem = `${subject} is not valid JSON: line ${line}, column ${column}${within}: ${syntax.problem}.`;
+    return unreadable(problem, { line, column });
   }
-  if (findings.length === 0) return { ok: true, value };
+  if (findings.length === 0) return ok(value);
   // Without a prototype, so that a field named `__proto__` is named as well.
   const details: Record<string, string> = Object.create(null);
   for (const { path, problem } of findings) details[path || "body"] ??= problem;
-  return { ok: false, refusal: { message: "The request has invalid fields.", details } };
+  return err({ kind: "invalid_fields", details });
 }
 
 /** What the first bytes say of another encoding; null for none. JSON begins with two ASCII characters, or one alone. */
@@ -65,7 +59,7 @@ export function encodingProblem([a, b, c]: Uint8Array): string | null {
   return null;
 }
 
-function invalidUtf8(bytes: Uint8Array, subject: string, firstLine: number): JsonRefusal {
+function invalidUtf8(bytes: Uint8Array, subject: string, firstLine: number) {
   const at = firstInvalidByte(bytes);
   const before = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true }).decode(bytes.subarray(0, at));
   const place = placeOf(before, before.length);
@@ -74,8 +68,16 @@ function invalidUtf8(bytes: Uint8Array, subject: string, firstLine: number): Jso
   const [end] = scanJson(before).slice(-1);
   const within = end === undefined || end.path === "" ? "" : ` (${end.path})`;
   const hex = (bytes[at] ?? 0).toString(16).toUpperCase().padStart(2, "0");
-  const message = `${subject} is not valid UTF-8: line ${line}, column ${column}${within}: the byte ${hex} is invalid there. Encode the text as UTF-8.`;
-  return { message, details: { line, column, byte: at } };
+  const problem = `${subject} is not valid UTF-8: line ${line}, column ${column}${within}: the byte ${hex} is invalid there. Encode the text as UTF-8.`;
+  return unreadable(problem, { line, column, byte: at });
+}
+
+function unreadable(problem: string, details?: Details): Result<never, Failure> {
+  return err(
+    details === undefined
+      ? { kind: "unreadable_body", problem }
+      : { kind: "unreadable_body", problem, details },
+  );
 }
 
 /** The offset of the first byte that no well-formed sequence continues with or begins with (Unicode 16, table 3-7). */

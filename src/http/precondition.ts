@@ -7,22 +7,10 @@ import { createMiddleware } from "hono/factory";
 import type { AppContext, AppEnv } from "./context.ts";
 import type { Failure } from "./failure.ts";
 
-const EXISTS: Failure = {
-  kind: "portal",
-  status: 412,
-  error: "precondition_failed",
-  message: "If-None-Match names the object as it is, so that nothing was changed.",
-};
-
 /** A proxy that compresses answers marks their ETags as weak; the version they name is the same. */
 const ETAG = /^(?:W\/)?"(\d{1,16})(?:-[0-9a-f]{8})?"$/;
 
-const CHANGED: Failure = {
-  kind: "portal",
-  status: 412,
-  error: "precondition_failed",
-  message: "The object was changed since it was read. Read it again.",
-};
+const CHANGED: Failure = { kind: "changed_since_read" };
 
 /**
  * Makes the answer carry the version of the object it shows. `more` is what it shows that changes without a new version, as
@@ -68,12 +56,9 @@ function isKnown(c: AppContext, version: number | null): boolean {
 /** Null when the request may change an object that has this version, or make one where `version` is null. */
 export function preconditionFailure(c: AppContext, version: number | null): Failure | null {
   const header = c.req.header("If-Match");
-  if (header === undefined) return isKnown(c, version) ? EXISTS : null;
+  if (header === undefined) return isKnown(c, version) ? { kind: "already_exists" } : null;
   if (header.trim() === "*") return version === null ? CHANGED : null;
   const versions = header.split(",").map((tag) => ETAG.exec(tag.trim())?.[1]);
-  if (versions.includes(undefined)) {
-    const expected = 'Must be the ETag of the object as it was read, such as "1774000000000"';
-    return { kind: "validation", message: "Invalid If-Match", details: { "If-Match": expected } };
-  }
+  if (versions.includes(undefined)) return { kind: "invalid_if_match" };
   return version !== null && versions.includes(String(version)) ? null : CHANGED;
 }

@@ -7,8 +7,14 @@ export const ONE_FILE = "Repeat the same request; at most one file will come of 
 const ONE_OBJECT =
   "Repeat the same request with the same Idempotency-Key; at most one object will come of it.";
 
-/** Null where nothing may be promised. */
-export function repeatPromise({ method, url, headers }: Request): string | null {
+/** A message about a missing answer, followed by what holds of a repeat of its request. */
+export function withPromise(message: string, request: Request): string {
+  const promise = repeatPromise(request);
+  return promise === null ? message : `${message} ${promise}`;
+}
+
+/** Null if nothing can be promised. */
+function repeatPromise({ method, url, headers }: Request): string | null {
   if (method !== "POST") return null;
   const { pathname } = new URL(url);
   if (REPORTS.test(pathname)) return ONE_FILE;

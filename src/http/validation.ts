@@ -15,8 +15,6 @@ const MAX_PROBLEMS = 100;
 const LONGEST_SHOWN_CHARS = 100;
 const NO_PREFIX = new Uint8Array(0);
 
-const EMPTY = "The request body is empty. Send a JSON object ({} for defaults).";
-
 export type Parsed<T> = { value: T } | { failure: Failure };
 
 /** How large a body may be. */
@@ -36,7 +34,7 @@ export async function parseJsonBody<T>(
 ): Promise<Parsed<T>> {
   const body = c.get("objectBody") ?? (await readJsonBody(c, limits));
   if ("failure" in body) return body;
-  if ("empty" in body) return refuse(EMPTY);
+  if ("empty" in body) return { failure: { kind: "empty_body" } };
   return parseWith(body.value, schema);
 }
 
@@ -66,10 +64,9 @@ export async function readJsonBody(
   const bytes = read.body;
   if (bytes.byteLength === 0) return { empty: true };
   if (refused !== null) return { failure: refused };
-  if (shapeOf(bytes).values > limitValues)
-    return refuse(`The body has more than ${limitValues} values. Send it in parts.`);
+  if (shapeOf(bytes).values > limitValues) return { failure: { kind: "too_many_values", limitValues } };
   const json = readJsonBytes(bytes, "The body");
-  return json.ok ? { value: json.value } : refuse(json.refusal.message, json.refusal.details);
+  return json.ok ? { value: json.value } : { failure: json.error };
 }
 
 function contentEncodingFailure(c: AppContext): Failure | null {
@@ -87,10 +84,7 @@ export function contentTypeFailure(c: AppContext, expected: string): Failure | n
   const type = first.trim().toLowerCase();
   const isJson = expected === "application/json" && /^(?:text\/json|application\/[\w.-]+\+json)$/.test(type);
   if (type === expected || isJson) return null;
-  const form = expected === "application/json" ? "a JSON" : "an NDJSON";
-  const given = type === "" ? "The Content-Type is missing" : `The Content-Type is ${shortened(type)}`;
-  const message = `${given}. Send ${form} body with Content-Type: ${expected}.`;
-  return { kind: "validation", message, details: { expected, received: shortened(received) } };
+  return { kind: "wrong_content_type", expected, type: shortened(type), received: shortened(received) };
 }
 
 function shortened(text: string): string {
@@ -107,7 +101,7 @@ export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
     if (name in given && given[name] !== value) twice[name] = "Given twice, with different values";
     given[name] = value;
   }
-  if (Object.keys(twice).length > 0) return refuse("The query has invalid parameters.", twice);
+  if (Object.keys(twice).length > 0) return { failure: { kind: "invalid_query", details: twice } };
   if (c.get("objectBody") !== undefined) {
     delete given.owner_id;
     delete given.owner_type;
@@ -119,7 +113,9 @@ export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
 export function readQuery(c: AppContext): Parsed<URLSearchParams> {
   const { search, searchParams } = new URL(c.req.url);
   const problems = encodingProblems(search.slice(1));
-  return problems === null ? { value: searchParams } : refuse("The query has invalid parameters.", problems);
+  return problems === null
+    ? { value: searchParams }
+    : { failure: { kind: "invalid_query", details: problems } };
 }
 
 /** By the parameters' names; null where all of them decode. */
@@ -155,7 +151,7 @@ export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
   const missing = issues.filter((issue) => isMissing(issue, input));
   if (missing.length === issues.length && missing.every((issue) => issue.path.length === 1)) {
     const required = missing.map((issue) => String(issue.path[0]));
-    return refuse(`Missing required fields: ${required.join(", ")}`, { required });
+    return { failure: { kind: "fields_missing", missing: required, required } };
   }
   // Without a prototype, so that a field named `__proto__` is named as well.
   const details: Record<string, string> = Object.create(null);
@@ -168,7 +164,7 @@ export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
         ? "Required field missing"
         : fieldProblem(issue, valueAt(issue.path, input));
   }
-  return refuse("The request has invalid fields.", details);
+  return { failure: { kind: "invalid_fields", details } };
 }
 
 function isMissing(issue: z.core.$ZodIssue, input: unknown): boolean {
@@ -186,11 +182,4 @@ function pathOf(path: readonly PropertyKey[]): string {
   for (const part of path)
     text += typeof part === "number" ? `[${part}]` : text === "" ? String(part) : `.${String(part)}`;
   return text || "body";
-}
-
-function refuse(message: string, details?: Record<string, unknown>): { failure: Failure } {
-  return {
-    failure:
-      details === undefined ? { kind: "validation", message } : { kind: "validation", message, details },
-  };
 }

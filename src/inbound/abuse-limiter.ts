@@ -31,11 +31,7 @@ const REPEATED_WITHIN_MS = 10_000;
 const MAX_ADDRESSES = 10_000;
 const MAX_CHARGED_NAMES = 10_000;
 
-export const SENDER_NOT_LOOKED_UP: Failure = {
-  kind: "unavailable",
-  retryAfterSeconds: 1,
-  reason: "The sender could not be looked up in time.",
-};
+export const SENDER_NOT_LOOKED_UP: Failure = { kind: "sender_lookup_unavailable" };
 
 export class AbuseLimiter {
   readonly #heldBack = new Map<string, number>();

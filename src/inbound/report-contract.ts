@@ -9,7 +9,6 @@ import { EXAMPLE, like } from "../contract/examples.ts";
 import { fileId, fileStatus, moment, success } from "../contract/fields.ts";
 import type { Failure } from "../http/failure.ts";
 import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
-import { ONE_FILE } from "../http/repeat-promise.ts";
 import { type Dialect, REPORT, TOTALS, WEBHOOK } from "./payroll-rules.ts";
 
 const text = () => z.string().min(1);
@@ -221,10 +220,5 @@ export const OF_REPORTS: readonly Failure[] = [
   { kind: "key_reused" },
   RATE_LIMITED,
   { kind: "processing_failed", fileId: EXAMPLE.fileId },
-  {
-    kind: "unavailable",
-    retryAfterSeconds: 5,
-    reason: "The report is not known to be accepted.",
-    promise: ONE_FILE,
-  },
+  { kind: "acceptance_unknown", retryAfterSeconds: 5 },
 ];

@@ -48,8 +48,7 @@ export async function resolveEmployer<S extends ReportSender>(
   } catch (error) {
     if (!isOutage(error)) throw error;
     logError("failed to look up an employer", { gate: gateName(gate) }, error);
-    const reason = "The employer could not be looked up.";
-    return err({ kind: "unavailable", retryAfterSeconds: 5, reason });
+    return err({ kind: "employer_lookup_unavailable" });
   }
 }
 

@@ -157,6 +157,5 @@ function refused(failure: Failure, rate: RateStatus | null = null): Result<never
 }
 
 function unavailable(retryAfterSeconds: number, { isStale = false } = {}): Result<never, Unsubmitted> {
-  const reason = "The report is not known to be accepted.";
-  return err({ failure: { kind: "unavailable", retryAfterSeconds, reason }, isStale, rate: null });
+  return err({ failure: { kind: "acceptance_unknown", retryAfterSeconds }, isStale, rate: null });
 }

@@ -10,13 +10,17 @@
 import type { Bindings } from "../bindings.ts";
 import { type AuditEntry, type AuditRow, changedFields, newAuditRow } from "../db/audit.ts";
 import { nextVersion } from "../db/gates.ts";
-import type { AuditedFields, SubjectKind } from "../db/schema.ts";
+import type { AuditedFields } from "../db/schema.ts";
 import { type AppContext, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { preconditionFailure } from "../http/precondition.ts";
 import { logError } from "../log.ts";
 import type { OwnerType } from "../model.ts";
 import { mayActFor } from "./owner.ts";
+
+type VersionedKind = "connection" | "api_key" | "webhook";
+/** What a path of the portal can name. */
+export type ObjectKind = VersionedKind | "employer" | "file";
 
 export interface Managed {
   id: string;
@@ -28,7 +32,7 @@ export interface Managed {
 
 /** What changing one kind of object takes. */
 export interface ManagedKind<Row extends Managed, Change extends Partial<Row>> {
-  kind: SubjectKind;
+  kind: VersionedKind;
   /** The row that a path names; null for none. Scope is not its business. */
   find(db: D1Database, id: string): Promise<Row | null>;
   /** One batch: the change over the row as it was read, if it still has that version, and `auditRow` directly after it. */
@@ -109,14 +113,13 @@ async function propagated<Row extends Managed, Change extends Partial<Row>>(
     return { row };
   } catch (error) {
     logError("failed to propagate a change", { kind, id: row.id }, error);
-    const reason = "The change is stored but not yet in force everywhere; it will be within a minute.";
-    return { failure: { kind: "unavailable", retryAfterSeconds: 5, reason } };
+    return { failure: { kind: "change_not_propagated" } };
   }
 }
 
 function entryOf(
   c: AppContext,
-  kind: SubjectKind,
+  kind: VersionedKind,
   what: string,
   row: Managed,
   fields: Pick<AuditEntry, "before" | "after">,
@@ -137,18 +140,11 @@ function isFailure<Change extends object>(decided: Change | Failure): decided is
   return "kind" in decided;
 }
 
-function overtaken(c: AppContext, kind: SubjectKind): Failure {
-  const message = `The ${wordsOf(kind)} was changed by somebody else at the same time. Read it again.`;
-  return c.req.header("If-Match") === undefined
-    ? { kind: "portal", status: 409, error: `${kind}_changed`, message }
-    : { kind: "portal", status: 412, error: "precondition_failed", message };
+function overtaken(c: AppContext, kind: VersionedKind): Failure {
+  const noun = kind === "api_key" ? "API key" : kind;
+  return c.req.header("If-Match") === undefined ? { kind: `${kind}_changed` } : { kind: "overtaken", noun };
 }
 
-export function notFound(kind: SubjectKind): Failure {
-  return { kind: "portal", status: 404, error: `${kind}_not_found`, message: `No such ${wordsOf(kind)}.` };
-}
-
-/** `api_key` is an API key to people. */
-function wordsOf(kind: SubjectKind): string {
-  return kind === "api_key" ? "API key" : kind;
+export function notFound(kind: ObjectKind): Failure {
+  return { kind: `${kind}_not_found` };
 }

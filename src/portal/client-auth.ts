@@ -55,8 +55,7 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
     const { portalClients, unusableClients } = c.get("settings");
     const client = await findClient(portalClients, id, secret);
     if (client === null && unusableClients.has(id)) return { failure: UNUSABLE_CLIENT };
-    if (client === null)
-      return { failure: { kind: "portal_unauthenticated", message: mismatchMessage(id, secret) } };
+    if (client === null) return { failure: mismatch(id, secret) };
     return {
       client: { actor: `client:${client.id}`, owner: client.owner },
       logId: client.id,
@@ -67,42 +66,32 @@ async function authenticate(c: AppContext): Promise<Authenticated> {
   const access = token ? c.get("settings").access : null;
   if (token && access !== null && !isForeignWrite(c)) {
     const person = await verifyAccessToken(token, access);
-    if (person === "keys_away") {
-      const reason = "The sign-in could not be checked.";
-      return { failure: { kind: "unavailable", retryAfterSeconds: 5, reason } };
-    }
-    if (person === "refused") return { failure: { kind: "portal_unauthenticated", message: ACCESS_REFUSED } };
+    if (person === "keys_away") return { failure: { kind: "sign_in_unverified" } };
+    if (person === "refused") return { failure: { kind: "access_token_refused" } };
     return { client: { actor: `access:${person.name}` }, logId: `access:${person.logId}` };
   }
   if (c.req.header("Authorization") !== undefined) return { failure: { kind: "portal_only" } };
-  const message = incompleteMessage(id, secret) ?? (token && isForeignWrite(c) ? FOREIGN_WRITE : null);
-  return { failure: { kind: "portal_unauthenticated", ...(message !== null && { message }) } };
+  if (id) return { failure: incomplete("X-Client-Secret", "X-Client-ID") };
+  if (secret) return { failure: incomplete("X-Client-ID", "X-Client-Secret") };
+  const foreign = token && isForeignWrite(c);
+  return { failure: { kind: foreign ? "cross_site_request" : "portal_credentials_missing" } };
 }
 
-const ACCESS_REFUSED =
-  "The Cloudflare Access token is not valid here: it has expired, or is of another team or application. Sign in again.";
-const FOREIGN_WRITE =
-  "A page of another site made the browser send this request (Sec-Fetch-Site), so that its sign-in does not count. Send X-Client-ID and X-Client-Secret.";
-
-/** Null unless one of the two is missing. */
-function incompleteMessage(id: string | undefined, secret: string | undefined): string | null {
-  if (id && !secret) return "X-Client-Secret is missing or empty. Send it beside X-Client-ID.";
-  if (secret && !id) return "X-Client-ID is missing or empty. Send it beside X-Client-Secret.";
-  return null;
+function incomplete(missing: string, given: string): Failure {
+  return { kind: "portal_credentials_incomplete", missing, given };
 }
 
 /** From what was sent alone: whether the id is known is nobody's business. */
-function mismatchMessage(id: string, secret: string): string {
+function mismatch(id: string, secret: string): Failure {
   for (const [name, value] of [
     ["X-Client-ID", id],
     ["X-Client-Secret", secret],
   ] as const) {
-    if (onlyValue(value) === null) return `${name} came twice, with different values. Send it once.`;
-    if (/^["'].*["']$/.test(value)) return `${name} stands in quotes. Send it without them.`;
+    if (onlyValue(value) === null) return { kind: "portal_credential_repeated", name };
+    if (/^["'].*["']$/.test(value)) return { kind: "portal_credential_quoted", name };
   }
-  if (/^[0-9a-f]{64}$/i.test(secret))
-    return "No portal client has this id and secret. X-Client-Secret looks like a SHA-256 hash: send the secret itself.";
-  return "No portal client has this id and secret: one of them is wrong, or the pair was replaced. Check both.";
+  const isHash = /^[0-9a-f]{64}$/i.test(secret);
+  return { kind: isHash ? "portal_secret_hashed" : "portal_credentials_unknown" };
 }
 
 /** A header that came twice with the same value counts once; one with different values is as good as it stands. */

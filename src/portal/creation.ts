@@ -15,14 +15,6 @@ import { idempotencyKey } from "../http/idempotency-key.ts";
 import { createdRow, type Managed, type ManagedKind } from "./change.ts";
 import type { Owner } from "./owner.ts";
 
-export const CREATION_KEY_REUSED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "idempotency_key_reused",
-  message:
-    "This Idempotency-Key named another request in the last 24 hours. Use a new key, or repeat the first body.",
-};
-
 /** A new object, not yet stored. */
 export interface Made<Row> {
   row: Row;
@@ -38,11 +30,6 @@ export interface Made<Row> {
 
 /** An owner can be erased while something of it is being made, but not time and again. */
 const MAX_ATTEMPTS = 3;
-const ERASED_MEANWHILE: Failure = {
-  kind: "unavailable",
-  retryAfterSeconds: 1,
-  reason: "The owner's data was erased while this was being stored. Nothing was stored.",
-};
 
 export interface Creatable<Row extends Managed> {
   managed: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">;
@@ -82,7 +69,7 @@ export async function create<Row extends Managed>(
     const refused = await made.whyRefused();
     if (refused !== null) return failureResponse(c, refused);
   }
-  return failureResponse(c, ERASED_MEANWHILE);
+  return failureResponse(c, { kind: "owner_erased_meanwhile" });
 }
 
 /** For objects that are inserted without a condition. */
@@ -101,7 +88,7 @@ async function repeat<Row extends Managed>(
     throw new Error(`a ${kind.managed.kind} is gone that a request made in the last 24 hours`);
   const dataKey = await kind.dataKey(c, row);
   if (dataKey !== null && (await macOf(dataKey, body)) !== mac)
-    return failureResponse(c, CREATION_KEY_REUSED);
+    return failureResponse(c, { kind: "creation_key_reused" });
   const secret = ended || dataKey === null ? null : await kind.secretOf(c, row, token, dataKey);
   c.header("Idempotent-Replayed", "true");
   return kind.present(c, row, secret === null ? { secret_unavailable: true } : { secret }, dataKey);

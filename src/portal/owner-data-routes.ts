@@ -13,7 +13,7 @@ import { ownerName } from "../db/owner-keys.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { iso } from "../http/iso.ts";
 import { ERASE_AFTER_MS } from "../maintenance/erasure.ts";
-import { mayActFor, NO_OWNER, type Owner, ownerId, ownerType } from "./owner.ts";
+import { mayActFor, type Owner, ownerId, ownerType } from "./owner.ts";
 import { deletion, portalContracts } from "./portal-contract.ts";
 
 const ownerPath = z.object({ owner_type: ownerType, owner_id: ownerId });
@@ -29,7 +29,7 @@ const eraseData = portalContracts("Operations")({ query: deletion }, () => ({
       { success: success(), erase_at: like(moment().nullable(), "2026-03-23T10:30:00.000Z") },
     ),
   },
-  failures: [NO_OWNER],
+  failures: [{ kind: "owner_not_found" }],
 }));
 
 export const ownerData = new Hono<AppEnv>().delete(
@@ -37,9 +37,9 @@ export const ownerData = new Hono<AppEnv>().delete(
   eraseData,
   async (c) => {
     const named = ownerPath.safeParse(c.req.param());
-    if (!named.success) return failureResponse(c, NO_OWNER);
+    if (!named.success) return failureResponse(c, { kind: "owner_not_found" });
     const owner: Owner = { type: named.data.owner_type, id: named.data.owner_id };
-    if (!mayActFor(c.get("client"), owner)) return failureResponse(c, NO_OWNER);
+    if (!mayActFor(c.get("client"), owner)) return failureResponse(c, { kind: "owner_not_found" });
     const now = Date.now();
     const eraseAt = c.req.valid("query").erase === "false" ? null : now + ERASE_AFTER_MS;
     const auditRow = newAuditRow({

@@ -18,13 +18,6 @@ export const DEFAULT_ENVIRONMENT: Environment = "production";
 /** Fields that name the owner, for every body and query of the portal API. */
 export const ownerFields = { owner_type: ownerType.optional(), owner_id: ownerId.optional() };
 
-export const NO_OWNER: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "owner_not_found",
-  message: "No such owner.",
-};
-
 /**
  * The owner that a list or a new object is for: `given` in its query or body, named in the query beside a body, or the
  * client's own. Naming another owner than one's own is like naming one that does not exist.
@@ -38,11 +31,9 @@ export function ownerOf(
   if (differ(named?.type, given.owner_type)) return { failure: namedTwice("owner_type") };
   const type = given.owner_type ?? named?.type ?? client.owner?.type;
   const id = given.owner_id ?? named?.id ?? client.owner?.id;
-  if (id === undefined) return required("owner_id");
-  if (type === undefined) return required("owner_type");
-  if (!mayActFor(client, { type, id })) {
-    return { failure: NO_OWNER };
-  }
+  if (id === undefined) return { failure: { kind: "owner_id_required" } };
+  if (type === undefined) return { failure: { kind: "owner_type_required" } };
+  if (!mayActFor(client, { type, id })) return { failure: { kind: "owner_not_found" } };
   return { owner: { type, id } };
 }
 
@@ -57,11 +48,7 @@ export function actsForEverybody({ owner, named }: Client): boolean {
 }
 
 export function namedTwice(field: "owner_id" | "owner_type"): Failure {
-  return {
-    kind: "validation",
-    message: `${field} is given twice, with different values. Name one owner.`,
-    details: { [field]: "Given twice, with different values" },
-  };
+  return { kind: "owner_named_twice", field };
 }
 
 /** Two values of one thing, either of which may not be said. */
@@ -69,20 +56,8 @@ function differ(one: string | undefined, other: string | undefined): boolean {
   return one !== undefined && other !== undefined && one !== other;
 }
 
-function required(field: "owner_id" | "owner_type"): { failure: Failure } {
-  return {
-    failure: {
-      kind: "portal",
-      status: 400,
-      error: `${field}_required`,
-      message: `The ${field} field is required`,
-    },
-  };
-}
-
 /** Plans are what Audit1 agreed with an owner: a client that is bound to one cannot choose. */
 export function choiceOfPlan(client: Client, plan: string | undefined): Failure | null {
   if (client.owner === undefined || plan === undefined) return null;
-  const message = "Only the portal itself can choose a plan";
-  return { kind: "validation", message, details: { plan: message } };
+  return { kind: "plan_not_selectable" };
 }

@@ -3,11 +3,9 @@ import * as z from "zod";
 import { type Answer, answer, once } from "../contract/answer.ts";
 import { type Checks, type Contract, contract } from "../contract/contract.ts";
 import type { Body, Examples, Operation } from "../contract/operation.ts";
-import type { SubjectKind } from "../db/schema.ts";
 import type { Failure } from "../http/failure.ts";
 import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
-import { notFound } from "./change.ts";
-import { CREATION_KEY_REUSED } from "./creation.ts";
+import { notFound, type ObjectKind } from "./change.ts";
 import { ownerId, ownerType } from "./owner.ts";
 
 /** What is particular to one of the portal's operations. */
@@ -17,7 +15,7 @@ interface Details extends Omit<Operation, "tag" | "access" | "body" | "header"> 
   /** The body, where the document says more of it than the check does. */
   body?: Body;
   /** The kind of object that the path names. */
-  of?: SubjectKind;
+  of?: ObjectKind;
   /** It makes a new version of that object, under `If-Match` where the request has it. */
   changes?: true;
   /** It makes an object with a secret, once per `Idempotency-Key`. */
@@ -25,31 +23,23 @@ interface Details extends Omit<Operation, "tag" | "access" | "body" | "header"> 
 }
 
 const ACCESS: readonly Failure[] = [
-  { kind: "portal_unauthenticated" },
+  { kind: "portal_credentials_missing" },
   { kind: "portal_only" },
   { kind: "rate_limited", rate: { limit: 600, window: "1 minute", resetAt: 12_000 }, now: 0 },
 ];
 
 const BODY: readonly Failure[] = [
+  { kind: "invalid_fields", details: { colour: "Unknown field" } },
+  { kind: "wrong_content_type", expected: "application/json", type: "text/plain", received: "text/plain" },
   {
-    kind: "validation",
-    message: "The request has invalid fields.",
-    details: { colour: "Unknown field" },
-  },
-  {
-    kind: "validation",
-    message: "The Content-Type is text/plain. Send a JSON body with Content-Type: application/json.",
-    details: { expected: "application/json", received: "text/plain" },
-  },
-  {
-    kind: "validation",
-    message:
+    kind: "unreadable_body",
+    problem:
       "The body is not valid JSON: line 3, column 12 (description): NaN is not a JSON value: send null, or leave the field out.",
     details: { line: 3, column: 12 },
   },
   {
-    kind: "validation",
-    message: "The body begins with a byte order mark (EF BB BF). Send UTF-8 without one.",
+    kind: "unreadable_body",
+    problem: "The body begins with a byte order mark (EF BB BF). Send UTF-8 without one.",
   },
   { kind: "payload_too_large", limitBytes: 1_048_576, of: "body" },
   { kind: "unsupported_encoding", encoding: "gzip" },
@@ -57,47 +47,26 @@ const BODY: readonly Failure[] = [
 
 const QUERY: readonly Failure[] = [
   {
-    kind: "validation",
-    message: "The query has invalid parameters.",
+    kind: "invalid_query",
     details: { owner_id: "Must be percent-encoded UTF-8" },
   },
-  {
-    kind: "validation",
-    message: "The request has invalid fields.",
-    details: { colour: "Unknown field" },
-  },
+  { kind: "invalid_fields", details: { colour: "Unknown field" } },
 ];
 
 /** Only a client that is bound to no owner has to name one, and only one that is bound can name a wrong one. */
 export const OWNER: readonly Failure[] = [
-  { kind: "portal", status: 400, error: "owner_id_required", message: "The owner_id field is required" },
-  { kind: "portal", status: 400, error: "owner_type_required", message: "The owner_type field is required" },
-  { kind: "portal", status: 404, error: "owner_not_found", message: "No such owner." },
+  { kind: "owner_id_required" },
+  { kind: "owner_type_required" },
+  { kind: "owner_not_found" },
 ];
 
-export const NO_CHOICE_OF_PLAN: Failure = {
-  kind: "validation",
-  message: "Only the portal itself can choose a plan",
-  details: { plan: "Only the portal itself can choose a plan" },
-};
+export const NO_CHOICE_OF_PLAN: Failure = { kind: "plan_not_selectable" };
 
-const PRECONDITION: readonly Failure[] = [
-  {
-    kind: "validation",
-    message: "Invalid If-Match",
-    details: { "If-Match": 'Must be the ETag of the object as it was read, such as "1774000000000"' },
-  },
-  {
-    kind: "portal",
-    status: 412,
-    error: "precondition_failed",
-    message: "The object was changed since it was read. Read it again.",
-  },
-];
+const PRECONDITION: readonly Failure[] = [{ kind: "invalid_if_match" }, { kind: "changed_since_read" }];
 
 const CREATION: readonly Failure[] = [
   { kind: "invalid_idempotency_key", problem: "It has 256 characters." },
-  CREATION_KEY_REUSED,
+  { kind: "creation_key_reused" },
 ];
 
 /** The old secret goes on working for this long after a rotation, unless told otherwise. */
@@ -148,7 +117,7 @@ function operationOf(
       ...(creates ? CREATION : []),
       ...(of ? [notFound(of)] : []),
       ...(details.failures ?? []),
-      ...(of && changes ? [overtaken(of)] : []),
+      ...(of && of !== "file" && changes ? [{ kind: `${of}_changed` } as const] : []),
     ],
   };
 }
@@ -168,12 +137,6 @@ function scoped(schema: z.ZodType): z.ZodType {
 
 function namesOwner(schema: z.ZodType | undefined): boolean {
   return schema instanceof z.ZodObject && "owner_id" in schema.shape;
-}
-
-/** A change that another one overtook. */
-function overtaken(kind: SubjectKind): Failure {
-  const message = "It was changed by somebody else at the same time. Read it again.";
-  return { kind: "portal", status: 409, error: `${kind}_changed`, message };
 }
 
 const ifMatch = once(() =>

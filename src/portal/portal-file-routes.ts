@@ -19,12 +19,7 @@ import { mayActFor } from "./owner.ts";
 import { portalContracts } from "./portal-contract.ts";
 
 const NOT_FOUND = notFound("file");
-const NOT_SETTLED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "file_not_settled",
-  message: "The file is still on its way. Only a completed or failed file can be replayed.",
-};
+const NOT_SETTLED: Failure = { kind: "file_not_settled" };
 
 const replayFile = portalContracts("Operations")({}, () => ({
   id: "replayFile",

@@ -41,7 +41,7 @@ const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
       next_cursor: nextCursor(),
     }),
   },
-  failures: [{ kind: "not_found" }],
+  failures: [{ kind: "endpoint_not_found" }],
 }));
 
 export const vault = new Hono<AppEnv>().post("/vault/rewrap", forEveryOwner, rewrapKeys, async (c) => {

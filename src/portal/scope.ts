@@ -21,11 +21,7 @@ const LOOKS_LIKE_SCOPE = /owner/;
 /** A field of employers: whom they are granted to. */
 const GRANTS = "owners";
 
-const NOT_AN_OBJECT: Failure = {
-  kind: "validation",
-  message: "The request has invalid fields.",
-  details: { body: "Must be an object" },
-};
+const NOT_AN_OBJECT: Failure = { kind: "invalid_fields", details: { body: "Must be an object" } };
 
 /** For a route whose path names an object where `ofObject` is true. After the authentication. */
 export function ownerScope(ofObject: boolean) {
@@ -45,7 +41,7 @@ export function ownerScope(ofObject: boolean) {
 
 /** For what concerns every owner: to a request that is limited to one, it does not exist. */
 export const forEveryOwner = createMiddleware<AppEnv>(async (c, next) =>
-  actsForEverybody(c.get("client")) ? next() : failureResponse(c, { kind: "not_found" }),
+  actsForEverybody(c.get("client")) ? next() : failureResponse(c, { kind: "endpoint_not_found" }),
 );
 
 function namedIn(c: AppContext, inBody: Record<string, unknown>): { named: Named } | { failure: Failure } {
@@ -56,7 +52,7 @@ function namedIn(c: AppContext, inBody: Record<string, unknown>): { named: Named
   const misspelt = [...inQuery.keys(), ...inBodyNames].find(isMisspelt);
   if (misspelt !== undefined) {
     const details = { [misspelt]: "Unknown field. An owner is named by owner_id and owner_type" };
-    return { failure: { kind: "validation", message: "The request has invalid fields.", details } };
+    return { failure: { kind: "invalid_fields", details } };
   }
   const given: Record<string, unknown> = {};
   for (const field of FIELDS) {

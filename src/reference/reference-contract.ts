@@ -55,6 +55,6 @@ export const getPage = contract({}, () =>
     path: {
       page: z.enum(PAGES).meta({ description: "A chapter, or `errors`.", examples: ["connections"] }),
     },
-    failures: [{ kind: "not_found" }],
+    failures: [{ kind: "endpoint_not_found" }],
   }),
 );

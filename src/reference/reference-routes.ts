@@ -43,7 +43,7 @@ export function reference(routes: () => readonly RouterRoute[]): Hono<AppEnv> {
     )
     .get("/docs/:page", contract.getPage, async (c) => {
       const page = c.req.param("page");
-      if (!PAGES.includes(page)) return failureResponse(c, { kind: "not_found" });
+      if (!PAGES.includes(page)) return failureResponse(c, { kind: "endpoint_not_found" });
       return served(c, HTML, page, () => pageText(routes(), page));
     });
 }

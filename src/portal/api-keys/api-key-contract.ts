@@ -29,19 +29,8 @@ const keyQuery = z.strictObject({
   ...pageFields(API_KEY_LIST, z.tuple([z.int(), z.string()])),
 });
 
-export const ERASED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "api_key_erased",
-  message:
-    "What came under this key is erased, or is to be, so that it is never enabled again. Create another key.",
-};
-export const ENVIRONMENT_REQUIRED: Failure = {
-  kind: "portal",
-  status: 400,
-  error: "environment_required",
-  message: "The environment field is required",
-};
+export const ERASED: Failure = { kind: "api_key_erased" };
+export const ENVIRONMENT_REQUIRED: Failure = { kind: "environment_required" };
 
 const apiKey = once(() =>
   z

@@ -73,19 +73,8 @@ const connectionQuery = z.strictObject({
 /** Every secret in force is tried on every signature. */
 export const MAX_SECRETS = 10;
 
-export const TOO_MANY_SECRETS: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "too_many_secrets",
-  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
-};
-export const NO_EMPLOYER: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "employer_not_found",
-  message: "No such employer is granted to this owner.",
-  details: { employer_id: "No such employer is granted to this owner." },
-};
+export const TOO_MANY_SECRETS: Failure = { kind: "too_many_secrets", limit: MAX_SECRETS };
+export const NO_EMPLOYER: Failure = { kind: "employer_not_granted" };
 
 const connection = once(() =>
   z

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import { owner, success, version } from "../../contract/fields.ts";
-import type { BoundConnections, EmployerWritten } from "../../db/employers.ts";
+import type { EmployerWritten } from "../../db/employers.ts";
 import type { Failure } from "../../http/failure.ts";
 import { NDJSON } from "../../http/ndjson.ts";
 import { pageFields } from "../../http/page.ts";
@@ -45,39 +45,11 @@ export const employerLine = z.strictObject({
 export const EMPLOYER_LIST = "employers";
 const employerQuery = z.strictObject({ ...ownerFields, ...pageFields(EMPLOYER_LIST, z.string()) });
 
-export const INVALID_ID: Failure = {
-  kind: "validation",
-  message: "Invalid employer id",
-  details: { id: NOT_AN_EMPLOYER_ID },
-};
-const FEIN_TAKEN = "Another employer has this FEIN.";
+export const INVALID_ID: Failure = { kind: "invalid_employer_id", problem: NOT_AN_EMPLOYER_ID };
 export const REFUSALS: Record<Exclude<EmployerWritten, "written">, Failure> = {
-  fein_taken: {
-    kind: "portal",
-    status: 409,
-    error: "fein_taken",
-    message: FEIN_TAKEN,
-    details: { fein: FEIN_TAKEN },
-  },
-  overtaken: {
-    kind: "portal",
-    status: 409,
-    error: "employer_changed",
-    message: "The employer was changed by others at the same time. Read it again.",
-  },
+  fein_taken: { kind: "fein_taken" },
+  overtaken: { kind: "employer_changed" },
 };
-
-/** Why a change is not made that connections would lose their employer by. */
-export function boundRefusal({ ids, count }: BoundConnections): {
-  message: string;
-  details: { connections: string[] };
-} {
-  const those = count === 1 ? "One connection is" : `${count} connections are`;
-  return {
-    message: `${those} bound to this employer, and the owner that it is withdrawn from could no longer report with ${count === 1 ? "it" : "them"}. Bind or delete ${count === 1 ? "it" : "them"} first, or set force.`,
-    details: { connections: ids },
-  };
-}
 
 const employer = once(() =>
   z
@@ -136,11 +108,12 @@ export const importEmployers = contract({}, () => ({
   },
   failures: [
     {
-      kind: "validation",
-      message: "Send an NDJSON body with Content-Type: application/x-ndjson.",
-      details: { expected: "application/x-ndjson", received: "application/json" },
+      kind: "wrong_content_type",
+      expected: "application/x-ndjson",
+      type: "application/json",
+      received: "application/json",
     },
-    { kind: "not_found" },
+    { kind: "endpoint_not_found" },
   ],
 }));
 
@@ -173,11 +146,6 @@ export const putEmployer = contract({ body: employerBody }, () => ({
     notFound("employer"),
     REFUSALS.fein_taken,
     REFUSALS.overtaken,
-    {
-      kind: "portal",
-      status: 409,
-      error: "employer_in_use",
-      ...boundRefusal({ ids: [EXAMPLE.connectionId], count: 1 }),
-    },
+    { kind: "employer_in_use", ids: [EXAMPLE.connectionId], count: 1 },
   ],
 }));

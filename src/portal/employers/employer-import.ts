@@ -11,11 +11,12 @@ import {
   putEmployers,
 } from "../../db/employers.ts";
 import type { StreamedBody } from "../../http/body.ts";
+import { describeFailure, type Failure } from "../../http/failure.ts";
 import { readJsonBytes } from "../../http/json-text.ts";
 import { type Line, linesOf } from "../../http/ndjson.ts";
 import { parseWith } from "../../http/validation.ts";
 import { logError, logLine } from "../../log.ts";
-import { boundRefusal, employerLine } from "./employer-contract.ts";
+import { employerLine, REFUSALS } from "./employer-contract.ts";
 import { type By, employerAuditRow, wantedEmployer } from "./employer-presenter.ts";
 
 /** Four statements an employer, in one transaction that D1 holds everybody else up for. */
@@ -28,13 +29,6 @@ const MAX_ATTEMPTS = 3;
 
 const TOO_MANY_LINES = `An import has at most ${MAX_LINES} lines. Send the rest as another.`;
 const BROKEN_OFF = "The import broke off. Send it again from continue_at_line, or as a whole.";
-const REFUSALS: Record<Exclude<EmployerWritten, "written">, Problem> = {
-  fein_taken: {
-    message: "Another employer has this FEIN.",
-    details: { fein: "Another employer has this FEIN." },
-  },
-  overtaken: { message: "The employer was changed by others at the same time." },
-};
 
 interface Problem {
   message: string;
@@ -117,13 +111,10 @@ function parseLine(line: Line): { row: Row } | { problem: Problem } | null {
   if ("tooLong" in line) return { problem: { message: `The line has more than ${MAX_LINE_BYTES} bytes.` } };
   if (line.bytes.every(isBlank)) return null;
   const json = readJsonBytes(line.bytes, "The line", line.number);
-  if (!json.ok) return { problem: json.refusal };
+  if (!json.ok) return { problem: problemOf(json.error) };
   const parsed = parseWith(json.value, employerLine);
   if ("value" in parsed) return { row: { line: line.number, employer: parsed.value } };
-  const { failure } = parsed;
-  return {
-    problem: failure.kind === "validation" ? problemOf(failure) : { message: "The line is refused." },
-  };
+  return { problem: problemOf(parsed.failure) };
 }
 
 /** Space, tab, or the rest of a line break of two characters. */
@@ -131,7 +122,8 @@ function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0d;
 }
 
-function problemOf({ message, details }: Problem): Problem {
+function problemOf(failure: Failure): Problem {
+  const { message, details } = describeFailure(failure);
   return details === undefined ? { message } : { message, details };
 }
 
@@ -151,7 +143,7 @@ async function* writeBatch(
       } else if (outcome === "overtaken" && attempt < MAX_ATTEMPTS) overtaken.push(row);
       else if (outcome === "fein_taken" || outcome === "overtaken") {
         counts.refused++;
-        yield { type: "problem", line: row.line, id: row.employer.id, ...REFUSALS[outcome] };
+        yield { type: "problem", line: row.line, id: row.employer.id, ...problemOf(REFUSALS[outcome]) };
       } else counts[outcome]++;
     }
     rows = overtaken;
@@ -185,7 +177,8 @@ async function writeOnce(
   for (const { row, ...change } of wanted) {
     const bound = losing.get(change.wanted.id);
     const auditRow = employerAuditRow(by, change.read, change.wanted);
-    if (bound !== undefined) outcomes.push({ row, outcome: boundRefusal(bound) });
+    if (bound !== undefined)
+      outcomes.push({ row, outcome: problemOf({ kind: "employer_in_use", ...bound }) });
     else if (auditRow === null) outcomes.push({ row, outcome: "unchanged" });
     else changes.push({ row, change: { ...change, auditRow } });
   }

@@ -19,14 +19,7 @@ import { notFound } from "../change.ts";
 import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
 import * as contract from "./employer-contract.ts";
-import {
-  boundRefusal,
-  EMPLOYER_ID,
-  EMPLOYER_LIST,
-  type EmployerBody,
-  INVALID_ID,
-  REFUSALS,
-} from "./employer-contract.ts";
+import { EMPLOYER_ID, EMPLOYER_LIST, type EmployerBody, INVALID_ID, REFUSALS } from "./employer-contract.ts";
 import { importEmployers } from "./employer-import.ts";
 import { employerAuditRow, presentEmployer, wantedEmployer } from "./employer-presenter.ts";
 
@@ -62,11 +55,7 @@ export const employers = new Hono<AppEnv>()
   .post("/employers/import", forEveryOwner, contract.importEmployers, async (c) => {
     const wrongType = contentTypeFailure(c, NDJSON);
     if (wrongType !== null) return failureResponse(c, wrongType);
-    if (c.req.raw.body === null)
-      return failureResponse(c, {
-        kind: "validation",
-        message: "The body is empty; send one employer a line.",
-      });
+    if (c.req.raw.body === null) return failureResponse(c, { kind: "import_empty" });
     const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
     const body = new StreamedBody(c.req.raw.body, bodyBudget, "management");
     const events = importEmployers(body, c.env.DB, by);
@@ -86,10 +75,7 @@ async function put(c: AppContext, id: string, body: EmployerBody): Promise<Respo
     const now = Date.now();
     const wanted = wantedEmployer(id, withUnseen(client, body, read), read, now);
     const losing = force ? undefined : (await connectionsLosing(c.env.DB, [{ read, wanted }])).get(id);
-    if (losing !== undefined) {
-      const refusal = boundRefusal(losing);
-      return failureResponse(c, { kind: "portal", status: 409, error: "employer_in_use", ...refusal });
-    }
+    if (losing !== undefined) return failureResponse(c, { kind: "employer_in_use", ...losing });
     const auditRow = employerAuditRow(by, read, wanted);
     const [written = "written"] =
       auditRow === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, auditRow }], now);

@@ -125,12 +125,7 @@ export function isFileReport(type: string): type is (typeof FILE_REPORTS)[number
   return FILE_REPORTS.some((each) => each === type);
 }
 
-export const REUSED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "event_id_reused",
-  message: "This id already names another event. Use a new id for a new event.",
-};
+export const REUSED: Failure = { kind: "event_id_reused" };
 
 const reported = once(() =>
   z.strictObject({
@@ -240,12 +235,11 @@ export const listEvents = contract({ query: eventQuery }, () => ({
   query: eventQuery,
   answers: { 200: page("A page of events.", "events", stored(), { sometimes: ["rate"] }) },
   failures: [
-    { kind: "portal_unauthenticated" },
+    { kind: "portal_credentials_missing" },
     { kind: "portal_only" },
     ...KEY_REFUSED,
     {
-      kind: "validation",
-      message: "The request has invalid fields.",
+      kind: "invalid_fields",
       details: { limit: "Must be at most 100" },
     },
     ...OWNER,

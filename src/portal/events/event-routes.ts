@@ -46,11 +46,7 @@ const TYPE_OF = {
 } as const satisfies Record<ProgressReport["status"], (typeof FILE_REPORTS)[number]>;
 
 /** What is before the report is stored within moments, or when its sender repeats it. */
-const OUT_OF_ORDER: Failure = {
-  kind: "unavailable",
-  retryAfterSeconds: 5,
-  reason: "An earlier event of this file is not stored yet, and this one is stored after it.",
-};
+const OUT_OF_ORDER: Failure = { kind: "event_out_of_order" };
 
 const DEFAULT_SOURCE = "audit1";
 
@@ -64,11 +60,7 @@ interface Taken {
 
 type Attempted = Taken | { failure: Failure; id: string };
 
-const BROKEN_OFF: Failure = {
-  kind: "unavailable",
-  retryAfterSeconds: 5,
-  reason: "The event is not known to be stored. Send it again: an event counts once.",
-};
+const BROKEN_OFF: Failure = { kind: "event_unconfirmed" };
 
 export const events = new Hono<AppEnv>()
   .post("/events", contract.reportEvent, async (c) => {
@@ -119,7 +111,9 @@ async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<
 function failureOfAll(attempted: readonly Attempted[]): Failure | null {
   const failures = attempted.flatMap((each) => ("failure" in each ? [each.failure] : []));
   if (failures.length < attempted.length) return null;
-  return failures.find(({ kind }) => kind === "unavailable") ?? failures[0] ?? null;
+  return (
+    failures.find((failure) => describeFailure(failure).code === "SERVICE_UNAVAILABLE") ?? failures[0] ?? null
+  );
 }
 
 function stackOf(error: unknown): { stack?: string } {

@@ -26,48 +26,9 @@ const replayRequest = z.strictObject({
   only: z.enum(["failed", "all"]).default("failed"),
 });
 
-export const NO_DELIVERY: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "delivery_not_found",
-  message: "No such delivery.",
-};
-export const NO_REPLAY: Failure = {
-  kind: "portal",
-  status: 404,
-  error: "replay_not_found",
-  message: "No such replay.",
-};
-export function replayRunning(id: string): Failure {
-  return {
-    kind: "portal",
-    status: 409,
-    error: "replay_running",
-    message:
-      "A replay of this webhook is running. Wait until it is done, or end it with DELETE /webhooks/{id}/replays/{replay_id}.",
-    details: { replay_id: id },
-  };
-}
-export const DISABLED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "webhook_disabled",
-  message: "The webhook is disabled. Set its status to active first.",
-};
-export const EXPIRED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "event_expired",
-  message: "The event is no longer kept.",
-};
-
-export const NOT_SUBSCRIBED: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "not_subscribed",
-  message: "The webhook does not ask for events of this type. Add the type to its events first.",
-};
-
+export const NO_DELIVERY: Failure = { kind: "delivery_not_found" };
+export const NO_REPLAY: Failure = { kind: "replay_not_found" };
+export const DISABLED: Failure = { kind: "webhook_disabled" };
 const deliveryFields = once(() => ({
   id: deliveryId(),
   webhookId: webhookId(),
@@ -206,7 +167,7 @@ export const replayWebhook = contract({ body: replayRequest }, () => ({
     },
   },
   answers: { 202: answer("It is on its way.", { success: success(), replay: replay() }) },
-  failures: [DISABLED, replayRunning(EXAMPLE.replayId)],
+  failures: [DISABLED, { kind: "replay_running", replayId: EXAMPLE.replayId }],
 }));
 
 export const getReplay = contract({}, () => ({
@@ -253,5 +214,5 @@ export const retryDelivery = contract({}, () => ({
       { example: { delivery: exampleWith(delivery(), "pending") } },
     ),
   },
-  failures: [NO_DELIVERY, DISABLED, EXPIRED, NOT_SUBSCRIBED],
+  failures: [NO_DELIVERY, DISABLED, { kind: "event_expired" }, { kind: "not_subscribed" }],
 }));

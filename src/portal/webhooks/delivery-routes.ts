@@ -28,11 +28,8 @@ import * as contract from "./delivery-contract.ts";
 import {
   DELIVERY_LIST,
   DISABLED,
-  EXPIRED,
   NO_DELIVERY,
   NO_REPLAY,
-  NOT_SUBSCRIBED,
-  replayRunning,
   type ShownAttempt,
   type ShownDelivery,
   type ShownDeliveryWithHistory,
@@ -62,8 +59,8 @@ export const deliveries = new Hono<AppEnv>()
     if ("failure" in found) return failureResponse(c, found.failure);
     const { webhook, delivery } = found;
     if (webhook.deleted_at !== null || webhook.status === "disabled") return failureResponse(c, DISABLED);
-    if (delivery.event_id === null) return failureResponse(c, EXPIRED);
-    if (!mayBeSent(webhook, delivery)) return failureResponse(c, NOT_SUBSCRIBED);
+    if (delivery.event_id === null) return failureResponse(c, { kind: "event_expired" });
+    if (!mayBeSent(webhook, delivery)) return failureResponse(c, { kind: "not_subscribed" });
     const key = { webhookId: webhook.id, eventSeq: delivery.event_seq };
     const auditRow = auditRowOf(c, webhook, "delivery_retried", { delivery: deliveryId(key) });
     await reopenDelivery(c.env.DB, key, auditRow, Date.now());
@@ -78,10 +75,7 @@ export const deliveries = new Hono<AppEnv>()
     const now = Date.now();
     const since = Date.parse(body.since);
     const until = Math.min(now, body.until === undefined ? now : Date.parse(body.until));
-    if (since >= until) {
-      const message = "The range is empty: since must be before until, and in the past";
-      return failureResponse(c, { kind: "validation", message, details: { since: message } });
-    }
+    if (since >= until) return failureResponse(c, { kind: "replay_range_empty" });
     const before = seqAt(Math.max(0, since)) - 1;
     const replay: Replay = {
       id: newObjectId(),
@@ -104,7 +98,10 @@ export const deliveries = new Hono<AppEnv>()
     });
     const begun = await beginReplay(c.env.DB, replay, auditRow);
     if (!begun.ok)
-      return failureResponse(c, begun.error.reason === "disabled" ? DISABLED : replayRunning(begun.error.id));
+      return failureResponse(
+        c,
+        begun.error.reason === "disabled" ? DISABLED : { kind: "replay_running", replayId: begun.error.id },
+      );
     return c.json({ success: true, replay: presentReplay(replay) }, 202);
   })
   .get("/webhooks/:webhook_id/replays/:replay_id", contract.getReplay, async (c) => {

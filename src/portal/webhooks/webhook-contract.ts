@@ -89,24 +89,13 @@ const webhookQuery = z.strictObject({
 /** Every secret in force signs every delivery. */
 export const MAX_SECRETS = 5;
 
-export const TOO_MANY_SECRETS: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "too_many_secrets",
-  message: `At most ${MAX_SECRETS} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
-};
+export const TOO_MANY_SECRETS: Failure = { kind: "too_many_secrets", limit: MAX_SECRETS };
 /** Every event of an owner looks through its webhooks. */
 export const MAX_WEBHOOKS = 1_000;
 
-export const TOO_MANY_WEBHOOKS: Failure = {
-  kind: "portal",
-  status: 409,
-  error: "too_many_webhooks",
-  message: `An owner has at most ${MAX_WEBHOOKS} webhooks in an environment, disabled ones included. Delete one first.`,
-};
+export const TOO_MANY_WEBHOOKS: Failure = { kind: "too_many_webhooks", limit: MAX_WEBHOOKS };
 const ADDRESS = {
-  kind: "validation",
-  message: "The request has invalid fields.",
+  kind: "invalid_fields",
   details: {
     url: "hooks.acme-payroll.com/…: the address must begin with https://. Send a whole address such as https://hooks.example.com/audit1.",
     "events[0]": 'Unknown event "file.lost"',

@@ -263,8 +263,7 @@ function checkSettings<Given extends Checked & { headers?: Record<string, string
     ...(wanted !== null && !wanted.ok && wanted.error),
     ...(added !== null && !added.ok && added.error),
   };
-  if (Object.keys(details).length > 0)
-    return { failure: { kind: "validation", message: "The request has invalid fields.", details } };
+  if (Object.keys(details).length > 0) return { failure: { kind: "invalid_fields", details } };
   const settings = { ...(target?.ok && { url: target.value }), ...(wanted?.ok && { events: wanted.value }) };
   return { settings: settings as Pick<Given, keyof Checked> };
 }

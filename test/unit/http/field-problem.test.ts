@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { describeFailure } from "../../../src/http/failure.ts";
 import { pageLimit } from "../../../src/http/page.ts";
 import { timeParameter } from "../../../src/http/time-parameter.ts";
 import { parseWith } from "../../../src/http/validation.ts";
@@ -7,7 +8,8 @@ import { parseWith } from "../../../src/http/validation.ts";
 function problemWith(schema: z.ZodType, value: unknown): unknown {
   const parsed = parseWith({ field: value }, z.strictObject({ field: schema }));
   if (!("failure" in parsed)) return "none";
-  return parsed.failure.kind === "validation" ? parsed.failure.details?.field : parsed.failure;
+  const { error, details } = describeFailure(parsed.failure);
+  return error === "Validation Error" ? details?.field : parsed.failure;
 }
 
 describe("a field's problem says what is needed and what was given", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/crypto/encoding.ts";
+import { describeFailure } from "../../../src/http/failure.ts";
 import { placeOf, scanJson } from "../../../src/http/json-scan.ts";
 import { readJson, readJsonBytes } from "../../../src/http/json-text.ts";
 
@@ -33,7 +34,7 @@ describe("JSON that is to be printed again", () => {
     [" [ 1 , { } , [ ] , true,false,\r\n\tnull ] ", "[1,{},[],true,false,null]"],
   ])("survives: %s", (text, printed) => {
     const result = read(text);
-    if (!result.ok) throw new Error(result.refusal.message);
+    if (!result.ok) throw new Error(describeFailure(result.error).message);
     expect(JSON.stringify(result.value)).toBe(printed);
   });
 
@@ -59,13 +60,15 @@ describe("JSON that is to be printed again", () => {
   ])("is refused: %s", (text, path, problem) => {
     const result = read(text);
     if (result.ok) throw new Error("was read");
-    expect(result.refusal.message).toBe("The request has invalid fields.");
-    expect(Object.entries(result.refusal.details ?? {})).toEqual([[path, expect.stringContaining(problem)]]);
+    expect(describeFailure(result.error).message).toBe("The request has invalid fields.");
+    expect(Object.entries(describeFailure(result.error).details ?? {})).toEqual([
+      [path, expect.stringContaining(problem)],
+    ]);
   });
 
   it("that does not parse is told where it nests too deep, if the walk ends before the slip", () => {
     const result = read("[".repeat(3_000));
-    expect(result.ok ? null : result.refusal).toEqual({
+    expect(result.ok ? null : describeFailure(result.error)).toMatchObject({
       message: "The body is not valid JSON: line 1, column 101: Nested deeper than 100 levels.",
       details: { line: 1, column: 101 },
     });
@@ -73,7 +76,7 @@ describe("JSON that is to be printed again", () => {
 
   it("is refused with every problem at once, each by its path", () => {
     const result = read('{"a":1,"a":{"b":"\\u0000"},"c":["\\ud83d",1e999]}');
-    expect(result.ok ? null : Object.keys(result.refusal.details ?? {})).toEqual([
+    expect(result.ok ? null : Object.keys(describeFailure(result.error).details ?? {})).toEqual([
       "a",
       "a.b",
       "c[0]",
@@ -124,10 +127,10 @@ describe("what is not JSON", () => {
   ])("is refused with the place and the slip: %s", (text, line, column, problem) => {
     const result = read(text);
     if (result.ok) throw new Error("was read");
-    expect(result.refusal.message).toMatch(/^The body is not valid JSON: line/);
-    expect(result.refusal.message).toContain(`line ${line}, column ${column}`);
-    expect(result.refusal.message).toContain(problem);
-    expect(result.refusal.details).toEqual({ line, column });
+    expect(describeFailure(result.error).message).toMatch(/^The body is not valid JSON: line/);
+    expect(describeFailure(result.error).message).toContain(`line ${line}, column ${column}`);
+    expect(describeFailure(result.error).message).toContain(problem);
+    expect(describeFailure(result.error).details).toEqual({ line, column });
   });
 
   it("is the same to the scan as to the platform's parser", () => {
@@ -173,7 +176,7 @@ describe("bytes that are not UTF-8", () => {
   const utf16 = (text: string) => Uint8Array.from([...text].flatMap((char) => [char.charCodeAt(0), 0]));
   const messageOf = (bytes: Uint8Array) => {
     const result = readJsonBytes(bytes, "The body");
-    return result.ok ? "read" : result.refusal.message;
+    return result.ok ? "read" : describeFailure(result.error).message;
   };
 
   it.each([
