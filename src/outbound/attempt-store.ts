@@ -51,7 +51,7 @@ export interface Recording {
 }
 
 /** `o` is one update. Materialized so that each update looks up its delivery; otherwise each delivery would scan all updates. */
-const WITH_OUTCOMES = `WITH o AS MATERIALIZED (
+const WITH_UPDATES = `WITH o AS MATERIALIZED (
    SELECT value->>'eventSeq' AS seq, value->>'$.attempt.number' AS number, value->'attempt' AS attempt,
      value->>'status' AS status, value->>'nextAttemptAt' AS next_attempt_at, value->>'$.attempt.status' AS response_code,
      value->>'error' AS error FROM json_each(?2))`;
@@ -73,7 +73,7 @@ export function recordAttempts(
       statements.push(
         db
           .prepare(
-            `${WITH_OUTCOMES}
+            `${WITH_UPDATES}
            INSERT INTO notices (webhook_id, kind, event_seq, reason, created_at, due_at, tries)
            SELECT ?1, 'delivery_failed', o.seq, coalesce(o.error, ''), ?3,
              max(?3, coalesce((SELECT mailed_at FROM webhooks WHERE id = ?1) + ?4, 0)), 0
@@ -86,7 +86,7 @@ export function recordAttempts(
     statements.push(
       db
         .prepare(
-          `${WITH_OUTCOMES}
+          `${WITH_UPDATES}
            UPDATE deliveries AS d SET attempts = o.number, status = o.status, next_attempt_at = o.next_attempt_at,
              response_code = o.response_code, last_error = o.error, updated_at = ?3,
              history = json_insert(CASE WHEN json_array_length(history) < ${KEPT_ATTEMPTS} THEN history

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { looksLikeBotWall } from "../../../src/outbound/attempt-result.ts";
 import { isRefusedForGood } from "../../../src/outbound/email-notices.ts";
 import { type MailSubject, mailOf } from "../../../src/outbound/mail-text.ts";
 
@@ -45,20 +44,6 @@ describe("the mail about a failing endpoint", () => {
     expect(mailOf(subject({ lastFailure: { kind: "tls", status: 525, bot_wall: false } })).text).toContain(
       "TLS handshake failed (HTTP 525)",
     );
-  });
-});
-
-describe("a wall against bots", () => {
-  it.each([
-    [403, { "cf-mitigated": "challenge" }, "", true],
-    [403, { server: "cloudflare" }, "", true],
-    [429, { "content-type": "text/html; charset=UTF-8" }, "", true],
-    [503, {}, "<!DOCTYPE html><title>Just a moment...", true],
-    [403, { "content-type": "application/json", server: "nginx" }, "{}", false],
-    [500, { server: "cloudflare" }, "<html>", false],
-    [404, { "content-type": "text/html" }, "<html>", false],
-  ])("%i with %j and %j: %s", (status, headers, answer, expected) => {
-    expect(looksLikeBotWall(status, new Headers(headers as Record<string, string>), answer)).toBe(expected);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Attempt, describeAttempt, FAILURE_KINDS } from "../../../src/outbound/attempt-result.ts";
+import { type Attempt, FAILURE_KINDS } from "../../../src/outbound/attempt-result.ts";
 import { MAX_ATTEMPTS, nextAttemptAt } from "../../../src/outbound/retry-schedule.ts";
 
 type Outcome = Omit<Attempt, "startedAt">;
@@ -62,15 +62,5 @@ describe("the schedule", () => {
 
   it("is not made longer than its last attempt by Retry-After", () => {
     expect(nextAttemptAt(MAX_ATTEMPTS, FAILED_AT, answered(503, HOUR))).toBeNull();
-  });
-});
-
-describe("an outcome", () => {
-  it("has words for people for every way to fail, and none for a success", () => {
-    const words = FAILURE_KINDS.map((kind) => describeAttempt({ kind, status: 500 }));
-    expect(words).toContain("HTTP 500");
-    expect(words).toContain("Connection timeout");
-    expect(new Set(words).size).toBe(FAILURE_KINDS.length);
-    expect(describeAttempt({ kind: "delivered", status: 200 })).toBeNull();
   });
 });

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { attemptDelivery } from "../../../src/outbound/attempt.ts";
-import { answeredKind } from "../../../src/outbound/attempt-result.ts";
+import {
+  answeredKind,
+  describeAttempt,
+  FAILURE_KINDS,
+  looksLikeBotWall,
+} from "../../../src/outbound/attempt-result.ts";
 
 const EXCHANGE = {
   url: "https://receiver.example/hook",
@@ -55,5 +60,29 @@ describe("a failure that the runtime does not explain", () => {
       accepts: () => Promise.resolve(accepts),
     });
     expect(attempt).toEqual({ startedAt: 0, kind, status: null, ms: 0, answer: null, retryAfterMs: null });
+  });
+});
+
+describe("a bot wall", () => {
+  it.each([
+    [403, { "cf-mitigated": "challenge" }, "", true],
+    [403, { server: "cloudflare" }, "", true],
+    [429, { "content-type": "text/html; charset=UTF-8" }, "", true],
+    [503, {}, "<!DOCTYPE html><title>Just a moment...", true],
+    [403, { "content-type": "application/json", server: "nginx" }, "{}", false],
+    [500, { server: "cloudflare" }, "<html>", false],
+    [404, { "content-type": "text/html" }, "<html>", false],
+  ])("%i with %j and %j: %s", (status, headers, answer, expected) => {
+    expect(looksLikeBotWall(status, new Headers(headers as Record<string, string>), answer)).toBe(expected);
+  });
+});
+
+describe("an outcome", () => {
+  it("has words for people for every way to fail, and none for a success", () => {
+    const words = FAILURE_KINDS.map((kind) => describeAttempt({ kind, status: 500 }));
+    expect(words).toContain("HTTP 500");
+    expect(words).toContain("Connection timeout");
+    expect(new Set(words).size).toBe(FAILURE_KINDS.length);
+    expect(describeAttempt({ kind: "delivered", status: 200 })).toBeNull();
   });
 });
