@@ -1,4 +1,4 @@
-/** Everything that rests anywhere, as text to search: D1, an object's SQLite, the archive bucket. */
+/** Dumps of everything stored, as text to search: D1, an object's SQLite, the archive bucket. */
 
 import { runInDurableObject } from "cloudflare:test";
 import { dataKeyContext } from "../../src/crypto/contexts.ts";
@@ -12,7 +12,7 @@ import { bindings } from "./gateway.ts";
 
 const TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'";
 
-/** Text as it is, bytes as Latin-1: a marker of ASCII characters is found in either. */
+/** Text unchanged, bytes as Latin-1, so that an ASCII marker is found in both. */
 function textOf(value: unknown): string {
   const bytes =
     value instanceof ArrayBuffer

@@ -1,4 +1,4 @@
-/** The contract document as the tests walk it: its operations, and whether a value is what a schema of it says. */
+/** Reads the OpenAPI document for tests: its operations, and whether a value fits one of its schemas. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { type Schema, Validator } from "@cfworker/json-schema";
 import { app } from "../../src/app.ts";
@@ -36,7 +36,7 @@ export function operationNamed(id: string): Operation {
   return found;
 }
 
-/** What is wrong with `value` under a schema of the document; empty when nothing is. */
+/** The errors of `value` against a schema of the document; empty when it fits. */
 export function problemsWith(value: unknown, schema: Json): string[] {
   const whole = { ...schema, components: document.components } as Schema;
   const { errors } = new Validator(whole, "2020-12", false).validate(value);
@@ -50,7 +50,7 @@ export function resolved(reference: Json): Json {
   return found;
 }
 
-/** Parameters of one kind. */
+/** The parameters of one kind: path, query or header. */
 export function parametersOf({ described }: Operation, kind: "path" | "query" | "header"): Json[] {
   return (described.parameters ?? []).map(resolved).filter((parameter: Json) => parameter.in === kind);
 }
@@ -75,7 +75,7 @@ export interface RawAnswer {
   text: string;
 }
 
-/** One request through the Worker, whatever its answer is made of. */
+/** Sends one request through the Worker. Returns the response, whatever its content type. */
 export async function ask(path: string, init: RequestInit = {}): Promise<RawAnswer> {
   const ctx = createExecutionContext();
   const request = new Request(`${BASE}${path}`, init) as Parameters<typeof worker.fetch>[0];
@@ -85,7 +85,7 @@ export async function ask(path: string, init: RequestInit = {}): Promise<RawAnsw
   return { status: response.status, headers: response.headers, text };
 }
 
-/** In what an answer differs from what the document says of it; empty when in nothing. */
+/** How a response differs from the document; empty when it does not. */
 export function departures({ described }: Operation, { status, headers, text }: RawAnswer): string[] {
   const response = described.responses[status];
   if (response === undefined) return [`status ${status} is not described`];

@@ -1,6 +1,6 @@
 /**
- * What reports cost, counted: every call that leaves the Worker, every row and alarm that an object writes, every message
- * and every object in the bucket, from the POST to the purge.
+ * Counts what reports cost, from the POST to the purge: every call that leaves the Worker, every row and alarm that an object
+ * writes, every queue message, and every object in the bucket.
  */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
@@ -9,13 +9,13 @@ import { advance, deliver } from "./forwarding.ts";
 import { bindings, type Connection, gateOf, portal, post, report } from "./gateway.ts";
 import { intercepted } from "./interception.ts";
 
-/** All are numbers per report. */
+/** Each number is per report. */
 export interface Counts {
-  /** Invocations of the Worker: the POST, the consumer, and the files-creator's two reports. */
+  /** Invocations of the Worker: for the POST, the consumer, and the files-creator's two reports. */
   workerRequests: number;
-  /** Lines that are logged. */
+  /** Log lines. */
   logLines: number;
-  /** Calls of objects, and their alarms. */
+  /** Calls to objects, and their alarms. */
   objectRequests: number;
   objectRowsWritten: number;
   objectRowsRead: number;
@@ -27,7 +27,7 @@ export interface Counts {
   bucketReads: number;
 }
 
-/** Nothing else asks for as many random bytes. */
+/** No other code requests as many random bytes. */
 const FILE_ID_RANDOM_DIGITS = 10;
 
 const NOTHING: Counts = {
@@ -57,7 +57,7 @@ export class Meter {
     if (/^(CONNECTION_GATE|FORWARDING_GOVERNOR)\./.test(call)) this.#counts.objectRequests++;
     if (call.startsWith("DB.")) {
       for (const answered of [result].flat() as (Partial<D1Result> | null)[]) {
-        // `first` answers a row found by its key, and says nothing of what that took.
+        // `first` returns a row found by its key, without metadata on the rows read.
         this.#counts.d1RowsRead += answered?.meta?.rows_read ?? 1;
         this.#counts.d1RowsWritten += answered?.meta?.rows_written ?? 0;
       }
@@ -65,7 +65,7 @@ export class Meter {
     return result;
   });
 
-  /** From here on everything is counted; `connection` must have been spoken to, so that its gate exists. */
+  /** Starts counting. `connection` must have been used before, so that its gate exists. */
   async start(connection: Connection): Promise<void> {
     await runInDurableObject(gateOf(connection), (_gate, { storage }) => {
       const [sql, store] = [Object.getPrototypeOf(storage.sql), Object.getPrototypeOf(storage)];
@@ -103,7 +103,7 @@ export class Meter {
     vi.spyOn(console, "log").mockImplementation(() => void this.#counts.logLines++);
   }
 
-  /** A burst lasts a moment, and here the clock stands still: file ids would meet that do not outside. */
+  /** The test's clock stands still during a burst, so file ids could collide that would not in production. */
   #mintApart(): void {
     const original = crypto.getRandomValues;
     let minted = 0;
@@ -115,7 +115,7 @@ export class Meter {
     });
   }
 
-  /** Ends the counting; answers the counts for each of `reports`. */
+  /** Ends counting. Returns the counts per report. */
   stop(reports: number): Counts {
     for (const restore of this.#restore) restore();
     vi.restoreAllMocks();
@@ -136,7 +136,7 @@ export class Meter {
     return answer.json.file_id;
   }
 
-  /** Hands the consumer everything it was woken for, in batches as the queue makes them. */
+  /** Hands all collected wake-ups to the consumer, in batches as the queue makes them. */
   async consume(): Promise<void> {
     while (this.#wakeUps.length > 0) {
       const batch = this.#wakeUps.splice(0, MESSAGES_PER_BATCH);
@@ -146,7 +146,7 @@ export class Meter {
     }
   }
 
-  /** The two reports of the files-creator on a file that turns out well. */
+  /** The two reports of the files-creator on a file that it processes. */
   async complete(fileId: string): Promise<void> {
     for (const type of ["file.validated", "file.processed"]) {
       this.#counts.workerRequests++;
@@ -166,7 +166,7 @@ export class Meter {
     }
   }
 
-  /** Lets the gate's alarms run until `until`, each at its time. */
+  /** Runs the gate's alarms until `until`, each when it is due. */
   async alarmsUntil(connection: Connection, until: number): Promise<void> {
     const gate = gateOf(connection);
     for (;;) {
@@ -180,7 +180,7 @@ export class Meter {
     advance(Math.max(0, until - Date.now()));
   }
 
-  /** Past the longest time for which a gate remembers a file. */
+  /** Later than any gate keeps a file. */
   async purge(connection: Connection): Promise<void> {
     await this.alarmsUntil(connection, Date.now() + 98 * DAY_MS);
   }

@@ -1,7 +1,7 @@
-/** What rests in D1: a request that must change nothing leaves it as it was. */
+/** The contents of D1, to check that a request changed nothing. */
 import { bindings, type Json } from "./gateway.ts";
 
-/** Every row of every table, by the table's name. */
+/** Every row of every table, by table name. */
 export async function wholeDatabase(): Promise<Json> {
   const { DB } = bindings;
   const tables = await DB.prepare(
@@ -10,7 +10,7 @@ export async function wholeDatabase(): Promise<Json> {
   const all: Json = {};
   for (const { name } of tables.results) {
     const { results } = await DB.prepare(`SELECT * FROM ${name}`).all();
-    // The asking key's own last use is noted whatever the answer, some time after it.
+    // The API key's `last_used_at` is recorded after the response, whatever the response is.
     all[name] = results.map(({ last_used_at: _, ...row }) => row);
   }
   return all;

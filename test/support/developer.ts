@@ -1,4 +1,4 @@
-/** The developer API as its users call it: reports and employee changes under a bearer key. */
+/** Calls the developer API as its users do: reports and employee changes with a bearer key. */
 import type { Bindings } from "../../src/bindings.ts";
 import { type Answer, createApiKey, createEmployer, type Json, send } from "./gateway.ts";
 
@@ -9,7 +9,7 @@ export interface Developer {
   fein: string;
 }
 
-/** A production key of the owner "acme", and an employer of its own that is granted to it. */
+/** A production key of the owner "acme", and a new employer that "acme" may report for. */
 export async function createDeveloper(fields: Json = {}): Promise<Developer> {
   const { owner_type = "payroll_company", owner_id = "acme" } = fields;
   const employer = await createEmployer([{ owner_type, owner_id }]);
@@ -19,7 +19,7 @@ export async function createDeveloper(fields: Json = {}): Promise<Developer> {
 export const PAYROLL = "/payroll/reports";
 export const EMPLOYEES = "/employees/sync";
 
-/** Sends a body as it is, or as JSON. */
+/** Sends a string or bytes unchanged, anything else as JSON. */
 export function submit(
   { token }: { token: string },
   path: string,
@@ -45,7 +45,7 @@ export function submission(
 
 let reports = 0;
 
-/** A payroll report in the developer API's own dialect, different from every other. */
+/** A payroll report in the dialect of the developer API. Each is different. */
 export function payroll({ employerId }: { employerId: string }, fields: Json = {}): Json {
   const hours = 500 + ++reports / 100;
   return {
@@ -74,7 +74,7 @@ export function employee(fields: Json = {}): Json {
   };
 }
 
-/** A report in the dialect of the webhooks. */
+/** A report in the webhook dialect. */
 export function webhookPayroll({ fein }: { fein: string }, fields: Json = {}): Json {
   return {
     employer_fein: fein,
@@ -97,7 +97,7 @@ export function webhookEmployee(fields: Json = {}): Json {
   };
 }
 
-/** A report of employee changes: one hire, unless told otherwise. */
+/** A report of employee changes: one hire by default. */
 export function changes({ employerId }: { employerId: string }, employees: Json[] = [hire()]): Json {
   return { employer_id: employerId, employees };
 }

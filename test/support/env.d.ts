@@ -5,7 +5,7 @@ declare namespace Cloudflare {
 }
 
 interface ImportMeta {
-  /** Variables of the shell that begin with `VITE_`. */
+  /** Shell variables that begin with `VITE_`. */
   env: Record<string, string | undefined>;
 }
 

@@ -1,4 +1,4 @@
-/** Bindings that break at one call, so that a consumer can be made to fail or to die between any two of its steps. */
+/** Bindings that fail at one chosen call, so that a consumer fails or dies between any two of its steps. */
 
 import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
@@ -6,17 +6,17 @@ import { BACKGROUND_LIMITS } from "../../src/deadline.ts";
 import { outage, SHORT_MS } from "./interception.ts";
 
 export interface Fault {
-  /** Which binding call breaks, counted from 1. */
+  /** The position of the call that fails, counted from 1. */
   call: number;
-  /** Whether the call took effect before its answer was lost. */
+  /** Whether the call took effect before its result was lost. */
   took: "before it took effect" | "after it took effect";
-  /** Whether its answer is an error, or never comes. */
+  /** Whether the call rejects, or never settles. */
   how: "throws" | "pends";
-  /** Whether everything after it is lost as well. */
+  /** Whether every later call is lost too. */
   then: "and lives on" | "and dies";
 }
 
-/** Deadlines for tests in which one call pends. */
+/** Deadlines for tests in which a call never settles. */
 const SHORT_LIMITS = {
   ...BACKGROUND_LIMITS,
   d1Ms: SHORT_MS,
@@ -25,11 +25,11 @@ const SHORT_LIMITS = {
   filesCreatorMs: SHORT_MS,
 };
 
-/** The bindings with `fault` in them, and the names of the calls made through them. */
+/** Bindings with `fault` applied, and the names of the calls made through them. */
 export function withFault(env: Bindings, fault: Fault | null): { using: Bindings; calls: string[] } {
   const calls: string[] = [];
   const broken = () => {
-    throw outage("the binding gave no answer");
+    throw outage("injected: the binding did not answer");
   };
   const guarded = async (name: string, call: () => Promise<unknown>) => {
     const position = calls.push(name);
@@ -43,7 +43,7 @@ export function withFault(env: Bindings, fault: Fault | null): { using: Bindings
       get(target, name) {
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== "function") return value;
-        // Stubs answer every property with a method, "then" too.
+        // A stub returns a method for every property, also for "then".
         if (name === "then") return undefined;
         const call = (...args: unknown[]) => Reflect.apply(value, target, args);
         if (!names.includes(String(name))) return call;
@@ -71,13 +71,13 @@ export function withFault(env: Bindings, fault: Fault | null): { using: Bindings
   return { using: fault?.how === "pends" ? bounded(using, SHORT_LIMITS) : using, calls };
 }
 
-/** Reads the body of an answer that nobody will get. */
+/** Reads the body of a response that is about to be lost. */
 async function discard(answer: unknown): Promise<void> {
   const { body } = (answer ?? {}) as { body?: unknown };
   if (body instanceof ReadableStream) await new Response(body).arrayBuffer();
 }
 
-/** The bindings, with every call of `method` on gates named by `breaks` failing as an object that is away does. */
+/** Bindings with which `method` rejects, as for an unreachable object, on each gate for which `breaks` returns true. */
 export function withBrokenGates(
   env: Bindings,
   method: string,
@@ -94,7 +94,8 @@ export function withBrokenGates(
         return new Proxy(stub, {
           get(object, property) {
             if (property === method)
-              return () => Promise.reject(Object.assign(new Error("the gate is away"), { retryable: true }));
+              return () =>
+                Promise.reject(Object.assign(new Error("the gate is unreachable"), { retryable: true }));
             if (property === "then") return undefined;
             const member: unknown = Reflect.get(object, property, object);
             if (typeof member !== "function") return member;

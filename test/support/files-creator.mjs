@@ -1,17 +1,17 @@
 /**
- * The files-creator as the tests in workerd see it: takes files, remembers every POST, and answers as it is told.
- * PUT /script with a list of steps {status, body, headers, delayMs, hang, hangBody} sets the next answers; then
- * 202 again. `hang` never answers, `hangBody` answers its headers and no more.
- * A step with a `connection` waits for a file of that connection.
- * A label that a plain Express `express.json()` would not read is refused as it would be, and noted beside the file.
+ * The files-creator of the tests in workerd: it accepts files, records every POST, and responds as scripted.
+ * PUT /script with a list of steps {status, body, headers, delayMs, hang, hangBody} sets the next responses; afterwards it
+ * responds with 202 again. `hang` never responds; `hangBody` sends the headers and no body.
+ * A step with a `connection` applies to the next file of that connection.
+ * It refuses a content type that a plain `express.json()` would not parse, and records the refusal beside the file.
  */
-/** Longer than any test. A promise that never settles would be found out by the runtime and answered. */
+/** Longer than any test. The runtime detects a promise that can never settle, and responds with an error. */
 const FOREVER_MS = 60_000;
 
 let received = [];
 let script = [];
 
-/** 400: the parser leaves a body of another type alone, so that the handler finds none. 415: the parser's own refusal. */
+/** 400: the parser ignores a body of another type, so that the handler finds none. 415: the parser itself refuses. */
 function refusalOfLabel(contentType) {
   const [type, ...parameters] = (contentType ?? "").split(";");
   if (type.trim().toLowerCase() !== "application/json") return 400;

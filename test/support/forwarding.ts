@@ -62,7 +62,7 @@ export async function deliver(
   return delivered;
 }
 
-/** One batch with one message that names these files. */
+/** Delivers one batch of one message that names these files. */
 export function deliverFiles(fileIds: string[], using?: Bindings): Promise<Delivered> {
   return deliver([{ file_ids: fileIds }], using);
 }

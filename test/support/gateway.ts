@@ -1,4 +1,4 @@
-/** The gateway as its users meet it: signed requests, portal calls, bearer reads, all through the Worker's own fetch. */
+/** Calls the gateway as its users do: signed requests, portal calls and bearer reads, all through the Worker's fetch handler. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Bindings } from "../../src/bindings.ts";
@@ -11,7 +11,7 @@ export const bindings = env as unknown as Bindings;
 export const BASE = "https://webhooks.audit1.com";
 
 export interface Json {
-  // biome-ignore lint/suspicious/noExplicitAny: answers are looked into field by field
+  // biome-ignore lint/suspicious/noExplicitAny: tests read responses field by field
   [field: string]: any;
 }
 
@@ -21,10 +21,10 @@ export interface Answer {
   json: Json;
 }
 
-/** Deadlines that a busy machine keeps. Tests in which a binding hangs bring their own. */
+/** Deadlines that even a busy machine meets. Tests in which a binding hangs set their own. */
 const PATIENT_LIMITS = { ...BACKGROUND_LIMITS, d1Ms: 20_000, objectMs: 20_000 };
 
-/** One request through the Worker, with `waitUntil` work done before it returns. `using` replaces bindings. */
+/** Sends one request through the Worker, and waits for its `waitUntil` work. `using` replaces the bindings. */
 export async function send(
   path: string,
   init: RequestInit = {},
@@ -41,7 +41,7 @@ export async function send(
   return { status: response.status, headers: response.headers, json: text === "" ? {} : JSON.parse(text) };
 }
 
-/** `client` is one of the pairs in the tests' configuration; their secrets are named after them. */
+/** Calls the portal API. `client` is a client id of the tests' configuration; its secret is named after it. */
 export function portal(
   method: string,
   path: string,
@@ -68,7 +68,7 @@ export interface Connection {
 
 let employers = 0;
 
-/** An employer granted to the owner "acme", with a FEIN of its own. */
+/** Creates an employer with a unique FEIN that the owner "acme" may report for. */
 export async function createEmployer(
   owners = [{ owner_type: "payroll_company", owner_id: "acme" }],
 ): Promise<{ id: string; fein: string }> {
@@ -79,7 +79,7 @@ export async function createEmployer(
   return { id, fein };
 }
 
-/** A webhook connection of the owner "acme" on the production plan. */
+/** Creates a webhook connection of the owner "acme" on the production plan. */
 export async function createConnection(fields: Json = {}): Promise<Connection> {
   const { employer_id, owner_type = "payroll_company", owner_id = "acme" } = fields;
   if (employer_id !== undefined) await grant(employer_id, owner_type, owner_id);
@@ -94,7 +94,7 @@ export async function createConnection(fields: Json = {}): Promise<Connection> {
   return { id: answer.json.connection.id, secret: answer.json.secret };
 }
 
-/** Makes the owner one who may report for the employer, beside those who may already. */
+/** Allows the owner to report for the employer, in addition to the owners that already may. */
 async function grant(employerId: string, ownerType: string, ownerId: string): Promise<void> {
   const { DB } = bindings;
   await DB.batch([
@@ -106,7 +106,7 @@ async function grant(employerId: string, ownerType: string, ownerId: string): Pr
   ]);
 }
 
-/** A connection bound to an employer of its own: what most tests need. */
+/** Creates a connection bound to a new employer. Most tests need this. */
 export async function createBoundConnection(
   fields: Json = {},
 ): Promise<Connection & { employerId: string; fein: string }> {
@@ -128,7 +128,7 @@ export async function createApiKey(fields: Json = {}): Promise<{ id: string; tok
 
 let reports = 0;
 
-/** A report in the webhook dialect, different from every other. */
+/** A report in the webhook dialect. Each is different. */
 export function report(fields: Json = {}): string {
   return JSON.stringify({
     policy_number: `WC${++reports}`,
@@ -159,7 +159,7 @@ export async function sign(secret: string, timestamp: string, body: string | Uin
   return toHex(new Uint8Array(await crypto.subtle.sign("HMAC", key, signed)));
 }
 
-/** A signed request, ready to be sent once or many times. */
+/** A signed request that can be sent once or many times. */
 export async function signedRequest(
   { secret }: { secret: string },
   body: string | Uint8Array<ArrayBuffer> = report(),
@@ -199,7 +199,7 @@ export function fileStatus(token: string, fileId: string): Promise<Answer> {
   return send(`/api/v1/files/status/${fileId}`, { headers: { Authorization: `Bearer ${token}` } });
 }
 
-/** The test files-creator: what it received, and what it is to answer next. */
+/** The files-creator that the tests bind: the requests it received, and how it responds next. */
 export const filesCreator = {
   async received(): Promise<Json[]> {
     return (await creator("/received")).json();
@@ -216,7 +216,7 @@ export const filesCreator = {
 };
 
 function creator(path: string, init?: RequestInit): Promise<Response> {
-  if (bindings.FILES_CREATOR === undefined) throw new Error("the tests bind a files-creator");
+  if (bindings.FILES_CREATOR === undefined) throw new Error("no files-creator is bound");
   return bindings.FILES_CREATOR.fetch(
     `https://files-creator${path}`,
     init as RequestInit<RequestInitCfProperties>,

@@ -1,4 +1,4 @@
-/** The signed intake in states that the portal alone cannot bring about, and checks of what a refusal leaves behind. */
+/** Puts the signed intake into states that the portal alone cannot reach, and checks that a refusal left nothing behind. */
 import { expect } from "vitest";
 import { type AuditRow, newAuditRow } from "../../src/db/audit.ts";
 import { nextVersion } from "../../src/db/gates.ts";
@@ -23,17 +23,17 @@ export async function snapshotOfConnection(connection: { id: string }): Promise<
   return snapshotOf("connection", await rowOf(connection));
 }
 
-/** Changes the row and tells its gate, as the portal does. */
+/** Changes the row and propagates the change to its gate, as the portal does. */
 export async function change(connection: { id: string }, by: ConnectionChange): Promise<void> {
   const row = await rowOf(connection);
   const now = Date.now();
   const stamp = { version: nextVersion(row.version, now), updated_at: now };
   if (!(await changeConnection(bindings.DB, row, { ...by, ...stamp }, auditRowInTests(row))))
-    throw new Error("the connection was changed meanwhile");
+    throw new Error("the connection was changed concurrently");
   await propagate(snapshotOf("connection", { ...row, ...by, ...stamp }), bindings);
 }
 
-/** The audit row of something that a test does itself. */
+/** The audit row of a change that the test makes. */
 export function auditRowInTests({ id }: { id: string }): AuditRow {
   return newAuditRow({
     at: Date.now(),
@@ -57,7 +57,7 @@ export async function setStatus(connection: { id: string }, status: "active" | "
   if (answer.status !== 200) throw new Error(`patch: ${answer.status}`);
 }
 
-/** A new secret for the connection; the one it has goes on for the overlap. */
+/** Rotates the connection's secret. The old secret stays valid for the overlap. */
 export async function rotate(connection: Connection, overlapSeconds: number): Promise<Connection> {
   const answer = await portal("POST", `/connections/${connection.id}/rotate-secret`, {
     overlap_seconds: overlapSeconds,
@@ -66,7 +66,7 @@ export async function rotate(connection: Connection, overlapSeconds: number): Pr
   return { id: connection.id, secret: answer.json.secret };
 }
 
-/** Uses up the plan's minute. */
+/** Uses up the plan's limit per minute. */
 export async function exhaust(connection: { id: string }): Promise<void> {
   const snapshot = await snapshotOfConnection(connection);
   const gate = gateOf(connection);
@@ -75,7 +75,7 @@ export async function exhaust(connection: { id: string }): Promise<void> {
   );
 }
 
-/** No row in the gate, and the files-creator heard of nothing. */
+/** Expects no row in the gate, and no request at the files-creator. */
 export async function expectNothingStored(connection: { id: string }): Promise<void> {
   expect(await gateOf(connection).list(null, 10)).toEqual([]);
   const received = await filesCreator.received();

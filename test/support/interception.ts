@@ -1,4 +1,4 @@
-/** Bindings whose calls can be watched, failed, delayed and hung: every call that leaves the Worker passes a hook. */
+/** Bindings whose calls a test can watch, fail, delay or hang: every call that leaves the Worker passes through a hook. */
 
 import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
@@ -6,8 +6,8 @@ import { type Limits, REQUEST_LIMITS } from "../../src/deadline.ts";
 import { bindings } from "./gateway.ts";
 
 /**
- * `call` is the binding and the method that talks to it, such as `DB.all`, `CONNECTION_GATE.admit` or `ARCHIVE.put`.
- * `proceed` makes the call; a hook that does not call it keeps the binding from hearing of it.
+ * `call` is the binding and its method, such as `DB.all`, `CONNECTION_GATE.admit` or `ARCHIVE.put`. `proceed` makes the call:
+ * if the hook does not invoke it, the call never reaches the binding.
  */
 export type Hook = (call: string, proceed: () => Promise<unknown>, args: unknown[]) => Promise<unknown>;
 
@@ -16,7 +16,7 @@ type Talk = (method: string, proceed: () => unknown, args: unknown[]) => Promise
 
 const QUERIES = new Set(["all", "first", "run", "raw", "batch", "exec"]);
 
-/** The bindings of the tests with `hook` around every call. */
+/** The tests' bindings, with `hook` around every call. */
 export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
   const talk =
     (name: string): Talk =>
@@ -40,7 +40,7 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
   };
 }
 
-/** Bindings of which those whose calls begin with one of `prefixes` are away. `times` ends the outage after so many calls. */
+/** Bindings with which every call that begins with one of `prefixes` rejects. The outage ends after `times` calls. */
 export function without(
   prefixes: string | string[],
   times = Number.POSITIVE_INFINITY,
@@ -49,16 +49,16 @@ export function without(
   let left = times;
   return intercepted((call, proceed) => {
     if (![prefixes].flat().some((prefix) => call.startsWith(prefix)) || left-- <= 0) return proceed();
-    return Promise.reject(outage("the binding is away: injected"));
+    return Promise.reject(outage("injected: the binding is down"));
   }, using);
 }
 
-/** An error as the platform gives it when a part is away. */
+/** An error like the platform's when a service is down. */
 export function outage(message: string): Error {
   return Object.assign(new Error(message), { retryable: true });
 }
 
-/** Which deadline a binding's calls have. */
+/** The deadline of each binding's calls. */
 const LIMIT_OF: Record<string, keyof Limits> = {
   DB: "d1Ms",
   CONNECTION_GATE: "objectMs",
@@ -74,7 +74,7 @@ const LIMIT_OF: Record<string, keyof Limits> = {
 /** Long enough for the calls of the same binding that do not hang. */
 export const SHORT_MS = 400;
 
-/** As {@link without}, of bindings that never answer. Their deadlines are short. `took`: the call had its effect. */
+/** As {@link without}, but the calls never settle. Their deadlines are short. With `took`, a call still takes effect. */
 export function hanging(
   prefixes: string | string[],
   { times = Number.POSITIVE_INFINITY, using = bindings, took = false } = {},
@@ -95,7 +95,7 @@ function shortened(prefixes: readonly string[]): Limits {
   return limits;
 }
 
-/** Bindings that write down every call, in order. */
+/** Bindings that record every call, in order. */
 export function watched(): { calls: string[]; using: Bindings } {
   const calls: string[] = [];
   const using = intercepted((call, proceed) => {
@@ -105,7 +105,7 @@ export function watched(): { calls: string[]; using: Bindings } {
   return { calls, using };
 }
 
-/** Every method talks. */
+/** Every method call passes through the hook. */
 function every<T extends object>(target: T, talk: Talk): T {
   return wrap(
     target,
@@ -124,7 +124,7 @@ function namespace<T extends object>(target: T, talk: Talk): T {
   );
 }
 
-/** Sessions and statements are made without talking; queries talk. */
+/** Sessions and statements are created without the hook. Queries pass through it. */
 function database<T extends object>(target: T, talk: Talk): T {
   return wrap(target, (name, method) => (...args) => {
     if (QUERIES.has(name)) return talk(name, () => method(...args.map(unwrapAll)), args);
@@ -143,7 +143,7 @@ function unwrapAll(value: unknown): unknown {
 function wrap<T extends object>(target: T, around: (name: string, method: Method) => Method): T {
   const proxy = new Proxy(target, {
     get(_, name) {
-      // A stub takes every property for a method of its object, "then" too.
+      // A stub returns a method for every property, also for "then".
       if (name === "then") return undefined;
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== "function" || typeof name !== "string") return value;

@@ -1,10 +1,10 @@
-/** JSON as text, made up by fast-check: with repeated names, odd numbers, odd white space, and broken on purpose. */
+/** Arbitraries of JSON text for fast-check: with repeated names, odd numbers, odd white space, and broken on purpose. */
 import fc from "fast-check";
 import { KNOWN_FIELDS } from "../../src/inbound/payroll-rules.ts";
 
 const encoder = new TextEncoder();
 
-/** Names of fields that the gateway does not look at. */
+/** Names of fields that the gateway ignores. */
 export const unknownName = fc
   .oneof(
     fc.string({ unit: "binary", maxLength: 12 }),
@@ -56,7 +56,7 @@ const employee = objectOf(
   jsonValue,
 );
 const employees = fc.array(fc.oneof({ weight: 5, arbitrary: employee }, jsonValue), { maxLength: 5 });
-/** Mostly reports that get as far as their fields. */
+/** Mostly reports that are valid enough for their fields to be checked. */
 const members = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: employees.map((list) => `"employees":[${list.join(",")}]`) },
@@ -94,7 +94,7 @@ const mutations = fc.array(
   }),
   { minLength: 1, maxLength: 3 },
 );
-/** Such a text with a few bytes changed, cut out or put in: mostly no JSON any more, sometimes no UTF-8. */
+/** Such a text with a few bytes changed, removed or inserted. It is rarely still JSON, and sometimes not UTF-8. */
 export const brokenBody = fc.tuple(bodyText, mutations).map(([text, list]) => {
   const bytes = [...encoder.encode(text)];
   for (const { at, cut, put } of list) bytes.splice(at % (bytes.length + 1), cut, ...put);

@@ -1,4 +1,4 @@
-/** The way of an event to its webhooks, step by step: wake-ups are caught, batches handed over, receivers answer as told. */
+/** Drives deliveries step by step: collects wake-ups, hands batches to the consumer, scripts the receivers. */
 import { createMessageBatch } from "cloudflare:test";
 import { vi } from "vitest";
 import * as z from "zod";
@@ -21,7 +21,7 @@ export type WebhookRow = typeof webhooks.$inferSelect;
 export const OWNER = { type: "payroll_company" as OwnerType, id: "acme" };
 export const SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/** A webhook as the portal would have stored it; with `target: null`, as it did before addresses were sealed. */
+/** Stores a webhook as the portal does; with `target: null`, as the portal did before URLs were sealed. */
 export async function storeWebhook({ url, ...fields }: Partial<WebhookRow> = {}): Promise<WebhookRow> {
   const id = fields.id ?? newObjectId();
   const owner = { type: fields.owner_type ?? OWNER.type, id: fields.owner_id ?? OWNER.id };
@@ -85,7 +85,7 @@ export async function storeWebhook({ url, ...fields }: Partial<WebhookRow> = {})
   return row;
 }
 
-/** A replay as it is stored, whatever else its webhook has. */
+/** Stores a replay, without the checks that the portal makes. */
 export async function storeReplay(replay: Replay): Promise<void> {
   const entries = Object.entries(replay);
   await bindings.DB.prepare(
@@ -117,7 +117,7 @@ export function tell(fields: Partial<NewEvent> = {}, now = Date.now(), db = bind
 /** Endpoints by lane. */
 export type Woken = Record<Lane, string[]>;
 
-/** From here on no wake-up reaches a delivery queue: the endpoints they name gather in the lists that are answered. */
+/** From now on wake-ups reach no delivery queue. The endpoints that they name are collected in the returned lists. */
 export function catchEndpointWakeUps(): Woken {
   const caught: Woken = { quick: [], slow: [], new: [] };
   for (const [queue, list] of [
@@ -136,7 +136,7 @@ export function catchEndpointWakeUps(): Woken {
 const mail = z.object({ from: z.string(), to: z.string(), subject: z.string(), text: z.string() });
 export type SentMail = z.infer<typeof mail>;
 
-/** From here on `mailbox` is handed every mail; one that it throws at was not sent. Answers those that it took, in order. */
+/** From now on `mailbox` receives every mail; when it throws, the mail was not sent. Returns the mails that it accepted, in order. */
 export function catchMails(mailbox: (mail: SentMail) => void | Promise<void> = () => undefined): SentMail[] {
   const taken: SentMail[] = [];
   vi.spyOn(bindings.EMAIL, "send").mockImplementation(async (message) => {
@@ -152,7 +152,7 @@ export interface Handed {
   retried: number[];
 }
 
-/** Hands the consumer one message for each list of endpoints. */
+/** Hands the consumer one message per list of endpoints. */
 export async function handOver(
   bodies: readonly unknown[],
   { using = bindings, queue = "audit1-deliveries" }: { using?: Bindings; queue?: string } = {},
@@ -175,7 +175,7 @@ export async function handOver(
   return handed;
 }
 
-/** One turn of the consumer for these webhooks. New ones are woken in their own lane. */
+/** Runs the consumer once for these webhooks. New webhooks are woken in their own lane. */
 export async function wake(...hooks: { id: string }[]): Promise<Handed> {
   const ids = hooks.map(({ id }) => id);
   const { results } = await bindings.DB.prepare(
@@ -188,7 +188,7 @@ export async function wake(...hooks: { id: string }[]): Promise<Handed> {
 }
 
 export interface Call {
-  /** The host's first label: the webhook's id. */
+  /** The first label of the host: the webhook's id. */
   webhook: string;
   url: string;
   headers: Headers;
@@ -196,7 +196,7 @@ export interface Call {
   text: string;
 }
 
-/** Answers every request of the outbound side; all of them are noted. */
+/** Responds to every outbound request, and records it. */
 export function receiver(respond: (call: Call) => Response | Promise<Response> = () => new Response("ok")): {
   calls: Call[];
 } {

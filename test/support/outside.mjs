@@ -1,6 +1,6 @@
 /**
- * What the tests in workerd find outside: any address answers what was PUT there, with that status, and 404 before.
- * `X-Status` on a PUT sets the status of the later answers.
+ * The internet of the tests in workerd: every URL responds with what was PUT there, and with 404 before.
+ * `X-Status` on a PUT sets the status of later responses.
  */
 const pages = new Map();
 

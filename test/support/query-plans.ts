@@ -1,6 +1,6 @@
-/** The database with every statement it prepares noted, so that their plans can be asked for. */
+/** A database that records every statement it prepares, so that a test can read their query plans. */
 
-/** `plans` answers the steps of all of them, without repeats. */
+/** `plans` returns the steps of all plans, without repeats. */
 export function withQueryLog(db: D1Database): { DB: D1Database; plans(): Promise<string[]> } {
   const queries = new Set<string>();
   const DB = new Proxy(db, {

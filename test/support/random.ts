@@ -1,4 +1,4 @@
-/** Random numbers in [0, 1) that are the same in every run: mulberry32. */
+/** Seeded random numbers in [0, 1), the same in every run (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -6,7 +6,7 @@ beforeAll(async () => {
   await applyD1Migrations(env.DB, env.MIGRATIONS);
 });
 
-// A queue consumer that starts while the runner is being torn down keeps it from ending: let the last one finish.
+// A queue consumer that starts during teardown keeps the runner from ending. Wait for the last one.
 afterAll(async () => {
   await scheduler.wait(300);
 });

@@ -84,7 +84,7 @@ describe("with a gate away", () => {
     const using = withBrokenGates(bindings, method);
     const answer = await portal("POST", path.replace("{id}", fileId), body, "portal", using);
     expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
-    expect(JSON.stringify(answer.json)).not.toContain("the gate is away");
+    expect(JSON.stringify(answer.json)).not.toContain("the gate is unreachable");
   });
 
   it("a developer's read says so, and is not let through unlimited", async () => {
@@ -92,7 +92,7 @@ describe("with a gate away", () => {
     const headers = { Authorization: `Bearer ${key.token}` };
     const answer = await send("/api/v1/files", { headers }, withBrokenGates(bindings, "read"));
     expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
-    expect(JSON.stringify(answer.json)).not.toContain("the gate is away");
+    expect(JSON.stringify(answer.json)).not.toContain("the gate is unreachable");
     expect((await fileStatus(key.token, "FILE_1")).status).toBe(404);
   });
 
