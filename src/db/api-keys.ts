@@ -107,7 +107,7 @@ const sendingKeyRow = z.object({
 });
 export type SendingKeyRow = z.infer<typeof sendingKeyRow>;
 
-/** A key as its reports are received by; null when there is none. Rejects when D1 does not answer. */
+/** A key as the report endpoints read it. Null if there is none. Rejects if D1 fails. */
 export async function findSendingKey(
   db: D1Database,
   tokenSha256: string,

@@ -55,8 +55,8 @@ export async function findOwnerKey(
 }
 
 /**
- * Opens a value whose key may have been erased, so that a page leaves the value out instead of failing as a whole. Null, and
- * logged, where the owner has no key or has one that does not open it.
+ * Unseals a value whose key may have been erased, so that a page omits the value instead of failing as a whole. Returns null, and
+ * logs it, if the owner has no key or has another one.
  */
 export async function tryUnsealText(
   key: DataKey | null,

@@ -400,9 +400,9 @@ export interface StoredAttempt {
   /** `delivered`, or the failure kind: see `src/outbound/attempt-result.ts`. */
   kind: string;
   status: number | null;
-  /** Base64 of the answer's sealed first kilobyte; null where there was none. */
+  /** Base64 of the sealed first kilobyte of the response. Null if there was no response. */
   answer: string | null;
-  /** Base64 of some of the answer's headers, sealed as JSON; absent where there was no answer. */
+  /** Base64 of some response headers, sealed as JSON. Absent if there was no response. */
   headers?: string;
   /** Why TLS failed: see `src/outbound/attempt-result.ts`. Absent where it did not, or where the platform does not say. */
   tls_cause?: string;

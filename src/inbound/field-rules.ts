@@ -1,5 +1,5 @@
 /** Checks of single fields, in the wire contract's words, and the findings on a whole body. Pure. */
-import { readFein } from "../model.ts";
+import { err, ok, type Result } from "../result.ts";
 
 /** Messages by path, such as `employees[0].class_code`: `Required field missing`. */
 export type FieldProblems = Record<string, string>;
@@ -11,9 +11,13 @@ export const MISSING = "Required field missing";
 export const NOT_AN_OBJECT = "Must be an object";
 export const NOT_A_DATE = "Invalid date format, expected YYYY-MM-DD";
 export const NOT_AN_EMPLOYER_ID = "Must be 1 to 64 letters, digits, underscores or dashes";
+export const NOT_A_FEIN = "Must be a FEIN of nine digits, such as 12-3456789";
 const NOT_A_STRING = "Must be a string";
 const NOT_POSITIVE = "Must be a positive number";
 
+const FEIN_DIGITS = 9;
+/** Nine digits and whatever is written around them are shorter than this. */
+const LONGEST_FEIN_CHARS = 64;
 const EMPLOYER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Which fields to check in a body that names an employer and lists its employees, and how. */
@@ -97,7 +101,24 @@ export function amountProblem(value: unknown, required: boolean): string | null 
 export function feinProblem(value: unknown, required: boolean): string | null {
   if (value === undefined || value === null || value === "") return required ? MISSING : null;
   const read = readFein(value);
-  return "problem" in read ? read.problem : null;
+  return read.ok ? null : read.error;
+}
+
+/**
+ * A FEIN as senders write it: the nine digits of a string or an integer, whatever is between or around them. Otherwise the problem,
+ * in words that do not repeat the value.
+ */
+export function readFein(value: unknown): Result<string, string> {
+  const text = typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? String(value) : value;
+  if (typeof text !== "string" || text.length > LONGEST_FEIN_CHARS) return err(NOT_A_FEIN);
+  const digits = text.replace(/\D/g, "");
+  if (digits.length === FEIN_DIGITS) return ok(digits);
+  if (digits === "") return err(NOT_A_FEIN);
+  if (digits.length === FEIN_DIGITS - 1)
+    return err("Has 8 digits: a leading zero was lost. Send all nine as a string, such as 01-2345678");
+  return err(
+    `Has ${digits.length} digit${digits.length === 1 ? "" : "s"}; a FEIN has nine, such as 12-3456789`,
+  );
 }
 
 export function employerIdProblem(value: unknown, required: boolean): string | null {

@@ -3,9 +3,9 @@ import type { EmployerMatch } from "../db/connections.ts";
 import { isOutage } from "../deadline.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
-import { type GateKind, gateName, readFein } from "../model.ts";
+import { type GateKind, gateName } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
-import { type FieldProblems, isEmployerId, NOT_AN_EMPLOYER_ID } from "./field-rules.ts";
+import { type FieldProblems, isEmployerId, NOT_AN_EMPLOYER_ID, readFein } from "./field-rules.ts";
 import type { CachedSender, ReportSender } from "./sender-cache.ts";
 import type { SenderLookup } from "./sender-lookup.ts";
 
@@ -60,8 +60,8 @@ export function namedEmployer(fein: unknown, id: unknown): NamedEmployer {
   const named: NamedEmployer = { fein: null, id: null, warnings: {} };
   if (fein !== undefined && fein !== null) {
     const read = readFein(fein);
-    if ("fein" in read) named.fein = read.fein;
-    else named.warnings.employer_fein = read.problem;
+    if (read.ok) named.fein = read.value;
+    else named.warnings.employer_fein = read.error;
   }
   if (isEmployerId(id)) named.id = id;
   if (id !== undefined && id !== null && named.id === null) named.warnings.employer_id = NOT_AN_EMPLOYER_ID;

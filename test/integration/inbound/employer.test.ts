@@ -1,6 +1,7 @@
 /** Which employer a report is for: the decisions as tables, the separation of owners over HTTP. */
 import { describe, expect, it, vi } from "vitest";
 import type { EmployerMatch } from "../../../src/db/connections.ts";
+import { NOT_A_FEIN, readFein } from "../../../src/inbound/field-rules.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
   type NamedEmployer,
@@ -9,7 +10,7 @@ import {
   resolveBound,
   resolveGranted,
 } from "../../../src/inbound/resolve-employer.ts";
-import { NOT_A_FEIN, normalizeFein, readFein } from "../../../src/model.ts";
+import { normalizeFein } from "../../../src/model.ts";
 import { err, ok } from "../../../src/result.ts";
 import { PAYROLL, payroll, submit, webhookPayroll } from "../../support/developer.ts";
 import {
@@ -72,7 +73,7 @@ it.each<[unknown]>([
   ["'123456789"],
   ["#12-345-6789"],
 ])("senders write a FEIN as %j", (value) => {
-  expect(readFein(value)).toEqual({ fein: FEIN });
+  expect(readFein(value)).toEqual(ok(FEIN));
 });
 
 const EIGHT = "Has 8 digits: a leading zero was lost. Send all nine as a string, such as 01-2345678";
@@ -97,7 +98,7 @@ it.each<[unknown, string]>([
   [["12-3456789"], NOT_A_FEIN],
   [{}, NOT_A_FEIN],
 ])("%j is no FEIN: %s", (value, problem) => {
-  expect(readFein(value)).toEqual({ problem });
+  expect(readFein(value)).toEqual(err(problem));
 });
 
 it.each<[unknown, unknown, NamedEmployer]>([
