@@ -3,8 +3,8 @@ import { html } from "hono/html";
 import { curlCommand } from "./curl.ts";
 import type { Answer, AnswerHeader, Content, Contract, Operation, Schema } from "./document-model.ts";
 import { nameOf } from "./document-model.ts";
+import { errorAnchor, errorsOf, type OperationError } from "./error-index.ts";
 import { block, code, folded, type Html, inline, joined, json, prose, table } from "./markup.ts";
-import { errorAnchor, errorsOf, type PublicError } from "./public-errors.ts";
 import { formsOf, type Marked, objectLink, parameterTable, schemaTable } from "./schema-table.ts";
 
 export function operationSection(operation: Operation, contract: Contract): Html {
@@ -116,7 +116,7 @@ function errorsPart(operation: Operation): Html {
   );
 }
 
-function errorRow(error: PublicError, headers: readonly AnswerHeader[]): Html {
+function errorRow(error: OperationError, headers: readonly AnswerHeader[]): Html {
   const particular = headers.filter(({ name }) => !name.endsWith("Request-Id"));
   return html`<tr><td>${statusMark(error.status)}</td><th scope="row"><a href="/docs/errors#${errorAnchor(error)}">${error.error}</a><br><code>${error.code}</code></th><td>${error.messages.map((message) => html`<p>${inline(message)}</p>`)}${particular.length === 0 ? "" : html`<p class="facts">Headers: ${headerList(particular)}</p>`}</td></tr>\n`;
 }

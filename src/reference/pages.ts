@@ -3,10 +3,10 @@ import { html } from "hono/html";
 import { ERRORS_PAGE, pageOf } from "./chapters.ts";
 import { variableOf } from "./curl.ts";
 import { type Chapter, type Contract, nameOf, type Operation, type Schema } from "./document-model.ts";
+import { type ErrorEntry, errorAnchor, errorIndex } from "./error-index.ts";
 import { pageLayout } from "./layout.ts";
 import { block, code, folded, type Html, inline, joined, json, prose, table } from "./markup.ts";
 import { deliverySection, methodAndPath, operationSection, statusMark } from "./operation-section.ts";
-import { errorAnchor, type PublicError, publicErrors } from "./public-errors.ts";
 import { formsOf, parameterTable, schemaTable } from "./schema-table.ts";
 
 /** Returns null if no page has this name. */
@@ -153,7 +153,7 @@ function objectsIn(
 }
 
 function errorsPage(contract: Contract): Html {
-  const errors = publicErrors(contract);
+  const errors = errorIndex(contract);
   const all = contract.chapters.flatMap(({ operations }) => operations).length;
   const statuses = [...new Set(errors.map(({ status }) => status))];
   const { Error: form } = contract.schemas;
@@ -166,7 +166,7 @@ ${errors.filter((error) => error.status === status).map((error) => errorPart(err
   return pageLayout(contract, { name: ERRORS_PAGE, heading: "Errors", content });
 }
 
-function errorPart(error: PublicError, { chapters }: Contract, all: number): Html {
+function errorPart(error: ErrorEntry, { chapters }: Contract, all: number): Html {
   const anchor = errorAnchor(error);
   const links = chapters.flatMap(({ name, operations }) =>
     operations
@@ -176,13 +176,26 @@ function errorPart(error: PublicError, { chapters }: Contract, all: number): Htm
   return html`<section class="error" id="${anchor}">
 <h3><a href="#${anchor}">${error.error}</a></h3>
 <p><code>${error.code}</code></p>
-${error.messages.map((message) => html`<p>${inline(message)}</p>\n`)}${
-  links.length === all
-    ? html`<p class="facts">Any operation can return it.</p>\n`
-    : folded(
-        `Returned by ${links.length === 1 ? "one operation" : `${links.length} operations`}`,
-        html`<p>${joined(links, ", ")}</p>\n`,
-      )
+${reasonTable(error)}${error.messages.length === 0 ? "" : folded("Messages", messageList(error))}${
+  links.length === 0
+    ? ""
+    : links.length === all
+      ? html`<p class="facts">Any operation can return it.</p>\n`
+      : folded(
+          `Returned by ${links.length === 1 ? "one operation" : `${links.length} operations`}`,
+          html`<p>${joined(links, ", ")}</p>\n`,
+        )
 }</section>
 `;
+}
+
+function reasonTable({ reasons }: ErrorEntry): Html {
+  const rows = reasons.map(
+    ({ cause, fix }) => html`<tr><td>${inline(cause)}</td><td>${inline(fix)}</td></tr>\n`,
+  );
+  return table("reasons", ["Cause", "Fix"], rows);
+}
+
+function messageList({ messages }: ErrorEntry): Html {
+  return html`<ul>\n${messages.map((message) => html`<li>${inline(message)}</li>\n`)}</ul>\n`;
 }

@@ -94,7 +94,7 @@ section:target { box-shadow: -3px 0 var(--accent); padding-left: calc(3 * var(--
 
 code, pre { font-family: var(--mono); font-size: var(--small); }
 code { overflow-wrap: anywhere; }
-:is(p, dd, dt) > code { padding: 1px var(--unit); border-radius: 2px; background: var(--raised); }
+:is(p, dd, dt, li, .reasons td) > code { padding: 1px var(--unit); border-radius: 2px; background: var(--raised); }
 pre { padding: calc(3 * var(--unit)); border: 1px solid var(--line); border-radius: var(--round); background: var(--raised); line-height: 18px; white-space: pre-wrap; tab-size: 2; }
 details { border: 1px solid var(--line); border-radius: var(--round); }
 summary { padding: calc(2 * var(--unit)) calc(3 * var(--unit)); cursor: pointer; }
@@ -111,6 +111,8 @@ tbody th { font-weight: 500; }
 .fields th:first-child { width: 32%; }
 .fields td:nth-child(2) { width: 18%; }
 .plain th:first-child { width: 40%; }
+.reasons :is(td, th) { width: 50%; }
+details > ul { padding: calc(2 * var(--unit)) calc(8 * var(--unit)); }
 :is(td, th) > p + p { margin-top: var(--unit); }
 .errors :is(td, th):first-child { width: 88px; }
 .errors th:nth-child(2) { width: 32%; }
@@ -125,8 +127,9 @@ tbody th { font-weight: 500; }
   main { padding: calc(4 * var(--unit)) calc(4 * var(--unit)) calc(12 * var(--unit)); }
   thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
   table, tbody, tr, th, td { display: block; }
-  tbody :is(th, td), .fields :is(th, td):nth-child(n), .errors :is(th, td):nth-child(n), .plain th:first-child { width: auto; padding: 0; border: 0; }
+  tbody :is(th, td), .fields :is(th, td):nth-child(n), .errors :is(th, td):nth-child(n), .plain th:first-child, .reasons :is(td, th) { width: auto; padding: 0; border: 0; }
   tbody tr { padding: calc(2 * var(--unit)) 0; border-bottom: 1px solid var(--line); }
+  .reasons td + td::before { content: "Fix: "; font-weight: 600; }
   details tbody tr { padding: calc(2 * var(--unit)) calc(3 * var(--unit)); }
 }
 @media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }

@@ -1,5 +1,6 @@
 /** The pages of the reference show everything that the contract document says, and every link on them leads somewhere. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { ERRORS } from "../../../src/http/errors.ts";
 import { ERRORS_PAGE, PAGES, pageOf } from "../../../src/reference/chapters.ts";
 import { readContract } from "../../../src/reference/document-model.ts";
 import { referencePage } from "../../../src/reference/pages.ts";
@@ -155,13 +156,28 @@ describe("an event", () => {
   );
 });
 
-it("the page of errors has every error", () => {
-  const text = textOf(page(`/docs/${ERRORS_PAGE}`));
-  for (const { described } of operations)
-    for (const answer of Object.values(described.responses as Json))
-      for (const { value } of Object.values((contentOf(answer)[0]?.examples ?? {}) as Json))
-        if (value.error !== undefined)
-          for (const part of [value.error, value.code]) expect(text).toContain(part);
+describe("the page of errors", () => {
+  const errorsPage = () => textOf(page(`/docs/${ERRORS_PAGE}`));
+
+  it.each(Object.entries(ERRORS))(
+    "has %s with its cause and its fix",
+    (_kind, { error, code, cause, fix }) => {
+      for (const part of [error, code, cause, fix]) expect(errorsPage()).toContain(part.replaceAll("`", ""));
+    },
+  );
+
+  it("has every error that the document gives an example of, with its message", () => {
+    const registered = new Set(
+      Object.values(ERRORS).map(({ status, error, code }) => `${status} ${error} ${code}`),
+    );
+    for (const { id, described } of operations)
+      for (const [status, answer] of Object.entries(described.responses as Json))
+        for (const { value } of Object.values((contentOf(answer)[0]?.examples ?? {}) as Json))
+          if (value.error !== undefined) {
+            expect(registered, id).toContain(`${status} ${value.error} ${value.code}`);
+            expect(errorsPage(), id).toContain(value.message.replaceAll("`", ""));
+          }
+  });
 });
 
 it("renders markup in the contract's texts as text", async () => {
