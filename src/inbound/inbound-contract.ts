@@ -30,7 +30,7 @@ const BEFORE_THE_BODY: readonly Failure[] = [
   { kind: "timestamp_expired", reason: "clock_behind", aheadMs: -612_000, serverTimeMs: SERVER_TIME_MS },
   { kind: "unsupported_encoding", encoding: "gzip" },
   { kind: "payload_too_large", limitBytes: 10_485_760 },
-  { kind: "connection_not_found" },
+  { kind: "webhook_connection_not_found" },
   { kind: "not_a_webhook" },
   { kind: "connection_inactive" },
   {

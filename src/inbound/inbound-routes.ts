@@ -41,7 +41,7 @@ async function receive(c: AppContext): Promise<Response> {
   const { outcome, sender } = received;
   note(c, { connection_id: sender?.id ?? null });
   const failure = outcome.ok ? null : outcome.error.kind;
-  if (failure === "connection_not_found" || failure === "invalid_signature")
+  if (failure === "webhook_connection_not_found" || failure === "invalid_signature")
     c.executionCtx.waitUntil(abuseLimiter.count(address, id, c.env.REFUSALS));
   return respond(c, received, { connection_id: id });
 }

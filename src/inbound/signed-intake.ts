@@ -32,7 +32,7 @@ function signedIntake(
     senderName: connectionId,
     prefix,
     signed: signature.ok ? { signature: toHex(signature.value), timestampMs } : null,
-    unknownSender: { kind: "connection_not_found" },
+    unknownSender: { kind: "webhook_connection_not_found" },
     refusalFor,
     async verify({ secrets }, signed): Promise<Unverified | null> {
       if (!signature.ok)
