@@ -22,10 +22,15 @@ export const EXAMPLE = {
 /** Apart from the schemas' own metadata, which the document would show beside each field. */
 const examples = z.registry<{ value: z.core.$output }>();
 
-/** The schema, with a value for the examples of what it is a part of. */
-export function like<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>): Schema {
-  examples.add(schema, { value });
-  return schema;
+/** The schema, with a value for the examples of what it is a part of, and what its name does not say. */
+export function like<Schema extends z.ZodType>(
+  schema: Schema,
+  value: z.output<Schema>,
+  description?: string,
+): Schema {
+  const shown = description === undefined ? schema : schema.meta({ description });
+  examples.add(shown, { value });
+  return shown;
 }
 
 /** A value of the schema: as {@link like} says, else of its parts. Without either, nullable fields are null. */

@@ -38,17 +38,12 @@ export const environment = () => like(z.enum(ENVIRONMENTS), "production");
 export const plan = () => like(z.enum(PLANS), "production");
 export const sequence = () =>
   like(
-    z.int().positive().meta({
-      description:
-        "Unique, and grows with every event of the owner and environment in the order in which they were stored. The same in every delivery of the event.",
-    }),
+    z.int().positive(),
     EXAMPLE.sequence,
+    "Unique, and grows with every event of the owner and environment in the order in which they were stored. The same in every delivery of the event.",
   );
 export const version = () =>
-  like(
-    z.int().nonnegative().meta({ description: "Grows with every change. The `ETag` is made of it." }),
-    EXAMPLE.version,
-  );
+  like(z.int().nonnegative(), EXAMPLE.version, "Grows with every change. The `ETag` is made of it.");
 export const nextCursor = () =>
   z.string().nullable().meta({ description: "The `cursor` of the next page; null at the end of the list." });
 export const success = () => z.literal(true);

@@ -60,30 +60,25 @@ const file = once(() =>
     .strictObject({
       file_id: fileId(),
       status: like(fileStatus(), "completed"),
-      records_total: like(count().meta({ description: "As the files-creator told; null until it did." }), 1),
+      records_total: like(count(), 1, "As the files-creator told; null until it did."),
       records_processed: like(count(), 1),
       records_failed: like(count(), 0),
       kind: like(z.enum(["payroll_report", "employee_sync"]), "payroll_report"),
       environment: environment(),
       employer_id: like(z.string(), EXAMPLE.employerId),
       connection_id: like(
-        objectId().optional().meta({ description: "Where the report came by a connection." }),
+        objectId().optional(),
         EXAMPLE.connectionId,
+        "Where the report came by a connection.",
       ),
       api_key_id: objectId().optional().meta({ description: "Where the report came with a bearer key." }),
-      request_id: like(
-        z.string().meta({ description: "Of the request that brought the report." }),
-        EXAMPLE.requestId,
-      ),
+      request_id: like(z.string(), EXAMPLE.requestId, "Of the request that brought the report."),
       caller_request_id: z
         .string()
         .nullable()
         .meta({ description: "The `X-Request-Id` that the request carried, where it carried one." }),
-      size: like(z.int().nonnegative().meta({ description: "Bytes of the report as it was received." }), 254),
-      generation: like(
-        z.int().positive().meta({ description: "One more each time the file is forwarded again." }),
-        1,
-      ),
+      size: like(z.int().nonnegative(), 254, "Bytes of the report as it was received."),
+      generation: like(z.int().positive(), 1, "One more each time the file is forwarded again."),
       attempts: like(z.int().nonnegative(), 1),
       next_attempt_at: moment().nullable(),
       received_at: moment(),

@@ -184,15 +184,11 @@ export function accepted(
       ...sender,
       employer_id: like(z.string(), EXAMPLE.employerId),
       received_at: moment(),
-      duplicate: like(
-        z.boolean().meta({ description: "The report was known: nothing is forwarded twice." }),
-        false,
-      ),
+      duplicate: like(z.boolean(), false, "The report was known: nothing is forwarded twice."),
       warnings: like(
-        z
-          .record(z.string(), z.string())
-          .meta({ description: "Advice on fields, path to message. At most 100." }),
+        z.record(z.string(), z.string()),
         warnings,
+        "Advice on fields, path to message. At most 100.",
       ),
     })
     .meta({ id });

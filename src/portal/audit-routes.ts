@@ -43,11 +43,9 @@ const auditEntry = once(() =>
       id: like(z.string(), "aud_01KMTQ3A40ZX8Q1V6N5T"),
       at: moment(EXAMPLE.later),
       actor: like(
-        z.string().meta({
-          description:
-            "`client:…` of a portal client, `access:…` of a person, `system:…` of the gateway itself.",
-        }),
+        z.string(),
         "client:portal",
+        "`client:…` of a portal client, `access:…` of a person, `system:…` of the gateway itself.",
       ),
       action: like(z.string(), "connection.updated"),
       subject: like(z.strictObject({ kind: z.enum(SUBJECT_KINDS), id: z.string() }), {
@@ -58,12 +56,17 @@ const auditEntry = once(() =>
       owner_id: like(z.string().nullable(), EXAMPLE.owner.owner_id),
       request_id: like(z.string(), EXAMPLE.requestId),
       before: like(
-        changedFields().meta({ description: "The fields that changed, as they were. Never a secret." }),
+        changedFields(),
         { status: "active" },
+        "The fields that changed, as they were. Never a secret.",
       ),
-      after: like(changedFields().meta({ description: "The same fields, as they are." }), {
-        status: "inactive",
-      }),
+      after: like(
+        changedFields(),
+        {
+          status: "inactive",
+        },
+        "The same fields, as they are.",
+      ),
     })
     .meta({ id: "AuditEntry" }),
 );

@@ -32,7 +32,7 @@ const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
   answers: {
     200: answer("What the step did, and what is left.", {
       success: success(),
-      ring_key: like(z.string().meta({ description: "The ring's first key, which wraps." }), "v2"),
+      ring_key: like(z.string(), "v2", "The ring's first key, which wraps."),
       rewrapped: count(12),
       failed: count(0).meta({ description: "Keys that no key of the ring opens." }),
       untold: count(0).meta({ description: "Gates that could not be told now; they are within a minute." }),

@@ -36,11 +36,8 @@ const apiKey = once(() =>
   z
     .strictObject({
       _id: objectId(EXAMPLE.apiKeyId),
-      id: like(z.string().meta({ description: "`ak_` and the same." }), `ak_${EXAMPLE.apiKeyId}`),
-      key: like(
-        z.string().meta({ description: "The first characters of the key, to recognise it by." }),
-        "audit1_live_sk_ab12…",
-      ),
+      id: like(z.string(), `ak_${EXAMPLE.apiKeyId}`, "`ak_` and the same."),
+      key: like(z.string(), "audit1_live_sk_ab12…", "The first characters of the key, to recognise it by."),
       environment: environment(),
       plan: plan(),
       ...owner(),

@@ -86,8 +86,9 @@ const connection = once(() =>
       plan: plan(),
       environment: environment(),
       employer_id: like(
-        z.string().nullable().meta({ description: "The one employer it speaks for; null for any." }),
+        z.string().nullable(),
         EXAMPLE.employerId,
+        "The one employer it speaks for; null for any.",
       ),
       default_wait_seconds: like(z.int(), 0),
       same_body: like(settings.same_body, "accept"),
@@ -95,8 +96,9 @@ const connection = once(() =>
       description: like(z.string().nullable(), "Payroll of Acme Manufacturing"),
       version: version(),
       url: like(
-        z.url().meta({ description: "Where its reports are sent." }),
+        z.url(),
         `https://webhooks.audit1.com/api/v1/webhook/inbound/${EXAMPLE.connectionId}`,
+        "Where its reports are sent.",
       ),
       secrets: z
         .array(
@@ -115,10 +117,7 @@ const connection = once(() =>
 export type ShownConnection = z.infer<ReturnType<typeof connection>>;
 
 const secret = once(() =>
-  like(
-    z.string().meta({ description: "Signs reports. Shown this once." }),
-    "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV",
-  ),
+  like(z.string(), "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV", "Signs reports. Shown this once."),
 );
 
 const contract = portalContracts("Connections");

@@ -59,9 +59,9 @@ const employer = once(() =>
         z
           .string()
           .regex(/^\d{9}$/)
-          .nullable()
-          .meta({ description: "Nine digits, without the dash." }),
+          .nullable(),
         EXAMPLE.fein.replace("-", ""),
+        "Nine digits, without the dash.",
       ),
       name: like(z.string(), "Acme Manufacturing"),
       owners: z.array(z.strictObject(owner())).meta({ description: "Who may report for it." }),

@@ -32,21 +32,13 @@ export const DISABLED: Failure = { kind: "webhook_disabled" };
 const deliveryFields = once(() => ({
   id: deliveryId(),
   webhookId: webhookId(),
-  eventId: like(
-    z.string().nullable().meta({ description: "Null once the event is no longer kept." }),
-    "evt_0G5ENQ5XTX",
-  ),
-  eventType: like(
-    z.string().nullable().meta({ description: "Null once the event is no longer kept." }),
-    "file.processed",
-  ),
+  eventId: like(z.string().nullable(), "evt_0G5ENQ5XTX", "Null once the event is no longer kept."),
+  eventType: like(z.string().nullable(), "file.processed", "Null once the event is no longer kept."),
   timestamp: moment().meta({ description: "When the event happened." }),
   status: like(
-    z.enum(DELIVERY_STATUSES).meta({
-      description:
-        "`skipped`: not sent, because the webhook was disabled, or paused until the event ended. A retry or a replay sends it.",
-    }),
+    z.enum(DELIVERY_STATUSES),
     "delivered",
+    "`skipped`: not sent, because the webhook was disabled, or paused until the event ended. A retry or a replay sends it.",
   ),
   responseCode: like(z.int().nullable(), 200),
   attempts: like(z.int().nonnegative(), 1),
@@ -63,29 +55,20 @@ const deliveryFields = once(() => ({
 export const attemptFields = once(() => ({
   ms: like(z.number().nonnegative(), 84),
   outcome: like(
-    z.enum(["delivered", ...FAILURE_KINDS]).meta({
-      description:
-        "`internal` is a failure of the gateway, which sent nothing: it is not held against the webhook.",
-    }),
+    z.enum(["delivered", ...FAILURE_KINDS]),
     "delivered",
+    "`internal` is a failure of the gateway, which sent nothing: it is not held against the webhook.",
   ),
   status: like(z.int().nullable(), 200),
   tlsCause: z.enum(TLS_CAUSES).nullable().meta({
     description:
       "Why TLS failed, where the platform says: `handshake` (no common version, or no TLS at all), `expired`, `wrong_name` (a certificate for another host), `untrusted` (self-signed, of an unknown issuer, or, with status 526, invalid in a way that is not said).",
   }),
-  answer: like(
-    z.string().nullable().meta({ description: "The first kilobyte of the receiver's answer." }),
-    "ok",
-  ),
+  answer: like(z.string().nullable(), "ok", "The first kilobyte of the receiver's answer."),
   headers: like(
-    z
-      .record(z.string(), z.string())
-      .nullable()
-      .meta({
-        description: `Of the answer's headers, at most ${HEADER_CHARS} characters each: \`location\`, \`retry-after\`, \`content-type\`, \`server\`, \`www-authenticate\`, \`cf-mitigated\`.`,
-      }),
+    z.record(z.string(), z.string()).nullable(),
     { "content-type": "text/plain", server: "nginx" },
+    `Of the answer's headers, at most ${HEADER_CHARS} characters each: \`location\`, \`retry-after\`, \`content-type\`, \`server\`, \`www-authenticate\`, \`cf-mitigated\`.`,
   ),
 }));
 
@@ -118,11 +101,9 @@ const replay = once(() =>
       id: objectId(EXAMPLE.replayId),
       webhookId: webhookId(),
       status: like(
-        z.enum(["running", "done", "ended"]).meta({
-          description:
-            "`ended` before it was done: by a DELETE, or because the webhook was disabled or deleted.",
-        }),
+        z.enum(["running", "done", "ended"]),
         "running",
+        "`ended` before it was done: by a DELETE, or because the webhook was disabled or deleted.",
       ),
       only: like(z.enum(["failed", "all"]), "failed"),
       since: moment("2026-03-15T00:00:00.000Z"),
@@ -130,8 +111,8 @@ const replay = once(() =>
       position: moment("2026-03-15T00:00:00.000Z").meta({
         description: "Up to where events have been looked at.",
       }),
-      progress: like(z.number().meta({ description: "From 0 to 1." }), 0),
-      queued: like(z.int().nonnegative().meta({ description: "Deliveries that were queued so far." }), 0),
+      progress: like(z.number(), 0, "From 0 to 1."),
+      queued: like(z.int().nonnegative(), 0, "Deliveries that were queued so far."),
       createdAt: moment(),
       updatedAt: moment(),
     })

@@ -108,34 +108,29 @@ const webhook = once(() =>
       _id: objectId(EXAMPLE.webhookId),
       id: webhookId().meta({ description: "`wh_` and the same." }),
       url: like(
-        z.string().nullable().meta({ description: "Null once the key that seals it has been erased." }),
+        z.string().nullable(),
         "https://hooks.acme-payroll.com/audit1/in?sig=7nQ2xV9kLmP4",
+        "Null once the key that seals it has been erased.",
       ),
       url_masked: like(
-        z.string().meta({
-          description: "Host, `/`, at most eight characters of the path, and `…`. Never accepted as `url`.",
-        }),
+        z.string(),
         "hooks.acme-payroll.com/audit1/i…",
+        "Host, `/`, at most eight characters of the path, and `…`. Never accepted as `url`.",
       ),
       events: like(z.array(z.string()), ["file.*", "audit.completed"]),
       description: like(z.string().nullable(), "Acme's intake"),
       environment: environmentField(),
       ...owner(),
       status: like(
-        z.enum(WEBHOOK_STATUSES).meta({
-          description:
-            "`paused` holds deliveries until the webhook is `active` again; while it is `disabled` they are skipped.",
-        }),
+        z.enum(WEBHOOK_STATUSES),
         "active",
+        "`paused` holds deliveries until the webhook is `active` again; while it is `disabled` they are skipped.",
       ),
-      is_active: like(z.boolean().meta({ description: "Whether `status` is `active`." }), true),
+      is_active: like(z.boolean(), true, "Whether `status` is `active`."),
       disabled_reason: z.enum(["requested", "gone", "failing"]).nullable(),
       notification_email: like(z.string().nullable(), "integrations@acme-payroll.com"),
       signature_format: like(z.enum(SIGNATURE_FORMATS), "timestamped"),
-      headers: like(
-        z.array(z.string()).meta({ description: "Names of the headers that are added to every delivery." }),
-        [],
-      ),
+      headers: like(z.array(z.string()), [], "Names of the headers that are added to every delivery."),
       max_in_flight: like(z.int(), DEFAULT_IN_FLIGHT),
       max_per_minute: z
         .int()
@@ -145,10 +140,7 @@ const webhook = once(() =>
         .array(
           z.strictObject({
             id: objectId("65f0c0ffee0123456789abcd"),
-            leading: like(
-              z.boolean().meta({ description: "Makes the signatures that hold one value." }),
-              true,
-            ),
+            leading: like(z.boolean(), true, "Makes the signatures that hold one value."),
             created_at: moment(),
             expires_at: moment().nullable(),
           }),
@@ -187,11 +179,9 @@ export type ShownSkipped = z.infer<ReturnType<typeof skipped>>;
 
 const secret = once(() =>
   like(
-    z
-      .string()
-      .regex(/^whsec_/)
-      .meta({ description: "Signs deliveries. Shown this once." }),
+    z.string().regex(/^whsec_/),
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "Signs deliveries. Shown this once.",
   ),
 );
 
