@@ -51,10 +51,11 @@ const portal = behindPortalAuth([
 const getHealth = contract({}, () => ({
   id: "getHealth",
   tag: "Service",
-  summary: "Whether the gateway serves",
-  description: "Says that the Worker is configured and answers. Asks nothing of what it depends on.",
+  summary: "Check the gateway's health",
+  description:
+    "Shows that the Worker is configured and responds. Does not check the services that it depends on.",
   access: "nobody",
-  answers: { 200: answer("It serves.", { status: z.literal("ok") }) },
+  answers: { 200: answer("Healthy.", { status: z.literal("ok") }) },
 }));
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];

@@ -13,22 +13,22 @@ const ALWAYS = {
   "X-Request-Id": header(
     "X-Request-Id",
     requestId.meta({ examples: ["7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e"] }),
-    "The caller's own id where it sent a usable one, otherwise the same as `X-Audit1-Request-Id`.",
+    "The caller's own id if it sent a usable one, otherwise the same as `X-Audit1-Request-Id`.",
   ),
   "X-Audit1-Request-Id": header(
     "X-Audit1-Request-Id",
     requestId,
-    "The gateway's id of the request: `request_id` in bodies, log lines and records. Quote it to support.",
+    "The gateway's id of the request: `request_id` in bodies, logs and the audit trail. Quote it to support.",
   ),
 };
 
 const RATE = {
-  "X-RateLimit-Limit": header("X-RateLimit-Limit", whole, "Requests that the window allows."),
-  "X-RateLimit-Remaining": header("X-RateLimit-Remaining", whole, "Requests that are left in it."),
+  "X-RateLimit-Limit": header("X-RateLimit-Limit", whole, "Requests allowed per window."),
+  "X-RateLimit-Remaining": header("X-RateLimit-Remaining", whole, "Requests left in the window."),
   "X-RateLimit-Reset": header(
     "X-RateLimit-Reset",
     whole,
-    "When the next place comes free, in Unix seconds, rounded up. All three describe the window that would block first.",
+    "When the next request is allowed, in Unix seconds, rounded up. All three headers describe the window that would block first.",
   ),
 };
 
@@ -36,20 +36,20 @@ const OTHERS = {
   ETag: header(
     "ETag",
     z.string().regex(/^"\d+(?:-[0-9a-f]{8})?"$/),
-    "The version of the object that is shown, for `If-Match` of a change and `If-None-Match` of the next read. The part after the dash, if any, stands for what changes without a new version.",
+    "The version of the returned object, for `If-Match` of a change and `If-None-Match` of the next read. The part after the dash, if any, covers fields that change without a new version.",
   ),
-  Location: header("Location", z.string(), "Where the file's status is asked for."),
-  "Retry-After": header("Retry-After", whole, "Seconds to wait before the same request is sent again."),
-  "WWW-Authenticate": header("WWW-Authenticate", z.string(), "The scheme that is expected."),
+  Location: header("Location", z.string(), "Where to get the file's status."),
+  "Retry-After": header("Retry-After", whole, "Seconds to wait before sending the same request again."),
+  "WWW-Authenticate": header("WWW-Authenticate", z.string(), "The expected scheme."),
   "Idempotent-Replayed": header(
     "Idempotent-Replayed",
     z.literal("true"),
-    "An earlier request with this `Idempotency-Key` made the object.",
+    "An earlier request with this `Idempotency-Key` created the object.",
   ),
   "Preference-Applied": header(
     "Preference-Applied",
     z.string(),
-    "`wait=N`, where the answer was held for the files-creator.",
+    "`wait=N`, if the response was held for the files-creator.",
   ),
 };
 export type HeaderName = keyof typeof OTHERS | "rate";

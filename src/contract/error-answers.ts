@@ -11,8 +11,8 @@ export const errorForm = z
   .strictObject({
     error: z
       .string()
-      .meta({ description: "What went wrong. The text is fixed, so that programs may compare it." }),
-    message: z.string().meta({ description: "What to do about it, for people." }),
+      .meta({ description: "What went wrong. The text is fixed, so programs may compare it." }),
+    message: z.string().meta({ description: "How to fix it, for people." }),
     code: z
       .string()
       .regex(/^[A-Z_]+$/)
@@ -20,14 +20,16 @@ export const errorForm = z
     details: z
       .record(z.string(), z.unknown())
       .optional()
-      .meta({ description: "Where it helps. Problems with fields are a map of path to message." }),
-    request_id: z.string().meta({ description: "Say this to support." }),
+      .meta({
+        description: "More about the error, if there is more. Field problems map each path to a message.",
+      }),
+    request_id: z.string().meta({ description: "Quote it to support." }),
     timestamp: z.iso.datetime(),
-    success: z.literal(false).optional().meta({ description: "Of a batch of events." }),
+    success: z.literal(false).optional().meta({ description: "For a batch of events." }),
     results: z
       .array(z.record(z.string(), z.unknown()))
       .optional()
-      .meta({ description: "Of a batch of events that all failed: what each of them ended in." }),
+      .meta({ description: "For a batch of events that all failed: the outcome of each." }),
   })
   .meta({ id: "Error", description: "The form of every error." });
 

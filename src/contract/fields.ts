@@ -40,10 +40,10 @@ export const sequence = () =>
   like(
     z.int().positive(),
     EXAMPLE.sequence,
-    "Unique, and grows with every event of the owner and environment in the order in which they were stored. The same in every delivery of the event.",
+    "Unique, and grows with every stored event of the owner and environment. The same in every delivery of the event.",
   );
 export const version = () =>
-  like(z.int().nonnegative(), EXAMPLE.version, "Grows with every change. The `ETag` is made of it.");
+  like(z.int().nonnegative(), EXAMPLE.version, "Grows with every change. The `ETag` is derived from it.");
 export const nextCursor = () =>
   z.string().nullable().meta({ description: "The `cursor` of the next page; null at the end of the list." });
 export const success = () => z.literal(true);
@@ -54,7 +54,7 @@ export const PATH_PARAMETERS: Record<string, () => z.ZodType> = {
     z
       .string()
       .regex(/^[0-9a-fA-F]{24}$/)
-      .meta({ description: "24 hex characters, in either case.", examples: [EXAMPLE.connectionId] }),
+      .meta({ description: "24 hex characters, upper or lower case.", examples: [EXAMPLE.connectionId] }),
   api_key_id: () =>
     z
       .string()
@@ -69,7 +69,7 @@ export const PATH_PARAMETERS: Record<string, () => z.ZodType> = {
     z
       .string()
       .regex(/^FILE_[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{40}$/)
-      .meta({ description: "As it was answered to the report.", examples: [EXAMPLE.fileId] }),
+      .meta({ description: "As returned when the report was accepted.", examples: [EXAMPLE.fileId] }),
   webhook_id: () =>
     z
       .string()

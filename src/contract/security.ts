@@ -6,7 +6,7 @@ export const SECURITY_SCHEMES = {
     type: "apiKey",
     in: "header",
     name: "X-Client-ID",
-    description: "The id of a portal client. Goes with `X-Client-Secret`.",
+    description: "The id of a portal client. Used with `X-Client-Secret`.",
   },
   portalClientSecret: {
     type: "apiKey",
@@ -18,14 +18,14 @@ export const SECURITY_SCHEMES = {
     type: "apiKey",
     in: "header",
     name: "Cf-Access-Jwt-Assertion",
-    description: "A person who signed in through Cloudflare Access, which adds this header by itself.",
+    description: "A person who signed in through Cloudflare Access, which adds this header.",
   },
   apiKey: {
     type: "http",
     scheme: "bearer",
     bearerFormat: "audit1_(test|live)_sk_…",
     description:
-      "A key of the developer API. Its prefix says whether it is for the sandbox or for production.",
+      "A key of the developer API. Its prefix shows whether it is for the sandbox or for production.",
   },
   webhookSignature: {
     type: "apiKey",
@@ -38,7 +38,7 @@ export const SECURITY_SCHEMES = {
     type: "apiKey",
     in: "header",
     name: "X-Webhook-Timestamp",
-    description: "Unix milliseconds, at most five minutes away from the server's time. Signed with the body.",
+    description: "Unix milliseconds, within five minutes of the server's time. Signed with the body.",
   },
 } as const satisfies ZodOpenApiComponentsObject["securitySchemes"];
 

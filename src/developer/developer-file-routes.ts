@@ -60,7 +60,7 @@ const file = once(() =>
     .strictObject({
       file_id: fileId(),
       status: like(fileStatus(), "completed"),
-      records_total: like(count(), 1, "As the files-creator told; null until it did."),
+      records_total: like(count(), 1, "As reported by the files-creator; null until then."),
       records_processed: like(count(), 1),
       records_failed: like(count(), 0),
       kind: like(z.enum(["payroll_report", "employee_sync"]), "payroll_report"),
@@ -69,16 +69,16 @@ const file = once(() =>
       connection_id: like(
         objectId().optional(),
         EXAMPLE.connectionId,
-        "Where the report came by a connection.",
+        "If the report came through a connection.",
       ),
-      api_key_id: objectId().optional().meta({ description: "Where the report came with a bearer key." }),
-      request_id: like(z.string(), EXAMPLE.requestId, "Of the request that brought the report."),
+      api_key_id: objectId().optional().meta({ description: "If the report came with a bearer key." }),
+      request_id: like(z.string(), EXAMPLE.requestId, "The id of the request that delivered the report."),
       caller_request_id: z
         .string()
         .nullable()
-        .meta({ description: "The `X-Request-Id` that the request carried, where it carried one." }),
-      size: like(z.int().nonnegative(), 254, "Bytes of the report as it was received."),
-      generation: like(z.int().positive(), 1, "One more each time the file is forwarded again."),
+        .meta({ description: "The `X-Request-Id` of that request, if it had one." }),
+      size: like(z.int().nonnegative(), 254, "Size of the received report in bytes."),
+      generation: like(z.int().positive(), 1, "Increases by one each time the file is forwarded again."),
       attempts: like(z.int().nonnegative(), 1),
       next_attempt_at: moment().nullable(),
       received_at: moment(),
@@ -89,8 +89,8 @@ const file = once(() =>
 
 const getFileStatus = developerContract({}, () => ({
   id: "getFileStatus",
-  summary: "Where a file is",
-  description: "Right from the moment of the 202 on.",
+  summary: "Get a file's status",
+  description: "Correct from the moment of the 202 on.",
   answers: { 200: answerOf("The file.", file(), { headers: ["rate"] }) },
   failures: [NOT_FOUND],
 }));
@@ -99,7 +99,7 @@ const listOfFiles = developerContract({ query: listQuery }, () => ({
   id: "listFiles",
   summary: "List files",
   description:
-    "Newest first: those of a connection or of another key of the same owner, or those that came with the key itself. A page with a filter may be shorter than its limit, and the list still go on.",
+    "Newest first: the files of a connection or of another key of the same owner, or those sent with this key. A filtered page may hold fewer entries than its limit even if the list continues.",
   answers: { 200: page("A page of files.", "files", file(), { headers: ["rate"] }) },
   failures: [
     {

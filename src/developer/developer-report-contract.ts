@@ -72,7 +72,7 @@ const acceptedWithKey = once(() =>
 );
 
 const STRICTLY =
-  "Every problem with a field refuses it, and all are told at once, up to 100. Unknown fields are kept. With an `Idempotency-Key` it may be repeated: at most one file comes of it. Without one, the same bytes by the same key within ten minutes are a repeat.";
+  "Any field problem rejects the request; the response lists all of them, up to 100. Unknown fields are kept. With an `Idempotency-Key` the request is safe to repeat and creates at most one file. Without one, the same bytes from the same API key within ten minutes count as a repeat.";
 
 function strictReport(id: string, summary: string, description: string, body: z.ZodType, examples: Examples) {
   return {
@@ -93,7 +93,7 @@ export const submitPayrollReport = developerDescription(() =>
   strictReport(
     "submitPayrollReport",
     "Submit a payroll report",
-    "In either dialect, for an employer that is granted to the key's owner.",
+    "Accepts either dialect, for an employer that is granted to the key's owner.",
     strictReportBody(),
     { report: REPORT_EXAMPLES.report, webhook: REPORT_EXAMPLES.webhook },
   ),
@@ -102,8 +102,8 @@ export const submitPayrollReport = developerDescription(() =>
 export const syncEmployees = developerDescription(() =>
   strictReport(
     "syncEmployees",
-    "Hire, terminate and update employees",
-    "Each entry says what happened to one employee.",
+    "Report hires, terminations and changes of employees",
+    "Each entry describes one change of one employee.",
     employeeChanges(),
     {
       changes: {

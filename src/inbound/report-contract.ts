@@ -56,7 +56,7 @@ function employeesOf({ employeeTexts, employeeNumbers }: Dialect, strict: boolea
 /** Either dialect, where problems with fields are advice. */
 export const reportBody = once(() => {
   const feinAsGiven = z.union([z.string(), z.int()]).meta({
-    description: "Read by its nine digits, whatever stands between or around them.",
+    description: "Only the nine digits count; other characters are ignored.",
     examples: [EXAMPLE.fein],
   });
   const webhookReport = z
@@ -156,7 +156,7 @@ export const reportHeaders = once(() =>
       .optional()
       .meta({
         description:
-          "Remembered for 24 hours: the same key makes no second file, whatever the timestamp and the signature.",
+          "Remembered for 24 hours: the same key never creates a second file, whatever the timestamp and signature.",
         examples: ["payroll-2026-03-15"],
       }),
     Prefer: z
@@ -164,7 +164,7 @@ export const reportHeaders = once(() =>
       .optional()
       .meta({
         description:
-          "`wait=N`: hold the answer up to N seconds, 1 to 30, until the files-creator has answered.",
+          "`wait=N`: hold the response for up to N seconds (1 to 30) until the files-creator has responded.",
         examples: ["wait=10"],
       }),
   }),
@@ -184,11 +184,11 @@ export function accepted(
       ...sender,
       employer_id: like(z.string(), EXAMPLE.employerId),
       received_at: moment(),
-      duplicate: like(z.boolean(), false, "The report was known: nothing is forwarded twice."),
+      duplicate: like(z.boolean(), false, "The report had been accepted before; nothing is forwarded twice."),
       warnings: like(
         z.record(z.string(), z.string()),
         warnings,
-        "Advice on fields, path to message. At most 100.",
+        "Field problems, path to message. At most 100.",
       ),
     })
     .meta({ id });
@@ -202,7 +202,7 @@ export function acceptedAnswers(schema: z.ZodObject, description: string): Recor
       sometimes: ["Preference-Applied"],
     }),
     200: answerOf(
-      "Accepted, and the files-creator has answered within the time that `Prefer: wait` gave it.",
+      "Accepted, and the files-creator responded within the time set by `Prefer: wait`.",
       schema,
       { headers: ["Location", "rate", "Preference-Applied"], example: { status: "processing" } },
     ),

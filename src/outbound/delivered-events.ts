@@ -26,25 +26,25 @@ const EVENTS: Record<EventType, Described> = {
   },
   "file.validated": { summary: "A file was checked", data: { ...file, status: "validated" } },
   "file.processed": {
-    summary: "A file was made",
+    summary: "A file was created",
     data: { ...file, status: "processed", recordsTotal: 1, recordsProcessed: 1, recordsFailed: 0 },
   },
   "file.failed": {
-    summary: "A report could not be made into a file",
+    summary: "A report could not be turned into a file",
     data: {
       ...file,
       status: "failed",
       error: { code: "VALIDATION_FAILED", message: "The report was refused.", details: [] },
     },
   },
-  "audit.started": { summary: "An audit began", data: audit },
+  "audit.started": { summary: "An audit started", data: audit },
   "audit.completed": { summary: "An audit ended", data: audit },
   "audit.adjusted": { summary: "An audit was adjusted", data: audit },
   "audit.failed": { summary: "An audit failed", data: audit },
   "employee.created": { summary: "An employee was added", data: employee },
   "employee.updated": { summary: "An employee was changed", data: employee },
   "employee.terminated": { summary: "An employee left", data: employee },
-  "policy.created": { summary: "A policy was made", data: policy },
+  "policy.created": { summary: "A policy was created", data: policy },
   "policy.updated": { summary: "A policy was changed", data: policy },
   "policy.renewed": { summary: "A policy was renewed", data: policy },
   "policy.cancelled": { summary: "A policy was cancelled", data: policy },
@@ -53,7 +53,7 @@ const EVENTS: Record<EventType, Described> = {
   "payment.failed": { summary: "A payment failed", data: payment },
   "payment.refunded": { summary: "A payment was refunded", data: payment },
   "webhook.test": {
-    summary: "A test that somebody asked for in the portal",
+    summary: "A test requested in the portal",
     data: TEST_DATA,
   },
 };
@@ -62,7 +62,7 @@ const EVENT_ID = "evt_01KMTQ3A40ZX8Q1V6N5T";
 
 function envelope(type: string) {
   return z.strictObject({
-    id: z.string().meta({ description: "The same through all attempts: drop repeats by it." }),
+    id: z.string().meta({ description: "The same in every attempt; use it to drop repeats." }),
     type: z.literal(type),
     timestamp: moment(),
     created_at: moment().meta({ description: "When it happened; the same as `timestamp`." }),
@@ -81,7 +81,7 @@ const deliveryHeaders = z.object({
   "X-Webhook-Signature-Next": z
     .string()
     .optional()
-    .meta({ description: "While a secret is being rotated: the same under the new one." }),
+    .meta({ description: "While a secret is being rotated: the same under the new secret." }),
   "Audit1-Signature": z.string().meta({
     description:
       '`t=<unix seconds>,v1=<hex of "t.body">`, twice `v1` while a secret is being rotated; `sha256=<hex of the body>` for a webhook with that signature format.',
@@ -95,8 +95,8 @@ const deliveryHeaders = z.object({
 });
 
 const DESCRIPTION = [
-  "Sent to the active webhooks of the event's owner and environment that asked for its type, those of a file to the webhooks of the file's employer too; at least once, in no order: of two events about one thing, the one with the higher `metadata.sequence` is the newer.",
-  "2xx within ten seconds is success; a redirect is not followed and counts as failure. Six retries: at once, after 1 minute, 5 minutes, 30 minutes, 2 hours, 6 hours. 410 disables the webhook; `Retry-After` on 429 and 503 can only lengthen a wait.",
+  "Sent to the active webhooks of the event's owner and environment that subscribe to its type; events of a file also to the webhooks of the file's employer. Sent at least once, in no particular order: of two events about one object, the one with the higher `metadata.sequence` is newer.",
+  "A 2xx response within ten seconds is a success. Redirects are not followed and count as failures. There are six retries: at once, and after 1 minute, 5 minutes, 30 minutes, 2 hours and 6 hours. 410 disables the webhook. `Retry-After` with 429 or 503 can only lengthen the wait.",
 ].join("\n\n");
 
 function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOperationObject {
@@ -120,9 +120,9 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
       content: { "application/json": { schema: envelope(type), examples: { event: { summary, value } } } },
     },
     responses: {
-      "200": { description: "Taken. Any 2xx will do; the body is not looked at." },
-      "410": { description: "The endpoint is gone: the webhook is disabled." },
-      "503": { description: "Not now. As with every other answer, the delivery is tried again." },
+      "200": { description: "Accepted. Any 2xx will do; the body is ignored." },
+      "410": { description: "The endpoint is gone; the webhook is disabled." },
+      "503": { description: "Not now. The delivery is retried, as after any other response." },
     },
   };
 }

@@ -58,14 +58,14 @@ const auditEntry = once(() =>
       before: like(
         changedFields(),
         { status: "active" },
-        "The fields that changed, as they were. Never a secret.",
+        "The changed fields, before the change. Never a secret.",
       ),
       after: like(
         changedFields(),
         {
           status: "inactive",
         },
-        "The same fields, as they are.",
+        "The same fields, after the change.",
       ),
     })
     .meta({ id: "AuditEntry" }),
@@ -73,9 +73,9 @@ const auditEntry = once(() =>
 
 const listEntries = portalContracts("Operations")({ query: auditQuery }, () => ({
   id: "listAudit",
-  summary: "Who changed what",
+  summary: "List the audit trail",
   description:
-    "Newest first, for seven years. Without an owner everything, for a client that is bound to none; a bound one sees what concerns its owner.",
+    "Who changed what, newest first, for the last seven years. Without an owner, a client that is bound to none sees everything; a bound client sees what concerns its owner.",
   answers: { 200: page("A page of changes.", "audit", auditEntry()) },
 }));
 

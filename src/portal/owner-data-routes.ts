@@ -20,12 +20,12 @@ const ownerPath = z.object({ owner_type: ownerType, owner_id: ownerId });
 
 const eraseData = portalContracts("Operations")({ query: deletion }, () => ({
   id: "eraseOwnerData",
-  summary: "Erase what is outbound of an owner",
+  summary: "Erase an owner's outbound data",
   description:
-    "Its webhooks are disabled at once. Seven days later its events are deleted, its webhooks, and its data key: no secret, header or kept answer opens any more, and what still waits is closed. Until then `erase=false` takes it back; the webhooks stay disabled. May be repeated. Connections and API keys are not touched.",
+    "Disables the owner's webhooks at once. After seven days its events, webhooks and data key are deleted: stored secrets, headers and responses become unreadable, and pending deliveries are closed. Until then `erase=false` cancels the erasure; the webhooks stay disabled. Safe to repeat. Connections and API keys are not affected.",
   answers: {
     200: answer(
-      "`erase_at` says when it is erased; null for never, and where nothing outbound of it is kept.",
+      "`erase_at` is when the data is erased; null for never, or if the owner has no outbound data.",
       { success: success(), erase_at: like(moment().nullable(), "2026-03-23T10:30:00.000Z") },
     ),
   },

@@ -124,10 +124,10 @@ function operationOf(
 
 /** In the query, and in the body where there is one. The portal's scope takes both before the operation's own schemas look. */
 const scope = once(() => ({
-  owner_type: ownerType.optional().meta({ description: "The owner that the object must be of." }),
+  owner_type: ownerType.optional().meta({ description: "The owner that the object must belong to." }),
   owner_id: ownerId.optional().meta({
     description:
-      "The owner that the object must be of: another owner's object is one that does not exist. Either field may stand alone, in the query or in a JSON body; twice with different values is a 400.",
+      "The owner that the object must belong to; objects of other owners appear not to exist. Either field may be sent alone, in the query or in a JSON body. Sending it twice with different values returns 400.",
   }),
 }));
 
@@ -146,7 +146,8 @@ const ifMatch = once(() =>
       .regex(/^(?:\*|(?:W\/)?"\d{1,16}(?:-[0-9a-f]{8})?"(?:, ?(?:W\/)?"\d{1,16}(?:-[0-9a-f]{8})?")*)$/)
       .optional()
       .meta({
-        description: "The `ETag` of the object as it was read: the change is made only if it is still so.",
+        description:
+          "The `ETag` of the object as you read it: the change is made only if the object has not changed since.",
         examples: ['"1773657000000"'],
       }),
   }),
@@ -160,7 +161,7 @@ const idempotencyKey = once(() =>
       .optional()
       .meta({
         description:
-          "Remembered for 24 hours per client, owner and kind of object: the same key and body answer the same object.",
+          "Remembered for 24 hours per client, owner and kind of object: the same key and body return the same object.",
         examples: ["onboarding-acme-1"],
       }),
   }),
@@ -172,7 +173,7 @@ export function created(description: string, fields: z.core.$ZodShape, secret: z
   const repeated = answer(description, { ...fields, secret_unavailable: z.literal(true) });
   return {
     ...first,
-    description: `${description} A repeat under the same \`Idempotency-Key\` has \`secret_unavailable\` in its place once the secret was rotated, deactivated, deleted or used.`,
+    description: `${description} A repeat with the same \`Idempotency-Key\` has \`secret_unavailable\` instead once the secret was rotated, deactivated, deleted or used.`,
     schema: z.union([first.schema, repeated.schema]),
     headers: ["ETag"],
     sometimes: ["Idempotent-Replayed"],

@@ -25,10 +25,10 @@ const replayFile = portalContracts("Operations")({}, () => ({
   id: "replayFile",
   summary: "Forward a file again",
   description:
-    "A completed or failed file is handed to the files-creator once more, as a new generation with an idempotency key of its own.",
+    "Hands a completed or failed file to the files-creator again, as a new generation with its own idempotency key.",
   of: "file",
   answers: {
-    202: answer("It is on its way.", {
+    202: answer("Queued.", {
       success: success(),
       file_id: fileId(),
       status: z.literal("queued"),

@@ -25,17 +25,19 @@ const count = (example: number) => like(z.int().nonnegative(), example);
 
 const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
   id: "rewrapDataKeys",
-  summary: "Wrap data keys anew",
+  summary: "Rewrap data keys",
   description:
-    "One step of wrapping all data keys under the first key of the ring. Send `next_cursor` as `cursor` until `done`; then the ring's other keys can be taken away. May be repeated and begun again. Only for a client that is bound to no owner.",
+    "Performs one step of rewrapping all data keys under the first key of the ring. Send `next_cursor` as `cursor` until `done`; then the other keys can be removed from the ring. Safe to repeat and to restart. Only for a client that is bound to no owner.",
   examples: { first: { summary: "The first step", value: { limit: 50 } } },
   answers: {
-    200: answer("What the step did, and what is left.", {
+    200: answer("What the step did, and what remains.", {
       success: success(),
-      ring_key: like(z.string(), "v2", "The ring's first key, which wraps."),
+      ring_key: like(z.string(), "v2", "The ring's first key, which wraps data keys."),
       rewrapped: count(12),
-      failed: count(0).meta({ description: "Keys that no key of the ring opens." }),
-      untold: count(0).meta({ description: "Gates that could not be told now; they are within a minute." }),
+      failed: count(0).meta({ description: "Data keys that no key of the ring unwraps." }),
+      untold: count(0).meta({
+        description: "Gates that could not be notified now; they are notified within a minute.",
+      }),
       remaining: count(0),
       done: like(z.boolean(), true),
       next_cursor: nextCursor(),

@@ -11,9 +11,9 @@ export type OpenApiDocument = ReturnType<typeof createDocument>;
 
 const DESCRIPTION = `Receives payroll reports over signed webhooks, loses none of them, and hands each to the files-creator once.
 
-Every answer carries \`X-Audit1-Request-Id\`, the id to quote to support. An \`X-Request-Id\` of your own (1 to 64 of \`A-Za-z0-9._-\`) is recorded beside it and sent back. Every error has the same form, \`Error\`. Bodies are JSON; in management bodies and queries, unknown fields are refused by name. Another owner's objects are answered as ones that do not exist.
+Every response carries \`X-Audit1-Request-Id\`: quote it to support. If you send an \`X-Request-Id\` (1 to 64 characters of \`A-Za-z0-9._-\`), it is recorded and returned. Every error has the same form, \`Error\`. Bodies are JSON. Management requests with unknown fields are rejected, and each unknown field is named. Objects of other owners appear not to exist.
 
-An unknown path is answered 404, a known one with another method 405 with \`Allow\`. No answer but this documentation may be stored by caches. A read with \`If-None-Match\` and the object's \`ETag\` is answered 304 while nothing has changed; a change with \`If-None-Match: *\` is made only where there is no such object, else 412.`;
+An unknown path returns 404; a known path with another method returns 405 with \`Allow\`. Caches may store nothing but this documentation. A read with the object's \`ETag\` in \`If-None-Match\` returns 304 while the object is unchanged. A write with \`If-None-Match: *\` succeeds only if the object does not exist yet; otherwise it returns 412.`;
 
 /** Of the routes that carry a contract. A test holds that all do. */
 export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument {

@@ -24,7 +24,7 @@ export const getDocument = contract({}, () =>
     {
       id: "getOpenApiDocument",
       summary: "This document",
-      description: "OpenAPI 3.1, made from the schemas that requests are checked by.",
+      description: "OpenAPI 3.1, generated from the schemas that validate requests.",
     },
     z.looseObject({ openapi: z.string() }),
   ),

@@ -36,15 +36,15 @@ const apiKey = once(() =>
   z
     .strictObject({
       _id: objectId(EXAMPLE.apiKeyId),
-      id: like(z.string(), `ak_${EXAMPLE.apiKeyId}`, "`ak_` and the same."),
-      key: like(z.string(), "audit1_live_sk_ab12…", "The first characters of the key, to recognise it by."),
+      id: like(z.string(), `ak_${EXAMPLE.apiKeyId}`, "`ak_` and the same id."),
+      key: like(z.string(), "audit1_live_sk_ab12…", "The first characters of the key, to recognize it by."),
       environment: environment(),
       plan: plan(),
       ...owner(),
       is_active: like(z.boolean(), true),
       last_used_at: moment()
         .nullable()
-        .meta({ description: "To within an hour or so; null until it was used." }),
+        .meta({ description: "To within about an hour; null until the key is used." }),
       version: version(),
       created_at: moment(),
       updated_at: moment(),
@@ -59,7 +59,7 @@ export const createApiKey = contract({ body: newKey }, () => ({
   id: "createApiKey",
   summary: "Create a key",
   description:
-    "Answers the bearer key, this once, and to repeats under the same `Idempotency-Key` for 24 hours. It is stored as a hash.",
+    "Returns the bearer key, only now and to repeats with the same `Idempotency-Key` within 24 hours. The key is stored as a hash.",
   creates: true,
   examples: {
     production: { summary: "For production", value: { ...EXAMPLE.owner, environment: "production" } },
@@ -80,14 +80,15 @@ export const createApiKey = contract({ body: newKey }, () => ({
 export const listApiKeys = contract({ query: keyQuery }, () => ({
   id: "listApiKeys",
   summary: "List an owner's keys",
-  description: "Newest first; the active ones, unless told otherwise. No list shows a key itself.",
+  description:
+    "Newest first; only active keys, unless `include_inactive` is set. A list never shows a key itself.",
   answers: { 200: page("A page of keys.", "apiKeys", apiKey()) },
 }));
 
 export const getApiKey = contract({}, () => ({
   id: "getApiKey",
   summary: "Read a key",
-  description: "Shows what it is recognised by, never the key itself.",
+  description: "Returns the first characters of the key, never the key itself.",
   of: "api_key",
   answers: { 200: answer("The key.", { apiKey: apiKey() }, VERSIONED) },
 }));
@@ -95,11 +96,12 @@ export const getApiKey = contract({}, () => ({
 export const changeApiKey = contract({ body: keyPatch }, () => ({
   id: "changeApiKey",
   summary: "Change a key",
-  description: "Turns it on or off, or changes its plan. In force everywhere when it is answered.",
+  description:
+    "Enables or disables the key, or changes its plan. The response means that the change is in force everywhere.",
   of: "api_key",
   changes: true,
-  examples: { activate: { summary: "Turn it on again", value: { is_active: true } } },
-  answers: { 200: answer("The key as it is now.", { apiKey: apiKey() }, VERSIONED) },
+  examples: { activate: { summary: "Enable the key again", value: { is_active: true } } },
+  answers: { 200: answer("The changed key.", { apiKey: apiKey() }, VERSIONED) },
   failures: [NO_CHOICE_OF_PLAN, ERASED],
 }));
 
@@ -107,11 +109,11 @@ export const deactivateApiKey = contract({ query: deletion }, () => ({
   id: "deactivateApiKey",
   summary: "Deactivate a key",
   description:
-    "Refused everywhere from the answer on. Can be turned on again; may be repeated. With `erase=true` all that came under the key is erased seven days later, and the key is never turned on again; until then `erase=false` takes that back.",
+    "The key is rejected everywhere from the response on. It can be enabled again, and the request is safe to repeat. With `erase=true` everything sent with the key is erased after seven days, and the key can never be enabled again; until then `erase=false` cancels the erasure.",
   of: "api_key",
   changes: true,
   answers: {
-    200: answer("It is off. `erase_at` says when what came under it is erased.", {
+    200: answer("Deactivated. `erase_at` is when everything sent with the key is erased.", {
       message: z.literal("api_key_deleted"),
       erase_at: like(moment().nullable().optional(), "2026-03-23T10:30:00.000Z"),
     }),

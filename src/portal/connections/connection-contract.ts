@@ -88,7 +88,7 @@ const connection = once(() =>
       employer_id: like(
         z.string().nullable(),
         EXAMPLE.employerId,
-        "The one employer it speaks for; null for any.",
+        "The only employer it may report for; null for any.",
       ),
       default_wait_seconds: like(z.int(), 0),
       same_body: like(settings.same_body, "accept"),
@@ -98,7 +98,7 @@ const connection = once(() =>
       url: like(
         z.url(),
         `https://webhooks.audit1.com/api/v1/webhook/inbound/${EXAMPLE.connectionId}`,
-        "Where its reports are sent.",
+        "Where to send its reports.",
       ),
       secrets: z
         .array(
@@ -108,7 +108,7 @@ const connection = once(() =>
             expires_at: moment().nullable(),
           }),
         )
-        .meta({ description: "Those in force, the newest first. What they are is never shown again." }),
+        .meta({ description: "The secrets in force, newest first. Their values are never shown again." }),
       created_at: moment(),
       updated_at: moment(),
     })
@@ -117,7 +117,7 @@ const connection = once(() =>
 export type ShownConnection = z.infer<ReturnType<typeof connection>>;
 
 const secret = once(() =>
-  like(z.string(), "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV", "Signs reports. Shown this once."),
+  like(z.string(), "whsec_3u1JX0Zq8yBv5cR7nT2mK9pL4wE6sA0dF1gH8jQzXcV", "Signs reports. Shown only once."),
 );
 
 const contract = portalContracts("Connections");
@@ -126,7 +126,7 @@ export const createConnection = contract({ body: newConnection }, () => ({
   id: "createConnection",
   summary: "Create a connection",
   description:
-    "Answers the URL that reports are sent to and the secret that signs them. The secret is shown this once, and to repeats under the same `Idempotency-Key`.",
+    "Returns the URL that reports are sent to and the secret that signs them. The secret is shown only now, and to repeats with the same `Idempotency-Key`.",
   creates: true,
   examples: {
     bound: {
@@ -139,7 +139,7 @@ export const createConnection = contract({ body: newConnection }, () => ({
         description: "Payroll of Acme Manufacturing",
       },
     },
-    sandbox: { summary: "For trying out", value: { ...EXAMPLE.owner } },
+    sandbox: { summary: "For testing", value: { ...EXAMPLE.owner } },
   },
   answers: {
     201: created(
@@ -154,14 +154,15 @@ export const createConnection = contract({ body: newConnection }, () => ({
 export const listConnections = contract({ query: connectionQuery }, () => ({
   id: "listConnections",
   summary: "List an owner's connections",
-  description: "Newest first. A page with a filter may be shorter than its limit, and the list still go on.",
+  description:
+    "Newest first. A filtered page may hold fewer entries than its limit even if the list continues.",
   answers: { 200: page("A page of connections.", "connections", connection()) },
 }));
 
 export const getConnection = contract({}, () => ({
   id: "getConnection",
   summary: "Read a connection",
-  description: "Shows everything but secrets.",
+  description: "Returns everything but secrets.",
   of: "connection",
   answers: { 200: answer("The connection.", { connection: connection() }, VERSIONED) },
 }));
@@ -170,19 +171,19 @@ export const changeConnection = contract({ body: connectionPatch }, () => ({
   id: "changeConnection",
   summary: "Change a connection",
   description:
-    "Changes the fields that are named. Answered when the change is in force everywhere: from then on an inactive connection is refused, cached or not. After a 503, send the same request again.",
+    "Changes the fields that are sent. The response means that the change is in force everywhere: an inactive connection is then rejected even where it was cached. After a 503, send the same request again.",
   of: "connection",
   changes: true,
   examples: {
-    deactivate: { summary: "Take no more reports", value: { status: "inactive" } },
+    deactivate: { summary: "Accept no more reports", value: { status: "inactive" } },
     settings: {
-      summary: "Hold answers, and treat an equal body within the hour as a repeat",
+      summary: "Hold responses, and treat an equal body within the hour as a repeat",
       value: { default_wait_seconds: 5, same_body: "deduplicate" },
     },
   },
   answers: {
     200: answer(
-      "The connection as it is now, in force everywhere.",
+      "The changed connection, in force everywhere.",
       { success: success(), connection: connection() },
       VERSIONED,
     ),
@@ -194,11 +195,11 @@ export const deleteConnection = contract({ query: deletion }, () => ({
   id: "deleteConnection",
   summary: "Delete a connection, or erase it",
   description:
-    "Takes no more reports from the answer on. With `erase=true` its data key is deleted seven days later, and with it everything that rests under it; until then `erase=false` takes the erasure back. May be repeated.",
+    "The connection accepts no reports from the response on. With `erase=true` its data key is deleted after seven days, which makes everything encrypted under it unreadable; until then `erase=false` cancels the erasure. Safe to repeat.",
   of: "connection",
   changes: true,
   answers: {
-    200: answer("It is deleted. `erase_at` says when it is erased; null for never.", {
+    200: answer("Deleted. `erase_at` is when the connection is erased; null for never.", {
       message: z.literal("connection_deleted"),
       erase_at: moment().nullable(),
     }),
@@ -207,13 +208,13 @@ export const deleteConnection = contract({ query: deletion }, () => ({
 
 export const rotateSecret = contract({ body: rotation }, () => ({
   id: "rotateConnectionSecret",
-  summary: "Make a new secret",
-  description: "The old secrets go on for the overlap, a day unless told otherwise; 0 ends them at once.",
+  summary: "Rotate the secret",
+  description: "The old secrets stay valid for the overlap, by default a day; 0 ends them at once.",
   of: "connection",
   changes: true,
   examples: {
-    usual: { summary: "A day for the sender to switch", value: {} },
-    leaked: { summary: "The old secret is known to others", value: { overlap_seconds: 0 } },
+    usual: { summary: "Give the sender a day to switch", value: {} },
+    leaked: { summary: "The old secret has leaked", value: { overlap_seconds: 0 } },
   },
   answers: {
     200: answer(

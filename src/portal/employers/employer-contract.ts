@@ -26,10 +26,10 @@ const employerFields = {
     .array(z.strictObject({ owner_type: ownerType, owner_id: ownerId }))
     .max(50, "At most 50 owners")
     .optional()
-    .meta({ description: "Who may report for it. Left out, those who may already go on." }),
+    .meta({ description: "The owners that may report for it. If left out, the grants stay as they are." }),
   force: z.boolean().optional().meta({
     description:
-      "Withdraws the employer also from owners whose connections are bound to it, and then report no more.",
+      "Withdraws the employer even from owners whose connections are bound to it and can then no longer report.",
   }),
 };
 
@@ -77,7 +77,7 @@ export const listEmployers = contract({ query: employerQuery }, () => ({
   id: "listEmployers",
   summary: "List employers",
   description:
-    "By id. Without an owner all of them, for a client that is bound to none; of an owner, those that are granted to it.",
+    "Sorted by id. Without an owner, a client that is bound to none sees all employers; with an owner, those that are granted to it.",
   answers: { 200: page("A page of employers.", "employers", employer()) },
 }));
 
@@ -85,7 +85,7 @@ export const importEmployers = contract({}, () => ({
   id: "importEmployers",
   summary: "Import employers",
   description:
-    "One employer a line, at most 10 000 lines, each as the body of a single one with its `id`. The answer comes as the lines are dealt with, a line of JSON each: `type` is `problem` (`line`, `id`, `message`, `details`), `progress`, or at last `end` (`complete`, and where it is not, `message` and `continue_at_line`), with the counts so far. May be sent again: what is already so stays. Only for a client that is bound to no owner.",
+    "One employer per line, at most 10 000 lines, each like the body of `PUT /employers/{employer_id}` with an `id`. The response streams lines of JSON while the import runs. `type` is `problem` (`line`, `id`, `message`, `details`), `progress`, or finally `end` (`complete`; if false, also `message` and `continue_at_line`), with the counts so far. Safe to repeat: employers that are already up to date stay unchanged. Only for a client that is bound to no owner.",
   body: {
     mediaType: NDJSON,
     schema: z.string(),
@@ -98,8 +98,7 @@ export const importEmployers = contract({}, () => ({
   },
   answers: {
     200: {
-      description:
-        "What became of it, a line at a time. The last line says whether all lines were dealt with.",
+      description: "The outcome, line by line. The last line says whether every line was processed.",
       mediaType: NDJSON,
       schema: z.string(),
       example:
@@ -120,7 +119,7 @@ export const importEmployers = contract({}, () => ({
 export const getEmployer = contract({}, () => ({
   id: "getEmployer",
   summary: "Read an employer",
-  description: "A client that is bound to an owner sees those that are granted to its owner.",
+  description: "A client that is bound to an owner sees only employers that are granted to this owner.",
   of: "employer",
   answers: { 200: answer("The employer.", { employer: employer() }, VERSIONED) },
 }));
@@ -129,17 +128,17 @@ export const putEmployer = contract({ body: employerBody }, () => ({
   id: "putEmployer",
   summary: "Create or replace an employer",
   description:
-    "As a whole, but for its `owners`: without them those who may report go on. An owner that a list of them leaves out may report for it no more, which is known everywhere within a minute; where connections of that owner are bound to it, this is refused unless `force` is set. Only a client that is bound to no owner may do this; to others no employer exists.",
+    "Replaces the whole employer, except that `owners` keep their grants if the field is left out. An owner that is missing from `owners` can no longer report for the employer, everywhere within a minute; if connections of that owner are bound to the employer, the request is rejected unless `force` is set. Only for a client that is bound to no owner; other clients get 404.",
   changes: true,
   examples: {
     granted: {
-      summary: "With an owner that may report for it",
+      summary: "With an owner that may report for the employer",
       value: { fein: EXAMPLE.fein, name: "Acme Manufacturing", owners: [EXAMPLE.owner] },
     },
   },
   answers: {
-    201: answer("It is new.", { success: success(), employer: employer() }, VERSIONED),
-    200: answer("It was there, and is replaced.", { success: success(), employer: employer() }, VERSIONED),
+    201: answer("Created.", { success: success(), employer: employer() }, VERSIONED),
+    200: answer("Replaced.", { success: success(), employer: employer() }, VERSIONED),
   },
   failures: [
     INVALID_ID,

@@ -84,9 +84,9 @@ const event = z
   .strictObject({
     id: eventId,
     type: z.enum(TYPES, { error: "Unknown event type" }),
-    timestamp: givenTime("As `created_at`. Both may be given where they name the same moment."),
+    timestamp: givenTime("The same as `created_at`. Both may be sent if they name the same moment."),
     created_at: givenTime(
-      "When it happened; now where it is left out. Up to 5 minutes ahead counts as now. More, or over 90 days back, is refused, but for `file.*`, where the gateway's own time stands in for a wrong one.",
+      "When the event happened; by default now. Up to 5 minutes ahead counts as now. Further ahead, or over 90 days ago, is rejected, except for `file.*`, where the gateway's own time replaces a wrong one.",
     ),
     ...ownerFields,
     environment,
@@ -131,7 +131,7 @@ const reported = once(() =>
   z.strictObject({
     success: z.literal(true),
     id: z.string(),
-    duplicate: z.boolean().meta({ description: "The event was known before." }),
+    duplicate: z.boolean().meta({ description: "The event had been reported before." }),
     file_id: fileId().optional(),
     status: fileStatus().optional().meta({ description: "Of the file that the event is about." }),
   }),
@@ -179,7 +179,9 @@ const stored = once(() =>
         environment: environmentField(),
         sequence: sequence(),
       }),
-      received_at: moment(EXAMPLE.later).meta({ description: "When it was stored: what `since` is about." }),
+      received_at: moment(EXAMPLE.later).meta({
+        description: "When the event was stored, which `since` filters by.",
+      }),
     })
     .meta({ id: "Event" }),
 );
@@ -188,13 +190,13 @@ export const reportEvent = portalContracts("Events")(
   { body: eventOrBatch, limits: { limitBytes: MAX_EVENTS_BYTES, limitValues: MAX_EVENTS_VALUES } },
   () => ({
     id: "reportEvent",
-    summary: "Tell of an event, or of several",
-    description: `Safe to repeat: an event counts once per owner, and once per file. Its \`id\` is yours to choose, without dots and not of a form that the gateway's own events have (\`evt_uploaded_\`, \`evt_failed_\`, \`evt_test_\`, \`evt_gateway_\`). What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, forwards only: queued, processing, then completed or failed; its owner comes from the file, and it goes to the webhooks of that owner and of the file's employer, after what the file still owes them: 503 until that is stored. Every other event names its owner; it is of production unless it says otherwise. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on as it was given. Several events are answered one by one in \`results\`: 202 where at least one was taken, and \`success\` says whether all were; else 503 if any may be repeated, or the first one's status. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
+    summary: "Report one or more events",
+    description: `Safe to repeat: an event counts once per owner, and once per file. You choose its \`id\`, without dots and without the prefixes of the gateway's own events (\`evt_uploaded_\`, \`evt_failed_\`, \`evt_test_\`, \`evt_gateway_\`). What the files-creator reports (\`file.*\` with \`data.fileId\`) moves the file, only forwards: queued, processing, then completed or failed. The event's owner is the file's; it goes to the webhooks of that owner and of the file's employer, after the file's earlier events: 503 until those are stored. Every other event must name its owner; its environment is production unless it is set. \`data\` has at most ${MAX_DATA_BYTES} bytes and is passed on unchanged. A batch returns one result per event in \`results\`: 202 if at least one was accepted, and \`success\` says whether all were; otherwise 503 if any may be repeated, or the status of the first. A body has at most ${MAX_EVENTS_BYTES} bytes and ${MAX_EVENTS_VALUES} JSON values.`,
     body: {
       schema: z.union([event, eventBatch]),
       examples: {
-        file: { summary: "A file was made", value: FILE_EVENT },
-        other: { summary: "An event of another kind", value: POLICY_EVENT },
+        file: { summary: "A file was created", value: FILE_EVENT },
+        other: { summary: "Another kind of event", value: POLICY_EVENT },
         several: {
           summary: "Several at once",
           value: { events: [{ ...POLICY_EVENT, id: "evt_policy_2" }] },
@@ -203,7 +205,7 @@ export const reportEvent = portalContracts("Events")(
     },
     answers: {
       202: {
-        description: "They are known.",
+        description: "Accepted.",
         schema: z.union([
           reported(),
           z.strictObject({
@@ -230,7 +232,7 @@ export const listEvents = contract({ query: eventQuery }, () => ({
   tag: "Events",
   summary: "Read events back",
   description:
-    "In the order in which they were stored, those among them that no webhook took. A bearer key reads its owner's events of its own environment, and may say no owner and no environment; a portal client names the owner unless it is bound to one, and reads production unless it names another environment.",
+    "In the order in which they were stored, including events that no webhook received. A bearer key reads its owner's events of its own environment, and must not send an owner or environment. A portal client must name the owner unless it is bound to one, and reads production unless it sets `environment`.",
   access: "either",
   query: eventQuery,
   answers: { 200: page("A page of events.", "events", stored(), { sometimes: ["rate"] }) },

@@ -32,19 +32,19 @@ export const DISABLED: Failure = { kind: "webhook_disabled" };
 const deliveryFields = once(() => ({
   id: deliveryId(),
   webhookId: webhookId(),
-  eventId: like(z.string().nullable(), "evt_0G5ENQ5XTX", "Null once the event is no longer kept."),
-  eventType: like(z.string().nullable(), "file.processed", "Null once the event is no longer kept."),
+  eventId: like(z.string().nullable(), "evt_0G5ENQ5XTX", "Null once the event is no longer stored."),
+  eventType: like(z.string().nullable(), "file.processed", "Null once the event is no longer stored."),
   timestamp: moment().meta({ description: "When the event happened." }),
   status: like(
     z.enum(DELIVERY_STATUSES),
     "delivered",
-    "`skipped`: not sent, because the webhook was disabled, or paused until the event ended. A retry or a replay sends it.",
+    "`skipped`: not sent, because the webhook was disabled, or paused until the event expired. A retry or a replay sends it.",
   ),
   responseCode: like(z.int().nullable(), 200),
   attempts: like(z.int().nonnegative(), 1),
   lastError: z.string().nullable().meta({
     description:
-      "The last failure, or why nothing was sent: `webhook_disabled`, `webhook_deleted`, `event_expired`, or `not_subscribed` where the webhook no longer asked for the type when the delivery was due. `not_configured`: it waits for a key or a setting that the gateway lacks, and no attempt counts.",
+      "The last failure, or why nothing was sent: `webhook_disabled`, `webhook_deleted`, `event_expired`, or `not_subscribed` if the webhook no longer subscribed to the type when the delivery was due. `not_configured`: the delivery waits for a key or a setting that the gateway lacks, and no attempt is counted.",
   }),
   nextAttemptAt: moment().nullable(),
   createdAt: moment(),
@@ -57,18 +57,18 @@ export const attemptFields = once(() => ({
   outcome: like(
     z.enum(["delivered", ...FAILURE_KINDS]),
     "delivered",
-    "`internal` is a failure of the gateway, which sent nothing: it is not held against the webhook.",
+    "`internal` is a failure of the gateway, which sent nothing; it does not count against the webhook.",
   ),
   status: like(z.int().nullable(), 200),
   tlsCause: z.enum(TLS_CAUSES).nullable().meta({
     description:
-      "Why TLS failed, where the platform says: `handshake` (no common version, or no TLS at all), `expired`, `wrong_name` (a certificate for another host), `untrusted` (self-signed, of an unknown issuer, or, with status 526, invalid in a way that is not said).",
+      "Why TLS failed, if the platform reports it: `handshake` (no common version, or no TLS at all), `expired`, `wrong_name` (a certificate for another host), `untrusted` (self-signed, from an unknown issuer, or, with status 526, invalid for an unreported reason).",
   }),
-  answer: like(z.string().nullable(), "ok", "The first kilobyte of the receiver's answer."),
+  answer: like(z.string().nullable(), "ok", "The first kilobyte of the receiver's response."),
   headers: like(
     z.record(z.string(), z.string()).nullable(),
     { "content-type": "text/plain", server: "nginx" },
-    `Of the answer's headers, at most ${HEADER_CHARS} characters each: \`location\`, \`retry-after\`, \`content-type\`, \`server\`, \`www-authenticate\`, \`cf-mitigated\`.`,
+    `Of the response's headers, at most ${HEADER_CHARS} characters each: \`location\`, \`retry-after\`, \`content-type\`, \`server\`, \`www-authenticate\`, \`cf-mitigated\`.`,
   ),
 }));
 
@@ -103,16 +103,16 @@ const replay = once(() =>
       status: like(
         z.enum(["running", "done", "ended"]),
         "running",
-        "`ended` before it was done: by a DELETE, or because the webhook was disabled or deleted.",
+        "`ended` before it was done, by a DELETE, or because the webhook was disabled or deleted.",
       ),
       only: like(z.enum(["failed", "all"]), "failed"),
       since: moment("2026-03-15T00:00:00.000Z"),
       until: moment("2026-03-16T00:00:00.000Z"),
       position: moment("2026-03-15T00:00:00.000Z").meta({
-        description: "Up to where events have been looked at.",
+        description: "How far the replay has read the events.",
       }),
       progress: like(z.number(), 0, "From 0 to 1."),
-      queued: like(z.int().nonnegative(), 0, "Deliveries that were queued so far."),
+      queued: like(z.int().nonnegative(), 0, "Deliveries queued so far."),
       createdAt: moment(),
       updatedAt: moment(),
     })
@@ -130,7 +130,8 @@ const contract = portalContracts("Webhooks");
 export const listDeliveries = contract({ query: deliveryQuery }, () => ({
   id: "listDeliveries",
   summary: "List a webhook's deliveries",
-  description: "Newest first. A page with a filter may be shorter than its limit, and the list still go on.",
+  description:
+    "Newest first. A filtered page may hold fewer entries than its limit even if the list continues.",
   of: "webhook",
   answers: { 200: page("A page of deliveries.", "deliveries", delivery()) },
 }));
@@ -139,7 +140,7 @@ export const replayWebhook = contract({ body: replayRequest }, () => ({
   id: "replayWebhook",
   summary: "Replay a time range",
   description:
-    "Sends the events that were stored in the range again, of the types that the webhook asks for now: those that were never sent, have failed or were skipped, or all of them. It waits while the webhook is paused. One replay of a webhook runs at a time, and ends where the webhook is disabled.",
+    "Sends the events that were stored in the range again, of the types that the webhook subscribes to now: those that were never sent, failed or were skipped, or all of them. The replay waits while the webhook is paused. Each webhook has at most one running replay, which ends if the webhook is disabled.",
   of: "webhook",
   examples: {
     outage: {
@@ -147,14 +148,14 @@ export const replayWebhook = contract({ body: replayRequest }, () => ({
       value: { since: "2026-03-15T00:00:00Z", until: "2026-03-16T00:00:00Z" },
     },
   },
-  answers: { 202: answer("It is on its way.", { success: success(), replay: replay() }) },
+  answers: { 202: answer("Queued.", { success: success(), replay: replay() }) },
   failures: [DISABLED, { kind: "replay_running", replayId: EXAMPLE.replayId }],
 }));
 
 export const getReplay = contract({}, () => ({
   id: "getReplay",
-  summary: "How far a replay is",
-  description: "Says up to where events have been looked at, and how many were queued.",
+  summary: "Get a replay's progress",
+  description: "Returns how far the replay has read the events, and how many deliveries it has queued.",
   of: "webhook",
   answers: { 200: answer("The replay.", { replay: replay() }) },
   failures: [NO_REPLAY],
@@ -163,11 +164,11 @@ export const getReplay = contract({}, () => ({
 export const endReplay = contract({}, () => ({
   id: "endReplay",
   summary: "End a replay",
-  description: "What it has queued is sent all the same. One that is done stays so. May be repeated.",
+  description: "What the replay has queued is still sent. A replay that is done stays done. Safe to repeat.",
   of: "webhook",
   answers: {
     200: answer(
-      "It goes no further.",
+      "Ended.",
       { message: z.literal("replay_ended"), replay: replay() },
       { example: { replay: exampleWith(replay(), "ended") } },
     ),
@@ -178,7 +179,7 @@ export const endReplay = contract({}, () => ({
 export const getDelivery = contract({}, () => ({
   id: "getDelivery",
   summary: "Read a delivery",
-  description: "With its attempts.",
+  description: "Includes its attempts.",
   answers: { 200: answer("The delivery.", { delivery: deliveryWithHistory() }) },
   failures: [NO_DELIVERY],
 }));
@@ -186,11 +187,10 @@ export const getDelivery = contract({}, () => ({
 export const retryDelivery = contract({}, () => ({
   id: "retryDelivery",
   summary: "Send a delivery again",
-  description:
-    "At once, or when the webhook is no longer paused, with a schedule of its own from the beginning.",
+  description: "Sent at once, or when the webhook is no longer paused, with a new retry schedule.",
   answers: {
     202: answer(
-      "It is on its way.",
+      "Queued.",
       { success: success(), delivery: delivery() },
       { example: { delivery: exampleWith(delivery(), "pending") } },
     ),

@@ -106,11 +106,11 @@ const webhook = once(() =>
   z
     .strictObject({
       _id: objectId(EXAMPLE.webhookId),
-      id: webhookId().meta({ description: "`wh_` and the same." }),
+      id: webhookId().meta({ description: "`wh_` and the same id." }),
       url: like(
         z.string().nullable(),
         "https://hooks.acme-payroll.com/audit1/in?sig=7nQ2xV9kLmP4",
-        "Null once the key that seals it has been erased.",
+        "Null once the key that encrypts it has been erased.",
       ),
       url_masked: like(
         z.string(),
@@ -130,22 +130,25 @@ const webhook = once(() =>
       disabled_reason: z.enum(["requested", "gone", "failing"]).nullable(),
       notification_email: like(z.string().nullable(), "integrations@acme-payroll.com"),
       signature_format: like(z.enum(SIGNATURE_FORMATS), "timestamped"),
-      headers: like(z.array(z.string()), [], "Names of the headers that are added to every delivery."),
+      headers: like(z.array(z.string()), [], "Names of the custom headers of every delivery."),
       max_in_flight: like(z.int(), DEFAULT_IN_FLIGHT),
       max_per_minute: z
         .int()
         .nullable()
-        .meta({ description: "Requests started per minute at most; null for no limit. The others wait." }),
+        .meta({
+          description:
+            "At most this many requests are started per minute; null for no limit. The others wait.",
+        }),
       secrets: z
         .array(
           z.strictObject({
             id: objectId("65f0c0ffee0123456789abcd"),
-            leading: like(z.boolean(), true, "Makes the signatures that hold one value."),
+            leading: like(z.boolean(), true, "Whether it makes the signatures that hold only one value."),
             created_at: moment(),
             expires_at: moment().nullable(),
           }),
         )
-        .meta({ description: "Those in force. What they are is never shown again." }),
+        .meta({ description: "The secrets in force. Their values are never shown again." }),
       health: z.strictObject({
         consecutive_failures: like(z.int().nonnegative(), 0),
         failing_since: moment().nullable(),
@@ -172,7 +175,7 @@ const skipped = once(() =>
     .meta({
       id: "Skipped",
       description:
-        "Deliveries with the status `skipped`: how many, and when the first and the last of their events were stored. A replay of this range sends them.",
+        "Deliveries with the status `skipped`: how many there are, and when the first and the last of their events were stored. A replay of this range sends them.",
     }),
 );
 export type ShownSkipped = z.infer<ReturnType<typeof skipped>>;
@@ -181,25 +184,25 @@ const secret = once(() =>
   like(
     z.string().regex(/^whsec_/),
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-    "Signs deliveries. Shown this once.",
+    "Signs deliveries. Shown only once.",
   ),
 );
 
 const contract = portalContracts("Webhooks");
 
 const changed = once(() =>
-  answer("The webhook as it is now, in force.", { success: success(), webhook: webhook() }, VERSIONED),
+  answer("The changed webhook, in force.", { success: success(), webhook: webhook() }, VERSIONED),
 );
 
 export const createWebhook = contract({ body: newWebhook }, () => ({
   id: "createWebhook",
   summary: "Register a webhook",
   description:
-    "Answers the secret that signs deliveries, this once, and to repeats under the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The address must be https and public, not a host of Audit1. It rests sealed; lists, mails and the audit trail show `url_masked`.",
+    "Returns the secret that signs deliveries, only now and to repeats with the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The URL must be https and public, and not a host of Audit1. It is stored encrypted; lists, e-mails and the audit trail show `url_masked`.",
   creates: true,
   examples: {
     files: {
-      summary: "What becomes of files",
+      summary: "Outcomes of files",
       value: {
         ...EXAMPLE.owner,
         environment: "production",
@@ -218,15 +221,14 @@ export const createWebhook = contract({ body: newWebhook }, () => ({
 export const listWebhooks = contract({ query: webhookQuery }, () => ({
   id: "listWebhooks",
   summary: "List an owner's webhooks",
-  description:
-    "Newest first: those of production, unless `environment` says otherwise. Addresses are masked.",
+  description: "Newest first; those of production, unless `environment` is set. URLs are masked.",
   answers: { 200: page("A page of webhooks.", "webhooks", listedWebhook()) },
 }));
 
 export const getWebhook = contract({}, () => ({
   id: "getWebhook",
   summary: "Read a webhook",
-  description: "Shows everything but secrets and the values of headers; `url` whole.",
+  description: "Returns everything but secrets and header values; `url` is not masked.",
   of: "webhook",
   answers: { 200: answer("The webhook.", { webhook: webhook(), skipped: skipped() }, VERSIONED) },
 }));
@@ -241,22 +243,25 @@ function changeContract(id: string, description: string) {
     examples: {
       pause: { summary: "Hold deliveries until it is active again", value: { status: "paused" } },
       disable: { summary: "Send nothing more", value: { status: "disabled" } },
-      events: { summary: "Ask for other events", value: { events: ["file.processed", "file.failed"] } },
+      events: { summary: "Subscribe to other events", value: { events: ["file.processed", "file.failed"] } },
     },
     answers: { 200: changed() },
     failures: [ADDRESS],
   }));
 }
-export const changeWebhook = changeContract("changeWebhook", "Changes the fields that are named.");
-export const putWebhook = changeContract("putWebhook", "The same as PATCH: fields that are not named stay.");
+export const changeWebhook = changeContract("changeWebhook", "Changes the fields that are sent.");
+export const putWebhook = changeContract(
+  "putWebhook",
+  "The same as PATCH: fields that are not sent stay unchanged.",
+);
 
 export const deleteWebhook = contract({}, () => ({
   id: "deleteWebhook",
   summary: "Delete a webhook",
-  description: "Nothing more is sent. Its deliveries can still be seen. May be repeated.",
+  description: "Nothing more is sent. The webhook's deliveries can still be read. Safe to repeat.",
   of: "webhook",
   changes: true,
-  answers: { 200: answer("It is deleted.", { message: z.literal("webhook_deleted") }) },
+  answers: { 200: answer("Deleted.", { message: z.literal("webhook_deleted") }) },
 }));
 
 export const testWebhook = contract({}, () => {
@@ -264,10 +269,11 @@ export const testWebhook = contract({}, () => {
   return {
     id: "testWebhook",
     summary: "Send a test event",
-    description: "At once, and once, whatever the webhook's status: says what the receiver answered.",
+    description:
+      "Sends one event at once, whatever the webhook's status, and returns the receiver's response.",
     of: "webhook",
     answers: {
-      200: answer("What came of it.", {
+      200: answer("The outcome.", {
         success: like(z.boolean(), true),
         event_id: like(z.string(), "evt_test_7nQ2xV9kLmP4rT6wYz1B"),
         delivery_id: deliveryId(),
@@ -284,12 +290,12 @@ export const testWebhook = contract({}, () => {
 
 export const rotateSecret = contract({ body: rotation }, () => ({
   id: "rotateWebhookSecret",
-  summary: "Make a new secret",
+  summary: "Rotate the secret",
   description:
-    "Both secrets sign for the overlap, a day unless told otherwise; 0 ends the old one at once. The old one leads until the overlap ends or the new one is activated.",
+    "Both secrets sign for the overlap, by default a day; 0 ends the old secret at once. The old secret leads until the overlap ends or the new one is activated.",
   of: "webhook",
   changes: true,
-  examples: { usual: { summary: "A day for the receiver to switch", value: {} } },
+  examples: { usual: { summary: "Give the receiver a day to switch", value: {} } },
   answers: {
     200: answer(
       "The webhook and its new secret.",
@@ -302,8 +308,8 @@ export const rotateSecret = contract({ body: rotation }, () => ({
 
 export const activateSecret = contract({}, () => ({
   id: "activateWebhookSecret",
-  summary: "Let the newest secret lead",
-  description: "From now on it makes the signatures that hold one value.",
+  summary: "Make the newest secret lead",
+  description: "From now on the newest secret makes the signatures that hold only one value.",
   of: "webhook",
   changes: true,
   answers: { 200: changed() },
