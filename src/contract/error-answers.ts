@@ -1,6 +1,6 @@
 /**
- * Answers to failures, described by the switch that makes them: an operation names the failures it can end in, and their
- * statuses, texts, codes and headers are what {@link describeFailure} says.
+ * Error responses of the document, made from the table of public errors: an operation names the failures that it can end in,
+ * and {@link describeFailure} supplies their statuses, texts, codes and headers.
  */
 import * as z from "zod";
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from "zod-openapi";
@@ -17,12 +17,9 @@ export const errorForm = z
       .string()
       .regex(/^[A-Z_]+$/)
       .meta({ description: "The same as `error`, as a constant." }),
-    details: z
-      .record(z.string(), z.unknown())
-      .optional()
-      .meta({
-        description: "More about the error, if there is more. Field problems map each path to a message.",
-      }),
+    details: z.record(z.string(), z.unknown()).optional().meta({
+      description: "More about the error, if there is more. Field problems map each path to a message.",
+    }),
     request_id: z.string().meta({ description: "Quote it to support." }),
     timestamp: z.iso.datetime(),
     success: z.literal(false).optional().meta({ description: "For a batch of events." }),
@@ -35,29 +32,6 @@ export const errorForm = z
 
 const REQUEST_ID = "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e";
 const TIMESTAMP = "2026-03-16T10:30:00.000Z";
-
-/** What any operation can end in. */
-export const ANYWHERE: readonly Failure[] = [
-  { kind: "https_required", over: "HTTP" },
-  { kind: "internal" },
-  { kind: "binding_unanswered" },
-  { kind: "not_configured", part: "key_ring" },
-];
-
-/** A bearer key that is missing, malformed, unknown or switched off. */
-export const KEY_REFUSED: readonly Failure[] = [
-  { kind: "authorization_missing" },
-  { kind: "api_key_malformed", problem: "" },
-  { kind: "api_key_unknown" },
-  { kind: "api_key_inactive" },
-];
-
-/** A request that has been counted against a plan and was one too many. */
-export const RATE_LIMITED: Failure = {
-  kind: "rate_limited",
-  rate: { limit: 500, window: "1 minute", resetAt: 37_000 },
-  now: 0,
-};
 
 export function failureResponses(
   failures: readonly Failure[],
@@ -75,10 +49,10 @@ function responseTo(
 ): ZodOpenApiResponseObject {
   const names = new Set(answers.flatMap(({ headers = {} }) => Object.keys(headers))) as Set<HeaderName>;
   const always = [...names].filter((name) => answers.every(({ headers = {} }) => name in headers));
-  const now_and_then = [...names].filter((name) => !always.includes(name));
+  const occasional = [...names].filter((name) => !always.includes(name));
   return {
     description: [...new Set(answers.map(({ error }) => `\`${error}\``))].join(", "),
-    headers: headersWith(always, [...now_and_then, ...sometimes]),
+    headers: headersWith(always, [...occasional, ...sometimes]),
     content: { "application/json": { schema: errorForm, examples: examplesOf(answers) } },
   };
 }

@@ -4,7 +4,8 @@ import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-op
 import type { Failure } from "../http/failure.ts";
 import type { Answer } from "./answer.ts";
 import { type HeaderName, headersWith } from "./answer-headers.ts";
-import { ANYWHERE, failureResponses } from "./error-answers.ts";
+import { ANYWHERE } from "./common-failures.ts";
+import { failureResponses } from "./error-answers.ts";
 import { PATH_PARAMETERS } from "./fields.ts";
 import { SECURITY } from "./security.ts";
 import type { TAGS } from "./tags.ts";

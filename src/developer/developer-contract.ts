@@ -1,7 +1,7 @@
 /** What the contracts of the developer API's routes have in common: a bearer key, counted against the plan of the key. */
 import type * as z from "zod";
+import { KEY_REFUSED, RATE_LIMITED } from "../contract/common-failures.ts";
 import { type Checks, type Contract, contract, type Describe } from "../contract/contract.ts";
-import { KEY_REFUSED, RATE_LIMITED } from "../contract/error-answers.ts";
 import type { Operation } from "../contract/operation.ts";
 
 type Details = Omit<Operation, "access" | "tag">;

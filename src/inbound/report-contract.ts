@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { type Answer, answerOf, once } from "../contract/answer.ts";
-import { RATE_LIMITED } from "../contract/error-answers.ts";
+import { RATE_LIMITED } from "../contract/common-failures.ts";
 import { EXAMPLE, like } from "../contract/examples.ts";
 import { fileId, fileStatus, moment, success } from "../contract/fields.ts";
 import type { Failure } from "../http/failure.ts";

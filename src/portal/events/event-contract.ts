@@ -1,8 +1,8 @@
 /** The contract of events: Audit1's services and the files-creator report them, their owner reads them back. */
 import * as z from "zod";
 import { once, page } from "../../contract/answer.ts";
+import { KEY_REFUSED, RATE_LIMITED } from "../../contract/common-failures.ts";
 import { contract } from "../../contract/contract.ts";
-import { KEY_REFUSED, RATE_LIMITED } from "../../contract/error-answers.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import {
   environment as environmentField,

@@ -132,13 +132,9 @@ const webhook = once(() =>
       signature_format: like(z.enum(SIGNATURE_FORMATS), "timestamped"),
       headers: like(z.array(z.string()), [], "Names of the custom headers of every delivery."),
       max_in_flight: like(z.int(), DEFAULT_IN_FLIGHT),
-      max_per_minute: z
-        .int()
-        .nullable()
-        .meta({
-          description:
-            "At most this many requests are started per minute; null for no limit. The others wait.",
-        }),
+      max_per_minute: z.int().nullable().meta({
+        description: "At most this many requests are started per minute; null for no limit. The others wait.",
+      }),
       secrets: z
         .array(
           z.strictObject({
