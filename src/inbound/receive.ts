@@ -156,7 +156,7 @@ class ReportRequest<S extends ReportSender> {
     if (!employer.ok) return notResolved(employer.error);
 
     const key = idempotencyKey(this.#headers);
-    if ("failure" in key) return counted(key.failure);
+    if (!key.ok) return counted(key.error);
 
     const submitted = await submitReport(
       sender,
@@ -164,7 +164,7 @@ class ReportRequest<S extends ReportSender> {
         facts: this.#facts(sender, employer.value.employerId, receivedAt),
         signed: this.#intake.signed,
         body: this.#bytes.body,
-        keyMac: key.key === null ? null : await fingerprint(sender.dataKey, utf8(`key:${key.key}`)),
+        keyMac: key.value === null ? null : await fingerprint(sender.dataKey, utf8(`key:${key.value}`)),
       },
       this.#deps,
     );

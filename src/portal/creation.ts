@@ -53,9 +53,9 @@ export async function create<Row extends Managed>(
   { owner, body }: { owner: Owner; body: unknown },
   make: () => Promise<Made<Row> | { failure: Failure }>,
 ): Promise<Response> {
-  const header = idempotencyKey(c.req.raw.headers);
-  if ("failure" in header) return failureResponse(c, header.failure);
-  const name = header.key === null ? null : await nameOf(c, kind, header.key);
+  const key = idempotencyKey(c.req.raw.headers);
+  if (!key.ok) return failureResponse(c, key.error);
+  const name = key.value === null ? null : await nameOf(c, kind, key.value);
   const earlier = name === null ? null : await findCreation(c.env.DB, owner, name, Date.now());
   if (earlier !== null) return repeat(c, kind, earlier, body);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {

@@ -152,7 +152,7 @@ describe("idempotencyKey", () => {
     ["a comma inside", "a,key"],
     ["quotes around it", '"a key"'],
   ])("takes %s", (_, key) => {
-    expect(idempotencyKey(new Headers(key === null ? {} : { "Idempotency-Key": key }))).toEqual({ key });
+    expect(idempotencyKey(new Headers(key === null ? {} : { "Idempotency-Key": key }))).toEqual(ok(key));
   });
 
   it.each([
@@ -161,32 +161,32 @@ describe("idempotencyKey", () => {
     ["k, k, k", "k"],
     ["Acme Inc., Acme Inc.", "Acme Inc."],
   ])("counts a repeated, equal key once: %j → %j", (header, key) => {
-    expect(idempotencyKey(new Headers({ "Idempotency-Key": header }))).toEqual({ key });
+    expect(idempotencyKey(new Headers({ "Idempotency-Key": header }))).toEqual(ok(key));
   });
 
   it("reads a missing key as null", () => {
-    expect(idempotencyKey(new Headers())).toEqual({ key: null });
+    expect(idempotencyKey(new Headers())).toEqual(ok(null));
   });
 
   it.each([
     ["nothing", "", "It is empty"],
     ["256 characters", "k".repeat(256), "It has 256 characters."],
     ["a tab", "a\tkey", "not printable ASCII"],
-    ["two keys", "one, another", "came twice with different keys"],
-    ["a key and an empty one", "one, ", "came twice with different keys"],
-    ["two keys, each of them twice", "a, b, a, b", "came twice with different keys"],
+    ["two keys", "one, another", "sent twice with different keys"],
+    ["a key and an empty one", "one, ", "sent twice with different keys"],
+    ["two keys, each of them twice", "a, b, a, b", "sent twice with different keys"],
   ])("refuses %s", (_, key, problem) => {
     const headers = new Headers();
     vi.spyOn(headers, "get").mockReturnValue(key);
-    expect(idempotencyKey(headers)).toEqual({
-      failure: { kind: "invalid_idempotency_key", problem: expect.stringContaining(problem) },
-    });
+    expect(idempotencyKey(headers)).toEqual(
+      err({ kind: "invalid_idempotency_key", problem: expect.stringContaining(problem) }),
+    );
   });
 
   it("refuses what is not ASCII", () => {
     const headers = new Headers();
     vi.spyOn(headers, "get").mockReturnValue("schl\u00fcssel");
-    expect(idempotencyKey(headers)).toMatchObject({ failure: { kind: "invalid_idempotency_key" } });
+    expect(idempotencyKey(headers)).toMatchObject({ ok: false, error: { kind: "invalid_idempotency_key" } });
   });
 });
 
