@@ -140,7 +140,7 @@ it("mails that an endpoint is gone to whom its webhook names, with no word of th
     expect(disabled).toMatchObject({ from: "webhooks@audit1.test", to: ["integrations@demo-payroll.test"] });
     expect(disabled?.text).toContain(`Webhook ${webhook.id} (localhost:${endpointPort}/`);
     expect(disabled?.text).toContain("it answered 410 Gone");
-    expect(disabled?.text).toMatch(/set the webhook's status to active, and replay/);
+    expect(disabled?.text).toMatch(/set the webhook's status to active, then replay/);
     const secrets = [secret.replace("whsec_", ""), "moved away", event.id, ...leavesOf(event.data)];
     expect(secrets.length).toBeGreaterThan(6);
     // As words: a number of the event may well be part of an id or a time.
@@ -193,6 +193,17 @@ it("stops on SIGINT and leaves nothing listening", async () => {
   await stop("SIGINT");
   await vi.waitFor(() => expectClosed(port), STARTED);
   await vi.waitFor(() => expectClosed(port + 1), STARTED);
+});
+
+it("looks into the archive and forgets everything with the README's commands", () => {
+  const run = (...args: string[]) =>
+    spawnSync("npm", ["run", "-s", ...args], { cwd: copy, encoding: "utf8" });
+  const listed = run("archive", "--", "list");
+  expect(listed.stderr).toContain("Nothing is archived here yet.");
+  expect(listed.status).toBe(0);
+  const reset = run("reset");
+  expect(reset.stdout).toContain("Removed .dev, .dev.vars");
+  expect(existsSync(path.join(copy, ".dev"))).toBe(false);
 });
 
 /** An address of this machine that others reach it at. */
