@@ -1,10 +1,10 @@
-/** Bundles the Worker with its faults, from these sources or from a copy that is broken on purpose. */
+/** Bundles the Worker with faults at its edges, from these sources or from a mutated copy. */
 import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 
-/** Replaces `find` in `file` with `replace`. `find` must be there exactly once. */
+/** Replaces `find` in `file` with `replace`. `find` must occur exactly once. */
 export interface Edit {
   file: string;
   find: string;
@@ -23,7 +23,7 @@ const COPIED = [
   "tsconfig.json",
 ];
 
-/** Answers the bundled module. `folder` is this run's own. */
+/** Returns the bundled module. `folder` belongs to this run. */
 export async function bundle(
   folder: string,
   edits: readonly Edit[],
@@ -55,10 +55,10 @@ function copy(root: string, edits: readonly Edit[]): string {
   return root;
 }
 
-/** The file's text with the edit in it. Throws unless what is to be replaced is there exactly once. */
+/** The file's text with the edit applied. Throws unless `find` occurs exactly once. */
 export function edited({ file, find, replace }: Edit, root = ROOT): string {
   const text = readFileSync(path.join(root, file), "utf8");
   const times = text.split(find).length - 1;
-  if (times !== 1) throw new Error(`${file} holds what is to be replaced ${times} times, not once:\n${find}`);
+  if (times !== 1) throw new Error(`${file} contains the text to replace ${times} times, not once:\n${find}`);
   return text.replace(find, () => replace);
 }

@@ -1,4 +1,4 @@
-/** Seeded chance. What depends on it is the same in every run of one seed, as far as the machine's own timing allows. */
+/** Seeded chance. Runs with the same seed make the same choices, as far as the machine's timing allows. */
 import { seeded } from "../../support/random.ts";
 
 export class Chance {
@@ -22,7 +22,7 @@ export class Chance {
     return this.#next() < share;
   }
 
-  /** One of the names, by their weights. */
+  /** Picks one of the names, by weight. */
   pick<T extends string>(weights: Record<T, number>): T {
     const names = Object.keys(weights) as T[];
     let at = this.#next() * names.reduce((sum, name) => sum + weights[name], 0);
@@ -33,7 +33,7 @@ export class Chance {
     return names[names.length - 1] as T;
   }
 
-  /** A seed for something that draws in an order of its own. */
+  /** A generator for a part that draws independently. */
   fork(): Chance {
     return new Chance(Math.floor(this.#next() * 2 ** 31));
   }

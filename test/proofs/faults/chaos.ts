@@ -1,4 +1,4 @@
-/** What happens to the gateway while senders send: kills, clock jumps, outages of its parts, moods of those it talks to. */
+/** The faults during the storm: kills, clock jumps, outages of bindings, a misbehaving files-creator and receivers. */
 import { setTimeout } from "node:timers/promises";
 import { type Chance, pause } from "./chance.ts";
 import type { FilesCreator, Weather } from "./files-creator.ts";
@@ -8,11 +8,11 @@ import type { ReceiverMood, Receivers } from "./receivers.ts";
 import type { SendingRecord } from "./record.ts";
 
 export interface ChaosPlan {
-  /** Our milliseconds between two kills, at least and at most. */
+  /** The time between two kills, real ms, at least and at most. */
   killEveryMs: [number, number];
 }
 
-/** The usual weather comes back most of the time. */
+/** `none` returns to the usual rates. */
 const OUTAGES: Record<string, { weight: number; rates: Partial<Rates> }> = {
   none: { weight: 6, rates: {} },
   d1: { weight: 1, rates: { d1: 1 } },
@@ -34,10 +34,10 @@ const MOODS: Record<Weather, number> = {
   away: 1,
 };
 const RECEIVER_MOODS: Record<ReceiverMood, number> = { rough: 6, fine: 3, hanging: 1, away: 1 };
-/** By our clock. The cron comes more often than every minute of the gateway's, and at times twice at once. */
+/** Real time. The cron runs more often than once a minute of the gateway's clock, and sometimes twice at once. */
 const CRON_EVERY_MS = { low: 800, high: 4_000 };
 const TWO_CRONS = 0.4;
-/** Of the gateway's clock. A step back of under a second is one the gate does not notice. */
+/** In the gateway's time. A gate does not notice a step back of less than a second. */
 const JUMPS = {
   "a moment": { weight: 5, ms: [100, 990] },
   seconds: { weight: 4, ms: [1_000, 50_000] },
@@ -75,7 +75,7 @@ export class Chaos {
     this.#stopped = stopped;
   }
 
-  /** Until it is stopped. The gateway is up then. */
+  /** Causes faults until it is stopped. The gateway is running when it resolves. */
   async rage(plan: ChaosPlan): Promise<void> {
     await Promise.all([
       this.#killing(plan, this.#chance.fork()),
@@ -105,12 +105,12 @@ export class Chaos {
         this.kills++;
       }
       await this.#gateway.start();
-      // Alarms that were set by the clock of before are due by the clock of now.
+      // Alarms that were set before the clock changed are rescheduled.
       await this.#gateway.order({ forwardMs: 0 });
     }
   }
 
-  /** Resolves at the next such instant, or when none comes. */
+  /** Resolves at the next such instant, or after a timeout. */
   async #reached(instant: Instant): Promise<void> {
     if (instant === "at any time") return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -125,7 +125,7 @@ export class Chaos {
 
   async #jumping(chance: Chance): Promise<void> {
     const weights = Object.fromEntries(Object.entries(JUMPS).map(([name, { weight }]) => [name, weight]));
-    // What goes forwards comes back, so that the clock stays near the truth.
+    // A jump forwards is followed by jumps back, so that the clock stays near the real time.
     let ahead = 0;
     while (await this.#after(chance.between(600, 2_500))) {
       const size = chance.pick(weights) as keyof typeof JUMPS;
@@ -166,17 +166,17 @@ export class Chaos {
     while (await this.#after(chance.between(CRON_EVERY_MS.low, CRON_EVERY_MS.high))) {
       const crons = chance.happens(TWO_CRONS) ? [1, 2] : [1];
       this.#count(crons.length === 1 ? "the cron" : "two crons at once");
-      // One that dies with the gateway is a cron that was missed.
+      // A cron that dies with the gateway counts as missed.
       await Promise.allSettled(crons.map(() => this.#gateway.control("cron")));
     }
   }
 
-  /** While the gateway is down the order is only noted; it gets it with its start. */
+  /** While the gateway is down, the order is stored and applied when it starts. */
   async #order(change: Parameters<GatewayProcess["order"]>[0]): Promise<void> {
     await this.#gateway.order(change).catch(() => undefined);
   }
 
-  /** Waits; false when the time is over, which is all that ends a wait early. */
+  /** Waits. False when the storm is over, which ends a wait early. */
   async #after(ms: number): Promise<boolean> {
     await setTimeout(ms, undefined, { signal: this.#stopped }).catch(() => undefined);
     return !this.#stopped.aborted;

@@ -1,2 +1,2 @@
-/** Judges one thing that must hold: how many cases were looked at, and one line for each that broke it. */
+/** Checks one invariant. Returns how many cases it checked, and one line per violation. */
 export type Check<Of> = (evidence: Of) => { checked: number; broken: string[] };

@@ -1,22 +1,22 @@
 /**
- * The clock of the gateway under test. It runs faster than ours, so that minutes of backing off pass in seconds, and it
- * can be set forwards and back. Pure, and the same arithmetic inside the Worker and outside.
+ * The clock of the gateway under test. It runs faster than real time, so that minutes of backoff pass in seconds, and it can be
+ * set forwards and back. Pure: the Worker and the test use the same arithmetic.
  */
 export interface ClockSetting {
-  /** Our time at which both clocks stood together, ms. */
+  /** The real time at which both clocks agreed, ms. */
   epochMs: number;
-  /** Its milliseconds per millisecond of ours. */
+  /** Gateway milliseconds per real millisecond. */
   speed: number;
-  /** How far it was set forwards since, in its own milliseconds. */
+  /** How far it was set forwards since then, in gateway milliseconds. */
   offsetMs: number;
 }
 
-/** What the gateway's clock shows at `realMs` of ours. */
+/** The gateway's time at the real time `realMs`. */
 export function shownAt({ epochMs, speed, offsetMs }: ClockSetting, realMs: number): number {
   return Math.floor(epochMs + (realMs - epochMs) * speed + offsetMs);
 }
 
-/** When, by our clock, the gateway's shows `shownMs`. */
+/** The real time at which the gateway's clock shows `shownMs`. */
 export function realAt({ epochMs, speed, offsetMs }: ClockSetting, shownMs: number): number {
   return Math.ceil(epochMs + (shownMs - offsetMs - epochMs) / speed);
 }

@@ -1,4 +1,4 @@
-/** What must hold of deliveries at the end, judged from what receivers got and said, and from what is recorded of it. Pure. */
+/** Invariants of deliveries, checked from what receivers received and answered, and from the stored attempts. Pure. */
 
 import type { Check } from "./check.ts";
 import { asksFor, type Endpoint } from "./endpoints.ts";
@@ -7,14 +7,14 @@ import type { OutboundEvidence } from "./outbound-evidence.ts";
 import { RETRY_AFTER_S } from "./receivers.ts";
 import { sha256 } from "./reports.ts";
 
-/** As documented: the waits before the second to the seventh attempt, each from the failure before it. */
+/** As documented: the wait before each attempt after the first, counted from the previous failure. */
 const WAITS_MS = [0, 1, 5, 30, 120, 360].map((minutes) => minutes * 60_000);
 const ATTEMPTS = WAITS_MS.length + 1;
-/** Between reading what is due and sending it, of the gateway's clock. */
+/** The longest time between reading due deliveries and sending them, in the gateway's time. */
 const TURN_MS = 5_000;
 
 export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
-  "every webhook that asked for an event has one delivery of it, no other has"(evidence) {
+  "each event has one delivery per subscribed webhook, and no other"(evidence) {
     const { kept, endpoints, deliveries } = evidence;
     const byWebhook = Map.groupBy(deliveries, ({ webhookId }) => webhookId);
     let checked = 0;
@@ -24,7 +24,7 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
       checked += wanted.length;
       const wrong = wanted.flatMap((event) => {
         const n = rows.get(event.id)?.length ?? 0;
-        // One that is disabled has deliveries too: they are skipped.
+        // A disabled webhook has deliveries too. They are skipped.
         return n === 1 ? [] : [`${event.id} has ${n} deliveries to ${endpoint.name}`];
       });
       const asked = new Set<string | null>(wanted.map(({ id }) => id));
@@ -34,7 +34,7 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     return { checked, broken };
   },
 
-  "every request was owed, with the right bytes and valid signatures"(evidence) {
+  "every request belongs to a delivery, with the right bytes and valid signatures"(evidence) {
     const { kept, endpoints, deliveries, receivers } = evidence;
     const owed = new Set(deliveries.map(pairOf));
     const expected = new Map(
@@ -49,16 +49,16 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     );
     const broken = receivers.receptions.flatMap(({ endpoint, eventId, wrong, sha256: received }) => {
       const pair = pairOf({ webhookId: endpoint.webhookId, eventId });
-      if (wrong !== null) return [`${endpoint.name} got ${eventId} signed wrongly: ${wrong}`];
+      if (wrong !== null) return [`${endpoint.name} received ${eventId} with a wrong signature: ${wrong}`];
       if (!owed.has(pair) || !expected.has(pair))
-        return [`${endpoint.name} got ${eventId}, which it is not owed`];
-      return received === expected.get(pair) ? [] : [`${endpoint.name} got ${eventId} with other bytes`];
+        return [`${endpoint.name} received ${eventId} without a delivery`];
+      return received === expected.get(pair) ? [] : [`${endpoint.name} received ${eventId} with other bytes`];
     });
-    const astray = receivers.astray.map((where) => `somebody asked for ${where}`);
+    const astray = receivers.astray.map((where) => `a request went to ${where}`);
     return { checked: receivers.receptions.length, broken: [...broken, ...astray] };
   },
 
-  "what is delivered was taken by its receiver, and no answer was made up"(evidence) {
+  "every delivered event was accepted by its receiver, and every recorded status was sent"(evidence) {
     const { endpoints, deliveries, receivers } = evidence;
     const received = Map.groupBy(receivers.receptions, ({ endpoint, eventId }) =>
       pairOf({ webhookId: endpoint.webhookId, eventId }),
@@ -73,13 +73,15 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
         if (attempt.status === null) return [];
         const at = given.indexOf(attempt.status);
         if (at >= 0) given.splice(at, 1);
-        return at >= 0 ? [] : [`${about(delivery, endpoints)} was not answered ${attempt.status}`];
+        return at >= 0
+          ? []
+          : [`${about(delivery, endpoints)} records the status ${attempt.status}, which was not sent`];
       });
     });
     return { checked: deliveries.length, broken };
   },
 
-  "every failed delivery has its seven attempts, and what is skipped was for a webhook that is gone"(
+  "every failed delivery had seven attempts, and only deliveries of a disabled webhook were skipped"(
     evidence,
   ) {
     const { endpoints, deliveries, webhooks, receivers } = evidence;
@@ -106,7 +108,7 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     return { checked, broken: [...broken, ...skips, ...states] };
   },
 
-  "each attempt is recorded once, and none before its time"({ endpoints, deliveries, setBack }) {
+  "each attempt is recorded once, and none was early"({ endpoints, deliveries, setBack }) {
     const broken = deliveries.flatMap((delivery) => {
       const { attempts, history } = delivery;
       const name = about(delivery, endpoints);
@@ -115,13 +117,13 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
       if (numbers !== Array.from({ length: attempts }, (_, i) => i + 1).join())
         return [`${name} has ${attempts} attempts, with the numbers ${numbers}`];
       if (history.slice(0, -1).some(({ kind }) => kind === "delivered"))
-        return [`${name} was tried again after it was delivered`];
-      return early(history, setBack).map((number) => `${name} was tried before its time: attempt ${number}`);
+        return [`${name} was retried after it was delivered`];
+      return early(history, setBack).map((number) => `${name} was retried too early: attempt ${number}`);
     });
     return { checked: deliveries.reduce((sum, { history }) => sum + history.length, 0), broken };
   },
 
-  "no delivery is left open, no endpoint held, nothing due forgotten"(evidence) {
+  "no delivery is left pending, no endpoint leased, no due delivery forgotten"(evidence) {
     const { endpoints, deliveries, webhooks, runOut } = evidence;
     const open = deliveries.filter(
       ({ status, nextAttemptAt }) =>
@@ -132,18 +134,18 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
       checked: deliveries.length + webhooks.length,
       broken: [
         ...open.map((delivery) => `${about(delivery, endpoints)} is ${delivery.status}`),
-        ...held.map(({ id }) => `${nameOf(id, endpoints)} is held`),
+        ...held.map(({ id }) => `${nameOf(id, endpoints)} is leased`),
         ...runOut.forgotten,
       ],
     };
   },
 
-  "no endpoint had more requests at a time than it allows"({ receivers }) {
+  "no endpoint had more requests in flight than its limit"({ receivers }) {
     return { checked: receivers.receptions.length, broken: receivers.inFlight.crowded };
   },
 };
 
-/** Numbers of the attempts that came before their time, by the gateway's clock where it showed a time only once. Pure. */
+/** Numbers of the attempts that were made too early by the gateway's clock. Spans that the clock showed twice are allowed for. Pure. */
 export function early(
   history: DeliveryAtEnd["history"],
   setBack: readonly { from: number; to: number }[],

@@ -1,18 +1,18 @@
-/** After the storm: nothing breaks any more, the clock runs on, and every report has to come in. */
+/** After the storm: faults stop, the clock runs on, and every accepted report must become a file. */
 import { pause } from "./chance.ts";
 import type { FilesCreator } from "./files-creator.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
 import { type Backlog, CALM } from "./orders.ts";
 
-/** Of the gateway's clock, so that no wait of it is skipped. */
+/** In the gateway's time. Short, so that no wait is skipped. */
 const HOP_MS = 300_000;
-/** A file that is due for longer than a lease and one hop was forgotten. */
+/** A file that is due for longer than a lease and one hop counts as forgotten. */
 const LEASE_MS = 600_000;
 const STUCK_AFTER_MS = LEASE_MS + HOP_MS;
-/** The longest backoff after a few failures is an hour and a quarter; then comes at most a lease. */
+/** The longest backoff after a few failures is 75 minutes, followed by one lease at most. */
 const LONGEST_DRAIN_MS = 3 * 3_600_000;
 const QUIET_MS = 250;
-/** Of our clock: a long run leaves a backlog that takes its time. */
+/** In real time. The backlog of a long run takes a while. */
 const QUIET_PATIENCE_MS = 300_000;
 const STUCK_PATIENCE_MS = 10_000;
 const REPORTS_PATIENCE_MS = 10_000;
@@ -20,7 +20,7 @@ const REPLAY_ROUNDS = 3;
 const POLL_MS = 50;
 
 export interface Drained {
-  /** Of the gateway's clock, until nothing was unsettled. */
+  /** How long it took until every file was settled, in the gateway's time. */
   tookMs: number;
   /** Files that were due for longer than a lease. */
   stuck: string[];
@@ -41,7 +41,7 @@ export async function drain(
   for (let round = 0; round < REPLAY_ROUNDS; round++) {
     await settle(gateway, filesCreator, stuck, gateway.now() + LONGEST_DRAIN_MS);
     if (round === 0) tookMs = gateway.now() - startedAt;
-    // What the files-creator refused is forwarded again by an operator, and taken: so every 202 ends as a file.
+    // An operator replays each refused file and the files-creator accepts it, so that every 202 becomes a file.
     const refused = [...filesCreator.refused.values()].filter((fileId) => !replayed.has(fileId));
     if (refused.length === 0) break;
     for (const fileId of refused) {
@@ -58,7 +58,7 @@ export async function drain(
   return { tookMs, stuck: [...stuck], replayed: replayed.size };
 }
 
-/** Lets the clock run until nothing is unsettled, or until `deadline`. */
+/** Advances the clock until every file is settled, or until `deadline`. */
 async function settle(
   gateway: GatewayProcess,
   filesCreator: FilesCreator,
@@ -76,7 +76,7 @@ async function settle(
   }
 }
 
-/** A file that is due for too long, and still is when a busy machine has had time to come to it. */
+/** A file that was due for too long, and still is after a busy machine has had time to forward it. */
 async function forgotten(gateway: GatewayProcess, seen: Backlog): Promise<string | null> {
   let backlog = seen;
   for (const since = Date.now(); backlog.overdueMs > STUCK_AFTER_MS; ) {
@@ -87,7 +87,7 @@ async function forgotten(gateway: GatewayProcess, seen: Backlog): Promise<string
   return null;
 }
 
-/** Lets the clock run until every payload has left for the archive. */
+/** Advances the clock until every payload is archived. */
 export async function archive(gateway: GatewayProcess, filesCreator: FilesCreator): Promise<void> {
   const deadline = gateway.now() + LONGEST_DRAIN_MS;
   for (;;) {
@@ -98,7 +98,7 @@ export async function archive(gateway: GatewayProcess, filesCreator: FilesCreato
   }
 }
 
-/** Until no POST has come for a moment: the alarms and the queue have done what was due. */
+/** Waits until no POST arrives for a moment, so that alarms and queue have done all due work. */
 async function quiet(filesCreator: FilesCreator): Promise<void> {
   const since = Date.now();
   while (Date.now() - since < QUIET_PATIENCE_MS) {

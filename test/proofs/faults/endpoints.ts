@@ -1,4 +1,4 @@
-/** Where webhooks lead during the run: whose they are, what they ask for, and who answers there. */
+/** The webhooks of the run: their owners, their subscriptions, and how their receivers behave. */
 export type Owner = { owner_type: "payroll_company" | "employer"; owner_id: string };
 export const ENVIRONMENTS = ["sandbox", "production"] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
@@ -6,13 +6,13 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 /** Has no webhook. */
 export const UNHEARD: Owner = { owner_type: "payroll_company", owner_id: "faults" };
 export const HEARD: Owner = { owner_type: "payroll_company", owner_id: "heard" };
-/** Another owner of the same id. */
+/** Another owner type with the same id. */
 export const NAMESAKE: Owner = { owner_type: "employer", owner_id: "heard" };
 export const OWNERS = [UNHEARD, HEARD, NAMESAKE] as const;
 
 /**
- * How whoever answers there behaves while things break. When the storm is over all but the last two take what they get:
- * `dead` never did and never will, `leaving` says 410 after a while, and from then on.
+ * How a receiver behaves during the storm. Afterwards all accept every request, except the last two: `dead` never accepts one,
+ * and `leaving` responds 410 after a while, and from then on.
  */
 export type Character = "steady" | "rough" | "slow" | "dead" | "leaving";
 
@@ -26,7 +26,7 @@ export interface EndpointPlan {
   character: Character;
 }
 
-/** One that a webhook leads to. */
+/** The endpoint of a stored webhook. */
 export interface Endpoint extends EndpointPlan {
   /** Without its `wh_`. */
   webhookId: string;
@@ -67,7 +67,7 @@ export const ENDPOINTS: readonly EndpointPlan[] = [
   },
 ];
 
-/** An event as far as webhooks choose by it. */
+/** The fields of an event that decide its subscribers. */
 export interface Told {
   owner: Owner;
   environment: Environment;

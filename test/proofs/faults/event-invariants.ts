@@ -1,4 +1,4 @@
-/** What must hold of events at the end: of those that services told, and of those that are told of files. Pure. */
+/** Invariants of events: those that services publish, and those that the gateway publishes about files. Pure. */
 import { parseFileId } from "../../../src/gate/file-id.ts";
 import { gateName } from "../../../src/model.ts";
 import type { Check } from "./check.ts";
@@ -7,7 +7,7 @@ import { type EventUnit, type HeardEvent, isUnanswered } from "./event-record.ts
 import type { KeptEvent, OutboundEvidence } from "./outbound-evidence.ts";
 
 export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
-  "every event that was taken is kept, once and as it was sent"({ events, kept, reports, connections }) {
+  "every accepted event is stored once, as it was sent"({ events, kept, reports, connections }) {
     const byKey = Map.groupBy(kept, keyOf);
     const sent = progressReports({ reports, connections }).filter(({ taken }) => taken);
     const taken = [...events.units.filter(({ takenAt }) => takenAt !== null), ...sent];
@@ -15,13 +15,13 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
       const found = byKey.get(keyOf(unit)) ?? [];
       const [event] = found;
       if (event === undefined || found.length > 1)
-        return [`${unit.id} was taken and is kept ${found.length} times`];
-      return isAsSent(event, unit) ? [] : [`${unit.id} is kept as ${event.json}`];
+        return [`${unit.id} was accepted and is stored ${found.length} times`];
+      return isAsSent(event, unit) ? [] : [`${unit.id} is stored as ${event.json}`];
     });
     return { checked: taken.length, broken };
   },
 
-  "other events are kept once or not at all, refused ones are not"(evidence) {
+  "an event without a final response is stored at most once, a rejected event never"(evidence) {
     const { events, kept } = evidence;
     const sent = [
       ...events.units.filter(({ expects }) => expects === "taken"),
@@ -31,22 +31,22 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
     const byKey = new Map(sent.map((unit) => [keyOf(unit), unit]));
     const broken = [...Map.groupBy(kept, keyOf)].flatMap(([key, [event, ...others]]) => {
       const unit = byKey.get(key);
-      if (event === undefined || unit === undefined) return [`${key} was sent by nobody, or refused`];
-      if (others.length > 0) return [`${key} is kept ${others.length + 1} times`];
-      return isAsSent(event, unit) ? [] : [`${key} is kept as ${event.json}`];
+      if (event === undefined || unit === undefined) return [`${key} was never sent, or was rejected`];
+      if (others.length > 0) return [`${key} is stored ${others.length + 1} times`];
+      return isAsSent(event, unit) ? [] : [`${key} is stored as ${event.json}`];
     });
     const unsettled = events.units.filter((unit) => unit.takenAt === null);
     return { checked: kept.length + unsettled.filter(isUnanswered).length, broken };
   },
 
-  "every file has its events, as its gate owes them"(evidence) {
+  "every event in a gate's outbox is published"(evidence) {
     const kept = new Set(evidence.kept.map(keyOf));
     const owed = fileEvents(evidence).filter(({ must }) => must);
     const missing = owed.filter((event) => !kept.has(keyOf(event)));
     return { checked: owed.length, broken: missing.map(({ id }) => `${id} was not published`) };
   },
 
-  "an owner's events are in the order of their sequence, and none shares one"({ kept }) {
+  "an owner's events are listed by sequence, and no two share one"({ kept }) {
     const broken = [...Map.groupBy(kept, listOf)].flatMap(([list, events]) =>
       events.flatMap(({ id, sequence }, place) => {
         const before = events[place - 1]?.sequence ?? 0;
@@ -65,13 +65,13 @@ export const EVENT_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
       const isInOrder = types.every(
         (type, place) => (FILE_ORDER[type] ?? 0) >= (FILE_ORDER[types[place - 1] ?? ""] ?? 0),
       );
-      // One that was refused was forwarded once more: what came of that is news after the failure.
+      // A refused file was forwarded again, so that later events may follow its failure.
       return isInOrder || types.includes("file.failed") ? [] : [`${file}: ${types.join(", ")}`];
     });
     return { checked: files.length, broken };
   },
 
-  "no service was answered what it should not be"({ events }) {
+  "no service got an unexpected response"({ events }) {
     const heard = events.units.flatMap((unit) => unit.heard.map((answer) => ({ unit, answer })));
     const broken = heard.filter(({ unit, answer }) => !isExpected(unit, answer));
     return {
@@ -95,21 +95,21 @@ function listOf({ owner, environment }: Pick<KeptEvent, "owner" | "environment">
   return `${owner.owner_type}:${owner.owner_id} ${environment}`;
 }
 
-/** An event of an owner, wherever it comes from. */
+/** Identifies an event of an owner, whatever its source. */
 export function keyOf({ owner, environment, id }: Pick<KeptEvent, "owner" | "environment" | "id">): string {
   return `${owner.owner_type}:${owner.owner_id} ${environment} ${id}`;
 }
 
 interface ExpectedEvent extends Told {
   id: string;
-  /** Null where the gateway says when. */
+  /** Null when the gateway sets the time. */
   timestamp: string | null;
-  /** Null where only the file is known that it is about. */
+  /** Null when only the event's file is known. */
   data: unknown;
   fileId?: string;
 }
 
-/** What the files-creator reported about files whose owner listens. */
+/** The files-creator's reports on files whose owner has webhooks. */
 function progressReports({
   reports,
   connections,
@@ -123,7 +123,7 @@ function progressReports({
   });
 }
 
-/** What the gates owe of files whose owner listens. `must` is false where the suite cannot know. */
+/** The events that gates publish about files whose owner has webhooks. `must` is false when the suite cannot know. */
 function fileEvents({
   inboxes,
   connections,
@@ -137,7 +137,7 @@ function fileEvents({
     const about = { ...OF_FILES, fileId, timestamp: null, data: null };
     const refused = refusedFiles.has(fileId);
     return [
-      // One that is refused at once was never said to be uploaded; one that had to be deferred before was.
+      // A file that is refused at once has no file.uploaded event. A file that was deferred before has one.
       { ...about, id: `evt_uploaded_${fileId}_1`, type: "file.uploaded", must: !refused },
       ...(refused ? [{ ...about, id: `evt_failed_${fileId}_1`, type: "file.failed", must: true }] : []),
     ];

@@ -1,27 +1,27 @@
-/** What services told of what happened, and what they heard. The gateway never sees it. */
+/** Records the events that services sent and the responses they got. The gateway never sees it. */
 import type { Environment, Owner } from "./endpoints.ts";
 
 export interface HeardEvent {
-  /** Of the event's own answer, in a batch too. Null without an answer. */
+  /** The status of the event itself, also in a batch. Null without a response. */
   status: number | null;
-  /** The `error` of a refusal. */
+  /** The `error` word of a rejection. */
   error: string | null;
 }
 
-/** One event as its service means it: however often it is sent, at most one may come of it. */
+/** One intended event. However often it is sent, it may be stored at most once. */
 export interface EventUnit {
   id: string;
   owner: Owner;
   environment: Environment;
   type: string;
-  /** As it was sent, ISO 8601; null where the gateway is to say when. */
+  /** As it was sent, ISO 8601; null when the gateway sets the time. */
   timestamp: string | null;
   data: unknown;
   kind: string;
-  /** `conflict`: its id is that of another event, which was taken before. */
+  /** `conflict`: another event with the same id was accepted before. */
   expects: "taken" | "conflict" | "refused";
   heard: HeardEvent[];
-  /** When it was first taken, by our clock. */
+  /** When it was first accepted, in real time. */
   takenAt: number | null;
 }
 
@@ -40,7 +40,7 @@ export class EventRecord {
   }
 }
 
-/** Whether some copy of it ended without an answer that settles the matter. */
+/** Whether some copy of it ended without a final response. */
 export function isUnanswered({ heard }: Pick<EventUnit, "heard">): boolean {
   return heard.some(({ status }) => status === null || status === 503);
 }

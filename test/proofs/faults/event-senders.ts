@@ -1,4 +1,4 @@
-/** Audit1's services: they tell events, one or many at a time, and without an answer or after a 503 they send the same again. */
+/** Audit1's services. They send events, one or many per request, and resend the same request without a response or after a 503. */
 import { type Chance, pause } from "./chance.ts";
 import type { Environment, Owner } from "./endpoints.ts";
 import type { EventRecord, EventUnit, HeardEvent } from "./event-record.ts";
@@ -9,12 +9,12 @@ const FIRST_BACKOFF_MS = 80;
 const LONGEST_BACKOFF_MS = 2_000;
 const ANSWER_LIMIT_MS = 8_000;
 const DISCONNECTS = 0.03;
-/** Further back than the clock is ever set: a time ahead of it would count as now, or be refused. */
+/** Further back than the clock is ever set. A time in the future would be replaced or rejected. */
 const HAPPENED_BEFORE_MS = 86_400_000;
 const LARGEST_BATCH = 8;
 const LARGE_CHARS = { low: 20_000, high: 120_000 };
 
-/** Payments lead to the endpoint that leaves, audits to the one that is dead. */
+/** Payments are delivered to the `leaving` endpoint, audits to the `dead` one. */
 const TYPES = {
   "audit.started": 2,
   "audit.completed": 2,
@@ -42,7 +42,7 @@ interface Answer {
   results?: { success: boolean; id: string; status?: number; error?: string }[];
 }
 
-/** One service, about one owner in one environment. */
+/** One service. Its events belong to one owner and environment. */
 export class EventSender {
   readonly #name: string;
   readonly #about: { owner: Owner; environment: Environment };
@@ -69,7 +69,7 @@ export class EventSender {
     this.#stopped = stopped;
   }
 
-  /** Tells event after event, with a pause of about `thinkMs` in between, until it is stopped. */
+  /** Sends events, pausing about `thinkMs` in between, until it is stopped. */
   async run(thinkMs: number): Promise<void> {
     while (!this.#stopped.aborted) {
       await this.#tell(this.#chance.pick(KINDS));
@@ -135,7 +135,7 @@ export class EventSender {
     });
   }
 
-  /** Repeats the request until it is answered, or its service loses patience. */
+  /** Resends the request until it gets a final response, or gives up. */
   async #deliver(
     units: EventUnit[],
     body = JSON.stringify(
@@ -153,7 +153,7 @@ export class EventSender {
     }
   }
 
-  /** Of each event what was answered to it. */
+  /** The response to each event. */
   async #post(units: EventUnit[], body: string, credentials: Record<string, string>): Promise<HeardEvent[]> {
     const all = (heard: HeardEvent) => units.map(() => heard);
     const limit = this.#chance.happens(DISCONNECTS) ? this.#chance.between(0, 25) : ANSWER_LIMIT_MS;

@@ -1,7 +1,7 @@
 /**
- * A files-creator outside the group that is killed, over real sockets: what it has stored is the truth the run is judged
- * by. It keeps the wire contract (one verdict per `Idempotency-Key`, repeats are dropped) and misbehaves in every way the
- * contract allows.
+ * A files-creator on real sockets, outside the process group that is killed. Its stored files decide whether a run passes. It
+ * keeps the wire contract (one verdict per `Idempotency-Key`, repeats are dropped) and misbehaves in every way that the contract
+ * allows.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -16,7 +16,7 @@ export interface StoredFile {
   sha256: string;
 }
 
-/** What happens to a POST. Whatever stores does so once per key. */
+/** How it treats a POST. Each conduct that stores a file stores it once per key. */
 const CONDUCTS = [
   "takes",
   "fails",
@@ -45,7 +45,7 @@ const WEATHERS: Record<Exclude<Weather, "away">, Partial<Record<Conduct, number>
   forgetful: { "stores and fails": 1, "stores and answers too late": 1, takes: 1 },
 };
 
-/** A plain `express.json()` reads nothing else: whoever is told another label refuses the report for good. */
+/** A plain `express.json()` parses no other content type, and then the files-creator refuses the report for good. */
 const READ_BY_EXPRESS = /^application\/json(?:;\s*charset=utf-[^;]*)?$/i;
 const REFUSED_SHARE = 0.03;
 const REPORTED_SHARE = 0.6;
@@ -53,14 +53,14 @@ const REPORTED_SHARE = 0.6;
 export class FilesCreator {
   readonly stored = new Map<string, StoredFile>();
   readonly refused = new Map<string, string>();
-  /** Keys that came again with other bytes. */
+  /** Keys that were posted again with other bytes. */
   readonly otherBytes: string[] = [];
   readonly reports: ProgressReports;
   readonly counts = new Map<string, number>();
   weather: Weather = "fine";
   lastPostAt = 0;
   inFlight = 0;
-  /** Called when a POST has arrived, before it is answered. */
+  /** Called when a POST arrives, before the response. */
   onPost: () => void = () => undefined;
   readonly #chance: Chance;
   readonly #server: Server;
@@ -147,7 +147,7 @@ export class FilesCreator {
     answer(response, 202);
   }
 
-  /** One verdict per key. A generation after the first is taken: somebody has looked at the report. */
+  /** One verdict per key. Later generations are accepted: an operator has looked at the report. */
   #refuses(key: string, fileId: string): boolean {
     if (this.refused.has(key)) return true;
     if (this.stored.has(key) || key !== fileId || !this.#chance.happens(REFUSED_SHARE)) return false;
@@ -161,7 +161,7 @@ export class FilesCreator {
   }
 }
 
-/** Whoever asked loses patience first. */
+/** Never responds: the client times out first. */
 export async function untilClosed(response: ServerResponse): Promise<void> {
   if (!response.destroyed) await once(response, "close");
 }

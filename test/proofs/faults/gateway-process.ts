@@ -1,4 +1,4 @@
-/** The gateway under test as a process: started on its state, killed with everything it started, started again. */
+/** The gateway under test as a process that can be started on its state, killed with all its children, and started again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +9,7 @@ import { CALM, type Orders, type Rates } from "./orders.ts";
 import type { ServeAnswer, ServeOrder } from "./serve.ts";
 
 export interface Workspace {
-  /** Where wrangler.toml and the migrations are. */
+  /** The folder of wrangler.toml and the migrations. */
   root: string;
   /** The bundled Worker. */
   module: string;
@@ -21,19 +21,19 @@ export interface Workspace {
 const WORKER = "audit1-webhook-gateway";
 const START_LIMIT_MS = 60_000;
 const CALL_LIMIT_MS = 60_000;
-/** Smaller steps forwards end nothing before its time that matters. */
+/** A smaller step forwards ends no wait noticeably early. */
 const NOTICED_MS = 1_000;
 
 export class GatewayProcess {
-  /** Rises with every start. */
+  /** Increases with every start. */
   life = 0;
   clock: ClockSetting;
   rates: Rates = CALM;
-  /** Spans of its clock that were shown twice. */
+  /** Spans of time that its clock showed twice. */
   readonly setBack: { from: number; to: number }[] = [];
-  /** Called when its clock was set forwards, by a second or more. */
+  /** Called when its clock is set forwards by a second or more. */
   onForwards: () => void = () => undefined;
-  /** Names of the gates, which have to be told when the clock is set. */
+  /** Names of the gates, whose alarms are rescheduled when the clock is set. */
   gates: string[] = [];
   readonly #workspace: Workspace;
   readonly #options: V4WorkerOptions;
@@ -60,7 +60,7 @@ export class GatewayProcess {
     return shownAt(this.clock, Date.now());
   }
 
-  /** Resolves when it answers; false when it was killed before. */
+  /** Resolves when the gateway responds; with false when it was killed before. */
   async start(): Promise<boolean> {
     this.life++;
     const log = openSync(this.#workspace.log, "a");
@@ -68,7 +68,7 @@ export class GatewayProcess {
       cwd: this.#workspace.root,
       detached: true,
       stdio: ["ignore", log, log, "ipc"],
-      // What a killed runtime leaves there goes with the run.
+      // Files that a killed runtime leaves there are removed with the run.
       env: { ...process.env, TMPDIR: path.dirname(this.#workspace.log) },
     });
     closeSync(log);
@@ -88,7 +88,7 @@ export class GatewayProcess {
     return true;
   }
 
-  /** SIGKILL to the whole group; resolves when its leader is gone. */
+  /** Sends SIGKILL to the whole process group. Resolves when its leader has exited. */
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
@@ -99,7 +99,7 @@ export class GatewayProcess {
     await gone;
   }
 
-  /** Tells it the present rates and clock, and its gates when their alarms are due by it. */
+  /** Sets the fault rates and the clock, and reschedules the gates' alarms. */
   async order(change: { rates?: Rates; forwardMs?: number }): Promise<void> {
     const { rates, forwardMs } = change;
     if (rates !== undefined) this.rates = rates;
@@ -118,7 +118,7 @@ export class GatewayProcess {
     if (forwardMs < 0) this.setBack.push({ from, to: from + forwardMs });
   }
 
-  /** One of the entries of worker/control.ts. Rejects when it is down. */
+  /** Calls an entry of worker/control.ts. Rejects when the gateway is down. */
   async control<T>(
     entry: string,
     body: { gates?: string[]; orders?: Orders; dueBy?: number } = {},
@@ -128,12 +128,12 @@ export class GatewayProcess {
       body: JSON.stringify({ gates: this.gates, ...body }),
       signal: AbortSignal.timeout(CALL_LIMIT_MS),
     });
-    if (!response.ok) throw new Error(`${entry} was answered ${response.status}: ${await response.text()}`);
+    if (!response.ok) throw new Error(`${entry} responded ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
   }
 }
 
-/** Null when the process ended before it answered. */
+/** Null when the process ended before it responded. */
 async function firstAnswer(child: ChildProcess, order: ServeOrder): Promise<ServeAnswer | null> {
   const { promise, resolve, reject } = Promise.withResolvers<ServeAnswer | null>();
   child.once("message", (answer: ServeAnswer) => resolve(answer));
@@ -144,7 +144,7 @@ async function firstAnswer(child: ChildProcess, order: ServeOrder): Promise<Serv
   return promise.finally(() => clearTimeout(limit));
 }
 
-/** As wrangler.toml says, but with a files-creator at an address and a queue that waits by our clock. */
+/** The configuration of wrangler.toml, but with an external files-creator and queues that wait in real time. */
 function optionsOf(
   { root, module }: Workspace,
   filesCreatorPort: number,

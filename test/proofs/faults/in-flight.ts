@@ -1,12 +1,12 @@
-/** Counts the requests that are open at each endpoint, and notes when they are more than it allows. */
+/** Counts the requests in flight per endpoint, and records when they exceed its limit. */
 import type { ServerResponse } from "node:http";
 import type { Endpoint } from "./endpoints.ts";
 
-/** For a moment one more may seem open: that the gateway has closed a connection is learned after it has. */
+/** For a moment one more request may seem to be open, because the receiver learns late that the gateway closed a connection. */
 const CROWDED_AFTER_MS = 150;
 
 export class InFlight {
-  /** Times at which an endpoint had more requests open than it allows. */
+  /** One line for each time that an endpoint had more requests in flight than its limit. */
   readonly crowded: string[] = [];
   readonly #open = new Map<Endpoint, Set<ServerResponse>>();
 
@@ -26,12 +26,12 @@ export class InFlight {
     }, CROWDED_AFTER_MS).unref();
   }
 
-  /** It is answered: whoever asked may have the next request on its way before this one is known to have closed. */
+  /** The response is sent. The gateway may send the next request before this connection is seen to be closed. */
   answered(endpoint: Endpoint, response: ServerResponse): void {
     this.#open.get(endpoint)?.delete(response);
   }
 
-  /** Whoever held an endpoint may hold it no longer, and the next one knows nothing of the requests that are still open. */
+  /** A lease may have expired, and the next lease holder does not know of the requests that are still open. */
   clockWentForwards(): void {
     for (const open of this.#open.values()) open.clear();
   }

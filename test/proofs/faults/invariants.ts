@@ -1,4 +1,4 @@
-/** What must hold at the end, judged from what senders heard, what the files-creator has, and what the gates hold. Pure. */
+/** Invariants of reports and files, checked from what senders heard, the files that the files-creator has, and the gates' rows. Pure. */
 import { HOUR_MS, PLAN_LIMITS } from "../../../src/gate/rate-window.ts";
 import type { Check } from "./check.ts";
 import { DELIVERY_INVARIANTS } from "./delivery-invariants.ts";
@@ -12,14 +12,14 @@ import type { Connection } from "./reports.ts";
 
 export interface Evidence {
   kills: number;
-  /** How many kills and 202s make a run worth its name. */
+  /** How many kills and 202s a run needs to be meaningful. */
   least: { kills: number; accepted: number };
   connections: Connection[];
   record: SendingRecord;
   stored: SentFile[];
-  /** Keys that came to the files-creator with other bytes than before. */
+  /** Keys that were posted to the files-creator again with other bytes. */
   otherBytes: string[];
-  /** File ids of `file.processed` reports that the gateway took, and ids of reports it did not know the file of. */
+  /** File ids of accepted `file.processed` reports, and ids of reports whose file the gateway did not find. */
   reportedCompleted: string[];
   reportsUnknown: string[];
   inboxes: InboxReport[];
@@ -28,7 +28,7 @@ export interface Evidence {
   outbound: OutboundEvidence;
 }
 
-/** A stored file, and the id of the request that its sender sent, as the gate recorded it. */
+/** A stored file, with the id of its sender's request as the gate recorded it. */
 export interface SentFile extends StoredFile {
   requestId: string;
 }
@@ -37,13 +37,13 @@ export interface Finding {
   about: "run" | "gateway";
   invariant: string;
   checked: number;
-  /** One line for each thing that broke it. */
+  /** One line per violation. */
   broken: string[];
 }
 
-/** What makes a run worth its name. They say nothing of the gateway: what breaks one of these may be the machine. */
+/** Conditions of a meaningful run. They say nothing about the gateway: a slow machine may violate them. */
 const WORTH: Record<string, Check<Evidence>> = {
-  "there was a storm, and reports got through it"({ kills, least, record }) {
+  "the gateway was killed often enough, and accepted enough reports"({ kills, least, record }) {
     const accepted = record.units.filter((unit) => acceptedAs(unit).size > 0).length;
     const broken: string[] = [];
     if (kills < least.kills) broken.push(`${kills} kills, not ${least.kills}`);
@@ -51,7 +51,7 @@ const WORTH: Record<string, Check<Evidence>> = {
     return { checked: accepted, broken };
   },
 
-  "deliveries got through it, and some could not"({ outbound: { leastDelivered, deliveries } }) {
+  "enough events were delivered, and some deliveries failed"({ outbound: { leastDelivered, deliveries } }) {
     const delivered = deliveries.filter(({ status }) => status === "delivered").length;
     const failed = deliveries.filter(({ status }) => status === "failed");
     const broken: string[] = [];
@@ -68,7 +68,8 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     const broken = accepted.flatMap((unit) => {
       const files = byUnit.get(unit) ?? [];
       const [id] = acceptedAs(unit);
-      if (files.length !== 1) return [`${about(unit)} was accepted as ${id} and is ${files.length} files`];
+      if (files.length !== 1)
+        return [`${about(unit)} was accepted as ${id} and became ${files.length} files`];
       const [file] = files;
       if (file?.fileId !== id) return [`${about(unit)} was accepted as ${id} and stored as ${file?.fileId}`];
       return file?.sha256 === unit.sha256 ? [] : [`${about(unit)} was stored with other bytes (${id})`];
@@ -76,7 +77,7 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     return { checked: accepted.length, broken };
   },
 
-  "every refused request is no file"({ record, stored }) {
+  "no rejected request became a file"({ record, stored }) {
     const byUnit = groupByUnit(stored, record);
     const refused = record.units.filter(
       (unit) => !unit.valid || (acceptedAs(unit).size === 0 && !isUnanswered(unit)),
@@ -84,22 +85,20 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     const broken = refused.flatMap((unit) => {
       const files = byUnit.get(unit) ?? [];
       const welcomed = unit.valid ? [] : unit.heard.filter(({ status }) => status !== null && status < 400);
-      if (files.length > 0) return [`${about(unit)} was refused and is a file: ${files[0]?.fileId}`];
-      return welcomed.length > 0
-        ? [`${about(unit)} had to be refused and was answered ${welcomed[0]?.status}`]
-        : [];
+      if (files.length > 0) return [`${about(unit)} was rejected and became a file: ${files[0]?.fileId}`];
+      return welcomed.length > 0 ? [`${about(unit)} should be rejected and got ${welcomed[0]?.status}`] : [];
     });
     return { checked: refused.length, broken };
   },
 
-  "what only heard 503 or nothing is at most one file"({ record, stored }) {
+  "a report that only got 503 or no response became at most one file"({ record, stored }) {
     const byUnit = groupByUnit(stored, record);
     const unanswered = record.units.filter(
       (unit) => unit.valid && acceptedAs(unit).size === 0 && isUnanswered(unit),
     );
     const broken = unanswered.flatMap((unit) => {
       const files = byUnit.get(unit) ?? [];
-      if (files.length > 1) return [`${about(unit)} is ${files.length} files`];
+      if (files.length > 1) return [`${about(unit)} became ${files.length} files`];
       return files.some((file) => file.sha256 !== unit.sha256)
         ? [`${about(unit)} was stored with other bytes`]
         : [];
@@ -114,20 +113,20 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     const broken = copied.filter((unit) => acceptedAs(unit).size > 1);
     return {
       checked: copied.length,
-      broken: broken.map((unit) => `${about(unit)} was told ${[...acceptedAs(unit)].join(" and ")}`),
+      broken: broken.map((unit) => `${about(unit)} got the file ids ${[...acceptedAs(unit)].join(" and ")}`),
     };
   },
 
-  "every file comes from a request, and never changes"({ record, stored, otherBytes }) {
+  "every file belongs to a request, and never changes"({ record, stored, otherBytes }) {
     const unknown = stored.filter((file) => record.unitOf(file.requestId) === null);
     const broken = [
-      ...unknown.map((file) => `${file.fileId} comes from nowhere (${file.requestId})`),
-      ...otherBytes.map((key) => `${key} came again with other bytes`),
+      ...unknown.map((file) => `${file.fileId} belongs to no request (${file.requestId})`),
+      ...otherBytes.map((key) => `${key} was posted again with other bytes`),
     ];
     return { checked: stored.length, broken };
   },
 
-  "no rate window was exceeded, by the gate's clock"({ inboxes, connections }) {
+  "no rate limit was exceeded, by the gate's clock"({ inboxes, connections }) {
     const broken = inboxes.flatMap((inbox) => {
       const plan = connections.find(({ id }) => inbox.gate === `connection:${id}`)?.plan;
       if (plan === undefined) return [];
@@ -141,7 +140,7 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     return { checked: inboxes.reduce((sum, { rows }) => sum + rows.length, 0), broken };
   },
 
-  "nothing is left unsettled in any inbox"({ inboxes }) {
+  "no file is left unsettled in any gate"({ inboxes }) {
     const rows = inboxes.flatMap((inbox) => inbox.rows);
     const left = rows.filter(
       ({ state }) => state === "queued" || state === "receiving" || state === "dropped",
@@ -149,55 +148,55 @@ const INVARIANTS: Record<string, Check<Evidence>> = {
     return { checked: rows.length, broken: left.map(({ fileId, state }) => `${fileId} is ${state}`) };
   },
 
-  "nothing was due for longer than a lease"({ drained, inboxes }) {
+  "no file was due for longer than a lease"({ drained, inboxes }) {
     const checked = inboxes.reduce((sum, { rows }) => sum + rows.length, 0);
     return { checked, broken: drained.stuck.map((fileId) => `${fileId} was forgotten`) };
   },
 
-  "no file was handed out while it was held"({ inboxes }) {
+  "no file was claimed while it was leased"({ inboxes }) {
     const checked = inboxes.reduce((sum, { rows }) => sum + rows.length, 0);
     return { checked, broken: inboxes.flatMap((inbox) => inbox.handedOutTwice) };
   },
 
-  "what the files-creator reported is kept"({ reportedCompleted, reportsUnknown, inboxes }) {
+  "every report of the files-creator is stored"({ reportedCompleted, reportsUnknown, inboxes }) {
     const states = new Map(inboxes.flatMap(({ rows }) => rows.map((row) => [row.fileId, row.state])));
     const lost = reportedCompleted.filter((fileId) => states.get(fileId) !== "completed");
     return {
       checked: reportedCompleted.length,
       broken: [
         ...lost.map((fileId) => `${fileId} was reported processed and is ${states.get(fileId)}`),
-        ...reportsUnknown.map((event) => `the report ${event} was answered 404`),
+        ...reportsUnknown.map((event) => `the report ${event} got 404`),
       ],
     };
   },
 
-  "every report rests in the archive, sealed and whole"({ atRest, inboxes, record }) {
+  "every payload is archived, sealed and complete"({ atRest, inboxes, record }) {
     const rows = new Map(inboxes.flatMap((inbox) => inbox.rows).map((row) => [row.fileId, row]));
     const broken = atRest.flatMap(({ fileId, sha256, error }) => {
       const row = rows.get(fileId);
       const unit = row && record.unitOf(row.requestId);
-      if (error !== undefined) return [`${fileId} cannot be read: ${error}`];
-      if (unit && unit.sha256 !== sha256) return [`${fileId} rests with other bytes`];
-      return row?.archived === false ? [`${fileId} has not left its gate`] : [];
+      if (error !== undefined) return [`${fileId} cannot be read from the archive: ${error}`];
+      if (unit && unit.sha256 !== sha256) return [`${fileId} is archived with other bytes`];
+      return row?.archived === false ? [`${fileId} was not archived`] : [];
     });
     return { checked: atRest.length, broken };
   },
 
-  "no answer is held for ever"({ record }) {
+  "every request gets a response within its deadline"({ record }) {
     const heard = record.units.flatMap((unit) => unit.heard.map((answer) => ({ unit, answer })));
     const held = heard.filter(({ answer }) => answer.held === true);
-    // A machine that stands still for a moment holds a few.
+    // A machine that stalls for a moment delays a few.
     const forgiven = Math.max(3, Math.floor(heard.length / 200));
-    const broken = held.length <= forgiven ? [] : held.map(({ unit }) => `${about(unit)} was never answered`);
+    const broken = held.length <= forgiven ? [] : held.map(({ unit }) => `${about(unit)} got no response`);
     return { checked: heard.length, broken };
   },
 
-  "intake depends on nothing it does not use"({ record }) {
+  "intake does not depend on settings that it does not use"({ record }) {
     const accepted = record.units.filter((unit) => acceptedAs(unit).size > 0);
     return { checked: record.units.length, broken: accepted.length > 0 ? [] : ["no report was accepted"] };
   },
 
-  "no request was answered what it should not be"({ record }) {
+  "no request got an unexpected response"({ record }) {
     const heard = record.units.flatMap((unit) => unit.heard.map((answer) => ({ unit, answer })));
     const broken = heard.filter(({ unit, answer }) => !isExpected(unit, answer));
     return {
@@ -220,7 +219,7 @@ function findings<Of>(about: Finding["about"], checks: Record<string, Check<Of>>
   return Object.entries(checks).map(([invariant, check]) => ({ about, invariant, ...check(evidence) }));
 }
 
-/** The largest count of any window of `ms`, when it is over the limit. `at` is sorted. */
+/** The largest count in any window of `ms`, if it exceeds the limit. `at` is sorted. */
 export function exceeded(at: readonly number[], ms: number, limit: number): number[] {
   let from = 0;
   let most = 0;
@@ -231,7 +230,7 @@ export function exceeded(at: readonly number[], ms: number, limit: number): numb
   return most > limit ? [most] : [];
 }
 
-/** Valid requests are refused only for what time or their sender's mistake made of them. */
+/** A valid request is rejected only when it is too late, or when its sender reused a key. */
 function isExpected(unit: Unit, { status, error }: Heard): boolean {
   if (status === null || status === 429 || status === 503) return true;
   if (!unit.valid) return status === 400 || status === 401 || status === 404 || status === 415;

@@ -1,4 +1,4 @@
-/** The design, broken on purpose in one way at a time: a suite that lets one of these pass proves nothing. */
+/** Mutations: each breaks the design in one way. A fault suite that lets one of them pass proves nothing. */
 import type { Edit } from "./build.ts";
 
 export interface Mutation {
@@ -8,7 +8,7 @@ export interface Mutation {
 
 export const MUTATIONS: Mutation[] = [
   {
-    name: "lets a broken setting of mail or sign-in stop its intake",
+    name: "stops its intake when an unrelated setting is broken",
     edits: [
       {
         file: "src/inbound/receive.ts",
@@ -18,7 +18,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "waits for ever for a part that hangs",
+    name: "waits without a deadline for a binding that hangs",
     edits: [
       {
         file: "src/deadline.ts",
@@ -28,7 +28,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "forgets which signatures it has seen",
+    name: "does not detect repeated signatures",
     edits: [
       {
         file: "src/gate/recent-requests.ts",
@@ -38,7 +38,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "answers before the row is written",
+    name: "responds before the row is written",
     edits: [
       {
         file: "src/gate/admission.ts",
@@ -65,7 +65,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "hands files out without a lease",
+    name: "lets two consumers claim the same file",
     edits: [
       {
         file: "src/gate/file-lifecycle.ts",
@@ -75,7 +75,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "wakes nobody on its alarm",
+    name: "sends no wake-ups from a gate's alarm",
     edits: [
       {
         file: "src/gate/maintenance.ts",
@@ -85,7 +85,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "lets go of payloads before they are archived",
+    name: "deletes payloads before they are archived",
     edits: [
       {
         file: "src/gate/archiver.ts",
@@ -102,7 +102,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "forgets its rates when it restarts",
+    name: "loses its rate limit windows when a gate restarts",
     edits: [
       {
         file: "src/gate/recent-requests.ts",
@@ -112,7 +112,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "says 202 for a large report that was not stored",
+    name: "responds 202 to a large report that was not stored",
     edits: [
       {
         file: "src/inbound/submit-report.ts",
@@ -123,7 +123,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "does not remember the signature of a repeat found by its key",
+    name: "does not record the signature of a repeat that was found by its idempotency key",
     edits: [
       {
         file: "src/gate/admission.ts",
@@ -138,7 +138,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "takes an outage of the files-creator for a refusal",
+    name: "treats an outage of the files-creator as a refusal",
     edits: [
       {
         file: "src/forwarding/files-creator.ts",
@@ -158,7 +158,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "accepts a name that stands twice",
+    name: "accepts a duplicate name in JSON",
     edits: [
       {
         file: "src/inbound/streaming-json.ts",
@@ -168,7 +168,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "never sweeps",
+    name: "never wakes endpoints from the cron",
     edits: [
       {
         file: "src/maintenance/cron.ts",
@@ -178,11 +178,11 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "lets everybody work on an endpoint at a time",
+    name: "lets two consumers lease the same endpoint",
     edits: [{ file: "src/outbound/endpoint-lease.ts", find: "held_until <= ?2 AND ", replace: "" }],
   },
   {
-    name: "records a delivery before it sends it",
+    name: "records an attempt before the request is sent",
     edits: [
       {
         file: "src/outbound/deliver-endpoint.ts",
@@ -195,7 +195,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "records an attempt as often as it is asked to",
+    name: "records the same attempt more than once",
     edits: [{ file: "src/outbound/attempt-store.ts", find: " AND d.attempts = o.number - 1", replace: "" }],
   },
   {
@@ -213,7 +213,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "tells events to another owner of the same id",
+    name: "delivers events to another owner type with the same id",
     edits: [
       {
         file: "src/outbound/fan-out.ts",
@@ -223,7 +223,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "takes no notice of the owner that a request for an object names",
+    name: "ignores the owner named in a request for an object",
     edits: [
       { file: "src/portal/owner.ts", find: "return [bound, named].every(", replace: "return [bound].every(" },
     ],
@@ -249,7 +249,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [{ file: "src/outbound/attempt.ts", find: 'redirect: "manual"', replace: 'redirect: "follow"' }],
   },
   {
-    name: "tries again at once, however often",
+    name: "retries deliveries without waiting",
     edits: [
       {
         file: "src/outbound/retry-schedule.ts",
@@ -259,7 +259,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "reminds nobody of the events that its gates owe",
+    name: "never publishes again the events left in a gate's outbox",
     edits: [
       {
         file: "src/gate/maintenance.ts",
@@ -269,7 +269,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "forgets what waits for an endpoint that is gone",
+    name: "leaves the deliveries of a deleted webhook pending",
     edits: [
       {
         file: "src/outbound/endpoint-lease.ts",
@@ -279,7 +279,7 @@ export const MUTATIONS: Mutation[] = [
     ],
   },
   {
-    name: "keeps nothing of what comes while a webhook is disabled",
+    name: "creates no deliveries while a webhook is disabled",
     edits: [
       {
         file: "src/outbound/fan-out.ts",

@@ -1,9 +1,9 @@
-/** What the Worker under test is told to suffer: plain data, given to it at its start and changed while it runs. */
+/** The orders to the Worker under test, such as fault rates and its clock: plain data, set at its start and changed while it runs. */
 import type { ClockSetting } from "./clock.ts";
 
 /** Shares in [0, 1]. */
 export interface Rates {
-  /** Calls of a binding that throw: half of them before they took effect, half after. */
+  /** Calls to a binding that throw: half before they take effect, half after. */
   d1: number;
   r2: number;
   gate: number;
@@ -11,18 +11,18 @@ export interface Rates {
   send: number;
   mail: number;
   limiter: number;
-  /** Calls of a binding that never answer: half of them before they took effect, half after. */
+  /** Calls to a binding that hang: half before they take effect, half after. */
   hang: number;
-  /** Calls that are held up for up to 300 ms. */
+  /** Calls that are delayed by up to 300 ms. */
   slow: number;
-  /** Messages that are lost, come twice, or come later than those behind them. */
+  /** Messages that are lost, delivered twice, or overtaken. */
   drop: number;
   repeat: number;
   hold: number;
-  /** Batches that run beside the next ones, and batches whose consumer dies half-way. */
+  /** Batches that overlap with the next ones, and batches whose consumer dies half-way. */
   overlap: number;
   die: number;
-  /** Calls of a gate at whose end its object dies, and alarms that throw before or after their work. */
+  /** Calls to a gate after which its object dies, and alarms that throw before or after their work. */
   abort: number;
   alarm: number;
 }
@@ -52,7 +52,7 @@ export const CALM: Rates = {
   alarm: 0,
 };
 
-/** The usual weather of a run: everything fails a little. */
+/** The usual rates of a run: everything fails a little. */
 export const ROUGH: Rates = {
   d1: 0.03,
   r2: 0.2,
@@ -72,69 +72,69 @@ export const ROUGH: Rates = {
   alarm: 0.05,
 };
 
-/** One row of a gate's inbox, as far as the checks need it. */
+/** The fields of a gate's file row that the checks need. */
 export interface InboxRow {
   fileId: string;
-  /** The id that its sender gave it. */
+  /** The request id that its sender set. */
   requestId: string;
   state: "receiving" | "queued" | "processing" | "completed" | "failed" | "dropped";
   admittedAt: number;
   mintedAt: number;
   dueAt: number | null;
-  /** Whether the payload has left for the archive. */
+  /** Whether the payload is archived and deleted from the row. */
   archived: boolean;
 }
 
 export interface InboxReport {
-  /** Its name; empty when it was never spoken to. */
+  /** The gate's name; empty when the gate was never used. */
   gate: string;
   now: number;
   rows: InboxRow[];
-  /** Files that were handed to a second consumer while the first held them. */
+  /** Files that a second consumer claimed while the first held their lease. */
   handedOutTwice: string[];
-  /** Events of files that are still to be told. */
+  /** Events in the outbox. */
   owed: number;
 }
 
-/** Where the gates stand, without their rows. */
+/** The state of the gates in numbers. */
 export interface Backlog {
   now: number;
   unsettled: number;
   /** Rows whose payload is still in the gate. */
   unarchived: number;
-  /** Events of files that are still to be told. */
+  /** Events in the outbox. */
   owed: number;
-  /** For how long the row that is due longest has been due, ms; 0 when none is. */
+  /** How long the most overdue file has been due, ms; 0 when no file is due. */
   overdueMs: number;
   overdueFile: string | null;
 }
 
-/** A stored payload, opened: the digest of its bytes, or why it cannot be read. */
+/** A stored payload after unsealing: the digest of its bytes, or why it cannot be read. */
 export interface AtRest {
   fileId: string;
   sha256?: string;
   error?: string;
 }
 
-/** What is still to be done for webhooks. */
+/** The outbound work that is left. */
 export interface OpenDeliveries {
   now: number;
   /** Deliveries with a next attempt. */
   open: number;
-  /** Of these, those that are due and that nobody holds. */
+  /** Deliveries that are due and whose endpoint is not leased. */
   due: number;
-  /** Endpoints that somebody holds. */
+  /** Leased endpoints. */
   held: number;
-  /** Mails that have not gone. */
+  /** Mails that are not sent yet. */
   notices: number;
-  /** When the first of all this is due. */
+  /** When the next of these is due. */
   nextAt: number | null;
 }
 
-/** One delivery as it is stored, as far as the checks need it. */
+/** The fields of a stored delivery that the checks need. */
 export interface DeliveryAtEnd {
   webhookId: string;
-  /** Null where the event is gone. */
+  /** Null when the event is no longer kept. */
   eventId: string | null;
   status: "pending" | "retrying" | "delivered" | "failed" | "skipped";
   attempts: number;

@@ -1,4 +1,4 @@
-/** What events and deliveries are judged by, and the part of it that is read from the gateway at the end. */
+/** The evidence for the invariants of events and deliveries, and reading the gateway's part of it at the end. */
 import { ENVIRONMENTS, type Endpoint, type Environment, OWNERS, type Owner } from "./endpoints.ts";
 import type { EventRecord } from "./event-record.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
@@ -8,7 +8,7 @@ import type { Receivers } from "./receivers.ts";
 import type { Connection } from "./reports.ts";
 import type { RunOut } from "./retries.ts";
 
-/** An event as its owner reads it back. */
+/** An event as the API returns it to its owner. */
 export interface KeptEvent {
   owner: Owner;
   environment: Environment;
@@ -17,7 +17,7 @@ export interface KeptEvent {
   timestamp: string;
   data: Record<string, unknown>;
   sequence: number;
-  /** Its envelope: what receivers have to get, to the byte. */
+  /** Its envelope, byte for byte as receivers must get it. */
   json: string;
 }
 
@@ -28,18 +28,18 @@ export interface ReadAtEnd {
 }
 
 export interface OutboundEvidence extends ReadAtEnd {
-  /** How many deliveries make a run worth its name. */
+  /** How many deliveries a run needs to be meaningful. */
   leastDelivered: number;
   connections: Connection[];
   inboxes: InboxReport[];
-  /** Keys of the files that the files-creator refused: the ids of those that it refused the first time. */
+  /** Ids of the files that the files-creator refused. */
   refusedFiles: Pick<ReadonlyMap<string, unknown>, "has">;
   reports: ReadonlyMap<string, ReportSent>;
   events: EventRecord;
   endpoints: Endpoint[];
   receivers: Pick<Receivers, "receptions" | "astray" | "inFlight" | "goneSince">;
   runOut: RunOut;
-  /** Spans of its clock that the gateway went through twice. */
+  /** Spans of time that the gateway's clock showed twice. */
   setBack: { from: number; to: number }[];
 }
 
@@ -71,7 +71,7 @@ async function keptEvents(
     const query = new URLSearchParams({ ...owner, environment, limit: "100", ...(cursor && { cursor }) });
     const response = await fetch(`${gateway.url}/api/v1/events?${query}`, { headers });
     const text = await response.text();
-    if (!response.ok) throw new Error(`GET /events was answered ${response.status}: ${text}`);
+    if (!response.ok) throw new Error(`GET /events responded ${response.status}: ${text}`);
     const page: { events: Listed[]; next_cursor: string | null } = JSON.parse(text);
     for (const { received_at: _, ...envelope } of page.events) {
       const { id, type, timestamp, data, metadata } = envelope;

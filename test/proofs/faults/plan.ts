@@ -1,10 +1,10 @@
-/** How large a run of a given length is. */
+/** The plan of a run of a given length. */
 import type { TrialPlan } from "./trial.ts";
 
-/** With building, draining and judging the short run stays under a minute on two free cores. */
+/** Including building, draining and checking, the short run takes less than a minute on two free cores. */
 export const QUICK_STORM_S = 22;
 
-/** A storm of a minute or more has more connections, and longer lives between its kills. */
+/** A storm of at least this length has more connections and fewer kills per minute. */
 const LONG_STORM_MS = 60_000;
 
 export function planOf(seed: number, stormMs: number): TrialPlan {

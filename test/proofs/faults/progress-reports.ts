@@ -1,7 +1,7 @@
-/** How the files-creator tells the gateway what became of its files: in order, each report until it is taken. */
+/** The files-creator's reports to the gateway on its files: sent in order, each until the gateway accepts it. */
 import { type Chance, pause } from "./chance.ts";
 
-/** Reports that come once more although they were taken. */
+/** The share of reports that are sent again although they were accepted. */
 const REPEATED_SHARE = 0.1;
 const ANSWER_LIMIT_MS = 5_000;
 
@@ -14,18 +14,18 @@ export interface ReportSent {
 export class ProgressReports {
   /** By the event's id. */
   readonly sent = new Map<string, ReportSent>();
-  /** The file by the key of which `file.processed` was taken. */
+  /** The file id by key, once its `file.processed` was accepted. */
   readonly taken = new Map<string, string>();
-  /** Reports that were answered with 404. */
+  /** Reports that got 404. */
   readonly unknown: string[] = [];
-  /** Files about which something is still to be told. */
+  /** Files with reports that are not accepted yet. */
   pending = 0;
   readonly #chance: Chance;
   readonly #gatewayUrl: () => string | null;
   readonly #portal: Record<string, string>;
   readonly #stopped = new AbortController();
 
-  /** `gatewayUrl` answers null while the gateway is down. */
+  /** `gatewayUrl` returns null while the gateway is down. */
   constructor(chance: Chance, gatewayUrl: () => string | null, portal: Record<string, string>) {
     this.#chance = chance;
     this.#gatewayUrl = gatewayUrl;
@@ -36,7 +36,7 @@ export class ProgressReports {
     this.#stopped.abort();
   }
 
-  /** Resolves when everything about the file was taken. */
+  /** Resolves when all reports on the file are accepted. */
   async tellAll(key: string, fileId: string): Promise<void> {
     this.pending++;
     try {

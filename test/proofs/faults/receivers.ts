@@ -1,6 +1,6 @@
 /**
- * The servers that webhooks lead to, outside the group that is killed, over real sockets: what they received, and what they
- * said to it, is the truth that deliveries are judged by.
+ * The receivers of webhooks, on real sockets, outside the process group that is killed. The requests that they received and the
+ * responses that they sent decide whether deliveries pass.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -16,15 +16,15 @@ export interface Reception {
   eventId: string;
   /** Of its body. */
   sha256: string;
-  /** Null without an answer. */
+  /** Null without a response. */
   status: number | null;
-  /** What is wrong with its signatures; null for nothing. */
+  /** What is wrong with its signatures; null when they are valid. */
   wrong: string | null;
 }
 
 export type ReceiverMood = "rough" | "fine" | "hanging" | "away";
 
-/** What happens to a request. */
+/** How a receiver treats a request. */
 type Conduct =
   | "takes"
   | "takes late"
@@ -55,27 +55,27 @@ const CONDUCTS: Record<Exclude<Character, "leaving">, Partial<Record<Conduct, nu
   slow: { takes: 8, "takes late": 12, "takes too late": 1, hangs: 1 },
   dead: { fails: 4, redirects: 1, resets: 1 },
 };
-/** Requests that the one who leaves takes before it says so. */
+/** How many requests the `leaving` receiver accepts before it responds 410. */
 const TAKEN_BEFORE_LEAVING = { low: 4, high: 10 };
-/** Of the gateway's clock: longer than the wait before a first or second retry, and shorter than those after. */
+/** In the gateway's time: longer than the wait before the first and second retry, shorter than all later waits. */
 export const RETRY_AFTER_S = 90;
-/** By our clock. The gateway waits for ten seconds of its own, which are less than two of ours. */
+/** In real time. The gateway waits ten seconds of its own, less than two real seconds. */
 const LATE_MS = { low: 300, high: 1_300 };
 const TOO_LATE_MS = { low: 1_800, high: 2_500 };
-/** Where redirects lead. Nobody is to follow. */
+/** The target of redirects, which must not be followed. */
 const ELSEWHERE = "/elsewhere";
 
 export class Receivers {
   readonly receptions: Reception[] = [];
-  /** Requests that no webhook leads to. */
+  /** Requests to paths without a webhook. */
   readonly astray: string[] = [];
   readonly inFlight = new InFlight();
-  /** When, by our clock, an endpoint first said that it is gone. */
+  /** When an endpoint first responded 410, in real time. */
   readonly goneSince = new Map<Endpoint, number>();
   readonly counts = new Map<string, number>();
   mood: ReceiverMood = "rough";
   lastRequestAt = 0;
-  /** Called when a request has arrived, before it is answered. */
+  /** Called when a request arrives, before the response. */
   onRequest: () => void = () => undefined;
   readonly #chance: Chance;
   readonly #server = createServer((request, response) => {

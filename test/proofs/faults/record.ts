@@ -1,24 +1,23 @@
-/** What senders sent and heard. The gateway never sees it. */
+/** Records the reports that senders sent and the responses they got. The gateway never sees it. */
 
 export interface Heard {
   requestId: string;
-  /** Null without an answer. */
+  /** Null without a response. */
   status: number | null;
   fileId: string | null;
-  /** The `error` of a refusal. */
+  /** The `error` word of a rejection. */
   error: string | null;
-  /** Whether the gateway held the request longer than all its deadlines, and never answered. */
+  /** Whether the gateway did not respond within all its deadlines. */
   held?: boolean;
 }
 
 /**
- * One report as its sender means it: however often, under however many signatures it is sent, at most one file may come
- * of it.
+ * One intended report. However often and with however many signatures it is sent, it may become at most one file.
  */
 export interface Unit {
   name: string;
   kind: string;
-  /** False for requests that must be refused. */
+  /** False for requests that must be rejected. */
   valid: boolean;
   /** Of its body. */
   sha256: string;
@@ -37,7 +36,7 @@ export class SendingRecord {
     return unit;
   }
 
-  /** The unit a request belongs to, by the id it was sent with. */
+  /** The unit of a request, by its request id. */
   unitOf(requestId: string): Unit | null {
     return this.#byRequest.get(requestId) ?? null;
   }
@@ -52,13 +51,13 @@ export class SendingRecord {
   }
 }
 
-/** The file ids it was told with an acceptance, or with the news that the file was refused later. */
+/** The file ids in its responses: of an acceptance, or of a later refusal by the files-creator. */
 export function acceptedAs(unit: Unit): Set<string> {
   const answered = unit.heard.filter(({ status }) => status === 202 || status === 200 || status === 502);
   return new Set(answered.flatMap(({ fileId }) => (fileId === null ? [] : [fileId])));
 }
 
-/** Whether some copy of it ended without an answer that settles the matter. */
+/** Whether some copy of it ended without a final response. */
 export function isUnanswered(unit: Unit): boolean {
   return unit.heard.some(({ status }) => status === null || status === 503 || status === 500);
 }

@@ -1,4 +1,4 @@
-/** Reports as payroll systems send them, and requests that are none. */
+/** Reports as payroll systems send them, and requests that must be rejected. */
 import { createHash } from "node:crypto";
 import { signedHeaders } from "../../../dev/sign-inbound.ts";
 import type { Chance } from "./chance.ts";
@@ -10,11 +10,11 @@ export interface Connection {
   secret: string;
   plan: "sandbox" | "production" | "enterprise";
   deduplicates: boolean;
-  /** Speaks for one employer, whatever unknown one a body names. */
+  /** Bound to one employer, whatever unknown employer a body names. */
   bound: boolean;
 }
 
-/** Everything of one signed request; sent again unchanged when it has to be repeated. */
+/** One signed request. A repeat sends it unchanged. */
 export interface SignedRequest {
   requestId: string;
   path: string;
@@ -28,7 +28,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** A report nobody else sends, of about `size` bytes. */
+/** A unique report of about `size` bytes. */
 export function reportBody(name: string, size: number): Buffer {
   const employees: unknown[] = [];
   for (let bytes = 200; bytes < size || employees.length === 0; bytes += 130) {
@@ -81,7 +81,7 @@ const WRONG = {
   encoding: 1,
 };
 
-/** A request that has to be refused, whatever happens. */
+/** A request that must always be rejected. */
 export function refusable(
   connection: Connection,
   requestId: string,
@@ -103,7 +103,7 @@ export function refusable(
     case "employer":
       return { wrong, request: sign(Buffer.from(good.toString().replace(EMPLOYER.fein, "98-7654321"))) };
     case "doubled": {
-      // The last one is right, which is the one that a parser keeps.
+      // The last of the two values, which a JSON parser keeps, is valid.
       const padding = " ".repeat(chance.pick({ small: 3, large: 1 }) === "large" ? 1_100_000 : 0);
       const doubled = good.toString().replace("{", `{"employer_fein":"98-7654321",${padding}`);
       return { wrong, request: sign(Buffer.from(doubled)) };

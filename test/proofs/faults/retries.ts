@@ -1,6 +1,6 @@
 /**
- * The hours of the retry schedule, when senders have stopped. At first things still break and the gateway is still killed, so
- * that late retries meet the storm too. Then all that is owed to webhooks has to come to its end.
+ * The hours of the retry schedule, after senders have stopped. At first faults and kills go on, so that they also hit late
+ * retries. Then every delivery must end.
  */
 import { type Chance, pause } from "./chance.ts";
 import type { GatewayProcess } from "./gateway-process.ts";
@@ -8,16 +8,16 @@ import { type Backlog, CALM, type OpenDeliveries, ROUGH } from "./orders.ts";
 import type { Receivers } from "./receivers.ts";
 
 const MINUTE_MS = 60_000;
-/** Of the gateway's clock: the waits of the schedule, each with a minute for the cron. */
+/** In the gateway's time: the waits of the schedule, each plus a minute for the cron. */
 export const FIRST_WAITS: Waits = { minutes: [2, 6], endInKill: false };
 export const LATER_WAITS: Waits = { minutes: [31, 121], endInKill: true };
 const SWEEPS_PER_HOP = 3;
 const HOP_MS = 15 * MINUTE_MS;
-/** Longer than the whole schedule, and than the hour for which mails gather. */
+/** Longer than the whole schedule, and than the hour for which mails are collected. */
 const LONGEST_MS = 16 * 60 * MINUTE_MS;
-/** Of the gateway's clock: longer than a dead consumer holds an endpoint. */
+/** In the gateway's time: longer than the lease of a dead consumer. */
 const BETWEEN_SWEEPS_MS = 35_000;
-/** Of our clock. */
+/** In real time. */
 const LEFT_ALONE_MS = { low: 200, high: 500 };
 const STUCK_PATIENCE_MS = 10_000;
 const POLL_MS = 30;
@@ -28,13 +28,13 @@ interface Waits {
 }
 
 export interface RunOut {
-  /** What was due and not done, though nothing was in the way. */
+  /** Work that was due and not done although nothing failed. */
   forgotten: string[];
-  /** Of the gateway's clock. */
+  /** In the gateway's time. */
   tookMs: number;
 }
 
-/** Nobody sends any more; everything else breaks as before. Answers how often the gateway was killed. */
+/** Senders have stopped; faults go on. Returns how often the gateway was killed. */
 export async function age(
   gateway: GatewayProcess,
   receivers: Receivers,
@@ -58,7 +58,7 @@ export async function age(
   return 1;
 }
 
-/** Nothing breaks any more but receivers that never did anything else. */
+/** Faults stop, except at the receivers that always fail. */
 export async function runOut(gateway: GatewayProcess, receivers: Receivers): Promise<RunOut> {
   const startedAt = gateway.now();
   receivers.mood = "fine";
@@ -67,7 +67,7 @@ export async function runOut(gateway: GatewayProcess, receivers: Receivers): Pro
   return { forgotten, tookMs: gateway.now() - startedAt };
 }
 
-/** Lets the clock run until nothing is owed, or for as long as anything could be. */
+/** Advances the clock until no delivery is pending, or until the schedule must have ended. */
 async function settle(gateway: GatewayProcess, receivers: Receivers): Promise<string[]> {
   const forgotten: string[] = [];
   const deadline = gateway.now() + LONGEST_MS;
@@ -79,11 +79,11 @@ async function settle(gateway: GatewayProcess, receivers: Receivers): Promise<st
     const dueBy = gateway.now();
     await gateway.control("cron");
     const left = await allDone(gateway, receivers, dueBy, forgotten.length === 0 ? STUCK_PATIENCE_MS : 0);
-    if (left > 0) forgotten.push(`${left} deliveries were due and nobody came for them`);
+    if (left > 0) forgotten.push(`${left} deliveries were due and not attempted`);
   }
 }
 
-/** Until nothing is left of what was due by then; answers what is left when nothing has come for so long. */
+/** Waits until all work due by `dueBy` is done. Returns how much is left when no request has arrived for `patienceMs`. */
 async function allDone(
   gateway: GatewayProcess,
   receivers: Receivers,

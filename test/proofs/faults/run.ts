@@ -8,20 +8,20 @@ import { runTrial } from "./trial.ts";
 
 const USAGE = `npm run faults -- [options]
 
-  --minutes N    how long it takes, about: 1 to 120 minutes (10)
+  --minutes N    approximate duration: 1 to 120 minutes (10)
   --quick        the short run that belongs to npm test: ${QUICK_STORM_S} seconds of it
-  --seed N       the same faults again; without it a new seed is drawn and printed
-  --mutations    breaks the design on purpose, ${MUTATIONS.length} ways, and checks that each is noticed
-  --only TEXT    of the mutations, those whose name contains TEXT
+  --seed N       repeats the faults of a seed; the default is a new seed, which is printed
+  --mutations    runs ${MUTATIONS.length} mutations of the source and checks that each is caught
+  --only TEXT    only the mutations whose name contains TEXT
 `;
-/** Of a run's minutes. The rest goes into building, draining and judging. */
+/** The storm's share of a run's duration. The rest is building, draining and checking. */
 const STORMY_SHARE = 0.85;
-/** A mutation shows only where its faults meet: some need longer than a short run, and another seed at times. */
+/** A mutation shows only when certain faults coincide: some need longer than a short run, and sometimes another seed. */
 const MUTATION_STORM_S = 35;
 const MUTATION_ATTEMPTS = 2;
 const LARGEST_SEED = 2 ** 31;
 
-// Wrangler would warn of the secrets that this run brings along itself.
+// Wrangler would warn about missing secrets, which this run provides itself.
 process.env.WRANGLER_LOG ??= "none";
 
 class UsageError extends Error {}
@@ -52,7 +52,7 @@ function readArguments() {
   };
 }
 
-/** Answers whether everything held. */
+/** Returns whether every invariant held. */
 async function runOnce(seed: number, stormMs: number): Promise<boolean> {
   const startedAt = Date.now();
   const trial = await runTrial(planOf(seed, stormMs));
@@ -61,11 +61,11 @@ async function runOnce(seed: number, stormMs: number): Promise<boolean> {
   console.log(
     `Seed ${seed}, ${Math.round((Date.now() - startedAt) / 1_000)} s, ${trial.kills} kills: ${held ? "everything held" : "BROKEN"}.`,
   );
-  if (!held) console.log(`State and log are kept in ${trial.folder}. The same faults again: --seed ${seed}`);
+  if (!held) console.log(`State and log are in ${trial.folder}. To repeat the faults: --seed ${seed}`);
   return held;
 }
 
-/** Answers whether each mutation was noticed. */
+/** Returns whether every mutation was caught. */
 async function runMutations(seed: number, stormMs: number, only: string): Promise<boolean> {
   const chosen = MUTATIONS.filter(({ name }) => name.includes(only));
   if (chosen.length === 0) throw new UsageError(`no mutation is called "${only}"`);
@@ -79,11 +79,11 @@ async function runMutations(seed: number, stormMs: number, only: string): Promis
     }
     if (caught.length === 0) missed++;
     console.log(`${caught.length > 0 ? "✓" : "✗"} … ${name}`);
-    if (caught.length === 0) console.log("    WAS NOT NOTICED");
+    if (caught.length === 0) console.log("    WAS NOT CAUGHT");
     for (const { invariant, broken } of caught)
       console.log(`    broke "${invariant}" ${broken.length} times, e.g. ${broken[0]}`);
   }
-  console.log(`\n${chosen.length - missed} of ${chosen.length} were noticed.`);
+  console.log(`\n${chosen.length - missed} of ${chosen.length} were caught.`);
   return missed === 0;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Senders that behave like real ones: without an answer, after a 429 and after a 503 they send the same signed request
- * again, with jittered backoff and with `Retry-After` in mind, and give up after a while.
+ * Senders that behave like real payroll systems: without a response, after a 429 and after a 503 they resend the same signed
+ * request with jittered backoff, honour `Retry-After`, and give up after a while.
  */
 import { type Chance, pause } from "./chance.ts";
 import type { Heard, SendingRecord, Unit } from "./record.ts";
@@ -17,14 +17,14 @@ const ATTEMPTS = 7;
 const FIRST_BACKOFF_MS = 80;
 const LONGEST_BACKOFF_MS = 2_500;
 const ANSWER_LIMIT_MS = 8_000;
-/** Twice as long as any answer may take, by the gateway's clock. A gateway that is killed sooner held nothing. */
+/** Twice as long as any response may take by the gateway's clock. */
 const HELD_AFTER_MS = 5_000;
-/** How far a sender's clock is off, of the gateway's own milliseconds. */
+/** The largest error of a sender's clock, in gateway milliseconds. */
 const SENDER_SKEW_MS = 60_000;
 const DISCONNECTS = 0.03;
 const LARGE_BYTES = { low: 66_000, high: 300_000 };
 
-/** What senders call their JSON. A files-creator that is told any but the first reads nothing. */
+/** The content types that senders give their JSON. The files-creator parses only the first. */
 const LABELS = {
   "application/json": 4,
   "application/x-www-form-urlencoded": 1,
@@ -43,7 +43,7 @@ const KINDS = {
   refusable: 7,
 };
 type Kind = keyof typeof KINDS;
-/** A flooding system sends little, and much of it. */
+/** A flooding sender sends many small reports. */
 const FLOODING_KINDS: Record<Kind, number> = { ...KINDS, plain: 200, large: 0, waiting: 0, refusable: 0 };
 
 interface Answer {
@@ -80,7 +80,7 @@ export class Sender {
     this.#stopped = stopped;
   }
 
-  /** Sends report after report, with a pause of about `thinkMs` in between, until it is stopped. */
+  /** Sends reports, pausing about `thinkMs` in between, until it is stopped. */
   async run(thinkMs: number, flooding: boolean): Promise<void> {
     while (!this.#stopped.aborted) {
       const kind = this.#chance.pick(flooding ? FLOODING_KINDS : KINDS);
@@ -128,7 +128,7 @@ export class Sender {
         return;
       }
       case "same body": {
-        // A gate that deduplicates by body makes one file of them, any other two.
+        // A connection that deduplicates by body makes one file of both, any other makes two.
         await this.#deliver(unit, sign());
         if (this.#connection.deduplicates) await this.#deliver(unit, sign());
         else await this.#deliver(this.#record.open(`${name}b`, kind, true, sha256(body)), sign());
@@ -144,7 +144,7 @@ export class Sender {
         const requests = [sign(key), sign(key)];
         if (chance.happens(0.5)) await Promise.all(requests.map((request) => this.#deliver(unit, request)));
         else for (const request of requests) await this.#deliver(unit, request);
-        // A copy that was answered is remembered by its signature: without the key it is still the same.
+        // An accepted copy is recognised by its signature, even without the key.
         const answered = (id: string) => unit.heard.some((h) => h.requestId === id && h.status === 202);
         const last = requests.findLast(({ requestId }) => answered(requestId));
         if (last === undefined) return;
@@ -155,7 +155,7 @@ export class Sender {
     }
   }
 
-  /** Repeats the request until it is answered for good, or its sender loses patience. */
+  /** Resends the request until it gets a final response, or gives up. */
   async #deliver(unit: Unit, request: SignedRequest): Promise<void> {
     this.#record.sending(unit, request.requestId);
     for (let attempt = 0; attempt < ATTEMPTS && !this.#stopped.aborted; attempt++) {

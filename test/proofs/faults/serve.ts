@@ -1,6 +1,6 @@
 /**
- * Serves the gateway under test until it is killed: a runtime on the given state, without a proxy before it. Started by
- * gateway-process.ts as the leader of its own process group, which the runtime belongs to, so that one signal ends all.
+ * Serves the gateway under test until it is killed: a runtime on the given state, without a proxy in front.
+ * gateway-process.ts starts it as the leader of a process group that includes the runtime, so that one signal ends all of it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -18,7 +18,7 @@ export type ServeAnswer = { ready: true; port: number } | { ready: false; reason
 function endAll(): void {
   process.kill(-process.pid, "SIGKILL");
 }
-// With the parent gone nobody is left to stop the runtime.
+// Without the parent, nothing else stops the runtime.
 process.on("disconnect", endAll);
 
 async function serve({ worker, state, migrations }: ServeOrder): Promise<number> {

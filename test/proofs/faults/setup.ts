@@ -1,4 +1,4 @@
-/** What the run needs before it starts: secrets, an employer, connections. */
+/** Sets up a run: secrets, an employer, connections, webhooks. */
 import { createHash } from "node:crypto";
 import type { Chance } from "./chance.ts";
 import { ENDPOINTS, type Endpoint, HEARD, UNHEARD } from "./endpoints.ts";
@@ -8,10 +8,10 @@ import { type Connection, EMPLOYER } from "./reports.ts";
 
 const PORTAL = { id: "portal", secret: "faults-portal-secret" };
 export const PORTAL_HEADERS = { "x-client-id": PORTAL.id, "x-client-secret": PORTAL.secret };
-/** Of the gateway's clock: short, so that files leave for the archive during the run. */
+/** In the gateway's time. Short, so that files are archived during the run. */
 const ARCHIVE_AFTER_S = 20;
 
-/** Secrets and variables of this run. */
+/** The secrets and variables of this run. */
 export function bindings(chance: Chance): Record<string, string> {
   const key = Buffer.from(Array.from({ length: 32 }, () => Math.floor(chance.between(0, 256))));
   const hash = createHash("sha256").update(PORTAL.secret).digest("hex");
@@ -19,14 +19,14 @@ export function bindings(chance: Chance): Record<string, string> {
     VAULT_KEYS: `faults:${key.toString("base64")}`,
     PORTAL_CLIENTS: JSON.stringify([{ id: PORTAL.id, secret_sha256: hash }]),
     ARCHIVE_AFTER_SECONDS: String(ARCHIVE_AFTER_S),
-    // Half set, so that it cannot be used: nobody signs in here, and nothing else may depend on it.
+    // Deliberately incomplete and unusable: the run has no sign-in, and nothing else may depend on it.
     ACCESS_TEAM: "faults",
   };
 }
 
 /**
- * One connection that is sent too much, one that deduplicates by body, one bound to its employer, and ordinary ones. The owner
- * of two of them has webhooks: what is told of all files would be more than is told of anything else.
+ * One connection over its rate limit, one that deduplicates by body, one bound to its employer, and ordinary ones. The owner of
+ * two of them has webhooks. With more, file events would outnumber all others.
  */
 export async function setUp(gateway: GatewayProcess, count: number): Promise<Connection[]> {
   const { id, fein } = EMPLOYER;
@@ -55,10 +55,10 @@ export async function setUp(gateway: GatewayProcess, count: number): Promise<Con
   return connections;
 }
 
-/** Nobody's. */
+/** An owner without any data. */
 const STRANGER = "somebody-else";
 
-/** One webhook for each endpoint. For each, somebody asks who names another owner: it must stay as it is. */
+/** Creates one webhook per endpoint. A request that names another owner must not change it. */
 export async function setUpWebhooks(gateway: GatewayProcess, receivers: Receivers): Promise<Endpoint[]> {
   const endpoints: Endpoint[] = [];
   for (const plan of ENDPOINTS) {
@@ -77,7 +77,7 @@ export async function setUpWebhooks(gateway: GatewayProcess, receivers: Receiver
   return endpoints;
 }
 
-/** What comes of it is judged at the end, by what the webhook was sent. */
+/** Whether it changed is checked at the end, by the requests that the webhook received. */
 async function intrude(gateway: GatewayProcess, webhookId: string, deletes: boolean): Promise<void> {
   const url = `${gateway.url}/api/v1/webhooks/${webhookId}`;
   const headers = { ...PORTAL_HEADERS, "content-type": "application/json" };
@@ -98,6 +98,6 @@ async function portal<T>(gateway: GatewayProcess, method: string, path: string, 
     body: JSON.stringify(body),
   });
   const answer = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path} was answered ${response.status}: ${answer}`);
+  if (!response.ok) throw new Error(`${method} ${path} responded ${response.status}: ${answer}`);
   return JSON.parse(answer) as T;
 }

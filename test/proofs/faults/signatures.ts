@@ -1,10 +1,10 @@
-/** Checks a delivery as its receiver would, with nothing of the gateway's own. Pure. */
+/** Verifies a delivery's signatures as a receiver would, without code of the gateway. Pure. */
 import { createHmac } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { sign } from "../../../dev/sign-inbound.ts";
 import type { Endpoint } from "./endpoints.ts";
 
-/** What is wrong with the signatures of a delivery, by the documents of its three schemes; null for nothing. */
+/** What is wrong with a delivery's signatures in the three documented schemes; null when they are valid. */
 export function wrongWith(
   headers: IncomingHttpHeaders,
   body: Uint8Array,

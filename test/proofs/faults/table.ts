@@ -1,4 +1,4 @@
-/** What a run prints. */
+/** Formats the results of a run. */
 import { isUnanswered as isEventUnanswered } from "./event-record.ts";
 import type { Finding } from "./invariants.ts";
 import { acceptedAs, isUnanswered } from "./record.ts";
@@ -14,38 +14,38 @@ export function describeTrial(trial: Trial): string {
   const heard = record.units.flatMap((unit) => unit.heard);
   const statuses = tally(heard.map(({ status }) => (status === null ? "no answer" : String(status))));
   return [
-    section("What was sent and heard", [
+    section("Requests of senders", [
       ["reports", valid.length],
       ["  accepted", accepted.length],
-      ["  never answered for good", unanswered.length],
+      ["  without a final response", unanswered.length],
       ["  refused", valid.length - accepted.length - unanswered.length],
-      ["requests that had to be refused", record.units.length - valid.length],
+      ["requests that must be rejected", record.units.length - valid.length],
       ["HTTP requests", heard.length],
       ...[...statuses].sort().map(([status, n]): Line => [`  ${status}`, n]),
       ["files at the files-creator", trial.files],
-      ["  of these replayed after a refusal", drained.replayed],
+      ["  replayed after a refusal", drained.replayed],
       ["minutes of the gateway's clock", Math.round(trial.clockMs / 60_000)],
-      ["  of these until all was settled", Math.round(drained.tookMs / 60_000)],
+      ["  until every file was settled", Math.round(drained.tookMs / 60_000)],
     ]),
-    section("What services told, and receivers got", [
+    section("Events and deliveries", [
       ["events", events.units.filter(({ expects }) => expects === "taken").length],
-      ["  taken", events.units.filter(({ takenAt }) => takenAt !== null).length],
+      ["  accepted", events.units.filter(({ takenAt }) => takenAt !== null).length],
       [
-        "  never answered for good",
+        "  without a final response",
         events.units.filter((u) => u.takenAt === null && isEventUnanswered(u)).length,
       ],
-      ["deliveries, those of files among them", deliveries.length],
+      ["deliveries, including those of file events", deliveries.length],
       ...[...tally(deliveries.map(({ status }) => status))]
         .sort()
         .map(([status, n]): Line => [`  ${status}`, n]),
-      ["  of more than one attempt", deliveries.filter(({ attempts }) => attempts > 1).length],
+      ["  with more than one attempt", deliveries.filter(({ attempts }) => attempts > 1).length],
       ["requests at receivers", trial.receptions],
       ["minutes of the gateway's clock for retries", Math.round(trial.runOut.tookMs / 60_000)],
     ]),
-    section("What was done to the gateway", [...trial.faults.chaos].sort()),
-    section("What its bindings, queues and objects did", [...trial.faults.gateway].sort()),
-    section("What the files-creator did", [...trial.faults.filesCreator].sort()),
-    section("What the receivers did", [...trial.faults.receivers].sort()),
+    section("Faults around the gateway", [...trial.faults.chaos].sort()),
+    section("Faults of its bindings, queues and objects", [...trial.faults.gateway].sort()),
+    section("Behaviour of the files-creator", [...trial.faults.filesCreator].sort()),
+    section("Behaviour of the receivers", [...trial.faults.receivers].sort()),
     describeFindings(trial.findings),
   ].join("\n");
 }
@@ -57,7 +57,7 @@ export function describeFindings(findings: readonly Finding[]): string {
     ...broken.slice(0, SHOWN_BREAKS).map((line) => `      ${line}`),
     ...(broken.length > SHOWN_BREAKS ? [`      … and ${broken.length - SHOWN_BREAKS} more`] : []),
   ]);
-  return `\n  ${"What must hold".padEnd(width + 2)}  ${"checked".padStart(7)}  ${"broken".padStart(6)}\n${lines.join("\n")}\n`;
+  return `\n  ${"Invariant".padEnd(width + 2)}  ${"checked".padStart(7)}  ${"broken".padStart(6)}\n${lines.join("\n")}\n`;
 }
 
 type Line = [string, number];

@@ -1,4 +1,4 @@
-/** Who sends during the storm: payroll systems their reports, and Audit1's services what happened. */
+/** The traffic during the storm: payroll systems send reports, Audit1's services send events. */
 import type { Chance } from "./chance.ts";
 import { HEARD, NAMESAKE, UNHEARD } from "./endpoints.ts";
 import type { EventRecord } from "./event-record.ts";
@@ -9,10 +9,10 @@ import { Sender, type Target } from "./senders.ts";
 import { PORTAL_HEADERS } from "./setup.ts";
 
 const SENDERS_PER_CONNECTION = 2;
-/** The connection that is sent more than its plan allows. */
+/** Senders of the connection that exceeds its rate limit. */
 const FLOODING_SENDERS = 6;
 const FLOODING_THINK_MS = 5;
-/** Whom services tell of. Events of the first are kept, and nobody asks for them. */
+/** The owners of the services' events. The first has no webhook: its events are stored and not delivered. */
 const SERVICES = [
   { owner: UNHEARD, environment: "production" },
   { owner: HEARD, environment: "production" },

@@ -1,4 +1,4 @@
-/** One run: build, storm, drain, judgement. Everything it starts has ended and everything it wrote is gone afterwards. */
+/** One run: build, storm, drain, check. Afterwards every process has ended and every file is removed. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -21,15 +21,15 @@ import { senders, services } from "./traffic.ts";
 
 export interface TrialPlan {
   seed: number;
-  /** How long senders send and things break, ms. Building, draining and judging come on top. */
+  /** How long traffic and faults last, ms. Building, draining and checking come in addition. */
   stormMs: number;
   connections: number;
-  /** The pause of an ordinary sender between two reports, ms, on average. */
+  /** The average pause of an ordinary sender between two reports, ms. */
   thinkMs: number;
   killEveryMs: [number, number];
   leastKills: number;
   leastAccepted: number;
-  /** The pause of a service between two events or batches, ms, on average. */
+  /** The average pause of a service between two requests, ms. */
   tellMs: number;
   leastDelivered: number;
   edits?: readonly Edit[];
@@ -45,20 +45,20 @@ export interface Trial {
   deliveries: DeliveryAtEnd[];
   receptions: number;
   runOut: RunOut;
-  /** Of the gateway's clock, from first to last. */
+  /** The duration of the run in the gateway's time. */
   clockMs: number;
-  /** What was done to whom, and how often. */
+  /** How often each fault happened. */
   faults: {
     gateway: Map<string, number>;
     chaos: Map<string, number>;
     filesCreator: Map<string, number>;
     receivers: Map<string, number>;
   };
-  /** Where everything is kept when an invariant broke. */
+  /** The folder that is kept when an invariant broke. */
   folder: string | null;
 }
 
-/** Six minutes of the gateway's clock in one of ours: its backoffs, leases and windows pass within the run. */
+/** Six minutes of the gateway's clock pass per real minute, so that backoffs, leases and windows pass within the run. */
 const SPEED = 6;
 const COUNT_EVERY_MS = 500;
 
@@ -71,7 +71,7 @@ export async function runTrial(plan: TrialPlan): Promise<Trial> {
   const filesCreator = new FilesCreator(chance.fork(), progress);
   const receivers = new Receivers(chance.fork());
   let clean = false;
-  // Whoever interrupts the run leaves nothing behind.
+  // An interrupted run leaves nothing behind.
   const interrupted = () => {
     const removed = () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     void Promise.resolve(gateway?.kill()).finally(() => {
@@ -191,7 +191,7 @@ async function storm(
   };
 }
 
-/** Each life of the gateway counts for itself; what it did in its last moments is lost with it. */
+/** Adds up the counts of each life of the gateway. The counts of its last moments are lost when it is killed. */
 async function count(
   gateway: GatewayProcess,
   totals: Map<string, number>,
@@ -208,7 +208,7 @@ async function count(
         totals.set(name, (totals.get(name) ?? 0) + n - (seen[name] ?? 0));
       seen = counts;
     } catch {
-      // It was killed just now.
+      // The gateway was killed in the meantime.
     }
   }
 }

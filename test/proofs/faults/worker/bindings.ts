@@ -1,11 +1,11 @@
 /**
- * The bindings, breaking at the edges: a share of calls throws or hangs before or after it took effect, with the errors that
- * the platform's own bindings throw. Every other call is the real one.
+ * Bindings that fail: a share of calls throws or hangs before or after it takes effect, with the errors of the platform's own
+ * bindings. Every other call goes to the real binding.
  */
 import type { Bindings } from "../../../../src/bindings.ts";
 import { count, pause, random, strikes } from "./suffering.ts";
 
-/** An invocation that dies after so many calls: from then on nothing it calls has any effect. */
+/** An invocation that dies after `callsLeft` calls. Its later calls have no effect. */
 export interface Life {
   callsLeft: number;
 }
@@ -13,7 +13,7 @@ export interface Life {
 type Part = "d1" | "r2" | "gate" | "breaker" | "send" | "mail" | "limiter";
 
 const LONGEST_DELAY_MS = 300;
-/** Longer than anybody waits: as good as for ever, without the platform ending the request as one that can never end. */
+/** Longer than any deadline, but finite: the platform would end a request that can never settle. */
 const HANG_MS = 25_000;
 const ERRORS: Record<Part, () => Error> = {
   d1: () => new Error("D1_ERROR: Network connection lost."),
@@ -21,13 +21,13 @@ const ERRORS: Record<Part, () => Error> = {
   gate: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   breaker: () => Object.assign(new Error("Network connection lost."), { retryable: true }),
   send: () => new Error("Queue send failed: Internal Server Error"),
-  limiter: () => new Error("the limiter is away"),
+  limiter: () => new Error("the limiter is down"),
   mail: () => Object.assign(new Error("The mail was not delivered"), { code: "E_DELIVERY_FAILED" }),
 };
 
 const known = new WeakMap<object, Bindings>();
 
-/** The same for every call with the same `env`: production code keeps what it parsed beside it. */
+/** Returns the same object for the same `env`, because production code caches parsed settings per `env`. */
 export function breaking(env: Bindings): Bindings {
   const made = known.get(env) ?? broken(env, null);
   known.set(env, made);
@@ -71,7 +71,7 @@ function methods<T extends object>(binding: T, part: Part, names: readonly strin
   );
 }
 
-/** Every method of every stub. */
+/** Wraps every method of every stub. */
 function namespace<T extends object>(binding: T, part: Part, life: Life | null): T {
   return intercepted(binding, (name, call) => {
     if (name !== "getByName" && name !== "get") return call;
@@ -85,7 +85,7 @@ function namespace<T extends object>(binding: T, part: Part, life: Life | null):
   });
 }
 
-/** Statements are wrapped where they run; a batch takes the real ones. */
+/** Statements are wrapped when they run. A batch gets the real ones. */
 function database<T extends D1Database | D1DatabaseSession>(db: T, life: Life | null): T {
   const real = new WeakMap<object, D1PreparedStatement>();
   const statement = (inner: D1PreparedStatement): D1PreparedStatement => {
@@ -110,7 +110,7 @@ type Method = (...args: unknown[]) => unknown;
 function intercepted<T extends object>(target: T, replace: (name: string, call: Method) => Method): T {
   return new Proxy(target, {
     get(inner, name) {
-      // Stubs answer every name with a method, `then` too.
+      // A stub returns a method for every property, also for `then`.
       if (name === "then") return undefined;
       const value: unknown = Reflect.get(inner, name, inner);
       if (typeof value !== "function" || typeof name !== "string") return value;

@@ -1,5 +1,7 @@
-/** The way in for whoever runs the suite: orders, the clock, the cron, and what gates and database hold. All but the cron use
- * the real bindings. */
+/**
+ * The control interface of the suite: orders, the clock, the cron, and the contents of gates and database. All but the cron use
+ * the real bindings.
+ */
 
 import type { Bindings } from "../../../../src/bindings.ts";
 import { dataKeyContext, payloadContext } from "../../../../src/crypto/contexts.ts";
@@ -52,7 +54,7 @@ export async function control(request: Request, env: Bindings): Promise<Response
   }
 }
 
-/** A gate may die just now; a stub that saw it die is of no use any more. */
+/** A gate may die during the call, after which its stub is unusable. */
 async function retime(gates: DurableObjectNamespace<ConnectionGate>, name: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
@@ -78,7 +80,7 @@ function backlogOf(reports: InboxReport[]): Backlog {
   return { now, unsettled: unsettled.length, unarchived, owed, overdueMs, overdueFile };
 }
 
-/** Opens whatever rests of each file, wherever it rests. */
+/** Unseals each file's payload, from its row or from the archive. */
 async function atRest(stub: DurableObjectStub<ConnectionGate>, env: Bindings): Promise<AtRest[]> {
   const found: AtRest[] = [];
   const segments = new Map<string, ArrayBuffer | null>();
@@ -109,7 +111,7 @@ async function sealedOf(
   segments: Map<string, ArrayBuffer | null>,
 ): Promise<ArrayBuffer> {
   if (file.payload !== null) return file.payload;
-  if (file.stored === null) throw new Error("it rests nowhere");
+  if (file.stored === null) throw new Error("it is stored nowhere");
   const { key, offset, length } = file.stored;
   let segment = segments.get(key);
   if (segment === undefined) {

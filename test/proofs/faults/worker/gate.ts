@@ -1,6 +1,6 @@
 /**
- * The production gate, watched: its alarms follow the set clock, its object dies at random, and a log of its own notes
- * when a file is handed out while somebody holds it.
+ * The production gate under observation: its alarms follow the set clock, its object dies at random, and it records when a file
+ * is claimed while it is leased.
  */
 
 import type { Bindings } from "../../../../src/bindings.ts";
@@ -25,13 +25,13 @@ import { count, pause, random, strikes, suffering } from "./suffering.ts";
 const ALARM = "faults:alarm";
 const VIOLATION = "faults:handed-out-twice:";
 const LONGEST_LAST_BREATH_MS = 20;
-/** The gate reads the clock a moment later than its watcher. */
+/** The gate reads the clock a moment later than this class. */
 const CLOCK_GRAIN_MS = 1_000;
 
 export class ConnectionGate extends Production {
   /**
-   * Who holds which file: independent of the gate's own leases, but it lives and dies with this object, as they do. Every
-   * method by which a file is given back has to be watched.
+   * The lease of each file, tracked independently of the gate, and lost with the object as the gate's leases are. Every method
+   * that releases a file must be observed.
    */
   readonly #held = new Map<string, { token: string; until: number }>();
 
@@ -89,7 +89,7 @@ export class ConnectionGate extends Production {
     if (thrown) throw new Error("the alarm failed");
   }
 
-  /** The clock was set: the alarm is due when the clock will show its time. */
+  /** Reschedules the alarm after the clock was set. */
   retime(): void {
     const at = this.ctx.storage.kv.get<number>(ALARM);
     if (at !== undefined) this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
@@ -107,7 +107,7 @@ export class ConnectionGate extends Production {
     return keptPage(this.ctx.storage.sql, after, limit);
   }
 
-  /** Passes the answer on, unless the object dies over it, before its writes are on disk or just after. */
+  /** Returns the result, unless the object dies: before its writes are on disk, or just after. */
   #mortal<T>(answer: T): T {
     if (!strikes("abort")) return answer;
     if (random() < 0.5) this.ctx.abort("the object died before its answer");
@@ -117,7 +117,7 @@ export class ConnectionGate extends Production {
   }
 }
 
-/** The platform's alarms go by our clock, the gate's times by the one that is set. */
+/** The platform's alarms follow real time, the gate's times follow the set clock. */
 function onSetClock(ctx: DurableObjectState): DurableObjectState {
   const { storage } = ctx;
   const setAlarm = storage.setAlarm.bind(storage);

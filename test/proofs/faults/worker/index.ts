@@ -1,4 +1,4 @@
-/** The production Worker with faults at its edges: the same handlers and objects, given bindings that break. */
+/** The production Worker with bindings that fail: the same handlers and objects. */
 import type { Bindings } from "../../../../src/bindings.ts";
 import production from "../../../../src/index.ts";
 import type { EndpointWakeUp, FileWakeUp } from "../../../../src/messages.ts";

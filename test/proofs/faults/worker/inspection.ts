@@ -1,4 +1,4 @@
-/** What a gate holds, read beside it from its rows. */
+/** Reads a gate's rows without the gate's code paths. */
 
 import { DayPartitions } from "../../../../src/gate/day-partitions.ts";
 import { fileIdOf, mintedAt } from "../../../../src/gate/file-id.ts";
@@ -11,7 +11,7 @@ import type { InboxRow } from "../orders.ts";
 const TAKEN = `SELECT seq, payload, stored FROM inbox
   WHERE seq > ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) ORDER BY seq LIMIT ?`;
 
-/** One file's payload where it rests: in its row or in the archive. */
+/** Where one file's payload is stored: in its row or in the archive. */
 export interface Kept {
   fileId: string;
   payload: ArrayBuffer | null;
@@ -21,11 +21,11 @@ export interface Kept {
 export interface KeptPage {
   wrappedKey: string;
   files: Kept[];
-  /** Where the next page begins; null after the last. */
+  /** The cursor of the next page; null on the last. */
   last: string | null;
 }
 
-/** The gate's id, all its rows, oldest first, and how many events it owes. */
+/** The gate's id, all its rows, oldest first, and the number of events in its outbox. */
 export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed: number } {
   const gate = new Watermarks(sql).snapshot()?.gate;
   if (gate === undefined) return { gate: "", rows: [], owed: 0 };
@@ -49,7 +49,7 @@ export function inboxOf(sql: SqlStorage): { gate: string; rows: InboxRow[]; owed
   return { gate: gateName(gate), rows, owed };
 }
 
-/** What rests of the files that were taken: at most `limit` of them, from after the key `after` on. */
+/** The stored payloads of admitted files: at most `limit`, after the key `after`. */
 export function keptPage(sql: SqlStorage, after: string, limit: number): KeptPage {
   const snapshot = new Watermarks(sql).snapshot();
   if (snapshot === null) return { wrappedKey: "", files: [], last: null };

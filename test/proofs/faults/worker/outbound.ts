@@ -1,7 +1,7 @@
-/** Where the deliveries stand, read from the database beside the Worker. */
+/** Reads the state of deliveries from the database directly. */
 import type { DeliveryAtEnd, OpenDeliveries, WebhookAtEnd } from "../orders.ts";
 
-/** `dueBy`: up to when something had to be due to be counted as due. */
+/** Counts as due what was due at `dueBy`. */
 export async function openDeliveries(db: D1Database, dueBy: number, now: number): Promise<OpenDeliveries> {
   const row = await db
     .prepare(
@@ -18,7 +18,7 @@ export async function openDeliveries(db: D1Database, dueBy: number, now: number)
     )
     .bind(now, dueBy)
     .first<Record<"open" | "due" | "held" | "notices", number> & { next_at: number | null }>();
-  if (row === null) throw new Error("a query of counts has a row");
+  if (row === null) throw new Error("a count query returned no row");
   const { next_at: nextAt, ...counts } = row;
   return { now, ...counts, nextAt };
 }

@@ -1,4 +1,4 @@
-/** The queue's own misbehaviour: messages lost, repeated, overtaken; batches that run at a time; consumers that die. */
+/** Misbehaviour of the queues: messages lost, repeated and overtaken; batches that overlap; consumers that die. */
 import type { Bindings } from "../../../../src/bindings.ts";
 import type { EndpointWakeUp, FileWakeUp } from "../../../../src/messages.ts";
 import { breaking, broken } from "./bindings.ts";
@@ -10,7 +10,7 @@ type Consume = (batch: MessageBatch<Body>, env: Bindings) => Promise<void>;
 const LONGEST_HOLD_S = 3;
 const LIFE_CALLS = 12;
 
-/** `env` is the real one: what is sent again here is sent. */
+/** `env` holds the real bindings, so that messages sent from here arrive. */
 export async function suffer(
   batch: MessageBatch<Body>,
   env: Bindings,
@@ -47,7 +47,7 @@ export async function suffer(
   throw new Error("the consumer died");
 }
 
-/** What comes again of a dead-letter queue begins anew. */
+/** A message that is sent again from a dead-letter queue goes to the original queue. */
 function producerOf(name: string, env: Bindings): Queue<Body> {
   const queues = {
     FILES: /files/,
@@ -71,7 +71,7 @@ function inItsTime(message: Message<Body>): Message<Body> {
   });
 }
 
-/** The queue has forgotten this message: to be retried it is sent anew. */
+/** The queue no longer knows this message. A retry sends it again. */
 function resent(message: Message<Body>, queue: Queue<Body>): Message<Body> {
   return like(message, {
     ack: () => undefined,
@@ -84,7 +84,7 @@ function like(message: Message<Body>, with_: Pick<Message, "ack" | "retry">): Me
   return { ...message, id, timestamp, body, attempts, ...with_ };
 }
 
-/** The queue waits by our clock. */
+/** The queue waits in real time. */
 function shortened(options: QueueRetryOptions | undefined): number {
   return Math.ceil((options?.delaySeconds ?? 0) / suffering.orders.clock.speed);
 }

@@ -1,5 +1,7 @@
-/** What this isolate suffers now, the chance that decides it, and the count of what was done. Sets the clock, the timers
- * and the dice on import. */
+/**
+ * The current orders of this isolate, the seeded chance that decides on faults, and the count of faults. Replaces the clock, the
+ * timers and `Math.random` on import.
+ */
 import { env } from "cloudflare:workers";
 import { seeded } from "../../../support/random.ts";
 import { shownAt } from "../clock.ts";
@@ -27,12 +29,12 @@ globalThis.setTimeout = <Args extends unknown[]>(
 ) => realSetTimeout(callback, (ms ?? 0) / suffering.orders.clock.speed, ...args);
 scheduler.wait = (ms, options) => realWait(ms / suffering.orders.clock.speed, options);
 
-/** By our clock. */
+/** Waits in real time. */
 export function pause(ms: number): Promise<void> {
   return realWait(ms);
 }
 
-/** Whether the fault happens this time. */
+/** Decides whether the fault happens this time. */
 export function strikes(fault: keyof Rates): boolean {
   if (random() >= suffering.orders.rates[fault]) return false;
   count(fault);
