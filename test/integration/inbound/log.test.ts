@@ -78,7 +78,7 @@ describe("a request", () => {
     [
       "for an unknown connection",
       async () => ({ answer: await post({ id: "d".repeat(24), secret: "s" }), id: null }),
-      "connection_not_found",
+      "webhook_connection_not_found",
       404,
       ROUTE,
     ],
@@ -138,7 +138,7 @@ describe("a request", () => {
           id: connection.id,
         };
       },
-      "unavailable",
+      "acceptance_unknown",
       503,
       ROUTE,
     ],
