@@ -149,7 +149,7 @@ describe("a request", () => {
       405,
       "/*",
     ],
-    ["to nowhere", async () => ({ answer: await send("/nowhere?token=x") }), "not_found", 404, "/*"],
+    ["to nowhere", async () => ({ answer: await send("/nowhere?token=x") }), "endpoint_not_found", 404, "/*"],
   ])("%s has one line with its outcome", async (_, ask, outcome, status, route) => {
     const { answer, id } = await ask();
     expect(requestLines()).toEqual([
