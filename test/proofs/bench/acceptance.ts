@@ -1,6 +1,6 @@
 /**
- * Acceptance and refusal. A set starts every server afresh and lets them take turns, so that a set is over before the gates'
- * alarms look for a consumer that is not there, and whatever else the machine does meanwhile falls on all of them.
+ * Acceptance and refusal. A set restarts every server and lets them take turns. It ends before the gates' alarms look for a
+ * missing consumer, and other load on the machine falls on all servers alike.
  */
 import { ALTERNATIVE_PATH, startAlternative } from "./alternative.ts";
 import { EMPLOYEES_PATH, INBOUND_PATH, PAYROLL_PATH, startGateway } from "./gateway.ts";
@@ -13,11 +13,11 @@ export const FLOOR_CONFIG = "test/proofs/bench/floor/wrangler.toml";
 const FLOOR_PATH = "/";
 const CLIENTS = 16;
 const CONNECTIONS = 200;
-/** Their quota is used up before they are refused; the smallest plan has a hundred a minute. */
+/** Their quota is used up before they are refused: 100 per minute on the smallest plan. */
 const LIMITED_CONNECTIONS = 8;
 const SANDBOX_PER_MINUTE = 100;
 const EXHAUST_LIMIT_MS = 10_000;
-/** Until the engine has compiled what is used most. */
+/** Warm-up, until the engine has compiled the hot code. */
 const WARM_UP_REPORTS = 1_500;
 const WARM_UP_LIMIT_MS = 4_000;
 
@@ -37,10 +37,10 @@ export const OTHER_TURNS = 2;
 /** The floor, the gateway and Express: the first contenders. */
 const OF_OTHER_SIZES = 3;
 
-/** Requests a second that no server here exceeds at a size. */
+/** An upper bound of every server's requests per second, by body size. */
 const EXPECTED = { "300 B": 5_000, "2.4 KB": 5_000, "100 KB": 1_000, "1 MB": 250, refusals: 10_000 };
 
-/** What is measured: a server, or another endpoint of the gateway. */
+/** A server under measurement, or another endpoint of the gateway. */
 export type Contestant =
   | "floor"
   | "gateway"
@@ -55,12 +55,12 @@ export const nameOf = (contestant: Contestant, size = "2.4 KB") => `${contestant
 export const refusalOf = (kind: (typeof REFUSALS)[number]) => `refused: ${kind}`;
 
 export interface Pace {
-  /** How often each takes its turn in a set. Turns are short, so that a busy moment of the machine falls on all of them. */
+  /** Turns per server in a set. Turns are short, so that a busy moment of the machine affects all servers. */
   turns: number;
   turnMs: number;
 }
 
-/** The gateway as another checkout has it: what it was before a change. */
+/** The gateway of another checkout, such as before a change. */
 export interface OtherCheckout {
   checkout: string;
   modules: Modules;
@@ -157,7 +157,7 @@ export async function measureSet(
       }
     }
 
-    // Refusals that are confirmed are bounded by the second.
+    // The number of confirmed refusals per second is limited.
     const refusalsMs = 2 * pace.turnMs;
     const known = { server: gateway, path: INBOUND_PATH, senders };
     const used = { ...known, senders: limited };

@@ -1,4 +1,4 @@
-/** Runs the usual alternative in a process of its own. */
+/** Runs the usual alternative in its own process. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";

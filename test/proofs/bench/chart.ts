@@ -1,4 +1,4 @@
-/** Reports accepted a second as bars: each size of body, each server. Pure; SVG without any style sheet. */
+/** A bar chart of reports accepted per second, by body size and server. Pure; SVG without a style sheet. */
 
 export interface Bars {
   label: string;
@@ -13,7 +13,7 @@ const BAR = 18;
 const GAP = 16;
 const TOP = 54;
 
-/** Every group has a scale of its own: a body of 1 MB is not to be compared with one of 300 bytes. */
+/** Each group has its own scale: bodies of 1 MB and of 300 bytes are not comparable. */
 export function chart(title: string, subtitle: string, groups: readonly Bars[]): string {
   let y = TOP;
   const parts: string[] = [];

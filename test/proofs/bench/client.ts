@@ -1,13 +1,13 @@
 /**
- * The load generator, in a thread of its own: sockets that each send a prepared request, wait for its answer, and send
- * the next. It does no more per answer than to find where it ends, so that the server under test is what is measured.
+ * The load generator, in its own thread: each socket sends a prepared request, waits for the response, and sends the next. It only
+ * finds the end of each response, so that it measures the server and not itself.
  */
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { parentPort } from "node:worker_threads";
 import { prepare, type Recipe } from "./requests.ts";
 
-/** What some clients send to one server. */
+/** The load of some clients on one server. */
 export interface Order {
   port: number;
   clients: number;
@@ -22,7 +22,7 @@ export interface Order {
 
 export interface Round {
   seconds: number;
-  /** How many answers had which status; 0 stands for a connection that broke. */
+  /** The number of responses per status; 0 stands for a broken connection. */
   statuses: Record<number, number>;
   latenciesMs: Float64Array;
   /** Wall clock of the answer, ms since the epoch, by file id. */
@@ -32,7 +32,7 @@ export interface Round {
 const HEAD_END = Buffer.from("\r\n\r\n");
 const CHUNKS_END = Buffer.from("\r\n0\r\n\r\n");
 
-/** How many bytes the first answer in `bytes` takes; null while it is incomplete. Answers here are never pipelined. */
+/** The length of the first response in `bytes`; null while it is incomplete. Responses are never pipelined. */
 function answerLength(bytes: Buffer): number | null {
   const end = bytes.indexOf(HEAD_END);
   if (end < 0) return null;

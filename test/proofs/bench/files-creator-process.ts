@@ -1,6 +1,6 @@
 /**
- * A files-creator that costs next to nothing, in a process of its own: it takes every file at once, and then reports twice on
- * it, as the gateway is promised. It keeps when it first received each.
+ * A minimal files-creator in its own process: it accepts every file at once and then sends two reports on it, as the contract
+ * says. It records when it first received each file.
  */
 import { createServer, request as requestTo } from "node:http";
 import { Kept } from "./server-process.ts";
@@ -33,7 +33,7 @@ function report(fileId: string, type: string, data: object): Promise<void> {
       },
       (answer) => {
         answer.resume().on("end", resolve);
-        if (answer.statusCode !== 202) reject(new Error(`a report was answered ${answer.statusCode}`));
+        if (answer.statusCode !== 202) reject(new Error(`a report got ${answer.statusCode}`));
       },
     );
     sent

@@ -1,6 +1,6 @@
 /**
- * What a flood of bad signatures leaves of the acceptance of the very connection it pretends to be, sent from many addresses,
- * so that none of them is held back. Three of four clients flood: that leaves the honest ones a quarter of the CPU.
+ * How many reports a connection still gets accepted during a flood of bad signatures in its name. The flood comes from many
+ * addresses, so that none is limited. Three of four clients flood, which leaves the honest ones a quarter of the CPU.
  */
 import type { Round } from "./client.ts";
 import { INBOUND_PATH, startGateway } from "./gateway.ts";
@@ -12,7 +12,7 @@ import { type Summary, summarize } from "./statistics.ts";
 const HONEST_CLIENTS = 4;
 const FLOODING_CLIENTS = 12;
 const REPORT_BYTES = 2_400;
-/** Prepared for a second; more than either side gets answered. */
+/** Requests prepared per second: more than either side gets responses for. */
 const EXPECTED_PER_SECOND = 8_000;
 
 export interface Flood {
@@ -56,7 +56,7 @@ export async function measureFlood(
       },
     });
     for (let round = -1; round < rounds; round++) {
-      // A connection's plan allows two thousand a minute: each round has its own.
+      // The plan allows 2,000 reports per minute, so each round has its own connection.
       const [one, other] = await gateway.connections(2, "enterprise");
       if (one === undefined || other === undefined) throw new Error("no connection was made");
       const alone = await load.run(order(one, HONEST_CLIENTS + FLOODING_CLIENTS, "none"));

@@ -1,4 +1,4 @@
-/** The gateway under test; what customers have is made through the portal API, as theirs is. */
+/** The gateway under test. Connections, keys and webhooks are created through the portal API, as in production. */
 import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -19,28 +19,28 @@ const OWNER = { owner_type: "payroll_company", owner_id: "bench" };
 const SEEDED_AT_A_TIME = 8;
 
 export interface Gateway extends Runtime {
-  /** Makes connections of one plan. */
+  /** Creates connections of one plan. */
   connections(count: number, plan: "sandbox" | "enterprise"): Promise<Sender[]>;
-  /** Makes API keys of the largest plan; their secrets are the tokens. */
+  /** Creates API keys of the largest plan. Their secrets are the bearer tokens. */
   keys(count: number): Promise<Sender[]>;
-  /** Rejects unless the answer is a success. */
+  /** Rejects unless the status is 2xx. */
   portal(method: string, route: string, body: unknown): Promise<unknown>;
 }
 
 export interface Beside {
-  /** The files-creator. With one, the queues' consumers are attached; without, the gateway only accepts. */
+  /** The files-creator. Without one, no queue consumer is attached, and the gateway only accepts. */
   standIn?: Modules;
-  /** The port on loopback of a files-creator in another process. */
+  /** The loopback port of a files-creator in another process. */
   filesCreatorAt?: number;
-  /** What counts wake-ups in place of the consumer of deliveries. */
+  /** A Worker that counts wake-ups in place of the deliveries consumer. */
   wakeUps?: Modules;
-  /** Where the gateway listens, if others have to know before. */
+  /** The gateway's port, when it must be known before the start. */
   port?: number;
   /** The checkout that the modules were bundled from. */
   checkout?: string;
 }
 
-/** The files-creator of local development, which reports to the gateway it is bound to. */
+/** The files-creator of local development, which sends its reports to the gateway. */
 export function standInSource(modules: Modules): WorkerSource {
   const bindings = { PORTAL_CLIENT_ID: PORTAL.id, PORTAL_CLIENT_SECRET: PORTAL.secret };
   return { config: STAND_IN_CONFIG, bindings, modules };
@@ -94,7 +94,7 @@ async function migrate({ miniflare }: Runtime, folder: string): Promise<void> {
   }
 }
 
-/** As many as asked for, a few at a time. */
+/** Creates `count` of them, a few at a time. */
 export async function made<T>(count: number, create: (index: number) => Promise<T>): Promise<T[]> {
   const all: T[] = [];
   while (all.length < count) {

@@ -1,4 +1,4 @@
-/** The load generator as the measurements use it. */
+/** Starts the load generator's thread and sends it rounds. */
 import { Worker } from "node:worker_threads";
 import type { Order, Round } from "./client.ts";
 
@@ -7,11 +7,11 @@ export class Load {
 
   async run(order: Order): Promise<Round> {
     const [round] = await this.together([order]);
-    if (round === undefined) throw new Error("a round went missing");
+    if (round === undefined) throw new Error("a round has no result");
     return round;
   }
 
-  /** All orders at the same time, from one thread. */
+  /** Runs all orders at the same time, in one thread. */
   together(orders: Order[]): Promise<Round[]> {
     return new Promise((resolve, reject) => {
       this.#thread.once("error", reject);

@@ -1,4 +1,4 @@
-/** What a run found, for a person. Pure. */
+/** Formats the results of a run as text. Pure. */
 import type { Flood } from "./flood.ts";
 import { ENDPOINTS } from "./outbound/deliveries.ts";
 import { NEIGHBOURS_PER_SECOND, WAITING } from "./outbound/fairness.ts";

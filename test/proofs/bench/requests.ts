@@ -9,11 +9,11 @@ export interface Sender {
 /** What is wrong with a request, if anything. */
 export type Flaw = "none" | "bad_signature" | "expired" | "unknown_connection";
 
-/** What is sent: a webhook's report under a signature, or what developers send under their key. */
+/** The kind of request: a signed webhook report, or a developer's report with a bearer key. */
 export type Sent = "webhook" | "payroll_report" | "employee_sync";
 
 export interface Recipe {
-  /** A webhook's, unless told otherwise. */
+  /** A webhook report by default. */
   sent?: Sent;
   /** The request line's path; the id of a webhook's sender is appended. */
   path: string;
@@ -21,7 +21,7 @@ export interface Recipe {
   bodyBytes: number;
   count: number;
   flaw: Flaw;
-  /** Whose address the gateway sees: one for all, or a different one for each request. */
+  /** The client address that the gateway sees: one for all requests, or a different one per request. */
   addresses: "one" | "many";
 }
 
@@ -31,7 +31,7 @@ export const EMPLOYER_ID = "EMP_BENCH";
 const EXPIRED_MS = 600_000;
 
 interface Body {
-  /** The field whose text makes two bodies differ. */
+  /** The field whose text makes each body unique. */
   numbered: string;
   rest: object;
   employee(index: number): object;

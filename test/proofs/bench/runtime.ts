@@ -1,4 +1,4 @@
-/** Workers in a runtime of their own: bundled as for a deployment, bound as their wrangler.toml says, without a proxy. */
+/** Workers in their own runtime: bundled as for a deployment, bound as in their wrangler.toml, without a proxy. */
 import { type ChildProcess, execFile } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
 
-// Said before wrangler is loaded: it would warn of secrets that are given here in another way.
+// Set before wrangler is loaded, which would warn about secrets that are provided here in another way.
 process.env.WRANGLER_LOG = "none";
 const { unstable_getMiniflareWorkerOptions: workerOptionsOf } = await import("wrangler");
 
@@ -34,7 +34,7 @@ export interface WorkerSource {
 
 export interface Server {
   port: number;
-  /** User and system seconds of the serving process so far; null where the system does not tell. */
+  /** User and system seconds of the serving process so far; null when the system does not provide them. */
   cpuSeconds(): number | null;
   stop(): Promise<void>;
 }
@@ -48,7 +48,7 @@ subscribe("child_process", (message) => {
   children.push((message as { process: ChildProcess }).process);
 });
 
-/** An empty folder for what a server keeps. */
+/** An empty folder for a server's state. */
 export function freshState(name: string): string {
   const folder = path.join(scratch, "state", name);
   rmSync(folder, { recursive: true, force: true });
@@ -74,8 +74,8 @@ export async function bundle(config: string, checkout = root): Promise<Modules> 
 }
 
 /**
- * The same Worker, which still makes every log line and hands it to the console, but the console drops it: the local
- * runtime would print it, at a price of its own. Errors are printed.
+ * The same Worker with a console that drops its log lines, because printing them in the local runtime costs time. Errors are
+ * printed.
  */
 export function withoutPrinting([main, ...others]: Modules): Modules {
   const quiet = path.join(path.dirname(main), "without-printing.js");
@@ -87,7 +87,7 @@ export function withoutPrinting([main, ...others]: Modules): Modules {
   return [quiet, main, ...others];
 }
 
-/** Serves each of the Workers on a port of its own, without a proxy before them. State from an earlier start is gone. */
+/** Serves each Worker on its own port, without a proxy in front and without state from an earlier start. */
 export async function startWorkers(
   name: string,
   workers: WorkerSource[],
@@ -151,7 +151,7 @@ export async function portOf(miniflare: Miniflare, worker?: string): Promise<num
   return Number((await miniflare.unsafeGetDirectURL(worker)).port);
 }
 
-/** A port that nobody listens on, for a server that others must know of before it starts. */
+/** A free port, for a server whose port must be known before it starts. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-/** What the rounds measured, by the name of what was measured. Rounds that took turns stand at the same place. */
+/** The measurements of all rounds by name. Rounds that took turns have the same position. */
 import type { Round } from "./client.ts";
 import type { Load } from "./load.ts";
 import type { Recipe } from "./requests.ts";
@@ -9,7 +9,7 @@ export interface Sample {
   perSecond: number;
   p50Ms: number;
   p99Ms: number;
-  /** User and system seconds of the server per 10 000 answers; null where the system does not tell. */
+  /** User and system seconds of the server per 10,000 responses; null when the system does not provide them. */
   cpuPer10k: number | null;
   statuses: Round["statuses"];
 }
@@ -33,7 +33,7 @@ export class Samples {
     return summarize(this.#of(name).flatMap((sample) => sample[figure] ?? []));
   }
 
-  /** The ratio of each turn, so that what slows the whole machine for a while slows both of its sides. */
+  /** The ratio per turn, so that a slow moment of the machine affects both sides. */
   ratio(name: string, to: string, figure: Figure): Summary {
     const base = this.#of(to);
     return summarize(
@@ -65,7 +65,7 @@ export interface Measurement {
   recipe: Omit<Recipe, "count">;
 }
 
-/** More than any server here answers. */
+/** More requests per second than any server here responds to. */
 const HIGHEST_PER_SECOND = 12_000;
 /** Prepared requests of one round take no more memory than this. */
 const MOST_PREPARED_BYTES = 400 * 1024 ** 2;

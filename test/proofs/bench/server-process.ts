@@ -1,4 +1,4 @@
-/** Servers on loopback in processes of their own, which keep what they received until they are told to hand it over. */
+/** Servers on loopback in their own processes, which record requests until they are asked for them. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { Server } from "node:http";
@@ -25,7 +25,7 @@ export class ServerProcess<T> {
     return new ServerProcess<T>(process, Number(port));
   }
 
-  /** What was received since it was last asked, once that is `count`. Rejects when they take too long. */
+  /** Returns the requests received since the last call, once there are `count`. Rejects after a timeout. */
   async take(count: number, limitMs: number): Promise<T[]> {
     const taken = once(this.#process, "message", { signal: AbortSignal.timeout(limitMs) });
     this.#process.send({ take: count });
@@ -43,7 +43,7 @@ export class ServerProcess<T> {
   }
 }
 
-/** What such a process keeps, by name: what comes twice is one. */
+/** The records of such a process, by name. A repeated name counts once. */
 export class Kept<T> {
   readonly #received = new Map<string, T>();
   #wanted: number | null = null;

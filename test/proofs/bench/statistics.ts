@@ -1,4 +1,4 @@
-/** Numbers about numbers. Pure. */
+/** Percentiles and spreads. Pure. */
 
 /** The value below which the share `p` (0 to 1) of `values` lies; NaN without any. */
 export function quantile(values: ArrayLike<number>, p: number): number {
@@ -6,7 +6,7 @@ export function quantile(values: ArrayLike<number>, p: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * p))] ?? Number.NaN;
 }
 
-/** What the turns of one measurement said: the middle one, and between which values the middle half of them lies. */
+/** The median of a measurement's turns, and the range of their middle half. */
 export interface Summary {
   median: number;
   low: number;

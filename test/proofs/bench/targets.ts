@@ -1,4 +1,4 @@
-/** What is aimed at, and whether a run met it. A miss is shown; it fails nothing, because machines differ. */
+/** The targets, and whether a run met them. A missed target is shown and fails nothing, because machines differ. */
 import { BESIDE_REFUSALS, nameOf, OTHER_SIZES, REFUSALS, refusalOf } from "./acceptance.ts";
 import type { Flood } from "./flood.ts";
 import { NEIGHBOURS_PER_SECOND, WAITING } from "./outbound/fairness.ts";
@@ -13,7 +13,7 @@ export interface Target {
   what: string;
   /** In the target's own unit. */
   measured: number;
-  /** Null for what is only told. */
+  /** Null for a value that is only reported. */
   bound: { at: "least" | "most"; value: number } | null;
   unit: "×" | "ms" | "s" | "MiB" | "/s";
 }
@@ -23,7 +23,7 @@ const most = (value: number) => ({ at: "most" as const, value });
 
 export interface Inbound {
   samples: Samples;
-  /** Whether another checkout took turns with this one. */
+  /** Whether another checkout was measured too. */
   compared: boolean;
   flood: Flood;
   wholePath: WholePath;

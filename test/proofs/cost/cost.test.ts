@@ -13,7 +13,7 @@ import kept from "./counts.json";
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
-/** Large enough that the payload rests in the bucket and not in the row. */
+/** Large enough that the payload is stored in the bucket, not in the row. */
 const NOTE = "x".repeat(70_000);
 
 afterEach(() => {
@@ -21,7 +21,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Sends reports and sees them through to `completed`. Answers how many. */
+/** Sends reports until they are `completed`. Returns how many. */
 type Shape = (meter: Meter, connection: Connection, body: () => string) => Promise<number>;
 
 async function steady(meter: Meter, connection: Connection, body: () => string): Promise<number> {
@@ -55,7 +55,7 @@ async function daily(meter: Meter, connection: Connection, body: () => string): 
   return reports;
 }
 
-/** A connection that has sent before: what it costs once, such as its key in the archive, is no part of a report. */
+/** A connection that was used before, so that one-time costs, such as its key in the archive, are not counted. */
 async function usedConnection(): Promise<Connection> {
   const connection = await createBoundConnection({ plan: "enterprise" });
   await resetCircuitBreaker();
@@ -97,7 +97,7 @@ it.each([
     expect((await rowsOf(connection)).rows).toBe(0);
     const { objectRowsRead: keptRead, ...keptCounts } = kept[name][payload];
     expect(counts).toEqual(keptCounts);
-    // On a busy machine an object may fall asleep meanwhile: when it wakes, it reads the rows of its last hour again.
+    // On a busy machine an object may hibernate in between. When it wakes, it reads the rows of its last hour again.
     expect(read).toBeGreaterThanOrEqual(keptRead);
     expect(read).toBeLessThan(keptRead + 2);
   },

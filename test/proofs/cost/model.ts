@@ -1,4 +1,4 @@
-/** Counts of what reports use, times prices. Pure. */
+/** The cost model: counts per report times prices. Pure. */
 import { OBJECT_GIGABYTES, PRICES } from "./prices.ts";
 
 /** Per report, as test/cost/cost.test.ts counts them. */
@@ -15,10 +15,10 @@ export interface Counts {
   bucketReads: number;
 }
 
-/** How long an object works on a call, ms: mostly it waits until what it wrote is on disk in several places. */
+/** How long an object works on a call, ms. Most of it is waiting until its writes are on disk in several places. */
 export const OBJECT_CALL_MS = 10;
 
-/** CPU of all invocations for one report, ms, by the size of its body: measured with the platform's stand-ins, so too high. */
+/** CPU of all invocations for one report, ms, by body size. Measured with the platform's local stand-ins, so an overestimate. */
 const CPU_MS: readonly [bytes: number, ms: number][] = [
   [300, 4.8],
   [2_400, 5.5],
@@ -34,7 +34,7 @@ const SEAL_BYTES = 29;
 
 export type Line = [what: string, dollars: number];
 
-/** Dollars for a million reports, by what they are spent on. */
+/** Dollars per million reports, by item. */
 export function operations(counts: Counts, bodyBytes: number): Line[] {
   const gigabyteSeconds = counts.objectRequests * (OBJECT_CALL_MS / 1_000) * OBJECT_GIGABYTES;
   return [
@@ -50,7 +50,7 @@ export function operations(counts: Counts, bodyBytes: number): Line[] {
   ];
 }
 
-/** Dollars for keeping a million reports: the payloads for seven years, the records for ninety days. */
+/** Dollars for storing a million reports: payloads for seven years, records for 90 days. */
 export function keeping(bodyBytes: number, recordBytes: number): Line[] {
   const gigabytes = (bytes: number) => (bytes * 1e6) / 1e9;
   const archived = gigabytes(bodyBytes + SEAL_BYTES + MANIFEST_ENTRY_BYTES);
@@ -60,7 +60,7 @@ export function keeping(bodyBytes: number, recordBytes: number): Line[] {
   ];
 }
 
-/** Dollars for the log of a million reports, where more than the included lines are written. */
+/** Dollars for the log lines of a million reports, beyond the included lines. */
 export function logging(counts: Counts): number {
   return counts.logLines * PRICES.logLines;
 }
@@ -69,7 +69,7 @@ export function sum(lines: readonly Line[]): number {
   return lines.reduce((total, [, dollars]) => total + dollars, 0);
 }
 
-/** Between two measurements, in proportion. */
+/** Interpolates linearly between two measurements. */
 function cpuMs(bytes: number): number {
   const above = CPU_MS.findIndex(([size]) => size >= bytes);
   const [highSize, highMs] = CPU_MS[above] ?? CPU_MS.at(-1) ?? [1, 0];

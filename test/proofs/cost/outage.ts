@@ -1,7 +1,7 @@
 /**
- * Simulates the way from the gates to a files-creator that goes away for a while, with the gateway's own decisions: when a
- * file is tried again, postponed or woken again, and what the circuit breaker grants. Everything around them is kept simple:
- * calls take a fixed time, each file's gate looks once a second, the queue hands out batches as soon as a consumer is free.
+ * Simulates forwarding to a files-creator that goes down for a while, with the gateway's own decisions: when a file is retried,
+ * postponed or woken again, and how many files the circuit breaker grants. The rest is simplified: calls take a fixed time, each
+ * gate checks its files once per second, and the queue delivers a batch as soon as a consumer is free.
  */
 import { type BreakerState, CLOSED, grant, record } from "../../../src/forwarding/circuit-breaker-policy.ts";
 import { postponeDelayMs, retryDelayMs, wakeAgainDelayMs } from "../../../src/gate/backoff.ts";
@@ -17,9 +17,9 @@ export interface Scenario {
   gates: number;
   /** The consumer's `max_concurrency`. */
   consumers: number;
-  /** Of the files-creator, up or down, ms. */
+  /** The response time of the files-creator, up or down, ms. */
   answerMs: number;
-  /** Of an object, ms. */
+  /** The duration of a call to an object, ms. */
   callMs: number;
   random: () => number;
 }
@@ -29,7 +29,7 @@ export interface Second {
   waiting: number;
   posted: number;
   answered: number;
-  /** Files that went through the queue and back to their gates, untried. */
+  /** Files that were claimed and released untried. */
   postponed: number;
   messages: number;
   inQueue: number;
@@ -96,7 +96,7 @@ class Outage {
     return this.#seconds[second] as Second;
   }
 
-  /** Each report has a message of its own: on a connection they are seconds apart. */
+  /** Each report has its own message, because a connection's reports are seconds apart. */
   #admit(now: number): void {
     for (let i = 0; i < this.#scenario.reportsPerSecond; i++) {
       const file = this.#admitted++;
@@ -149,7 +149,7 @@ class Outage {
     }
   }
 
-  /** One batch from claim to settlement. Answers when it ends. */
+  /** One batch from claim to settlement. Returns when it ends. */
   #forward(batch: number[][], now: number): number {
     const { callMs, answerMs, random, downFrom, downUntil } = this.#scenario;
     let at = now + Math.ceil(batch.length / IN_FLIGHT) * callMs;

@@ -1,19 +1,19 @@
 /**
- * Cloudflare's prices for the paid plan, in dollars, beyond what the plan includes, as of {@link AS_OF}. Look them up again
- * before relying on them: those of log lines and of stored gigabytes were not checked anew on that day.
+ * Cloudflare's prices of the paid plan in dollars, beyond the included amounts, as of {@link AS_OF}. Look them up again before
+ * relying on them: the prices of log lines and of stored gigabytes were not checked on that day.
  */
 export const AS_OF = "2026-11-22";
 
-/** Per million, unless the name says otherwise. */
+/** Per million, unless the name gives another unit. */
 export const PRICES = {
   /** Invocations of the Worker: requests, consumer batches, crons. A service binding costs nothing. */
   workerRequests: 0.3,
   workerCpuMs: 0.02,
-  /** Every call of an object's method, and every alarm. */
+  /** Every call to a method of an object, and every alarm. */
   objectRequests: 0.15,
   /** Gigabyte-seconds while an object works. One that is idle and may hibernate is not billed. */
   objectGigabyteSeconds: 12.5,
-  /** `setAlarm` is one as well. */
+  /** `setAlarm` counts as one. */
   objectRowsWritten: 1,
   objectRowsRead: 0.001,
   d1RowsWritten: 1,
@@ -28,5 +28,5 @@ export const PRICES = {
   objectGigabyteMonth: 0.2,
 } as const;
 
-/** What an object is billed for while it works, whatever it uses. */
+/** The memory that an object is billed for while it works, however much it uses. */
 export const OBJECT_GIGABYTES = 0.128;

@@ -1,4 +1,4 @@
-/** `npm run proof -- cost`: dollars for a million accepted reports, by size and shape of traffic, and where they go. */
+/** `npm run proof -- cost`: dollars per million accepted reports, by size and shape of traffic, and by item. */
 import counts from "./counts.json" with { type: "json" };
 import { keeping, logging, OBJECT_CALL_MS, operations, sum } from "./model.ts";
 import { AS_OF, PRICES } from "./prices.ts";
@@ -14,7 +14,7 @@ const SHAPES = {
   burst: "bursts of 500 on one connection",
   daily: "one a day on every connection",
 } as const;
-/** Larger bodies rest in the bucket from the start. */
+/** Larger bodies are stored in the bucket from the start. */
 const INLINE_BYTES = 65_536;
 
 const say = (line = "") => process.stdout.write(`${line}\n`);
@@ -45,7 +45,7 @@ for (const [shape, words] of Object.entries(SHAPES) as [keyof typeof SHAPES, str
   row("+ log lines", ({ used }) => logging(used));
 }
 
-// What no change of the code's details can save: four writes of a report's row, one message, six calls, four invocations.
+// The lower bound of this design: four writes to a report's row, one message, six calls, four invocations.
 const floor = operations(
   {
     workerRequests: 4,

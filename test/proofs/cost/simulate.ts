@@ -1,4 +1,4 @@
-/** `npm run proof -- simulate`: the files-creator is away for an hour at a thousand reports a second. How long does the backlog take? */
+/** `npm run proof -- simulate`: simulates an hour's outage of the files-creator at 1,000 reports per second, and how long the backlog takes to drain. */
 import { seeded } from "../../support/random.ts";
 import { type Scenario, type Second, simulate } from "./outage.ts";
 

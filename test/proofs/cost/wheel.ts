@@ -1,4 +1,4 @@
-/** Which numbers are due in which second. Each is due once: putting it again moves it. Made for millions of them. */
+/** A timer wheel for millions of numbers. Each number is due in one second; putting it again moves it. */
 export class Wheel {
   readonly #dueAt: Int32Array;
   readonly #next: Int32Array;
@@ -23,7 +23,7 @@ export class Wheel {
     this.#first[due] = number;
   }
 
-  /** What is due in `second`, and is not any more. */
+  /** Removes and returns the numbers due in `second`. */
   take(second: number): number[] {
     const taken: number[] = [];
     for (let number = this.#first[second] ?? -1; number >= 0; number = this.#next[number] ?? -1)

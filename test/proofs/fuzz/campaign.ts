@@ -1,4 +1,4 @@
-/** One campaign: sends everything, then looks at what the gateway and the files-creator hold. */
+/** One campaign: sends all requests, then checks what the gateway and the files-creator have stored. */
 import fc from "fast-check";
 import { type Answered, Client } from "./client.ts";
 import { type Gateway, type Sender, startGateway } from "./gateway.ts";
@@ -11,7 +11,7 @@ import { trickle } from "./trickle.ts";
 export interface CampaignOptions {
   requests: number;
   seed: number;
-  /** Called now and then with the number of requests sent. */
+  /** Called from time to time with the number of requests sent. */
   onProgress?: (sent: number) => void;
 }
 
@@ -19,17 +19,17 @@ export interface CampaignResult {
   tally: Tally;
   accepted: number;
   slowReports: number;
-  /** Everything that is not as it should be; empty when all is well. */
+  /** Every violation found; empty when there is none. */
   problems: string[];
 }
 
 const SOCKETS = 24;
 const BATCH = 500;
-/** Of all requests, those that are not even HTTP. */
+/** The share of requests that are not HTTP. */
 const RAW_SHARE = 0.05;
 const REPORTS_PER_CONNECTION = 700;
 const SLOW_SENDERS = 6;
-/** What an answer may take. One that takes longer is asked for again alone: the request must be slow, not the machine. */
+/** The longest allowed response time. A slower request is repeated on its own, to tell a slow request from a slow machine. */
 export const SLOWEST_ANSWER_MS = 1_000;
 const DRAINED_WITHIN_MS = 60_000;
 const MAX_PROBLEMS = 30;
@@ -159,14 +159,14 @@ class Campaign {
     if (statuses.length === 0) this.#tally.count("not HTTP", null, 0);
     for (const status of statuses) {
       this.#tally.count("not HTTP", status, 0);
-      // The runtime's own server, which stands before the Worker, knows no other methods than HTTP's.
+      // The runtime's server in front of the Worker accepts only the methods of HTTP.
       const right = status < 200 || (status >= 400 && status < 500) || status === 501 || status === 503;
       if (!right)
         this.#problem(`not HTTP: ${status}: ${JSON.stringify(bytes.toString("latin1").slice(0, 200))}`);
     }
   }
 
-  /** What was answered with 202 is there, once, and nothing else is: in the gates, and at the files-creator. */
+  /** Checks that each 202 is stored once, in the gates and at the files-creator, and nothing else is. */
   async #inspectWhatIsStored(): Promise<void> {
     const deadline = Date.now() + DRAINED_WITHIN_MS;
     const forwarded = () => new Set(this.#gateway.received.map(({ fileId }) => fileId));

@@ -1,4 +1,4 @@
-/** Sends requests to the gateway on loopback, well-formed ones and bytes that are none, and times their answers. */
+/** Sends well-formed requests and arbitrary bytes to the gateway on loopback, and times the responses. */
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import type { Outgoing } from "./outgoing.ts";
@@ -11,7 +11,7 @@ export interface Answered {
 }
 
 const NO_ANSWER_MS = 60_000;
-/** How long bytes that are no request are given to get an answer. */
+/** How long to wait for a response to bytes that are not a request. */
 const RAW_PATIENCE_MS = 150;
 
 export class Client {
@@ -27,7 +27,7 @@ export class Client {
     this.#agent.destroy();
   }
 
-  /** Rejects when there is no answer at all. */
+  /** Rejects without a response. */
   send({ method, path, headers, body }: Outgoing): Promise<Answered> {
     const { promise, resolve, reject } = Promise.withResolvers<Answered>();
     const startedAt = performance.now();
@@ -56,7 +56,7 @@ export class Client {
     return promise;
   }
 
-  /** Writes `bytes` and answers the statuses of what comes back before the connection is closed or silent. */
+  /** Writes `bytes`. Returns the statuses of all responses until the connection is closed or idle. */
   sendRaw(bytes: Buffer): Promise<number[]> {
     const { promise, resolve } = Promise.withResolvers<number[]>();
     let text = "";

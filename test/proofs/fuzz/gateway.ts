@@ -1,6 +1,6 @@
 /**
- * The gateway in a runtime of its own: bundled as for a deployment, bound as wrangler.toml says, listening on loopback
- * without a proxy before it. Its files-creator is a function here, so that only the gateway is inside the runtime.
+ * The gateway in its own runtime: bundled as for a deployment, bound as in wrangler.toml, listening on loopback without a proxy
+ * in front. Its files-creator is a function in this process, so that only the gateway runs in the runtime.
  */
 import { type ChildProcess, execFile } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -15,7 +15,7 @@ import { unstable_getMiniflareWorkerOptions as workerOptionsOf } from "wrangler"
 const root = path.resolve(import.meta.dirname, "../../..");
 const OWNER = { owner_type: "payroll_company", owner_id: "fuzz" };
 const CREATED_AT_A_TIME = 8;
-/** What the runtime's debugger calls the gateway's isolate. */
+/** The name of the gateway's isolate in the runtime's debugger. */
 const INSPECTED = "/core:user:audit1-webhook-gateway";
 
 export interface Sender {
@@ -32,21 +32,21 @@ export interface Gateway {
   port: number;
   /** The runtime's process. */
   pid: number;
-  /** Address of the debugger of the gateway's isolate; null where it was not opened. */
+  /** The debugger's URL for the gateway's isolate; null when it was not opened. */
   inspector: string | null;
-  /** Of the portal itself, and of the owner of the connections. */
+  /** Credentials of the portal, and of the owner of the connections. */
   client: { id: string; secret: string };
   apiKey: string;
-  /** Every POST that the files-creator has taken. */
+  /** Every POST that the files-creator accepted. */
   received: ReceivedFile[];
-  /** What the Worker logged as errors: the first lines. */
+  /** The first error lines of the Worker's log. */
   errors: string[];
   alive(): boolean;
   /** Connections of the largest plan, each bound to the same employer. */
   connections(count: number): Promise<Sender[]>;
   /** File ids and states of a connection, as its owner lists them. */
   list(connectionId: string): Promise<{ file_id: string; status: string; size: number }[]>;
-  /** How many gates exist on disk. */
+  /** The number of gates on disk. */
   gates(): number;
   portal(method: string, path: string, body?: unknown): Promise<unknown>;
   stop(): Promise<void>;
@@ -58,8 +58,8 @@ subscribe("child_process", (message) => {
 });
 
 /**
- * `inspected` opens the runtime's debugger, on a port of its own. With a `filesCreatorPort` reports go to the files-creator
- * that listens there on loopback, over HTTP, and `received` stays empty.
+ * `inspected` opens the runtime's debugger on a free port. With `filesCreatorPort`, reports go over HTTP to the files-creator that
+ * listens there on loopback, and `received` stays empty.
  */
 export async function startGateway({
   inspected = false,
@@ -111,7 +111,7 @@ export async function startGateway({
                   }
                 : { external: { address: `127.0.0.1:${filesCreatorPort}`, http: {} } },
           },
-          // Receivers of webhooks are outside: nothing of a run leaves the machine.
+          // Webhook receivers are blocked, so that no request of a run leaves the machine.
           outboundService: () => new Response(null, { status: 503 }),
           modulesRoot: path.dirname(module),
           modules: [{ type: "ESModule", path: module }],

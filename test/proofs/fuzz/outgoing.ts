@@ -1,4 +1,4 @@
-/** A request to be sent, and what is right for it. */
+/** A request to send, and its expected responses. */
 import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import type { Sender } from "./gateway.ts";
@@ -12,13 +12,13 @@ export interface Outgoing {
 
 export interface Recipe {
   kind: string;
-  /** Statuses that are right. */
+  /** The expected statuses. */
   statuses: readonly number[];
-  /** Made when it is sent, because it is signed with the time. */
+  /** Built when it is sent, because the signature includes the time. */
   make(sender: Sender, now: number): Outgoing;
-  /** Sent this often, one after the other: the answers must name one file. */
+  /** How often to send it, one after the other. All responses must name the same file. */
   times: number;
-  /** Refused before its body was sent: the connection may be closed under the sender before it has read the answer. */
+  /** Rejected before its body is sent: the connection may be closed before the sender has read the response. */
   cutOff?: boolean;
 }
 
@@ -48,13 +48,13 @@ export function signed(
 }
 
 let reports = 0;
-/** A report different from every other, with `value` for a wage and `note` for a field that nobody knows: both JSON. */
+/** A unique report with `value` as a wage and `note` in an unknown field. Both are JSON. */
 export const reportOf = (note: string, value: string) =>
   Buffer.from(
     `{"policy_number":"WC${reports++}","employees":[{"first_name":"Ann","gross_wages":${value}}],"note":${note}}`,
   );
 
-/** Anything that may stand in a header. */
+/** Any text that is allowed in a header. */
 export const headerText = fc
   .string({
     unit: fc

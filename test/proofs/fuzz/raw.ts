@@ -1,11 +1,11 @@
-/** Bytes that are no HTTP, or that try to be two requests at once. None of them is signed. */
+/** Bytes that are not HTTP, or that smuggle a second request. None is signed. */
 import fc from "fast-check";
 import { inbound } from "./outgoing.ts";
 
 const LINE = "\r\n";
 const junk = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
 
-/** A whole request with a wrong signature, to be broken. `lines` stand among its headers. */
+/** A complete request with a wrong signature, for the recipes to break. `lines` are added to its headers. */
 function request(
   id: string,
   lines: string[],
@@ -37,7 +37,7 @@ const CHUNKS = [
   "2;x=\u0000\r\n{}\r\n0\r\n\r\n",
   "2\r\n{}0\r\n\r\n",
 ];
-// No CONNECT: the runtime answers it by itself, and Cloudflare's edge never passes it on.
+// No CONNECT: the runtime itself responds to it, and Cloudflare's edge never forwards it.
 const REQUEST_LINES = [
   "POST  / HTTP/1.1",
   "POST / HTTP/9.9",
@@ -84,7 +84,7 @@ export function rawRequest(ids: readonly string[]): fc.Arbitrary<Buffer> {
     fc
       .tuple(id, fc.constantFrom(...HEADERS))
       .map(([to, line]) => latin1(request(to, [line, "content-length: 2"], "{}"))),
-    // Cut off anywhere, or with any byte of it changed.
+    // Truncated anywhere, or with any byte changed.
     fc.tuple(id, fc.nat()).map(([to, cut]) => {
       const whole = latin1(request(to, ["content-length: 2"], "{}"));
       return whole.subarray(0, cut % whole.byteLength);

@@ -1,4 +1,4 @@
-/** Correctly signed requests: reports as they should be, JSON of every shape, large ones, keys, odd headers. */
+/** Correctly signed requests: valid reports, JSON of every shape, large bodies, idempotency keys, odd headers. */
 import fc from "fast-check";
 import { MAX_FINDINGS, scanJson } from "../../../src/http/json-scan.ts";
 import { DECIDING } from "../../../src/inbound/payroll-rules.ts";
@@ -7,16 +7,16 @@ import { headerText, inbound, type Recipe, reportOf, signed } from "./outgoing.t
 
 const ACCEPTED = [202];
 
-/** What a plain reading of the contract says of a signed body. */
+/** The expected statuses of a signed body, by a simple reading of the contract. */
 function rightStatuses(body: Buffer): readonly number[] {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
     const report: unknown = JSON.parse(text);
     const findings = scanJson(text);
-    // That reader reports no more than so many: a name that decides may stand twice behind them.
+    // The scanner stops after this many findings. A deciding name may be repeated after them.
     if (findings.length >= MAX_FINDINGS) return [202, 400];
     const repeated = findings.filter(({ kind }) => kind === "repeated_name");
-    // Its paths leave empty names out: what is below one is not what it seems.
+    // The scanner's paths omit empty names, so that the path of a nested name is ambiguous.
     if (repeated.some(({ path }) => DECIDING.has(path))) return text.includes('""') ? [202, 400] : [400];
     const employees = (report as { employees?: unknown } | null)?.employees;
     return Array.isArray(employees) && employees.length > 0 && !Array.isArray(report) ? ACCEPTED : [400];
@@ -85,7 +85,7 @@ export const largeReport: fc.Arbitrary<Recipe> = fc
     make: (sender, now) => signed(sender, now, padded(reportOf("1", "1"), size)),
   }));
 
-/** A key with a comma and a blank in it looks like two, unless all its parts are equal. */
+/** A key that contains a comma and a space looks like two keys, unless all its parts are equal. */
 function isKey(key: string): boolean {
   const [first, ...others] = key.split(",").map((part) => part.trim());
   const once = others.every((part) => part === first) ? (first ?? "") : key.includes(", ") ? "" : key;

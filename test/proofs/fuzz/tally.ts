@@ -1,4 +1,4 @@
-/** Answers by kind of request and status, and how long they took. */
+/** Counts responses by kind of request and status, and records how long they took. */
 
 interface Row {
   statuses: Map<string, number>;
@@ -8,7 +8,7 @@ interface Row {
 export class Tally {
   readonly #rows = new Map<string, Row>();
 
-  /** `status` is null where there was no answer. */
+  /** `status` is null without a response. */
   count(kind: string, status: number | null, ms: number): void {
     const row: Row = this.#rows.get(kind) ?? { statuses: new Map<string, number>(), times: [] };
     this.#rows.set(kind, row);
@@ -17,7 +17,7 @@ export class Tally {
     row.times.push(ms);
   }
 
-  /** How often a status was answered. */
+  /** The number of responses with a status. */
   total(status: number | null): number {
     const name = status === null ? "none" : String(status);
     return [...this.#rows.values()].reduce((sum, row) => sum + (row.statuses.get(name) ?? 0), 0);
@@ -27,12 +27,12 @@ export class Tally {
     return [...this.#rows.values()].reduce((sum, row) => sum + row.times.length, 0);
   }
 
-  /** The slowest answer, ms. */
+  /** The slowest response, ms. */
   get slowest(): number {
     return [...this.#rows.values()].flatMap(({ times }) => times).reduce((a, b) => Math.max(a, b), 0);
   }
 
-  /** As lines of text: a row for every kind, a column for every status. */
+  /** Formats a table: a row per kind, a column per status. */
   table(): string[] {
     const kinds = [...this.#rows].sort(([a], [b]) => a.localeCompare(b));
     const statuses = [...new Set(kinds.flatMap(([, row]) => [...row.statuses.keys()]))].sort();

@@ -1,4 +1,4 @@
-/** Senders on a bad line: correctly signed reports that arrive a few bytes at a time, over and over. */
+/** Slow senders: correctly signed reports that arrive a few bytes at a time. */
 import { connect } from "node:net";
 import type { Gateway, Sender } from "./gateway.ts";
 import { inbound, sign } from "./outgoing.ts";
@@ -7,7 +7,7 @@ const REPORT_BYTES = 8 * 1024;
 const PIECE_BYTES = 128;
 const PAUSE_MS = 50;
 
-/** Sends reports until `stopped` is aborted. Answers the file ids that were accepted; anything but 202 is an error. */
+/** Sends reports until `stopped` is aborted. Returns the file ids of accepted reports. Throws on any status but 202. */
 export async function trickle(gateway: Gateway, sender: Sender, stopped: AbortSignal): Promise<string[]> {
   const accepted: string[] = [];
   while (!stopped.aborted) {
@@ -16,7 +16,7 @@ export async function trickle(gateway: Gateway, sender: Sender, stopped: AbortSi
     const answer = await sendSlowly(gateway.port, sender, body);
     const fileId = /"file_id":"([A-Z0-9_]+)"/.exec(answer)?.[1];
     if (!answer.startsWith("HTTP/1.1 202") || fileId === undefined)
-      throw new Error(`a slow sender was answered: ${answer.slice(0, 300)}`);
+      throw new Error(`a slow sender got: ${answer.slice(0, 300)}`);
     accepted.push(fileId);
   }
   return accepted;

@@ -4,7 +4,7 @@ import { bodyText, brokenBody } from "../../support/json-texts.ts";
 import type { Sender } from "./gateway.ts";
 import { headerText, type Outgoing, type Recipe, reportOf, sign, signed } from "./outgoing.ts";
 
-/** A refusal that rests on a cached row is confirmed, fifty a second; past that the answer is to try again. */
+/** A refusal based on a cached row is confirmed up to fifty times per second. Beyond that the response is 503. */
 const NOT_SIGNED = [401, 429, 503];
 const NOT_KNOWN = [404, 429, 503];
 

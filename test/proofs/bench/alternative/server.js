@@ -2,7 +2,7 @@
  * The usual alternative: what a careful team writes in an afternoon. Express, the raw body, HMAC in constant time, a rate
  * limit in memory, and one insert into SQLite in WAL mode, on disk before the answer. No sealing, no duplicates, no employers.
  *
- * Started as `node server.js {database file}`, sent its secrets by connection id as a message; answers with its port.
+ * Started as `node server.js {database file}`. It gets its secrets by connection id as a message, and replies with its port.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";

@@ -1,6 +1,6 @@
 /**
- * The least that can be called durable acceptance: read the body, one call to one durable object, one SQLite insert. It
- * checks nothing. The object's output gate holds the answer until the row is on disk, as the gateway's does.
+ * The minimum of durable acceptance: read the body, one call to one durable object, one SQLite insert. It checks nothing. The
+ * object's output gate delays the response until the row is on disk, as in the gateway.
  */
 import { DurableObject } from "cloudflare:workers";
 

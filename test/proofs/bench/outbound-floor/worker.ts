@@ -1,6 +1,6 @@
 /**
- * The least that a queue's consumer can do to deliver: fetch what its messages name, as many at a time as the gateway's
- * consumer does. It reads no row, signs nothing and records nothing.
+ * The minimum of a queue consumer that delivers: it fetches the URLs that its messages name, with as many requests in flight as the
+ * gateway's consumer. It reads no row, signs nothing and records nothing.
  */
 
 /** Addresses that are each sent a body of so many bytes, so many times. */

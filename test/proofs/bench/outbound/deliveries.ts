@@ -1,6 +1,6 @@
 /**
- * Deliveries a second, in turns with a floor whose consumer does nothing but fetch the same receiver, as many at a time. What
- * is delivered stands in D1 before a turn begins: the endpoints are held back until then.
+ * Deliveries per second, in turns with a floor whose consumer only fetches the same receiver, with as many requests in flight. All
+ * deliveries are in D1 before a turn begins: the endpoints are leased until then.
  */
 import { type Gateway, startGateway } from "../gateway.ts";
 import { type Modules, type Runtime, startWorkers, withoutPrinting } from "../runtime.ts";
@@ -13,7 +13,7 @@ export const OUTBOUND_FLOOR_CONFIG = "test/proofs/bench/outbound-floor/wrangler.
 export const ENDPOINTS = 24;
 /** The envelope around an event's data. */
 const ENVELOPE_BYTES = 230;
-/** How often a message of the floor names its addresses: a batch lasts about as long as one of the gateway's. */
+/** How often a message of the floor repeats its URLs, so that a batch lasts about as long as the gateway's. */
 const TIMES_PER_MESSAGE = 10;
 const TURN_LIMIT_MS = 120_000;
 const OWNER = ownerOf("deliveries");

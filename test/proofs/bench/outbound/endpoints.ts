@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { GATEWAY_NAME, type Gateway, made } from "../gateway.ts";
 
-/** What all events here are about. */
+/** The employer of all events. */
 export const EVENT_TYPE = "employee.updated";
 /** Of an event's data. */
 export const DATA_BYTES = 1_000;
@@ -45,7 +45,7 @@ export function newEvent(owner: Owner) {
   };
 }
 
-/** Tells of one event. Answers with its id when the gateway has answered. */
+/** Publishes one event. Returns its id after the gateway's response. */
 export async function tell(gateway: Gateway, owner: Owner): Promise<string> {
   const event = newEvent(owner);
   await gateway.portal("POST", "/events", event);
@@ -57,7 +57,7 @@ export async function publishMany(gateway: Gateway, owner: Owner, count: number)
   for (let left = count; left > 0; left -= EVENTS_PER_REQUEST) {
     const events = Array.from({ length: Math.min(left, EVENTS_PER_REQUEST) }, () => newEvent(owner));
     const { success } = (await gateway.portal("POST", "/events", { events })) as { success: boolean };
-    if (!success) throw new Error("not all events of a batch were taken");
+    if (!success) throw new Error("not all events of a batch were accepted");
   }
 }
 
@@ -83,7 +83,7 @@ async function setLeases({ miniflare }: Gateway, ids: readonly string[], until: 
     .run();
 }
 
-/** Resolves when the minute cron is through with everything. */
+/** Resolves when the minute cron has ended. */
 export async function fireCron({ miniflare }: Gateway): Promise<void> {
   const worker = await miniflare.getWorker(GATEWAY_NAME);
   const { outcome } = await worker.scheduled({ cron: "* * * * *", scheduledTime: new Date() });

@@ -1,6 +1,6 @@
 /**
- * What an endpoint that hangs on every request, with thousands of deliveries waiting, costs its neighbours: the same trickle of
- * events to others, without it and beside it, in turns. Each turn beside it begins as if nothing were known of it yet.
+ * How much an endpoint that hangs on every request, with thousands of deliveries pending, delays other endpoints: the same steady
+ * events to others, without it and beside it, in turns. Each turn beside it begins without knowledge of its slowness.
  */
 import { startGateway } from "../gateway.ts";
 import { type Modules, withoutPrinting } from "../runtime.ts";

@@ -1,4 +1,4 @@
-/** One event to a thousand webhooks of its owner: until its deliveries stand in D1, and until all of them are received. */
+/** One event for a thousand webhooks of its owner: the time until its deliveries are in D1, and until all are received. */
 import { GATEWAY_NAME, startGateway } from "../gateway.ts";
 import { type Modules, withoutPrinting } from "../runtime.ts";
 import { type Summary, summarize } from "../statistics.ts";
@@ -10,7 +10,7 @@ const RECEIVED_LIMIT_MS = 60_000;
 const OWNER = ownerOf("fan-out");
 
 export interface FanOut {
-  /** Until `POST /events` is answered: then the deliveries stand in D1. */
+  /** Until the response to `POST /events`, when the deliveries are in D1. */
   storedMs: Summary;
   receivedMs: Summary;
 }
@@ -36,7 +36,7 @@ export async function measureFanOut(
         .prepare("SELECT count(*) AS count FROM deliveries JOIN events ON seq = event_seq WHERE id = ?")
         .bind(id)
         .first<number>("count");
-      if (count !== WEBHOOKS) throw new Error(`${count} deliveries stand in D1 after the answer`);
+      if (count !== WEBHOOKS) throw new Error(`${count} deliveries are in D1 after the response`);
       await receiver.take(WEBHOOKS, RECEIVED_LIMIT_MS);
       if (turn < 0) continue;
       storedMs.push(stored);

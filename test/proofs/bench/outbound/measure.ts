@@ -1,4 +1,4 @@
-/** Everything outbound, one after the other: from events to endpoints on loopback, which have a process of their own. */
+/** Runs all outbound measurements: from events to endpoints on loopback, which run in their own process. */
 import type { Modules } from "../runtime.ts";
 import { type Deliveries, measureDeliveries } from "./deliveries.ts";
 import { type Fairness, measureFairness } from "./fairness.ts";

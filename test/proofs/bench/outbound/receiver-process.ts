@@ -1,12 +1,12 @@
 /**
- * The receiver of deliveries, in a process of its own. It answers at once, but on paths that begin with /hang: there after ten
- * seconds. It keeps when it first received each delivery it answers at once.
+ * The receiver of deliveries, in its own process. It responds at once, except after ten seconds on paths that begin with /hang. It
+ * records when it first received each delivery that it responds to at once.
  */
 import { createServer } from "node:http";
 import { Kept } from "../server-process.ts";
 import type { Receipt } from "./receiver.ts";
 
-/** As long as the gateway waits for an answer, and a little longer. */
+/** A little longer than the gateway waits for a response. */
 const HANG_MS = 10_000;
 const ANSWER = JSON.stringify({ received: true });
 

@@ -41,8 +41,8 @@ export async function registerCustomers(gateway: Gateway, receiver: Receiver, co
 }
 
 /**
- * Events evenly spaced, the customers in turn. Answers how long each was on its way. Nothing else may arrive meanwhile where the
- * receiver answers at once.
+ * Sends evenly spaced events for the customers in turn. Returns the latency of each. The receiver must get no other delivery
+ * meanwhile, except on paths that hang.
  */
 export async function trickle(
   gateway: Gateway,

@@ -1,7 +1,6 @@
 /**
- * The minute cron with 100 000 deliveries due: how long until every endpoint of theirs is woken, and what the gateway's isolate
- * holds meanwhile. The sweep wakes endpoints and leaves the claiming of deliveries to whoever takes an endpoint; in place of
- * the consumers stands a Worker that counts.
+ * The minute cron with 100,000 deliveries due: how long it takes until all their endpoints are woken, and how much memory the
+ * gateway's isolate uses. A Worker that counts wake-ups replaces the consumers.
  */
 import { IsolateMemory } from "../../../e2e/isolate-memory.ts";
 import { GATEWAY_NAME, type Gateway, startGateway, WAKE_UPS_NAME } from "../gateway.ts";
@@ -11,7 +10,7 @@ import { fireCron, ownerOf, register } from "./endpoints.ts";
 export const DUE = 100_000;
 /** From one delivery for each endpoint, which is most to wake, to a backlog of a few. */
 export const ENDPOINT_COUNTS = [100_000, 10];
-/** What the runtime's debugger calls the gateway's isolate. */
+/** The name of the gateway's isolate in the runtime's debugger. */
 const ISOLATE = `/core:user:${GATEWAY_NAME}`;
 const POLL_MS = 50;
 const WOKEN_LIMIT_MS = 120_000;
@@ -20,7 +19,7 @@ export interface Sweep {
   endpoints: number;
   /** Until all of them are woken. */
   seconds: number;
-  /** Of the gateway's isolate, garbage included: before, and the most meanwhile. */
+  /** Memory of the gateway's isolate, including garbage: before, and at most during the sweep. */
   restingMiB: number;
   peakMiB: number;
 }
@@ -62,7 +61,7 @@ async function sweepOnce(gateway: Gateway, endpoints: number): Promise<number> {
   return (performance.now() - startedAt) / 1_000;
 }
 
-/** Rows, where 100 000 registrations would take long: copies of a registered endpoint, and what is due for them. */
+/** Inserts rows instead of 100,000 slow registrations: copies of a registered endpoint, and their due deliveries. */
 async function seed({ miniflare }: Gateway, endpoints: number): Promise<void> {
   const db = await miniflare.getD1Database("DB", GATEWAY_NAME);
   await db.prepare("DELETE FROM deliveries").run();

@@ -1,4 +1,4 @@
-/** Counts the endpoints that were woken, and tells how many since it was last asked. Locally all of it is one isolate. */
+/** Counts woken endpoints, and returns the count since the last call. Locally there is a single isolate. */
 import type { EndpointWakeUp } from "../../../../src/messages.ts";
 
 const woken = new Set<string>();
