@@ -8,7 +8,7 @@ import { type ApiKey, findApiKey } from "../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../db/gates.ts";
 import { snapshotOf } from "../gate/propagate.ts";
 import { clientAddress } from "../http/client-address.ts";
-import { type AppContext, type AppEnv, failureResponse, note, rateHeaders } from "../http/context.ts";
+import { type AppContext, type AppEnv, addLogFields, failureResponse, rateHeaders } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { abuseLimiter, type LookupAccount } from "../inbound/abuse-limiter.ts";
 import { SenderLookup } from "../inbound/sender-lookup.ts";
@@ -46,7 +46,7 @@ export const developerAuth = createMiddleware<AppEnv>(async (c, next) => {
   }
   setBounded(readers, tokenSha256, true, MAX_READERS);
   c.set("apiKey", apiKey);
-  note(c, { api_key_id: apiKey.id });
+  addLogFields(c, { api_key_id: apiKey.id });
   const recording = recordUse(c.env.DB, { id: apiKey.id, lastUsedAt: apiKey.last_used_at }, Date.now());
   if (recording !== null) c.executionCtx.waitUntil(recording);
   return next();

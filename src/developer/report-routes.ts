@@ -7,7 +7,7 @@ import { described } from "../contract/contract.ts";
 import type { FileKind } from "../gate/protocol.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
-import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
+import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
 import { describeFailure } from "../http/failure.ts";
 import { abuseLimiter } from "../inbound/abuse-limiter.ts";
 import type { StrictRules } from "../inbound/field-rules.ts";
@@ -56,7 +56,7 @@ async function receiveReport(c: AppContext, kind: FileKind, rules: StrictRules):
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   });
   const { outcome, sender: key } = received;
-  note(c, { api_key_id: key?.id ?? null });
+  addLogFields(c, { api_key_id: key?.id ?? null });
   if (!outcome.ok && describeFailure(outcome.error).status === 401) {
     c.executionCtx.waitUntil(abuseLimiter.count(address, tokenSha256, c.env.REFUSALS));
   } else if (key !== null) {

@@ -6,7 +6,6 @@ import type { Settings } from "../env.ts";
 import type { LogFields } from "../log.ts";
 import type { OwnerType, RateStatus } from "../model.ts";
 import { describeFailure, type Failure } from "./failure.ts";
-import { withPromise } from "./repeat-promise.ts";
 
 /** Who manages: a client pair, or a person who signed in. */
 export interface Client {
@@ -55,7 +54,7 @@ export function failureResponse(
 ): Response {
   const { status, error, code, message, details, headers } = describeFailure(failure);
   const requestId = c.get("requestId");
-  note(c, { outcome: failure.kind });
+  addLogFields(c, { outcome: failure.kind });
   const body = {
     error,
     message: code === "SERVICE_UNAVAILABLE" ? withPromise(message, c.req.raw) : message,
@@ -78,6 +77,27 @@ export function rateHeaders(rate: RateStatus): Record<string, string> {
 }
 
 /** Adds to the request's log line. */
-export function note(c: AppContext, fields: LogFields): void {
+export function addLogFields(c: AppContext, fields: LogFields): void {
   Object.assign(c.get("log"), fields);
+}
+
+const REPORTS = /^\/api\/v1\/(?:webhook\/inbound\/[^/]+|payroll\/reports|employees\/sync)\/?$/;
+const CREATIONS = /^\/api\/v1\/(?:connections|webhooks|api-keys)\/?$/;
+
+const ONE_FILE = "Repeat the same request; at most one file will come of it.";
+const ONE_OBJECT =
+  "Repeat the same request with the same Idempotency-Key; at most one object will come of it.";
+
+/** A message about a missing answer, followed by what holds of a repeat of its request. */
+function withPromise(message: string, request: Request): string {
+  const promise = repeatPromise(request);
+  return promise === null ? message : `${message} ${promise}`;
+}
+
+/** Null if nothing can be promised. */
+function repeatPromise({ method, url, headers }: Request): string | null {
+  if (method !== "POST") return null;
+  const { pathname } = new URL(url);
+  if (REPORTS.test(pathname)) return ONE_FILE;
+  return CREATIONS.test(pathname) && headers.has("Idempotency-Key") ? ONE_OBJECT : null;
 }

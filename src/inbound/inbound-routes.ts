@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { described } from "../contract/contract.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
-import { type AppContext, type AppEnv, failureResponse, note } from "../http/context.ts";
+import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
 import { abuseLimiter } from "./abuse-limiter.ts";
 import { readConnectionSender } from "./connection-sender.ts";
 import { receiveReport, receiveWithoutConnection } from "./inbound-contract.ts";
@@ -39,7 +39,7 @@ async function receive(c: AppContext): Promise<Response> {
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   });
   const { outcome, sender } = received;
-  note(c, { connection_id: sender?.id ?? null });
+  addLogFields(c, { connection_id: sender?.id ?? null });
   const failure = outcome.ok ? null : outcome.error.kind;
   if (failure === "webhook_connection_not_found" || failure === "invalid_signature")
     c.executionCtx.waitUntil(abuseLimiter.count(address, id, c.env.REFUSALS));

@@ -1,7 +1,7 @@
 /** The response to a received report, the same at both intakes: the 202 and its wake-up, or the failure. */
 import { parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
-import { type AppContext, failureResponse, note, rateHeaders } from "../http/context.ts";
+import { type AppContext, addLogFields, failureResponse, rateHeaders } from "../http/context.ts";
 import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { WakeUps } from "../messages.ts";
@@ -36,7 +36,7 @@ async function respondAccepted(
     if (sent !== undefined) c.executionCtx.waitUntil(sent);
   }
   if (status === "queued" && waitSeconds > 0) status = await waitForFile(c, fileId, waitSeconds);
-  note(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });
+  addLogFields(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });
   if (status === "failed") return failureResponse(c, { kind: "processing_failed", fileId }, rate);
   const body = {
     success: true,

@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchesSha256 } from "../crypto/credentials.ts";
 import type { PortalClient } from "../env.ts";
-import { type AppContext, type AppEnv, type Client, failureResponse, note } from "../http/context.ts";
+import { type AppContext, type AppEnv, addLogFields, type Client, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { conditionalRead } from "../http/precondition.ts";
 import { onlyValue } from "../http/repeated-header.ts";
@@ -39,7 +39,7 @@ const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   const authenticated = await authenticate(c);
   if ("failure" in authenticated) return failureResponse(c, authenticated.failure);
   c.set("client", authenticated.client);
-  note(c, { client_id: authenticated.logId });
+  addLogFields(c, { client_id: authenticated.logId });
   const reports =
     authenticated.role === "files_creator" && c.req.method === "POST" && REPORTS.test(c.req.path);
   const now = Date.now();

@@ -10,7 +10,7 @@ import { fileId, success } from "../contract/fields.ts";
 import { newAuditRow, recordAudit } from "../db/audit.ts";
 import { findGateOwner } from "../db/gates.ts";
 import { parseFileId } from "../gate/file-id.ts";
-import { type AppEnv, failureResponse, note } from "../http/context.ts";
+import { type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { gateName, OWNER_TYPES } from "../model.ts";
@@ -66,7 +66,7 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", rep
     case "unsettled":
       return failureResponse(c, NOT_SETTLED);
     case "queued":
-      note(c, { outcome: "replayed", file_id: id });
+      addLogFields(c, { outcome: "replayed", file_id: id });
       c.executionCtx.waitUntil(
         // A lost wake-up costs a minute: the file's gate sends another.
         c.env.FILES.send({ file_ids: [id] }).catch((error) =>

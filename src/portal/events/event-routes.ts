@@ -6,7 +6,7 @@ import { Hono } from "hono";
 import { recordStuckFiles, type StuckFileChange } from "../../forwarding/stuck-files.ts";
 import { parseFileId } from "../../gate/file-id.ts";
 import type { ProgressReport, Reported, ReportOrder } from "../../gate/protocol.ts";
-import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
+import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../../http/context.ts";
 import { describeFailure, type Failure } from "../../http/failure.ts";
 import { logError } from "../../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
@@ -71,7 +71,7 @@ export const events = new Hono<AppEnv>()
       c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(taken.endpoints)));
       return c.json(taken.body, 202);
     }
-    note(c, { events: body.length });
+    addLogFields(c, { events: body.length });
     const taken = await takeAll(c, body);
     const endpoints = taken.flatMap((each) => ("endpoints" in each ? each.endpoints : []));
     c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
@@ -129,7 +129,7 @@ function resultOf(each: Attempted): ReportedEvent | RefusedEvent {
 
 async function take(c: AppContext, event: EventRequest): Promise<Taken | { failure: Failure; id: string }> {
   const { id, type } = event;
-  note(c, { event_type: type });
+  addLogFields(c, { event_type: type });
   if (isFileReport(type)) return takeReport(c, event, type);
   const owned = ownerOf(c.get("client"), event);
   if ("failure" in owned) return { id, failure: owned.failure };
@@ -166,7 +166,7 @@ async function takeReport(
   const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
   const reported = await gate.report(fileId, report, heard.ownerSubscribed || heard.employersSubscribed);
   if (reported.outcome === "unknown") return { id, failure: NOT_FOUND };
-  note(c, { outcome: reported.outcome, file_id: fileId });
+  addLogFields(c, { outcome: reported.outcome, file_id: fileId });
   if (reported.outcome === "moved") await recordStuckFiles(c.env.DB, stuckFileChanges(fileId, reported));
   const inOrder = await publishFileEvents(reported.owed ?? [], c.env, c.get("settings"));
   const { facts, order } = reported;

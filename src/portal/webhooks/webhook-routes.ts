@@ -14,7 +14,7 @@ import {
   type Webhook,
   type WebhookChange,
 } from "../../db/webhooks.ts";
-import { type AppContext, type AppEnv, failureResponse, note } from "../../http/context.ts";
+import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
 import { pageOf } from "../../http/page.ts";
@@ -86,7 +86,7 @@ export const webhooks = new Hono<AppEnv>()
     const sent = await sendTest(c.env.DB, found.row, c.get("settings"));
     if (sent === null) return failureResponse(c, notFound("webhook"));
     const { eventId, deliveryId, attempt } = sent;
-    note(c, { outcome: attempt.kind, delivery_id: deliveryId });
+    addLogFields(c, { outcome: attempt.kind, delivery_id: deliveryId });
     return c.json({
       success: attempt.kind === "delivered",
       event_id: eventId,
