@@ -1,4 +1,4 @@
-/** Headers of answers. Each stands once in the document's components. */
+/** Headers of responses. Each is defined once, among the document's components. */
 import * as z from "zod";
 
 function header<Schema extends z.ZodType>(id: string, schema: Schema, description: string): Schema {
@@ -8,7 +8,7 @@ function header<Schema extends z.ZodType>(id: string, schema: Schema, descriptio
 const requestId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/);
 const whole = z.string().regex(/^\d+$/);
 
-/** In every answer. */
+/** Of every response. */
 const ALWAYS = {
   "X-Request-Id": header(
     "X-Request-Id",
@@ -54,7 +54,7 @@ const OTHERS = {
 };
 export type HeaderName = keyof typeof OTHERS | "rate";
 
-/** `sometimes` are those that not every answer with this status has. */
+/** `sometimes` lists the headers that only some responses with this status have. */
 export function headersWith(names: readonly HeaderName[], sometimes: readonly HeaderName[] = []) {
   const shape: Record<string, z.ZodType> = { ...ALWAYS };
   for (const name of names) Object.assign(shape, schemasOf(name));

@@ -1,4 +1,4 @@
-/** Answers of contracts. */
+/** The responses that contracts describe. */
 import * as z from "zod";
 import type { HeaderName } from "./answer-headers.ts";
 import { exampleOf } from "./examples.ts";
@@ -7,21 +7,21 @@ import { nextCursor } from "./fields.ts";
 export interface Answer {
   description: string;
   schema: z.ZodType;
-  /** None for what stands for itself, such as a page. */
+  /** Left out for content that needs no example, such as a page. */
   example?: unknown;
   headers?: readonly HeaderName[];
-  /** Headers that not every such answer has. */
+  /** Headers that only some of these responses have. */
   sometimes?: readonly HeaderName[];
-  /** JSON, unless named. */
+  /** JSON by default. */
   mediaType?: string;
 }
 
 interface More extends Pick<Answer, "headers" | "sometimes"> {
-  /** Fields of the example that differ from those of the schema. */
+  /** Fields of the example that replace those of the schema. */
   example?: Record<string, unknown>;
 }
 
-/** An answer of these fields and no others. */
+/** A response with exactly these fields. */
 export function answer(description: string, fields: z.core.$ZodShape, more: More = {}): Answer {
   return answerOf(description, z.strictObject(fields), more);
 }
@@ -34,12 +34,12 @@ export function answerOf(
   return { description, schema, example: { ...(exampleOf(schema) as object), ...example }, ...headers };
 }
 
-/** A page of the list `name`, the last one. */
+/** A page of the list `name`. The example is the last page. */
 export function page(description: string, name: string, entry: z.ZodType, more: More = {}): Answer {
   return answer(description, { [name]: z.array(entry), next_cursor: nextCursor() }, more);
 }
 
-/** Made at the first call: a schema that the document names may be made once. */
+/** Calls `make` once. A named schema may exist only once, and none may be made while the Worker starts. */
 export function once<T>(make: () => T): () => T {
   let made: { value: T } | undefined;
   return () => {

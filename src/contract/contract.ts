@@ -1,6 +1,6 @@
 /**
- * The contract of a route, declared beside its handler. It checks the request before the handler, in the words that all
- * routes share, and carries the route's description, from which the document is made when somebody asks for it.
+ * A route declares its contract beside its handler. The contract is a middleware that validates the request, and carries the
+ * route's description under a symbol. The API document is built from these descriptions when it is first requested.
  */
 import type { MiddlewareHandler } from "hono";
 import type * as z from "zod";
@@ -8,19 +8,19 @@ import { type AppEnv, failureResponse } from "../http/context.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
 import type { Operation } from "./operation.ts";
 
-/** What is checked of a request. What a handler reads itself, such as a report, is described and not checked here. */
+/** The parts of a request that the contract validates. A handler that reads its own body, such as a report, leaves them out. */
 export interface Checks<Body extends z.ZodType, Query extends z.ZodObject> {
   body?: Body;
   limits?: BodyLimits;
   query?: Query;
 }
 
-/** Answers what the document says of the route at a path, such as `/api/v1/connections/{connection_id}`. */
+/** Makes the description of the route at a path such as `/api/v1/connections/{connection_id}`. */
 export type Describe = (path: string) => Operation;
 
 const DESCRIBE = Symbol("contract");
 
-/** What has been checked, for the handler to take from `c.req.valid`. */
+/** The handler reads the validated body and query with `c.req.valid`. */
 export type Contract<Body extends z.ZodType, Query extends z.ZodObject> = MiddlewareHandler<
   AppEnv,
   string,
@@ -47,7 +47,7 @@ export function contract<Body extends z.ZodType = never, Query extends z.ZodObje
   return described(describe, check);
 }
 
-/** The handler itself, with its description: for routes where a call more would be felt, or that check by themselves. */
+/** Attaches a description to a handler. For handlers that validate the request themselves, without the cost of a middleware. */
 export function described<Handler extends object>(describe: Describe, handler: Handler): Handler {
   return Object.assign(handler, { [DESCRIBE]: describe });
 }

@@ -1,7 +1,7 @@
-/** Examples of answers, put together from the examples of their fields. */
+/** Builds the examples of responses from the examples of their fields. */
 import * as z from "zod";
 
-/** The objects that the document's examples are about. */
+/** The objects that the examples of the document show. */
 export const EXAMPLE = {
   connectionId: "40aeadcbdd77178e6c206b9f",
   apiKeyId: "6512f0a1c3d4e5f60718293a",
@@ -19,10 +19,10 @@ export const EXAMPLE = {
   requestId: "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e",
 } as const;
 
-/** Apart from the schemas' own metadata, which the document would show beside each field. */
+/** Kept apart from the metadata of the schemas, which the document would show with each field. */
 const examples = z.registry<{ value: z.core.$output }>();
 
-/** The schema, with a value for the examples of what it is a part of, and what its name does not say. */
+/** Gives a field the value that examples show, and optionally a description. */
 export function like<Schema extends z.ZodType>(
   schema: Schema,
   value: z.output<Schema>,
@@ -33,7 +33,7 @@ export function like<Schema extends z.ZodType>(
   return shown;
 }
 
-/** A value of the schema: as {@link like} says, else of its parts. Without either, nullable fields are null. */
+/** The value given by {@link like}, or else one built from the parts of the schema. A nullable field without a value is null. */
 export function exampleOf(schema: z.core.$ZodType): unknown {
   const known = examples.get(schema);
   if (known !== undefined) return known.value;

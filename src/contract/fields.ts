@@ -1,4 +1,4 @@
-/** Fields that several contracts share. Each call makes a schema: the document asks for them, and no request does. */
+/** Fields that several contracts share. Each call makes a schema, so nothing is made while the Worker starts. */
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 import { EXAMPLE, like } from "./examples.ts";
@@ -48,7 +48,7 @@ export const nextCursor = () =>
   z.string().nullable().meta({ description: "The `cursor` of the next page; null at the end of the list." });
 export const success = () => z.literal(true);
 
-/** Parameters of paths, by the names that routes give them. */
+/** Path parameters, by their names in the routes. */
 export const PATH_PARAMETERS: Record<string, () => z.ZodType> = {
   connection_id: () =>
     z

@@ -1,4 +1,4 @@
-/** One operation of the document, from what is particular to it. What all operations share is added here. */
+/** Turns the description of a route into an operation of the document, and adds what all operations share. */
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
@@ -10,13 +10,13 @@ import { PATH_PARAMETERS } from "./fields.ts";
 import { SECURITY } from "./security.ts";
 import type { TAGS } from "./tags.ts";
 
-/** Examples of a body, by a name of one word. At least one. */
+/** Examples of a body, keyed by one-word names. At least one. */
 export type Examples = Record<string, { summary: string; value: unknown }>;
 
 export interface Body {
   schema: z.ZodType;
   examples: Examples;
-  /** JSON, unless named. */
+  /** JSON by default. */
   mediaType?: string;
 }
 
@@ -26,20 +26,20 @@ export interface Operation {
   summary: string;
   description: string;
   access: keyof typeof SECURITY;
-  /** Parameters of the path that no other route has. */
+  /** Path parameters that no other route has. */
   path?: Record<string, z.ZodType>;
   query?: z.ZodObject;
   header?: z.ZodObject;
   body?: Body;
   answers: Partial<Record<200 | 201 | 202, Answer>>;
   failures?: readonly Failure[];
-  /** Headers that an error answer may have beside those of its failure. */
+  /** Headers that an error response may have in addition to those of its failure. */
   failureHeaders?: readonly HeaderName[];
 }
 
 const JSON_TYPE = "application/json";
 
-/** The operation at a path such as `/api/v1/connections/{connection_id}`, whose parameters are known by their names. */
+/** `path` is written like `/api/v1/connections/{connection_id}`; its parameters are looked up by name. */
 export function operationObject(operation: Operation, path: string): ZodOpenApiOperationObject {
   const { query, header, body, answers, failures = [], failureHeaders = [] } = operation;
   const parameters = pathParameters(path, operation.path);

@@ -1,4 +1,4 @@
-/** How callers show who they are. */
+/** How callers authenticate. */
 import type { ZodOpenApiComponentsObject } from "zod-openapi";
 
 export const SECURITY_SCHEMES = {
@@ -42,7 +42,7 @@ export const SECURITY_SCHEMES = {
   },
 } as const satisfies ZodOpenApiComponentsObject["securitySchemes"];
 
-/** Each entry is one way to be let in; what stands in it is needed together. */
+/** Each entry is one way to authenticate; the schemes of an entry are used together. */
 export const SECURITY = {
   nobody: [],
   portal: [{ portalClientId: [], portalClientSecret: [] }, { accessToken: [] }],

@@ -1,4 +1,4 @@
-/** The document's chapters, in their order. */
+/** The chapters of the document, in order. */
 export const TAGS = {
   Inbound: "Where payroll systems send reports: one signed request per report.",
   Developer: "Reports sent with a bearer key, and the files of the key's owner.",

@@ -1,4 +1,4 @@
-/** What the contracts of the developer API's routes have in common: a bearer key, counted against the plan of the key. */
+/** What the contracts of all developer routes share: a bearer key, and the rate limit of the key's plan. */
 import type * as z from "zod";
 import { KEY_REFUSED, RATE_LIMITED } from "../contract/common-failures.ts";
 import { type Checks, type Contract, contract, type Describe } from "../contract/contract.ts";
@@ -16,7 +16,7 @@ export function developerContract<Body extends z.ZodType = never, Query extends 
   );
 }
 
-/** For a handler that checks by itself. */
+/** For a handler that validates the request itself. */
 export function developerDescription(details: () => Details): Describe {
   return () => {
     const { failures = [], ...operation } = details();

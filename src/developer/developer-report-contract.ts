@@ -1,4 +1,4 @@
-/** The contracts of the strict intake, for bearer keys. */
+/** The contracts of the strict intake for bearer keys. */
 import * as z from "zod";
 import { once } from "../contract/answer.ts";
 import { EXAMPLE } from "../contract/examples.ts";
@@ -19,7 +19,7 @@ import {
 import { developerDescription } from "./developer-contract.ts";
 import { ACTIONS, type Action, REQUIRED_BY_ACTION, RULES } from "./employee-changes.ts";
 
-/** An employee of one action: first what the action must say. */
+/** An entry of one action: its required fields come first. */
 function changeOf(action: Action) {
   const required = REQUIRED_BY_ACTION[action];
   const { employee_id: _id, action: _action, ...rules } = RULES;

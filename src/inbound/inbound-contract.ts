@@ -1,4 +1,4 @@
-/** The contract of the intake for payroll systems. Both dialects are taken; advice on fields refuses nothing there. */
+/** The contract of the intake for payroll systems. It accepts both dialects; field problems never reject a report. */
 
 import { once } from "../contract/answer.ts";
 import type { Describe } from "../contract/contract.ts";
@@ -15,7 +15,7 @@ import {
 
 const SERVER_TIME_MS = 1_773_657_000_000;
 
-/** In the order in which they are checked. */
+/** In the order of the checks. */
 const BEFORE_THE_BODY: readonly Failure[] = [
   { kind: "invalid_connection_id" },
   { kind: "missing_headers", missing: ["X-Webhook-Signature", "X-Webhook-Timestamp"] },

@@ -14,7 +14,7 @@ import { receiveSigned } from "./signed-intake.ts";
 /** Kept by the isolate between requests: plain data only. */
 export const connectionSenders = new SenderCache(readConnectionSender);
 
-/** Contracts are attached to the handlers: a middleware would cost every report a call. */
+/** The contracts are attached to the handlers: a middleware would cost every report a call. */
 export const inbound = new Hono<AppEnv>()
   .post(
     "/webhook/inbound",

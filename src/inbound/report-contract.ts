@@ -1,6 +1,6 @@
 /**
- * What the contracts of all intakes of reports share. Bodies are read as streams, by rules and not by schemas: their schemas
- * are made of the rules' tables, and say as much as a schema can. Examples and fuzzing hold them against the intakes.
+ * What the contracts of all intakes share. Reports are read as streams and validated by rules, not by schemas. The schemas here
+ * are built from the tables of those rules and express what a schema can; examples and fuzzing compare them with the intakes.
  */
 import * as z from "zod";
 import { type Answer, answerOf, once } from "../contract/answer.ts";
@@ -15,7 +15,7 @@ const text = () => z.string().min(1);
 const amount = () => z.number().nonnegative();
 const date = () => z.iso.date();
 const employerId = () => z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
-/** Read by its digits, whatever stands between or around them. An integer of fewer has lost its leading zero. */
+/** Only the nine digits count. An integer with fewer digits has lost a leading zero. */
 const fein = () =>
   z.union([
     z
@@ -26,7 +26,7 @@ const fein = () =>
   ]);
 const orEmpty = (schema: z.ZodType) => z.union([schema, z.literal("")]).nullish();
 
-/** Fields where a body is refused for what is wrong with them. An optional one may be null, and all but amounts empty. */
+/** Fields whose problems reject the body. An optional field may be null or, unless it is an amount, empty. */
 export const STRICT = {
   text,
   maybeText: () => z.string().nullish(),
@@ -40,7 +40,7 @@ export const STRICT = {
   maybeFein: () => orEmpty(fein()),
 };
 
-/** Each field by its name, in the order of the names. */
+/** Fields by name, in the order of `names`. */
 export function fieldsOf(names: readonly string[], schemaOf: (name: string) => z.ZodType) {
   return Object.fromEntries(names.map((name) => [name, schemaOf(name)]));
 }
@@ -53,7 +53,7 @@ function employeesOf({ employeeTexts, employeeNumbers }: Dialect, strict: boolea
   return z.array(employee).min(1);
 }
 
-/** Either dialect, where problems with fields are advice. */
+/** Either dialect, where field problems are only warnings. */
 export const reportBody = once(() => {
   const feinAsGiven = z.union([z.string(), z.int()]).meta({
     description: "Only the nine digits count; other characters are ignored.",
@@ -82,7 +82,7 @@ export const reportBody = once(() => {
   return z.union([webhookReport, payrollReport]);
 });
 
-/** Either dialect, where problems with fields refuse the body. */
+/** Either dialect, where field problems reject the body. */
 export const strictReportBody = once(() => {
   const totalOf = (name: string) => (name === "total_payroll" ? amount() : STRICT.maybeAmount());
   const payrollReport = z
@@ -107,7 +107,7 @@ export const strictReportBody = once(() => {
   return z.union([payrollReport, webhookReport]);
 });
 
-/** Both dialects of a report, each with an example. */
+/** An example of each dialect. */
 export const REPORT_EXAMPLES = {
   webhook: {
     summary: "The dialect of webhooks",
@@ -147,7 +147,7 @@ export const REPORT_EXAMPLES = {
   },
 };
 
-/** What may be sent with a report. */
+/** Optional headers of a report. */
 export const reportHeaders = once(() =>
   z.object({
     "Idempotency-Key": z
@@ -170,7 +170,7 @@ export const reportHeaders = once(() =>
   }),
 );
 
-/** `sender` is the field that names the sender, `id` the name of the schema. */
+/** `sender` is the field that identifies the sender, `id` the name of the schema. */
 export function accepted(
   id: string,
   sender: z.core.$ZodShape,
@@ -194,7 +194,7 @@ export function accepted(
     .meta({ id });
 }
 
-/** The answers to a report that was accepted, without and with a wait for the files-creator. */
+/** The responses to an accepted report, without and with a wait for the files-creator. */
 export function acceptedAnswers(schema: z.ZodObject, description: string): Record<200 | 202, Answer> {
   return {
     202: answerOf(description, schema, {
@@ -209,7 +209,7 @@ export function acceptedAnswers(schema: z.ZodObject, description: string): Recor
   };
 }
 
-/** How a report that came from a known sender can be refused. */
+/** Why a report from a known sender can be rejected. */
 export const OF_REPORTS: readonly Failure[] = [
   { kind: "employer_unresolved", reason: "No employer with this FEIN is granted to the connection's owner." },
   { kind: "invalid_idempotency_key", problem: "It has 256 characters." },

@@ -1,4 +1,4 @@
-/** Events as webhooks get them: the envelope, the data of each family, and the headers that sign a delivery. */
+/** Events as webhooks receive them: the envelope, example data of each type, and the headers that sign a delivery. */
 
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
@@ -18,7 +18,7 @@ const employee = { employeeId: "E-17", employerId: EXAMPLE.employerId };
 const policy = { policyNumber: "WC1025561", employerId: EXAMPLE.employerId };
 const payment = { paymentId: "PAY_88", policyNumber: "WC1025561", amount: 1250.5 };
 
-/** Every type there is. `data` passes through as whoever reported the event gave it: these are examples. */
+/** Every event type with example data. `data` passes through as it was reported. */
 const EVENTS: Record<EventType, Described> = {
   "file.uploaded": {
     summary: "A report was handed to the files-creator",
@@ -127,7 +127,7 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
   };
 }
 
-/** For the document's `webhooks`. */
+/** The `webhooks` of the API document. */
 export const deliveredEvents: ZodOpenApiPathsObject = Object.fromEntries(
   Object.entries(EVENTS).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
 );

@@ -1,4 +1,4 @@
-/** What the contracts of the portal's routes have in common. */
+/** What the contracts of all portal routes share. */
 import * as z from "zod";
 import { type Answer, answer, once } from "../contract/answer.ts";
 import { type Checks, type Contract, contract } from "../contract/contract.ts";
@@ -8,17 +8,17 @@ import { IDEMPOTENCY_KEY } from "../http/idempotency-key.ts";
 import { notFound, type ObjectKind } from "./change.ts";
 import { ownerId, ownerType } from "./owner.ts";
 
-/** What is particular to one of the portal's operations. */
+/** The description of one portal operation, without what all of them share. */
 interface Details extends Omit<Operation, "tag" | "access" | "body" | "header"> {
-  /** Of the body that is checked. */
+  /** Examples of the validated body. */
   examples?: Examples;
-  /** The body, where the document says more of it than the check does. */
+  /** The body, if the document describes it differently from the validating schema. */
   body?: Body;
   /** The kind of object that the path names. */
   of?: ObjectKind;
-  /** It makes a new version of that object, under `If-Match` where the request has it. */
+  /** It changes that object, and honours `If-Match`. */
   changes?: true;
-  /** It makes an object with a secret, once per `Idempotency-Key`. */
+  /** It creates an object with a secret, once per `Idempotency-Key`. */
   creates?: true;
 }
 
@@ -53,7 +53,7 @@ const QUERY: readonly Failure[] = [
   { kind: "invalid_fields", details: { colour: "Unknown field" } },
 ];
 
-/** Only a client that is bound to no owner has to name one, and only one that is bound can name a wrong one. */
+/** A client that is bound to no owner must name one; a client that is bound to an owner may name no other. */
 export const OWNER: readonly Failure[] = [
   { kind: "owner_id_required" },
   { kind: "owner_type_required" },
@@ -69,21 +69,21 @@ const CREATION: readonly Failure[] = [
   { kind: "creation_key_reused" },
 ];
 
-/** The old secret goes on working for this long after a rotation, unless told otherwise. */
+/** By default, the old secret stays valid this long after a rotation. */
 const DEFAULT_OVERLAP_S = 86_400;
 const LONGEST_OVERLAP_S = 7 * 86_400;
-/** Of a secret. */
+/** Body of a rotation of the secret. */
 export const rotation = z.strictObject({
   overlap_seconds: z.int().min(0).max(LONGEST_OVERLAP_S).default(DEFAULT_OVERLAP_S),
 });
 
-/** `erase=false` takes an erasure back that has not happened yet. */
+/** Query of a deletion. `erase=false` cancels an erasure that has not happened yet. */
 export const deletion = z.strictObject({ erase: z.enum(["true", "false"]).optional() });
 
-/** The answer shows an object that has a version. */
+/** For a response with an object that has a version. */
 export const VERSIONED = { headers: ["ETag"] } as const;
 
-/** For the routes of one chapter, which portal clients alone may ask for. */
+/** Declares contracts for the routes of one chapter, all for portal clients only. */
 export function portalContracts(tag: Operation["tag"]) {
   return <Body extends z.ZodType = never, Query extends z.ZodObject = never>(
     checks: Checks<Body, Query>,
@@ -92,7 +92,7 @@ export function portalContracts(tag: Operation["tag"]) {
     contract(checks, (path) => operationOf(tag, checks, details(), path.includes("{")));
 }
 
-/** Where the path names an object, the request may name its owner. */
+/** `ofObject`: the path names an object, so the request may name the owner of the object. */
 function operationOf(
   tag: Operation["tag"],
   checks: Checks<z.ZodType, z.ZodObject>,
@@ -122,7 +122,7 @@ function operationOf(
   };
 }
 
-/** In the query, and in the body where there is one. The portal's scope takes both before the operation's own schemas look. */
+/** In the query, and in the body if there is one. `ownerScope` removes both fields before the schemas validate the request. */
 const scope = once(() => ({
   owner_type: ownerType.optional().meta({ description: "The owner that the object must belong to." }),
   owner_id: ownerId.optional().meta({
@@ -167,7 +167,7 @@ const idempotencyKey = once(() =>
   }),
 );
 
-/** The answer to a creating request: a new object with its secret, or the one that the same key made before. */
+/** The response to a creating request: a new object with its secret, or the object that the same key created before. */
 export function created(description: string, fields: z.core.$ZodShape, secret: z.ZodType): Answer {
   const first = answer(description, { ...fields, secret });
   const repeated = answer(description, { ...fields, secret_unavailable: z.literal(true) });

@@ -39,7 +39,7 @@ export function ownerScope(ofObject: boolean) {
   });
 }
 
-/** For what concerns every owner: to a request that is limited to one, it does not exist. */
+/** For routes that concern every owner: a request that is limited to one owner gets 404. */
 export const forEveryOwner = createMiddleware<AppEnv>(async (c, next) =>
   actsForEverybody(c.get("client")) ? next() : failureResponse(c, { kind: "endpoint_not_found" }),
 );

@@ -1,4 +1,4 @@
-/** The contract as one OpenAPI 3.1 document: what the routes of a router carry, in the order of the chapters. */
+/** Builds the OpenAPI 3.1 document from the contracts of the routes, in the order of its chapters. */
 import type { RouterRoute } from "hono/types";
 import { createDocument, type ZodOpenApiPathsObject } from "zod-openapi";
 import { descriptionOf } from "../contract/contract.ts";
@@ -15,7 +15,7 @@ Every response carries \`X-Audit1-Request-Id\`: quote it to support. If you send
 
 An unknown path returns 404; a known path with another method returns 405 with \`Allow\`. Caches may store nothing but this documentation. A read with the object's \`ETag\` in \`If-None-Match\` returns 304 while the object is unchanged. A write with \`If-None-Match: *\` succeeds only if the object does not exist yet; otherwise it returns 412.`;
 
-/** Of the routes that carry a contract. A test holds that all do. */
+/** Routes without a contract are left out; a test fails if there is one. */
 export function openApiDocument(routes: readonly RouterRoute[]): OpenApiDocument {
   return createDocument({
     openapi: "3.1.1",

@@ -4,7 +4,7 @@ import { contract } from "../contract/contract.ts";
 import type { Operation } from "../contract/operation.ts";
 import { PAGES } from "./chapters.ts";
 
-/** A file that comes with the Worker. It has no example: it stands for itself. */
+/** A file that is part of the Worker. It needs no example. */
 function shipped(
   mediaType: string,
   details: Pick<Operation, "id" | "summary" | "description" | "path" | "failures">,

@@ -31,7 +31,7 @@ interface File {
 /** Each file is made on its first request: most isolates never serve one. */
 const files = new Map<string, File>();
 
-/** `routes` are those whose contracts the document is made of. */
+/** `routes` returns the routes whose contracts the document describes. */
 export function reference(routes: () => readonly RouterRoute[]): Hono<AppEnv> {
   return new Hono<AppEnv>()
     .get("/openapi.json", contract.getDocument, (c) =>

@@ -1,4 +1,4 @@
-/** The contract of API keys: bearer keys of the developer API, as the portal manages them. */
+/** The contract of API keys, the bearer keys of the developer API. */
 import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";

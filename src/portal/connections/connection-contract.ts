@@ -1,4 +1,4 @@
-/** The contract of inbound connections, as the portal manages them. */
+/** The contract of inbound connections. */
 import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
@@ -21,7 +21,7 @@ import {
 export const CONNECTION_LIST = "connections";
 
 const status = z.enum(["active", "inactive"]);
-/** What can be set, then and later. */
+/** Settings of creation and of later changes. */
 const settings = {
   plan: z.enum(PLANS),
   environment: z.enum(ENVIRONMENTS),
@@ -70,7 +70,7 @@ const connectionQuery = z.strictObject({
   ...pageFields(CONNECTION_LIST, z.tuple([z.int(), z.string()])),
 });
 
-/** Every secret in force is tried on every signature. */
+/** Each signature is checked against every secret in force. */
 export const MAX_SECRETS = 10;
 
 export const TOO_MANY_SECRETS: Failure = { kind: "too_many_secrets", limit: MAX_SECRETS };

@@ -1,4 +1,4 @@
-/** The contract of employers, as the portal itself manages them. */
+/** The contract of employers, which the portal manages. */
 import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";

@@ -24,14 +24,14 @@ import { OWNER, portalContracts } from "../portal-contract.ts";
 /** Of one event, as JSON. */
 const MAX_DATA_BYTES = 256 * 1024;
 const MAX_EVENTS = 100;
-/** A batch whose events are all as large as they may be has to be sent in parts: it would fill the isolate. */
+/** A batch of only maximum-size events would exhaust the memory of the isolate; it must be sent in parts. */
 export const MAX_EVENTS_BYTES = 8 * 1024 ** 2;
-/** More than fit into the data of one event. In the worst case their tree takes some 25 MB. */
+/** More than fit into the data of one event. Parsed, they take up to 25 MB. */
 const MAX_EVENTS_VALUES = 200_000;
 
-/** What the files-creator reports. */
+/** Events that the files-creator reports. */
 export const FILE_REPORTS = ["file.validated", "file.processed", "file.failed"] as const;
-/** What the gateway itself says. */
+/** Events that only the gateway sends. */
 const OWN_TYPES: readonly string[] = ["file.uploaded", TEST_EVENT];
 const TYPES = EVENT_TYPES.filter((type) => !OWN_TYPES.includes(type));
 
@@ -47,7 +47,7 @@ const environment = z
   .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
   .default(DEFAULT_ENVIRONMENT);
 
-/** As it was given, to the last name: an object schema makes a copy, and leaves `__proto__` out. */
+/** The object exactly as it was sent: an object schema would copy it and drop `__proto__`. */
 const givenObject = z
   .custom<Record<string, unknown>>(
     (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -55,7 +55,7 @@ const givenObject = z
   )
   .meta({ override: { type: "object" } });
 
-/** Ids that begin so are the gateway's own. From the wire contract. */
+/** Prefixes of the gateway's own ids. From the wire contract. */
 const OWN_ID = /^evt_(?:uploaded|failed|test|gateway)_/;
 const ID_RULE = "Must be 1 to 128 characters of A-Za-z0-9_-";
 
@@ -73,7 +73,7 @@ const eventId = z
       `Ids that begin with ${OWN_ID.exec(String(input))?.[0]} are reserved for the gateway's own events. Choose another id`,
   });
 
-/** Checked with the type: a wrong time refuses no report on a file. */
+/** Validated together with the type, since a wrong time does not reject a report on a file. */
 const givenTime = (description: string) =>
   z
     .unknown()
@@ -165,7 +165,7 @@ const POLICY_EVENT = {
   data: { policyNumber: "WC1025561", employerId: EXAMPLE.employerId },
 };
 
-/** An event as its owner reads it: the envelope that webhooks get, and when it was stored. */
+/** An event as its owner reads it: the envelope that webhooks receive, and when it was stored. */
 const stored = once(() =>
   z
     .strictObject({
@@ -226,7 +226,7 @@ export const reportEvent = portalContracts("Events")(
   }),
 );
 
-/** Both APIs lead to the list: a bearer key's owner and environment are its own, a portal client names them. */
+/** Both APIs serve this list: a bearer key determines owner and environment, a portal client names them. */
 export const listEvents = contract({ query: eventQuery }, () => ({
   id: "listEvents",
   tag: "Events",

@@ -1,4 +1,4 @@
-/** The contract of deliveries and replays: the portal looks at them and starts them again. */
+/** The contract of deliveries and replays. */
 import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
@@ -19,7 +19,7 @@ const deliveryQuery = z.strictObject({
   ...pageFields(DELIVERY_LIST, z.int().nonnegative()),
 });
 
-/** About when events were stored. `failed`: what was never sent, has failed or was skipped; `all`: what was delivered as well. */
+/** The range filters by when events were stored. `failed`: never sent, failed or skipped; `all`: also delivered. */
 const replayRequest = z.strictObject({
   since: timeParameter,
   until: timeParameter.optional(),
@@ -51,7 +51,7 @@ const deliveryFields = once(() => ({
   updatedAt: moment(EXAMPLE.later),
 }));
 
-/** What is known of an attempt, of a delivery or of a test. */
+/** The result of an attempt, of a delivery or of a test. */
 export const attemptFields = once(() => ({
   ms: like(z.number().nonnegative(), 84),
   outcome: like(

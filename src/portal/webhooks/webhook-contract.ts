@@ -1,4 +1,4 @@
-/** The contract of webhooks, as the portal manages them. */
+/** The contract of webhooks. */
 import * as z from "zod";
 import { answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
@@ -23,7 +23,7 @@ import { created, portalContracts, rotation, VERSIONED } from "../portal-contrac
 import { attemptFields } from "./delivery-contract.ts";
 
 const DEFAULT_IN_FLIGHT = 4;
-/** One invocation works on an endpoint, and six of its requests wait for an answer at a time. */
+/** One invocation delivers to an endpoint, and the platform lets six of its requests wait for responses at a time. */
 const MAX_IN_FLIGHT = 6;
 
 /** The name of the list in its cursors. */
@@ -44,7 +44,7 @@ const settings = {
   max_per_minute: z.int().min(1).nullable(),
 };
 
-/** A record schema leaves this name out, so that the answer would not be what was asked for. */
+/** A record schema drops this name silently; rejecting it keeps the stored headers equal to the request. */
 function withoutProto(headers: unknown, context: z.core.$RefinementCtx): unknown {
   if (typeof headers === "object" && headers !== null && Object.hasOwn(headers, "__proto__"))
     context.addIssue({ code: "custom", path: ["__proto__"], message: "Not a name for a header" });
@@ -90,7 +90,7 @@ const webhookQuery = z.strictObject({
 export const MAX_SECRETS = 5;
 
 export const TOO_MANY_SECRETS: Failure = { kind: "too_many_secrets", limit: MAX_SECRETS };
-/** Every event of an owner looks through its webhooks. */
+/** Every event of an owner reads all of its webhooks. */
 export const MAX_WEBHOOKS = 1_000;
 
 export const TOO_MANY_WEBHOOKS: Failure = { kind: "too_many_webhooks", limit: MAX_WEBHOOKS };
@@ -157,7 +157,7 @@ const webhook = once(() =>
     })
     .meta({ id: "Webhook" }),
 );
-/** Addresses are often credentials: lists show them masked. */
+/** URLs often contain credentials: lists show them masked. */
 const listedWebhook = once(() => webhook().omit({ url: true }).meta({ id: "ListedWebhook" }));
 export type ListedWebhook = z.infer<ReturnType<typeof listedWebhook>>;
 
