@@ -50,7 +50,7 @@ export function outboundLines({ deliveries, sweeps, fanOut, steady, fairness }: 
     `${EVENTS_PER_SECOND} events a second, from POST to receipt: ${waits(steady)}.`,
     `${NEIGHBOURS_PER_SECOND} events a second to endpoints that work: ${waits(fairness.alone)};`,
     `beside one that hangs for 10 s each time, ${WAITING} deliveries waiting, not yet known to be slow: ${waits(fairness.beside)}.`,
-    "The sweep wakes endpoints; who takes one claims what is due for it. So it holds ids of endpoints, never deliveries:",
+    "The sweep only wakes endpoints. The consumers read the due deliveries, so the sweep holds endpoint ids and no deliveries:",
     ...sweeps.map(
       ({ endpoints, seconds, restingMiB, peakMiB }) =>
         `${DUE} due at ${endpoints} endpoints: all woken after ${shown(seconds, 1)} s; the isolate held ${shown(restingMiB, 0)} MiB before, ${shown(peakMiB, 0)} MiB at most.`,

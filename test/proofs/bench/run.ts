@@ -12,10 +12,10 @@ import { parseArgs } from "node:util";
 
 const USAGE = `npm run bench -- [options]
 
-  --quick        a few minutes, which say little of the spread
+  --quick        a few minutes, too short to show the spread
   --only PART    "inbound" (acceptance, refusals, a flood, the whole path to the files-creator) or "outbound" (deliveries,
                  fan-out, events at a steady pace, a hanging neighbour, the sweep) instead of both
-  --against DIR  another checkout, with its packages installed, whose gateway takes turns with this one: what a change costs
+  --against DIR  another checkout, with its packages installed, whose gateway is measured in turns with this one
   --help
 `;
 const PARTS = ["inbound", "outbound"];

@@ -18,9 +18,9 @@ export interface StoredFile {
 
 /** How it treats a POST. Each conduct that stores a file stores it once per key. */
 const CONDUCTS = [
-  "takes",
+  "accepts",
   "fails",
-  "asks for patience",
+  "sends Retry-After",
   "hangs",
   "resets",
   "stores and fails",
@@ -32,17 +32,17 @@ const CONDUCTS = [
 export type Conduct = (typeof CONDUCTS)[number];
 export type Weather = "fine" | "rough" | "failing" | "hanging" | "resetting" | "forgetful" | "away";
 
-const rough = Object.fromEntries(CONDUCTS.map((name) => [name, name === "takes" ? 14 : 1])) as Record<
+const rough = Object.fromEntries(CONDUCTS.map((name) => [name, name === "accepts" ? 14 : 1])) as Record<
   Conduct,
   number
 >;
 const WEATHERS: Record<Exclude<Weather, "away">, Partial<Record<Conduct, number>>> = {
-  fine: { takes: 1 },
+  fine: { accepts: 1 },
   rough,
-  failing: { fails: 3, "asks for patience": 1 },
-  hanging: { hangs: 1, "stores and hangs": 1, takes: 2 },
+  failing: { fails: 3, "sends Retry-After": 1 },
+  hanging: { hangs: 1, "stores and hangs": 1, accepts: 2 },
   resetting: { resets: 1, "stores and resets": 1, "stores and breaks off": 1 },
-  forgetful: { "stores and fails": 1, "stores and answers too late": 1, takes: 1 },
+  forgetful: { "stores and fails": 1, "stores and answers too late": 1, accepts: 1 },
 };
 
 /** A plain `express.json()` parses no other content type, and then the files-creator refuses the report for good. */
@@ -108,16 +108,16 @@ export class FilesCreator {
     const known = this.stored.has(key);
     const digest = sha256(Buffer.concat(body));
     if (known) {
-      this.#count("a repeat, dropped");
+      this.#count("drops a repeat");
       if (this.stored.get(key)?.sha256 !== digest) this.otherBytes.push(key);
     }
 
     if (!READ_BY_EXPRESS.test(request.headers["content-type"] ?? "")) {
-      this.#count("refuses a label");
+      this.#count("refuses a content type");
       return answer(response, 415);
     }
     if (conduct === "fails") return answer(response, this.#chance.happens(0.5) ? 500 : 503);
-    if (conduct === "asks for patience") {
+    if (conduct === "sends Retry-After") {
       return answer(response, 429, { "retry-after": String(Math.round(this.#chance.between(1, 90))) });
     }
     if (conduct === "hangs") return untilClosed(response);

@@ -26,37 +26,37 @@ export type ReceiverMood = "rough" | "fine" | "hanging" | "away";
 
 /** How a receiver treats a request. */
 type Conduct =
-  | "takes"
-  | "takes late"
-  | "takes too late"
-  | "takes and breaks off"
-  | "takes and hangs"
+  | "accepts"
+  | "accepts late"
+  | "accepts too late"
+  | "accepts and breaks off"
+  | "accepts and hangs"
   | "fails"
-  | "asks for patience"
+  | "sends Retry-After"
   | "redirects"
   | "resets"
   | "hangs"
-  | "is gone";
+  | "responds 410";
 
 const CONDUCTS: Record<Exclude<Character, "leaving">, Partial<Record<Conduct, number>>> = {
-  steady: { takes: 1 },
+  steady: { accepts: 1 },
   rough: {
-    takes: 24,
-    "takes late": 5,
-    "takes too late": 1,
-    "takes and breaks off": 1,
-    "takes and hangs": 1,
+    accepts: 24,
+    "accepts late": 5,
+    "accepts too late": 1,
+    "accepts and breaks off": 1,
+    "accepts and hangs": 1,
     fails: 3,
-    "asks for patience": 2,
+    "sends Retry-After": 2,
     redirects: 1,
     resets: 2,
     hangs: 1,
   },
-  slow: { takes: 8, "takes late": 12, "takes too late": 1, hangs: 1 },
+  slow: { accepts: 8, "accepts late": 12, "accepts too late": 1, hangs: 1 },
   dead: { fails: 4, redirects: 1, resets: 1 },
 };
 /** How many requests the `leaving` receiver accepts before it responds 410. */
-const TAKEN_BEFORE_LEAVING = { low: 4, high: 10 };
+const ACCEPTED_BEFORE_LEAVING = { low: 4, high: 10 };
 /** In the gateway's time: longer than the wait before the first and second retry, shorter than all later waits. */
 export const RETRY_AFTER_S = 90;
 /** In real time. The gateway waits ten seconds of its own, less than two real seconds. */
@@ -87,7 +87,7 @@ export class Receivers {
 
   constructor(chance: Chance) {
     this.#chance = chance;
-    this.#patience = Math.floor(chance.between(TAKEN_BEFORE_LEAVING.low, TAKEN_BEFORE_LEAVING.high));
+    this.#patience = Math.floor(chance.between(ACCEPTED_BEFORE_LEAVING.low, ACCEPTED_BEFORE_LEAVING.high));
     this.#server.on("connection", (socket) => {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
@@ -139,9 +139,9 @@ export class Receivers {
     const { character } = endpoint;
     if (character === "leaving") {
       const soFar = this.receptions.filter((reception) => reception.endpoint === endpoint).length;
-      return soFar > this.#patience ? "is gone" : "takes";
+      return soFar > this.#patience ? "responds 410" : "accepts";
     }
-    if (character !== "dead" && this.mood === "fine") return "takes";
+    if (character !== "dead" && this.mood === "fine") return "accepts";
     if (character !== "dead" && this.mood === "hanging") return "hangs";
     return this.#chance.pick(CONDUCTS[character] as Record<Conduct, number>);
   }
@@ -149,25 +149,25 @@ export class Receivers {
   async #behave(conduct: Conduct, reception: Reception, response: ServerResponse): Promise<void> {
     const chance = this.#chance;
     switch (conduct) {
-      case "takes":
+      case "accepts":
         await pause(chance.between(0, 20));
         return this.#answer(reception, response, chance.happens(0.5) ? 200 : 204);
-      case "takes late":
+      case "accepts late":
         await pause(chance.between(LATE_MS.low, LATE_MS.high));
         return this.#answer(reception, response, 200);
-      case "takes too late":
+      case "accepts too late":
         await pause(chance.between(TOO_LATE_MS.low, TOO_LATE_MS.high));
         return this.#answer(reception, response, 200);
-      case "takes and breaks off":
+      case "accepts and breaks off":
         this.#begin(reception, response, 200, { "content-length": "100" }, "{");
         await pause(1);
         return void response.destroy();
-      case "takes and hangs":
+      case "accepts and hangs":
         this.#begin(reception, response, 202, { "content-length": "100" }, "{");
         return untilClosed(response);
       case "fails":
         return this.#answer(reception, response, chance.happens(0.5) ? 500 : 503);
-      case "asks for patience":
+      case "sends Retry-After":
         return this.#answer(reception, response, 429, { "retry-after": String(RETRY_AFTER_S) });
       case "redirects":
         return this.#answer(reception, response, chance.happens(0.5) ? 302 : 307, { location: ELSEWHERE });
@@ -175,7 +175,7 @@ export class Receivers {
         return void response.socket?.resetAndDestroy();
       case "hangs":
         return untilClosed(response);
-      case "is gone":
+      case "responds 410":
         if (!this.goneSince.has(reception.endpoint)) this.goneSince.set(reception.endpoint, Date.now());
         return this.#answer(reception, response, 410);
     }
