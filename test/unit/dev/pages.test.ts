@@ -106,6 +106,11 @@ it.each(named(pages[1]?.text ?? "", /^\| `"([^"]+)"`/gm))("the log line %j is wr
   expect(sources.some((source) => source.includes(`logLine("${message}"`))).toBe(true);
 });
 
+const errors = named(all, /^\| \d{3} \| `([^`]+)`/gm);
+it.each(errors)("the error `%s` is one that the API document has", (error) => {
+  expect(readFileSync(path.join(root, "docs/openapi.json"), "utf8")).toContain(`"error": "${error}"`);
+});
+
 it.each(
   pages.flatMap(({ text }) =>
     [...text.matchAll(/<!-- sample (\S+) -->\n```\w+\n([\s\S]*?)```/g)].map(([, file, code]) => [file, code]),
