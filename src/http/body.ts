@@ -1,6 +1,6 @@
 /**
  * Reads a request's body into one piece, counted while it streams in: it stops at the limit, at the deadline, and waits
- * while the isolate holds as many body bytes as it can afford. Who sends too slowly while others wait is given up on.
+ * while the isolate holds as many body bytes as it can afford. A sender that is too slow while others wait is cut off.
  */
 import { type Bytes, discard } from "../crypto/encoding.ts";
 import type { BodyBudget, BodyKind, Share } from "./body-budget.ts";

@@ -1,5 +1,5 @@
 /**
- * The address that a request came from, as far as it tells callers apart: whoever has an IPv6 address has all of its /64.
+ * The address that identifies a caller. The holder of an IPv6 address controls its whole /64, so the network stands for it.
  * Cloudflare sets the header and overwrites a caller's own.
  */
 const GROUPS = 8;

@@ -1,4 +1,4 @@
-/** What somebody may have meant who asked for a path, or for a method, that does not exist. Pure. */
+/** Suggests an existing path for a request whose path or method does not exist. Pure. */
 
 /** A route of the router: a middleware's method is `ALL`. */
 export interface Route {
@@ -6,7 +6,7 @@ export interface Route {
   path: string;
 }
 
-/** Longer ones are no slip. */
+/** Longer paths are not typing errors. */
 const LONGEST_PATH_CHARS = 200;
 
 /**

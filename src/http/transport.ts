@@ -1,7 +1,7 @@
 /**
- * What a request came over. Senders' secrets and reports travel here, so a request that anyone on the way could read is
- * refused before anything of it is looked at, and never redirected: a client that follows redirects would go on sending
- * in clear. Pages carry neither, and people type their addresses: those lead to https.
+ * The transport of a request. Requests carry secrets and reports, so one that others could read on the way is rejected before
+ * it is processed. It is never redirected: a client that follows redirects would keep sending in the clear. Documentation
+ * pages carry neither, and people type their addresses, so those redirect to https.
  */
 import type { Failure } from "./failure.ts";
 
