@@ -170,28 +170,26 @@ export const reportHeaders = once(() =>
   }),
 );
 
+const acceptedFields = (warnings: Record<string, string>) => ({
+  success: success(),
+  file_id: fileId(),
+  status: like(fileStatus(), "queued"),
+  employer_id: like(z.string(), EXAMPLE.employerId),
+  received_at: moment(),
+  duplicate: like(z.boolean(), false, "The report had been accepted before; nothing is forwarded twice."),
+  warnings: like(z.record(z.string(), z.string()), warnings, "Field problems, path to message. At most 100."),
+});
+/** The body of the response to an accepted report, without the field that identifies the sender. */
+export type AcceptedBody = z.infer<z.ZodObject<ReturnType<typeof acceptedFields>>>;
+
 /** `sender` is the field that identifies the sender, `id` the name of the schema. */
 export function accepted(
   id: string,
   sender: z.core.$ZodShape,
   warnings: Record<string, string>,
 ): z.ZodObject {
-  return z
-    .strictObject({
-      success: success(),
-      file_id: fileId(),
-      status: like(fileStatus(), "queued"),
-      ...sender,
-      employer_id: like(z.string(), EXAMPLE.employerId),
-      received_at: moment(),
-      duplicate: like(z.boolean(), false, "The report had been accepted before; nothing is forwarded twice."),
-      warnings: like(
-        z.record(z.string(), z.string()),
-        warnings,
-        "Field problems, path to message. At most 100.",
-      ),
-    })
-    .meta({ id });
+  const { success, file_id, status, ...rest } = acceptedFields(warnings);
+  return z.strictObject({ success, file_id, status, ...sender, ...rest }).meta({ id });
 }
 
 /** The responses to an accepted report, without and with a wait for the files-creator. */

@@ -2,11 +2,13 @@
 import { parseFileId } from "../gate/file-id.ts";
 import type { FileStatus } from "../gate/protocol.ts";
 import { type AppContext, addLogFields, failureResponse, rateHeaders } from "../http/context.ts";
+import { iso } from "../http/iso.ts";
 import { callerRequestId, requestIdHeaders } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { WakeUps } from "../messages.ts";
 import { gateName, type RateStatus } from "../model.ts";
 import type { Accepted, Received } from "./intake.ts";
+import type { AcceptedBody } from "./report-contract.ts";
 
 /** Kept by the isolate between requests: plain data only. */
 const wakeUps = new WakeUps();
@@ -38,13 +40,13 @@ async function respondAccepted(
   if (status === "queued" && waitSeconds > 0) status = await waitForFile(c, fileId, waitSeconds);
   addLogFields(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });
   if (status === "failed") return failureResponse(c, { kind: "processing_failed", fileId }, rate);
-  const body = {
+  const body: AcceptedBody = {
     success: true,
     file_id: fileId,
     status,
     ...sender,
     employer_id: accepted.employerId,
-    received_at: new Date(accepted.receivedAt).toISOString(),
+    received_at: iso(accepted.receivedAt),
     duplicate,
     warnings: accepted.warnings,
   };

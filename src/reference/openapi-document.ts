@@ -44,7 +44,10 @@ function pathsOf(routes: readonly RouterRoute[]): ZodOpenApiPathsObject {
     const describe = descriptionOf(handler);
     if (describe === undefined) continue;
     const path = routed.replace(/:(\w+)/g, "{$1}");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(describe(path), path) };
+    const verb = method.toLowerCase();
+    const item = paths[path] ?? {};
+    if (verb in item) throw new Error(`two contracts describe ${method} ${path}`);
+    paths[path] = { ...item, [verb]: operationObject(describe(path), path) };
   }
   return paths;
 }
