@@ -457,8 +457,8 @@ describe("mail", () => {
     }
     const texts = mails.filter(({ to }) => to === "dead@acme.example").map(({ text }) => text);
     expect(texts).toHaveLength(2);
-    expect(texts[0]).toContain("did not get an event,");
-    expect(texts[1]).toContain("did not get 60 events,");
+    expect(texts[0]).toContain("did not receive an event.");
+    expect(texts[1]).toContain("did not receive 60 events.");
     expect(await noticesOf(hook)).toEqual([]);
   });
 });

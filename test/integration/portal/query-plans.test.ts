@@ -61,7 +61,7 @@ const AGENDAS = ["connections_gate_behind", "api_keys_gate_behind", "replays_run
  * What a plan calls a row without a table, a list of values, and rows that an index has found before: the first thousand of
  * a list, and the endpoints that have open deliveries.
  */
-const NO_TABLES = ["CONSTANT", "json_each", "scanned", "open"];
+const NO_TABLES = ["CONSTANT", "json_each", "scanned", "unsettled"];
 
 describe("what the Worker asks of D1", () => {
   it("is found by an index, every list and every lookup", async () => {
