@@ -34,12 +34,12 @@ export function contract<Body extends z.ZodType = never, Query extends z.ZodObje
   const check: Contract<Body, Query> = async (c, next) => {
     if (body !== undefined) {
       const parsed = await parseJsonBody(c, body, limits);
-      if ("failure" in parsed) return failureResponse(c, parsed.failure);
+      if (!parsed.ok) return failureResponse(c, parsed.error);
       c.req.addValidatedData("json", parsed.value as object);
     }
     if (query !== undefined) {
       const parsed = parseQuery(c, query);
-      if ("failure" in parsed) return failureResponse(c, parsed.failure);
+      if (!parsed.ok) return failureResponse(c, parsed.error);
       c.req.addValidatedData("query", parsed.value as object);
     }
     return next();

@@ -11,7 +11,7 @@ const query = z.strictObject(eventListFields);
 
 const answer = every(developerAuth, readLimit, async (c: AppContext) => {
   const parsed = parseQuery(c, query);
-  if ("failure" in parsed) return failureResponse(c, parsed.failure);
+  if (!parsed.ok) return failureResponse(c, parsed.error);
   const { owner_type: type, owner_id: id, environment } = c.get("apiKey");
   const of = { owner: { type, id }, environment };
   return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, parsed.value));

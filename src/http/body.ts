@@ -3,6 +3,7 @@
  * while the isolate holds as many body bytes as it can afford. A sender that is too slow while others wait is cut off.
  */
 import { type Bytes, discard } from "../crypto/encoding.ts";
+import { err, ok, type Result } from "../result.ts";
 import type { BodyBudget, BodyKind, Share } from "./body-budget.ts";
 import type { Failure } from "./failure.ts";
 
@@ -20,16 +21,21 @@ const LARGEST_PIECE_BYTES = 64 * 1024;
 
 type Unread = "too_large" | "timeout" | "aborted";
 
-export type BodyRead =
-  /** `signed` is the prefix and the body in one piece; `body` is a view of it. */
-  { ok: true; signed: Bytes; body: Bytes; release: () => void } | { ok: false; reason: Unread };
+export interface ReadBody {
+  /** The prefix and the body in one piece. */
+  signed: Bytes;
+  /** A view of `signed`. */
+  body: Bytes;
+  /** Must be called when the bytes are no longer needed. It frees them, and their share of the budget. */
+  release: () => void;
+}
 
 /** A request, or an answer. */
 export type BodySource = Pick<Request, "body" | "arrayBuffer">;
 
 /**
- * `declaredBytes` is the `Content-Length`, null without one. `release` must be called when the bytes are no longer needed,
- * and ends them. On failure the rest of the stream is cancelled and nothing is held.
+ * `declaredBytes` is the `Content-Length`, null without one. On failure the rest of the stream is cancelled and nothing is
+ * held.
  */
 export async function readBody(
   source: BodySource,
@@ -39,22 +45,22 @@ export async function readBody(
   timeoutMs = BODY_TIMEOUT_MS,
   declaredBytes: number | null = null,
   kind: BodyKind = "report",
-): Promise<BodyRead> {
+): Promise<Result<ReadBody, Unread>> {
   const small = declaredBytes !== null && declaredBytes <= READ_AT_ONCE_BYTES;
   const stream = small ? null : source.body;
   if (!small && stream === null)
-    return { ok: true, signed: prefix, body: prefix.subarray(prefix.byteLength), release: () => undefined };
+    return ok({ signed: prefix, body: prefix.subarray(prefix.byteLength), release: () => undefined });
   const deadline = Promise.withResolvers<"timeout">();
   const share = budget.open(() => deadline.resolve("timeout"), kind);
   const reader = stream === null ? readerAtOnce(source) : readerInPieces(stream);
   const timer = setTimeout(deadline.resolve, timeoutMs, "timeout");
   const chunks: Bytes[] = [];
   let length = 0;
-  const fail = async (reason: Unread): Promise<BodyRead> => {
+  const fail = async (reason: Unread): Promise<Result<never, Unread>> => {
     share.close();
     // The sender is gone or is being turned away: whether cancelling works changes nothing.
     await reader.cancel(reason).catch(() => undefined);
-    return { ok: false, reason };
+    return err(reason);
   };
   /** False when there was no room before the deadline. */
   const hold = async (upTo: number): Promise<boolean> => {
@@ -92,7 +98,7 @@ export async function readBody(
     discard(signed);
     share.close();
   };
-  return { ok: true, signed, body: signed.subarray(prefix.byteLength), release };
+  return ok({ signed, body: signed.subarray(prefix.byteLength), release });
 }
 
 /** The answer to a body that could not be read. */

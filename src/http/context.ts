@@ -5,6 +5,7 @@ import type { ApiKey } from "../db/api-keys.ts";
 import type { Settings } from "../env.ts";
 import type { LogFields } from "../log.ts";
 import type { OwnerType, RateStatus } from "../model.ts";
+import type { Result } from "../result.ts";
 import { describeFailure, type Failure } from "./failure.ts";
 
 /** Who manages: a client pair, or a person who signed in. */
@@ -23,8 +24,8 @@ export interface Named {
   id: string | undefined;
 }
 
-/** A request's JSON body, once it was read. */
-export type JsonBody = { value: unknown } | { empty: true } | { failure: Failure };
+/** A request's JSON body. `undefined` for a body of no bytes. */
+export type JsonBody = Result<unknown, Failure>;
 
 export type AppEnv = {
   Bindings: Bindings;

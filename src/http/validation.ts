@@ -1,5 +1,6 @@
 /** Bodies and queries of the management endpoints: parsed by their schema, every problem named at once. */
 import type * as z from "zod";
+import { err, ok, type Result } from "../result.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "./body.ts";
 import { bodyBudget } from "./body-budget.ts";
 import type { AppContext, JsonBody } from "./context.ts";
@@ -15,8 +16,6 @@ const MAX_PROBLEMS = 100;
 const LONGEST_SHOWN_CHARS = 100;
 const NO_PREFIX = new Uint8Array(0);
 
-export type Parsed<T> = { value: T } | { failure: Failure };
-
 /** How large a body may be. */
 export interface BodyLimits {
   limitBytes: number;
@@ -31,10 +30,10 @@ export async function parseJsonBody<T>(
   c: AppContext,
   schema: z.ZodType<T>,
   limits: BodyLimits = DEFAULT_LIMITS,
-): Promise<Parsed<T>> {
+): Promise<Result<T, Failure>> {
   const body = c.get("objectBody") ?? (await readJsonBody(c, limits));
-  if ("failure" in body) return body;
-  if ("empty" in body) return { failure: { kind: "empty_body" } };
+  if (!body.ok) return body;
+  if (body.value === undefined) return err({ kind: "empty_body" });
   return parseWith(body.value, schema);
 }
 
@@ -45,9 +44,9 @@ export async function readJsonBody(
 ): Promise<JsonBody> {
   const declaredBytes = Number(c.req.header("Content-Length") ?? 0);
   const refused = contentTypeFailure(c, "application/json") ?? contentEncodingFailure(c);
-  if (refused !== null && declaredBytes > 0) return { failure: refused };
+  if (refused !== null && declaredBytes > 0) return err(refused);
   const tooLarge: Failure = { kind: "payload_too_large", limitBytes, of: "body" };
-  if (declaredBytes > limitBytes) return { failure: tooLarge };
+  if (declaredBytes > limitBytes) return err(tooLarge);
   const read = await readBody(
     c.req.raw,
     NO_PREFIX,
@@ -57,16 +56,14 @@ export async function readJsonBody(
     c.req.header("Content-Length") === undefined ? null : declaredBytes,
     "management",
   );
-  if (!read.ok)
-    return { failure: read.reason === "too_large" ? tooLarge : bodyFailure(read.reason, limitBytes) };
+  if (!read.ok) return err(read.error === "too_large" ? tooLarge : bodyFailure(read.error, limitBytes));
   // What is made of the body is many times as large, and lives as long as the request.
-  c.set("releaseBody", read.release);
-  const bytes = read.body;
-  if (bytes.byteLength === 0) return { empty: true };
-  if (refused !== null) return { failure: refused };
-  if (shapeOf(bytes).values > limitValues) return { failure: { kind: "too_many_values", limitValues } };
-  const json = readJsonBytes(bytes, "The body");
-  return json.ok ? { value: json.value } : { failure: json.error };
+  c.set("releaseBody", read.value.release);
+  const bytes = read.value.body;
+  if (bytes.byteLength === 0) return ok(undefined);
+  if (refused !== null) return err(refused);
+  if (shapeOf(bytes).values > limitValues) return err({ kind: "too_many_values", limitValues });
+  return readJsonBytes(bytes, "The body");
 }
 
 function contentEncodingFailure(c: AppContext): Failure | null {
@@ -92,16 +89,16 @@ function shortened(text: string): string {
 }
 
 /** The request's query under `schema`. A name may stand twice with one value. */
-export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
+export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Result<T, Failure> {
   const query = readQuery(c);
-  if ("failure" in query) return query;
+  if (!query.ok) return query;
   const given: Record<string, string> = Object.create(null);
   const twice: Record<string, string> = Object.create(null);
   for (const [name, value] of query.value) {
     if (name in given && given[name] !== value) twice[name] = "Given twice, with different values";
     given[name] = value;
   }
-  if (Object.keys(twice).length > 0) return { failure: { kind: "invalid_query", details: twice } };
+  if (Object.keys(twice).length > 0) return err({ kind: "invalid_query", details: twice });
   if (c.get("objectBody") !== undefined) {
     delete given.owner_id;
     delete given.owner_type;
@@ -110,12 +107,10 @@ export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Parsed<T> {
 }
 
 /** The request's query, decoded. What is not UTF-8 then is refused, never repaired. */
-export function readQuery(c: AppContext): Parsed<URLSearchParams> {
+export function readQuery(c: AppContext): Result<URLSearchParams, Failure> {
   const { search, searchParams } = new URL(c.req.url);
   const problems = encodingProblems(search.slice(1));
-  return problems === null
-    ? { value: searchParams }
-    : { failure: { kind: "invalid_query", details: problems } };
+  return problems === null ? ok(searchParams) : err({ kind: "invalid_query", details: problems });
 }
 
 /** By the parameters' names; null where all of them decode. */
@@ -144,14 +139,14 @@ function percentDecoded(text: string): string | null {
 }
 
 /** A value under `schema`; every problem is named by its path. */
-export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
+export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Result<T, Failure> {
   const result = schema.safeParse(input);
-  if (result.success) return { value: result.data };
+  if (result.success) return ok(result.data);
   const { issues } = result.error;
   const missing = issues.filter((issue) => isMissing(issue, input));
   if (missing.length === issues.length && missing.every((issue) => issue.path.length === 1)) {
     const required = missing.map((issue) => String(issue.path[0]));
-    return { failure: { kind: "fields_missing", missing: required, required } };
+    return err({ kind: "fields_missing", missing: required, required });
   }
   // Without a prototype, so that a field named `__proto__` is named as well.
   const details: Record<string, string> = Object.create(null);
@@ -164,7 +159,7 @@ export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Parsed<T> {
         ? "Required field missing"
         : fieldProblem(issue, valueAt(issue.path, input));
   }
-  return { failure: { kind: "invalid_fields", details } };
+  return err({ kind: "invalid_fields", details });
 }
 
 function isMissing(issue: z.core.$ZodIssue, input: unknown): boolean {

@@ -56,11 +56,11 @@ export async function receive<S extends ReportSender>(
   const declared = declaredBytes(http.headers);
   const read = await readBody(http, intake.prefix, maxBodyBytes, deps.budget, BODY_TIMEOUT_MS, declared);
   if (!read.ok) {
-    const failure = bodyFailure(read.reason, maxBodyBytes);
+    const failure = bodyFailure(read.error, maxBodyBytes);
     return { outcome: err(failure), rate: null, sender: found.value.sender };
   }
   try {
-    const request = new ReportRequest(intake, http.headers, requestId, read, deps, lookup);
+    const request = new ReportRequest(intake, http.headers, requestId, read.value, deps, lookup);
 
     // The first pass: on the row at hand.
     const { sender } = found.value;
@@ -80,7 +80,7 @@ export async function receive<S extends ReportSender>(
     if (second.ok) return accept(second.value, newest.value.sender);
     return (await refuse(second.error, newest.value.sender, deps)).received;
   } finally {
-    read.release();
+    read.value.release();
   }
 }
 

@@ -6,7 +6,9 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import * as z from "zod";
 import type { AccessTeam } from "../env.ts";
+import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
+import { err, ok, type Result } from "../result.ts";
 
 /** Keys are fetched again after this, and sooner for a key that is not known; not more often than every 30 s. */
 const KEYS_FRESH_MS = 600_000;
@@ -44,11 +46,8 @@ export interface SignedIn {
 
 const keySets = new WeakMap<AccessTeam, JWTVerifyGetKey>();
 
-/** `"keys_away"` when the team's keys cannot be had, so that nothing is known of the token. */
-export async function verifyAccessToken(
-  token: string,
-  team: AccessTeam,
-): Promise<SignedIn | "refused" | "keys_away"> {
+/** Fails with `sign_in_unverified` when the team's keys cannot be fetched: the token may be valid. */
+export async function verifyAccessToken(token: string, team: AccessTeam): Promise<Result<SignedIn, Failure>> {
   try {
     const { payload } = await jwtVerify(token, keysOf(team), {
       issuer: team.issuer,
@@ -58,12 +57,13 @@ export async function verifyAccessToken(
     });
     const parsed = identity.safeParse(payload);
     const name = parsed.data?.email ?? parsed.data?.common_name;
-    if (name === undefined) return "refused";
-    return { name, logId: parsed.data?.sub || parsed.data?.common_name || "unnamed" };
+    if (name === undefined) return err({ kind: "access_token_refused" });
+    return ok({ name, logId: parsed.data?.sub || parsed.data?.common_name || "unnamed" });
   } catch (error) {
-    if (error instanceof errors.JOSEError && REFUSED.has(error.code)) return "refused";
+    if (error instanceof errors.JOSEError && REFUSED.has(error.code))
+      return err({ kind: "access_token_refused" });
     logError("the keys of the Access team could not be had", {}, error);
-    return "keys_away";
+    return err({ kind: "sign_in_unverified" });
   }
 }
 

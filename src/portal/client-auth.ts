@@ -10,15 +10,18 @@ import { type AppContext, type AppEnv, addLogFields, type Client, failureRespons
 import type { Failure } from "../http/failure.ts";
 import { conditionalRead } from "../http/precondition.ts";
 import { onlyValue } from "../http/repeated-header.ts";
+import { err, ok, type Result } from "../result.ts";
 import { verifyAccessToken } from "./access.ts";
 import { clientLimits } from "./client-limits.ts";
 import { ownerScope } from "./scope.ts";
 
 const UNUSABLE_CLIENT: Failure = { kind: "not_configured", part: "portal_clients" };
 
-type Authenticated =
-  | { client: Client; logId: string; role?: PortalClient["role"] | undefined }
-  | { failure: Failure };
+interface Authenticated {
+  client: Client;
+  logId: string;
+  role?: PortalClient["role"] | undefined;
+}
 
 /** Where the files-creator reports. */
 const REPORTS = /^\/api\/v1\/events\/?$/;
@@ -37,44 +40,44 @@ export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv>
 
 const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   const authenticated = await authenticate(c);
-  if ("failure" in authenticated) return failureResponse(c, authenticated.failure);
-  c.set("client", authenticated.client);
-  addLogFields(c, { client_id: authenticated.logId });
-  const reports =
-    authenticated.role === "files_creator" && c.req.method === "POST" && REPORTS.test(c.req.path);
+  if (!authenticated.ok) return failureResponse(c, authenticated.error);
+  const { client, logId, role } = authenticated.value;
+  c.set("client", client);
+  addLogFields(c, { client_id: logId });
+  const reports = role === "files_creator" && c.req.method === "POST" && REPORTS.test(c.req.path);
   const now = Date.now();
-  const rate = reports ? null : clientLimits.exceeded(authenticated.client, now);
+  const rate = reports ? null : clientLimits.exceeded(client, now);
   if (rate !== null) return failureResponse(c, { kind: "rate_limited", rate, now });
   return next();
 });
 
-async function authenticate(c: AppContext): Promise<Authenticated> {
+async function authenticate(c: AppContext): Promise<Result<Authenticated, Failure>> {
   const id = credential(c, "X-Client-ID");
   const secret = credential(c, "X-Client-Secret");
   if (id && secret) {
     const { portalClients, unusableClients } = c.get("settings");
     const client = await findClient(portalClients, id, secret);
-    if (client === null && unusableClients.has(id)) return { failure: UNUSABLE_CLIENT };
-    if (client === null) return { failure: mismatch(id, secret) };
-    return {
+    if (client === null && unusableClients.has(id)) return err(UNUSABLE_CLIENT);
+    if (client === null) return err(mismatch(id, secret));
+    return ok({
       client: { actor: `client:${client.id}`, owner: client.owner },
       logId: client.id,
       role: client.role,
-    };
+    });
   }
   const token = c.req.header("Cf-Access-Jwt-Assertion");
   const access = token ? c.get("settings").access : null;
   if (token && access !== null && !isForeignWrite(c)) {
     const person = await verifyAccessToken(token, access);
-    if (person === "keys_away") return { failure: { kind: "sign_in_unverified" } };
-    if (person === "refused") return { failure: { kind: "access_token_refused" } };
-    return { client: { actor: `access:${person.name}` }, logId: `access:${person.logId}` };
+    if (!person.ok) return person;
+    const { name, logId } = person.value;
+    return ok({ client: { actor: `access:${name}` }, logId: `access:${logId}` });
   }
-  if (c.req.header("Authorization") !== undefined) return { failure: { kind: "portal_only" } };
-  if (id) return { failure: incomplete("X-Client-Secret", "X-Client-ID") };
-  if (secret) return { failure: incomplete("X-Client-ID", "X-Client-Secret") };
+  if (c.req.header("Authorization") !== undefined) return err({ kind: "portal_only" });
+  if (id) return err(incomplete("X-Client-Secret", "X-Client-ID"));
+  if (secret) return err(incomplete("X-Client-ID", "X-Client-Secret"));
   const foreign = token && isForeignWrite(c);
-  return { failure: { kind: foreign ? "cross_site_request" : "portal_credentials_missing" } };
+  return err({ kind: foreign ? "cross_site_request" : "portal_credentials_missing" });
 }
 
 function incomplete(missing: string, given: string): Failure {

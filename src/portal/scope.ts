@@ -8,9 +8,10 @@
  */
 import { createMiddleware } from "hono/factory";
 import * as z from "zod";
-import { type AppContext, type AppEnv, failureResponse, type JsonBody, type Named } from "../http/context.ts";
+import { type AppContext, type AppEnv, failureResponse, type Named } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { parseWith, readJsonBody, readQuery } from "../http/validation.ts";
+import { err, ok, type Result } from "../result.ts";
 import { actsForEverybody, namedTwice, ownerFields } from "./owner.ts";
 
 const FIELDS = ["owner_id", "owner_type"] as const;
@@ -27,14 +28,14 @@ const NOT_AN_OBJECT: Failure = { kind: "invalid_fields", details: { body: "Must 
 export function ownerScope(ofObject: boolean) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const body = ofObject ? await readJsonBody(c) : null;
-    if (body !== null && "failure" in body) return failureResponse(c, body.failure);
-    const inBody = body !== null && "value" in body ? (body.value ?? {}) : {};
+    if (body !== null && !body.ok) return failureResponse(c, body.error);
+    const inBody = body?.value ?? {};
     // What names no fields is refused here too: a handler that takes no body would not look at it.
     if (!isRecord(inBody)) return failureResponse(c, NOT_AN_OBJECT);
     const named = namedIn(c, inBody);
-    if ("failure" in named) return failureResponse(c, named.failure);
-    c.set("client", { ...c.get("client"), named: named.named });
-    if (body !== null) c.set("objectBody", withoutScope(body));
+    if (!named.ok) return failureResponse(c, named.error);
+    c.set("client", { ...c.get("client"), named: named.value });
+    if (body !== null) c.set("objectBody", ok(withoutScope(body.value)));
     return next();
   });
 }
@@ -44,27 +45,27 @@ export const forEveryOwner = createMiddleware<AppEnv>(async (c, next) =>
   actsForEverybody(c.get("client")) ? next() : failureResponse(c, { kind: "endpoint_not_found" }),
 );
 
-function namedIn(c: AppContext, inBody: Record<string, unknown>): { named: Named } | { failure: Failure } {
+function namedIn(c: AppContext, inBody: Record<string, unknown>): Result<Named, Failure> {
   const query = readQuery(c);
-  if ("failure" in query) return query;
+  if (!query.ok) return query;
   const inQuery = query.value;
   const inBodyNames = Object.keys(inBody).filter((name) => name !== GRANTS);
   const misspelt = [...inQuery.keys(), ...inBodyNames].find(isMisspelt);
   if (misspelt !== undefined) {
     const details = { [misspelt]: "Unknown field. An owner is named by owner_id and owner_type" };
-    return { failure: { kind: "invalid_fields", details } };
+    return err({ kind: "invalid_fields", details });
   }
   const given: Record<string, unknown> = {};
   for (const field of FIELDS) {
     const values: unknown[] = inQuery.getAll(field);
     if (Object.hasOwn(inBody, field)) values.push(inBody[field]);
-    if (values.some((value) => value !== values[0])) return { failure: namedTwice(field) };
+    if (values.some((value) => value !== values[0])) return err(namedTwice(field));
     // An empty one is a mistake, not a missing one: the schema refuses it.
     if (values.length > 0) given[field] = values[0];
   }
   const parsed = parseWith(given, naming);
-  if ("failure" in parsed) return parsed;
-  return { named: { type: parsed.value.owner_type, id: parsed.value.owner_id } };
+  if (!parsed.ok) return parsed;
+  return ok({ type: parsed.value.owner_type, id: parsed.value.owner_id });
 }
 
 function isMisspelt(name: string): boolean {
@@ -74,10 +75,10 @@ function isMisspelt(name: string): boolean {
   );
 }
 
-function withoutScope(body: JsonBody): JsonBody {
-  if (!("value" in body) || !isRecord(body.value)) return body;
-  const { owner_id: _id, owner_type: _type, ...rest } = body.value;
-  return { value: rest };
+function withoutScope(body: unknown): unknown {
+  if (!isRecord(body)) return body;
+  const { owner_id: _id, owner_type: _type, ...rest } = body;
+  return rest;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -16,6 +16,7 @@ import { readJsonBytes } from "../../http/json-text.ts";
 import { type Line, linesOf } from "../../http/ndjson.ts";
 import { parseWith } from "../../http/validation.ts";
 import { logError, logLine } from "../../log.ts";
+import { err, ok, type Result } from "../../result.ts";
 import { employerLine, REFUSALS } from "./employer-contract.ts";
 import { type By, employerAuditRow, wantedEmployer } from "./employer-presenter.ts";
 
@@ -73,12 +74,12 @@ export async function* importEmployers(
         break;
       }
       const parsed = parseLine(line);
-      if (parsed !== null && "problem" in parsed) {
+      if (!parsed.ok) {
         counts.refused++;
-        yield { type: "problem", line: line.number, ...parsed.problem };
+        yield { type: "problem", line: line.number, ...parsed.error };
       }
-      if (parsed !== null && "row" in parsed) {
-        const { row } = parsed;
+      if (parsed.ok && parsed.value !== null) {
+        const row = parsed.value;
         if (
           batch.length === BATCH_EMPLOYERS ||
           batch.some(({ employer }) => employer.id === row.employer.id)
@@ -107,14 +108,13 @@ export async function* importEmployers(
 }
 
 /** Null for an empty line. */
-function parseLine(line: Line): { row: Row } | { problem: Problem } | null {
-  if ("tooLong" in line) return { problem: { message: `The line has more than ${MAX_LINE_BYTES} bytes.` } };
-  if (line.bytes.every(isBlank)) return null;
+function parseLine(line: Line): Result<Row | null, Problem> {
+  if ("tooLong" in line) return err({ message: `The line has more than ${MAX_LINE_BYTES} bytes.` });
+  if (line.bytes.every(isBlank)) return ok(null);
   const json = readJsonBytes(line.bytes, "The line", line.number);
-  if (!json.ok) return { problem: problemOf(json.error) };
+  if (!json.ok) return err(problemOf(json.error));
   const parsed = parseWith(json.value, employerLine);
-  if ("value" in parsed) return { row: { line: line.number, employer: parsed.value } };
-  return { problem: problemOf(parsed.failure) };
+  return parsed.ok ? ok({ line: line.number, employer: parsed.value }) : err(problemOf(parsed.error));
 }
 
 /** Space, tab, or the rest of a line break of two characters. */

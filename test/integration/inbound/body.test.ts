@@ -60,11 +60,11 @@ describe("readBody", () => {
   it("answers the body's bytes in order, and the signed bytes with the prefix before them, in one piece", async () => {
     const budget = new BodyBudget();
     const read = await readStream(sender(3, 4).stream, PREFIX, 100, budget);
-    if (!read.ok) throw new Error(read.reason);
-    expect([...read.body]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
-    expect([...read.signed]).toEqual([...PREFIX, ...read.body]);
-    expect(read.body.buffer).toBe(read.signed.buffer);
-    read.release();
+    if (!read.ok) throw new Error(read.error);
+    expect([...read.value.body]).toEqual([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    expect([...read.value.signed]).toEqual([...PREFIX, ...read.value.body]);
+    expect(read.value.body.buffer).toBe(read.value.signed.buffer);
+    read.value.release();
   });
 
   it.each([
@@ -73,7 +73,7 @@ describe("readBody", () => {
     { what: "empty chunks", stream: sender(0, 3).stream },
   ])("takes $what for zero bytes", async ({ stream }) => {
     const read = await readStream(stream, PREFIX, 100, new BodyBudget());
-    expect(read).toMatchObject({ ok: true, body: new Uint8Array(0), signed: PREFIX });
+    expect(read).toMatchObject({ ok: true, value: { body: new Uint8Array(0), signed: PREFIX } });
   });
 
   it.each([
@@ -86,7 +86,7 @@ describe("readBody", () => {
   it("stops an endless body at the limit: not more is pulled, the sender is cancelled, nothing is held", async () => {
     const budget = new BodyBudget(2 * MIB);
     const { stream, seen } = sender(64 * KIB, Number.POSITIVE_INFINITY);
-    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
+    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, error: "too_large" });
     expect(seen.pulledBytes).toBeLessThanOrEqual(MIB + 64 * KIB);
     expect(seen.cancelled).toBe("too_large");
     expect(isFree(budget, 2 * MIB)).toBe(true);
@@ -95,7 +95,7 @@ describe("readBody", () => {
   it("does not hold a single chunk that is larger than the limit", async () => {
     const budget = new BodyBudget(MIB);
     const { stream, seen } = sender(4 * MIB, 2);
-    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "too_large" });
+    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, error: "too_large" });
     expect(seen.pulledBytes).toBe(4 * MIB);
     expect(isFree(budget, MIB)).toBe(true);
   });
@@ -103,7 +103,7 @@ describe("readBody", () => {
   it("gives up on a sender who stalls, at the deadline for the whole body", async () => {
     const budget = new BodyBudget(MIB);
     const { stream, seen } = sender(KIB, 5, "stalls");
-    expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
+    expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, error: "timeout" });
     expect(seen.cancelled).toBe("timeout");
     expect(isFree(budget, MIB)).toBe(true);
   });
@@ -118,7 +118,7 @@ describe("readBody", () => {
     const startedAt = Date.now();
     expect(await readStream(stream, PREFIX, MIB, new BodyBudget(), 100)).toEqual({
       ok: false,
-      reason: "timeout",
+      error: "timeout",
     });
     expect(Date.now() - startedAt).toBeLessThan(1_000);
   });
@@ -129,7 +129,7 @@ describe("readBody", () => {
     await holder.take(MIB);
     await favoured.take(MIB);
     const { stream, seen } = sender(512 * KIB, 2);
-    expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, reason: "timeout" });
+    expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, error: "timeout" });
     expect(seen.cancelled).toBe("timeout");
     holder.close();
     favoured.close();
@@ -139,7 +139,7 @@ describe("readBody", () => {
   it("tells a sender who hung up, and holds nothing", async () => {
     const budget = new BodyBudget(MIB);
     const { stream } = sender(KIB, 5, "breaks");
-    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, reason: "aborted" });
+    expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, error: "aborted" });
     expect(isFree(budget, MIB)).toBe(true);
   });
 
@@ -158,7 +158,7 @@ describe("readBody", () => {
       },
     });
     const read = await readStream(stream, PREFIX, 2 * MIB, new BodyBudget());
-    expect(read.ok && read.body.byteLength).toBeGreaterThanOrEqual(1 * MIB);
+    expect(read.ok && read.value.body.byteLength).toBeGreaterThanOrEqual(1 * MIB);
     let sent = 0;
     for (const room of rooms) {
       expect(room).toBeLessThanOrEqual(sent + 4 * KIB);
@@ -170,10 +170,10 @@ describe("readBody", () => {
   it("holds what it read until it is released, and no longer", async () => {
     const budget = new BodyBudget(MIB);
     const read = await readStream(sender(64 * KIB, 16).stream, PREFIX, MIB, budget);
-    if (!read.ok) throw new Error(read.reason);
+    if (!read.ok) throw new Error(read.error);
     expect(isFree(budget, 512 * KIB)).toBe(false);
-    read.release();
-    read.release();
+    read.value.release();
+    read.value.release();
     expect(isFree(budget, MIB)).toBe(true);
   });
 });
@@ -182,11 +182,11 @@ describe("readBody, of a body that says it is small", () => {
   it("answers the same bytes, and holds them until they are released", async () => {
     const budget = new BodyBudget(MIB);
     const read = await readStream(sender(3, 4).stream, PREFIX, 100, budget, 5_000, 12);
-    if (!read.ok) throw new Error(read.reason);
-    expect([...read.signed]).toEqual([...PREFIX, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
-    expect(read.body).toEqual(read.signed.subarray(PREFIX.byteLength));
+    if (!read.ok) throw new Error(read.error);
+    expect([...read.value.signed]).toEqual([...PREFIX, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
+    expect(read.value.body).toEqual(read.value.signed.subarray(PREFIX.byteLength));
     expect(isFree(budget, MIB)).toBe(false);
-    read.release();
+    read.value.release();
     expect(isFree(budget, MIB)).toBe(true);
   });
 
@@ -194,14 +194,14 @@ describe("readBody, of a body that says it is small", () => {
     const budget = new BodyBudget(MIB);
     const reading = readStream(sender(1, 1, "stalls").stream, PREFIX, MIB, budget, 50, 64 * KIB);
     expect(isFree(budget, MIB - 32 * KIB)).toBe(false);
-    expect(await reading).toEqual({ ok: false, reason: "timeout" });
+    expect(await reading).toEqual({ ok: false, error: "timeout" });
     expect(isFree(budget, MIB)).toBe(true);
   });
 
   it("does not take more than the limit, whatever it said", async () => {
     const budget = new BodyBudget(MIB);
     const read = await readStream(sender(50, 4).stream, PREFIX, 100, budget, 5_000, 12);
-    expect(read).toEqual({ ok: false, reason: "too_large" });
+    expect(read).toEqual({ ok: false, error: "too_large" });
     expect(isFree(budget, MIB)).toBe(true);
   });
 
@@ -210,7 +210,7 @@ describe("readBody, of a body that says it is small", () => {
     const { stream } = sender(KIB, 5, "breaks");
     expect(await readStream(stream, PREFIX, MIB, budget, 5_000, 8 * KIB)).toEqual({
       ok: false,
-      reason: "aborted",
+      error: "aborted",
     });
     expect(isFree(budget, MIB)).toBe(true);
   });
@@ -219,7 +219,7 @@ describe("readBody, of a body that says it is small", () => {
 describe("the budget", () => {
   const read = async (budget: BodyBudget, bytes: number) => {
     const body = await readStream(sender(64 * KIB, bytes / (64 * KIB)).stream, PREFIX, bytes, budget, 5_000);
-    if (body.ok) body.release();
+    if (body.ok) body.value.release();
     return body.ok;
   };
 
@@ -258,7 +258,7 @@ describe("the budget", () => {
     );
     const reads = await Promise.all(Array.from({ length: 4 }, () => read(budget, 3 * MIB)));
     expect(reads).toEqual([true, true, true, true]);
-    expect(await Promise.all(slow)).toEqual(slow.map(() => ({ ok: false, reason: "timeout" })));
+    expect(await Promise.all(slow)).toEqual(slow.map(() => ({ ok: false, error: "timeout" })));
   });
 
   it("goes on when slow senders hold all of it", async () => {

@@ -7,9 +7,9 @@ import { parseWith } from "../../../src/http/validation.ts";
 
 function problemWith(schema: z.ZodType, value: unknown): unknown {
   const parsed = parseWith({ field: value }, z.strictObject({ field: schema }));
-  if (!("failure" in parsed)) return "none";
-  const { error, details } = describeFailure(parsed.failure);
-  return error === "Validation Error" ? details?.field : parsed.failure;
+  if (parsed.ok) return "none";
+  const { error, details } = describeFailure(parsed.error);
+  return error === "Validation Error" ? details?.field : parsed.error;
 }
 
 describe("a field's problem says what is needed and what was given", () => {
