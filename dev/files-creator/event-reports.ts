@@ -1,7 +1,13 @@
 /** Reports the outcome of a file to the gateway: POST /api/v1/events with portal credentials. */
 
 import type { FileEvent } from "./file-events.ts";
-import type { FilesCreatorEnv } from "./files-creator-env.ts";
+
+/** The gateway, and the portal credentials that reports to it carry. */
+export interface ReportEnv {
+  GATEWAY: Fetcher;
+  PORTAL_CLIENT_ID: string;
+  PORTAL_CLIENT_SECRET: string;
+}
 
 export interface ReportResult {
   eventId: string;
@@ -13,7 +19,7 @@ const REPORT_TIMEOUT_MS = 10_000;
 const EXCERPT_LENGTH = 200;
 
 /** Sends the events in order, up to the first that is not accepted: a later event must not overtake it. */
-export async function sendReports(env: FilesCreatorEnv, events: FileEvent[]): Promise<ReportResult[]> {
+export async function sendReports(env: ReportEnv, events: FileEvent[]): Promise<ReportResult[]> {
   const results: ReportResult[] = [];
   let stopped: string | null = null;
   for (const event of events) {
@@ -24,7 +30,7 @@ export async function sendReports(env: FilesCreatorEnv, events: FileEvent[]): Pr
   return results;
 }
 
-async function sendReport(env: FilesCreatorEnv, event: FileEvent): Promise<string | null> {
+async function sendReport(env: ReportEnv, event: FileEvent): Promise<string | null> {
   try {
     const response = await env.GATEWAY.fetch("https://gateway.internal/api/v1/events", {
       method: "POST",

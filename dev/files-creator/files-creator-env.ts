@@ -1,12 +1,8 @@
 /** The bindings and variables in the stand-in's wrangler.toml. */
-import type { FileLedger } from "./ledger.ts";
+import type { FileLedger, LedgerEnv } from "./ledger.ts";
 
-export interface FilesCreatorEnv {
+export interface FilesCreatorEnv extends LedgerEnv {
   FILES: R2Bucket;
   LEDGER: DurableObjectNamespace<FileLedger>;
-  GATEWAY: Fetcher;
   FILES_CREATOR_TOKEN: string;
-  REPORT_TRIES: string;
-  PORTAL_CLIENT_ID: string;
-  PORTAL_CLIENT_SECRET: string;
 }

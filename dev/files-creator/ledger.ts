@@ -4,10 +4,9 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
-import { type ReportResult, sendReports } from "./event-reports.ts";
+import { type ReportEnv, type ReportResult, sendReports } from "./event-reports.ts";
 import { type FileEvent, nextReportAt } from "./file-events.ts";
 import { type FilePage, fileMeta, listFiles } from "./file-views.ts";
-import type { FilesCreatorEnv } from "./files-creator-env.ts";
 import { type ReportRow, SCHEMA, type SubmissionRow } from "./ledger-schema.ts";
 import { type Fault, storesFile, takeFault } from "./ordered-faults.ts";
 
@@ -40,10 +39,15 @@ export interface Admission {
 const REPORT_LEASE_MS = 20_000;
 const REPORTS_PER_ALARM = 60;
 
-export class FileLedger extends DurableObject<FilesCreatorEnv> {
+export interface LedgerEnv extends ReportEnv {
+  /** How often a report is tried before the ledger gives it up. */
+  REPORT_TRIES: string;
+}
+
+export class FileLedger extends DurableObject<LedgerEnv> {
   readonly #sql: SqlStorage;
 
-  constructor(ctx: DurableObjectState, env: FilesCreatorEnv) {
+  constructor(ctx: DurableObjectState, env: LedgerEnv) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#sql.exec(SCHEMA);
