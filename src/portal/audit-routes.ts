@@ -11,6 +11,7 @@ import { iso } from "../http/iso.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
 import { API_KEY_PREFIX, OWNER_TYPES } from "../model.ts";
+import { ok } from "../result.ts";
 import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
 import { portalContracts } from "./portal-contract.ts";
 
@@ -82,10 +83,10 @@ const listEntries = portalContracts("Operations")({ query: auditQuery }, () => (
 export const auditTrail = new Hono<AppEnv>().get("/audit", listEntries, async (c) => {
   const { owner_type, owner_id, subject, action, since, limit, cursor } = c.req.valid("query");
   const client = c.get("client");
-  const owned = actsForEverybody(client) ? { owner: null } : ownerOf(client, { owner_type, owner_id });
-  if ("failure" in owned) return failureResponse(c, owned.failure);
+  const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+  if (!owned.ok) return failureResponse(c, owned.error);
   const filter = {
-    owner: owned.owner,
+    owner: owned.value,
     subject: subjectOf(subject),
     action: action ?? null,
     since: since === undefined ? null : Math.max(0, Date.parse(since)),

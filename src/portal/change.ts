@@ -16,6 +16,7 @@ import type { Failure } from "../http/failure.ts";
 import { preconditionFailure } from "../http/precondition.ts";
 import { logError } from "../log.ts";
 import type { OwnerType } from "../model.ts";
+import { err, ok, type Result } from "../result.ts";
 import { mayActFor } from "./owner.ts";
 
 type VersionedKind = "connection" | "api_key" | "webhook";
@@ -55,10 +56,10 @@ export type Decide<Row, Change> = (row: Row, now: number) => Change | Failure | 
 export async function findManaged<Row extends Managed>(
   c: AppContext,
   { kind, find }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "find">,
-): Promise<{ row: Row } | { failure: Failure }> {
+): Promise<Result<Row, Failure>> {
   const row = await find(c.env.DB, c.req.param(`${kind}_id`) ?? "");
   const within = row !== null && mayActFor(c.get("client"), { type: row.owner_type, id: row.owner_id });
-  return within ? { row } : { failure: notFound(kind) };
+  return within ? ok(row) : err(notFound(kind));
 }
 
 /** `what` names the change in the audit trail. Answers the row as it is now, in force. */
@@ -67,22 +68,22 @@ export async function changeManaged<Row extends Managed, Change extends Partial<
   managed: ManagedKind<Row, Change>,
   what: string,
   decide: Decide<Row, Change>,
-): Promise<{ row: Row } | { failure: Failure }> {
+): Promise<Result<Row, Failure>> {
   const found = await findManaged(c, managed);
-  if ("failure" in found) return found;
-  const { row: read } = found;
+  if (!found.ok) return found;
+  const read = found.value;
   const failed = preconditionFailure(c, read.version);
-  if (failed !== null) return { failure: failed };
+  if (failed !== null) return err(failed);
   const now = Date.now();
   const decided = await decide(read, now);
-  if (isFailure(decided)) return { failure: decided };
+  if (isFailure(decided)) return err(decided);
   const stamp: Stamp = { version: nextVersion(read.version, now), updated_at: now };
   const wanted: Row = { ...read, ...decided, ...stamp };
   const { before, after } = changedFields(managed.audited(read), managed.audited(wanted));
   if (Object.keys(after).length === 0) return propagated(c, managed, read);
   const auditRow = newAuditRow(entryOf(c, managed.kind, what, wanted, { before, after }));
   const written = await managed.write(c.env.DB, read, { ...decided, ...stamp }, auditRow);
-  return written ? propagated(c, managed, wanted) : { failure: overtaken(c, managed.kind) };
+  return written ? propagated(c, managed, wanted) : err(overtaken(c, managed.kind));
 }
 
 /** The audit row of an object that is being made. */
@@ -97,23 +98,23 @@ export function createdRow<Row extends Managed>(
 /** Answers a change: its failure, or what `present` makes of the row. */
 export function answerChange<Row>(
   c: AppContext,
-  changed: { row: Row } | { failure: Failure },
+  changed: Result<Row, Failure>,
   present: (row: Row) => Response | Promise<Response>,
 ): Response | Promise<Response> {
-  return "failure" in changed ? failureResponse(c, changed.failure) : present(changed.row);
+  return changed.ok ? present(changed.value) : failureResponse(c, changed.error);
 }
 
 async function propagated<Row extends Managed, Change extends Partial<Row>>(
   c: AppContext,
   { kind, propagate }: ManagedKind<Row, Change>,
   row: Row,
-): Promise<{ row: Row } | { failure: Failure }> {
+): Promise<Result<Row, Failure>> {
   try {
     await propagate(row, c.env);
-    return { row };
+    return ok(row);
   } catch (error) {
     logError("failed to propagate a change", { kind, id: row.id }, error);
-    return { failure: { kind: "change_not_propagated" } };
+    return err({ kind: "change_not_propagated" });
   }
 }
 

@@ -12,6 +12,7 @@ import { type Creation, findCreation, type Inserted } from "../db/creations.ts";
 import { type AppContext, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
+import type { Result } from "../result.ts";
 import { createdRow, type Managed, type ManagedKind } from "./change.ts";
 import type { Owner } from "./owner.ts";
 
@@ -51,7 +52,7 @@ export async function create<Row extends Managed>(
   c: AppContext,
   kind: Creatable<Row>,
   { owner, body }: { owner: Owner; body: unknown },
-  make: () => Promise<Made<Row> | { failure: Failure }>,
+  make: () => Promise<Result<Made<Row>, Failure>>,
 ): Promise<Response> {
   const key = idempotencyKey(c.req.raw.headers);
   if (!key.ok) return failureResponse(c, key.error);
@@ -59,8 +60,9 @@ export async function create<Row extends Managed>(
   const earlier = name === null ? null : await findCreation(c.env.DB, owner, name, Date.now());
   if (earlier !== null) return repeat(c, kind, earlier, body);
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-    const made = await make();
-    if ("failure" in made) return failureResponse(c, made.failure);
+    const making = await make();
+    if (!making.ok) return failureResponse(c, making.error);
+    const made = making.value;
     const creation = name === null ? null : await creationOf(name, made, body);
     const inserted = await made.insert(createdRow(c, kind.managed, made.row), creation);
     if (inserted.outcome === "made_before") return repeat(c, kind, inserted.earlier, body);

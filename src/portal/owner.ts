@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { Client } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { type Environment, OWNER_TYPES, type OwnerType } from "../model.ts";
+import { err, ok, type Result } from "../result.ts";
 
 export interface Owner {
   type: OwnerType;
@@ -25,16 +26,16 @@ export const ownerFields = { owner_type: ownerType.optional(), owner_id: ownerId
 export function ownerOf(
   client: Client,
   given: { owner_type?: OwnerType | undefined; owner_id?: string | undefined },
-): { owner: Owner } | { failure: Failure } {
+): Result<Owner, Failure> {
   const { named } = client;
-  if (differ(named?.id, given.owner_id)) return { failure: namedTwice("owner_id") };
-  if (differ(named?.type, given.owner_type)) return { failure: namedTwice("owner_type") };
+  if (differ(named?.id, given.owner_id)) return err(namedTwice("owner_id"));
+  if (differ(named?.type, given.owner_type)) return err(namedTwice("owner_type"));
   const type = given.owner_type ?? named?.type ?? client.owner?.type;
   const id = given.owner_id ?? named?.id ?? client.owner?.id;
-  if (id === undefined) return { failure: { kind: "owner_id_required" } };
-  if (type === undefined) return { failure: { kind: "owner_type_required" } };
-  if (!mayActFor(client, { type, id })) return { failure: { kind: "owner_not_found" } };
-  return { owner: { type, id } };
+  if (id === undefined) return err({ kind: "owner_id_required" });
+  if (type === undefined) return err({ kind: "owner_type_required" });
+  if (!mayActFor(client, { type, id })) return err({ kind: "owner_not_found" });
+  return ok({ type, id });
 }
 
 /** Whether the client may act for the owner in this request: within what it is bound to, and what the request names. */

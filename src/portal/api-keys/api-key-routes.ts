@@ -12,6 +12,7 @@ import { pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../model.ts";
+import { err, ok, type Result } from "../../result.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
@@ -26,15 +27,15 @@ export const apiKeys = new Hono<AppEnv>()
   .post("/api-keys", contract.createApiKey, async (c) => {
     const body = c.req.valid("json");
     const owned = ownerOf(c.get("client"), body);
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const { owner } = owned;
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const owner = owned.value;
     return create(c, CREATABLE, { owner, body }, () => makeKey(c, owner, body));
   })
   .get("/api-keys", contract.listApiKeys, async (c) => {
     const { owner_type, owner_id, include_inactive, limit, cursor } = c.req.valid("query");
     const owned = ownerOf(c.get("client"), { owner_type, owner_id });
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const owner = { owner_type: owned.owner.type, owner_id: owned.owner.id };
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const owner = { owner_type: owned.value.type, owner_id: owned.value.id };
     const filter = { inactiveToo: include_inactive === "true" };
     const found = await listApiKeys(c.env.DB, owner, filter, cursor ?? null, limit);
     const { rows, next_cursor } = pageOf(API_KEY_LIST, found, limit, (row) => [row.created_at, row.id]);
@@ -86,10 +87,10 @@ async function makeKey(
   c: AppContext,
   owner: Owner,
   { environment, plan }: NewKey,
-): Promise<Made<ApiKey> | { failure: Failure }> {
+): Promise<Result<Made<ApiKey>, Failure>> {
   const refused = choiceOfPlan(c.get("client"), plan);
-  if (refused !== null) return { failure: refused };
-  if (environment === undefined) return { failure: ENVIRONMENT_REQUIRED };
+  if (refused !== null) return err(refused);
+  if (environment === undefined) return err(ENVIRONMENT_REQUIRED);
   const now = Date.now();
   const id = newObjectId();
   const secret = `${TOKEN_PREFIXES[environment]}${randomToken(TOKEN_RANDOM_CHARS)}`;
@@ -115,7 +116,7 @@ async function makeKey(
   const sealedToken = await sealText(dataKey, secret, keyTokenContext(id));
   const insert: Made<ApiKey>["insert"] = (auditRow, creation) =>
     insertApiKey(c.env.DB, row, auditRow, creation);
-  return { row, secret, dataKey, sealedToken, insert, whyRefused: neverRefused };
+  return ok({ row, secret, dataKey, sealedToken, insert, whyRefused: neverRefused });
 }
 
 function keyOf(c: AppContext, { id, data_key }: Pick<ApiKey, "id" | "data_key">): Promise<DataKey> {

@@ -19,6 +19,7 @@ import { encodeCursor, pageOf } from "../../http/page.ts";
 import { setETag } from "../../http/precondition.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { type GateAddress, gateName } from "../../model.ts";
+import { err, ok, type Result } from "../../result.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
@@ -36,15 +37,15 @@ export const connections = new Hono<AppEnv>()
   .post("/connections", contract.createConnection, async (c) => {
     const body = c.req.valid("json");
     const owned = ownerOf(c.get("client"), body);
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const { owner } = owned;
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const owner = owned.value;
     return create(c, CREATABLE, { owner, body }, () => makeConnection(c, owner, body));
   })
   .get("/connections", contract.listConnections, async (c) => {
     const { owner_type, owner_id, limit, cursor, ...filter } = c.req.valid("query");
     const owned = ownerOf(c.get("client"), { owner_type, owner_id });
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const owner = { owner_type: owned.owner.type, owner_id: owned.owner.id };
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const owner = { owner_type: owned.value.type, owner_id: owned.value.id };
     const { rows, scannedTo } = await listConnections(c.env.DB, owner, filter, cursor ?? null, limit);
     const page = pageOf(CONNECTION_LIST, rows, limit, positionOf);
     return c.json({
@@ -111,9 +112,9 @@ async function makeConnection(
   c: AppContext,
   owner: Owner,
   { owner_type: _type, owner_id: _id, employer_id, description, plan, ...settings }: NewConnection,
-): Promise<Made<ManagedConnection> | { failure: Failure }> {
+): Promise<Result<Made<ManagedConnection>, Failure>> {
   const refused = choiceOfPlan(c.get("client"), plan) ?? (await unusableEmployer(c, owner, employer_id));
-  if (refused !== null) return { failure: refused };
+  if (refused !== null) return err(refused);
   const now = Date.now();
   const id = newObjectId();
   const wrapped = await createDataKey(c.get("settings").keyRing, dataKeyContext(gateOf(id)));
@@ -139,7 +140,7 @@ async function makeConnection(
   };
   const insert: Made<ManagedConnection>["insert"] = (auditRow, creation) =>
     insertConnection(c.env.DB, row, auditRow, creation);
-  return { row, secret, dataKey, sealedToken: null, insert, whyRefused: neverRefused };
+  return ok({ row, secret, dataKey, sealedToken: null, insert, whyRefused: neverRefused });
 }
 
 /** A connection may only be bound to an employer that is granted to its owner. */

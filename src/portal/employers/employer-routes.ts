@@ -15,6 +15,7 @@ import { NDJSON, ndjsonStream } from "../../http/ndjson.ts";
 import { pageOf } from "../../http/page.ts";
 import { preconditionFailure, setETag } from "../../http/precondition.ts";
 import { contentTypeFailure } from "../../http/validation.ts";
+import { ok } from "../../result.ts";
 import { notFound } from "../change.ts";
 import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
@@ -36,9 +37,9 @@ export const employers = new Hono<AppEnv>()
   .get("/employers", contract.listEmployers, async (c) => {
     const { owner_type, owner_id, limit, cursor } = c.req.valid("query");
     const client = c.get("client");
-    const owned = actsForEverybody(client) ? { owner: null } : ownerOf(client, { owner_type, owner_id });
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const found = await listEmployers(c.env.DB, owned.owner, cursor ?? "", limit);
+    const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const found = await listEmployers(c.env.DB, owned.value, cursor ?? "", limit);
     const { rows, next_cursor } = pageOf(EMPLOYER_LIST, found, limit, ({ id }) => id);
     return c.json({ employers: rows.map((row) => presentEmployer(client, row)), next_cursor });
   })

@@ -20,6 +20,7 @@ import {
   findSubscribersOfFile,
   findSubscribersOfGates,
 } from "../../outbound/subscribers.ts";
+import { err, ok, type Result } from "../../result.ts";
 import { notFound } from "../change.ts";
 import { mayActFor, ownerOf } from "../owner.ts";
 import * as contract from "./event-contract.ts";
@@ -58,7 +59,14 @@ interface Taken {
   endpoints: Endpoint[];
 }
 
-type Attempted = Taken | { failure: Failure; id: string };
+interface Refused {
+  id: string;
+  failure: Failure;
+  /** The endpoints that the event reached before it was refused. */
+  endpoints: Endpoint[];
+}
+
+type Attempted = Result<Taken, Refused>;
 
 const BROKEN_OFF: Failure = { kind: "event_unconfirmed" };
 
@@ -67,24 +75,24 @@ export const events = new Hono<AppEnv>()
     const body = c.req.valid("json");
     if (!Array.isArray(body)) {
       const taken = await take(c, body);
-      if ("failure" in taken) return failureResponse(c, taken.failure);
-      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(taken.endpoints)));
-      return c.json(taken.body, 202);
+      if (!taken.ok) return failureResponse(c, taken.error.failure);
+      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(taken.value.endpoints)));
+      return c.json(taken.value.body, 202);
     }
     addLogFields(c, { events: body.length });
     const taken = await takeAll(c, body);
-    const endpoints = taken.flatMap((each) => ("endpoints" in each ? each.endpoints : []));
+    const endpoints = taken.flatMap((each) => (each.ok ? each.value : each.error).endpoints);
     c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
     const results = taken.map(resultOf);
     const failure = failureOfAll(taken);
     if (failure !== null) return failureResponse(c, failure, null, { success: false, results });
-    return c.json({ success: taken.every((each) => "body" in each), results }, 202);
+    return c.json({ success: taken.every((each) => each.ok), results }, 202);
   })
   .get("/events", contract.listEvents, async (c) => {
     const query = c.req.valid("query");
     const owned = ownerOf(c.get("client"), query);
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const of = { owner: owned.owner, environment: query.environment };
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const of = { owner: owned.value, environment: query.environment };
     return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, query));
   });
 
@@ -98,10 +106,10 @@ async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<
     try {
       attempted.push(await take(c, event));
     } catch (error) {
-      if (!attempted.some((each) => "body" in each)) throw error;
+      if (!attempted.some((each) => each.ok)) throw error;
       const fields = { request_id: c.get("requestId"), event: index, ...stackOf(error) };
       logError("a batch of events broke off", fields, error);
-      return [...attempted, ...events.slice(index).map(({ id }) => ({ id, failure: BROKEN_OFF }))];
+      return [...attempted, ...events.slice(index).map(({ id }) => refused(id, BROKEN_OFF))];
     }
   }
   return attempted;
@@ -109,7 +117,7 @@ async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<
 
 /** What a batch ends in of which no event was taken: a failure that passes where one did, else the first; null for others. */
 function failureOfAll(attempted: readonly Attempted[]): Failure | null {
-  const failures = attempted.flatMap((each) => ("failure" in each ? [each.failure] : []));
+  const failures = attempted.flatMap((each) => (each.ok ? [] : [each.error.failure]));
   if (failures.length < attempted.length) return null;
   return (
     failures.find((failure) => describeFailure(failure).code === "SERVICE_UNAVAILABLE") ?? failures[0] ?? null
@@ -122,23 +130,24 @@ function stackOf(error: unknown): { stack?: string } {
 
 /** Of a batch, each event is answered on its own. */
 function resultOf(each: Attempted): ReportedEvent | RefusedEvent {
-  if ("body" in each) return each.body;
-  const { status, error, code, message } = describeFailure(each.failure);
-  return { success: false, id: each.id, status, error, code, message };
+  if (each.ok) return each.value.body;
+  const { id, failure } = each.error;
+  const { status, error, code, message } = describeFailure(failure);
+  return { success: false, id, status, error, code, message };
 }
 
-async function take(c: AppContext, event: EventRequest): Promise<Taken | { failure: Failure; id: string }> {
+async function take(c: AppContext, event: EventRequest): Promise<Attempted> {
   const { id, type } = event;
   addLogFields(c, { event_type: type });
   if (isFileReport(type)) return takeReport(c, event, type);
   const owned = ownerOf(c.get("client"), event);
-  if ("failure" in owned) return { id, failure: owned.failure };
+  if (!owned.ok) return refused(id, owned.error);
   const now = Date.now();
   const time = eventTime(event, now);
   // The request's schema has checked it.
   const createdAt = time.ok ? time.value : now;
   const { environment } = event;
-  return dispatch(c, { ...factsOf(event), createdAt, type, owner: owned.owner, environment });
+  return dispatch(c, { ...factsOf(event), createdAt, type, owner: owned.value, environment });
 }
 
 /** A report moves its file, and is told to the file's owner and employer: whose it is the file says, not the report. */
@@ -146,7 +155,7 @@ async function takeReport(
   c: AppContext,
   event: EventRequest,
   type: (typeof FILE_REPORTS)[number],
-): Promise<Taken | { failure: Failure; id: string }> {
+): Promise<Attempted> {
   const { id } = event;
   const data = fileData.parse(event.data);
   const parsed = parseFileId(data.fileId);
@@ -154,7 +163,7 @@ async function takeReport(
   // Only Audit1's own services know what became of a file: a pair bound to an owner must not settle the owner's files.
   const client = c.get("client");
   if (!parsed || !heard || client.owner !== undefined || !mayActFor(client, heard.owner))
-    return { id, failure: NOT_FOUND };
+    return refused(id, NOT_FOUND);
   const report: ProgressReport = {
     eventId: id,
     status: STATUS_AFTER[type],
@@ -165,7 +174,7 @@ async function takeReport(
   const { fileId } = parsed;
   const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
   const reported = await gate.report(fileId, report, heard.ownerSubscribed || heard.employersSubscribed);
-  if (reported.outcome === "unknown") return { id, failure: NOT_FOUND };
+  if (reported.outcome === "unknown") return refused(id, NOT_FOUND);
   addLogFields(c, { outcome: reported.outcome, file_id: fileId });
   if (reported.outcome === "moved") await recordStuckFiles(c.env.DB, stuckFileChanges(fileId, reported));
   const inOrder = await publishFileEvents(reported.owed ?? [], c.env, c.get("settings"));
@@ -176,14 +185,14 @@ async function takeReport(
       ? NO_AUDIENCE
       : inOrder
         ? await tellReport(c, { ...event, type }, facts, order, audience)
-        : { id, failure: OUT_OF_ORDER };
-  if ("failure" in published) return published;
+        : refused(id, OUT_OF_ORDER);
+  if (!published.ok) return published;
   const duplicate = reported.outcome === "repeat";
   const body = { success: true as const, id, file_id: fileId, status: reported.status, duplicate };
-  return { body, endpoints: published.endpoints };
+  return ok({ body, endpoints: published.value });
 }
 
-const NO_AUDIENCE = { endpoints: [] };
+const NO_AUDIENCE = ok<Endpoint[]>([]);
 
 /** To each who hears of the file, after what was reported before. A repeat is told again, in case the first time was cut short. */
 async function tellReport(
@@ -192,7 +201,7 @@ async function tellReport(
   { receivedAt }: { receivedAt: number },
   order: ReportOrder,
   { owners, environment }: FileSubscribers,
-): Promise<{ endpoints: Endpoint[] } | { failure: Failure; id: string; endpoints: Endpoint[] }> {
+): Promise<Result<Endpoint[], Refused>> {
   const { type } = event;
   const createdAt = fileEventTime(event, { receivedAt, ownTime: order.at, now: Date.now() });
   const after = order.before.map(({ eventId, status, at }) => ({ id: eventId, type: TYPE_OF[status], at }));
@@ -200,25 +209,25 @@ async function tellReport(
   const endpoints: Endpoint[] = [];
   for (const owner of owners) {
     const dispatched = await dispatch(c, { ...factsOf(event), type, createdAt, owner, environment }, place);
-    if ("failure" in dispatched) return { ...dispatched, endpoints };
-    endpoints.push(...dispatched.endpoints);
+    if (!dispatched.ok) return err({ ...dispatched.error, endpoints });
+    endpoints.push(...dispatched.value.endpoints);
   }
-  return { endpoints };
+  return ok(endpoints);
 }
 
-async function dispatch(
-  c: AppContext,
-  event: NewEvent,
-  place?: Place,
-): Promise<Taken | { failure: Failure; id: string }> {
+async function dispatch(c: AppContext, event: NewEvent, place?: Place): Promise<Attempted> {
   const { id } = event;
   const fannedOut = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now(), place);
-  if (fannedOut.outcome === "conflict") return { id, failure: REUSED };
-  if (fannedOut.outcome === "early") return { id, failure: OUT_OF_ORDER };
-  return {
+  if (fannedOut.outcome === "conflict") return refused(id, REUSED);
+  if (fannedOut.outcome === "early") return refused(id, OUT_OF_ORDER);
+  return ok({
     body: { success: true, id, duplicate: fannedOut.outcome === "duplicate" },
     endpoints: "endpoints" in fannedOut ? fannedOut.endpoints : [],
-  };
+  });
+}
+
+function refused(id: string, failure: Failure): Result<never, Refused> {
+  return err({ id, failure, endpoints: [] });
 }
 
 function factsOf({ id, metadata, data }: EventRequest) {

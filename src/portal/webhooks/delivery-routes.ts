@@ -22,6 +22,7 @@ import { deliveryId, parseDeliveryId } from "../../outbound/delivery-id.ts";
 import { isEventType, maySend } from "../../outbound/event-types.ts";
 import { beginReplay, endReplay, findReplay, type Replay } from "../../outbound/replay.ts";
 import { unsealAnswer } from "../../outbound/sealed-attempt.ts";
+import { err, ok, type Result } from "../../result.ts";
 import { findManaged } from "../change.ts";
 import { mayActFor } from "../owner.ts";
 import * as contract from "./delivery-contract.ts";
@@ -40,9 +41,9 @@ import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook-presenter.ts";
 export const deliveries = new Hono<AppEnv>()
   .get("/webhooks/:webhook_id/deliveries", contract.listDeliveries, async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
-    if ("failure" in found) return failureResponse(c, found.failure);
+    if (!found.ok) return failureResponse(c, found.error);
     const { status, limit, cursor } = c.req.valid("query");
-    const { rows, scannedTo } = await listDeliveries(c.env.DB, found.row.id, status, cursor ?? null, limit);
+    const { rows, scannedTo } = await listDeliveries(c.env.DB, found.value.id, status, cursor ?? null, limit);
     const page = pageOf(DELIVERY_LIST, rows, limit, (row) => row.event_seq);
     return c.json({
       deliveries: page.rows.map(presentDelivery),
@@ -51,13 +52,13 @@ export const deliveries = new Hono<AppEnv>()
   })
   .get("/deliveries/:delivery_id", contract.getDelivery, async (c) => {
     const found = await find(c);
-    if ("failure" in found) return failureResponse(c, found.failure);
-    return c.json({ delivery: await withAttempts(c, found) });
+    if (!found.ok) return failureResponse(c, found.error);
+    return c.json({ delivery: await withAttempts(c, found.value) });
   })
   .post("/deliveries/:delivery_id/retry", contract.retryDelivery, async (c) => {
     const found = await find(c);
-    if ("failure" in found) return failureResponse(c, found.failure);
-    const { webhook, delivery } = found;
+    if (!found.ok) return failureResponse(c, found.error);
+    const { webhook, delivery } = found.value;
     if (webhook.deleted_at !== null || webhook.status === "disabled") return failureResponse(c, DISABLED);
     if (delivery.event_id === null) return failureResponse(c, { kind: "event_expired" });
     if (!mayBeSent(webhook, delivery)) return failureResponse(c, { kind: "not_subscribed" });
@@ -71,7 +72,7 @@ export const deliveries = new Hono<AppEnv>()
   .post("/webhooks/:webhook_id/replay", contract.replayWebhook, async (c) => {
     const body = c.req.valid("json");
     const found = await findManaged(c, WEBHOOK);
-    if ("failure" in found) return failureResponse(c, found.failure);
+    if (!found.ok) return failureResponse(c, found.error);
     const now = Date.now();
     const since = Date.parse(body.since);
     const until = Math.min(now, body.until === undefined ? now : Date.parse(body.until));
@@ -79,7 +80,7 @@ export const deliveries = new Hono<AppEnv>()
     const before = seqAt(Math.max(0, since)) - 1;
     const replay: Replay = {
       id: newObjectId(),
-      webhook_id: found.row.id,
+      webhook_id: found.value.id,
       only: body.only,
       from_seq: before,
       position: before,
@@ -90,7 +91,7 @@ export const deliveries = new Hono<AppEnv>()
       updated_at: now,
     };
     const { since: from, until: to } = presentReplay(replay);
-    const auditRow = auditRowOf(c, found.row, "replayed", {
+    const auditRow = auditRowOf(c, found.value, "replayed", {
       replay: replay.id,
       since: from,
       until: to,
@@ -106,15 +107,15 @@ export const deliveries = new Hono<AppEnv>()
   })
   .get("/webhooks/:webhook_id/replays/:replay_id", contract.getReplay, async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
-    if ("failure" in found) return failureResponse(c, found.failure);
-    const replay = await findReplay(c.env.DB, found.row.id, c.req.param("replay_id").toLowerCase());
+    if (!found.ok) return failureResponse(c, found.error);
+    const replay = await findReplay(c.env.DB, found.value.id, c.req.param("replay_id").toLowerCase());
     return replay === null ? failureResponse(c, NO_REPLAY) : c.json({ replay: presentReplay(replay) });
   })
   .delete("/webhooks/:webhook_id/replays/:replay_id", contract.endReplay, async (c) => {
     const found = await findManaged(c, ANY_WEBHOOK);
-    if ("failure" in found) return failureResponse(c, found.failure);
-    const key = { webhookId: found.row.id, id: c.req.param("replay_id").toLowerCase() };
-    const auditRow = auditRowOf(c, found.row, "replay_ended", { replay: key.id });
+    if (!found.ok) return failureResponse(c, found.error);
+    const key = { webhookId: found.value.id, id: c.req.param("replay_id").toLowerCase() };
+    const auditRow = auditRowOf(c, found.value, "replay_ended", { replay: key.id });
     await endReplay(c.env.DB, key, auditRow, Date.now());
     const replay = await findReplay(c.env.DB, key.webhookId, key.id);
     return replay === null
@@ -128,14 +129,14 @@ interface Found {
 }
 
 /** The delivery that the path names, within the client's scope. */
-async function find(c: AppContext): Promise<Found | { failure: Failure }> {
+async function find(c: AppContext): Promise<Result<Found, Failure>> {
   const key = parseDeliveryId(c.req.param("delivery_id") ?? "");
   const webhook = key && (await getAnyWebhook(c.env.DB, key.webhookId));
-  if (!key || !webhook) return { failure: NO_DELIVERY };
+  if (!key || !webhook) return err(NO_DELIVERY);
   if (!mayActFor(c.get("client"), { type: webhook.owner_type, id: webhook.owner_id }))
-    return { failure: NO_DELIVERY };
+    return err(NO_DELIVERY);
   const delivery = await getDelivery(c.env.DB, key);
-  return delivery === null ? { failure: NO_DELIVERY } : { webhook, delivery };
+  return delivery === null ? err(NO_DELIVERY) : ok({ webhook, delivery });
 }
 
 function mayBeSent(webhook: Webhook, { event_type: type }: Delivery): boolean {

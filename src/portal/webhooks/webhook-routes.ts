@@ -28,6 +28,7 @@ import { activated, rotated, signingOrder } from "../../outbound/secret-rotation
 import { newWebhookSecret } from "../../outbound/signing.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { checkUrl, describeUrlProblem } from "../../outbound/url-policy.ts";
+import { err, ok, type Result } from "../../result.ts";
 import { answerChange, changeManaged, findManaged, notFound } from "../change.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
 import { type Owner, ownerOf } from "../owner.ts";
@@ -48,16 +49,16 @@ export const webhooks = new Hono<AppEnv>()
   .post("/webhooks", contract.createWebhook, async (c) => {
     const body = c.req.valid("json");
     const owned = ownerOf(c.get("client"), body);
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const { owner } = owned;
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const owner = owned.value;
     return create(c, CREATABLE, { owner, body }, () => makeWebhook(c, owner, body));
   })
   .get("/webhooks", contract.listWebhooks, async (c) => {
     const query = c.req.valid("query");
     const { limit, cursor, environment, status } = query;
     const owned = ownerOf(c.get("client"), query);
-    if ("failure" in owned) return failureResponse(c, owned.failure);
-    const found = await listWebhooks(c.env.DB, owned.owner, { environment, status }, cursor ?? null, limit);
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const found = await listWebhooks(c.env.DB, owned.value, { environment, status }, cursor ?? null, limit);
     const page = pageOf(WEBHOOK_LIST, found, limit, ({ created_at, id }) => [created_at, id]);
     const now = Date.now();
     return c.json({
@@ -67,10 +68,10 @@ export const webhooks = new Hono<AppEnv>()
   })
   .get("/webhooks/:webhook_id", contract.getWebhook, async (c) => {
     const found = await findManaged(c, WEBHOOK);
-    if ("failure" in found) return failureResponse(c, found.failure);
-    const skipped = await countSkipped(c.env.DB, found.row.id);
-    const url = await addressOf(found.row, await presentKeyOf(c, found.row));
-    return c.json({ webhook: versioned(c, found.row, url, skipped), skipped: presentSkipped(skipped) });
+    if (!found.ok) return failureResponse(c, found.error);
+    const skipped = await countSkipped(c.env.DB, found.value.id);
+    const url = await addressOf(found.value, await presentKeyOf(c, found.value));
+    return c.json({ webhook: versioned(c, found.value, url, skipped), skipped: presentSkipped(skipped) });
   })
   .patch("/webhooks/:webhook_id", contract.changeWebhook, (c) => change(c, c.req.valid("json")))
   .put("/webhooks/:webhook_id", contract.putWebhook, (c) => change(c, c.req.valid("json")))
@@ -82,8 +83,8 @@ export const webhooks = new Hono<AppEnv>()
   })
   .post("/webhooks/:webhook_id/test", contract.testWebhook, async (c) => {
     const found = await findManaged(c, WEBHOOK);
-    if ("failure" in found) return failureResponse(c, found.failure);
-    const sent = await sendTest(c.env.DB, found.row, c.get("settings"));
+    if (!found.ok) return failureResponse(c, found.error);
+    const sent = await sendTest(c.env.DB, found.value, c.get("settings"));
     if (sent === null) return failureResponse(c, notFound("webhook"));
     const { eventId, deliveryId, attempt } = sent;
     addLogFields(c, { outcome: attempt.kind, delivery_id: deliveryId });
@@ -122,9 +123,9 @@ export const webhooks = new Hono<AppEnv>()
 
 async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
   const checked = checkSettings(c, body);
-  if ("failure" in checked) return failureResponse(c, checked.failure);
+  if (!checked.ok) return failureResponse(c, checked.error);
   const { headers, status, url: _given, ...settings } = body;
-  const { url, ...events } = checked.settings;
+  const { url, ...events } = checked.value;
   const changed = await changeManaged(c, WEBHOOK, "updated", async (row, now) => {
     const change: WebhookChange = { ...settings, ...events };
     if (headers !== undefined)
@@ -165,15 +166,15 @@ async function makeWebhook(
   c: AppContext,
   owner: Owner,
   given: NewWebhook,
-): Promise<Made<Webhook> | { failure: Failure }> {
+): Promise<Result<Made<Webhook>, Failure>> {
   const { environment, owner_type: _type, owner_id: _id, headers, ...settings } = given;
   const checked = checkSettings(c, given);
-  if ("failure" in checked) return checked;
+  if (!checked.ok) return checked;
   const now = Date.now();
   const id = newObjectId();
   const { key, createdAt } = await currentOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
   const { secret, stored } = await newSecret(key, id, now);
-  const { url, ...events } = checked.settings;
+  const { url, ...events } = checked.value;
   const row: Webhook = {
     ...settings,
     ...events,
@@ -209,7 +210,7 @@ async function makeWebhook(
     const now = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
     return now?.createdAt === createdAt ? TOO_MANY_WEBHOOKS : null;
   };
-  return { row, secret, dataKey: key, sealedToken: null, insert, whyRefused };
+  return ok({ row, secret, dataKey: key, sealedToken: null, insert, whyRefused });
 }
 
 /** Another address begins as a new endpoint. */
@@ -254,7 +255,7 @@ interface Checked {
 function checkSettings<Given extends Checked & { headers?: Record<string, string> | null | undefined }>(
   c: AppContext,
   { url, events, headers }: Given,
-): { settings: Pick<Given, keyof Checked> } | { failure: Failure } {
+): Result<Pick<Given, keyof Checked>, Failure> {
   const target = url === undefined ? null : checkUrl(url, c.get("settings").urlPolicy);
   const wanted = events === undefined ? null : checkEventPatterns(events);
   const added = headers == null ? null : checkCustomHeaders(headers);
@@ -263,9 +264,9 @@ function checkSettings<Given extends Checked & { headers?: Record<string, string
     ...(wanted !== null && !wanted.ok && wanted.error),
     ...(added !== null && !added.ok && added.error),
   };
-  if (Object.keys(details).length > 0) return { failure: { kind: "invalid_fields", details } };
+  if (Object.keys(details).length > 0) return err({ kind: "invalid_fields", details });
   const settings = { ...(target?.ok && { url: target.value }), ...(wanted?.ok && { events: wanted.value }) };
-  return { settings: settings as Pick<Given, keyof Checked> };
+  return ok(settings as Pick<Given, keyof Checked>);
 }
 
 function keyOf(c: AppContext, row: Webhook): Promise<DataKey> {
