@@ -56,7 +56,7 @@ export class DeadlineExceeded extends Error {
   readonly call: string;
 
   constructor(call: string, ms: number) {
-    super(`${call} gave no answer within ${ms} ms`);
+    super(`${call} did not respond within ${ms} ms`);
     this.call = call;
   }
 }

@@ -1,4 +1,4 @@
-"""Hooks of the fuzzer: signs reports over the bytes as they travel, lets events tell of a file that there is, and sends lines."""
+"""Hooks of the fuzzer: they sign reports over the bytes as sent, make file events name an existing file, and send NDJSON."""
 
 import hashlib
 import hmac

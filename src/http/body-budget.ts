@@ -1,31 +1,31 @@
 /**
- * How many body bytes one isolate holds at a time. Bytes are charged as they arrive, so a slow sender holds only what it
- * sent; who does not fit waits in line. So that full bodies never wait for each other for ever, the first in line may go
- * on past the total until it is done. So that slow senders do not hold what others wait for, those who hardly send are
- * turned away while there is a line.
+ * Limits the body bytes that one isolate holds at a time. Bytes are charged as they arrive, so a slow sender holds only
+ * what it has sent. A body that does not fit waits in a queue. The first in the queue may exceed the total until it is
+ * complete, so large bodies never deadlock. While a queue exists, senders that make hardly any progress are cut off, so
+ * they do not hold memory that others wait for.
  *
- * Bodies of management endpoints share the budget, and may hold half of it: however many come, the other half is left to
- * reports. Each kind has its own line, and its own first.
+ * Bodies of management endpoints share the budget and may hold half of it; the other half is reserved for reports. Each
+ * kind of body has its own queue, and its own first place that may exceed the total.
  *
- * An isolate has 128 MB, and a body lives twice at its worst: as received and in one piece, then in one piece and sealed.
- * 16 MiB and one body more of each kind (10 and 8 MiB), twice, leave half of the isolate to the program and the consumer.
+ * An isolate has 128 MB. At worst a body exists twice: first in chunks and in one piece, then in one piece and sealed.
+ * Twice the 16 MiB and one extra body of each kind (10 and 8 MiB) leaves about half of the isolate to everything else.
  */
 export const BODY_BUDGET_BYTES = 16 * 1024 ** 2;
 
 /** Bodies up to this size do not wait: they are most of the traffic. */
 const NEVER_WAITS_BYTES = 256 * 1024;
-/** Unless so many of them came at once that together they are large: beyond the total, they may hold this much. */
+/** Together, small bodies may exceed the total by this much; beyond it they wait as well. */
 const SMALL_BODIES_BYTES = { report: 12 * 1024 ** 2, management: 2 * 1024 ** 2 };
 
 const TICK_MS = 100;
-/** In a row, and each in time: while the isolate is busy with one body, no other sender can make progress. */
+/** Progress is checked after this many consecutive ticks on time: while the isolate is busy with one body, no other sender can make progress. */
 const TICKS_PER_LOOK = 15;
-/** What a sender must have sent between two looks. At this rate ten MiB would miss their deadline by far. */
+/** The bytes that a sender must send between two checks. A 10 MiB body at this rate would far exceed its deadline. */
 const LEAST_PROGRESS_BYTES = 128 * 1024;
-/** A body that was read is out of the gateway long before. Whoever held it is gone. */
+/** A complete body leaves the gateway long before this. A share that is older was abandoned by its request. */
 const ABANDONED_MS = 120_000;
 
-/** Reports come first. */
+/** Reports are served first. */
 const KINDS = ["report", "management"] as const;
 export type BodyKind = (typeof KINDS)[number];
 
@@ -38,7 +38,7 @@ interface Waiting {
 export class BodyBudget {
   readonly #total: number;
   readonly #held = { report: 0, management: 0 };
-  /** Of each kind, the share that may exceed what the kind may hold; at most one. */
+  /** Per kind, the one share that may exceed the kind's limit. */
   readonly #favoured: Record<BodyKind, Share | null> = { report: null, management: null };
   readonly #open = new Set<Share>();
   readonly #lines: Record<BodyKind, Waiting[]> = { report: [], management: [] };
@@ -49,7 +49,7 @@ export class BodyBudget {
     this.#total = totalBytes;
   }
 
-  /** A share for one body. It must be closed. `turnAway` is called when it was closed for the sake of others. */
+  /** Opens a share for one body. The caller must close it. `turnAway` is called if the budget closes it in favour of others. */
   open(turnAway: () => void = () => undefined, kind: BodyKind = "report"): Share {
     const share = new Share(this, turnAway, kind);
     this.#open.add(share);
@@ -63,7 +63,7 @@ export class BodyBudget {
       return undefined;
     }
     const { promise, resolve } = Promise.withResolvers<void>();
-    // Each in line ticks for itself: a timer ends with the request that set it.
+    // Each waiting request has its own timer, because a timer ends with the request that set it.
     const timer = setInterval(() => this.#tick(Date.now()), TICK_MS);
     this.#lines[share.kind].push({ share, bytes, admit: resolve });
     this.#advance();
@@ -89,7 +89,7 @@ export class BodyBudget {
     this.#advance();
   }
 
-  /** What bodies of this kind may still take. */
+  /** The bytes that bodies of this kind may still take. */
   #room(kind: BodyKind): number {
     const { report, management } = this.#held;
     const half = this.#total / 2;
@@ -133,7 +133,7 @@ export class BodyBudget {
     }
   }
 
-  /** Those in line tick at their own times: one of them counts. */
+  /** All waiting requests tick; only one tick per interval counts. */
   #tick(now: number): void {
     const sinceLast = now - this.#tickedAt;
     if (sinceLast < TICK_MS / 2) return;
@@ -147,7 +147,7 @@ export class BodyBudget {
     }
   }
 
-  /** Who holds most goes first, until nobody waits any more. No report is turned away for a management body. */
+  /** Cuts off slow senders, the largest share first, until nothing waits. A report is never cut off for a management body. */
   #turnAwaySlow(now: number): void {
     const inLine = new Set(KINDS.flatMap((kind) => this.#lines[kind].map(({ share }) => share)));
     const slow = [...this.#open].filter((share) => {
@@ -166,9 +166,9 @@ export class BodyBudget {
 }
 
 export class Share {
-  /** Bytes this share holds. */
+  /** The bytes that this share holds. */
   held = 0;
-  /** Bytes it ever took. */
+  /** All bytes that it has taken so far. */
   taken = 0;
   readonly kind: BodyKind;
   /** When the body was complete; null while it is being read. */
@@ -184,19 +184,19 @@ export class Share {
     this.kind = kind;
   }
 
-  /** Resolves (or answers undefined at once) when `bytes` more are held, or when the share is closed. */
+  /** Resolves when `bytes` more are held, or when the share is closed. Returns undefined if there is nothing to wait for. */
   take(bytes: number): Promise<void> | undefined {
     return this.#closed ? undefined : this.#budget.take(this, bytes);
   }
 
-  /** Bytes taken since this was last asked; enough when it was never asked. */
+  /** The bytes taken since the previous call; infinite on the first call. */
   sentSinceLook(): number {
     const sent = this.#takenAtLook === null ? Number.POSITIVE_INFINITY : this.taken - this.#takenAtLook;
     this.#takenAtLook = this.taken;
     return sent;
   }
 
-  /** Gives back what it holds but for so many bytes, and stays open for more. */
+  /** Releases all but `bytes` of what it holds, and stays open. */
   giveBackTo(bytes: number): void {
     if (!this.#closed && this.held > bytes) this.#budget.give(this, this.held - bytes);
   }
@@ -208,5 +208,5 @@ export class Share {
   }
 }
 
-/** The isolate's budget: all bodies share its memory, whichever endpoint they come to. */
+/** The budget of the isolate, shared by all endpoints. */
 export const bodyBudget = new BodyBudget();

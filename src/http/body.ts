@@ -1,20 +1,20 @@
 /**
- * Reads a request's body into one piece, counted while it streams in: it stops at the limit, at the deadline, and waits
- * while the isolate holds as many body bytes as it can afford. A sender that is too slow while others wait is cut off.
+ * Reads a request's body into one piece. Reading stops at the size limit and at the deadline, and waits while the isolate
+ * holds as many body bytes as its budget allows. A sender that is too slow while others wait is cut off.
  */
 import { type Bytes, discard } from "../crypto/encoding.ts";
 import { err, ok, type Result } from "../result.ts";
 import type { BodyBudget, BodyKind, Share } from "./body-budget.ts";
 import type { Failure } from "./failure.ts";
 
-/** From the first byte asked for to the last. From the wire contract. */
+/** The time for the whole body, from the first read to the last. From the wire contract. */
 export const BODY_TIMEOUT_MS = 30_000;
 
-/** Bodies that say they are no larger are taken from the platform in one piece, for a third of the work. */
+/** Bodies with a `Content-Length` up to this are read in one call, for a third of the CPU time. */
 const READ_AT_ONCE_BYTES = 64 * 1024;
 /**
- * Larger ones come in pieces, each twice as large as the one before: room for a piece is made before it comes, and charged
- * after, so that a sender who has sent little may hold little more. The platform's own are of 4 KiB.
+ * Larger bodies are read in pieces, each twice as large as the previous one. A buffer is allocated before its bytes arrive
+ * and charged after, so a sender that has sent little can occupy little more. The platform's own pieces have 4 KiB.
  */
 const FIRST_PIECE_BYTES = 4 * 1024;
 const LARGEST_PIECE_BYTES = 64 * 1024;
@@ -30,7 +30,7 @@ export interface ReadBody {
   release: () => void;
 }
 
-/** A request, or an answer. */
+/** A request or a response. */
 export type BodySource = Pick<Request, "body" | "arrayBuffer">;
 
 /**
@@ -58,17 +58,17 @@ export async function readBody(
   let length = 0;
   const fail = async (reason: Unread): Promise<Result<never, Unread>> => {
     share.close();
-    // The sender is gone or is being turned away: whether cancelling works changes nothing.
+    // The sender has hung up or is being cut off, so it does not matter whether cancelling succeeds.
     await reader.cancel(reason).catch(() => undefined);
     return err(reason);
   };
-  /** False when there was no room before the deadline. */
+  /** False if there was no room before the deadline. */
   const hold = async (upTo: number): Promise<boolean> => {
     const room = share.take(Math.max(0, upTo - share.held));
     return room === undefined || (await Promise.race([deadline.promise, room])) !== "timeout";
   };
   try {
-    // What the platform collects cannot be counted as it comes.
+    // The platform collects the whole body before it returns, so the bytes are charged up front.
     if (small && !(await hold(declaredBytes))) return await fail("timeout");
     for (;;) {
       const next = await Promise.race([deadline.promise, reader.read()]);
@@ -101,18 +101,18 @@ export async function readBody(
   return ok({ signed, body: signed.subarray(prefix.byteLength), release });
 }
 
-/** The answer to a body that could not be read. */
+/** The failure for a body that could not be read. */
 export function bodyFailure(reason: Unread, limitBytes: number): Failure {
   if (reason === "too_large") return { kind: "payload_too_large", limitBytes };
   return { kind: "body_timeout" };
 }
 
-/** A body that is dealt with while it arrives: charged for what is not dealt with yet. */
+/** A body that is processed while it arrives: only the unprocessed bytes are charged. */
 export class StreamedBody {
   readonly #stream: ReadableStream<Uint8Array>;
   readonly #share: Share;
   readonly #turnedAway = Promise.withResolvers<"timeout">();
-  /** Of the piece that was read last. */
+  /** The size of the piece that was read last. */
   #pieceBytes = 0;
 
   constructor(stream: ReadableStream<Uint8Array>, budget: BodyBudget, kind: BodyKind) {
@@ -120,7 +120,7 @@ export class StreamedBody {
     this.#share = budget.open(() => this.#turnedAway.resolve("timeout"), kind);
   }
 
-  /** To be read once. Rejects when the sender hangs up, stops sending for `idleMs`, or is turned away for others. */
+  /** May be read once. Rejects when the sender hangs up, sends nothing for `idleMs`, or is cut off in favour of others. */
   async *pieces(idleMs = BODY_TIMEOUT_MS): AsyncGenerator<Uint8Array, void> {
     const reader = this.#stream.getReader();
     try {
@@ -138,12 +138,12 @@ export class StreamedBody {
       }
     } finally {
       this.#share.close();
-      // The sender is done, gone, or turned away: whether cancelling works changes nothing.
-      await reader.cancel("not read on").catch(() => undefined);
+      // The sender is done, has hung up or was cut off, so it does not matter whether cancelling succeeds.
+      await reader.cancel("reading stopped").catch(() => undefined);
     }
   }
 
-  /** What was read before the piece in hand is dealt with. */
+  /** Releases everything that was read before the current piece. */
   settle(): void {
     this.#share.giveBackTo(this.#pieceBytes);
   }
@@ -152,11 +152,11 @@ export class StreamedBody {
 interface BodyReader {
   read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
   cancel(reason: string): Promise<void>;
-  /** Whether the bytes that are read are nobody else's. */
+  /** Whether the reader allocated the bytes itself, so they may be discarded. */
   owned: boolean;
 }
 
-/** Reads the whole body as its only chunk. An unfinished read ends with the request: there is nothing to cancel. */
+/** Reads the whole body as its only chunk. An unfinished read ends with the request, so cancelling does nothing. */
 function readerAtOnce(source: BodySource): BodyReader {
   return {
     async read() {
@@ -167,7 +167,7 @@ function readerAtOnce(source: BodySource): BodyReader {
   };
 }
 
-/** Reads into pieces of its own where the stream allows it, as that of every request does. */
+/** Reads into buffers of its own if the stream allows it, as every request's stream does. */
 function readerInPieces(stream: ReadableStream<Uint8Array>): BodyReader {
   let reader: ReadableStreamBYOBReader;
   try {

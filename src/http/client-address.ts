@@ -1,6 +1,6 @@
 /**
- * The address that identifies a caller. The holder of an IPv6 address controls its whole /64, so the network stands for it.
- * Cloudflare sets the header and overwrites a caller's own.
+ * The address that identifies a caller. The holder of an IPv6 address usually controls its whole /64, so the network
+ * identifies the caller. Cloudflare sets the header and overwrites one that the caller sent.
  */
 const GROUPS = 8;
 const NETWORK_GROUPS = 4;
@@ -19,7 +19,7 @@ export function clientAddress(headers: Headers): string {
   return `${groups.slice(0, NETWORK_GROUPS).join(":")}::/64`;
 }
 
-/** The eight groups, in lower case and without leading zeros; null when it is no IPv6 address. */
+/** The eight groups, in lower case and without leading zeros; null if the text is not an IPv6 address. */
 function ipv6Groups(text: string): string[] | null {
   let address = text.toLowerCase();
   const dotted = /^(.*:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(address);

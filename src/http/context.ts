@@ -1,4 +1,4 @@
-/** Hono's view of a request in this Worker, and the answers every route gives in the same way. */
+/** The types of Hono's context in this Worker, and the responses that all routes share. */
 import type { Context } from "hono";
 import type { Bindings } from "../bindings.ts";
 import type { ApiKey } from "../db/api-keys.ts";
@@ -8,17 +8,17 @@ import type { OwnerType, RateStatus } from "../model.ts";
 import type { Result } from "../result.ts";
 import { describeFailure, type Failure } from "./failure.ts";
 
-/** Who manages: a client pair, or a person who signed in. */
+/** The caller of a management endpoint: a client pair, or a person who signed in. */
 export interface Client {
-  /** For the audit trail alone: it may be an e-mail address, which no log line carries. */
+  /** For the audit trail only: it may be an e-mail address, which must not appear in logs. */
   actor: string;
-  /** The one owner that it may act for; undefined for the portal itself. */
+  /** The only owner that the client may act for; undefined for the portal itself. */
   owner?: { type: OwnerType; id: string } | undefined;
-  /** The owner that this request names: it reaches that owner's objects alone. */
+  /** The owner that this request names, which restricts the request to that owner's objects. */
   named?: Named | undefined;
 }
 
-/** Either field may stand alone. */
+/** At least one of the two is set. */
 export interface Named {
   type: OwnerType | undefined;
   id: string | undefined;
@@ -32,21 +32,21 @@ export type AppEnv = {
   Variables: {
     requestId: string;
     settings: Settings;
-    /** What the request's log line says beyond route, status and time. */
+    /** Fields of the request's log line besides route, status and time. */
     log: LogFields;
-    /** Set by the portal's authentication, for its routes. */
+    /** Set by the portal's authentication. */
     client: Client;
-    /** Set on routes whose path names an object: the body, without the owner that it names. */
+    /** Set on routes whose path names an object: the body without its owner fields. */
     objectBody: JsonBody | undefined;
-    /** Gives back what the request's body holds of the isolate's budget; set once it was read. */
+    /** Releases the body's share of the isolate's budget; set after the body was read. */
     releaseBody: (() => void) | undefined;
-    /** Set by the developer API's authentication, for its routes. */
+    /** Set by the developer API's authentication. */
     apiKey: ApiKey;
   };
 };
 export type AppContext = Context<AppEnv>;
 
-/** The answer to a failure: the error form of the wire contract, with the failure's own headers. `also` adds fields to it. */
+/** The response to a failure: the wire contract's error body, with the failure's headers. `also` adds fields to the body. */
 export function failureResponse(
   c: AppContext,
   failure: Failure,
@@ -68,7 +68,7 @@ export function failureResponse(
   return c.json(body, status, { ...headers, ...(rate && rateHeaders(rate)) });
 }
 
-/** Describes the window that would block first. Reset is in Unix seconds, rounded up. */
+/** Describes the window that would block first. The reset time is in Unix seconds, rounded up. */
 export function rateHeaders(rate: RateStatus): Record<string, string> {
   return {
     "X-RateLimit-Limit": String(rate.limit),
@@ -85,17 +85,17 @@ export function addLogFields(c: AppContext, fields: LogFields): void {
 const REPORTS = /^\/api\/v1\/(?:webhook\/inbound\/[^/]+|payroll\/reports|employees\/sync)\/?$/;
 const CREATIONS = /^\/api\/v1\/(?:connections|webhooks|api-keys)\/?$/;
 
-const ONE_FILE = "Repeat the same request; at most one file will come of it.";
+const ONE_FILE = "Repeat the same request; at most one file results from it.";
 const ONE_OBJECT =
-  "Repeat the same request with the same Idempotency-Key; at most one object will come of it.";
+  "Repeat the same request with the same Idempotency-Key; at most one object results from it.";
 
-/** A message about a missing answer, followed by what holds of a repeat of its request. */
+/** The message, followed by what the gateway guarantees if the same request is repeated. */
 function withPromise(message: string, request: Request): string {
   const promise = repeatPromise(request);
   return promise === null ? message : `${message} ${promise}`;
 }
 
-/** Null if nothing can be promised. */
+/** Null if there is no guarantee. */
 function repeatPromise({ method, url, headers }: Request): string | null {
   if (method !== "POST") return null;
   const { pathname } = new URL(url);

@@ -1,17 +1,17 @@
-/** The longer wordings of public errors: what a header holds and what it should hold. Pure. */
+/** The longer messages of public errors, which compare a header's value with what it should be. Pure. */
 import type { SettingsPart } from "../model.ts";
 
 /** `aheadMs` is how far the timestamp is ahead of the server's time; negative if it is behind. */
 export type TimestampProblem =
   | { reason: "seconds" | "clock_ahead" | "clock_behind"; aheadMs: number; serverTimeMs: number }
-  /** `form` describes the header's value, null if it has no name. */
+  /** `form` describes the header's value; null if it has no known form. */
   | { reason: "not_a_number"; form: string | null; serverTimeMs: number };
 
 export const SETTINGS_PARTS: Record<SettingsPart, string> = {
   key_ring: "key ring is",
   portal_clients: "portal clients are",
   access: "sign-in through Cloudflare Access is",
-  files_creator: "way to the files-creator is",
+  files_creator: "connection to the files-creator is",
   mail: "mail is",
   own_hosts: "list of its own hosts is",
 };
@@ -44,14 +44,14 @@ export function timestampAdvice(problem: TimestampProblem): string {
         problem.aheadMs > 100 * YEAR_MS
           ? " It may be in microseconds: divide it by 1000 before signing."
           : "";
-      return `X-Webhook-Timestamp is ${duration(problem.aheadMs)} ahead of the server's time; at most five minutes are allowed. Set the sender's clock, and sign again.${finer} ${at}`;
+      return `X-Webhook-Timestamp is ${duration(problem.aheadMs)} ahead of the server's time; at most five minutes are allowed. Correct the sender's clock, and sign again.${finer} ${at}`;
     }
     case "clock_behind":
-      return `X-Webhook-Timestamp is ${duration(-problem.aheadMs)} behind the server's time; at most five minutes are allowed. Set the sender's clock, or sign again before resending. ${at}`;
+      return `X-Webhook-Timestamp is ${duration(-problem.aheadMs)} behind the server's time; at most five minutes are allowed. Correct the sender's clock, or sign again before resending. ${at}`;
   }
 }
 
-/** In the two largest units that say something, rounded down to seconds. */
+/** In the two largest non-zero units, rounded down to seconds. */
 function duration(ms: number): string {
   const units: [number, string][] = [
     [YEAR_MS, "year"],
@@ -70,10 +70,10 @@ function duration(ms: number): string {
   return parts.join(" ") || `${ms} ms`;
 }
 
-/** Names an encoding only where it has the form of one: the header is the sender's. */
+/** Repeats the encoding only if it has the form of one, because the header's value is the sender's. */
 export function encodingAdvice(encoding: string): string {
   if (encoding.startsWith("utf"))
-    return `Content-Encoding is \`${encoding.slice(0, 8)}\`, which is a charset and no encoding. Leave the header out.`;
+    return `Content-Encoding is \`${encoding.slice(0, 8)}\`, which is a charset, not an encoding. Leave the header out.`;
   const named = /^[a-z0-9][a-z0-9*._-]{0,15}$/.test(encoding) ? `\`${encoding}\`` : "an unknown encoding";
-  return `Content-Encoding is ${named}. Send the body uncompressed, without this header: the signature covers the bytes as they travel.`;
+  return `Content-Encoding is ${named}. Send the body uncompressed, without this header: the signature covers the bytes as sent.`;
 }

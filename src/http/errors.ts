@@ -1,6 +1,6 @@
 /**
- * Every public error: its status, the fixed words `error` and `code`, and the message that says what to do about it. The
- * code refers to an error by its kind, the API document and the error reference are generated from this table.
+ * Every public error: its status, the fixed words `error` and `code`, and a message that says how to fix it. The code refers
+ * to an error by its kind. The API document and the error reference are generated from this table.
  */
 import type { RateStatus, SettingsPart } from "../model.ts";
 import {
@@ -14,7 +14,7 @@ import {
 
 export type Details = Record<string, unknown>;
 
-/** What a person needs to understand and fix an error, in one sentence or two each. */
+/** What a person needs to understand and fix an error, in one or two sentences each. */
 interface Reference {
   cause: string;
   fix: string;
@@ -22,7 +22,7 @@ interface Reference {
 
 export interface PublicError<Params> extends Reference {
   status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 500 | 502 | 503;
-  /** The text is fixed, so that programs may compare it. */
+  /** The text is fixed, so programs may compare it. */
   error: string;
   /** The same as a constant. */
   code: string;
@@ -67,7 +67,7 @@ function notFound<Params = NoParams>(error: string, wording: Wording<Params>): P
   return { status: 404, error, code: "NOT_FOUND", ...wording };
 }
 
-/** An object that does not exist, or that belongs to an owner out of the caller's reach. */
+/** An object that does not exist, or that belongs to an owner outside the caller's scope. */
 function noSuch(error: string, noun: string): PublicError<NoParams> {
   return notFound(error, {
     message: `No such ${noun}.`,
@@ -80,10 +80,10 @@ function conflict<Params = NoParams>(error: string, wording: Wording<Params>): P
   return { status: 409, error, code: "CONFLICT", ...wording };
 }
 
-/** A change that lost against another change of the same object. */
+/** A change that lost to a concurrent change of the same object. */
 function changedMeanwhile(error: string, noun: string): PublicError<NoParams> {
   return conflict(error, {
-    message: `The ${noun} was changed by somebody else at the same time. Read it again.`,
+    message: `Another request changed the ${noun} at the same time. Read it again.`,
     cause: `Another request changed the ${noun} between this request's read and its write.`,
     fix: "Read the object again and repeat the change if it is still wanted.",
   });
@@ -114,12 +114,12 @@ const REFUSED_TOO_OFTEN = {
   sender: {
     perMinute: 120,
     advice:
-      "Too many requests from this address to this connection or key were refused. Correct the request before sending more.",
+      "Too many requests from this address to this connection or key were rejected. Correct the request before sending more.",
   },
   address: {
     perMinute: 600,
     advice:
-      "Too many requests from this address named no connection or key, or did not verify. Correct those; repeat a correct request after Retry-After.",
+      "Too many requests from this address had an unknown connection or key, or an invalid signature. Correct them; repeat a correct request after Retry-After.",
   },
 } as const;
 
@@ -127,15 +127,15 @@ export const ERRORS = {
   // Any endpoint
 
   https_required: entry<{
-    /** What the request came over instead: `HTTP`, or a version of TLS. */
+    /** The insecure transport: `HTTP`, or a version of TLS. */
     over: string;
   }>({
     status: 403,
     error: "HTTPS required",
     code: "HTTPS_REQUIRED",
     message: ({ over }) =>
-      `This request came over ${over}, where others can read it; nothing of it was processed. Send it to the https:// address with TLS 1.2 or newer, and replace any key or secret that it carried.`,
-    cause: "The request came over plain HTTP, or over a version of TLS below 1.2.",
+      `This request was sent over ${over}, where others can read it, so it was not processed. Send it to the https:// address with TLS 1.2 or newer, and replace any key or secret that it carried.`,
+    cause: "The request was sent over plain HTTP, or over a version of TLS below 1.2.",
     fix: "Use the `https://` address with TLS 1.2 or newer. Replace the key or secret that was sent in the clear.",
   }),
   endpoint_not_found: notFound<{
@@ -143,23 +143,21 @@ export const ERRORS = {
     near?: string;
   }>("Not Found", {
     message: ({ near }) =>
-      near === undefined
-        ? "No such endpoint. /docs has all of them."
-        : `No such endpoint. Did you mean ${near}?`,
+      near === undefined ? "No such endpoint. See /docs." : `No such endpoint. Did you mean ${near}?`,
     cause: "The path names no endpoint, or one that these credentials may not see.",
     fix: "Check the path against `/docs`.",
   }),
   method_not_allowed: entry<{
     method: string;
     allow: string[];
-    /** A path below the requested one that takes the method. */
+    /** A path below the requested one that supports the method. */
     near?: string;
   }>({
     status: 405,
     error: "Method Not Allowed",
     code: "METHOD_NOT_ALLOWED",
     message: ({ method, allow, near }) =>
-      `${method} is not possible here. Use ${allow.join(" or ")}${near === undefined ? "" : `, or ${method} ${near}`}.`,
+      `${method} is not supported here. Use ${allow.join(" or ")}${near === undefined ? "" : `, or ${method} ${near}`}.`,
     headers: ({ allow }) => ({ Allow: allow.join(", ") }),
     cause: "The endpoint exists but does not support the request's method.",
     fix: "Use one of the methods in the `Allow` header.",
@@ -198,11 +196,11 @@ export const ERRORS = {
     cause: "A setting that the endpoint needs is missing or malformed; `details.part` names it.",
     fix: "Tell the gateway's operators, then repeat the same request.",
   }),
-  binding_unanswered: unavailable(5, "A part of the service gave no answer.", {
-    cause: "A database, queue or store behind the gateway did not answer in time.",
+  binding_unanswered: unavailable(5, "A part of the service did not respond.", {
+    cause: "A database, queue or store behind the gateway did not respond in time.",
     fix: REPEAT,
   }),
-  ring_key_missing: unavailable(60, "What this belongs to cannot be opened now.", {
+  ring_key_missing: unavailable(60, "The stored data cannot be decrypted at the moment.", {
     cause: "The gateway's key ring lacks the key that the stored data is encrypted under.",
     fix: `${REPEAT} Tell the operators if it persists.`,
   }),
@@ -272,7 +270,7 @@ export const ERRORS = {
   }),
   payload_too_large: entry<{
     limitBytes: number;
-    /** What is too large; a report if absent. */
+    /** The part that is too large; a report if absent. */
     of?: "body";
   }>({
     status: 413,
@@ -292,14 +290,15 @@ export const ERRORS = {
       "If-Match": 'Must be the ETag of the object as it was read, such as "1774000000000"',
     }),
     cause: "The `If-Match` header is not an ETag of this gateway.",
-    fix: "Send the `ETag` of the answer that showed the object, with its quotes.",
+    fix: "Send the `ETag` of the response that contained the object, with its quotes.",
   }),
   invalid_idempotency_key: entry<{ problem: string }>({
     status: 400,
     error: "Invalid Idempotency-Key",
     code: "INVALID_IDEMPOTENCY_KEY",
     message: ({ problem }) => `An Idempotency-Key has 1 to 255 printable ASCII characters. ${problem}`,
-    cause: "The `Idempotency-Key` header is empty, too long, not printable ASCII, or came twice.",
+    cause:
+      "The `Idempotency-Key` header is empty, too long or not printable ASCII, or two different keys were sent.",
     fix: "Send one key of 1 to 255 printable ASCII characters, or leave the header out.",
   }),
 
@@ -345,7 +344,8 @@ export const ERRORS = {
     status: 400,
     error: "Connection is not a webhook type",
     code: "NOT_A_WEBHOOK_CONNECTION",
-    message: "This connection takes no webhooks. Set up a webhook connection in the portal and use its URL.",
+    message:
+      "This connection does not accept webhooks. Create a webhook connection in the portal and use its URL.",
     cause: "The connection exists but is of a type that does not accept webhooks.",
     fix: "Create a webhook connection in the portal and use its URL.",
   }),
@@ -353,7 +353,7 @@ export const ERRORS = {
     status: 403,
     error: "Webhook connection is inactive",
     code: "CONNECTION_INACTIVE",
-    message: "The connection was disconnected. Activate it in the portal, then send the report again.",
+    message: "The connection was deactivated. Activate it in the portal, then send the report again.",
     cause: "The connection was deactivated.",
     fix: "Activate the connection in the portal, then send the report again.",
   }),
@@ -405,7 +405,7 @@ export const ERRORS = {
     fix: "Check `employer_fein` and `employer_id`, or add the employer in the portal.",
   }),
   too_many_refusals: entry<{
-    /** Towards one connection or key, or for every sender that would have to be looked up. */
+    /** The limit that was exceeded: of requests to one connection or key, or of all requests that need a lookup. */
     scope: "sender" | "address";
     retryAfterSeconds: number;
   }>({
@@ -426,7 +426,7 @@ export const ERRORS = {
     status: 409,
     error: "Idempotency-Key reused with a different body",
     code: "IDEMPOTENCY_KEY_REUSED",
-    message: "This key already names another report of the last 24 hours. Use a new key for a new report.",
+    message: "This key was used for another report in the last 24 hours. Use a new key for a new report.",
     cause: "The `Idempotency-Key` was used for a different report within the last 24 hours.",
     fix: "Use a new key for a new report; repeat a report with the same key and the same body.",
   }),
@@ -434,7 +434,8 @@ export const ERRORS = {
     status: 502,
     error: "File processing failed",
     code: "FILE_PROCESSING_FAILED",
-    message: "The report was received but could not be made into a file. Contact support with the file id.",
+    message:
+      "The report was received, but no file could be created from it. Contact support with the file id.",
     details: ({ fileId }) => ({ file_id: fileId }),
     cause: "The report was accepted, and the files-creator rejected it.",
     fix: "Contact support with `details.file_id`. The report is kept and can be replayed.",
@@ -448,7 +449,7 @@ export const ERRORS = {
     fix: REPEAT,
   }),
   acceptance_unknown: entry<{ retryAfterSeconds: number }>({
-    ...unavailable(0, "The report is not known to be accepted.", {
+    ...unavailable(0, "The gateway could not confirm that the report was accepted.", {
       cause: "The gateway could not confirm that the report is stored.",
       fix: "Repeat the same request after `Retry-After`; at most one file results from it.",
     }),
@@ -463,7 +464,7 @@ export const ERRORS = {
     fix: "Send `Authorization: Bearer <key>`.",
   }),
   api_key_malformed: invalidKey<{
-    /** What the header holds instead of a key; empty when nothing can be said of it. */
+    /** What the header holds instead of a key; empty if that is unknown. */
     problem: string;
   }>({
     message: ({ problem }) =>
@@ -481,7 +482,7 @@ export const ERRORS = {
     cause: "The key was deactivated.",
     fix: "Use an active key, or activate this one in the portal.",
   }),
-  api_key_changed_meanwhile: unavailable(1, "The key was changed at the same time.", {
+  api_key_changed_meanwhile: unavailable(1, "The key was changed while the request was checked.", {
     cause: "The key was changed while the request was being checked.",
     fix: REPEAT,
   }),
@@ -505,7 +506,7 @@ export const ERRORS = {
     fix: "Correct the fields that `details` names.",
   }),
   two_senders: invalid({
-    message: "Name one sender at most.",
+    message: "Name at most one sender.",
     details: () => ({ api_key_id: "Cannot be combined with connection_id" }),
     cause: "The list of files was requested for a connection and for a key at once.",
     fix: "Send `connection_id` or `api_key_id`, not both.",
@@ -530,12 +531,12 @@ export const ERRORS = {
     fix: "Send both `X-Client-ID` and `X-Client-Secret`.",
   }),
   portal_credential_repeated: unauthenticated<{ name: string }>({
-    message: ({ name }) => `${name} came twice, with different values. Send it once.`,
-    cause: "A credential header came twice with different values.",
+    message: ({ name }) => `${name} was sent twice, with different values. Send it once.`,
+    cause: "A credential header was sent twice with different values.",
     fix: "Send each header once.",
   }),
   portal_credential_quoted: unauthenticated<{ name: string }>({
-    message: ({ name }) => `${name} stands in quotes. Send it without them.`,
+    message: ({ name }) => `${name} is in quotes. Send it without them.`,
     cause: "A credential header is enclosed in quotes.",
     fix: "Send the value without quotes.",
   }),
@@ -553,18 +554,18 @@ export const ERRORS = {
   }),
   access_token_refused: unauthenticated({
     message:
-      "The Cloudflare Access token is not valid here: it has expired, or is of another team or application. Sign in again.",
+      "The Cloudflare Access token is not valid here: it has expired, or belongs to another team or application. Sign in again.",
     cause: "The Cloudflare Access token has expired, or belongs to another team or application.",
     fix: "Sign in again.",
   }),
   cross_site_request: unauthenticated({
     message:
-      "A page of another site made the browser send this request (Sec-Fetch-Site), so that its sign-in does not count. Send X-Client-ID and X-Client-Secret.",
+      "A page of another site made the browser send this request (Sec-Fetch-Site), so the browser's sign-in does not authorize it. Send X-Client-ID and X-Client-Secret.",
     cause:
       "A page of another site caused the browser to send the request, which the browser's sign-in must not authorize.",
     fix: "Send the request from the portal's own pages, or with `X-Client-ID` and `X-Client-Secret`.",
   }),
-  sign_in_unverified: unavailable(5, "The sign-in could not be checked.", {
+  sign_in_unverified: unavailable(5, "The sign-in could not be verified.", {
     cause: "The keys that verify Cloudflare Access tokens could not be fetched.",
     fix: REPEAT,
   }),
@@ -605,7 +606,7 @@ export const ERRORS = {
   api_key_changed: changedMeanwhile("api_key_changed", "API key"),
   webhook_changed: changedMeanwhile("webhook_changed", "webhook"),
   employer_changed: conflict("employer_changed", {
-    message: "The employer was changed by others at the same time. Read it again.",
+    message: "Other requests changed the employer at the same time. Read it again.",
     cause: "Other requests kept changing the employer while this one was being written.",
     fix: "Read the employer again and repeat the change if it is still wanted.",
   }),
@@ -615,26 +616,26 @@ export const ERRORS = {
     fix: "Read the object again and repeat the change with its new `ETag`.",
   }),
   overtaken: preconditionFailed<{ noun: string }>({
-    message: ({ noun }) => `The ${noun} was changed by somebody else at the same time. Read it again.`,
+    message: ({ noun }) => `Another request changed the ${noun} at the same time. Read it again.`,
     cause: "Another request changed the object while this one, which carries `If-Match`, was being written.",
     fix: "Read the object again and repeat the change with its new `ETag`.",
   }),
   already_exists: preconditionFailed({
-    message: "If-None-Match names the object as it is, so that nothing was changed.",
+    message: "If-None-Match matches the object, so it was not changed.",
     cause: "`If-None-Match` matches the object, so the change was not made.",
     fix: "Leave `If-None-Match` out to change an object that exists.",
   }),
   change_not_propagated: unavailable(
     5,
-    "The change is stored but not yet in force everywhere; it will be within a minute.",
+    "The change is stored but does not take effect everywhere yet; it will within a minute.",
     {
-      cause: "The change is stored, and a part that enforces it could not be notified yet.",
+      cause: "The change is stored, but a part of the gateway that enforces it could not be notified yet.",
       fix: "Repeat the same request, or wait a minute: the change takes effect by itself.",
     },
   ),
   creation_key_reused: conflict("idempotency_key_reused", {
     message:
-      "This Idempotency-Key named another request in the last 24 hours. Use a new key, or repeat the first body.",
+      "This Idempotency-Key was used for another request in the last 24 hours. Use a new key, or repeat the first body.",
     cause: "The `Idempotency-Key` was used for a different request within the last 24 hours.",
     fix: "Use a new key, or repeat the first body.",
   }),
@@ -645,20 +646,20 @@ export const ERRORS = {
   ),
   too_many_secrets: conflict<{ limit: number }>("too_many_secrets", {
     message: ({ limit }) =>
-      `At most ${limit} secrets can be in force. Wait for one to end, or rotate with overlap_seconds 0.`,
+      `At most ${limit} secrets can be active. Wait for one to expire, or rotate with overlap_seconds 0.`,
     cause: "The object has as many active secrets as it may have.",
     fix: "Wait for a secret to expire, or rotate with `overlap_seconds: 0`.",
   }),
   employer_not_granted: notFound("employer_not_found", {
-    message: "No such employer is granted to this owner.",
-    details: () => ({ employer_id: "No such employer is granted to this owner." }),
+    message: "This owner has no grant for the employer.",
+    details: () => ({ employer_id: "This owner has no grant for the employer." }),
     cause: "The employer does not exist, or is not granted to the connection's owner.",
     fix: "Check `employer_id`, or have the employer granted to the owner.",
   }),
   environment_required: required("environment"),
   api_key_erased: conflict("api_key_erased", {
     message:
-      "What came under this key is erased, or is to be, so that it is never enabled again. Create another key.",
+      "The key's data is erased or scheduled for erasure, so the key cannot be enabled again. Create another key.",
     cause: "The key's data was erased or is scheduled for erasure.",
     fix: "Create another key.",
   }),
@@ -672,7 +673,7 @@ export const ERRORS = {
     fix: "Use 1 to 64 characters of `A-Za-z0-9_-`.",
   }),
   import_empty: invalid({
-    message: "The body is empty; send one employer a line.",
+    message: "The body is empty; send one employer per line.",
     cause: "The import has no body.",
     fix: "Send one employer per line as NDJSON.",
   }),
@@ -690,14 +691,14 @@ export const ERRORS = {
     message: ({ count }) => {
       const those = count === 1 ? "One connection is" : `${count} connections are`;
       const it = count === 1 ? "it" : "them";
-      return `${those} bound to this employer, and the owner that it is withdrawn from could no longer report with ${it}. Bind or delete ${it} first, or set force.`;
+      return `${those} bound to this employer, and the owner that loses the grant could no longer report with ${it}. Bind ${it} to another employer or delete ${it} first, or set force.`;
     },
     details: ({ ids }) => ({ connections: ids }),
     cause: "Connections are bound to the employer, and their owner would lose its grant.",
     fix: "Bind the connections in `details.connections` to another employer or delete them, or set `force`.",
   }),
   file_not_settled: conflict("file_not_settled", {
-    message: "The file is still on its way. Only a completed or failed file can be replayed.",
+    message: "The file is still being processed. Only a completed or failed file can be replayed.",
     cause: "The file is still queued or being processed.",
     fix: "Wait until the file is completed or failed, then replay it.",
   }),
@@ -711,12 +712,12 @@ export const ERRORS = {
   }),
   event_out_of_order: unavailable(
     5,
-    "An earlier event of this file is not stored yet, and this one is stored after it.",
+    "An earlier event of this file must be stored first, and is not stored yet.",
     { cause: "An earlier event of the same file is still being stored.", fix: REPEAT },
   ),
   event_unconfirmed: unavailable(
     5,
-    "The event is not known to be stored. Send it again: an event counts once.",
+    "The gateway could not confirm that the event was stored. Send it again: an event counts once.",
     {
       cause: "A batch of events was interrupted before this event was confirmed.",
       fix: "Send the event again; it counts once.",
@@ -734,12 +735,12 @@ export const ERRORS = {
     fix: "Fix the endpoint, set the webhook's `status` to `active`, then repeat the request.",
   }),
   event_expired: conflict("event_expired", {
-    message: "The event is no longer kept.",
+    message: "The event has expired.",
     cause: "The event is older than its retention of 90 days.",
-    fix: "Only events that are still kept can be sent again.",
+    fix: "Send only events again that are at most 90 days old.",
   }),
   not_subscribed: conflict("not_subscribed", {
-    message: "The webhook does not ask for events of this type. Add the type to its events first.",
+    message: "The webhook is not subscribed to events of this type. Add the type to its events first.",
     cause: "The webhook's `events` no longer include the event's type.",
     fix: "Add the type to the webhook's `events`, then retry.",
   }),

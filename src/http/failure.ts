@@ -1,4 +1,4 @@
-/** A request's failure: a kind from the table of public errors with the kind's parameters, and the answer it becomes. */
+/** A request's failure: a kind from the table of public errors with that kind's parameters, and the response to it. */
 import { type Details, ERRORS, type PublicError } from "./errors.ts";
 
 export type ErrorKind = keyof typeof ERRORS;
@@ -21,7 +21,7 @@ export interface FailureAnswer {
 }
 
 export function describeFailure(failure: Failure): FailureAnswer {
-  // The type of a failure pairs each kind with the parameters of its own entry.
+  // The type of a failure pairs each kind with the parameters of that kind's entry.
   const { status, error, code, message, details, headers } = ERRORS[failure.kind] as PublicError<Failure>;
   const detailed = details?.(failure);
   return {

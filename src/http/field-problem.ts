@@ -1,10 +1,10 @@
-/** What is wrong with a field, in words for people: what is needed, and what was given. Pure. */
+/** Describes what is wrong with a field: what is required, and what was given. Pure. */
 import type * as z from "zod";
 
-/** More of a text is not repeated. */
+/** Longer texts are not repeated. */
 const LONGEST_SHOWN_CHARS = 40;
 
-/** The schema's own words where it has some, plain ones for what the library words for developers. */
+/** The schema's own message if it has one; otherwise a plain one in place of the library's. */
 export function fieldProblem(issue: z.core.$ZodIssue, given: unknown): string {
   const own = /^(Invalid|Too) /.test(issue.message) ? null : issue.message;
   switch (issue.code) {
@@ -25,7 +25,7 @@ export function fieldProblem(issue: z.core.$ZodIssue, given: unknown): string {
   }
 }
 
-/** `problem`, and the value where it is short and simple. */
+/** `problem`, with the given value if it is short and simple. */
 export function withGiven(problem: string, given: unknown): string {
   const shown = shownValue(given);
   return shown === null ? problem : `${problem}; ${shown} was given`;

@@ -8,7 +8,7 @@ const LONGEST_KEY = 255;
 
 /**
  * The key; null without the header. A repeated, equal header counts once. Two different keys look like one key that
- * contains a comma and a space, so such a key is refused.
+ * contains a comma and a space, so such a key is rejected.
  */
 export function idempotencyKey(headers: Headers): Result<string | null, Failure> {
   const header = headers.get("Idempotency-Key");

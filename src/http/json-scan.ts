@@ -1,36 +1,36 @@
 /**
- * Walks through a JSON text without building it and reports what a reader would reject, lose or change: bad syntax with its
- * place, a name that stands twice in its object (compared unescaped), a lone surrogate, NUL, a number that a double cannot
- * hold, and nesting too deep for other readers. Pure.
+ * Scans a JSON text without building its value and reports everything that a parser would reject, lose or change: syntax
+ * errors with their position, a name that appears twice in its object (compared unescaped), a lone surrogate, NUL, a number
+ * that a double cannot represent, and nesting too deep for other parsers. Pure.
  */
 
 export type FindingKind = "syntax" | "repeated_name" | "lone_surrogate" | "nul" | "number" | "depth";
 
 export interface Finding {
   kind: FindingKind;
-  /** As error details name it: `events[0].data.amount`; empty for the whole text. */
+  /** In the form of error details: `events[0].data.amount`; empty for the whole text. */
   path: string;
-  /** Where in the text, in UTF-16 units from 0. */
+  /** The position in the text, in UTF-16 units from 0. */
   at: number;
   problem: string;
 }
 
-/** Python's reader stops at a thousand, and far deeper `JSON.stringify` runs out of stack. */
+/** Python's parser stops at a thousand levels; far deeper, `JSON.stringify` runs out of stack. */
 const MAX_DEPTH = 100;
-/** Of all kinds but bad syntax: more say nothing new. */
+/** Limits the findings of all kinds except syntax errors. */
 export const MAX_FINDINGS = 100;
-/** Of a number or a name, as much as an error repeats. */
+/** The most characters of a number or a name that an error repeats. */
 const REPEATED_CHARS = 40;
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const LITERAL = /true|false|null/y;
-/** What may stand directly behind a number or literal. */
+/** What may directly follow a number or literal. */
 const DELIMITER = /[\s,:\]}]|$/y;
 const HEX_DIGITS = /[0-9a-fA-F]{4}/y;
 
 /** One open object or array. */
 interface Open {
-  /** Names seen; null in an array. */
+  /** The names seen so far; null in an array. */
   names: Set<string> | null;
   /** The name or index of the member being read. */
   at: string | number;
@@ -38,7 +38,7 @@ interface Open {
 
 export type Expected = "value" | "value or ]" | "name" | "name or }" | ":" | ", or ]" | ", or }" | "end";
 
-/** In the order of the text. Bad syntax and nesting that is too deep end the walk, and are the last finding. */
+/** Findings in the order of the text. A syntax error or too deep nesting ends the scan and is the last finding. */
 export function scanJson(text: string): Finding[] {
   const findings: Finding[] = [];
   const open: Open[] = [];
@@ -118,7 +118,7 @@ export function scanJson(text: string): Finding[] {
   }
 }
 
-/** Counted from 1; columns in UTF-16 units, as editors count them. */
+/** Line and column from 1; columns in UTF-16 units, as editors count them. */
 export function placeOf(text: string, at: number): { line: number; column: number } {
   let line = 1;
   let start = 0;
@@ -133,7 +133,7 @@ function isSpace(code: number): boolean {
   return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
-/** The position behind the closing quote of the string that begins at `start`. */
+/** The position after the closing quote of the string that begins at `start`. */
 function endOfString(text: string, start: number): number | { at: number; problem: string } {
   for (let i = start + 1; i < text.length; i++) {
     const code = text.charCodeAt(i);
@@ -161,8 +161,8 @@ function unexpected(text: string, at: number, expected: Expected): string {
 }
 
 /**
- * What `rest` begins with where it may not, in the words of the slips that people and their tools make. `isStart` where
- * nothing stands before it. Repeats only words that are no content.
+ * Describes the unexpected text at the start of `rest`, recognising the usual mistakes of people and tools. `isStart` means
+ * that nothing precedes it. Quotes only known words, never content.
  */
 export function unexpectedProblem(rest: string, isStart: boolean, expected: Expected): string {
   const [word = ""] = /^-?[A-Za-z_$][\w$]*/.exec(rest) ?? [];
@@ -196,8 +196,8 @@ function matchAt(pattern: RegExp, text: string, at: number): string | null {
 }
 
 /**
- * Whether a number is the same after parsing and printing. Whole numbers have to be exact; of a fraction, the nearest double
- * is what every reader makes of it, as long as it is neither infinite nor nothing.
+ * Whether a number keeps its value through parsing and printing. Whole numbers must be exact. A fraction may become the
+ * nearest double, as in every parser, unless that is infinite or zero.
  */
 function survives(token: string): boolean {
   const value = Number(token);
@@ -209,7 +209,7 @@ function survives(token: string): boolean {
   return digits === significant(String(value)) || hasFraction(token);
 }
 
-/** The digits of a number without sign, point, exponent, and zeros at either end; they tell two close whole numbers apart. */
+/** The digits of a number without sign, point, exponent, and zeros at either end. They distinguish close whole numbers. */
 function significant(token: string): string {
   return token
     .replace(/[eE].*$/, "")
@@ -218,7 +218,7 @@ function significant(token: string): string {
     .replace(/0+$/, "");
 }
 
-/** Whether a number is written with digits behind the point that its exponent does not bring before it. */
+/** Whether a number has digits after the point that its exponent does not move before it. */
 function hasFraction(token: string): boolean {
   const [mantissa = "", exponent = "0"] = token.split(/[eE]/);
   const behindThePoint = (mantissa.split(".")[1] ?? "").replace(/0+$/, "").length;

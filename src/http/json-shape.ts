@@ -1,17 +1,17 @@
-/** How large a JSON document would become, told without building it. Pure. */
+/** Measures a JSON document without building it. Pure. */
 
 export interface JsonShape {
   values: number;
   depth: number;
-  /** Members of all its objects, those among them that a parser drops for a later one of the same name. */
+  /** The members of all its objects, including those that a parser drops for a later one of the same name. */
   members: number;
-  /** Whether a string has an escape of NUL or of a surrogate. */
+  /** Whether a string contains an escaped NUL or surrogate. */
   hasOddEscape: boolean;
 }
 
 /**
- * How many values and members a document has, and how deep they nest, from what stands outside its strings: at least as many
- * values as it has, if it is valid JSON, and no matter if it is not.
+ * Counts values, members and levels by the punctuation outside strings. For valid JSON the number of values is an upper
+ * bound; for invalid JSON the result has no meaning.
  */
 export function shapeOf(body: Uint8Array): JsonShape {
   let values = 1;

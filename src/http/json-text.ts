@@ -1,14 +1,14 @@
 /**
- * JSON as it arrives, read without repairing anything: what is not UTF-8, or would not be printed as it was sent, is refused
- * and named with its place. Whatever is accepted survives parsing and printing in value, and from the first printing on in
- * bytes. Pure.
+ * Parses JSON without repairing anything. A text that is not UTF-8, or that would be printed differently from how it was
+ * sent, is rejected with the position of the problem. An accepted text keeps its value through parsing and printing; from
+ * the first printing on, it keeps its bytes as well. Pure.
  */
 import { err, ok, type Result } from "../result.ts";
 import type { Details } from "./errors.ts";
 import type { Failure } from "./failure.ts";
 import { placeOf, scanJson } from "./json-scan.ts";
 
-/** `subject` begins the message: what the bytes are to the caller, such as "The body". Their first line is `firstLine`. */
+/** `subject` begins the message and names the bytes, such as "The body". `firstLine` is the number of their first line. */
 export function readJsonBytes(bytes: Uint8Array, subject: string, firstLine = 1): Result<unknown, Failure> {
   const misencoded = encodingProblem(bytes);
   if (misencoded !== null) return unreadable(`${subject} ${misencoded}`);
@@ -30,7 +30,7 @@ export function readJson(text: string, subject: string, firstLine = 1): Result<u
     parses = false;
   }
   const findings = scanJson(text);
-  // What ends the walk is the last finding: of a text that does not parse, bad syntax, or nesting too deep to look for it.
+  // The last finding is what ended the scan. If the text does not parse, it is a syntax error or nesting that is too deep.
   const end = findings.at(-1);
   const syntax = end?.kind === "syntax" || end?.kind === "depth" ? end : undefined;
   if (!parses) {
@@ -43,13 +43,13 @@ export function readJson(text: string, subject: string, firstLine = 1): Result<u
     return unreadable(problem, { line, column });
   }
   if (findings.length === 0) return ok(value);
-  // Without a prototype, so that a field named `__proto__` is named as well.
+  // Has no prototype, so that it can hold a field named `__proto__`.
   const details: Record<string, string> = Object.create(null);
   for (const { path, problem } of findings) details[path || "body"] ??= problem;
   return err({ kind: "invalid_fields", details });
 }
 
-/** What the first bytes say of another encoding; null for none. JSON begins with two ASCII characters, or one alone. */
+/** Detects another encoding from the first bytes; null if there is none. JSON begins with two ASCII characters, or is one. */
 export function encodingProblem([a, b, c]: Uint8Array): string | null {
   if (a === 0xef && b === 0xbb && c === 0xbf)
     return "begins with a byte order mark (EF BB BF). Send UTF-8 without one.";
@@ -80,7 +80,7 @@ function unreadable(problem: string, details?: Details): Result<never, Failure> 
   );
 }
 
-/** The offset of the first byte that no well-formed sequence continues with or begins with (Unicode 16, table 3-7). */
+/** The offset of the first byte that is not part of a well-formed sequence (Unicode 16, table 3-7). */
 export function firstInvalidByte(bytes: Uint8Array): number {
   for (let i = 0; i < bytes.byteLength; ) {
     const lead = bytes[i] ?? 0;

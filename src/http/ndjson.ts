@@ -1,14 +1,14 @@
-/** NDJSON, one JSON value a line, in and out as streams: neither side is ever held as a whole. https://github.com/ndjson/ndjson-spec */
+/** NDJSON, one JSON value per line, read and written as a stream. https://github.com/ndjson/ndjson-spec */
 import { utf8 } from "../crypto/encoding.ts";
 
 export const NDJSON = "application/x-ndjson";
 
 const NEWLINE = 0x0a;
 
-/** `number` counts from one. */
+/** `number` counts from 1. */
 export type Line = { number: number; bytes: Uint8Array } | { number: number; tooLong: true };
 
-/** A line's bytes are good until the next line is asked for. A longer line than `maxBytes` is skipped. */
+/** A line's bytes are valid until the next line is requested. A line longer than `maxBytes` is skipped. */
 export async function* linesOf(
   stream: AsyncIterable<Uint8Array>,
   maxBytes: number,
@@ -34,7 +34,7 @@ export async function* linesOf(
   if (skipping || rest.byteLength > 0) yield line(rest);
 }
 
-/** Asks for the next value when there is room for it. */
+/** Requests the next value when the stream has room for it. */
 export function ndjsonStream(values: AsyncGenerator<object, void>): ReadableStream<Uint8Array> {
   return new ReadableStream({
     async pull(controller) {

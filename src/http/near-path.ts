@@ -6,12 +6,12 @@ export interface Route {
   path: string;
 }
 
-/** Longer paths are not typing errors. */
+/** A longer path is unlikely to be a typing error. */
 const LONGEST_PATH_CHARS = 200;
 
 /**
- * A path that exists and differs from `path` in its prefix, its slashes, letter case, plural or word separators alone; null
- * for none. What stands for an id is kept.
+ * An existing path that differs from `path` only in prefix, slashes, letter case, plural or word separators; null if there
+ * is none. Segments in the place of an id are kept.
  */
 export function nearestPath(routes: readonly Route[], path: string): string | null {
   if (path.length > LONGEST_PATH_CHARS) return null;
@@ -28,7 +28,7 @@ export function nearestPath(routes: readonly Route[], path: string): string | nu
   return null;
 }
 
-/** Where the method takes one object below `path`, the path of such an object; null for none. */
+/** If the method applies to a single object below `path`, the path of such an object; otherwise null. */
 export function objectBelow(routes: readonly Route[], method: string, path: string): string | null {
   const collection = segmentsOf(path).join("/");
   const found = routes.find(
@@ -41,7 +41,7 @@ function segmentsOf(path: string): string[] {
   return path.split("/").filter((segment) => segment !== "");
 }
 
-/** Without `api` and a version, however often they stand there. */
+/** Removes leading `api` and version segments, however many there are. */
 function withoutPrefix(segments: readonly string[]): string[] {
   const from = segments.findIndex((segment) => !/^(?:api|v\d+)$/i.test(segment));
   return from === -1 ? [] : segments.slice(from);

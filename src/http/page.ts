@@ -1,6 +1,6 @@
 /**
- * Pages of the list endpoints: `limit`, and an opaque `cursor` that says where the page before ended. A list is read by its
- * index from that position on, so that the thousandth page costs what the first does.
+ * Pages of the list endpoints: `limit`, and an opaque `cursor` that marks where the previous page ended. A list is read
+ * through its index from that position on, so the thousandth page costs as much as the first.
  */
 import * as z from "zod";
 import { fromBase64, toBase64, utf8 } from "../crypto/encoding.ts";
@@ -11,7 +11,7 @@ const LONGEST_CURSOR_CHARS = 512;
 
 const LIMIT = { error: `Must be a whole number from 1 to ${MAX_LIMIT}` };
 
-/** Of a list: how many entries a page has at most. */
+/** The most entries of a page. */
 export const pageLimit = z.coerce
   .number(LIMIT)
   .int(LIMIT)
@@ -20,8 +20,8 @@ export const pageLimit = z.coerce
   .default(DEFAULT_LIMIT);
 
 /**
- * The query fields of a list. `list` names it, so that another list's cursor is refused; `position` is what the order of
- * the list is by. After parsing, `cursor` is the position itself.
+ * The query fields of a list. `list` is its name, so that another list's cursor is rejected; `position` is the sort key of
+ * an entry. After parsing, `cursor` is the position itself.
  */
 export function pageFields<Position>(list: string, position: z.ZodType<Position>) {
   const named = z.tuple([z.literal(list), position]);
@@ -46,7 +46,7 @@ export interface Page<Row> {
   next_cursor: string | null;
 }
 
-/** `rows` are one more than `limit` where the list goes on. */
+/** The caller reads up to `limit + 1` rows: the extra row shows that the list continues. */
 export function pageOf<Row>(
   list: string,
   rows: readonly Row[],
@@ -59,13 +59,13 @@ export function pageOf<Row>(
   return { rows: shown, next_cursor: goesOn ? encodeCursor(list, positionOf(last)) : null };
 }
 
-/** For a list that may stop before its page is full. */
+/** For a list whose page may end before it is full. */
 export function encodeCursor(list: string, position: unknown): string {
   const text = toBase64(utf8(JSON.stringify([list, position])));
   return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
-/** Undefined, which no position is, for what is no cursor at all. */
+/** Undefined, which is never a position, if the text is not a cursor. */
 function decode(text: string): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(fromBase64(text.replaceAll("-", "+").replaceAll("_", "/"))));

@@ -1,6 +1,6 @@
-/** Headers that came twice. The platform joins their values with a comma and a blank, and so do proxies. Pure. */
+/** Headers that were sent more than once. The platform and proxies join their values with a comma and a space. Pure. */
 
-/** The one value that every comma-separated part of `value` is; null where the parts differ. */
+/** The common value of all comma-separated parts of `value`; null if they differ. */
 export function onlyValue(value: string): string | null {
   if (!value.includes(",")) return value;
   const [first = "", ...others] = value.split(",").map((part) => part.trim());

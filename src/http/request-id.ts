@@ -1,6 +1,7 @@
 /**
- * Every request gets an id of ours. It is in every answer, every log line and every record of the request. The caller's own
- * `X-Request-Id`, when it is well-formed, is kept beside it and sent back; an incoming `X-Audit1-Request-Id` is ignored.
+ * The gateway assigns an id to every request. It is in the response, every log line and every record of the request. The
+ * caller's own `X-Request-Id` is stored beside it and returned if it is well-formed; an incoming `X-Audit1-Request-Id` is
+ * ignored.
  */
 import { onlyValue } from "./repeated-header.ts";
 
@@ -10,7 +11,7 @@ export function mintRequestId(): string {
   return crypto.randomUUID();
 }
 
-/** The caller's own id; null when it sent none, or one that cannot be kept. */
+/** The caller's own id; null if it sent none, or one that is not well-formed. */
 export function callerRequestId(headers: Headers): string | null {
   const given = onlyValue(headers.get("X-Request-Id") ?? "");
   return given !== null && WELL_FORMED.test(given) ? given : null;

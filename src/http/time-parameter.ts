@@ -1,9 +1,9 @@
-/** Times in queries. Pure. */
+/** Times in query parameters. Pure. */
 import * as z from "zod";
 
 const isoTime = z.iso.datetime({ offset: true });
 
-/** A time with its zone. A `+` that was not sent as %2B arrives as a blank, which no time has elsewhere: it is read as what it was. */
+/** A time with its zone. A `+` that was not encoded as %2B arrives as a space before the offset, and is read as `+`. */
 export const timeParameter = z
   .string()
   .overwrite((text) => text.replace(/^(\S+) (\d{2}:?\d{2})$/, "$1+$2"))

@@ -1,12 +1,12 @@
 /**
- * The transport of a request. Requests carry secrets and reports, so one that others could read on the way is rejected before
- * it is processed. It is never redirected: a client that follows redirects would keep sending in the clear. Documentation
- * pages carry neither, and people type their addresses, so those redirect to https.
+ * The transport of a request. Requests carry secrets and reports, so a request that others could read in transit is rejected
+ * before it is processed. It is never redirected: a client that follows redirects would keep sending in the clear. Requests
+ * for documentation pages carry neither, and people type their addresses, so they are redirected to https.
  */
 import type { Failure } from "./failure.ts";
 
 const PAGES = /^\/(?:docs(?:\/.*)?|openapi\.json)$/;
-/** As Cloudflare names them. */
+/** Cloudflare's names for SSL and TLS below 1.2. */
 const WEAK_TLS = /^(?:SSL.*|TLSv1(?:\.[01])?)$/;
 
 export type Transport =
@@ -16,7 +16,7 @@ export type Transport =
 
 const SECURE: Transport = { outcome: "secure" };
 
-/** `allowsHttp` for development on one machine. Where the platform says nothing of TLS, the scheme decides. */
+/** `allowsHttp` is for local development. If the platform reports no TLS version, the scheme decides. */
 export function transportOf(request: Request, allowsHttp: boolean): Transport {
   const { url } = request;
   if (url.startsWith("http:")) return allowsHttp ? SECURE : overHttp(request);

@@ -1,4 +1,4 @@
-/** Bodies and queries of the management endpoints: parsed by their schema, every problem named at once. */
+/** Parses bodies and queries of the management endpoints by their schemas and reports all problems at once. */
 import type * as z from "zod";
 import { err, ok, type Result } from "../result.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "./body.ts";
@@ -9,23 +9,23 @@ import { fieldProblem } from "./field-problem.ts";
 import { shapeOf } from "./json-shape.ts";
 import { readJsonBytes } from "./json-text.ts";
 
-/** Management bodies are small; larger ones are a mistake. */
+/** Management bodies are small; a larger one is a mistake. */
 const MAX_BODY_BYTES = 1024 ** 2;
 const MAX_PROBLEMS = 100;
-/** More of what was sent is not repeated. */
+/** Longer values are cut off in error messages. */
 const LONGEST_SHOWN_CHARS = 100;
 const NO_PREFIX = new Uint8Array(0);
 
-/** How large a body may be. */
+/** The limits of a body's size. */
 export interface BodyLimits {
   limitBytes: number;
-  /** Values and containers that the body may have: a tree is many times as large as its text. */
+  /** The most values and containers: a parsed tree is many times as large as its text. */
   limitValues: number;
 }
 
 const DEFAULT_LIMITS: BodyLimits = { limitBytes: MAX_BODY_BYTES, limitValues: Number.POSITIVE_INFINITY };
 
-/** The request's JSON body under `schema`. Its bytes are never repaired: see {@link readJsonBytes}. */
+/** Parses the request's JSON body by `schema`. Its bytes are never repaired: see {@link readJsonBytes}. */
 export async function parseJsonBody<T>(
   c: AppContext,
   schema: z.ZodType<T>,
@@ -37,7 +37,7 @@ export async function parseJsonBody<T>(
   return parseWith(body.value, schema);
 }
 
-/** The request's JSON body, which can be read once. A body of no bytes is empty whatever its type. */
+/** Reads the request's JSON body, which can be done only once. A body without bytes is empty, whatever its type. */
 export async function readJsonBody(
   c: AppContext,
   { limitBytes, limitValues }: BodyLimits = DEFAULT_LIMITS,
@@ -57,7 +57,7 @@ export async function readJsonBody(
     "management",
   );
   if (!read.ok) return err(read.error === "too_large" ? tooLarge : bodyFailure(read.error, limitBytes));
-  // What is made of the body is many times as large, and lives as long as the request.
+  // The parsed body is many times as large as its bytes, so its share is released only when the request ends.
   c.set("releaseBody", read.value.release);
   const bytes = read.value.body;
   if (bytes.byteLength === 0) return ok(undefined);
@@ -72,8 +72,8 @@ function contentEncodingFailure(c: AppContext): Failure | null {
 }
 
 /**
- * Whether the body is said to be what it must be. Parameters such as a charset make no difference, and every type that is
- * JSON by its name is taken. Types that a page of another site can have a browser send are refused, whoever asks.
+ * Checks the `Content-Type`. Parameters such as a charset are ignored, and every type whose name marks it as JSON is
+ * accepted. Types that another site's page can make a browser send without a preflight are rejected for every caller.
  */
 export function contentTypeFailure(c: AppContext, expected: string): Failure | null {
   const received = c.req.header("Content-Type") ?? "";
@@ -88,7 +88,7 @@ function shortened(text: string): string {
   return text.length > LONGEST_SHOWN_CHARS ? `${text.slice(0, LONGEST_SHOWN_CHARS)}…` : text;
 }
 
-/** The request's query under `schema`. A name may stand twice with one value. */
+/** Parses the request's query by `schema`. A name may appear twice with the same value. */
 export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Result<T, Failure> {
   const query = readQuery(c);
   if (!query.ok) return query;
@@ -106,14 +106,14 @@ export function parseQuery<T>(c: AppContext, schema: z.ZodType<T>): Result<T, Fa
   return parseWith(given, schema);
 }
 
-/** The request's query, decoded. What is not UTF-8 then is refused, never repaired. */
+/** Decodes the request's query. Parameters that are not UTF-8 are rejected, never repaired. */
 export function readQuery(c: AppContext): Result<URLSearchParams, Failure> {
   const { search, searchParams } = new URL(c.req.url);
   const problems = encodingProblems(search.slice(1));
   return problems === null ? ok(searchParams) : err({ kind: "invalid_query", details: problems });
 }
 
-/** By the parameters' names; null where all of them decode. */
+/** Problems by parameter name; null if all parameters can be decoded. */
 function encodingProblems(query: string): Record<string, string> | null {
   // Without a prototype, so that a parameter named `__proto__` is named as well.
   const problems: Record<string, string> = Object.create(null);
@@ -138,7 +138,7 @@ function percentDecoded(text: string): string | null {
   }
 }
 
-/** A value under `schema`; every problem is named by its path. */
+/** Parses a value by `schema`; each problem is reported under its path. */
 export function parseWith<T>(input: unknown, schema: z.ZodType<T>): Result<T, Failure> {
   const result = schema.safeParse(input);
   if (result.success) return ok(result.data);

@@ -60,7 +60,7 @@ export interface SubmitDeps {
 /** Snapshots that their gates know: sending the version is enough. */
 const knownToGate = new WeakSet<Snapshot>();
 
-/** A report that is not known to be accepted fails as a 503. Rejects only for a bug in the gate, which then stored nothing. */
+/** If the gate cannot confirm that it accepted the report, the failure is a 503. Rejects only for a bug in the gate, which then stored nothing. */
 export async function submitReport(
   sender: Sender,
   report: VerifiedReport,
@@ -124,7 +124,7 @@ export async function submitReport(
     case "stale":
       return unavailable(1, { isStale: true });
     case "unavailable":
-      logError("a gate refused a report", { gate: gate.id, reason: admitted.reason });
+      logError("failed to submit a report: the gate rejected it", { gate: gate.id, reason: admitted.reason });
       return unavailable(60);
   }
 }

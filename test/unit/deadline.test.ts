@@ -65,7 +65,7 @@ describe("withDeadline", () => {
     await waiting;
     const [error] = failed.mock.calls[0] ?? [];
     expect(error).toBeInstanceOf(DeadlineExceeded);
-    expect(error).toMatchObject({ call: "DB.all", message: "DB.all gave no answer within 100 ms" });
+    expect(error).toMatchObject({ call: "DB.all", message: "DB.all did not respond within 100 ms" });
   });
 
   it("ignores what late work does, a rejection too", async () => {

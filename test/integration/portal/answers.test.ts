@@ -167,8 +167,12 @@ describe("credentials that are not enough", () => {
       /^No portal client has this id and secret: one/,
     ],
     ["an unknown id", { ...PORTAL, "X-Client-ID": "x" }, /^No portal client has this id and secret: one/],
-    ["quotes", { ...PORTAL, "X-Client-Secret": '"portal-secret"' }, /^X-Client-Secret stands in quotes\./],
-    ["two secrets", { ...PORTAL, "X-Client-Secret": "a, b" }, /^X-Client-Secret came twice, with different/],
+    ["quotes", { ...PORTAL, "X-Client-Secret": '"portal-secret"' }, /^X-Client-Secret is in quotes\./],
+    [
+      "two secrets",
+      { ...PORTAL, "X-Client-Secret": "a, b" },
+      /^X-Client-Secret was sent twice, with different/,
+    ],
     [
       "a hash",
       { ...PORTAL, "X-Client-Secret": "a".repeat(64) },
@@ -187,7 +191,7 @@ describe("a path or a method that does not exist", () => {
     ["POST", "/v1/payroll/reports", "No such endpoint. Did you mean /api/v1/payroll/reports?"],
     ["POST", "/api/v1/payroll/report", "No such endpoint. Did you mean /api/v1/payroll/reports?"],
     ["GET", "/api/v1/apikeys", "No such endpoint. Did you mean /api/v1/api-keys?"],
-    ["GET", "/api/v1/invoices", "No such endpoint. /docs has all of them."],
+    ["GET", "/api/v1/invoices", "No such endpoint. See /docs."],
   ])("%s %s: %s", async (method, path, message) => {
     const { status, json } = await send(path, { method });
     expect(status).toBe(404);
@@ -199,10 +203,10 @@ describe("a path or a method that does not exist", () => {
       "PUT",
       "/webhooks",
       "GET, POST",
-      "PUT is not possible here. Use GET or POST, or PUT /api/v1/webhooks/{id}.",
+      "PUT is not supported here. Use GET or POST, or PUT /api/v1/webhooks/{id}.",
     ],
-    ["GET", "/payroll/reports", "POST", "GET is not possible here. Use POST."],
-    ["POST", "/files/status/x", "GET", "POST is not possible here. Use GET."],
+    ["GET", "/payroll/reports", "POST", "GET is not supported here. Use POST."],
+    ["POST", "/files/status/x", "GET", "POST is not supported here. Use GET."],
   ])("%s %s: Allow: %s", async (method, path, allow, message) => {
     const { status, headers, json } = await send(`/api/v1${path}`, { method });
     expect(status).toBe(405);

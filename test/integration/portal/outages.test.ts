@@ -40,7 +40,7 @@ describe("with D1 away", () => {
   });
 
   it.each([
-    ["POST", "/connections", "key-1", "at most one object will come of it"],
+    ["POST", "/connections", "key-1", "at most one object results from it"],
     ["POST", "/connections", undefined, null],
     ["POST", "/events", "key-1", null],
     ["GET", `/connections/${"a".repeat(24)}`, undefined, null],

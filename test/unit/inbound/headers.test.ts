@@ -236,7 +236,7 @@ describe("checkBodyHeaders", () => {
 
 it.each([
   ["gzip", "`gzip`. Send the body uncompressed"],
-  ["utf-8", "`utf-8`, which is a charset and no encoding. Leave the header out."],
+  ["utf-8", "`utf-8`, which is a charset, not an encoding. Leave the header out."],
   ["aws-chunked", "`aws-chunked`. Send the body uncompressed"],
   ["<script>", "an unknown encoding. Send the body uncompressed"],
 ])("the encoding %j is named if it is one: %s", (encoding, words) => {
