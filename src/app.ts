@@ -91,7 +91,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
     for (const [name, value] of Object.entries(requestIdHeaders(requestId, callersId)))
       c.res.headers.set(name, value);
   }
-  // Answers hold secrets and what changes by the second; only the documentation says otherwise of itself.
+  // Responses hold secrets and values that change by the second; only the documentation sets its own header.
   if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
   const { log } = c.var;
   logLine("request", {
@@ -123,7 +123,7 @@ function routes(): readonly RouterRoute[] {
   return app.routes;
 }
 
-/** What every request gets, and the answers to what no route takes and to errors that no route expects. */
+/** Adds what every request needs, and the responses to unrouted requests and unexpected errors. */
 function withEveryAnswer(hono: Hono<AppEnv>): Hono<AppEnv> {
   return hono
     .use(eachRequest)
@@ -147,32 +147,32 @@ function nearTo(path: string): { near?: string } {
 function unexpected(thrown: Error, c: AppContext): Response {
   const error = loggable(thrown);
   const requestId = c.get("requestId");
-  // What is wrong with the setting is in the log already.
+  // The problem with the setting is already in the log.
   if (error instanceof ConfigurationError)
     return failureResponse(c, { kind: "not_configured", part: error.part });
   if (error instanceof RingKeyMissing) {
     const fields = { request_id: requestId, route: c.req.routePath, ring_key: error.ringKey };
-    logError("a key is missing in the key ring", fields, error);
+    logError("failed to unseal: a key is missing in the key ring", fields, error);
     return failureResponse(c, { kind: "ring_key_missing" });
   }
   if (isOutage(error)) {
-    logError("a binding gave no answer", { request_id: requestId, route: c.req.routePath }, error);
+    logError("failed to reach a binding", { request_id: requestId, route: c.req.routePath }, error);
     return failureResponse(c, { kind: "binding_unanswered" });
   }
   logError(
-    "unexpected error",
+    "failed with an unexpected error",
     { request_id: requestId, route: c.req.routePath, stack: error.stack?.slice(0, 2_000) },
     error,
   );
   return failureResponse(c, { kind: "internal" });
 }
 
-/** The query builder's error repeats every parameter of the query: only what the database said may be logged. */
+/** The query builder's error contains every parameter of the query, so only the database's own error may be logged. */
 function loggable(error: Error): Error {
   return error instanceof DrizzleQueryError ? (error.cause ?? new Error("a query failed")) : error;
 }
 
-/** Whether some route, middleware aside, takes `method` at `path`. */
+/** Whether a route other than a middleware handles `method` at `path`. */
 function handles(hono: Hono<AppEnv>, method: string, path: string): boolean {
   const [matches] = hono.router.match(method, path);
   return matches.some(([[, route]]) => route.method === method);

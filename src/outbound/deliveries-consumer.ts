@@ -77,7 +77,7 @@ export async function deliverBatch(
 export function consumeDeadWakeUps(batch: MessageBatch<EndpointWakeUp>): void {
   for (const message of batch.messages) {
     const body = endpointWakeUp.safeParse(message.body);
-    logError("the delivery consumer died with these endpoints", {
+    logError("failed to deliver in an earlier run: the consumer died with these endpoints", {
       message_id: message.id,
       webhooks: body.data?.webhook_ids.join(","),
     });

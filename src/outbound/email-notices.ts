@@ -106,7 +106,11 @@ async function send(
         return postponeNotices(env.DB, claimed, now);
       }
       const recipient = to === operatorsEmail ? "operators" : "webhook";
-      logError("the mail service permanently rejects a recipient", { ...fields, address: recipient }, error);
+      logError(
+        "failed to send a mail: the mail service permanently rejects the recipient",
+        { ...fields, address: recipient },
+        error,
+      );
       continue;
     }
     return recordSent(env.DB, claimed, now);

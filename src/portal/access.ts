@@ -1,6 +1,6 @@
 /**
- * People who come through Cloudflare Access: it signs a token for every request that it lets through, and this checks the
- * token against the team's keys. The format and the address of the keys are Access's own:
+ * Verifies the token that Cloudflare Access signs for every request it lets through, against the team's keys. The format and
+ * the address of the keys:
  * https://developers.cloudflare.com/cloudflare-one/access-controls/applications/http-apps/authorization-cookie/validating-json/
  */
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
@@ -10,14 +10,14 @@ import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
 
-/** Keys are fetched again after this, and sooner for a key that is not known; not more often than every 30 s. */
+/** Keys are fetched again after this, or sooner for an unknown key, but at most every 30 s. */
 const KEYS_FRESH_MS = 600_000;
 const KEYS_COOLDOWN_MS = 30_000;
 const KEYS_TIMEOUT_MS = 5_000;
-/** A token that names its own way of checking it is not believed. */
+/** The accepted algorithms: a token must not choose its own. */
 const ALGORITHMS = ["RS256", "ES256"];
 
-/** What is wrong with a token itself, by the library's codes. Everything else is an outage of the keys. */
+/** The library's codes for an invalid token. Every other error means that the keys are unavailable. */
 const REFUSED = new Set([
   errors.JWTExpired.code,
   errors.JWTClaimValidationFailed.code,
@@ -30,7 +30,7 @@ const REFUSED = new Set([
   errors.JWKSMultipleMatchingKeys.code,
 ]);
 
-/** A person has an address and an id; a service token has a name alone, and an empty id. */
+/** A person has an e-mail address and an id; a service token has only a name, and an empty id. */
 const identity = z.object({
   email: z.string().min(1).max(320).optional(),
   sub: z.string().max(255).optional(),
@@ -38,9 +38,9 @@ const identity = z.object({
 });
 
 export interface SignedIn {
-  /** Whom an operator recognises: an e-mail address, or a service token's name. */
+  /** A name that operators recognise: an e-mail address, or a service token's name. */
   name: string;
-  /** What log lines may carry. */
+  /** An id that may appear in logs. */
   logId: string;
 }
 
@@ -62,7 +62,7 @@ export async function verifyAccessToken(token: string, team: AccessTeam): Promis
   } catch (error) {
     if (error instanceof errors.JOSEError && REFUSED.has(error.code))
       return err({ kind: "access_token_refused" });
-    logError("the keys of the Access team could not be had", {}, error);
+    logError("failed to fetch the keys of the Access team", {}, error);
     return err({ kind: "sign_in_unverified" });
   }
 }

@@ -1,4 +1,4 @@
-/** `GET /audit`: who changed what, newest first. A client that is bound to an owner sees what concerns its owner. */
+/** `GET /audit` lists changes and their authors, newest first. A client that is bound to an owner sees only its owner's. */
 import { Hono } from "hono";
 import * as z from "zod";
 import { once, page } from "../contract/answer.ts";
@@ -19,7 +19,7 @@ const LIST = "audit";
 
 const SUBJECT = new RegExp(`^(${SUBJECT_KINDS.join("|")}):([A-Za-z0-9_.:-]{1,128})$`);
 
-/** Subjects are told by their bare ids. Paths and people write them either way. */
+/** Audit rows store bare ids. Requests may use ids with or without a prefix. */
 const ID_PREFIXES: Partial<Record<SubjectKind, string>> = { webhook: "wh_", api_key: API_KEY_PREFIX };
 
 const auditQuery = z.strictObject({
@@ -109,7 +109,7 @@ function present(row: AuditRow, client: Client): z.infer<ReturnType<typeof audit
   return {
     id,
     at: iso(at),
-    // An owner's client learns that Audit1 did it, not the address of who did.
+    // An owner's client learns that Audit1 made the change, but not the person's address.
     actor: client.owner === undefined ? row.actor : row.actor.replace(/^access:.*$/s, "access"),
     action,
     subject: { kind: subject_kind, id: subject_id },

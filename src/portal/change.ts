@@ -1,10 +1,11 @@
 /**
- * The one way in which the portal changes an object that has a version: connections, API keys, webhooks.
+ * All changes of objects with a version go through here: connections, API keys, webhooks.
  *
- * Find it in the client's own scope, decide, write by compare-and-set together with the audit row, propagate it to whoever
- * enforces it, and only then answer. Another owner's object is one that does not exist. Nothing is lost: who was
- * overtaken gets 409 (412 with `If-Match`), and where a change could not be propagated the answer is a 503 that is safe to
- * repeat. A change that changes nothing writes nothing, but is propagated: the repetition of a 503 must end in 200.
+ * A change finds the object in the client's scope, decides, writes by compare-and-set together with the audit row,
+ * propagates the row to the parts that enforce it, and only then responds. Another owner's object does not exist for the
+ * client. No change is lost: a request that was overtaken gets 409 (412 with `If-Match`), and a change that could not be
+ * propagated gets a 503 that is safe to repeat. A change without an effect writes nothing, but is propagated, because the
+ * repeat after a 503 must end in a 200.
  */
 
 import type { Bindings } from "../bindings.ts";
@@ -20,7 +21,7 @@ import { err, ok, type Result } from "../result.ts";
 import { mayActFor } from "./owner.ts";
 
 type VersionedKind = "connection" | "api_key" | "webhook";
-/** What a path of the portal can name. */
+/** The kinds of object that a path of the portal can name. */
 export type ObjectKind = VersionedKind | "employer" | "file";
 
 export interface Managed {
@@ -31,16 +32,16 @@ export interface Managed {
   owner_id: string;
 }
 
-/** What changing one kind of object takes. */
+/** How objects of one kind are changed. */
 export interface ManagedKind<Row extends Managed, Change extends Partial<Row>> {
   kind: VersionedKind;
-  /** The row that a path names; null for none. Scope is not its business. */
+  /** The row that a path names; null if there is none. Does not check the scope. */
   find(db: D1Database, id: string): Promise<Row | null>;
-  /** One batch: the change over the row as it was read, if it still has that version, and `auditRow` directly after it. */
+  /** In one batch, updates the row if it still has the version that was read, and inserts `auditRow` directly after. */
   write(db: D1Database, read: Row, change: Change & Stamp, auditRow: AuditRow): Promise<boolean>;
-  /** Makes the row hold everywhere. Rejects when that cannot be done now; repeating is safe. */
+  /** Makes the row take effect everywhere. Rejects if that is not possible now; repeating is safe. */
   propagate(row: Row, env: Bindings): Promise<void>;
-  /** What the audit trail tells of a row: no secret, no sealed value. */
+  /** The fields for the audit trail: no secret, no sealed value. */
   audited(row: Row): AuditedFields;
 }
 
@@ -49,10 +50,10 @@ export interface Stamp {
   updated_at: number;
 }
 
-/** Decides on a change, or why there is none. `now` is the time of the change. */
+/** Decides on a change, or on the failure. `now` is the time of the change. */
 export type Decide<Row, Change> = (row: Row, now: number) => Change | Failure | Promise<Change | Failure>;
 
-/** The row that the path names, by a parameter such as `webhook_id`, within the client's scope. */
+/** The row that a path parameter such as `webhook_id` names, within the client's scope. */
 export async function findManaged<Row extends Managed>(
   c: AppContext,
   { kind, find }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "find">,
@@ -62,7 +63,7 @@ export async function findManaged<Row extends Managed>(
   return within ? ok(row) : err(notFound(kind));
 }
 
-/** `what` names the change in the audit trail. Answers the row as it is now, in force. */
+/** `what` names the change in the audit trail. Returns the current row, which has taken effect. */
 export async function changeManaged<Row extends Managed, Change extends Partial<Row>>(
   c: AppContext,
   managed: ManagedKind<Row, Change>,
@@ -86,7 +87,7 @@ export async function changeManaged<Row extends Managed, Change extends Partial<
   return written ? propagated(c, managed, wanted) : err(overtaken(c, managed.kind));
 }
 
-/** The audit row of an object that is being made. */
+/** The audit row of an object that is being created. */
 export function createdRow<Row extends Managed>(
   c: AppContext,
   { kind, audited }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">,
@@ -95,7 +96,7 @@ export function createdRow<Row extends Managed>(
   return newAuditRow(entryOf(c, kind, "created", row, { before: null, after: audited(row) }));
 }
 
-/** Answers a change: its failure, or what `present` makes of the row. */
+/** The response to a change: its failure, or what `present` makes of the row. */
 export function answerChange<Row>(
   c: AppContext,
   changed: Result<Row, Failure>,

@@ -1,6 +1,6 @@
 /**
- * Who may manage: client pairs of the portal and of Audit1's own services, and people who come through Cloudflare Access
- * where that is set up. Developer keys get 403, nothing gets 401.
+ * Authentication of the management endpoints: client pairs of the portal and of Audit1's own services, and, where it is set
+ * up, people who sign in through Cloudflare Access. A developer key gets 403, a request without credentials 401.
  */
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -23,10 +23,10 @@ interface Authenticated {
   role?: PortalClient["role"] | undefined;
 }
 
-/** Where the files-creator reports. */
+/** The path where the files-creator reports. Its reports are not rate-limited. */
 const REPORTS = /^\/api\/v1\/events\/?$/;
 
-/** The routers, with every one of their routes behind the portal's authentication and the scope that the request names. */
+/** Puts every route of the routers behind the portal's authentication and the owner scope that the request names. */
 export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv> {
   const guarded = new Hono<AppEnv>();
   const routes = routers.flatMap((router) => router.routes.map(({ method, path }) => `${method} ${path}`));
@@ -84,7 +84,7 @@ function incomplete(missing: string, given: string): Failure {
   return { kind: "portal_credentials_incomplete", missing, given };
 }
 
-/** From what was sent alone: whether the id is known is nobody's business. */
+/** Depends only on the request, so it does not reveal whether the id is known. */
 function mismatch(id: string, secret: string): Failure {
   for (const [name, value] of [
     ["X-Client-ID", id],
@@ -97,15 +97,15 @@ function mismatch(id: string, secret: string): Failure {
   return { kind: isHash ? "portal_secret_hashed" : "portal_credentials_unknown" };
 }
 
-/** A header that came twice with the same value counts once; one with different values is as good as it stands. */
+/** A header that was sent twice with the same value counts once; one with different values is used as it is. */
 function credential(c: AppContext, name: string): string | undefined {
   const value = c.req.header(name);
   return value && (onlyValue(value) ?? value);
 }
 
 /**
- * While a pair is being rotated, an id stands in the list with both secrets. Every pair is compared, whether the id is
- * known or not: how long this takes says nothing of either.
+ * While a pair is being rotated, the list has its id with both secrets. Every pair is compared, so the time that this takes
+ * does not reveal whether the id or the secret is known.
  */
 async function findClient(
   clients: readonly PortalClient[],
@@ -121,8 +121,8 @@ async function findClient(
 }
 
 /**
- * Access lets a browser's cookie speak for a person, also in a request that a page of elsewhere makes it send: of another
- * site, or of a sibling domain. Browsers say so of every request; who says nothing is none.
+ * Whether a page of another site or of a sibling domain made the browser send this write. Access accepts the browser's
+ * cookie on such a request too. Browsers send `Sec-Fetch-Site` with every request; a caller that sends none is not a browser.
  */
 function isForeignWrite(c: AppContext): boolean {
   const from = c.req.header("Sec-Fetch-Site") ?? "none";

@@ -1,6 +1,6 @@
 /**
- * How many requests a client may make per minute. Counted per isolate and client, after authentication, so approximate: it
- * protects the database from a client that has gone wrong, and takes no part in what is billed or promised.
+ * Limits the requests of a client per minute. Requests are counted per isolate and client, after authentication, so the
+ * limit is approximate: it protects the database from a malfunctioning client and is not a plan's limit.
  */
 
 import { setBounded } from "../bounded-map.ts";
@@ -10,14 +10,14 @@ import type { RateStatus } from "../model.ts";
 
 const PER_HOUR = Number.POSITIVE_INFINITY;
 const BOUND = { perMinute: 600, perHour: PER_HOUR };
-/** The portal itself, Audit1's services, and people who come through Access. */
+/** For the portal itself, Audit1's services, and people who sign in through Access. */
 const UNBOUND = { perMinute: 60_000, perHour: PER_HOUR };
 const MAX_CLIENTS = 1_000;
 
 export class ClientLimits {
   readonly #windows = new Map<string, RateWindows>();
 
-  /** Counts a request that is within the limit. Where it stands when it is over; null when it may go on. */
+  /** Counts a request that is within the limit and returns null. Otherwise returns the state of the exceeded limit. */
   exceeded({ actor, owner }: Pick<Client, "actor" | "owner">, now: number): RateStatus | null {
     const plan = owner === undefined ? UNBOUND : BOUND;
     const windows = this.#windows.get(actor) ?? new RateWindows();
@@ -27,11 +27,10 @@ export class ClientLimits {
     return null;
   }
 
-  /** Forgets everything. */
   clear(): void {
     this.#windows.clear();
   }
 }
 
-/** The isolate's own. */
+/** The limits of this isolate. */
 export const clientLimits = new ClientLimits();

@@ -1,9 +1,9 @@
 /**
  * Creating requests: `POST` of connections, webhooks and API keys, with and without an `Idempotency-Key`.
  *
- * With a key, the same body answers the same object for 24 hours, within one client, route and owner; another body is 409.
- * The batch that inserts the object decides who made it, so that of two requests at once one makes it and both answer it. Its
- * secret is answered again until it was rotated, deactivated, deleted or used; from then on the object comes without it.
+ * With a key, the same body returns the same object for 24 hours, within one client, route and owner; another body is a 409.
+ * The batch that inserts the object also inserts the key, so of two concurrent requests one creates the object and both
+ * return it. A repeat returns the secret until it was rotated or used, or the object was deactivated or deleted.
  */
 import { sha256Hex, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint } from "../crypto/vault.ts";
@@ -20,34 +20,34 @@ import type { Owner } from "./owner.ts";
 export interface Made<Row> {
   row: Row;
   secret: string;
-  /** Under which the object's secrets rest. */
+  /** Seals the object's secrets. */
   dataKey: DataKey;
   /** An API key's token, sealed. */
   sealedToken: string | null;
   insert(auditRow: AuditRow, creation: Creation | null): Promise<Inserted>;
-  /** Why it was not inserted; null where another one may be. */
-  whyRefused(): Promise<Failure | null>;
+  /** Finds out why it was not inserted; null if another attempt may succeed. */
+  findRefusal(): Promise<Failure | null>;
 }
 
-/** An owner can be erased while something of it is being made, but not time and again. */
+/** An owner can be erased while an object is being created, but not several times in a row. */
 const MAX_ATTEMPTS = 3;
 
 export interface Creatable<Row extends Managed> {
   managed: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">;
-  /** Deleted and inactive ones too. */
+  /** Also finds deleted and inactive objects. */
   find(c: AppContext, id: string): Promise<Row | null>;
-  /** Null where it has been erased. */
+  /** Null if the key has been erased. */
   dataKey(c: AppContext, row: Row): Promise<DataKey | null>;
-  /** The secret that a repeat answers; null where the object is not active, or somebody has used the secret. */
+  /** The secret that a repeat returns; null if the object is not active, or the secret has been used. */
   secretOf(c: AppContext, row: Row, sealedToken: string | null, dataKey: DataKey): Promise<string | null>;
-  /** Asks nothing of D1 where there is a `dataKey`: what has been made is answered. */
+  /** Must not read D1 if there is a `dataKey`: an object that was created must be returned. */
   present(c: AppContext, row: Row, secret: Secret, dataKey: DataKey | null): Response | Promise<Response>;
 }
 
-/** The part of an answer that says what became of the secret. */
+/** The part of a response that holds the secret, or says that it is no longer available. */
 export type Secret = { secret: string } | { secret_unavailable: true };
 
-/** `body` is the request's, as it was parsed; `make` is asked for an object where the request has not made one before. */
+/** `body` is the parsed body; `make` is called unless an earlier request with this key has created the object. */
 export async function create<Row extends Managed>(
   c: AppContext,
   kind: Creatable<Row>,
@@ -68,14 +68,14 @@ export async function create<Row extends Managed>(
     if (inserted.outcome === "made_before") return repeat(c, kind, inserted.earlier, body);
     if (inserted.outcome === "inserted")
       return kind.present(c, made.row, { secret: made.secret }, made.dataKey);
-    const refused = await made.whyRefused();
+    const refused = await made.findRefusal();
     if (refused !== null) return failureResponse(c, refused);
   }
   return failureResponse(c, { kind: "owner_erased_meanwhile" });
 }
 
-/** For objects that are inserted without a condition. */
-export function neverRefused(): Promise<never> {
+/** For objects that are inserted unconditionally. */
+export function insertsUnconditionally(): Promise<never> {
   return Promise.reject(new Error("a new object was not stored"));
 }
 
@@ -87,7 +87,7 @@ async function repeat<Row extends Managed>(
 ): Promise<Response> {
   const row = await kind.find(c, id);
   if (row === null)
-    throw new Error(`a ${kind.managed.kind} is gone that a request made in the last 24 hours`);
+    throw new Error(`a ${kind.managed.kind} that was created in the last 24 hours no longer exists`);
   const dataKey = await kind.dataKey(c, row);
   if (dataKey !== null && (await macOf(dataKey, body)) !== mac)
     return failureResponse(c, { kind: "creation_key_reused" });
@@ -96,7 +96,7 @@ async function repeat<Row extends Managed>(
   return kind.present(c, row, secret === null ? { secret_unavailable: true } : { secret }, dataKey);
 }
 
-/** Who asked for what under which key, in one word: a person's e-mail address is among it. */
+/** Identifies the client, the kind of object and the key. Hashed, because the client may be a person's e-mail address. */
 function nameOf<Row extends Managed>(c: AppContext, kind: Creatable<Row>, key: string): Promise<string> {
   return sha256Hex(JSON.stringify([c.get("client").actor, kind.managed.kind, key]));
 }
@@ -118,12 +118,12 @@ async function creationOf<Row extends Managed>(
   };
 }
 
-/** Keyed, because a body may hold credentials of a receiver. */
+/** Keyed, because a body may hold a receiver's credentials. */
 function macOf(dataKey: DataKey, body: unknown): Promise<string> {
   return fingerprint(dataKey, utf8(`creation\n${canonicalJson(body)}`));
 }
 
-/** JSON in which the order of names makes no difference. */
+/** JSON with sorted names, so that their order makes no difference. */
 function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_name, each: unknown) =>
     typeof each === "object" && each !== null && !Array.isArray(each)

@@ -1,6 +1,6 @@
 /**
- * `DELETE /owners/{owner_type}/{owner_id}/data`: erases what rests under an owner's key, all that is outbound: events,
- * webhooks' secrets and headers, receivers' answers. Nothing is sent from the answer on; the key is deleted some days later.
+ * `DELETE /owners/{owner_type}/{owner_id}/data` erases everything sealed under an owner's key, which is all outbound data:
+ * events, webhooks' secrets and headers, receivers' responses. Sending stops at once; the key is deleted some days later.
  */
 import { Hono } from "hono";
 import * as z from "zod";
@@ -54,7 +54,7 @@ export const ownerData = new Hono<AppEnv>().delete(
       after: eraseAt === null ? { erase_at: null } : { erase_at: eraseAt, webhooks: "disabled" },
     });
     const erasure = await setErasure(c.env.DB, owner, eraseAt, auditRow, now);
-    // An owner without a key has nothing outbound that is to be erased.
+    // An owner without a key has no outbound data.
     return c.json({ success: true, erase_at: iso(erasure?.eraseAt ?? null) });
   },
 );

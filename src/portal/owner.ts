@@ -1,4 +1,4 @@
-/** Owners in the portal API: a client bound to one owner speaks for it alone, an unbound one must name the owner. */
+/** Owners in the portal API: a client that is bound to one owner acts only for it; any other client must name the owner. */
 import * as z from "zod";
 import type { Client } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
@@ -14,14 +14,14 @@ export const ownerType = z.enum(OWNER_TYPES, { error: `Must be one of ${OWNER_TY
 export const ownerId = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,64}$/, "Must be 1 to 64 characters of A-Za-z0-9_.:-");
-/** Of webhooks, events and lists of them where a request names none: registrations that partners copy name none. */
+/** For webhooks, events and their lists if the request names none, as in the registrations that partners copy. */
 export const DEFAULT_ENVIRONMENT: Environment = "production";
-/** Fields that name the owner, for every body and query of the portal API. */
+/** The fields that name the owner in every body and query of the portal API. */
 export const ownerFields = { owner_type: ownerType.optional(), owner_id: ownerId.optional() };
 
 /**
- * The owner that a list or a new object is for: `given` in its query or body, named in the query beside a body, or the
- * client's own. Naming another owner than one's own is like naming one that does not exist.
+ * The owner of a list or a new object: `given` in its query or body, named in the query beside a body, or the client's own.
+ * A bound client that names another owner gets the same failure as for an owner that does not exist.
  */
 export function ownerOf(
   client: Client,
@@ -38,12 +38,12 @@ export function ownerOf(
   return ok({ type, id });
 }
 
-/** Whether the client may act for the owner in this request: within what it is bound to, and what the request names. */
+/** Whether the owner is within both limits: the client's own, and the scope that the request names. */
 export function mayActFor({ owner: bound, named }: Client, { type, id }: Owner): boolean {
   return [bound, named].every((limit) => !differ(limit?.type, type) && !differ(limit?.id, id));
 }
 
-/** Whether nothing limits the request to one owner: what concerns everybody is for such a one alone. */
+/** Whether nothing limits the request to one owner. Only such a request may act on data of all owners. */
 export function actsForEverybody({ owner, named }: Client): boolean {
   return owner === undefined && named?.type === undefined && named?.id === undefined;
 }
@@ -52,12 +52,12 @@ export function namedTwice(field: "owner_id" | "owner_type"): Failure {
   return { kind: "owner_named_twice", field };
 }
 
-/** Two values of one thing, either of which may not be said. */
+/** Whether both values are given and differ. */
 function differ(one: string | undefined, other: string | undefined): boolean {
   return one !== undefined && other !== undefined && one !== other;
 }
 
-/** Plans are what Audit1 agreed with an owner: a client that is bound to one cannot choose. */
+/** Audit1 agrees plans with each owner, so a client that is bound to an owner cannot choose one. */
 export function choiceOfPlan(client: Client, plan: string | undefined): Failure | null {
   if (client.owner === undefined || plan === undefined) return null;
   return { kind: "plan_not_selectable" };

@@ -1,6 +1,6 @@
 /**
- * `POST /files/{id}/replay`: forwards a settled file again, as a new generation. The file is its gate's, out of reach of a
- * batch of D1, so that the audit trail tells what was asked, before it is done.
+ * `POST /files/{id}/replay` forwards a settled file again, as a new generation. The gate stores the file, so a batch of D1
+ * cannot include the change; the audit row is written before it.
  */
 import { Hono } from "hono";
 import * as z from "zod";
@@ -68,9 +68,9 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", rep
     case "queued":
       addLogFields(c, { outcome: "replayed", file_id: id });
       c.executionCtx.waitUntil(
-        // A lost wake-up costs a minute: the file's gate sends another.
+        // After a lost wake-up, the file's gate sends another within a minute.
         c.env.FILES.send({ file_ids: [id] }).catch((error) =>
-          logError("a wake-up was not sent", { file_id: id }, error),
+          logError("failed to send a wake-up", { file_id: id }, error),
         ),
       );
       return c.json({ success: true, file_id: id, status: "queued", generation: replayed.generation }, 202);

@@ -1,4 +1,4 @@
-/** `POST /vault/rewrap`: one step of wrapping all data keys anew. For the portal itself; nobody else knows that it exists. */
+/** `POST /vault/rewrap`: one step of rewrapping all data keys. Only for the portal itself; other clients get 404. */
 import { Hono } from "hono";
 import * as z from "zod";
 import { answer } from "../contract/answer.ts";
@@ -13,7 +13,7 @@ import { forEveryOwner } from "./scope.ts";
 
 const LIST = "vault";
 
-/** Keys of one step: each costs a call to its gate. */
+/** The data keys per step: each takes a call to its gate. */
 const MAX_KEYS = 100;
 
 const rewrapBody = z.strictObject({
@@ -61,7 +61,7 @@ export const vault = new Hono<AppEnv>().post("/vault/rewrap", forEveryOwner, rew
   });
 });
 
-/** Keys are replaced many at a time: one row tells of them all, and how many they were. */
+/** One audit row for all keys of a step. */
 function auditRowOf(c: AppContext, ringKey: string, now: number): AuditRow {
   return newAuditRow({
     at: now,

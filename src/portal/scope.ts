@@ -1,10 +1,10 @@
 /**
- * The owner that a request names, in its query or its JSON body, whatever its method: the request reaches that owner's
- * objects alone. The portal relays its users' owner ids, so this is a wall between tenants.
+ * The owner that a request names, in its query or its JSON body, for any method: the request reaches only that owner's
+ * objects. The portal relays its users' owner ids, so this separates tenants.
  *
- * It stands before every handler, and narrows the client that handlers see: {@link mayActFor} is how each of them decides
- * what exists, so none can forget it. A path with a parameter names an object. There the two fields are taken out of the
- * query and the body once they are read, so that no handler takes one of them for a field of the object.
+ * It runs before every handler and narrows the client that handlers see. Every handler decides by {@link mayActFor} which
+ * objects exist, so no handler can forget the scope. A path with a parameter names an object: there, the two fields are
+ * removed from the query and the body, so that no handler mistakes them for fields of the object.
  */
 import { createMiddleware } from "hono/factory";
 import * as z from "zod";
@@ -17,20 +17,20 @@ import { actsForEverybody, namedTwice, ownerFields } from "./owner.ts";
 const FIELDS = ["owner_id", "owner_type"] as const;
 const naming = z.object(ownerFields);
 
-/** What people write who mean one of the two. A misspelt scope must not count as none. */
+/** Matches misspelt owner fields, which must not count as a missing scope. */
 const LOOKS_LIKE_SCOPE = /owner/;
-/** A field of employers: whom they are granted to. */
+/** The field of an employer that lists its grants. */
 const GRANTS = "owners";
 
 const NOT_AN_OBJECT: Failure = { kind: "invalid_fields", details: { body: "Must be an object" } };
 
-/** For a route whose path names an object where `ofObject` is true. After the authentication. */
+/** Use after authentication. `ofObject` means that the route's path names an object. */
 export function ownerScope(ofObject: boolean) {
   return createMiddleware<AppEnv>(async (c, next) => {
     const body = ofObject ? await readJsonBody(c) : null;
     if (body !== null && !body.ok) return failureResponse(c, body.error);
     const inBody = body?.value ?? {};
-    // What names no fields is refused here too: a handler that takes no body would not look at it.
+    // A body that is not an object is rejected here, because a handler without a body would not look at it.
     if (!isRecord(inBody)) return failureResponse(c, NOT_AN_OBJECT);
     const named = namedIn(c, inBody);
     if (!named.ok) return failureResponse(c, named.error);
@@ -60,7 +60,7 @@ function namedIn(c: AppContext, inBody: Record<string, unknown>): Result<Named, 
     const values: unknown[] = inQuery.getAll(field);
     if (Object.hasOwn(inBody, field)) values.push(inBody[field]);
     if (values.some((value) => value !== values[0])) return err(namedTwice(field));
-    // An empty one is a mistake, not a missing one: the schema refuses it.
+    // An empty value is a mistake and does not count as missing: the schema rejects it.
     if (values.length > 0) given[field] = values[0];
   }
   const parsed = parseWith(given, naming);

@@ -1,4 +1,4 @@
-/** An API key as the portal manages it: how it is changed, what of it is told and shown. */
+/** How the portal changes, audits and presents an API key. */
 
 import { type ApiKey, type ApiKeyChange, changeApiKey, getApiKey } from "../../db/api-keys.ts";
 import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
@@ -8,7 +8,7 @@ import { API_KEY_PREFIX, objectIdOf } from "../../model.ts";
 import type { ManagedKind } from "../change.ts";
 import type { ShownApiKey } from "./api-key-contract.ts";
 
-/** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
+/** The gate rejects callers that know an older version, so a change takes effect once the gate knows it. */
 export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
   kind: "api_key",
   find: async (db, path) => {
@@ -27,7 +27,7 @@ export const API_KEY: ManagedKind<ApiKey, ApiKeyChange> = {
   }),
 };
 
-/** What is shown of a key: no more of the token than people need to recognise it. */
+/** Shows only as much of the token as people need to recognise it. */
 export function presentApiKey(row: ApiKey): ShownApiKey {
   return {
     _id: row.id,

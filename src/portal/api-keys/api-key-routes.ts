@@ -1,4 +1,4 @@
-/** Bearer keys of the developer API: create, list, read, change, deactivate. A key is answered once and stored as a hash. */
+/** Bearer keys of the developer API: create, list, read, change, deactivate. A key is returned once and stored as a hash. */
 import { Hono } from "hono";
 import { dataKeyContext, keyTokenContext } from "../../crypto/contexts.ts";
 import { sha256Hex } from "../../crypto/encoding.ts";
@@ -14,7 +14,7 @@ import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../model.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
-import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
+import { type Creatable, create, insertsUnconditionally, type Made } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
 import * as contract from "./api-key-contract.ts";
 import { API_KEY_LIST, ENVIRONMENT_REQUIRED, ERASED, type NewKey } from "./api-key-contract.ts";
@@ -58,7 +58,7 @@ export const apiKeys = new Hono<AppEnv>()
     const changed = await changeManaged(c, API_KEY, "deactivated", (row, now) => ({
       is_active: false,
       ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
-      // What was erased stays erased.
+      // An erasure cannot be undone.
       ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
     }));
     return answerChange(c, changed, ({ erase_at }) =>
@@ -116,7 +116,7 @@ async function makeKey(
   const sealedToken = await sealText(dataKey, secret, keyTokenContext(id));
   const insert: Made<ApiKey>["insert"] = (auditRow, creation) =>
     insertApiKey(c.env.DB, row, auditRow, creation);
-  return ok({ row, secret, dataKey, sealedToken, insert, whyRefused: neverRefused });
+  return ok({ row, secret, dataKey, sealedToken, insert, findRefusal: insertsUnconditionally });
 }
 
 function keyOf(c: AppContext, { id, data_key }: Pick<ApiKey, "id" | "data_key">): Promise<DataKey> {

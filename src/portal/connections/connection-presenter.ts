@@ -1,4 +1,4 @@
-/** A connection as the portal manages it: how it is changed, what of it is told and shown. */
+/** How the portal changes, audits and presents a connection. */
 import {
   type ConnectionChange,
   changeConnection,
@@ -12,7 +12,7 @@ import { iso } from "../../http/iso.ts";
 import type { ManagedKind } from "../change.ts";
 import type { ShownConnection } from "./connection-contract.ts";
 
-/** The gate refuses whoever knows an older version, so that a change is in force once the gate knows it. */
+/** The gate rejects callers that know an older version, so a change takes effect once the gate knows it. */
 export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
   kind: "connection",
   find: (db, id) => getConnection(db, id.toLowerCase()),
@@ -34,13 +34,13 @@ export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
   }),
 };
 
-/** A deletion may be repeated, and an erasure added to it or taken back. */
+/** A deletion may be repeated, to add an erasure or to cancel it. */
 export const DELETABLE_CONNECTION: typeof CONNECTION = {
   ...CONNECTION,
   find: (db, id) => getAnyConnection(db, id.toLowerCase()),
 };
 
-/** What is shown of a connection: no secret, no key. */
+/** Shows no secret and no key. */
 export function presentConnection(c: AppContext, row: ManagedConnection): ShownConnection {
   const {
     data_key: _key,

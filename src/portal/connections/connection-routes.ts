@@ -1,4 +1,4 @@
-/** Inbound connections: create, list, read, change, delete and erase, rotate the secret. Secrets are answered once, when they are made. */
+/** Inbound connections: create, list, read, change, delete and erase, rotate the secret. A secret is returned only when it is created. */
 import { Hono } from "hono";
 import { dataKeyContext, secretContext } from "../../crypto/contexts.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
@@ -21,7 +21,7 @@ import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { type GateAddress, gateName } from "../../model.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { answerChange, changeManaged, findManaged } from "../change.ts";
-import { type Creatable, create, type Made, neverRefused } from "../creation.ts";
+import { type Creatable, create, insertsUnconditionally, type Made } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
 import * as contract from "./connection-contract.ts";
 import {
@@ -71,7 +71,7 @@ export const connections = new Hono<AppEnv>()
     const changed = await changeManaged(c, DELETABLE_CONNECTION, "deleted", (row, now) => ({
       deleted_at: row.deleted_at ?? now,
       ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
-      // What was erased stays erased.
+      // An erasure cannot be undone.
       ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
     }));
     return answerChange(c, changed, ({ erase_at }) =>
@@ -98,7 +98,7 @@ const CREATABLE: Creatable<ManagedConnection> = {
   async secretOf(c, row, _token, dataKey) {
     const [secret] = row.secrets;
     if (secret === undefined || row.status !== "active" || row.deleted_at !== null) return null;
-    // Whoever has sent a report has the secret.
+    // A sender that has sent a report already has the secret.
     const reports = await c.env.CONNECTION_GATE.getByName(gateName(gateOf(row.id))).list(null, 1);
     return reports.length > 0 ? null : unsealText(dataKey, secret.sealed, secretContext(row.id, secret.id));
   },
@@ -140,10 +140,10 @@ async function makeConnection(
   };
   const insert: Made<ManagedConnection>["insert"] = (auditRow, creation) =>
     insertConnection(c.env.DB, row, auditRow, creation);
-  return ok({ row, secret, dataKey, sealedToken: null, insert, whyRefused: neverRefused });
+  return ok({ row, secret, dataKey, sealedToken: null, insert, findRefusal: insertsUnconditionally });
 }
 
-/** A connection may only be bound to an employer that is granted to its owner. */
+/** A connection may be bound only to an employer that is granted to its owner. */
 async function unusableEmployer(
   c: AppContext,
   owner: Owner,
@@ -153,7 +153,7 @@ async function unusableEmployer(
   return NO_EMPLOYER;
 }
 
-/** Secrets that still verify for a while: none that was already ending ends later than it was told. */
+/** The secrets that still verify during the overlap. A secret that already expires earlier keeps its expiry. */
 function overlapping(secrets: readonly StoredSecret[], now: number, overlapMs: number): StoredSecret[] {
   return secrets
     .map((secret) => ({

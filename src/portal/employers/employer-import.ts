@@ -1,7 +1,7 @@
 /**
- * The import of employers, one a line, each put as `PUT /employers/{id}` puts it. Lines are read, written in batches and told
- * of as they come, so that an import of any length holds one batch. A line that cannot be taken is told with its number and
- * holds up no other. An import that broke off is simply sent again: what is already so costs no write.
+ * Imports employers, one per line, with the same effect as `PUT /employers/{id}`. Lines are read, written in batches and
+ * reported as they arrive, so only one batch is in memory. An invalid line is reported with its number and does not stop the
+ * import. An import that was interrupted is simply sent again: unchanged employers cost no write.
  */
 import {
   connectionsLosing,
@@ -20,15 +20,15 @@ import { err, ok, type Result } from "../../result.ts";
 import { employerLine, REFUSALS } from "./employer-contract.ts";
 import { type By, employerAuditRow, wantedEmployer } from "./employer-presenter.ts";
 
-/** Four statements an employer, in one transaction that D1 holds everybody else up for. */
+/** Each employer takes four statements in one transaction, which blocks all other writes of D1. */
 const BATCH_EMPLOYERS = 50;
-/** A few calls to D1 a batch, of which one request may make a thousand. */
+/** Each batch takes a few calls to D1, and a request may make at most a thousand. */
 export const MAX_LINES = 10_000;
-/** Fifty owners and the longest name fit. */
+/** Enough for fifty owners and the longest name. */
 const MAX_LINE_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 3;
 
-const TOO_MANY_LINES = `An import has at most ${MAX_LINES} lines. Send the rest as another.`;
+const TOO_MANY_LINES = `An import has at most ${MAX_LINES} lines. Send the rest as another import.`;
 const BROKEN_OFF = "The import broke off. Send it again from continue_at_line, or as a whole.";
 
 interface Problem {
@@ -37,7 +37,7 @@ interface Problem {
 }
 
 interface Counts {
-  /** Lines that were dealt with, empty ones too. */
+  /** The lines that were processed, including empty ones. */
   lines: number;
   created: number;
   updated: number;
@@ -49,7 +49,7 @@ export type ImportEvent =
   | ({ type: "problem"; line: number; id?: string } & Problem)
   | ({ type: "progress" } & Counts)
   | ({ type: "end"; complete: true } & Counts)
-  /** What was sent before `continue_at_line` was dealt with. */
+  /** All lines before `continue_at_line` were processed. */
   | ({ type: "end"; complete: false; message: string; continue_at_line: number } & Counts);
 
 interface Row {
@@ -57,7 +57,7 @@ interface Row {
   employer: ReturnType<typeof employerLine.parse>;
 }
 
-/** Never rejects: the last event says whether all lines were dealt with. */
+/** Never rejects: the last event says whether all lines were processed. */
 export async function* importEmployers(
   body: StreamedBody,
   db: D1Database,
@@ -91,7 +91,7 @@ export async function* importEmployers(
         }
         batch.push(row);
       }
-      // All earlier lines are written, or were none to write.
+      // All earlier lines are written or needed no write.
       if (batch.length <= 1) body.settle();
       read = line.number;
     }
@@ -99,9 +99,9 @@ export async function* importEmployers(
     counts.lines = read;
   } catch (error) {
     failure = BROKEN_OFF;
-    logError("an import of employers broke off", { request_id: by.requestId }, error);
+    logError("failed to finish an import of employers", { request_id: by.requestId }, error);
   }
-  logLine("employers imported", { request_id: by.requestId, complete: failure === null, ...counts });
+  logLine("imported employers", { request_id: by.requestId, complete: failure === null, ...counts });
   yield failure === null
     ? { type: "end", complete: true, ...counts }
     : { type: "end", complete: false, message: failure, continue_at_line: counts.lines + 1, ...counts };
@@ -117,7 +117,7 @@ function parseLine(line: Line): Result<Row | null, Problem> {
   return parsed.ok ? ok({ line: line.number, employer: parsed.value }) : err(problemOf(parsed.error));
 }
 
-/** Space, tab, or the rest of a line break of two characters. */
+/** Space, tab, or the carriage return of a line break. */
 function isBlank(byte: number): boolean {
   return byte === 0x20 || byte === 0x09 || byte === 0x0d;
 }
@@ -150,7 +150,7 @@ async function* writeBatch(
   }
 }
 
-/** A problem is that of a change that is not made. */
+/** A problem means that the change was not made. */
 type RowOutcome = "created" | "updated" | "unchanged" | Exclude<EmployerWritten, "written"> | Problem;
 
 async function writeOnce(

@@ -1,4 +1,4 @@
-/** An employer as the portal manages it: how it is replaced, recorded and shown. */
+/** How the portal replaces, audits and presents an employer. */
 import { type AuditRow, changedFields, newAuditRow } from "../../db/audit.ts";
 import { inOrder, type StoredEmployer } from "../../db/employers.ts";
 import { nextVersion } from "../../db/gates.ts";
@@ -7,7 +7,7 @@ import { normalizeFein } from "../../model.ts";
 import { mayActFor } from "../owner.ts";
 import type { EmployerBody, ShownEmployer } from "./employer-contract.ts";
 
-/** The employer as it is to be, in place of the one that was `read`. */
+/** The employer that replaces the one that was `read`. */
 export function wantedEmployer(
   id: string,
   { fein, name, owners }: EmployerBody,
@@ -28,7 +28,7 @@ export interface By {
   requestId: string;
 }
 
-/** The audit row of a change; null when it changes nothing. */
+/** The audit row of a change; null if nothing changes. */
 export function employerAuditRow(
   by: By,
   read: StoredEmployer | null,
@@ -49,7 +49,7 @@ export function employerAuditRow(
   });
 }
 
-/** What a client sees of an employer: of its owners, those that it may act for. */
+/** Shows only the owners that the client may act for. */
 export function presentEmployer(
   client: Client,
   { id, fein, name, owners, version }: StoredEmployer,

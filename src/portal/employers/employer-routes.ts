@@ -1,4 +1,4 @@
-/** Employers and the owners they are granted to: list, read, put. Grants decide who may report for whom: only the portal itself makes them. */
+/** Employers and their grants: list, read, put. A grant lets an owner report for an employer; only the portal itself changes grants. */
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import {
@@ -24,7 +24,7 @@ import { EMPLOYER_ID, EMPLOYER_LIST, type EmployerBody, INVALID_ID, REFUSALS } f
 import { importEmployers } from "./employer-import.ts";
 import { employerAuditRow, presentEmployer, wantedEmployer } from "./employer-presenter.ts";
 
-/** A replacement as a whole does not depend on what it replaces: one that was overtaken is tried again. */
+/** A complete replacement does not depend on the previous row, so one that was overtaken is tried again. */
 const MAX_ATTEMPTS = 3;
 
 const NOT_FOUND = notFound("employer");
@@ -88,7 +88,7 @@ async function put(c: AppContext, id: string, body: EmployerBody): Promise<Respo
   }
 }
 
-/** A request that names an owner does not see the grants of others, and leaves them as they are. */
+/** A request that names an owner does not see the grants of other owners, and does not change them. */
 function withUnseen<Body extends EmployerBody>(
   client: Client,
   body: Body,
@@ -101,7 +101,7 @@ function withUnseen<Body extends EmployerBody>(
   return { ...body, owners: [...body.owners, ...unseen] };
 }
 
-/** An owner's client sees the employers that are granted to its owner, as does a request that names an owner. */
+/** A request that is limited to an owner sees only the employers that are granted to this owner. */
 function isSeenBy(client: Client, employer: StoredEmployer): boolean {
   return actsForEverybody(client) || presentEmployer(client, employer).owners.length > 0;
 }

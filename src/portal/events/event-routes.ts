@@ -1,6 +1,6 @@
 /**
- * `POST /events`: Audit1's services tell what happened, the files-creator reports on files. Safe to repeat: an event counts
- * once per owner, and once per file. `GET /events`: an owner's events.
+ * `POST /events`: Audit1's services report events, and the files-creator reports on files. Safe to repeat: an event counts
+ * once per owner, and once per file. `GET /events` lists an owner's events.
  */
 import { Hono } from "hono";
 import { recordStuckFiles, type StuckFileChange } from "../../forwarding/stuck-files.ts";
@@ -46,14 +46,14 @@ const TYPE_OF = {
   failed: "file.failed",
 } as const satisfies Record<ProgressReport["status"], (typeof FILE_REPORTS)[number]>;
 
-/** What is before the report is stored within moments, or when its sender repeats it. */
+/** The earlier events of the file are stored within moments, or when their sender repeats them. */
 const OUT_OF_ORDER: Failure = { kind: "event_out_of_order" };
 
 const DEFAULT_SOURCE = "audit1";
 
 const NOT_FOUND = notFound("file");
 
-/** An event that was taken: the answer's body, and the endpoints to wake. */
+/** An accepted event: the response's body, and the endpoints to wake. */
 interface Taken {
   body: ReportedEvent;
   endpoints: Endpoint[];
@@ -97,8 +97,8 @@ export const events = new Hono<AppEnv>()
   });
 
 /**
- * One after the other. Where the database or a gate goes away in between, what was taken is answered as taken, and the rest as
- * not known to be stored; where nothing was taken, rejects.
+ * Processes the events in order. If the database or a gate fails in between, the events so far are reported as accepted and
+ * the rest as unconfirmed. Rejects if no event was accepted.
  */
 async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<Attempted[]> {
   const attempted: Attempted[] = [];
@@ -108,14 +108,14 @@ async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<
     } catch (error) {
       if (!attempted.some((each) => each.ok)) throw error;
       const fields = { request_id: c.get("requestId"), event: index, ...stackOf(error) };
-      logError("a batch of events broke off", fields, error);
+      logError("failed to finish a batch of events", fields, error);
       return [...attempted, ...events.slice(index).map(({ id }) => refused(id, BROKEN_OFF))];
     }
   }
   return attempted;
 }
 
-/** What a batch ends in of which no event was taken: a failure that passes where one did, else the first; null for others. */
+/** The failure of a batch without an accepted event: the first temporary failure, or else the first. Otherwise null. */
 function failureOfAll(attempted: readonly Attempted[]): Failure | null {
   const failures = attempted.flatMap((each) => (each.ok ? [] : [each.error.failure]));
   if (failures.length < attempted.length) return null;
@@ -128,7 +128,7 @@ function stackOf(error: unknown): { stack?: string } {
   return error instanceof Error && error.stack !== undefined ? { stack: error.stack.slice(0, 2_000) } : {};
 }
 
-/** Of a batch, each event is answered on its own. */
+/** The result of one event of a batch. */
 function resultOf(each: Attempted): ReportedEvent | RefusedEvent {
   if (each.ok) return each.value.body;
   const { id, failure } = each.error;
@@ -144,13 +144,13 @@ async function take(c: AppContext, event: EventRequest): Promise<Attempted> {
   if (!owned.ok) return refused(id, owned.error);
   const now = Date.now();
   const time = eventTime(event, now);
-  // The request's schema has checked it.
+  // The request's schema has already validated the time.
   const createdAt = time.ok ? time.value : now;
   const { environment } = event;
   return dispatch(c, { ...factsOf(event), createdAt, type, owner: owned.value, environment });
 }
 
-/** A report moves its file, and is told to the file's owner and employer: whose it is the file says, not the report. */
+/** Applies a report to its file and publishes it to the owner and the employer of the file, as the file names them. */
 async function takeReport(
   c: AppContext,
   event: EventRequest,
@@ -160,7 +160,7 @@ async function takeReport(
   const data = fileData.parse(event.data);
   const parsed = parseFileId(data.fileId);
   const heard = parsed && (await findSubscribersOfGates(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
-  // Only Audit1's own services know what became of a file: a pair bound to an owner must not settle the owner's files.
+  // Only Audit1's own services may report on files: a client that is bound to an owner must not settle the owner's files.
   const client = c.get("client");
   if (!parsed || !heard || client.owner !== undefined || !mayActFor(client, heard.owner))
     return refused(id, NOT_FOUND);
@@ -194,7 +194,7 @@ async function takeReport(
 
 const NO_AUDIENCE = ok<Endpoint[]>([]);
 
-/** To each who hears of the file, after what was reported before. A repeat is told again, in case the first time was cut short. */
+/** Publishes a report to each subscriber, after earlier reports. A repeat is published again in case the first attempt was interrupted. */
 async function tellReport(
   c: AppContext,
   event: EventRequest & { type: (typeof FILE_REPORTS)[number] },

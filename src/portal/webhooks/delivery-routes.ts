@@ -1,4 +1,4 @@
-/** Deliveries of a webhook: list them, look at one with its attempts, send one again, replay a time range. */
+/** Deliveries of a webhook: list them, read one with its attempts, send one again, replay a time range. */
 
 import { Hono } from "hono";
 import { newObjectId } from "../../crypto/ids.ts";
@@ -164,7 +164,7 @@ async function withAttempts(c: AppContext, { webhook, delivery }: Found): Promis
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
   const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
   const opened = (attempt: DeliveryWithHistory["history"][number]) => {
-    // What was kept before the owner's key was made was kept under one that has been erased.
+    // An attempt from before the owner's key was created is sealed under a key that has been erased.
     if (found === null || attempt.started_at < found.createdAt) return { answer: null, headers: null };
     return unsealAnswer(found.key, { webhookId: webhook.id, eventSeq: delivery.event_seq }, attempt);
   };
@@ -173,7 +173,7 @@ async function withAttempts(c: AppContext, { webhook, delivery }: Found): Promis
       number: attempt.number,
       startedAt: iso(attempt.started_at),
       ms: attempt.ms,
-      // Stored by the attempt itself, which knows no others.
+      // Delivery stored this value, so it is one of the outcomes.
       outcome: attempt.kind as ShownAttempt["outcome"],
       responseCode: attempt.status,
       tlsCause: (attempt.tls_cause ?? null) as ShownAttempt["tlsCause"],

@@ -1,4 +1,4 @@
-/** A webhook as the portal manages it: how it is found and changed, what of it is told and shown. */
+/** How the portal finds, changes, audits and presents a webhook. */
 import type { AuditedFields } from "../../db/schema.ts";
 import {
   changeWebhook,
@@ -17,12 +17,12 @@ import { settleAllUnsent } from "../../outbound/unsent-deliveries.ts";
 import type { ManagedKind } from "../change.ts";
 import type { ListedWebhook } from "./webhook-contract.ts";
 
-/** The row is read before anything is sent, so that a change is in force once it is written. */
+/** The row is read before each request to the endpoint, so a change takes effect once it is written. */
 export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   kind: "webhook",
   find: async (db, id) => ifId(id, (bare) => getWebhook(db, bare)),
   write: changeWebhook,
-  // What waits for a webhook that is disabled is skipped; what is too much for now, by whoever is woken for it.
+  // Skips deliveries that wait for a disabled webhook. If there are too many for one call, the woken consumer skips the rest.
   propagate: async (row, env) => {
     const now = Date.now();
     const off = row.status === "disabled" || row.deleted_at !== null;
@@ -37,7 +37,7 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   },
   audited: (row): AuditedFields => ({
     url_masked: maskedUrl(row),
-    // Tells a change apart that the masked address does not show.
+    // Reveals a change of the part that the masked address hides.
     url_fingerprint: storedFingerprint(row),
     events: row.events,
     environment: row.environment,
@@ -54,13 +54,13 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   }),
 };
 
-/** A deletion may be repeated, and deliveries of a deleted webhook can still be seen. */
+/** A deletion may be repeated, and the deliveries of a deleted webhook can still be read. */
 export const ANY_WEBHOOK: typeof WEBHOOK = {
   ...WEBHOOK,
   find: async (db, id) => ifId(id, (bare) => getAnyWebhook(db, bare)),
 };
 
-/** What lists show of a webhook: no secret, its address masked, and of its headers only the names. */
+/** The form for lists: no secret, a masked address, and only the names of headers. */
 export function presentWebhook(row: Webhook, now: number): ListedWebhook {
   const leading = signingOrder(row.secrets, now)[0]?.id;
   return {
@@ -100,7 +100,7 @@ export function presentWebhook(row: Webhook, now: number): ListedWebhook {
   };
 }
 
-/** As whoever wakes it names it. */
+/** The webhook as a wake-up names it. */
 export function endpointOf(row: Webhook, now: number): Endpoint {
   return { id: row.id, lane: laneOf({ slowAt: row.slow_at, provenAt: row.proven_at }, now) };
 }

@@ -1,4 +1,4 @@
-/** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. Secrets are answered once, when they are made. */
+/** Webhooks: register, list, read, change, delete, test, rotate and activate the secret. A secret is returned only when it is created. */
 import { Hono } from "hono";
 import { webhookHeadersContext, webhookSecretContext } from "../../crypto/contexts.ts";
 import { newObjectId } from "../../crypto/ids.ts";
@@ -132,7 +132,7 @@ async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
       change.headers = headers && (await sealHeaders(await keyOf(c, row), row.id, headers, now));
     if (status !== undefined && status !== row.status)
       Object.assign(change, { status, ...statusChange(row, status, now) });
-    // A new pace does not wait for the old one.
+    // A new pace applies at once.
     if (settings.max_per_minute !== undefined) change.paced_until = 0;
     if (url !== undefined) {
       const key = await keyOf(c, row);
@@ -141,7 +141,7 @@ async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
     return change;
   });
   return answerChange(c, changed, (row) => {
-    // What a paused webhook held is due already.
+    // Deliveries that a paused webhook held are already due.
     if (status === "active") c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(row, Date.now())]));
     return shown(c, row, { success: true });
   });
@@ -206,14 +206,14 @@ async function makeWebhook(
   };
   const insert: Made<Webhook>["insert"] = (auditRow, creation) =>
     insertWebhook(c.env.DB, row, auditRow, { creation, most: MAX_WEBHOOKS, keyCreatedAt: createdAt });
-  const whyRefused = async () => {
+  const findRefusal = async () => {
     const now = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
     return now?.createdAt === createdAt ? TOO_MANY_WEBHOOKS : null;
   };
-  return ok({ row, secret, dataKey: key, sealedToken: null, insert, whyRefused });
+  return ok({ row, secret, dataKey: key, sealedToken: null, insert, findRefusal });
 }
 
-/** Another address begins as a new endpoint. */
+/** A new address starts without history. */
 const UNTRIED = {
   consecutive_failures: 0,
   failing_since: null,
@@ -224,15 +224,15 @@ const UNTRIED = {
   failure_level: 0,
 };
 
-/** What else changes with a webhook's status. */
+/** The other fields that change with a webhook's status. */
 function statusChange(row: Webhook, status: Webhook["status"], now: number): WebhookChange {
   const change: WebhookChange = {
     disabled_reason: status === "disabled" ? "requested" : null,
     paused_at: status === "paused" ? now : null,
   };
-  // Another try with the same address begins with a clean slate.
+  // The same address starts over without its failures.
   if (row.status === "disabled") return { ...change, ...UNTRIED, proven_at: row.proven_at };
-  // The time that it was paused brings it no nearer to being disabled.
+  // The time of the pause does not count towards disabling the webhook.
   if (row.failing_since !== null && row.paused_at !== null)
     change.failing_since = Math.min(now, row.failing_since + Math.max(0, now - row.paused_at));
   return change;
@@ -251,7 +251,7 @@ interface Checked {
   events?: string[] | undefined;
 }
 
-/** The settings that need more than a schema, as they are to be kept. */
+/** Checks the settings that a schema alone cannot check, and returns them in their stored form. */
 function checkSettings<Given extends Checked & { headers?: Record<string, string> | null | undefined }>(
   c: AppContext,
   { url, events, headers }: Given,
@@ -274,7 +274,7 @@ function keyOf(c: AppContext, row: Webhook): Promise<DataKey> {
   return ownerKey(c.env.DB, c.get("settings").keyRing, owner);
 }
 
-/** Null where the owner has none any more. */
+/** Null if the owner has no key any more. */
 async function presentKeyOf(c: AppContext, row: Webhook): Promise<DataKey | null> {
   const owner: OwnerAddress = { type: row.owner_type, id: row.owner_id };
   const found = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
@@ -315,20 +315,20 @@ async function shown(
   return c.json({ ...before, webhook: versioned(c, row, url), ...after });
 }
 
-/** The webhook as it is shown, and the answer's ETag, which stands for what was skipped too where the answer shows that. */
+/** The presented webhook. Sets the ETag, which also covers the skipped deliveries if the response shows them. */
 function versioned(c: AppContext, row: Webhook, url: string | null, skipped: Skipped | null = null) {
   const webhook = { url, ...presentWebhook(row, Date.now()) };
   setETag(c, row.version, skipped === null || skipped.count === 0 ? webhook : [webhook, skipped]);
   return webhook;
 }
 
-/** Null where it was sealed under a key that has been erased: the webhook can still be managed, and given another address. */
+/** Null if the URL is sealed under an erased key: the webhook can still be managed, and given another address. */
 async function addressOf(row: Webhook, key: DataKey | null): Promise<string | null> {
   try {
     return key === null ? null : await unsealUrl(key, row);
   } catch (error) {
     if (!(error instanceof SealBroken)) throw error;
-    logError("failed to open a webhook's address", { webhook_id: row.id }, error);
+    logError("failed to unseal a webhook's address", { webhook_id: row.id }, error);
     return null;
   }
 }

@@ -164,7 +164,7 @@ it("a bug inside a gate is a 500, is not asked again, and has its stack in the l
   const lines = written.map((line) => JSON.parse(line));
   expect(lines).toContainEqual(
     expect.objectContaining({
-      message: "unexpected error",
+      message: "failed with an unexpected error",
       stack: expect.stringContaining("a bug in the gate"),
     }),
   );

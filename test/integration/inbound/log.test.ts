@@ -174,7 +174,7 @@ describe("a request", () => {
     expect(requestLines()).toEqual([expect.objectContaining({ outcome: "internal", status: 500 })]);
     expect(lines()).toContainEqual(
       expect.objectContaining({
-        message: "unexpected error",
+        message: "failed with an unexpected error",
         request_id: answer.json.request_id,
         error: "Error: a bug",
       }),

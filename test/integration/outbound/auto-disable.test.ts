@@ -282,7 +282,7 @@ describe("an address that the mail service refuses for good", () => {
     ]);
     expect(await noticesOf(hook)).toEqual([]);
     const lines = logged.mock.calls.flat().join();
-    expect(lines).toContain("permanently rejects a recipient");
+    expect(lines).toContain("permanently rejects the recipient");
     expect(lines).not.toContain("it@acme.example");
   });
 
