@@ -2,7 +2,7 @@ import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Secrets of the tests alone. The client secrets are "portal-secret" and "bound-secret". */
+/** Secrets for tests only. The client secrets are "portal-secret" and "bound-secret". */
 const TEST_SECRETS = {
   VAULT_KEYS: "test-1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
   PORTAL_CLIENTS: JSON.stringify([
@@ -15,7 +15,7 @@ const TEST_SECRETS = {
   ]),
 };
 
-/** Whatever the Worker and its tests import of packages: what is not here loads its own copy of what it shares. */
+/** All packages that the Worker and its tests import. A package that is not listed loads its own copy of shared modules. */
 const PACKAGES = [
   "@cfworker/json-schema",
   "drizzle-orm",
@@ -33,7 +33,7 @@ const PACKAGES = [
 
 const MEMORY = "test/e2e/memory.test.ts";
 
-/** They mostly wait, each about a minute: everything else runs beside them. */
+/** These files mostly wait, about a minute each, so they start first and all others run beside them. */
 const LONGEST = ["test/e2e/start.test.ts", "test/e2e/faults.test.ts", "test/e2e/fuzz.test.ts"];
 
 class LongestFirst extends BaseSequencer {
@@ -44,7 +44,7 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** Tests that run inside workerd, on real parts. */
+/** Tests that run inside workerd, with real bindings. */
 async function inWorkerd(name: string, include: string) {
   return {
     plugins: [
@@ -52,7 +52,7 @@ async function inWorkerd(name: string, include: string) {
         wrangler: { configPath: "./wrangler.toml" },
         miniflare: {
           bindings: { ...TEST_SECRETS, MIGRATIONS: await readD1Migrations("./migrations") },
-          // Nothing that a test fetches leaves the machine.
+          // No request of a test leaves the machine.
           outboundService: "audit1-outside",
           workers: [
             {
@@ -75,20 +75,20 @@ async function inWorkerd(name: string, include: string) {
       name,
       include: [include],
       setupFiles: ["./test/support/setup.ts"],
-      // Some compute for seconds, on cores that others use too. Shorter than the stand-in's longest wait.
+      // Some tests compute for seconds on shared cores. Shorter than the stand-in's longest wait.
       testTimeout: 40_000,
-      // Every runtime loads the Worker again: packages as one module each, not as the hundreds of files they come in.
+      // Every runtime loads the Worker again, so packages are bundled into one module each.
       deps: { optimizer: { ssr: { enabled: true, include: PACKAGES } } },
     },
   };
 }
 
-/** Tests of what people run on their own machine, and of started gateways. */
+/** Tests of the development tools and of started gateways. */
 function inNode(name: string, include: string, exclude: string[] = []) {
   return { test: { name, include: [include], exclude, testTimeout: 120_000, hookTimeout: 120_000 } };
 }
 
-/** Tests of pure functions: they use no binding, never load the Worker, and so may share a runtime. */
+/** Tests of pure functions. They use no binding and never load the Worker, so they can share a runtime. */
 async function unit() {
   const project = await inWorkerd("unit", "test/unit/**/*.test.ts");
   return {
@@ -99,19 +99,19 @@ async function unit() {
 
 export default defineConfig(async () => ({
   test: {
-    // Many tests wait for what happens outside: one fewer than there are cores would leave most of two cores idle.
+    // Many tests mostly wait. The default, one worker fewer than there are cores, would leave two cores mostly idle.
     maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
-    // What the Worker logs is shown of tests that fail.
+    // The Worker's log is shown only for failed tests.
     silent: "passed-only" as const,
     projects: [
       inNode("dev", "test/unit/dev/**/*.test.ts"),
       inNode("e2e", "test/e2e/**/*.test.ts", [MEMORY]),
-      // Keeps a core busy with the largest bodies, whose senders have half a minute: `npm run proof -- memory`.
+      // Keeps a core busy with the largest bodies, which must arrive within half a minute: `npm run proof -- memory`.
       inNode("memory", MEMORY),
       await unit(),
       await inWorkerd("integration", "test/integration/**/*.test.ts"),
-      // Lives whole days of traffic: `npm run proof -- counts`.
+      // Simulates whole days of traffic: `npm run proof -- counts`.
       await inWorkerd("cost", "test/proofs/cost/**/*.test.ts"),
     ],
   },

@@ -1,5 +1,5 @@
 /**
- * Refuses migrations that could lose rows on D1, and a schema that has no migration yet.
+ * Rejects migrations that could lose rows on D1, and a schema that has no migration yet.
  *
  * A rebuilt table (`__new_…`) is dropped and renamed, and on D1 that drop cascades into its children.
  */

@@ -1,4 +1,4 @@
-/** `npm run check`: what every commit has to pass, beside the tests. */
+/** `npm run check`: the checks that every commit must pass besides the tests. */
 
 import { Problem, runCommand } from "./problem.ts";
 import { runSteps } from "./steps.ts";

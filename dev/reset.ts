@@ -1,4 +1,4 @@
-/** `npm run reset`: removes the local state and the development secrets. Refuses while a gateway runs on them. */
+/** `npm run reset`: removes the local state and the development secrets. Fails while a gateway uses them. */
 
 import { rmSync } from "node:fs";
 import { Problem, runCommand } from "./problem.ts";

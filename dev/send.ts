@@ -1,4 +1,4 @@
-/** `npm run send`: signs reports, sends them to a gateway, one or thousands, and sums up the answers. */
+/** `npm run send`: signs one report or thousands, sends them to a gateway, and sums up the responses. */
 
 import { readFile } from "node:fs/promises";
 import { readDemo } from "./demo.ts";

@@ -1,4 +1,4 @@
-/** Watches what the two local Workers are built from. */
+/** Watches the sources of the two local Workers. */
 
 import { type FSWatcher, watch } from "node:fs";
 import path from "node:path";

@@ -54,7 +54,7 @@ function stopRequested(): Promise<void> {
   });
 }
 
-/** Serves until told to stop, or until something fails. */
+/** Serves until a signal to stop, or until something fails. */
 async function start(): Promise<number> {
   const port = readPort(process.env.PORT);
   const host = readHost(process.env.HOST);
@@ -95,7 +95,7 @@ async function serveAndShow(place: Place): Promise<never> {
     say(guide(demo, fileId));
     if (changes !== null) say(`Watching ${WATCHED.join(", ")} for changes.`);
   };
-  // While somebody edits the sources, the walkthrough may well meet a gateway that is just being started again.
+  // While sources change, the walkthrough may reach a gateway that is just restarting.
   const walkthrough =
     changes === null ? show() : show().catch((error: unknown) => say(`! ${messageOf(error)}`));
   await Promise.race([walkthrough, serving]);
@@ -155,6 +155,6 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-// Ending this process ends what it started: the Workers' process goes when its parent is gone.
+// Ending this process also ends the Workers' process, which stops when its parent is gone.
 await runCommand(start);
 process.exit();

@@ -1,6 +1,6 @@
 /**
- * The contract document, made outside the Workers' runtime. Schemas stand beside the routes that check by them, and some of
- * those import what only that runtime has: here they get names without anything behind them.
+ * The contract document, built outside the Workers runtime. Contracts are beside their handlers, and some handlers import
+ * modules that only that runtime has. Here, empty names replace those modules.
  */
 import { registerHooks } from "node:module";
 
@@ -13,12 +13,12 @@ registerHooks({
       : next(specifier, context),
 });
 
-/** As much of the document as the tools here read. */
+/** The part of the document that these tools read. */
 interface OpenApiDocument {
   paths?: Record<string, Record<string, { security?: Record<string, string[]>[] } | undefined>>;
 }
 
-/** Modules of the Worker are not typed by their imports: the Workers' types and Node's are not for one program. */
+/** Loads a module of the Worker without its types, because the types of Workers and of Node conflict in one program. */
 async function load<Exports>(module: string): Promise<Exports> {
   return (await import(`../../src/${module}`)) as Exports;
 }

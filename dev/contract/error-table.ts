@@ -1,4 +1,4 @@
-/** The page of all public errors, made from the table that the gateway answers from. */
+/** The page of all public errors, generated from the table that the gateway uses. */
 import { ERRORS } from "../../src/http/errors.ts";
 
 const HEAD = `# Errors
@@ -11,7 +11,7 @@ support. \`message\` and \`details\` name what is particular to the request. Gen
 |---|---|---|---|---|
 `;
 
-/** By status, then in the order of the table. Errors that differ in their message alone are rows of their own. */
+/** Ordered by status, then as in the table. Errors that differ only in their message have separate rows. */
 export function errorTable(): string {
   const rows = Object.values(ERRORS)
     .map(({ status, code, error, cause, fix }) => ({ status, code, error, cause, fix }))

@@ -1,14 +1,14 @@
-/** What only this folder needs is installed when it is first used, as its own lockfile says. */
+/** Installs the packages of this folder on first use, according to its own lockfile. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 
-/** Where the project is. */
+/** The project's folder. */
 export const root = path.resolve(import.meta.dirname, "../..");
 
 export function ensureInstalled(): void {
   if (existsSync(path.join(import.meta.dirname, "node_modules"))) return;
-  console.log("Installing what only the contract's checks need…");
+  console.log("Installing the packages of the contract's checks…");
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
     cwd: import.meta.dirname,
     stdio: "inherit",

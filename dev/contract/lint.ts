@@ -1,6 +1,6 @@
 /**
- * `npm run check -- openapi`: the contract document under the recommended rules of a public linter. Errors and warnings fail
- * alike, but for those that are excused here with a reason.
+ * `npm run check -- openapi`: checks the contract document by the recommended rules of a public linter. Errors and warnings
+ * both fail the check, except those that are excused here with a reason.
  */
 import { document } from "./document.ts";
 import { ensureInstalled } from "./install.ts";
@@ -8,15 +8,15 @@ import { ensureInstalled } from "./install.ts";
 ensureInstalled();
 const { createConfig, lintFromString } = await import("@redocly/openapi-core");
 
-/** Rule and place. */
+/** Maps rule and place to the reason. */
 const EXCUSED: ReadonlyMap<string, string> = new Map([
   [
     "no-ambiguous-paths #/paths/~1api~1v1~1files~1{file_id}~1replay",
-    "a file's id begins with FILE_, so that none is called status",
+    "a file's id begins with FILE_, so it cannot be status",
   ],
   [
     "operation-2xx-response #/paths/~1api~1v1~1webhook~1inbound/post/responses",
-    "it is there to say what is missing",
+    "the operation exists only to report that the connection id is missing",
   ],
 ]);
 
@@ -40,7 +40,7 @@ for (const { ruleId, severity, message, location } of problems) {
 for (const place of EXCUSED.keys()) {
   if (excused.has(place)) continue;
   failed++;
-  console.error(`excused, but not there any more: ${place}`);
+  console.error(`remove the excuse of a problem that no longer exists: ${place}`);
 }
 console.log(`The contract document: ${source.length} bytes, ${failed} problems, ${excused.size} excused.`);
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,4 +1,4 @@
-/** What is used of this folder's own packages, so that types are checked without installing them. */
+/** Types for the used parts of this folder's own packages, so types can be checked without installing them. */
 declare module "@redocly/openapi-core" {
   interface Problem {
     ruleId: string;

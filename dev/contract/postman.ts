@@ -1,6 +1,6 @@
 /**
  * `npm run postman`: the contract document as a Postman collection, dist/audit1.postman_collection.json. Requests are the
- * document's examples; who asks, and the ids, are the collection's variables; reports are signed before they are sent.
+ * document's examples. Credentials and ids are variables of the collection. Reports are signed before they are sent.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -45,7 +45,7 @@ const VARIABLES: Record<string, string> = {
   owner_id: EXAMPLE.owner.owner_id,
 };
 
-/** Runs in Postman: the inbound scheme over the body as it is sent. */
+/** Runs in Postman and signs the exact body by the inbound scheme. */
 const SIGN = `const timestamp = String(Date.now());
 const body = pm.variables.replaceIn(pm.request.body.raw);
 const secret = pm.variables.get("connection_secret");
@@ -104,7 +104,7 @@ function prepare(item: Item): void {
     item.event = [{ listen: "prerequest", script: { type: "text/javascript", exec: SIGN.split("\n") } }];
 }
 
-/** What may be left out is there to be switched on. */
+/** Optional headers are included but switched off. */
 function isSent({ key, description }: Field): boolean {
   return ["Content-Type", "Accept"].includes(key) || (description?.content.startsWith("(Required)") ?? false);
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run proof -- schemathesis`: a generic fuzzer of OpenAPI documents against a real runtime of the gateway on loopback. Needs
- * Python; the fuzzer is installed under .dev/ when it is first used. `SCHEMATHESIS_SEED` repeats a run,
- * `SCHEMATHESIS_EXAMPLES` (50) is how many cases an operation gets in each phase at most.
+ * `npm run proof -- schemathesis`: runs a generic fuzzer of OpenAPI documents against a local gateway. Needs Python; the
+ * fuzzer is installed under .dev/ on first use. `SCHEMATHESIS_SEED` repeats a run, `SCHEMATHESIS_EXAMPLES` (50) limits the
+ * cases per operation and phase.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -61,7 +61,7 @@ try {
     },
   );
   failed = code !== 0;
-  // The runtime's own lines, such as a receiver's name that does not resolve, are no JSON.
+  // The runtime's own lines, such as a receiver's name that does not resolve, are not JSON.
   for (const error of gateway.errors.filter((line) => line.startsWith("{"))) {
     failed = true;
     console.log(`the gateway logged an error: ${error}`);
@@ -71,20 +71,20 @@ try {
 }
 process.exit(failed ? 1 : 0);
 
-/** What cannot be said on the command line. Holds credentials of this run's own gateway. */
+/** The settings that have no command-line option. Contains credentials of this run's gateway. */
 function configuration(connectionId: string, fileId: string): string {
   return `
 continue-on-failure = true
-# Slow enough for the share of look-ups that an address has: no 5xx at all is expected.
+# Slow enough for the lookup limit of one address, so no 5xx is expected.
 rate-limit = "15/s"
 generation.max-examples = ${examples}
 
 [checks]
 enabled = true
-# Compares Allow with one path of the document, where /employers/import is that of an employer with this id as well.
+# This check compares Allow with one path, but /employers/import also matches the path of an employer with this id.
 allow_header_conformance.enabled = false
 
-# A version that was read: others are refused before anything else is looked at.
+# Matches any version; a wrong one would be rejected before anything else is checked.
 [parameters]
 "header.If-Match" = "*"
 
@@ -97,18 +97,18 @@ api_key = ${JSON.stringify(gateway.client.secret)}
 [auth.openapi.apiKey]
 bearer = ${JSON.stringify(gateway.apiKey)}
 
-# Placeholders: a hook signs over the bytes that are sent.
+# Placeholders: a hook signs the bytes as sent.
 [auth.openapi.webhookSignature]
 api_key = "0000"
 
 [auth.openapi.webhookTimestamp]
 api_key = "0"
 
-# 412 is right for a version that is not the object's.
+# 412 is correct for a version that is not the object's.
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 412, 429, "5xx"]
 
-# Field problems are warnings at this endpoint; they never cause a refusal.
+# Field problems are warnings at this endpoint; they never cause a rejection.
 [[operations]]
 include-operation-id = "receiveReport"
 parameters = { connection_id = ${JSON.stringify(connectionId)} }
@@ -118,24 +118,24 @@ checks.negative_data_rejection.enabled = false
 include-operation-id = ["getFileStatus", "replayFile"]
 parameters = { file_id = ${JSON.stringify(fileId)} }
 
-# What no schema can say: which cursors are a list's own, that a client that is bound to no owner has to name one, which
-# addresses are public, that a period must not end before it begins.
+# Rules that a schema cannot express: a cursor must come from the same list, an unbound client must name an owner, a URL
+# must be public, and a period must not end before it begins.
 [[operations]]
 include-operation-id = ${JSON.stringify(MORE_THAN_A_SCHEMA)}
 checks.positive_data_acceptance.enabled = false
 
-# The fuzzer takes fewer texts for e-mail addresses than the schema's own pattern does.
+# The fuzzer accepts fewer e-mail addresses than the schema's pattern.
 [[operations]]
 include-operation-id = ["createWebhook", "changeWebhook", "putWebhook"]
 checks.positive_data_acceptance.enabled = false
 checks.negative_data_rejection.enabled = false
 
-# What is wrong with a line is told in the answer and refuses no other line.
+# A problem with a line is reported in the response and does not reject other lines.
 [[operations]]
 include-operation-id = "importEmployers"
 checks.negative_data_rejection.enabled = false
 
-# Takes nothing, whatever is sent.
+# Always an error, whatever is sent.
 [[operations]]
 include-operation-id = "receiveReportWithoutConnection"
 checks.positive_data_acceptance.enabled = false

@@ -1,6 +1,6 @@
 /**
  * NOT FOR PRODUCTION. A files-creator for local development and tests: it turns reports into CSV, reports back to the
- * gateway, misbehaves on request, and lets anybody read the reports. README.md in this folder has the details.
+ * gateway, misbehaves on request, and lets everyone read the reports. README.md in this folder has the details.
  */
 
 import { type Context, Hono } from "hono";
