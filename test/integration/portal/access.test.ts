@@ -71,7 +71,7 @@ function token({
 const ask = (jwt: string, using = withAccess(), headers: Json = {}, method = "GET", path = "/audit") =>
   send(`/api/v1${path}`, { method, headers: { "Cf-Access-Jwt-Assertion": jwt, ...headers } }, using);
 
-describe("a person who comes through Access", () => {
+describe("a person who signs in through Access", () => {
   it.each(["RS256", "ES256"])("may do what the portal itself may, with a token of %s", async (alg) => {
     const jwt =
       alg === "RS256" ? await token() : await token({ header: { alg, kid: "ec-1" }, key: ec.privateKey });
@@ -79,7 +79,7 @@ describe("a person who comes through Access", () => {
     expect((await ask(jwt, withAccess(), {}, "GET", `/connections/${id}`)).status).toBe(200);
   });
 
-  it("is told by address in the audit trail, and nowhere in the log", async () => {
+  it("is named by address in the audit trail, and nowhere in the log", async () => {
     const logs = [vi.spyOn(console, "log"), vi.spyOn(console, "error")];
     const { id } = await createConnection();
     const using = withAccess();
@@ -100,7 +100,7 @@ describe("a person who comes through Access", () => {
     expect(logged).not.toContain(EMAIL);
   });
 
-  it("is a service as well, under its token's name", async () => {
+  it("may be a service, under its token's name", async () => {
     const jwt = await token({ claims: { sub: "", email: undefined, common_name: "ci.access" } });
     expect((await ask(jwt)).status).toBe(200);
   });
@@ -157,11 +157,11 @@ describe("a token", () => {
     expect(answer.json).not.toHaveProperty("details");
   });
 
-  it("is nobody's where Access is not set up", async () => {
+  it("is ignored where Access is not set up", async () => {
     expect((await ask(await token(), bindings)).status).toBe(401);
   });
 
-  it("makes no portal client of a developer's key beside it that is no good", async () => {
+  it("does not make up for an invalid developer key beside it", async () => {
     const key = await createApiKey();
     const answer = await ask(await token({ exp: 1 }), withAccess(), { Authorization: `Bearer ${key.token}` });
     expect(answer.status).toBe(401);
@@ -177,14 +177,14 @@ describe("the team's keys", () => {
   const team = "moody-test";
   const issuer = `https://${team}.cloudflareaccess.com`;
 
-  it("when they cannot be had, leave a token unknown: 503", async () => {
+  it("when they are unavailable, make a 503, because the token cannot be verified", async () => {
     await publish(issuer, [], 500);
     const answer = await ask(await token({ claims: { iss: issuer } }), withAccess(team));
     expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
     expect(JSON.stringify(answer.json)).not.toContain(team);
   });
 
-  it("are asked for once, and serve while they are fresh", async () => {
+  it("are fetched once, and reused while they are fresh", async () => {
     const using = withAccess(team);
     await publish(issuer, [await jwk(rsa, "rsa-1", "RS256")]);
     expect((await ask(await token({ claims: { iss: issuer } }), using)).status).toBe(200);
@@ -192,7 +192,7 @@ describe("the team's keys", () => {
     expect((await ask(await token({ claims: { iss: issuer } }), using)).status).toBe(200);
   });
 
-  it("that the team has taken back are refused ten minutes later at the latest, new ones known at once", async () => {
+  it("that the team has revoked are rejected within ten minutes, and new ones are known at once", async () => {
     const using = withAccess(team);
     await publish(issuer, [await jwk(rsa, "rsa-1", "RS256")]);
     expect((await ask(await token({ claims: { iss: issuer } }), using)).status).toBe(200);
@@ -205,7 +205,7 @@ describe("the team's keys", () => {
   });
 });
 
-describe("a gateway with half of it set up", () => {
+describe("a gateway with Access half configured", () => {
   it.each([
     ["acme", ""],
     ["", AUDIENCE],

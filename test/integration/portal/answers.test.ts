@@ -25,7 +25,7 @@ function withHeaders(path: string, headers: Record<string, string>, method = "GE
 const PORTAL = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
 
 describe("caches", () => {
-  it("are told to store no answer, whatever it is, but the documentation", async () => {
+  it("must not store any response except the documentation", async () => {
     const filled = (path: string) => path.replace("{page}", "errors").replace(/\{\w+\}/g, "x");
     const paths = operations.map(({ method, path }) => [method, filled(path)] as const);
     for (const [method, path] of [...paths, ["GET", "/nowhere"], ["OPTIONS", "/api/v1/webhooks"]] as const) {
@@ -40,7 +40,7 @@ describe("caches", () => {
     }
   });
 
-  it("are told so where a secret stands", async () => {
+  it("must not store a response with a secret", async () => {
     const webhook = await aWebhook();
     const { id } = await createConnection();
     for (const answer of [
@@ -56,7 +56,7 @@ describe("caches", () => {
   });
 });
 
-describe("a read of what the caller has already", () => {
+describe("a read of an unchanged object", () => {
   const KINDS: [string, () => Promise<[path: string, change: () => Promise<unknown>]>][] = [
     [
       "a connection",
@@ -135,7 +135,7 @@ describe("a read of what the caller has already", () => {
     expect(after.headers.get("ETag")).not.toBe(etag);
   });
 
-  it("is no way around the owner that a request names, nor around the credentials", async () => {
+  it("does not bypass the owner that a request names, nor the credentials", async () => {
     const path = `/webhooks/${(await aWebhook()).id}`;
     const etag = (await portal("GET", path)).headers.get("ETag") ?? "";
     for (const known of [etag, "*"]) {
@@ -146,7 +146,7 @@ describe("a read of what the caller has already", () => {
     }
   });
 
-  it("changes with an ETag that also shows what has no version", async () => {
+  it("changes when a part without a version changes", async () => {
     const path = `/webhooks/${(await aWebhook()).id}`;
     const etag = (await portal("GET", path)).headers.get("ETag") ?? "";
     const headers = { ...PORTAL, "Content-Type": "application/json", "If-Match": etag };
@@ -155,7 +155,7 @@ describe("a read of what the caller has already", () => {
   });
 });
 
-describe("credentials that are not enough", () => {
+describe("insufficient credentials", () => {
   it.each<[string, Record<string, string>, RegExp]>([
     ["none", {}, /^Send X-Client-ID and X-Client-Secret of a portal client\.$/],
     ["no secret", { "X-Client-ID": "portal" }, /^X-Client-Secret is missing or empty\./],
@@ -239,7 +239,7 @@ describe("a body or a query", () => {
       );
   });
 
-  it("that is empty is told so", async () => {
+  it("that is empty is reported as empty", async () => {
     const { id } = await createConnection();
     for (const type of ["application/json", "text/plain"]) {
       const headers = { ...PORTAL, "Content-Type": type };
@@ -249,7 +249,7 @@ describe("a body or a query", () => {
     }
   });
 
-  it("with a plus that arrives as a blank is understood", async () => {
+  it("with a plus that arrives as a space is understood", async () => {
     const query = new URLSearchParams(ACME);
     for (const path of [`/audit?${query}`, `/events?${query}`])
       expect((await portal("GET", `${path}&since=2026-03-16T10:30:00+00:00`)).status).toBe(200);

@@ -67,7 +67,7 @@ describe("GET /api-keys/{id}", () => {
 });
 
 describe("GET /api-keys", () => {
-  it("lists the owner's active keys, newest first, and inactive ones where they are asked for", async () => {
+  it("lists the owner's active keys, newest first, and inactive ones on request", async () => {
     const owner = newOwner();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const ids: string[] = [];
@@ -85,7 +85,7 @@ describe("GET /api-keys", () => {
     expect(all.json.next_cursor).toBeNull();
   });
 
-  it("comes in pages that miss none and repeat none, also of keys made in the same millisecond", async () => {
+  it("is paged without gaps or repeats, also for keys created in the same millisecond", async () => {
     const owner = newOwner();
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const ids = await Promise.all(Array.from({ length: 7 }, async () => (await createApiKey(owner)).id));
@@ -176,7 +176,7 @@ describe("PATCH /api-keys/{id}", () => {
 });
 
 describe("DELETE /api-keys/{id}", () => {
-  it("deactivates: in force when it is answered, safe to repeat, and can be taken back", async () => {
+  it("deactivates: takes effect before the response, is safe to repeat, and can be undone", async () => {
     const key = await createDeveloper();
     catchWakeUps();
     const works = async () => (await submit(key, PAYROLL, payroll(key))).status;
@@ -194,7 +194,7 @@ describe("DELETE /api-keys/{id}", () => {
     expect([await works(), await reads()]).toEqual([202, 200]);
   });
 
-  it("that the gate cannot be told of is answered 503, and is in force within the minute, or when it is repeated", async () => {
+  it("that cannot be propagated to the gate is a 503, and takes effect within the minute, or when it is repeated", async () => {
     catchWakeUps();
     const cutOff = withBrokenGates(bindings, "refresh");
     for (const converge of [() => runCron(), (id: string) => portal("DELETE", `/api-keys/${id}`)]) {
@@ -209,7 +209,7 @@ describe("DELETE /api-keys/{id}", () => {
 });
 
 describe("the tenants of API keys", () => {
-  it("have walls: a client that is bound to an owner finds no other's key, and changes none", async () => {
+  it("are separated: a client that is bound to an owner finds and changes only its owner's keys", async () => {
     const { id } = await createApiKey({ owner_id: "other" });
     const own = await createApiKey();
     for (const [method, body] of [["GET"], ["PATCH", { is_active: false }], ["DELETE"]] as const) {
@@ -230,7 +230,7 @@ describe("the tenants of API keys", () => {
     expect((await portal("DELETE", `/api-keys/${own.id}`, undefined, "bound")).status).toBe(200);
   });
 
-  it("do not manage with developer keys, nor without anything", async () => {
+  it("cannot manage with developer keys, nor without credentials", async () => {
     const { id, token } = await createApiKey();
     for (const [method, path] of [
       ["GET", "/api-keys"],
@@ -245,7 +245,7 @@ describe("the tenants of API keys", () => {
   });
 });
 
-it("the audit trail tells what became of a key, without its token", async () => {
+it("the audit trail lists the changes of a key, without its token", async () => {
   const { id, token } = await createApiKey();
   await portal("PATCH", `/api-keys/${id}`, { plan: "enterprise" });
   await portal("DELETE", `/api-keys/${id}`);

@@ -63,7 +63,7 @@ describe("a change and its audit row", () => {
     expect(await trailOf(`${subjectId}_2`)).toHaveLength(0);
   });
 
-  it("carry the statements that follow them in the batch, or not", async () => {
+  it("decide whether the statements that follow them in the batch apply", async () => {
     const orm = drizzle(bindings.DB);
     const values = { id: subjectId, name: "A", created_at: 0, updated_at: 0 };
     for (const name of ["B", "C"]) {
@@ -80,7 +80,7 @@ describe("a change and its audit row", () => {
     expect(results).toEqual([{ name: "B" }]);
   });
 
-  it("tells the fields that changed and no others", () => {
+  it("names only the fields that changed", () => {
     expect(changedFields({ a: 1, b: [1], c: null }, { a: 1, b: [2], c: null })).toEqual({
       before: { b: [1] },
       after: { b: [2] },
@@ -89,7 +89,7 @@ describe("a change and its audit row", () => {
 });
 
 describe("the audit trail", () => {
-  it("tells of a connection what was done to it, by whom and in which request", async () => {
+  it("lists the changes of a connection with their author and request", async () => {
     const { id } = await createConnection({ owner_id: "trail" });
     const patched = await portal("PATCH", `/connections/${id}`, { status: "inactive" });
     await portal("POST", `/connections/${id}/rotate-secret`, { overlap_seconds: 0 });
@@ -126,7 +126,7 @@ describe("the audit trail", () => {
     for (const value of [secret, json.secret, row?.data_key, ...sealed]) expect(trail).not.toContain(value);
   });
 
-  it("tells of a new key and of an employer's old and new grants", async () => {
+  it("lists a new key, and an employer's old and new grants", async () => {
     const key = await createApiKey();
     expect(await trailOf(key.id)).toMatchObject([
       { action: "api_key.created", after: { environment: "production" } },
@@ -143,7 +143,7 @@ describe("the audit trail", () => {
     ]);
   });
 
-  it("tells of every change that was answered, and of none that lost against another", async () => {
+  it("lists every successful change, and none that lost to another", async () => {
     const { id } = await createConnection();
     const answers = await Promise.all(
       Array.from({ length: 10 }, () =>
@@ -158,7 +158,7 @@ describe("the audit trail", () => {
     expect(times).toEqual(versions.sort((a, b) => a - b));
   });
 
-  it("of two replacements of an employer at once, tells what each found", async () => {
+  it("lists for two concurrent replacements of an employer what each replaced", async () => {
     const { id } = await createEmployer();
     const names = ["One", "Two", "Three"];
     const answers = await Promise.all(names.map((name) => portal("PUT", `/employers/${id}`, { name })));
@@ -172,7 +172,7 @@ describe("the audit trail", () => {
     expect(updates).toHaveLength(3);
   });
 
-  it("says nothing of a change that changes nothing, and of one that is repeated says it once", async () => {
+  it("omits a change without an effect, and lists a repeated one once", async () => {
     const { id } = await createConnection();
     await portal("PATCH", `/connections/${id}`, { status: "active" });
     const using = withBrokenGates(bindings, "refresh");
@@ -262,7 +262,7 @@ describe("GET /audit", () => {
       expect(actionsOf(await read({ subject: `api_key:${id}` }))).toEqual(["api_key.created"]);
   });
 
-  it("shows a bound client its owner's rows alone", async () => {
+  it("shows a bound client only its owner's rows", async () => {
     const mine = await createConnection();
     const theirs = await createConnection({ owner_id: "someone_else" });
     await createEmployer();
@@ -278,7 +278,7 @@ describe("GET /audit", () => {
     expect(named).toMatchObject({ status: 404, json: { error: "owner_not_found" } });
   });
 
-  it("gives a bound client no address of a person", async () => {
+  it("does not show a person's address to a bound client", async () => {
     const { id } = await createConnection();
     await bindings.DB.prepare("UPDATE audit SET actor = 'access:jane@audit1.example' WHERE subject_id = ?")
       .bind(id)
@@ -289,7 +289,7 @@ describe("GET /audit", () => {
     expect(await actors("bound")).toEqual(["access"]);
   });
 
-  it("tells who asked for a replay", async () => {
+  it("names the client that requested a replay", async () => {
     const fileId = await accepted(await createBoundConnection());
     await portal("POST", `/files/${fileId}/replay`);
     const { json } = await read({ subject: `file:${fileId}` });
@@ -313,7 +313,7 @@ describe("GET /audit", () => {
     expect(Object.keys(answer.json.details)).toEqual([name]);
   });
 
-  it("forgets what is older than seven years, and nothing younger", async () => {
+  it("deletes rows older than seven years, and no others", async () => {
     const [old, young] = [newObjectId(), newObjectId()];
     const entry = { actor: "system:test", requestId: "r", kind: "employer", what: "x", owner: null } as const;
     const year = 366 * 86_400_000;

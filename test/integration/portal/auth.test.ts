@@ -74,14 +74,14 @@ describe.each(ROUTES)("%s %s", (method, path) => {
   );
 });
 
-it("takes a pair whose headers came twice with the same values", async () => {
+it("accepts a pair whose headers were sent twice with the same values", async () => {
   const twice = (value: string) => `${value}, ${value}`;
   const headers = { "X-Client-ID": twice("portal"), "X-Client-Secret": twice("portal-secret") };
   expect((await call("GET", "/employers", headers)).status).toBe(200);
 });
 
 describe("a pair that is being rotated", () => {
-  it("stands in the list with both secrets, and either works", async () => {
+  it("is in the list with both secrets, and either works", async () => {
     const pair = async (secret: string) => ({ id: "rotated", secret_sha256: await sha256Hex(secret) });
     const using = {
       ...bindings,
@@ -99,8 +99,8 @@ describe("a pair that is being rotated", () => {
   });
 });
 
-describe("a pair that was taken off the list", () => {
-  it("is refused from then on, and says no more than one that never was on it", async () => {
+describe("a pair that was removed from the list", () => {
+  it("is rejected from then on, like one that was never on it", async () => {
     const secret_sha256 = await sha256Hex("leaving-secret");
     const listing = (...pairs: object[]) => ({ ...bindings, PORTAL_CLIENTS: JSON.stringify(pairs) });
     const headers = { "X-Client-ID": "leaving", "X-Client-Secret": "leaving-secret" };

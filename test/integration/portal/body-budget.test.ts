@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 describe("the budget", () => {
-  it("gives management bodies half at most, and reports what those leave", () => {
+  it("gives management bodies at most half, and reports the rest", () => {
     const budget = new BodyBudget(8 * MIB);
     const management = budget.open(undefined, "management");
     expect(management.take(4 * MIB)).toBeUndefined();
@@ -49,7 +49,7 @@ describe("the budget", () => {
     expect(fits(budget, 8 * MIB, "report")).toBe(true);
   });
 
-  it("takes small management bodies beside full reports, so that nobody is locked out", () => {
+  it("admits small management bodies beside full reports, so that nobody is locked out", () => {
     const budget = new BodyBudget(8 * MIB);
     const reports = budget.open();
     reports.take(8 * MIB);
@@ -58,7 +58,7 @@ describe("the budget", () => {
     reports.close();
   });
 
-  it("turns away no slow report for a management body that waits", async () => {
+  it("does not cut off a slow report for a waiting management body", async () => {
     const budget = new BodyBudget(4 * MIB);
     const turnedAway: string[] = [];
     const slow = budget.open(() => turnedAway.push("report"));
@@ -74,7 +74,7 @@ describe("the budget", () => {
 });
 
 describe("a management body", () => {
-  it("is held until its request is answered, and not longer", async () => {
+  it("is held until the response to its request, and not longer", async () => {
     const body = JSON.stringify({
       events: Array.from({ length: 20 }, (_, i) => event(i, "x".repeat(200 * KIB))),
     });
@@ -102,7 +102,7 @@ describe("a management body", () => {
     expect(answer.headers.get("Retry-After")).toBe("1");
   });
 
-  it("that is refused holds nothing: too large, no JSON, of a wrong type", async () => {
+  it("that is rejected holds nothing: too large, not JSON, of a wrong type", async () => {
     const refused = [
       { body: "x".repeat(MIB + 1), status: 413 },
       { body: "{", status: 400 },
@@ -120,7 +120,7 @@ describe("a management body", () => {
   });
 });
 
-it("reports are accepted while management bodies hold all that they may", async () => {
+it("reports are accepted while management bodies hold their whole share", async () => {
   const connection = await createBoundConnection();
   const shares = Array.from({ length: 2 }, () => bodyBudget.open(undefined, "management"));
   for (const share of shares) await share.take(HALF);
@@ -134,7 +134,7 @@ it("reports are accepted while management bodies hold all that they may", async 
 });
 
 describe("the import of employers", () => {
-  it("holds what it has not dealt with yet, and nothing afterwards", async () => {
+  it("holds only unprocessed bytes, and nothing afterwards", async () => {
     const budget = new BodyBudget(MIB);
     const lines = Array.from({ length: 120 }, (_, i) =>
       JSON.stringify({ id: `EMP_B${i}`, name: "Budgeted" }),
@@ -157,7 +157,7 @@ describe("the import of employers", () => {
     expect(fits(budget, 512 * KIB, "management")).toBe(true);
   });
 
-  it("breaks off when its sender stops sending, and lets go of what it holds", async () => {
+  it("stops when its sender stops sending, and releases its share", async () => {
     const budget = new BodyBudget(MIB);
     const stream = new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(new Uint8Array(300 * KIB)),

@@ -26,7 +26,7 @@ const works = async (id: string, secret: string) => {
 };
 
 describe("PATCH /connections/{id}", () => {
-  it("is in force when it is answered, both ways, in an isolate that knows the connection", async () => {
+  it("takes effect before the response, both ways, in an isolate that has cached the connection", async () => {
     const connection = await createBoundConnection();
     expect((await post(connection)).status).toBe(202);
     for (const [status, expected] of [
@@ -97,7 +97,7 @@ describe("POST /connections/{id}/rotate-secret", () => {
     expect(json.connection.secrets).toHaveLength(1);
   });
 
-  it("repeated never takes away a secret that is still in its overlap", async () => {
+  it("repeated never removes a secret that is still in its overlap", async () => {
     const { id, secret } = await createBoundConnection();
     const secrets = [secret];
     for (let i = 0; i < 6; i++) {
@@ -107,14 +107,14 @@ describe("POST /connections/{id}/rotate-secret", () => {
     for (const each of secrets) expect(await works(id, each)).toBe(true);
   });
 
-  it("is refused while ten secrets would stay in force, and taken again without an overlap", async () => {
+  it("is rejected while ten secrets would stay active, and accepted without an overlap", async () => {
     const { id } = await createBoundConnection();
     for (let i = 0; i < 9; i++) expect((await rotate(id)).status).toBe(200);
     expect(await rotate(id)).toMatchObject({ status: 409, json: { error: "too_many_secrets" } });
     expect((await rotate(id, { overlap_seconds: 0 })).json.connection.secrets).toHaveLength(1);
   });
 
-  it("repeated never lengthens a secret that is ending, and may shorten it", async () => {
+  it("repeated never extends an expiring secret, and may shorten it", async () => {
     const { id, secret: first } = await createBoundConnection();
     const { secret: second } = (await rotate(id, { overlap_seconds: HOUR_S })).json;
     const { secret: third } = (await rotate(id, { overlap_seconds: 7 * DAY_S })).json;
@@ -150,10 +150,10 @@ describe("POST /connections/{id}/rotate-secret", () => {
   });
 });
 
-describe("when the gate cannot be told", () => {
+describe("when the gate cannot be notified", () => {
   const cutOff = withBrokenGates(bindings, "refresh");
 
-  it("a deactivation is answered 503, and is in force everywhere after the next minute", async () => {
+  it("a deactivation is a 503, and takes effect everywhere within the next minute", async () => {
     const connection = await createBoundConnection();
     expect((await post(connection)).status).toBe(202);
     const answer = await patch(connection.id, "inactive", cutOff);
@@ -163,7 +163,7 @@ describe("when the gate cannot be told", () => {
     expect((await post(connection)).status).toBe(403);
   });
 
-  it("a deactivation that is repeated is in force when it is answered", async () => {
+  it("a repeated deactivation takes effect before the response", async () => {
     const connection = await createBoundConnection();
     expect((await post(connection)).status).toBe(202);
     await patch(connection.id, "inactive", cutOff);
@@ -171,7 +171,7 @@ describe("when the gate cannot be told", () => {
     expect((await post(connection)).status).toBe(403);
   });
 
-  it("a rotation gives no secret away that may not work, and repeating it takes none away that does", async () => {
+  it("a rotation returns no secret that may not work, and repeating it removes none that does", async () => {
     const { id, secret } = await createBoundConnection();
     const answer = await rotate(id, {}, cutOff);
     expect(answer.status).toBe(503);
@@ -203,7 +203,7 @@ describe("changes at the same time", () => {
     return { ...bindings, DB };
   }
 
-  it("a change that was overtaken is refused with 409, and undoes nothing", async () => {
+  it("a change that was overtaken is a 409, and undoes nothing", async () => {
     const connection = await createBoundConnection();
     let next = "";
     const answer = await patch(
@@ -236,7 +236,7 @@ describe("changes at the same time", () => {
     expect([await works(id, secret), await works(id, next)]).toEqual([true, true]);
   });
 
-  it("of many, every one that was answered 200 has happened", async () => {
+  it("of many, every one with a 200 was applied", async () => {
     const { id, secret } = await createBoundConnection();
     const answers = await Promise.all([
       ...Array.from({ length: 6 }, () => rotate(id)),

@@ -47,7 +47,7 @@ describe.each([
     expect((await portal("GET", path, undefined, client)).status).toBe(200);
   });
 
-  it("is told so whatever it asks for, and does nothing", async () => {
+  it("gets a 429 for every request, and changes nothing", async () => {
     use(`client:${client}`, limit, owner);
     const asked: [string, string, Json?][] = [
       ["POST", "/connections", { owner_type: OWNER.type, owner_id: OWNER.id }],
@@ -60,7 +60,7 @@ describe.each([
   });
 });
 
-it("one client's requests are nobody else's, and who is not authenticated uses up nothing", async () => {
+it("requests count per client, and an unauthenticated request counts for nobody", async () => {
   use("client:bound", BOUND, OWNER);
   expect((await portal("GET", "/webhooks", undefined, "bound")).status).toBe(429);
   expect((await portal("GET", "/employers")).status).toBe(200);
@@ -85,7 +85,7 @@ describe("the files-creator's pair", () => {
     data: { fileId },
   });
 
-  it("reports however much it reported, and is limited in everything else", async () => {
+  it("may report without limit, and is limited in everything else", async () => {
     const connection = await createBoundConnection();
     const { file_id } = (await post(connection)).json;
     const using = await creator();
@@ -94,7 +94,7 @@ describe("the files-creator's pair", () => {
     expect((await portal("GET", "/employers", undefined, "creator", using)).status).toBe(429);
   });
 
-  it("uses up nothing by its reports", async () => {
+  it("is not charged for its reports", async () => {
     const using = await creator();
     use("client:creator", UNBOUND - 1);
     for (let i = 0; i < 3; i++) await portal("POST", "/events", event("FILE_NONE"), "creator", using);

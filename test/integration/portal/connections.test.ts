@@ -49,7 +49,7 @@ async function pagesOf(query: Json): Promise<string[][]> {
 }
 
 describe("GET /connections", () => {
-  it("answers an owner's, newest first, page by page, and no other's", async () => {
+  it("lists only an owner's connections, newest first, page by page", async () => {
     const owner = newOwner();
     await createConnection(newOwner());
     const made: string[] = [];
@@ -97,7 +97,7 @@ describe("GET /connections", () => {
       expect(JSON.stringify(answer.json)).not.toContain(hidden);
   });
 
-  it("needs an owner from the portal itself, and is an owner's own for a bound client", async () => {
+  it("requires an owner from the portal itself, and defaults to a bound client's owner", async () => {
     expect(await list({})).toMatchObject({ status: 400, json: { error: "owner_id_required" } });
     expect(await list({ owner_id: "acme" })).toMatchObject({
       status: 400,
@@ -181,7 +181,7 @@ describe("with 100 000 connections of one owner", () => {
 });
 
 describe("PATCH /connections/{id} of", () => {
-  it("every setting is shown, and in force, when it is answered", async () => {
+  it("every setting is shown and takes effect before the response", async () => {
     const connection = await createConnection({ same_body: "deduplicate" });
     const [first, second] = await Promise.all([createEmployer(), createEmployer()]);
     await patch(connection.id, { employer_id: first.id });
@@ -211,7 +211,7 @@ describe("PATCH /connections/{id} of", () => {
     });
   });
 
-  it("the environment leaves what came before where it was, for the files-creator and for keys", async () => {
+  it("the environment does not move earlier files, for the files-creator and for keys", async () => {
     const connection = await createBoundConnection({ environment: "sandbox" });
     const test = await createApiKey({ environment: "sandbox" });
     const live = await createApiKey({ environment: "production" });
@@ -273,7 +273,7 @@ describe("If-Match", () => {
       body: JSON.stringify(body),
     });
 
-  it("lets a change through to the version that it names, once", async () => {
+  it("admits a change of the version that it names, once", async () => {
     const { id } = await createConnection();
     const read = await portal("GET", `/connections/${id}`);
     const etag = read.headers.get("ETag") ?? "";
@@ -291,13 +291,13 @@ describe("If-Match", () => {
     expect((await conditional(id, "*", { description: "fourth" })).status).toBe(200);
   });
 
-  it.each(["123", '"abc"', "", '"1",'])("that is none is refused: %j", async (match) => {
+  it.each(["123", '"abc"', "", '"1",'])("that is not an ETag is rejected: %j", async (match) => {
     const { id } = await createConnection();
     const answer = await conditional(id, match, { description: "x" });
     expect(answer).toMatchObject({ status: 400, json: { details: { "If-Match": expect.any(String) } } });
   });
 
-  it("of many at the same time lets one through, and loses nothing", async () => {
+  it("of many concurrent changes admits one, and loses nothing", async () => {
     const { id } = await createConnection();
     const etag = (await portal("GET", `/connections/${id}`)).headers.get("ETag") ?? "";
     const names = ["a", "b", "c", "d"];
@@ -309,7 +309,7 @@ describe("If-Match", () => {
 });
 
 describe("DELETE /connections/{id}", () => {
-  it("is in force when it is answered, in an isolate that knows the connection", async () => {
+  it("takes effect before the response, in an isolate that has cached the connection", async () => {
     const connection = await createBoundConnection();
     expect((await post(connection)).status).toBe(202);
     expect(await remove(connection.id)).toMatchObject({
@@ -322,7 +322,7 @@ describe("DELETE /connections/{id}", () => {
     });
   });
 
-  it("leaves nothing that the portal shows or changes, and may be repeated", async () => {
+  it("hides the connection from the portal, and may be repeated", async () => {
     const { id } = await createConnection();
     await remove(id);
     for (const answer of [
@@ -339,7 +339,7 @@ describe("DELETE /connections/{id}", () => {
     expect(results.map(({ action }) => action)).toEqual(["connection.created", "connection.deleted"]);
   });
 
-  it("lets what was accepted arrive", async () => {
+  it("still delivers accepted reports", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection);
     await remove(connection.id);
@@ -348,7 +348,7 @@ describe("DELETE /connections/{id}", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("that its gate was not told of says so, and holds a minute later, or when it is repeated", async () => {
+  it("that could not be propagated is a 503, and takes effect a minute later, or when it is repeated", async () => {
     const cutOff = withBrokenGates(bindings, "refresh");
     const [one, two] = await Promise.all([createBoundConnection(), createBoundConnection()]);
     for (const { id } of [one, two]) expect((await remove(id, "", "portal", cutOff)).status).toBe(503);
@@ -363,7 +363,7 @@ describe("DELETE /connections/{id}", () => {
     expect(results).toEqual([{ propagated: 1 }, { propagated: 1 }]);
   });
 
-  it("of another owner's, or of none, is a 404", async () => {
+  it("of another owner's connection, or of a missing one, is a 404", async () => {
     const theirs = await createConnection(newOwner());
     for (const id of [theirs.id, newObjectId()])
       expect(await remove(id, "", "bound")).toMatchObject({

@@ -108,7 +108,7 @@ function endings(path: string): [what: string, changes: Change[]][] {
 describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, idOf }) => {
   const create = (fields: Json, asking: Asking) => asked("POST", path, JSON.stringify(body(fields)), asking);
 
-  it("answers the same object with its secret when it is repeated, in whatever order its names stand", async () => {
+  it("returns the same object with its secret when it is repeated, in any order of names", async () => {
     const key = newKey();
     const first = await create({}, { key });
     expect(first.status).toBe(201);
@@ -123,7 +123,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     expect((await listed(path)).filter((id) => id === idOf(first))).toHaveLength(1);
   });
 
-  it("is 409 with another body, and stays the first one's", async () => {
+  it("is a 409 with another body, and keeps naming the first object", async () => {
     const key = newKey();
     const first = await create({}, { key });
     const other = path === "/webhooks" ? { headers: { "X-Key": "other" } } : { plan: "enterprise" };
@@ -138,7 +138,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     expect((await create({}, { key })).json).toEqual(first.json);
   });
 
-  it("makes one object of many requests at once, and answers it to all", async () => {
+  it("creates one object for many concurrent requests, and returns it to all", async () => {
     const key = newKey();
     const before = (await listed(path)).length;
     const answers = await Promise.all(Array.from({ length: 6 }, () => create({}, { key })));
@@ -157,7 +157,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     expect(json.audit).toHaveLength(1);
   });
 
-  it("makes objects of their own for another client, another owner and another kind", async () => {
+  it("creates separate objects for another client, another owner and another kind", async () => {
     const key = newKey();
     const answers = [
       await create({}, { key }),
@@ -172,7 +172,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     }
   });
 
-  it("makes no second object where D1's answer was lost", async () => {
+  it("creates no second object if D1's response was lost", async () => {
     const key = newKey();
     const before = (await listed(path)).length;
     let lost = 0;
@@ -204,7 +204,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     expect(await dumpDatabase()).not.toMatch(/^creations\|/m);
   });
 
-  it("is still answered when the object was changed since, as the object is now", async () => {
+  it("returns the current object if it has changed since", async () => {
     const key = newKey();
     const first = await create({}, { key });
     const change = path === "/api-keys" ? { plan: "enterprise" } : { description: "B" };
@@ -214,7 +214,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     expect(again.json.secret).toBe(first.json.secret);
   });
 
-  it.each(endings(path))("comes without the secret once it %s", async (_what, changes) => {
+  it.each(endings(path))("returns no secret once it %s", async (_what, changes) => {
     const key = newKey();
     const first = await create({}, { key });
     for (const [method, route, change] of changes)
@@ -232,14 +232,14 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
     expect(again.json).not.toHaveProperty("secret");
   });
 
-  it("leaves nothing of the secret or the key in clear", async () => {
+  it("stores neither the secret nor the key in the clear", async () => {
     const key = newKey();
     const { json } = await create({}, { key });
     const rests = await dumpDatabase();
     for (const secret of [json.secret, key]) expect(rests.includes(secret), secret).toBe(false);
   });
 
-  it("takes a key that came twice, and none that is no key", async () => {
+  it("accepts a key that was sent twice, and rejects a malformed key", async () => {
     const key = crypto.randomUUID();
     const first = await create({}, { key });
     expect((await create({}, { key: `${key}, ${key}` })).json).toEqual(first.json);
@@ -252,7 +252,7 @@ describe.each(KINDS)("POST $path with an Idempotency-Key", ({ path, name, body, 
 });
 
 describe("a secret that was used", () => {
-  it("is not answered again: a connection's", async () => {
+  it("is not returned again: a connection's", async () => {
     catchWakeUps();
     const [{ body }] = KINDS;
     const key = newKey();
@@ -267,7 +267,7 @@ describe("a secret that was used", () => {
     expect([again.json.secret, again.json.secret_unavailable]).toEqual([undefined, true]);
   });
 
-  it("is not answered again: an API key's", async () => {
+  it("is not returned again: an API key's", async () => {
     const [, , { body }] = KINDS;
     const key = newKey();
     const text = JSON.stringify(body());
@@ -278,7 +278,7 @@ describe("a secret that was used", () => {
   });
 });
 
-describe("a webhook that the gateway disabled and somebody enabled again", () => {
+describe("a webhook that the gateway disabled and that was enabled again", () => {
   const [, { path, body }] = KINDS;
   const owner = () => ({ ...OWNER, owner_id: `disabled-${++keys}` });
   const made = async (fields: Json, key: string) =>

@@ -44,7 +44,7 @@ describe("the tutorial: a partner's own pair", () => {
     description: "What becomes of our payroll",
   };
 
-  it("registers a webhook with an address, events and a description alone", async () => {
+  it("registers a webhook with only an address, events and a description", async () => {
     const { status, json } = await asPartner("POST", "/webhooks", registration);
     expect(status).toBe(201);
     expect(json).toMatchObject({
@@ -131,18 +131,18 @@ describe("the guide: the portal names the owner", () => {
     [{}, "owner_id_required", "The owner_id field is required"],
     [{ owner_id: "acme" }, "owner_type_required", "The owner_type field is required"],
     [OWNER, "environment_required", "The environment field is required"],
-  ])("is told what is missing of a key: %j", async (body, error, message) => {
+  ])("learns which field of a key is missing: %j", async (body, error, message) => {
     const { status, json } = await portal("POST", "/api-keys", body);
     expect(status).toBe(400);
     expect(json).toMatchObject({ error, message, code: "VALIDATION_ERROR", timestamp: expect.any(String) });
   });
 
-  it("is told of a key that is not there", async () => {
+  it("gets a 404 for a key that does not exist", async () => {
     const { status, json } = await portal("DELETE", `/api-keys/ak_${"0".repeat(24)}?owner_id=acme`);
     expect([status, json.error]).toEqual([404, "api_key_not_found"]);
   });
 
-  it("tells of an event without an environment, and reads production's back", async () => {
+  it("reports an event without an environment, and reads production's back", async () => {
     const event = {
       id: "evt-of-a-service",
       type: "policy.created",
@@ -216,7 +216,7 @@ describe("the guide: a developer's key", () => {
     expect(sent.status).toBe(202);
   });
 
-  it("is told which fields are missing, and which are required", async () => {
+  it("learns which fields are missing, and which are required", async () => {
     const { employees: _, ...rest } = payroll();
     const { status, json } = await bearer("/payroll/reports", rest);
     expect(status).toBe(400);
@@ -227,7 +227,7 @@ describe("the guide: a developer's key", () => {
     });
   });
 
-  it("is told what is wrong with employees, each by its path", async () => {
+  it("learns what is wrong with employees, each by its path", async () => {
     const [employee] = payroll().employees;
     const { classification_code: _, ...without } = employee ?? {};
     const employees = [without, { ...employee, employee_id: "EE_9", gross_wages: -1 }];
@@ -240,7 +240,7 @@ describe("the guide: a developer's key", () => {
     });
   });
 
-  it("is told of a date in another form", async () => {
+  it("learns of a date in another form", async () => {
     const { status, json } = await bearer("/payroll/reports", { ...payroll(), period_start: "02/01/2026" });
     expect(status).toBe(400);
     expect(json).toMatchObject({
@@ -257,7 +257,7 @@ describe("the guide: a developer's key", () => {
       "Invalid API key format. Expected audit1_test_sk_* or audit1_live_sk_*",
     ],
     [{ Authorization: `Bearer audit1_test_sk_${"z".repeat(32)}` }, "API key not found"],
-  ])("is told what is wrong with the key: %j", async (headers, message) => {
+  ])("learns what is wrong with the key: %j", async (headers, message) => {
     for (const answer of [
       await bearer("/payroll/reports", payroll(), headers),
       await bearer("/files/status/FILE_1", undefined, headers),
@@ -268,7 +268,7 @@ describe("the guide: a developer's key", () => {
     }
   });
 
-  it("manages nothing with it", async () => {
+  it("cannot manage anything with it", async () => {
     for (const path of ["/api-keys", "/webhooks"]) expect((await bearer(path)).status).toBe(403);
   });
 });

@@ -107,7 +107,7 @@ describe("POST /employers/import", () => {
     expect(json.audit.map(({ action }: Json) => action)).toEqual(["employer.updated", "employer.created"]);
   });
 
-  it("tells of each line that it cannot take, by its number, and takes the others", async () => {
+  it("reports each invalid line by its number, and imports the others", async () => {
     const { id, fein } = made();
     const good = (n: number) => JSON.stringify({ id: id(n), fein: fein(n), name: "Good" });
     const lines = [
@@ -178,14 +178,14 @@ describe("POST /employers/import", () => {
     expect((await portal("GET", `/audit?subject=employer:${id(2)}`)).json.audit).toEqual([]);
   });
 
-  it("takes an employer that comes twice as it comes last", async () => {
+  it("keeps the last line of an employer that appears twice", async () => {
     const { id, fein } = made();
     const rows = ["A", "B", "C"].map((name) => ({ id: id(1), fein: fein(1), name }));
     expect((await importing(ndjson(rows))).end).toMatchObject({ lines: 3, created: 1, updated: 2 });
     expect(await stored(id(1))).toMatchObject({ name: "C" });
   });
 
-  it("that breaks off says where to go on, and what was said to be done is done", async () => {
+  it("that is interrupted says where to continue, and all lines before are processed", async () => {
     const { id, fein } = made();
     const rows = Array.from({ length: 120 }, (_, n) => ({ id: id(n), fein: fein(n), name: "A" }));
     let batches = 0;
@@ -203,7 +203,7 @@ describe("POST /employers/import", () => {
     expect(rest.end).toMatchObject({ complete: true, created: 70 });
   });
 
-  it("of too many lines takes those that it may, and says where to go on", async () => {
+  it("of too many lines processes the allowed ones, and says where to continue", async () => {
     const { id } = made();
     const rows = [{ id: id(1), name: "A" }, ...Array.from({ length: MAX_LINES }, () => null)];
     const text = rows.map((row) => (row === null ? "\n" : `${JSON.stringify(row)}\n`)).join("");
@@ -211,7 +211,7 @@ describe("POST /employers/import", () => {
     expect(end).toMatchObject({ complete: false, continue_at_line: MAX_LINES + 1, created: 1 });
   });
 
-  it("is for the portal itself, of the right type, and of something", async () => {
+  it("requires the portal itself, the right content type, and a body", async () => {
     const { id } = made();
     const row = ndjson([{ id: id(1), name: "A", owners: [ACME] }]);
     expect((await importing(row, { client: "bound" })).status).toBe(404);

@@ -46,7 +46,7 @@ describe("GET /employers/{id}", () => {
 });
 
 describe("GET /employers", () => {
-  it("lists an owner's employers in pages that miss none and repeat none", async () => {
+  it("lists an owner's employers in pages without gaps or repeats", async () => {
     const owner = newOwner();
     const ids: string[] = [];
     for (let i = 0; i < 5; i++) ids.push((await createEmployer([owner, ACME])).id);
@@ -74,7 +74,7 @@ describe("GET /employers", () => {
     expect(seen).toEqual(seen.toSorted());
   });
 
-  it("lists an owner's client what is granted to its owner, and refuses it any other", async () => {
+  it("lists to an owner's client only its owner's employers, and rejects any other owner", async () => {
     const own = await createEmployer([ACME, newOwner()]);
     const foreign = await createEmployer([newOwner()]);
     const { json } = await list({ limit: "100" }, "bound");
@@ -84,7 +84,7 @@ describe("GET /employers", () => {
     expect((await list(newOwner(), "bound")).status).toBe(404);
   });
 
-  it("no longer lists what was withdrawn", async () => {
+  it("no longer lists an employer whose grant was withdrawn", async () => {
     const owner = newOwner();
     const { id, fein } = await createEmployer([owner]);
     await portal("PUT", `/employers/${id}`, { fein, name: "Test Employer", owners: [ACME] });
@@ -102,7 +102,7 @@ describe("GET /employers", () => {
     expect(Object.keys(answer.json.details)).toEqual([name]);
   });
 
-  it("is not for developer keys, nor for nobody", async () => {
+  it("rejects developer keys, and requests without credentials", async () => {
     const { token } = await createApiKey();
     const headers = { Authorization: `Bearer ${token}` };
     for (const [method, path] of [
@@ -117,7 +117,7 @@ describe("GET /employers", () => {
 });
 
 describe("PUT /employers/{id}", () => {
-  it("without owners keeps those who may report, and with an empty list withdraws it from all", async () => {
+  it("without owners keeps the grants, and with an empty list withdraws all", async () => {
     const owners = [newOwner(), newOwner()];
     const { id, fein } = await createEmployer(owners);
     const renamed = await portal("PUT", `/employers/${id}`, { fein, name: "Renamed" });

@@ -34,19 +34,19 @@ const awayFrom = (from: number) => {
 };
 
 describe("a batch of events", () => {
-  it("is 202 where all were taken, and says so", async () => {
+  it("is a 202 if all were accepted, and says so", async () => {
     const answer = await batch([good(), good()]);
     expect([answer.status, answer.json.success, statuses(answer)]).toEqual([202, true, [202, 202]]);
   });
 
-  it("is 202 where some were taken, and says which", async () => {
+  it("is a 202 if some were accepted, and says which", async () => {
     const [first, second, third] = [good(), unknownFile(), good({ owner_id: undefined })];
     const answer = await batch([first, second, third]);
     expect([answer.status, answer.json.success, statuses(answer)]).toEqual([202, false, [202, 404, 400]]);
     expect(answer.json.results.map(({ id }: Json) => id)).toEqual([first.id, second.id, third.id]);
   });
 
-  it("is the first one's status where all failed, with what each ended in", async () => {
+  it("has the first failure's status if all failed, and the result of each", async () => {
     const stored = good();
     await portal("POST", "/events", stored);
     const changed = { ...stored, data: { policyId: "WC2" } };
@@ -62,13 +62,13 @@ describe("a batch of events", () => {
     }
   });
 
-  it("is 503 where all failed and the database was away", async () => {
+  it("is a 503 if all failed and the database was unavailable", async () => {
     const answer = await batch([unknownFile(), good(), good()], awayFrom(1));
     expect(answer).toMatchObject({ status: 503, json: { error: "Service unavailable" } });
     expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
   });
 
-  it("says which were taken where the database went away in between; sent again, each counts once", async () => {
+  it("says which were accepted if the database failed in between; sent again, each counts once", async () => {
     vi.spyOn(console, "error");
     const events = [good(), good(), good()];
     const cut = await batch(events, awayFrom(2));

@@ -81,7 +81,7 @@ describe("an event's time", () => {
     expect(json.events).toHaveLength(1);
   });
 
-  it("a little ahead counts as now", async () => {
+  it("that is slightly ahead counts as now", async () => {
     const owner = freshOwner();
     const before = Date.now();
     expect((await send({ ...owner, id: "evt_1", created_at: iso(before + 4 * MINUTE) })).status).toBe(202);
@@ -103,7 +103,7 @@ describe("an event's time", () => {
     expect(await listed(owner)).toEqual([]);
   });
 
-  it("refuses no report on a file: the gateway's own stands in for a wrong one", async () => {
+  it("does not reject a report on a file: the gateway's own time replaces a wrong one", async () => {
     catchWakeUps();
     catchEndpointWakeUps();
     await resetCircuitBreaker();
@@ -161,7 +161,7 @@ describe("an event's sequence", () => {
     vi.restoreAllMocks();
   });
 
-  it("of an event stored before there was one is its place in the order", async () => {
+  it("of an event stored before sequences existed is its position in the order", async () => {
     const owner = freshOwner();
     await tell({ owner: { type: owner.owner_type, id: owner.owner_id }, id: "evt_old" });
     const row = await bindings.DB.prepare("SELECT seq FROM events WHERE owner_id = ?")

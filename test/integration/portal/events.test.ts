@@ -90,7 +90,7 @@ describe("a report of the files-creator", () => {
     });
   });
 
-  it("counts once, however often it comes", async () => {
+  it("counts once, however often it is sent", async () => {
     const fileId = await accepted(await createBoundConnection());
     expect((await reportOn(fileId, "file.validated", {}, "evt_same")).json.duplicate).toBe(false);
     const again = await reportOn(fileId, "file.processed", {}, "evt_same");
@@ -136,7 +136,7 @@ describe("a report of the files-creator", () => {
   });
 });
 
-describe("a report that overtakes the answer to POST /files", () => {
+describe("a report that overtakes the response to POST /files", () => {
   it.each([
     ["file.validated", "processing"],
     ["file.processed", "completed"],
@@ -170,7 +170,7 @@ describe("a report that overtakes the answer to POST /files", () => {
     expect(received).toHaveLength(1);
   });
 
-  it("and fails a file keeps it listed, though its second attempt was taken", async () => {
+  it("and fails a file keeps it listed, although its second attempt was accepted", async () => {
     const fileId = await accepted(await createBoundConnection());
     await deliverFiles([fileId], creatorThat(answering(503)).using);
     advance(HOUR_MS);
@@ -238,7 +238,7 @@ describe("replaying a file", () => {
     expect(received.map(({ key }) => key)).toEqual(Array(3).fill(`${fileId}.2`));
   });
 
-  it("whose wake-up is lost is made up for by the gate's alarm", async () => {
+  it("whose wake-up is lost is forwarded by the gate's alarm", async () => {
     const { fileId } = await settled("completed");
     vi.mocked(bindings.FILES.send).mockRejectedValueOnce(new Error("the queue is away"));
     expect((await replay(fileId)).status).toBe(202);
@@ -276,13 +276,13 @@ describe("replaying a file", () => {
     expect(await recordOf(fileId)).toMatchObject({ status: "processing", generation: 1 });
   });
 
-  it("at the same time as somebody else makes one new generation", async () => {
+  it("twice at the same time makes one new generation", async () => {
     const { fileId } = await settled("failed");
     const answers = await Promise.all(Array.from({ length: 4 }, () => replay(fileId)));
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409, 409]);
   });
 
-  it("is not ended by a report on the generation before that comes a second time", async () => {
+  it("is not ended by a repeated report on the previous generation", async () => {
     const fileId = await accepted(await createBoundConnection());
     await deliverFiles([fileId], creatorThat().using);
     await reportOn(fileId, "file.processed", { recordsProcessed: 5 }, "evt_of_the_first");
@@ -296,7 +296,7 @@ describe("replaying a file", () => {
   });
 });
 
-describe("a file that is none of the caller's", () => {
+describe("a file that is not the caller's", () => {
   const calls: [string, (fileId: string, client?: string) => ReturnType<typeof portal>][] = [
     ["POST /events", (fileId, client) => reportOn(fileId, "file.failed", {}, undefined, client)],
     [
@@ -339,7 +339,7 @@ describe("a file that is none of the caller's", () => {
     },
   );
 
-  it("POST /events: not even the bound pair's own file is moved by it", async () => {
+  it("POST /events: a bound pair cannot move even its own file", async () => {
     const fileId = await accepted(await createBoundConnection());
     const answer = await reportOn(fileId, "file.processed", {}, undefined, "bound");
     expect(answer).toMatchObject({ status: 404, json: { error: "file_not_found" } });

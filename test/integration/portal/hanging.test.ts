@@ -24,7 +24,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe("what hangs is a 503", () => {
+describe("a call that hangs is a 503", () => {
   it.each([
     ["/files", "DB"],
     ["/files", "CONNECTION_GATE.read"],
@@ -90,7 +90,7 @@ it.each(["DELIVERIES", "DELIVERIES_SLOW", "DELIVERIES_NEW"])(
   },
 );
 
-it("an event is taken while the delivery queue hangs", async () => {
+it("an event is accepted while the delivery queue hangs", async () => {
   const owner = { owner_type: "payroll_company", owner_id: "acme" };
   const event = { id: "evt_taken", type: "audit.started", ...owner, data: {} };
   const answer = await portal("POST", "/events", event, "portal", hanging("DELIVERIES"));

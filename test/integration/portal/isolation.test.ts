@@ -192,7 +192,7 @@ async function everything(): Promise<Json> {
 }
 
 describe("another owner's id", () => {
-  it("is known to this test in every place where an id goes", () => {
+  it("is covered by this test in every place of an id", () => {
     const unknown = places.map(({ field }) => lastOf(field)).filter((name) => !(name in IDS));
     expect([...new Set(unknown)]).toEqual(NAMES_NOTHING);
     expect(places.length).toBeGreaterThan(15);

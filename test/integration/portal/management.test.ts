@@ -51,7 +51,7 @@ describe("bodies of every management endpoint", () => {
     expect(answer.json.details).not.toHaveProperty("expected");
   });
 
-  it.each(routes)("%s %s refuses what is not JSON", async (method, path) => {
+  it.each(routes)("%s %s rejects a body that is not JSON", async (method, path) => {
     for (const body of ["", "{", "{'a':1}", "\u0000", '{"a":1}x']) {
       const init = { method, headers: { ...HEADERS, "Content-Type": "application/json" }, body };
       expect(await send(`/api/v1${path}`, init)).toMatchObject({
@@ -64,30 +64,33 @@ describe("bodies of every management endpoint", () => {
     }
   });
 
-  it.each(routes)("%s %s refuses what a reader would repair, and names it", async (method, path) => {
-    const latin1 = Uint8Array.from('{"description":"José"}', (char) => char.charCodeAt(0));
-    for (const [body, expected] of [
-      [latin1, { message: expect.stringContaining("(description): the byte E9") }],
-      ["\ufeff{}", { message: expect.stringContaining("byte order mark") }],
-      [Uint8Array.of(0x7b, 0, 0x7d, 0), { message: expect.stringContaining("UTF-16") }],
-      ['{"a":{"b":1,"\\u0062":2}}', { details: { "a.b": "This name appears twice in its object" } }],
-      ['{"a":["\\ud83d"]}', { details: { "a[0]": expect.stringContaining("surrogate") } }],
-      ['{"a":"\\u0000"}', { details: { a: expect.stringContaining("NUL") } }],
-      ['{"a":12345678901234567890}', { details: { a: expect.stringContaining("loses digits") } }],
-      ['{"a":NaN}', { message: expect.stringContaining("column 6"), details: { line: 1, column: 6 } }],
-    ] as const) {
-      const init = { method, headers: { ...HEADERS, "Content-Type": "application/json" }, body };
-      expect(await send(`/api/v1${path}`, init)).toMatchObject({ status: 400, json: expected });
-    }
-  });
+  it.each(routes)(
+    "%s %s rejects a body that a parser would repair, and names the problem",
+    async (method, path) => {
+      const latin1 = Uint8Array.from('{"description":"José"}', (char) => char.charCodeAt(0));
+      for (const [body, expected] of [
+        [latin1, { message: expect.stringContaining("(description): the byte E9") }],
+        ["\ufeff{}", { message: expect.stringContaining("byte order mark") }],
+        [Uint8Array.of(0x7b, 0, 0x7d, 0), { message: expect.stringContaining("UTF-16") }],
+        ['{"a":{"b":1,"\\u0062":2}}', { details: { "a.b": "This name appears twice in its object" } }],
+        ['{"a":["\\ud83d"]}', { details: { "a[0]": expect.stringContaining("surrogate") } }],
+        ['{"a":"\\u0000"}', { details: { a: expect.stringContaining("NUL") } }],
+        ['{"a":12345678901234567890}', { details: { a: expect.stringContaining("loses digits") } }],
+        ['{"a":NaN}', { message: expect.stringContaining("column 6"), details: { line: 1, column: 6 } }],
+      ] as const) {
+        const init = { method, headers: { ...HEADERS, "Content-Type": "application/json" }, body };
+        expect(await send(`/api/v1${path}`, init)).toMatchObject({ status: 400, json: expected });
+      }
+    },
+  );
 
-  it.each(routes)("%s %s takes no body that is compressed", async (method, path) => {
+  it.each(routes)("%s %s rejects a compressed body", async (method, path) => {
     const headers = { ...HEADERS, "Content-Type": "application/json", "Content-Encoding": "gzip" };
     const answer = await send(`/api/v1${path}`, { method, headers, body: "{}" });
     expect(answer).toMatchObject({ status: 415, json: { code: "UNSUPPORTED_CONTENT_ENCODING" } });
   });
 
-  it.each(routes)("%s %s refuses JSON that is no object", async (method, path) => {
+  it.each(routes)("%s %s rejects JSON that is not an object", async (method, path) => {
     for (const body of [null, [], 5, "text"]) {
       const answer = await portal(method, path, body);
       expect(answer).toMatchObject({ status: 400, json: { error: "Validation Error" } });
@@ -110,7 +113,7 @@ describe("bodies of every management endpoint", () => {
     expect(answer.json.details).toEqual(Object.fromEntries(names.map((name) => [name, "Unknown field"])));
   });
 
-  it.each(routes)("%s %s refuses what is declared to be more than it takes", async (method, path) => {
+  it.each(routes)("%s %s rejects a declared length above the limit", async (method, path) => {
     const limit = path === "/events" ? MAX_EVENTS_BYTES : 1024 ** 2;
     const headers = { ...HEADERS, "Content-Type": "application/json", "Content-Length": String(limit + 1) };
     expect((await send(`/api/v1${path}`, { method, headers, body: "{}" })).status).toBe(413);
@@ -129,7 +132,7 @@ it.each([
     expect(await portal("GET", `/${list}?${query}`)).toMatchObject({ status: 400, json: { details } });
 });
 
-it("a management body of undeclared length is given up on where it is too large", async () => {
+it("a management body of undeclared length is cut off at the limit", async () => {
   let sent = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -165,7 +168,7 @@ it.each([
   expect(parsed).toBe(false);
 });
 
-it("unknown fields are named up to a hundred", async () => {
+it("at most a hundred unknown fields are named", async () => {
   const fields = Array.from({ length: 10_000 }, (_, i) => [`field_${i}`, 1]);
   const answer = await portal("POST", "/connections", { ...OWNER, ...Object.fromEntries(fields) });
   expect(answer.status).toBe(400);
@@ -173,7 +176,7 @@ it("unknown fields are named up to a hundred", async () => {
 });
 
 describe("POST /connections", () => {
-  it("answers the connection with its URL, and the secret once", async () => {
+  it("returns the connection with its URL, and the secret once", async () => {
     const answer = await portal("POST", "/connections", { ...OWNER, description: "ADP" });
     expect(answer.status).toBe(201);
     const { success, connection, secret } = answer.json;
@@ -202,7 +205,7 @@ describe("POST /connections", () => {
     expect(JSON.stringify(read.json)).not.toContain(secret);
   });
 
-  it("answers an address at the public inbound host, whatever host the portal asks under", async () => {
+  it("returns an address at the public inbound host, whatever host the portal uses", async () => {
     const using = { ...bindings, INBOUND_ORIGIN: "https://in.receiver-audit.com" };
     const made = await portal("POST", "/connections", OWNER, "portal", using);
     const { id } = made.json.connection;
@@ -429,7 +432,7 @@ describe("POST /api-keys", () => {
     expect(JSON.stringify(row)).not.toContain(secret.slice(-20));
   });
 
-  it("takes a plan of its own", async () => {
+  it("accepts a plan", async () => {
     const answer = await portal("POST", "/api-keys", {
       ...OWNER,
       environment: "production",
@@ -438,7 +441,7 @@ describe("POST /api-keys", () => {
     expect(answer.json.apiKey.plan).toBe("enterprise");
   });
 
-  it("asks for the environment", async () => {
+  it("requires the environment", async () => {
     expect(await portal("POST", "/api-keys", OWNER)).toMatchObject({
       status: 400,
       json: { error: "environment_required", message: "The environment field is required" },
@@ -474,7 +477,7 @@ describe("paths", () => {
     expect((await portal(method, path, method === "GET" ? undefined : {})).status).toBe(404);
   });
 
-  it("carry the request's id in every answer, errors too", async () => {
+  it("return the request's id in every response, including errors", async () => {
     const headers = { ...HEADERS, "X-Request-Id": "portal-7" };
     const answer = await send("/api/v1/connections/x", { headers });
     expect(answer.headers.get("X-Request-Id")).toBe("portal-7");
@@ -485,8 +488,8 @@ describe("paths", () => {
   });
 });
 
-describe("what a pair bound to an owner may not take for itself", () => {
-  it("is a connection that speaks for an employer which is not granted to the owner", async () => {
+describe("what a pair bound to an owner may not set", () => {
+  it("is a connection's employer that is not granted to the owner", async () => {
     const employer = await createEmployer([{ owner_type: "payroll_company", owner_id: "other" }]);
     for (const client of ["bound", "portal"]) {
       const owner = client === "portal" ? { owner_type: "payroll_company", owner_id: "acme" } : {};
@@ -497,7 +500,7 @@ describe("what a pair bound to an owner may not take for itself", () => {
     }
   });
 
-  it.each(["/connections", "/api-keys"])("is a plan of its choice: %s", async (path) => {
+  it.each(["/connections", "/api-keys"])("is a plan: %s", async (path) => {
     const body = { environment: "production", plan: "enterprise" };
     expect(await portal("POST", path, body, "bound")).toMatchObject({
       status: 400,

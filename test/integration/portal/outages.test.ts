@@ -16,7 +16,7 @@ function withoutDatabase(): Bindings {
   );
 }
 
-describe("with D1 away", () => {
+describe("with D1 unavailable", () => {
   const marker = "Marker Company";
   const owner = { owner_type: "payroll_company", owner_id: "acme" };
 
@@ -60,7 +60,7 @@ describe("with D1 away", () => {
     else expect(json.message).toContain(promise);
   });
 
-  it("a developer's read says so too", async () => {
+  it("a developer's read is a 503 too", async () => {
     const key = await createApiKey();
     const logs = vi.spyOn(console, "error");
     const answer = await send(
@@ -73,7 +73,7 @@ describe("with D1 away", () => {
   });
 });
 
-describe("with a gate away", () => {
+describe("with a gate unavailable", () => {
   it.each([
     ["report", "/events", { id: "evt_1", type: "file.failed" }],
     ["replay", "/files/{id}/replay", undefined],
@@ -87,7 +87,7 @@ describe("with a gate away", () => {
     expect(JSON.stringify(answer.json)).not.toContain("the gate is unreachable");
   });
 
-  it("a developer's read says so, and is not let through unlimited", async () => {
+  it("a developer's read is a 503, and is not admitted without a limit", async () => {
     const key = await createApiKey();
     const headers = { Authorization: `Bearer ${key.token}` };
     const answer = await send("/api/v1/files", { headers }, withBrokenGates(bindings, "read"));
@@ -96,7 +96,7 @@ describe("with a gate away", () => {
     expect((await fileStatus(key.token, "FILE_1")).status).toBe(404);
   });
 
-  it("a developer's read that the key changed under says so, and not that the key is inactive", async () => {
+  it("a developer's read during a change of the key is a 503, not an inactive key", async () => {
     const key = await createApiKey();
     const headers = { Authorization: `Bearer ${key.token}` };
     expect((await send("/api/v1/files", { headers })).status).toBe(200);
@@ -107,7 +107,7 @@ describe("with a gate away", () => {
     });
   });
 
-  it("a change of a connection says that it is stored but not yet in force", async () => {
+  it("a change of a connection is a 503 that says that it is stored", async () => {
     const { id } = await createConnection();
     const using = withBrokenGates(bindings, "refresh");
     const answer = await portal("PATCH", `/connections/${id}`, { status: "inactive" }, "portal", using);

@@ -63,8 +63,8 @@ const AGENDAS = ["connections_gate_behind", "api_keys_gate_behind", "replays_run
  */
 const NO_TABLES = ["CONSTANT", "json_each", "scanned", "unsettled"];
 
-describe("what the Worker asks of D1", () => {
-  it("is found by an index, every list and every lookup", async () => {
+describe("every query of the Worker to D1", () => {
+  it("uses an index", async () => {
     const { using, statements } = recording();
     catchWakeUps();
     connectionSenders.clear();

@@ -128,7 +128,7 @@ function learned({ status, json, headers }: Answer) {
 }
 
 describe("an object of another owner than the one that the request names", () => {
-  it("is looked for at every operation of the document whose path names one", () => {
+  it("is tested at every operation of the document whose path names one", () => {
     expect(objectOperations.length).toBeGreaterThan(20);
     const names = objectOperations.flatMap((operation) => parametersOf(operation, "path"));
     expect([...new Set(names.map(({ name }) => name))].filter((name) => !(name in NOBODYS))).toEqual([]);
@@ -229,7 +229,7 @@ describe("two owners in one request", () => {
   });
 });
 
-describe("an owner that is named wrongly", () => {
+describe("an owner that is misspelt", () => {
   it.each([
     "owner_id=",
     "owner_type=",
@@ -285,7 +285,7 @@ describe("an owner that is named wrongly", () => {
 });
 
 describe("a change that names the owner", () => {
-  it("changes nothing of whose the object is", async () => {
+  it("does not change the object's owner", async () => {
     const connection = (await createConnection()).id;
     const key = (await createApiKey()).id;
     const webhook = await aWebhook();
@@ -305,7 +305,7 @@ describe("a change that names the owner", () => {
     expect(status).toBe(400);
   });
 
-  it("leaves the grants of owners alone whom it does not see", async () => {
+  it("does not change the grants of owners that it does not see", async () => {
     const other = { owner_type: "employer", owner_id: "unseen" };
     const { id, fein } = await createEmployer([ACME, other]);
     const read = await portal("GET", `/employers/${id}?owner_id=acme`);
@@ -316,7 +316,7 @@ describe("a change that names the owner", () => {
   });
 });
 
-describe("what concerns every owner", () => {
+describe("a route for all owners", () => {
   it.each([
     ["POST", "/vault/rewrap?owner_id=acme", {}],
     ["POST", "/employers/import?owner_type=employer", {}],
@@ -324,7 +324,7 @@ describe("what concerns every owner", () => {
     expect((await portal(method, path, body)).status).toBe(404);
   });
 
-  it("tells of one owner's file what happened to it only where that owner is named, if any is", async () => {
+  it("lists the changes of a file only if the request names its owner or none", async () => {
     const fileId = await accepted(await createConnection({ employer_id: employer }));
     await deliverFiles([fileId]);
     const event = { id: "evt_scoped", type: "file.processed", data: { fileId } };

@@ -47,7 +47,7 @@ function policyEvent(owner: Json, fields: Json = {}) {
 }
 
 describe("registering a webhook", () => {
-  it("is refused beyond a thousand of an owner and environment, however many ask at once", async () => {
+  it("is rejected beyond a thousand per owner and environment, also under concurrency", async () => {
     const { id, owner } = await register();
     const copies = (count: number) =>
       bindings.DB.prepare(
@@ -77,7 +77,7 @@ describe("registering a webhook", () => {
     expect((await portal("POST", "/webhooks", asked)).status).toBe(409);
   });
 
-  it("answers it with its secret, once", async () => {
+  it("returns it with its secret, once", async () => {
     const { owner, webhook, secret, success } = await register({ description: "Policies" });
     expect(success).toBe(true);
     expect(secret).toMatch(/^whsec_/);
@@ -161,7 +161,7 @@ describe("registering a webhook", () => {
     }
   });
 
-  it("may lead to a host of our own zones that is configured", async () => {
+  it("may name a configured host of our own zones", async () => {
     const using = { ...bindings, OWN_ZONE_TARGETS: "hooks.audit1.com" };
     const asked = {
       ...freshOwner(),
@@ -173,7 +173,7 @@ describe("registering a webhook", () => {
     expect((await portal("POST", "/webhooks", asked)).status).toBe(400);
   });
 
-  it("needs an owner, and is of production unless it says otherwise, as is the list", async () => {
+  it("requires an owner, and defaults to production, as does the list", async () => {
     const body = { url: "https://hooks.receiver-audit.com/", events: ["*"] };
     expect((await portal("POST", "/webhooks", body)).json.error).toBe("owner_id_required");
     const owner = freshOwner();
@@ -235,7 +235,7 @@ describe("a webhook", () => {
     ]);
   });
 
-  it("that was changed meanwhile is not changed by who read it before", async () => {
+  it("that was changed meanwhile rejects a change with the old version", async () => {
     const { id } = await register();
     const read = await portal("GET", `/webhooks/${id}`);
     await portal("PATCH", `/webhooks/${id}`, { description: "first" });
@@ -249,7 +249,7 @@ describe("a webhook", () => {
     expect((await send(`/api/v1/webhooks/${id}`, init)).status).toBe(412);
   });
 
-  it("that is disabled gets nothing, and what waited for it is closed", async () => {
+  it("that is disabled gets nothing, and its pending deliveries are closed", async () => {
     const { id, owner } = await register();
     const { calls } = receiver();
     await portal("POST", "/events", policyEvent(owner));
@@ -266,7 +266,7 @@ describe("a webhook", () => {
     );
   });
 
-  it("that was disabled tells what it skipped, and a replay of that range sends it", async () => {
+  it("that was disabled shows what it skipped, and a replay of that range sends it", async () => {
     const { id, owner } = await register();
     const { calls } = receiver();
     expect((await portal("GET", `/webhooks/${id}`)).json.skipped).toEqual({
@@ -295,7 +295,7 @@ describe("a webhook", () => {
     expect(delivered.json.deliveries).toMatchObject(Array(3).fill({ status: "delivered", lastError: null }));
   });
 
-  it("that is paused holds what comes: tests work, retries and replays wait until it is active", async () => {
+  it("that is paused holds deliveries: tests work, retries and replays wait until it is active", async () => {
     const { id, owner } = await register();
     const { calls } = receiver();
     await portal("POST", "/events", policyEvent(owner));
@@ -345,7 +345,7 @@ describe("a webhook", () => {
     });
   });
 
-  it("has the pace that it is given, and none after null", async () => {
+  it("has the pace that is set, and none after null", async () => {
     const { id, webhook } = await register({ max_per_minute: 30 });
     expect(webhook.max_per_minute).toBe(30);
     await bindings.DB.prepare("UPDATE webhooks SET paced_until = 9e15 WHERE id = ?").bind(id).run();
@@ -374,7 +374,7 @@ describe("an address", () => {
   const url = "https://hooks.receiver-audit.com/services/T0/SECRET?sig=SECRET";
   const masked = "hooks.receiver-audit.com/services…";
 
-  it("is shown whole with its webhook, and masked in lists", async () => {
+  it("is shown in full with its webhook, and masked in lists", async () => {
     const { owner, id, webhook } = await register({ url });
     expect(webhook).toMatchObject({ url, url_masked: masked });
     for (const [method, path, body] of [
@@ -392,7 +392,7 @@ describe("an address", () => {
     expect(JSON.stringify(list.json)).not.toContain("SECRET");
   });
 
-  it("that is changed is in force at once, and leaves a row in the audit trail, also where both are masked alike", async () => {
+  it("that is changed takes effect at once, and adds an audit row, even if both have the same mask", async () => {
     const { id } = await register({ url });
     const { calls } = receiver();
     const changed = await portal("PATCH", `/webhooks/${id}`, { url: `${url}2` });
@@ -407,7 +407,7 @@ describe("an address", () => {
     expect(after).not.toEqual(before);
   });
 
-  it("that is given again changes nothing", async () => {
+  it("that is sent again changes nothing", async () => {
     const { id, webhook } = await register({ url });
     const answer = await portal("PUT", `/webhooks/${id}`, { url });
     expect(answer.json.webhook).toEqual(webhook);
@@ -415,7 +415,7 @@ describe("an address", () => {
     expect(json.audit).toEqual([]);
   });
 
-  it("does not open in the row of another webhook", async () => {
+  it("cannot be unsealed in the row of another webhook", async () => {
     const owner = freshOwner();
     const [a, b] = [await register({ url }, owner), await register({}, owner)];
     await bindings.DB.prepare(
@@ -434,7 +434,7 @@ describe("an address", () => {
 });
 
 describe("a test", () => {
-  it("is sent at once and answers what came of it", async () => {
+  it("is sent at once and returns the outcome", async () => {
     const { id } = await register();
     const { calls } = receiver(() => new Response("pong", { status: 201 }));
     const answer = await portal("POST", `/webhooks/${id}/test`, {});
@@ -453,7 +453,7 @@ describe("a test", () => {
     });
   });
 
-  it("keeps the answer's headers that tell why it came, and no others", async () => {
+  it("keeps only the response headers that explain its status", async () => {
     const { id, owner } = await register();
     const long = "x".repeat(1_000);
     const secret = "/login?token=tok_secret";
@@ -508,7 +508,7 @@ describe("a test", () => {
     expect(delivery.history).toMatchObject([{ outcome: "tls", tlsCause: cause }]);
   });
 
-  it("carries what receivers get wrong who do not sign the bytes", async () => {
+  it("contains characters that expose receivers that do not sign the bytes", async () => {
     const { id } = await register();
     const { calls } = receiver();
     await portal("POST", `/webhooks/${id}/test`);
@@ -534,7 +534,7 @@ describe("a test", () => {
     expect((await stored({ id })).proven_at !== null).toBe(proven);
   });
 
-  it("that fails says how, and is not tried again", async () => {
+  it("that fails says why, and is not retried", async () => {
     const { id } = await register();
     receiver(() => new Response("no", { status: 500 }));
     const answer = await portal("POST", `/webhooks/${id}/test`);
@@ -556,7 +556,7 @@ describe("rotating the secret", () => {
     };
   };
 
-  it("lets both sign, the old one leading until the new one is activated", async () => {
+  it("signs with both, the old one first until the new one is activated", async () => {
     const { id, secret } = await register();
     const answer = await portal("POST", `/webhooks/${id}/rotate-secret`, { overlap_seconds: 3_600 });
     expect(answer.json.secret).toMatch(/^whsec_/);
@@ -580,7 +580,7 @@ describe("rotating the secret", () => {
 });
 
 describe("deliveries", () => {
-  it("carry the data as it was given, whatever its names are", async () => {
+  it("carry the data unchanged, whatever its names are", async () => {
     const { id, owner } = await register();
     const { calls } = receiver();
     const data = '{"__proto__":{"a":1},"constructor":2,"toString":null}';
@@ -619,7 +619,7 @@ describe("deliveries", () => {
     expect((await portal("GET", path)).json.delivery).toMatchObject({ attempts: 2 });
   });
 
-  it("are listed without a look at their attempts", async () => {
+  it("are listed without reading their attempts", async () => {
     const { id, owner } = await register();
     await portal("POST", "/events", policyEvent(owner));
     await bindings.DB.prepare("UPDATE deliveries SET history = 'unread' WHERE webhook_id = ?").bind(id).run();
@@ -629,7 +629,7 @@ describe("deliveries", () => {
     }
   });
 
-  it("of types that are no longer asked for are sent again neither one by one nor by a replay, but tests are", async () => {
+  it("of unsubscribed types are sent again neither singly nor by a replay, except tests", async () => {
     const { id, owner } = await register();
     const { calls } = receiver(
       (call) => new Response(null, { status: call.body.type === "policy.created" ? 410 : 200 }),
@@ -657,7 +657,7 @@ describe("deliveries", () => {
     expect((await portal("GET", `/deliveries/${id}`)).status).toBe(404);
   });
 
-  it("of a time range are replayed in the background: those that were missed or failed", async () => {
+  it("of a time range are replayed in the background if they were missed or failed", async () => {
     const { id, owner } = await register();
     const { calls } = receiver();
     const since = new Date(Date.now() - 1_000).toISOString();
@@ -768,7 +768,7 @@ describe("deliveries", () => {
     });
   });
 
-  it("are replayed whole where that is asked for", async () => {
+  it("are all replayed on request", async () => {
     const { id, owner } = await register();
     const { calls } = receiver();
     await portal("POST", "/events", policyEvent(owner));
@@ -845,7 +845,7 @@ describe("events", () => {
     expect(sandbox.json.events).toEqual([]);
   });
 
-  it("of a batch that is too long are refused by its length alone", async () => {
+  it("of a batch that is too long are rejected by its length", async () => {
     const answer = await portal("POST", "/events", { events: Array.from({ length: 101 }, () => ({})) });
     expect(answer).toMatchObject({
       status: 400,
@@ -860,7 +860,7 @@ describe("events", () => {
     expect((await portal("POST", "/events", policyEvent(owner, { data }))).status).toBe(202);
   });
 
-  it("of a batch are answered one by one", async () => {
+  it("of a batch each get a result", async () => {
     const owner = freshOwner();
     const [first, second] = [policyEvent(owner), policyEvent(owner)];
     await portal("POST", "/events", first);

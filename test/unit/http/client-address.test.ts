@@ -28,6 +28,6 @@ it.each(["1:2:3", "1::2::3", "1:2:3:4:5:6:7:8:9", "g::1", "fe80::1%eth0"])(
   },
 );
 
-it("a request without an address is one of all such", () => {
+it("all requests without an address share one", () => {
   expect(clientAddress(new Headers())).toBe("unknown");
 });

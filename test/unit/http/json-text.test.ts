@@ -7,7 +7,7 @@ import { readJson, readJsonBytes } from "../../../src/http/json-text.ts";
 const read = (text: string) => readJson(text, "The body");
 const deep = (levels: number) => `${"[".repeat(levels)}${"]".repeat(levels)}`;
 
-describe("JSON that is to be printed again", () => {
+describe("JSON that will be printed again", () => {
   it.each([
     ["0", "0"],
     ["-0", "0"],
@@ -66,7 +66,7 @@ describe("JSON that is to be printed again", () => {
     ]);
   });
 
-  it("that does not parse is told where it nests too deep, if the walk ends before the slip", () => {
+  it("that does not parse is reported as nested too deep, if the scan ends before the syntax error", () => {
     const result = read("[".repeat(3_000));
     expect(result.ok ? null : describeFailure(result.error)).toMatchObject({
       message: "The body is not valid JSON: line 1, column 101: Nested deeper than 100 levels.",
@@ -74,7 +74,7 @@ describe("JSON that is to be printed again", () => {
     });
   });
 
-  it("is refused with every problem at once, each by its path", () => {
+  it("is rejected with all problems at once, each under its path", () => {
     const result = read('{"a":1,"a":{"b":"\\u0000"},"c":["\\ud83d",1e999]}');
     expect(result.ok ? null : Object.keys(describeFailure(result.error).details ?? {})).toEqual([
       "a",
@@ -84,7 +84,7 @@ describe("JSON that is to be printed again", () => {
     ]);
   });
 
-  it("is read however long its texts and however deep its nesting within the bound", () => {
+  it("is read with texts of any length and any allowed nesting", () => {
     expect(read(JSON.stringify({ long: `${'\\"é'.repeat(200_000)}` })).ok).toBe(true);
     // As many escapes as the largest body holds.
     expect(read(`"${"\\n".repeat(4 * 1024 ** 2)}"`).ok).toBe(true);
@@ -133,7 +133,7 @@ describe("what is not JSON", () => {
     expect(describeFailure(result.error).details).toEqual({ line, column });
   });
 
-  it("is the same to the scan as to the platform's parser", () => {
+  it("is rejected by the scan exactly if the platform's parser rejects it", () => {
     const pieces = [
       "{",
       "}",

@@ -11,7 +11,7 @@ const ROUTES = [
   { method: "GET", path: "/docs" },
 ];
 
-describe("a path that is nearly right", () => {
+describe("a path with a small mistake", () => {
   it.each([
     ["/webhooks", "/api/v1/webhooks"],
     ["/v1/webhooks", "/api/v1/webhooks"],
@@ -37,7 +37,7 @@ describe("a path that is nearly right", () => {
   );
 });
 
-describe("a method that one object takes", () => {
+describe("a method for a single object", () => {
   it.each([
     ["PUT", "/api/v1/webhooks", "/api/v1/webhooks/{id}"],
     ["PATCH", "/api/v1/webhooks", null],
