@@ -228,10 +228,9 @@ async function refuse<S extends ReportSender>(
   { env, account }: ReceiveDeps,
 ): Promise<{ received: Received<S>; isStale: boolean }> {
   if (!refusal.verified) account.chargeRefusal();
-  const charged = refusal.counts ? await charge(sender, env) : refusal.rate;
-  const isStale = charged === "stale";
-  const rate = isStale ? null : charged;
-  return { received: { outcome: err(refusal.failure), rate, sender }, isStale };
+  const charged = refusal.counts ? await charge(sender, env) : ok(refusal.rate);
+  const rate = charged.ok ? charged.value : null;
+  return { received: { outcome: err(refusal.failure), rate, sender }, isStale: !charged.ok };
 }
 
 function turnAway<S>({ failure, sender, isRefusal }: TurnedAway<S>, account: LookupAccount): Received<S> {
@@ -239,13 +238,19 @@ function turnAway<S>({ failure, sender, isRefusal }: TurnedAway<S>, account: Loo
   return { outcome: err(failure), rate: null, sender };
 }
 
-/** Counts a verified request that is refused. Null when the gate cannot be asked: the refusal does not depend on it. */
-async function charge({ gate, snapshot }: ReportSender, env: Bindings): Promise<RateStatus | null | "stale"> {
+/**
+ * Counts a verified request that is refused. Null when the gate cannot be reached: the refusal does not depend on it. Fails
+ * with `stale` when the gate knows a newer row.
+ */
+async function charge(
+  { gate, snapshot }: ReportSender,
+  env: Bindings,
+): Promise<Result<RateStatus | null, "stale">> {
   try {
     const charged = await env.CONNECTION_GATE.getByName(gateName(gate)).charge(snapshot);
-    return charged.outcome === "charged" ? charged.rate : "stale";
+    return charged.outcome === "charged" ? ok(charged.rate) : err("stale");
   } catch (error) {
     logError("failed to count a refused request", { gate: gateName(gate) }, error);
-    return null;
+    return ok(null);
   }
 }

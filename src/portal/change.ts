@@ -51,7 +51,10 @@ export interface Stamp {
 }
 
 /** Decides on a change, or on the failure. `now` is the time of the change. */
-export type Decide<Row, Change> = (row: Row, now: number) => Change | Failure | Promise<Change | Failure>;
+type Decide<Row, Change> = (
+  row: Row,
+  now: number,
+) => Result<Change, Failure> | Promise<Result<Change, Failure>>;
 
 /** The row that a path parameter such as `webhook_id` names, within the client's scope. */
 export async function findManaged<Row extends Managed>(
@@ -77,13 +80,14 @@ export async function changeManaged<Row extends Managed, Change extends Partial<
   if (failed !== null) return err(failed);
   const now = Date.now();
   const decided = await decide(read, now);
-  if (isFailure(decided)) return err(decided);
+  if (!decided.ok) return decided;
+  const change = decided.value;
   const stamp: Stamp = { version: nextVersion(read.version, now), updated_at: now };
-  const wanted: Row = { ...read, ...decided, ...stamp };
+  const wanted: Row = { ...read, ...change, ...stamp };
   const { before, after } = changedFields(managed.audited(read), managed.audited(wanted));
   if (Object.keys(after).length === 0) return propagated(c, managed, read);
   const auditRow = newAuditRow(entryOf(c, managed.kind, what, wanted, { before, after }));
-  const written = await managed.write(c.env.DB, read, { ...decided, ...stamp }, auditRow);
+  const written = await managed.write(c.env.DB, read, { ...change, ...stamp }, auditRow);
   return written ? propagated(c, managed, wanted) : err(overtaken(c, managed.kind));
 }
 
@@ -136,10 +140,6 @@ function entryOf(
     owner: { type: row.owner_type, id: row.owner_id },
     ...fields,
   };
-}
-
-function isFailure<Change extends object>(decided: Change | Failure): decided is Failure {
-  return "kind" in decided;
 }
 
 function overtaken(c: AppContext, kind: VersionedKind): Failure {

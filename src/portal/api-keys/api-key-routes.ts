@@ -49,18 +49,20 @@ export const apiKeys = new Hono<AppEnv>()
     const refused = choiceOfPlan(c.get("client"), body.plan);
     if (refused !== null) return failureResponse(c, refused);
     const changed = await changeManaged(c, API_KEY, "updated", (row) =>
-      body.is_active === true && row.erase_at !== null ? ERASED : body,
+      body.is_active === true && row.erase_at !== null ? err(ERASED) : ok(body),
     );
     return answerChange(c, changed, (row) => shown(c, row));
   })
   .delete("/api-keys/:api_key_id", contract.deactivateApiKey, async (c) => {
     const { erase } = c.req.valid("query");
-    const changed = await changeManaged(c, API_KEY, "deactivated", (row, now) => ({
-      is_active: false,
-      ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
-      // An erasure cannot be undone.
-      ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
-    }));
+    const changed = await changeManaged(c, API_KEY, "deactivated", (row, now) =>
+      ok({
+        is_active: false,
+        ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
+        // An erasure cannot be undone.
+        ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
+      }),
+    );
     return answerChange(c, changed, ({ erase_at }) =>
       c.json({
         message: "api_key_deleted",

@@ -62,18 +62,21 @@ export const connections = new Hono<AppEnv>()
     if (refused !== null) return failureResponse(c, refused);
     const changed = await changeManaged(c, CONNECTION, "updated", async (row) => {
       const owner = { type: row.owner_type, id: row.owner_id };
-      return (await unusableEmployer(c, owner, body.employer_id)) ?? body;
+      const unusable = await unusableEmployer(c, owner, body.employer_id);
+      return unusable === null ? ok(body) : err(unusable);
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   })
   .delete("/connections/:connection_id", contract.deleteConnection, async (c) => {
     const { erase } = c.req.valid("query");
-    const changed = await changeManaged(c, DELETABLE_CONNECTION, "deleted", (row, now) => ({
-      deleted_at: row.deleted_at ?? now,
-      ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
-      // An erasure cannot be undone.
-      ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
-    }));
+    const changed = await changeManaged(c, DELETABLE_CONNECTION, "deleted", (row, now) =>
+      ok({
+        deleted_at: row.deleted_at ?? now,
+        ...(erase === "true" && { erase_at: row.erase_at ?? now + ERASE_AFTER_MS }),
+        // An erasure cannot be undone.
+        ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
+      }),
+    );
     return answerChange(c, changed, ({ erase_at }) =>
       c.json({ message: "connection_deleted", erase_at: iso(erase_at) }),
     );
@@ -83,10 +86,10 @@ export const connections = new Hono<AppEnv>()
     let secret = "";
     const changed = await changeManaged(c, CONNECTION, "secret_rotated", async (row, now) => {
       const kept = overlapping(row.secrets, now, overlap_seconds * 1_000);
-      if (kept.length >= MAX_SECRETS) return TOO_MANY_SECRETS;
+      if (kept.length >= MAX_SECRETS) return err(TOO_MANY_SECRETS);
       const made = await newSecret(await keyOf(c, row), row.id, now);
       secret = made.secret;
-      return { secrets: [made.stored, ...kept] };
+      return ok({ secrets: [made.stored, ...kept] });
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }));
   });

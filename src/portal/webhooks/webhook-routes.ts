@@ -76,9 +76,9 @@ export const webhooks = new Hono<AppEnv>()
   .patch("/webhooks/:webhook_id", contract.changeWebhook, (c) => change(c, c.req.valid("json")))
   .put("/webhooks/:webhook_id", contract.putWebhook, (c) => change(c, c.req.valid("json")))
   .delete("/webhooks/:webhook_id", contract.deleteWebhook, async (c) => {
-    const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) => ({
-      deleted_at: row.deleted_at ?? now,
-    }));
+    const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) =>
+      ok({ deleted_at: row.deleted_at ?? now }),
+    );
     return answerChange(c, changed, () => c.json({ message: "webhook_deleted" }));
   })
   .post("/webhooks/:webhook_id/test", contract.testWebhook, async (c) => {
@@ -108,16 +108,16 @@ export const webhooks = new Hono<AppEnv>()
       key = await keyOf(c, row);
       const made = await newSecret(key, row.id, now);
       const secrets = rotated(row.secrets, made.stored, overlap_seconds * 1_000, now);
-      if (secrets.length > MAX_SECRETS) return TOO_MANY_SECRETS;
+      if (secrets.length > MAX_SECRETS) return err(TOO_MANY_SECRETS);
       secret = made.secret;
-      return { secrets };
+      return ok({ secrets });
     });
     return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }, key));
   })
   .post("/webhooks/:webhook_id/activate-secret", contract.activateSecret, async (c) => {
-    const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) => ({
-      secrets: activated(signingOrder(row.secrets, now)),
-    }));
+    const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) =>
+      ok({ secrets: activated(signingOrder(row.secrets, now)) }),
+    );
     return answerChange(c, changed, (row) => shown(c, row, { success: true }));
   });
 
@@ -138,7 +138,7 @@ async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
       const key = await keyOf(c, row);
       if (!(await hasUrl(key, row, url))) Object.assign(change, UNTRIED, await sealUrl(key, row.id, url));
     }
-    return change;
+    return ok(change);
   });
   return answerChange(c, changed, (row) => {
     // Deliveries that a paused webhook held are already due.
