@@ -123,7 +123,7 @@ async function answer(
   );
 }
 
-/** The headers of a success, then a body that breaks off. */
+/** The headers of a success, then an incomplete body. */
 function brokenBody(): Response {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {

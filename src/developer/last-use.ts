@@ -1,4 +1,4 @@
-/** When each key was last used: written after the response, at most once per hour, key and isolate. */
+/** When each key was last used: written after the response, at most once per hour per key and isolate. */
 import { setBounded } from "../bounded-map.ts";
 import { recordKeyUse } from "../db/api-keys.ts";
 import { logError } from "../log.ts";

@@ -13,7 +13,7 @@ export interface BreakerState {
   /** When the next interval begins, ms. */
   renewsAt: number;
   intervalMs: number;
-  /** Whether a file was granted since the last failure. If not, another failure is no news. */
+  /** Whether a file was granted since the last failure. If not, another failure adds no information. */
   probed: boolean;
 }
 

@@ -31,7 +31,7 @@ import { recordStuckFiles, type StuckFileChange } from "./stuck-files.ts";
 
 /** How long a message waits whose gate could not be reached. */
 const GATE_RETRY_S = 30;
-/** The least time until a file is claimed again that cannot be tried before somebody corrects the settings. */
+/** The least time until a file is claimed again if the settings must be corrected first. */
 const BLOCKED_MS = 60_000;
 /** No file that is not a suspect starts later, so that a batch ends within its lease even when every call times out. */
 const OTHERS_BUDGET_MS = 360_000;

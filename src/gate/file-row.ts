@@ -56,7 +56,7 @@ export const FILE_COLUMNS =
 
 type SqlRow = Record<string, SqlStorageValue>;
 
-/** The status that callers see. Null for a reservation, which is no file yet. */
+/** The status that callers see. Null for a reservation, which is not a file yet. */
 export function publicStatus(state: FileState): FileStatus | null {
   return state === "receiving" || state === "dropped" ? null : state;
 }

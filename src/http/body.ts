@@ -26,7 +26,7 @@ export interface ReadBody {
   signed: Bytes;
   /** A view of `signed`. */
   body: Bytes;
-  /** Must be called when the bytes are no longer needed. It frees them, and their share of the budget. */
+  /** The caller must call this when it no longer needs the bytes. It frees them and their share of the budget. */
   release: () => void;
 }
 

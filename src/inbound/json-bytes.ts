@@ -44,7 +44,7 @@ export function startsWith(body: Uint8Array, from: number, name: string): boolea
   return true;
 }
 
-/** The UTF-16 unit that four hex digits name; null when they are no hex digits. */
+/** The UTF-16 unit that four hex digits name; null if they are not hex digits. */
 export function codeUnit(body: Uint8Array, at: number): number | null {
   let unit = 0;
   for (let i = at; i < at + 4; i++) {

@@ -21,7 +21,7 @@ const LATEST_PUT_MS = 25_000;
 /** Joining a larger payload would cost more memory than it saves time. */
 const JOIN_UP_TO_BYTES = 1024 ** 2;
 
-/** Puts the payload at its reserved place, as a segment of its own, and commits the reservation. False when either failed. */
+/** Stores the payload at its reserved place, as a separate segment, and commits the reservation. False if either failed. */
 export async function storeLargePayload(
   stub: GateStub,
   deps: { env: Bindings; waitUntil(work: Promise<unknown>): void },

@@ -13,7 +13,7 @@ const TURNS_PER_ADDRESS = 32;
 const TURNS = 256;
 /** A lookup that takes longer belongs to a request that is gone. */
 const TURN_MS = 4_000;
-/** A request that has waited this long is told to repeat. */
+/** A request that has waited this long fails, and the caller must repeat it. */
 const WAIT_MS = 10_000;
 /** Waiting requests, of one address and in all. */
 const MAX_WAITING_PER_ADDRESS = 2_000;

@@ -2,9 +2,9 @@
  * How a report is received, at either intake. Its headers were checked by the intake (`headers.ts`). Then follow, in this
  * order: sender, body, signature, JSON, employer, idempotency key, admission by the sender's gate.
  *
- * Rows of senders are cached, so a refusal may rest on an old row. A request is therefore judged at most twice: on the row
- * that is at hand, and, if the refusal rests on that row, once more on the row as D1's primary has it now. Nothing is
- * refused for good on an old row.
+ * Rows of senders are cached, so a refusal may rest on an outdated row. A request is therefore judged at most twice: on the
+ * cached row, and, if the refusal rests on that row, again on the row that D1's primary has now. No refusal is final on an
+ * outdated row.
  *
  * When the sender is cached, the only binding call that is awaited is the gate's `admit`.
  */
@@ -87,7 +87,7 @@ export async function receive<S extends ReportSender>(
 interface TurnedAway<S> {
   failure: Failure;
   sender: S | null;
-  /** Because of the row that was found, or that there is none. */
+  /** Whether the cause is the row that was found, or that no row exists. */
   isRefusal: boolean;
 }
 

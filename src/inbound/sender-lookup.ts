@@ -169,7 +169,7 @@ export class SenderLookup<S extends ReportSender> {
 
 /**
  * D1 is unavailable and nothing is cached, or a row does not open because its ring key is missing or it was altered.
- * Operators can correct all of these, so the caller is told to repeat the request. Rejects for a bug.
+ * Operators can correct all of these, so the failure asks the caller to repeat the request. Rejects for a bug.
  */
 async function orRepeat<S extends ReportSender>(
   look: () => Promise<FoundSender<S>>,

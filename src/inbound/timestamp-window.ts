@@ -63,7 +63,7 @@ const TIMESTAMP_FORMS: [form: RegExp, what: string][] = [
   [/\\n|\\r|%0a|%0d/i, "a number with an escape sequence, such as `\\n`"],
 ];
 
-/** What a header that is no integer holds instead; null when it has no known form. */
+/** What a header that is not an integer holds instead; null if it has no known form. */
 function describeTimestamp(text: string): string | null {
   const forms = text.length > LONGEST_FORM_CHARS ? [] : TIMESTAMP_FORMS;
   for (const [form, what] of forms) if (form.test(text)) return what;

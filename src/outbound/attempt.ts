@@ -1,9 +1,9 @@
 /**
- * One HTTP exchange with a receiver: one POST, and its result. Never rejects, and takes ten seconds at most, whatever the receiver
- * does.
+ * One HTTP exchange with a receiver: one POST, and its result. Never rejects, and takes at most ten seconds, whatever the
+ * receiver does.
  *
- * The status decides: a 2xx whose headers arrive in time is a success. Its body is only read for people, so a body that hangs,
- * breaks off or is not text changes nothing. Redirects are not followed.
+ * A 2xx whose headers arrive in time is a success. The body is read only for people, so a body that hangs, is incomplete or
+ * is not text makes no difference. Redirects are not followed.
  */
 import type { Bytes } from "../crypto/encoding.ts";
 import { retryAfterMs } from "../http/retry-after.ts";
@@ -63,8 +63,8 @@ export async function attemptDelivery(exchange: Exchange, deps: AttemptDeps): Pr
 }
 
 /**
- * A development server listens on one of the addresses that `localhost` stands for, and the runtime tries only one of them. A
- * refused connection sent nothing, so trying the others makes no second request.
+ * A development server listens on one of the addresses of `localhost`, and the runtime tries only one of them. A refused
+ * connection sent nothing, so trying the others makes no second request.
  */
 function otherLoopbacks({ url, policy }: Exchange): string[] {
   if (!policy.allowInsecure || !URL.canParse(url) || new URL(url).hostname !== "localhost") return [];
@@ -166,7 +166,7 @@ function isShort({ ok, headers }: Response): boolean {
   return ok && announced !== null && announced <= ANSWER_BYTES;
 }
 
-/** Nothing is kept of an answer that breaks off. */
+/** An incomplete response is dropped. */
 async function readShort(response: Response): Promise<Start> {
   try {
     return { answer: new TextDecoder().decode(await response.arrayBuffer()), ended: true };
@@ -198,7 +198,7 @@ async function readStart({ body, headers }: Response): Promise<Start> {
       ended = length === announced;
     }
   } catch {
-    // The time is up, the answer broke off, or its compression is invalid: the bytes before that are kept.
+    // The time is up, or the response is incomplete or badly compressed: the bytes so far are kept.
   }
   return { answer: new TextDecoder().decode(kept.subarray(0, length), { stream: true }), ended };
 }

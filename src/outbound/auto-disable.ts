@@ -8,7 +8,7 @@ import { GONE } from "./retry-schedule.ts";
 export interface Health extends LaneFacts {
   /** Failed attempts since the last success. */
   consecutiveFailures: number;
-  /** When the first of them failed, ms; null when there is none. */
+  /** When the first of them failed, ms; null if none failed. */
   failingSince: number | null;
   lastSuccessAt: number | null;
   /** Null after a success. */

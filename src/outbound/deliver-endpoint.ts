@@ -58,7 +58,7 @@ interface LeasedTurn extends Turn {
   startBy: number;
 }
 
-/** Returns how the endpoint is to be woken again; null where nothing is due. Rejects when D1 does not answer. */
+/** Returns how to wake the endpoint again; null if nothing is due. Rejects if D1 does not respond. */
 export async function deliverEndpoint(webhookId: string, turn: Turn): Promise<Endpoint | null> {
   const { env, lane, slots } = turn;
   // Leased only once a request to it can start, so that a leased endpoint does not wait for others.

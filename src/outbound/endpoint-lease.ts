@@ -77,7 +77,7 @@ const dueRow = z.object({
   event_seq: z.number(),
   attempts: z.number(),
   round_start: z.number(),
-  /** Null where the event is no longer kept. */
+  /** Null if the event has expired. */
   id: z.string().nullable(),
   type: z.enum(EVENT_TYPES),
   created_at: z.number(),
@@ -95,7 +95,7 @@ export interface EndpointLease {
   /** The owner's data key, wrapped; null where it has been erased. */
   wrappedKey: string | null;
   due: DueDelivery[];
-  /** Due deliveries whose event is no longer kept. */
+  /** Due deliveries whose event has expired. */
   expired: number[];
 }
 

@@ -23,8 +23,8 @@ const RETRY_AFTER_STATUSES: ReadonlySet<number> = new Set([429, 503]);
 export const GONE = 410;
 
 /**
- * When the attempt after attempt `number` (counted from 1) is due, which failed at `failedAt` ms. Null where there is none: the
- * delivery succeeded, this was the last attempt, or the endpoint is gone.
+ * When the next attempt is due, after attempt `number` (counted from 1) failed at `failedAt` ms. Null if there is no next
+ * attempt: the delivery succeeded, this was the last attempt, or the endpoint is gone.
  */
 export function nextAttemptAt(
   number: number,

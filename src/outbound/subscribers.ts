@@ -1,7 +1,7 @@
 /**
- * The subscribers to a file's events: the owner of the connection or key that the file came by, and the employer that it is
- * about. Most owners subscribe to nothing, so a gate records an event only where somebody subscribes; one read finds that out
- * for a whole batch of files.
+ * The subscribers to a file's events: the owner of the connection or key that sent the file, and the file's employer. Most
+ * owners subscribe to nothing, so a gate records an event only if there is a subscriber; one read finds the subscribers of
+ * a whole batch of files.
  */
 import * as z from "zod";
 import type { OwnerAddress } from "../db/owner-keys.ts";

@@ -52,7 +52,7 @@ const WILDCARD_SUFFIXES = [
   "backname.io",
   "rbndr.us",
 ];
-/** As `URL` writes them: IPv4 has four decimal parts, IPv6 stands in brackets. */
+/** As `URL` writes them: IPv4 has four decimal parts, IPv6 is in brackets. */
 const IPV4 = /^\d+\.\d+\.\d+\.\d+\.?$/;
 const LABEL = /^(?!-)[a-z0-9-]{1,63}(?<!-)$/;
 /** `host.docker.internal` is this computer as its containers see it. */

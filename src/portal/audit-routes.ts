@@ -76,7 +76,7 @@ const listEntries = portalContracts("Operations")({ query: auditQuery }, () => (
   id: "listAudit",
   summary: "List the audit trail",
   description:
-    "Who changed what, newest first, for the last seven years. Without an owner, a client that is bound to none sees everything; a bound client sees what concerns its owner.",
+    "Lists all changes and their authors, newest first, for the last seven years. Without an owner, a client that is bound to none sees everything; a bound client sees its owner's changes.",
   answers: { 200: page("A page of changes.", "audit", auditEntry()) },
 }));
 

@@ -186,7 +186,7 @@ describe("an attempt", () => {
     expect(await sender.attempt(`http://localhost:${port}/`)).toMatchObject({ kind: "refused" });
   });
 
-  it("is blocked, with nothing sent, where the address is not allowed", async () => {
+  it("is blocked without a request if the address is not allowed", async () => {
     const receiver = await misbehave(answerWith(head("200 OK")));
     expect(await sender.attempt(receiver.url, { allowInsecure: false })).toMatchObject({
       kind: "blocked",

@@ -44,7 +44,7 @@ function url(): string {
   return `http://127.0.0.1:${gateway.port}/api/v1/webhook/inbound/${connection.id}`;
 }
 
-/** What `work` holds at most; printed, for whoever wants to see how much room is left. */
+/** The most memory that `work` holds. It is printed to show how much room is left. */
 async function peakOf(work: () => Promise<void>): Promise<Peak> {
   const before = residentMiB();
   const peak = await memory.peakOf(work);
@@ -83,7 +83,7 @@ it("twenty at once are all accepted, and fit", async () => {
   expect(peak.totalMiB).toBeLessThan(0.75 * ISOLATE_MIB);
 });
 
-it("slow senders that hold large bodies are turned away when others wait, and small reports never wait", async () => {
+it("slow senders that hold large bodies are cut off while others wait, and small reports never wait", async () => {
   const stalled = Array.from({ length: 4 }, (_, i) => stall(realReport(200 + i)));
   const answered = Promise.all(stalled.map(({ answer }) => answer));
   await new Promise((resolve) => setTimeout(resolve, 1_000));

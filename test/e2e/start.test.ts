@@ -74,7 +74,7 @@ it("serves /docs, with every page that it leads to", async () => {
   for (const link of paths) expect([link, (await fetch(`${base}${link}`)).status]).toEqual([link, 200]);
 });
 
-it("takes the README's signed request, and a file comes of it, byte for byte", async () => {
+it("accepts the README's signed request, and creates a file with the same bytes", async () => {
   const answer = runShell(shellBlock("signed-request"));
   expect(answer).toMatchObject({ success: true, status: "queued", duplicate: false });
   const body = /^BODY='(.*)'$/m.exec(shellBlock("signed-request"))?.[1] ?? "";
@@ -113,7 +113,7 @@ it("registers a webhook with the README's request, and delivers to the README's 
   }
 });
 
-it("mails that an endpoint is gone to whom its webhook names, with no word of the event and no secret", async () => {
+it("mails the webhook's contact that the endpoint is gone, without the event and without a secret", async () => {
   let delivered = "";
   const endpoint = createHttpServer(async (request, response) => {
     delivered = (await request.toArray()).join("");
@@ -248,7 +248,7 @@ function runShell(script: string): any {
   return JSON.parse(run.stdout);
 }
 
-/** The README's registration, for a receiver on `receiverPort`, changed as told. */
+/** The README's registration for a receiver on `receiverPort`, with the given changes. */
 function register(receiverPort: number, changes: [string, string][] = []): ReturnType<typeof runShell> {
   const script = `${shellBlock("signed-request").split("\n")[0]}\n${shellBlock("register")}`;
   const replaced = [["localhost:3000", `localhost:${receiverPort}`] as const, ...changes];

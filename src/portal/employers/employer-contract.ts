@@ -64,7 +64,7 @@ const employer = once(() =>
         "Nine digits, without the dash.",
       ),
       name: like(z.string(), "Acme Manufacturing"),
-      owners: z.array(z.strictObject(owner())).meta({ description: "Who may report for it." }),
+      owners: z.array(z.strictObject(owner())).meta({ description: "The owners that may report for it." }),
       version: version(),
     })
     .meta({ id: "Employer" }),

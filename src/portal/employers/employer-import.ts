@@ -29,7 +29,7 @@ const MAX_LINE_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 3;
 
 const TOO_MANY_LINES = `An import has at most ${MAX_LINES} lines. Send the rest as another import.`;
-const BROKEN_OFF = "The import broke off. Send it again from continue_at_line, or as a whole.";
+const INTERRUPTED = "The import was interrupted. Send it again from continue_at_line, or as a whole.";
 
 interface Problem {
   message: string;
@@ -98,7 +98,7 @@ export async function* importEmployers(
     yield* writeBatch(batch, db, by, counts);
     counts.lines = read;
   } catch (error) {
-    failure = BROKEN_OFF;
+    failure = INTERRUPTED;
     logError("failed to finish an import of employers", { request_id: by.requestId }, error);
   }
   logLine("imported employers", { request_id: by.requestId, complete: failure === null, ...counts });

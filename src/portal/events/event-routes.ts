@@ -68,7 +68,7 @@ interface Refused {
 
 type Attempted = Result<Taken, Refused>;
 
-const BROKEN_OFF: Failure = { kind: "event_unconfirmed" };
+const UNCONFIRMED: Failure = { kind: "event_unconfirmed" };
 
 export const events = new Hono<AppEnv>()
   .post("/events", contract.reportEvent, async (c) => {
@@ -109,7 +109,7 @@ async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<
       if (!attempted.some((each) => each.ok)) throw error;
       const fields = { request_id: c.get("requestId"), event: index, ...stackOf(error) };
       logError("failed to finish a batch of events", fields, error);
-      return [...attempted, ...events.slice(index).map(({ id }) => refused(id, BROKEN_OFF))];
+      return [...attempted, ...events.slice(index).map(({ id }) => refused(id, UNCONFIRMED))];
     }
   }
   return attempted;

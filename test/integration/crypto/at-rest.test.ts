@@ -94,7 +94,7 @@ describe("what rests", () => {
     await expect(unseal(key, payload, payloadContext(gate, other))).rejects.toBeInstanceOf(SealBroken);
   });
 
-  it("is swapped between two rows of a gate in vain: neither payload is forwarded as the other", async () => {
+  it("cannot be swapped between two rows of a gate: neither payload is forwarded as the other", async () => {
     const connection = await createBoundConnection();
     const [first, second] = [await accepted(connection), await accepted(connection)];
     await runInDurableObject(gateOfFile(first), (_gate, { storage }) => {

@@ -86,7 +86,7 @@ describe("employee changes", () => {
     expect(await gateOf(key, "key").list(null, 10)).toEqual([]);
   });
 
-  it("are refused for one date that is none, in the words for dates", async () => {
+  it("are rejected for one malformed date, with the message for dates", async () => {
     const key = await createDeveloper();
     const answer = await submit(key, EMPLOYEES, changes(key, [hire({ hire_date: "2026-02-30" })]));
     expect(answer).toMatchObject({

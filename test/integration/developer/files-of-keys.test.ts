@@ -60,7 +60,7 @@ describe("the files of an API key", () => {
     expect(await listDurableObjectIds(bindings.CONNECTION_GATE)).toHaveLength(before.length);
   });
 
-  it("are asked for by one sender, in the form of an id", async () => {
+  it("are listed for one sender, named by its id", async () => {
     const { token, id } = await createApiKey();
     const connection = await createBoundConnection();
     expect((await list(token, { api_key_id: "ak_1" })).json.details).toEqual({

@@ -264,7 +264,7 @@ describe("a payroll report is refused for", () => {
     });
   });
 
-  it("an Idempotency-Key that is none, or that names another report", async () => {
+  it("an Idempotency-Key that is malformed, or that names another report", async () => {
     const key = await createDeveloper();
     const bad = await submit(key, PAYROLL, payroll(key), { "Idempotency-Key": "x".repeat(256) });
     expect(bad).toMatchObject({ status: 400, json: { error: "Invalid Idempotency-Key" } });
@@ -287,7 +287,7 @@ it("a refused report counts towards the rate limit, and is not remembered", asyn
   expect(right.headers.get("X-RateLimit-Remaining")).toBe("498");
 });
 
-it("a gate that gives no answer is a 503 that is safe to repeat, and an employer that cannot be looked up another", async () => {
+it("a gate that does not respond is a 503 that is safe to repeat, and so is a failed lookup of an employer", async () => {
   const key = await createDeveloper();
   const away = await submit(key, PAYROLL, payroll(key), {}, without("CONNECTION_GATE"));
   expect(away).toMatchObject({ status: 503, json: { error: "Service unavailable" } });

@@ -110,7 +110,7 @@ describe("a payroll report under a bearer key", () => {
     }
   });
 
-  it("may say that nobody earned or worked anything", async () => {
+  it("may report zero wages and hours", async () => {
     const key = await createDeveloper();
     const nothing = payroll(key, {
       employees: [employee({ hours_worked: 0, gross_wages: 0 })],

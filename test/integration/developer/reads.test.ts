@@ -73,7 +73,7 @@ describe.each(["/files/status/FILE_1", "/files"])("GET %s with", (path) => {
     await refused({ Authorization: header }, expect.stringContaining(FORMAT));
   });
 
-  it("a key nobody made is refused", async () => {
+  it("an unknown key is rejected", async () => {
     await refused({ Authorization: `Bearer audit1_live_sk_${"a".repeat(32)}` }, "API key not found");
   });
 
@@ -172,7 +172,7 @@ describe("a file's status", () => {
     expect(learned(answer)).toEqual(learned(await fileStatus(token, missing())));
   });
 
-  it("of a connection that was deactivated or deleted is still told to its owner", async () => {
+  it("of a connection that was deactivated or deleted is still shown to its owner", async () => {
     const connection = await createBoundConnection();
     const { token } = await createApiKey();
     const fileId = await accepted(connection);
@@ -364,7 +364,7 @@ describe("the limit of reads", () => {
     expect((await list(b.token)).headers.get("X-RateLimit-Remaining")).toBe("98");
   });
 
-  it("is told with every answer, 404s and refused queries too", async () => {
+  it("is in every response, including 404s and rejected queries", async () => {
     const { token } = await createApiKey();
     for (const [i, answer] of [
       await list(token),

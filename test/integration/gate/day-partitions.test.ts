@@ -320,7 +320,7 @@ describe("across midnight", () => {
   });
 });
 
-describe("over several partitions, with days between them that have none", () => {
+describe("over several partitions, with days without one between them", () => {
   const DAYS = [0, 1, 2, 5, 9, 10];
 
   async function filled(work: (bench: Bench, files: string[]) => unknown): Promise<void> {
@@ -343,7 +343,7 @@ describe("over several partitions, with days between them that have none", () =>
     });
   });
 
-  it("each file is found, and none that is not there", async () => {
+  it("each file is found, and no missing one", async () => {
     await filled((bench, files) => {
       for (const fileId of files) expect(bench.row(fileId)?.seq).toBe(seqOf(fileId));
       for (const day of [-400, -1, 0, 3, 9, 400])
@@ -551,7 +551,7 @@ describe("a partition whose files are all old", () => {
     });
   });
 
-  it("is dropped after a week from a gate that is full, although nothing comes any more", async () => {
+  it("is dropped after a week from a full gate, although no more reports arrive", async () => {
     await atMidnight(async (bench, files) => {
       files.push(...acceptAt(bench, MIDNIGHT + 12 * HOUR, WORTH));
       await archive(bench, files);
@@ -664,8 +664,8 @@ describe("a partition whose files are all old", () => {
   });
 });
 
-describe("a partition that goes on for weeks", () => {
-  it("loses each file 97 days after it came, and none before", async () => {
+describe("a partition that is used for weeks", () => {
+  it("deletes each file 97 days after its arrival, and none before", async () => {
     await inGate(await newGate(), async (bench) => {
       const files = [0, 10, 20].flatMap((day) => acceptAt(bench, MIDNIGHT + day * DAY));
       await archive(bench, files);

@@ -269,7 +269,7 @@ describe("a report of the files-creator", () => {
     });
   });
 
-  it("that overtakes the answer to the POST settles the file, and the answer changes nothing", async () => {
+  it("that overtakes the response to the POST settles the file, and the response changes nothing", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       const token = tokenOf(bench, fileId);

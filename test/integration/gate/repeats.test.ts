@@ -158,7 +158,7 @@ describe("a report with an Idempotency-Key", () => {
     expect(later.json.file_id).not.toBe(first.json.file_id);
   });
 
-  it("is a conflict when its key comes with another body, and the first file stays", async () => {
+  it("is a conflict if its key is sent with another body, and the first file stays", async () => {
     const connection = await createBoundConnection();
     const body = report();
     const first = await post(connection, body, keyed, unwoken);
@@ -229,7 +229,7 @@ describe("a signed request", () => {
     expect(await sendTo(connection, request)).toMatchObject({ status: 202, json: { duplicate: false } });
   });
 
-  it("that was refused because nobody knew its employer is accepted when somebody does", async () => {
+  it("that was rejected for an unknown employer is accepted once the employer exists", async () => {
     const connection = await createConnection();
     const employerId = `EMP_LATE_${Date.now()}`;
     const request = await signedRequest(connection, report({ employer_id: employerId }));
@@ -242,7 +242,7 @@ describe("a signed request", () => {
     });
   });
 
-  it("that was answered 503 because the gate gave no answer is accepted once, by its first repeat", async () => {
+  it("that got a 503 because the gate did not respond is accepted once, by its first repeat", async () => {
     const connection = await createBoundConnection();
     const deaf = without("CONNECTION_GATE.admit", Number.POSITIVE_INFINITY, unwoken);
     const request = await signedRequest(connection);
@@ -290,7 +290,7 @@ describe("a signed request", () => {
 });
 
 describe("the same body under a new signature", () => {
-  it("is accepted with a warning that names the earlier file, and the files-creator is told", async () => {
+  it("is accepted with a warning that names the earlier file, and the files-creator is notified", async () => {
     const connection = await createBoundConnection();
     const body = report();
     const now = Date.now();

@@ -366,7 +366,7 @@ describe("a gateway that is not configured", () => {
       const lines = written.map((line) => JSON.parse(line).message);
       expect(lines.filter((message) => message === "failed to read a setting")).toHaveLength(1);
       for (const secret of [KEY, SHORT_KEY, HASH]) expect(written.join()).not.toContain(secret.slice(0, 12));
-      // What needs no key goes on.
+      // Requests that need no key still work.
       expect((await send(...portalRead("portal"), using)).status).toBe(200);
     },
   );
@@ -391,13 +391,13 @@ describe("a gateway that is not configured", () => {
     expect((await send(...portalRead("nobody"), using)).status).toBe(401);
   });
 
-  it("takes no pair for the files-creator's that is bound to an owner", async () => {
+  it("does not accept a pair that is bound to an owner as the files-creator's", async () => {
     const entry = { id: "bound", secret_sha256: HASH, owner: { type: "payroll_company", id: "acme" } };
     const using = changed(clients({ ...entry, role: "files_creator" }));
     expect((await send(...portalRead("bound"), using)).json).toMatchObject({ code: "NOT_CONFIGURED" });
   });
 
-  it("answers 503 to people who come through an Access that is half set, and serves client pairs", async () => {
+  it("is a 503 for people if Access is half configured, and serves client pairs", async () => {
     const using = changed({ ACCESS_TEAM: "acme" });
     const answer = await send(
       "/api/v1/connections?owner_type=payroll_company&owner_id=acme",

@@ -318,7 +318,7 @@ describe("an unbound connection", () => {
     await expectNothingStored(connection);
   });
 
-  it("resolves a FEIN however it is written, and says what is wrong with one that is none", async () => {
+  it("resolves a FEIN in any form, and says what is wrong with a malformed one", async () => {
     const { id, fein } = await createEmployer();
     const connection = await createConnection();
     for (const written of [Number(fein.replace("-", "")), ` EIN ${fein.replace("-", "\u2013")} `]) {

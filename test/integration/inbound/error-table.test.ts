@@ -598,7 +598,7 @@ it.each([
   expect(JSON.stringify(answer.json)).not.toMatch(/test-1|data-key/);
 });
 
-it("signs nothing but the exact bytes: the same report printed in another way needs its own signature", async () => {
+it("verifies only the exact bytes: the same report in another formatting needs its own signature", async () => {
   const connection = await createBoundConnection();
   const body = report();
   const timestamp = String(Date.now());

@@ -87,7 +87,7 @@ it.each(["SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"])(
   },
 );
 
-it("a refused report is stored nowhere, and accepted when it comes over https", async () => {
+it("a rejected report is not stored, and is accepted over https", async () => {
   const connection = await createBoundConnection();
   const request = await signedRequest(connection);
   const path = inboundPath(connection);
@@ -117,11 +117,17 @@ it("a gateway for development takes plain http, on any host", async () => {
   }
 });
 
-it.each(["127.0.0.1:8787", "localhost", "[::1]"])("a deployed one takes it on none: %s", async (host) => {
-  const connection = await createBoundConnection();
-  const { response } = await ask(`http://${host}${inboundPath(connection)}`, await signedRequest(connection));
-  expect(response.status).toBe(403);
-});
+it.each(["127.0.0.1:8787", "localhost", "[::1]"])(
+  "a deployed gateway rejects plain http on every host: %s",
+  async (host) => {
+    const connection = await createBoundConnection();
+    const { response } = await ask(
+      `http://${host}${inboundPath(connection)}`,
+      await signedRequest(connection),
+    );
+    expect(response.status).toBe(403);
+  },
+);
 
 it.each(["/docs", "/docs/connections", "/openapi.json", "/docs?x=1"])(
   "a page leads to https: %s",

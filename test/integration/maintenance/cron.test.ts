@@ -41,7 +41,7 @@ afterEach(async () => {
   await bindings.DB.prepare("DELETE FROM attention").run();
 });
 
-it.each(["*/5 * * * *", "0 3 * * *", ""])("throws for the cron %j, which nobody handles", async (cron) => {
+it.each(["*/5 * * * *", "0 3 * * *", ""])("throws for the cron %j, which has no handler", async (cron) => {
   const controller = createScheduledController({ cron, scheduledTime: new Date() });
   await expect(worker.scheduled(controller, bindings)).rejects.toThrow("no work is known for the cron");
 });
@@ -217,7 +217,7 @@ describe("poking", () => {
     expect(alarm).toBeLessThanOrEqual(now + 1_000);
   });
 
-  it("goes on where one gate cannot be poked, with those of both kinds", async () => {
+  it("continues with the other gates if one cannot be reached", async () => {
     // Three ids of one slice: two connections and a key.
     const prefix = "7f0000";
     const ids = ["1", "2"].map((end) => `${prefix}${end.padStart(18, "0")}`);
@@ -304,7 +304,7 @@ describe("the operators' list", () => {
     expect(await stuckFileOf(fileId)).toBeNull();
   });
 
-  it("is set right for all other files where one gate cannot be asked", async () => {
+  it("is corrected for all other files if one gate cannot be reached", async () => {
     const stuck = await forwarded();
     await list(stuck, "deferred");
     await bindings.DB.prepare("UPDATE attention SET updated_at = updated_at - 1000").run();

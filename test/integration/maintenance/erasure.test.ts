@@ -104,7 +104,7 @@ describe("DELETE /connections/{id}?erase=true", () => {
     expect((await post(connection)).status).toBe(404);
   });
 
-  it("fails what nobody can open any more, and holds up nobody else's reports", async () => {
+  it("fails files that cannot be opened any more, and does not delay other reports", async () => {
     const { connection, archived, waiting } = await withReports();
     await remove(connection.id, "?erase=true");
     advance(WEEK + 60_000);
@@ -137,7 +137,7 @@ describe("DELETE /connections/{id}?erase=true", () => {
     ]);
   });
 
-  it("comes to its end although the gate was away", async () => {
+  it("completes although the gate was unavailable", async () => {
     const { connection, archived, wrappedKey } = await withReports();
     await remove(connection.id, "?erase=true");
     advance(WEEK + 60_000);
@@ -149,7 +149,7 @@ describe("DELETE /connections/{id}?erase=true", () => {
     expect(await everything(archived)).not.toContain(wrappedKey);
   });
 
-  it("can be added to a deletion, and taken back until it has happened", async () => {
+  it("can be added to a deletion, and cancelled until it is done", async () => {
     const { connection, waiting } = await withReports();
     expect((await remove(connection.id, "")).json.erase_at).toBeNull();
     expect((await remove(connection.id, "?erase=true")).json.erase_at).not.toBeNull();
@@ -162,7 +162,7 @@ describe("DELETE /connections/{id}?erase=true", () => {
     expect((await post(connection)).status).toBe(404);
   });
 
-  it("cannot be taken back once it has happened", async () => {
+  it("cannot be cancelled once it is done", async () => {
     const { id } = await createConnection();
     const { json } = await remove(id, "?erase=true");
     advance(WEEK + 60_000);
@@ -183,7 +183,7 @@ describe("DELETE /api-keys/{id}?erase=true", () => {
     return { developer, fileId: json.file_id as string, wrapped: await wrappedKey(developer.id) };
   }
 
-  it("leaves no copy of the data key anywhere, and fails what nobody can open any more", async () => {
+  it("leaves no copy of the data key, and fails files that cannot be opened any more", async () => {
     const { developer, fileId, wrapped } = await withReport();
     expect(await everything(fileId)).toContain(wrapped);
     const before = Date.now();
@@ -220,7 +220,7 @@ describe("DELETE /api-keys/{id}?erase=true", () => {
     expect((await submit(developer, PAYROLL, payroll(developer))).status).toBe(401);
   });
 
-  it("can be taken back until it has happened; then the key can be enabled again", async () => {
+  it("can be cancelled until it is done; then the key can be enabled again", async () => {
     const { developer, fileId } = await withReport();
     await removeKey(developer.id, "?erase=true");
     expect((await removeKey(developer.id, "?erase=false")).json).toEqual({
@@ -374,7 +374,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
       });
   });
 
-  it("keeps no test that is on its way while it happens", async () => {
+  it("stores no test that is in flight meanwhile", async () => {
     const { owner, hook } = await withDeliveries();
     receiver(async () => {
       await erase(owner);
@@ -465,7 +465,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect(JSON.stringify(logs.mock.calls).match(/does not open/g)?.length).toBeGreaterThanOrEqual(2);
   });
 
-  it("takes along what the owner made under an Idempotency-Key", async () => {
+  it("includes what the owner created under an Idempotency-Key", async () => {
     const { owner } = await withDeliveries();
     await erase(owner);
     advance(WEEK + 30_000);
@@ -522,7 +522,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect([await keyOf(first.owner), await keyOf(second.owner)]).toEqual([null, null]);
   });
 
-  it("can be taken back until it has happened; the webhooks stay disabled", async () => {
+  it("can be cancelled until it is done; the webhooks stay disabled", async () => {
     const { owner, hook, calls, wrappedKey } = await withDeliveries();
     await erase(owner);
     await wake(hook);
@@ -541,7 +541,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     ]);
   });
 
-  it("cannot be taken back once it is due", async () => {
+  it("cannot be cancelled once it is due", async () => {
     const { owner, wrappedKey } = await withDeliveries();
     const { json } = await erase(owner);
     advance(WEEK + 60_000);
@@ -551,7 +551,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect((await erase(owner, "?erase=false")).json).toEqual({ success: true, erase_at: null });
   });
 
-  it("is for the owner's own client too, and for nobody else's", async () => {
+  it("is available to the owner's own client, and to no other owner's", async () => {
     const { owner } = await withDeliveries();
     expect(await erase(owner, "", "bound")).toMatchObject({
       status: 404,

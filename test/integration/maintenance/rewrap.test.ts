@@ -75,7 +75,7 @@ async function ringKeys(): Promise<string[]> {
 const sumOf = (steps: Json[], field: string): number => steps.reduce((sum, step) => sum + step[field], 0);
 
 describe("POST /vault/rewrap", () => {
-  it("comes to its end in steps that say how far it is, and then finds nothing left to do", async () => {
+  it("completes in steps that report progress, and then has nothing left to do", async () => {
     for (let i = 0; i < 5; i++) await createConnection();
     for (let i = 0; i < 2; i++) await createApiKey();
     const steps = await rewrapAll(2);
@@ -87,7 +87,7 @@ describe("POST /vault/rewrap", () => {
     expect(sumOf(await rewrapAll(100), "rewrapped")).toBe(0);
   });
 
-  it("lets the old key be taken out of the ring: everything sealed before opens, wherever it rests", async () => {
+  it("allows removing the old key from the ring: everything sealed before can be unsealed", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
     const body = report();
@@ -191,7 +191,7 @@ describe("POST /vault/rewrap", () => {
     expect([sumOf(steps, "rewrapped"), sumOf(steps, "failed")]).toEqual([1, 1]);
   });
 
-  it("goes on where a gate is away, which the cron tells then", async () => {
+  it("continues if a gate is unavailable, and the cron notifies it later", async () => {
     const connection = await createBoundConnection();
     const steps = await rewrapAll(100, withBrokenGates(both, "refresh"));
     expect(sumOf(steps, "untold")).toBe(1);

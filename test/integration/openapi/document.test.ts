@@ -66,7 +66,7 @@ describe("the document", () => {
   });
 });
 
-/** Every example there is, with the schema it stands beside. */
+/** Every example with its schema. */
 function* examplesIn(
   value: unknown,
   place = "#",

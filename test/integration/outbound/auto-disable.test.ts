@@ -87,7 +87,7 @@ async function recover(hook: WebhookRow) {
 }
 
 describe("people", () => {
-  it("are told after half an hour of failure, half-way, at 80 % and when it recovers, each once", async () => {
+  it("are notified after half an hour of failure, half-way, at 80 % and on recovery, each once", async () => {
     const mails = catchMails();
     const { hook } = await failingHook(403);
     later(30 * MINUTE_MS - 1);
@@ -114,7 +114,7 @@ describe("people", () => {
     });
   });
 
-  it("are told by the minute cron", async () => {
+  it("are notified by the minute cron", async () => {
     const mails = catchMails();
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
@@ -134,7 +134,7 @@ describe("people", () => {
     expect(mails[0]?.text).toContain("Audit1-Webhooks/1");
   });
 
-  it("are not told of a failure that was over before, nor of its recovery", async () => {
+  it("are not notified of a failure that ended before, nor of its recovery", async () => {
     const mails = catchMails();
     const { hook } = await failingHook();
     later(29 * MINUTE_MS);
@@ -144,7 +144,7 @@ describe("people", () => {
     expect(mails).toEqual([]);
   });
 
-  it("are not told of a failure whose mail could not be sent until it was over", async () => {
+  it("are not notified of a failure whose mail could not be sent before it ended", async () => {
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
     catchMails(() => {
@@ -160,7 +160,7 @@ describe("people", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
-  it("are not told what to do about a webhook that has been deleted, nor about events that no longer wait", async () => {
+  it("are not advised about a deleted webhook, nor about events that no longer wait", async () => {
     const deleted = await hookWith({ failing_since: STARTED_AT - HOUR_MS, consecutive_failures: 3 });
     const resumed = await hookWith({ status: "paused" });
     await tellTo(resumed, STARTED_AT - 85 * DAY_MS);
@@ -183,7 +183,7 @@ describe("people", () => {
     expect([...(await noticesOf(deleted)), ...(await noticesOf(resumed))]).toEqual([]);
   });
 
-  it("are told that it recovered where it did while they were told that it fails", async () => {
+  it("are notified of a recovery that happened while they were notified of the failure", async () => {
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
     const mails = catchMails(async () => {
@@ -194,7 +194,7 @@ describe("people", () => {
     expect(subjectsOf(mails)).toEqual(["Webhook failing", "Webhook recovered"]);
   });
 
-  it("are told of the level that is reached where nobody could tell them before", async () => {
+  it("are notified of the current level if earlier mails could not be sent", async () => {
     const mails = catchMails();
     await failingHook();
     later(4.5 * DAY_MS);
@@ -203,7 +203,7 @@ describe("people", () => {
     expect(subjectsOf(mails)).toEqual(["Webhook close (80 %) to being disabled"]);
   });
 
-  it("are told anew when it fails again", async () => {
+  it("are notified again when it fails again", async () => {
     const mails = catchMails();
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
@@ -217,7 +217,7 @@ describe("people", () => {
     expect(subjectsOf(mails).sort()).toEqual(["Webhook failing", "Webhook failing", "Webhook recovered"]);
   });
 
-  it("are told once by two crons at once", async () => {
+  it("are notified once by two concurrent crons", async () => {
     const mails = catchMails(() => scheduler.wait(5));
     await failingHook();
     later(30 * MINUTE_MS);
@@ -226,7 +226,7 @@ describe("people", () => {
     expect(subjectsOf(mails)).toEqual(["Webhook failing"]);
   });
 
-  it("are told once by a cron that could not record that it told them", async () => {
+  it("are notified once by a cron that could not record the mail", async () => {
     const mails = catchMails();
     const { hook } = await failingHook();
     later(30 * MINUTE_MS);
@@ -251,7 +251,7 @@ describe("people", () => {
   it.each([
     ["the bindings", bindings],
     ["bindings with the same deadline", bounded(bindings, { ...BACKGROUND_LIMITS, mailMs: 5 })],
-  ])("are not told twice of what was taken late, by %s", async (_name, using) => {
+  ])("are not notified twice of a mail that was accepted late, by %s", async (_name, using) => {
     const taken = Promise.withResolvers<void>();
     const mails = catchMails(() => taken.promise);
     const { hook } = await failingHook();
@@ -315,7 +315,7 @@ describe("an address that the mail service refuses for good", () => {
 });
 
 describe("an endpoint that answers 410", () => {
-  it("to several in flight is disabled once, told by one mail, and skips what waited", async () => {
+  it("to several in flight is disabled once, with one mail, and skips pending deliveries", async () => {
     const mails = catchMails();
     const hook = await hookWith();
     for (let i = 0; i < 9; i++) await tellTo(hook);
@@ -342,7 +342,7 @@ describe("an endpoint that answers 410", () => {
     expect(statuses.filter((status) => status === "skipped")).toHaveLength(5);
   });
 
-  it("is told as recovered once somebody has made it active and it takes deliveries", async () => {
+  it("is reported as recovered once it is active again and accepts deliveries", async () => {
     const mails = catchMails();
     const { hook } = await failingHook(410);
     await cron();
@@ -425,7 +425,7 @@ describe("a paused webhook", () => {
     expect(await deliveriesOf(hook)).toMatchObject([{ status: "pending", attempts: 0, last_error: null }]);
   });
 
-  it("is not told as failing, however long it has been paused", async () => {
+  it("is not reported as failing, however long it has been paused", async () => {
     const mails = catchMails();
     const { hook } = await failingHook();
     await bindings.DB.prepare("UPDATE webhooks SET status = 'paused' WHERE id = ?").bind(hook.id).run();
@@ -448,7 +448,7 @@ describe("a paused webhook", () => {
     expect(order).toHaveLength(5);
   });
 
-  it("is told a week before what it holds ends, once a day at most, and skips it then", async () => {
+  it("is reported a week before its held deliveries expire, at most once a day, and then skips them", async () => {
     const mails = catchMails();
     const hook = await hookWith({ status: "paused" });
     await tellTo(hook);
@@ -594,7 +594,7 @@ describe("a new endpoint", () => {
     expect(await stored(hook)).toMatchObject({ proven_at: null });
   });
 
-  it("that is always late gets as many at a time as any other, once it has taken a delivery", async () => {
+  it("that is always slow gets as many at a time as any other, once it has accepted a delivery", async () => {
     const hook = await hookWith({ proven_at: null, slow_at: STARTED_AT, last_success_at: STARTED_AT });
     for (let i = 0; i < 4; i++) await tellTo(hook);
     let inFlight = 0;

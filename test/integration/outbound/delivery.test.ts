@@ -91,7 +91,7 @@ describe("a delivery", () => {
     expect(read).toBeLessThan(100);
   });
 
-  it("is recorded with those that end within the same moment, as the endpoint is let go", async () => {
+  it("is recorded together with those that end at the same time, when the endpoint is released", async () => {
     const hook = await hookWith();
     for (let i = 0; i < 12; i++) await tell(of(hook));
     receiver();
@@ -103,7 +103,7 @@ describe("a delivery", () => {
     });
     await handOver([{ webhook_ids: [hook.id] }], { using });
     expect((await deliveriesOf(hook)).map(({ status }) => status)).toEqual(Array(12).fill("delivered"));
-    // Taken; recorded and let go.
+    // Acquired; then recorded and released.
     expect(batches).toBe(2);
   });
 
@@ -120,7 +120,7 @@ describe("a delivery", () => {
     await woken;
   });
 
-  it("is retried at once, after 1, 5 and 30 minutes, 2 and 6 hours, then fails and is told by mail", async () => {
+  it("is retried at once, after 1, 5 and 30 minutes, 2 and 6 hours, then fails and is reported by mail", async () => {
     const hook = await hookWith({ notification_email: "ops@acme.example" });
     const { calls } = receiver(() => new Response("no", { status: 500 }));
     await tell(of(hook));
@@ -214,7 +214,7 @@ describe("a delivery", () => {
     expect(delivery?.history).toHaveLength(1);
   });
 
-  it("is closed, seen and told by nobody's mail where its webhook was disabled while it waited", async () => {
+  it("is closed, visible and not mailed if its webhook was disabled while it waited", async () => {
     const hook = await hookWith();
     const { calls } = receiver(() => new Response(null, { status: 500 }));
     await tell(of(hook));
@@ -284,7 +284,7 @@ describe("a delivery", () => {
     },
   );
 
-  it("whose event is no longer kept is closed", async () => {
+  it("whose event has expired is closed", async () => {
     const hook = await hookWith();
     receiver();
     await tell(of(hook));
@@ -439,7 +439,7 @@ describe("an endpoint", () => {
 });
 
 describe("mail", () => {
-  it("about an endpoint that stays dead goes once an hour, and leaves no failed delivery out", async () => {
+  it("about an endpoint that stays dead is sent once an hour, and includes all failed deliveries", async () => {
     const hook = await hookWith({ notification_email: "dead@acme.example" });
     receiver(() => new Response(null, { status: 500 }));
     const mails = catchMails();
@@ -464,11 +464,11 @@ describe("mail", () => {
 });
 
 describe("a message", () => {
-  it("that is no wake-up is dropped", async () => {
+  it("that is not a wake-up is dropped", async () => {
     expect(await handOver([{ nonsense: true }])).toEqual({ acked: [0], retried: [] });
   });
 
-  it("of which an endpoint cannot be taken comes again, and no other", async () => {
+  it("with an endpoint that cannot be leased is retried, and no other", async () => {
     const hook = await hookWith();
     expect(
       await handOver([{ webhook_ids: [hook.id] }, { nonsense: true }], { using: without("DB.batch") }),

@@ -66,7 +66,7 @@ describe("an event", () => {
     const hook = await storeWebhook({ ...columns, events });
     await tell({ owner });
     expect(await deliveriesOf(hook)).toHaveLength(reached ? 1 : 0);
-    // It is kept, whoever asked for it.
+    // It is kept for any subscriber.
     expect(await eventsOf(owner)).toHaveLength(1);
   });
 
@@ -95,7 +95,7 @@ describe("an event", () => {
     },
   );
 
-  it("that is told twice is stored once, and makes no delivery for a webhook that came in between", async () => {
+  it("that is reported twice is stored once, and makes no delivery for a webhook created in between", async () => {
     const { owner, columns } = freshOwner();
     const first = await storeWebhook(columns);
     const event = newEvent({ owner });
@@ -106,7 +106,7 @@ describe("an event", () => {
     expect(await deliveriesOf(second)).toEqual([]);
   });
 
-  it("that is told many times at once is stored once", async () => {
+  it("that is reported many times concurrently is stored once", async () => {
     const { owner, columns } = freshOwner();
     const hook = await storeWebhook(columns);
     const event = newEvent({ owner });
@@ -115,7 +115,7 @@ describe("an event", () => {
     expect(await deliveriesOf(hook)).toHaveLength(1);
   });
 
-  it("is told from another one under the same id", async () => {
+  it("is distinguished from another one with the same id", async () => {
     const { owner } = freshOwner();
     const event = newEvent({ owner });
     await tell(event);
@@ -163,7 +163,7 @@ describe("an event", () => {
     expect(await eventsOf(owner)).toEqual([]);
   });
 
-  it("gets a position after all before it, made of the time, also where a clock goes back", async () => {
+  it("gets a position after all earlier ones, derived from the time, even if a clock is set back", async () => {
     const { owner } = freshOwner();
     const later = Date.now() + 3_600_000;
     await tell({ owner }, later);
@@ -176,7 +176,7 @@ describe("an event", () => {
   });
 });
 
-it("makes one data key for an owner, however many ask for it at once", async () => {
+it("creates one data key per owner, also for concurrent requests", async () => {
   const owner = { type: "employer" as const, id: newObjectId() };
   const ring = readSettings(bindings).keyRing;
   await Promise.all(Array.from({ length: 5 }, () => ownerKey(bindings.DB, ring, owner)));

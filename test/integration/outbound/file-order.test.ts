@@ -83,7 +83,7 @@ const typesOf = async (owner: Json) => (await storedOf(owner)).map(({ type }) =>
 const INTO_PRODUCTION = ["file.uploaded", "file.validated", "file.processed"];
 
 describe("a file's events", () => {
-  it("wait for the file to be told of: a report is 503 until it is", async () => {
+  it("wait for the event of the file's upload: a report is a 503 until it is stored", async () => {
     const { owner, connection } = await fresh();
     await storeWebhook({ ...owner, events: ["file.*"] });
     const fileId = await accepted(connection);
@@ -139,7 +139,7 @@ describe("a file's events", () => {
     expect(await typesOf(owner)).toEqual(["file.uploaded", "file.processed"]);
   });
 
-  it("do not wait for one that nobody asked for when it was reported", async () => {
+  it("do not wait for one without subscribers when it was reported", async () => {
     const { owner, connection } = await fresh();
     const hook = await storeWebhook({ ...owner, events: ["file.processed"] });
     const fileId = await accepted(connection);
@@ -151,7 +151,7 @@ describe("a file's events", () => {
     expect(await typesOf(owner)).toEqual(["file.processed"]);
   });
 
-  it("end with the end: a validation that comes after it is old news", async () => {
+  it("end with the final status: a later validation is outdated", async () => {
     const { owner, connection } = await fresh();
     await storeWebhook({ ...owner, events: ["file.*"] });
     const fileId = await accepted(connection);
@@ -163,7 +163,7 @@ describe("a file's events", () => {
     expect(await typesOf(owner)).toEqual(["file.uploaded", "file.processed"]);
   });
 
-  it("are in order though they come at once", async () => {
+  it("are in order although they arrive concurrently", async () => {
     for (let i = 0; i < 5; i++) {
       const { owner, connection } = await fresh();
       await storeWebhook({ ...owner, events: ["file.*"] });
@@ -183,7 +183,7 @@ describe("a file's events", () => {
     }
   });
 
-  it("that its gate owes are told in their order", async () => {
+  it("in its gate's outbox are published in order", async () => {
     const { owner, connection } = await fresh();
     await storeWebhook({ ...owner, events: ["file.*"] });
     const fileId = await accepted(connection);
@@ -231,7 +231,7 @@ describe("a file's employer", () => {
       );
   });
 
-  it("hears of it where the owner asked for nothing", async () => {
+  it("receives it although the owner has no subscription", async () => {
     const { owner, employer, connection } = await fresh();
     await storeWebhook({ ...employer, events: ["file.*"] });
     const fileId = await accepted(connection);
@@ -258,7 +258,7 @@ describe("a file's employer", () => {
     expect(calls).toHaveLength(2);
   });
 
-  it("hears of no other employer's files, and of none in the other environment", async () => {
+  it("receives no other employer's files, and none of the other environment", async () => {
     const { employer, connection, owner } = await fresh();
     await storeWebhook({ ...owner, events: ["file.*"] });
     await storeWebhook({ ...employer, events: ["file.*"], environment: "sandbox" });
@@ -273,7 +273,7 @@ describe("a file's employer", () => {
     for (const each of [employer, stranger, sameId]) expect(await typesOf(each)).toEqual([]);
   });
 
-  it("is owed what could not be stored for it, and hears it once when it can", async () => {
+  it("receives an event that could not be stored at first, once it can be stored", async () => {
     const { owner, employer, connection } = await fresh();
     await storeWebhook({ ...owner, events: ["file.*"] });
     await storeWebhook({ ...employer, events: ["file.*"] });

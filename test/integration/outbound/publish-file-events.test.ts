@@ -58,7 +58,7 @@ function owedBy(fileId: string): Promise<unknown[]> {
 const refused = () => new Response(null, { status: 422 });
 
 describe("a file that is handed over", () => {
-  it("is told to its owner's webhooks, once", async () => {
+  it("is published to its owner's webhooks, once", async () => {
     const owner = await ownerWith(["file.*"]);
     const fileId = await accepted(owner.connection);
     await deliverFiles([fileId], creatorThat().using);
@@ -71,7 +71,7 @@ describe("a file that is handed over", () => {
     expect(await owedBy(fileId)).toEqual([]);
   });
 
-  it("is told when it is first deferred, and not again when it is taken", async () => {
+  it("is published when it is first deferred, and not again when it is accepted", async () => {
     const owner = await ownerWith(["file.uploaded"]);
     const fileId = await accepted(owner.connection);
     const { using } = creatorThat(answering(503));
@@ -82,7 +82,7 @@ describe("a file that is handed over", () => {
     expect(await eventsOf(owner)).toHaveLength(1);
   });
 
-  it("leaves nothing anywhere where its owner asked for no events of files", async () => {
+  it("stores nothing if its owner has not subscribed to events of files", async () => {
     for (const events of [null, ["policy.created"]]) {
       const owner = await ownerWith(events);
       const fileId = await accepted(owner.connection);
@@ -116,7 +116,7 @@ describe("a file that is handed over", () => {
 });
 
 describe("a file that is refused", () => {
-  it("is told as failed, and not as uploaded", async () => {
+  it("is published as failed, and not as uploaded", async () => {
     const owner = await ownerWith(["*"]);
     const fileId = await accepted(owner.connection);
     await deliverFiles([fileId], creatorThat(refused).using);
@@ -124,7 +124,7 @@ describe("a file that is refused", () => {
   });
 });
 
-describe("a word that could not be told", () => {
+describe("an event that could not be published", () => {
   /** D1 does not answer the queries of fan-out and of the subscriber look-up. */
   const withoutD1 = (using = creatorThat().using) =>
     intercepted(
@@ -132,7 +132,7 @@ describe("a word that could not be told", () => {
       using,
     );
 
-  it("holds up no file, is owed by the gate, and told when D1 is back", async () => {
+  it("delays no file, stays in the gate's outbox, and is published when D1 is back", async () => {
     const owner = await ownerWith(["file.*"]);
     const fileId = await accepted(owner.connection);
     await deliverFiles([fileId], withoutD1());
@@ -148,7 +148,7 @@ describe("a word that could not be told", () => {
     expect(await owedBy(fileId)).toEqual([]);
   });
 
-  it("is dropped where nobody turns out to listen", async () => {
+  it("is dropped if there turns out to be no subscriber", async () => {
     const owner = await ownerWith(null);
     const fileId = await accepted(owner.connection);
     await deliverFiles([fileId], withoutD1());
@@ -158,7 +158,7 @@ describe("a word that could not be told", () => {
     expect(await eventsOf(owner)).toEqual([]);
   });
 
-  it.each(["markPublished", "settle"])("is told once where the answer to %s is lost", async (method) => {
+  it.each(["markPublished", "settle"])("is published once if the response to %s is lost", async (method) => {
     const owner = await ownerWith(["file.*"]);
     const fileId = await accepted(owner.connection);
     let lost = false;

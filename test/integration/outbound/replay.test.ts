@@ -46,7 +46,7 @@ async function hookWithReplay(createdAt: number, fields: Parameters<typeof store
 const statusOf = (replay: Replay) =>
   DB.prepare("SELECT status FROM replays WHERE id = ?").bind(replay.id).first<string>("status");
 
-it("goes on however many replays wait for webhooks that are paused", async () => {
+it("continues however many replays wait for paused webhooks", async () => {
   const now = Date.now();
   for (let i = 0; i < REPLAYS_PER_RUN; i++) await hookWithReplay(now - 2, { status: "paused" });
   const { replay } = await hookWithReplay(now - 1);
@@ -54,7 +54,7 @@ it("goes on however many replays wait for webhooks that are paused", async () =>
   expect(await statusOf(replay)).toBe("done");
 });
 
-it("goes on however many replays wait for endpoints that take nothing", async () => {
+it("continues however many replays wait for endpoints that accept nothing", async () => {
   const now = Date.now();
   for (let i = 0; i < REPLAYS_PER_RUN; i++) {
     const { hook } = await hookWithReplay(now - 2);
@@ -72,7 +72,7 @@ it("goes on however many replays wait for endpoints that take nothing", async ()
   expect(await statusOf(replay)).toBe("done");
 });
 
-it("goes on however many replays one webhook has", async () => {
+it("continues however many replays one webhook has", async () => {
   const now = Date.now();
   const { hook, replay: first } = await hookWithReplay(now - 3);
   for (let i = 1; i < REPLAYS_PER_RUN; i++) await storeReplay({ ...first, id: newObjectId() });
@@ -86,7 +86,7 @@ it("goes on however many replays one webhook has", async () => {
   expect(await running.first<number>("n")).toBe(0);
 });
 
-it("goes on where it stood once its webhook is active again", async () => {
+it("continues from its position once its webhook is active again", async () => {
   const { hook, replay } = await hookWithReplay(Date.now(), { status: "paused" });
   await tell({ owner: { type: hook.owner_type, id: hook.owner_id } });
   await runReplays(bindings, Date.now());

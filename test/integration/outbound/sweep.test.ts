@@ -87,7 +87,7 @@ describe("a sweep", () => {
     expect(woken.quick).toContain(held.id);
   });
 
-  it("wakes slow endpoints one by one, so that none waits for one that hangs", async () => {
+  it("wakes slow endpoints separately, so that none waits for one that hangs", async () => {
     const slow = [];
     for (let i = 0; i < 3; i++) slow.push((await hookWithDelivery({ slow_at: Date.now() })).id);
     await sweep(bindings, Date.now());
@@ -103,7 +103,7 @@ describe("a sweep", () => {
     expect(await deliveriesOf(hook)).toEqual(before);
   });
 
-  it("goes all the way round from wherever it begins", async () => {
+  it("covers all webhooks from any starting point", async () => {
     const ids = ["0", "5", "a", "f"].map((digit) => digit.repeat(24));
     for (const id of ids) await hookWithDelivery({ id });
     for (const from of ["", "5".repeat(24), "7", "f".repeat(24), "~"]) {
@@ -145,7 +145,7 @@ describe("a sweep", () => {
     expect(bindings.DELIVERIES.sendBatch).toHaveBeenCalledOnce();
   });
 
-  it("goes on for other lanes where the consumers of one are behind", async () => {
+  it("continues for other lanes if the consumers of one are behind", async () => {
     const stranger = (id: string) => hookWithDelivery({ id, proven_at: null });
     await stranger("f".repeat(24));
     await stranger("0".repeat(24));
@@ -204,7 +204,7 @@ describe("retention", () => {
     expect(await deliveriesOf(hook)).toHaveLength(1);
   });
 
-  it("comes to every webhook every hour, so that a busy one does not outgrow it", async () => {
+  it("reaches every webhook every hour, so that a busy one does not outgrow it", async () => {
     const now = Date.parse("2026-05-04T09:00:00.000Z");
     const hooks = [];
     for (const digit of ["0", "5", "a", "f"])
@@ -279,7 +279,7 @@ describe("notices", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
-  it("that no mailbox takes are kept, tried again later and later, and given up after a week", async () => {
+  it("that no mailbox accepts are kept, retried with backoff, and dropped after a week", async () => {
     const now = Date.now();
     const hook = await hookWithDelivery();
     const fine = await hookWithDelivery({ notification_email: "fine@acme.example" });

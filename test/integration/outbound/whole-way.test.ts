@@ -71,7 +71,7 @@ it("sends the first retry without a cron", async () => {
   );
 });
 
-it("tells a file's owner, whoever the report says it is, what the files-creator reports", async () => {
+it("publishes the files-creator's reports to the file's owner, whatever owner the report names", async () => {
   catchEndpointWakeUps();
   const owner = freshOwner();
   const connection = await createBoundConnection(owner);
@@ -110,7 +110,7 @@ it("tells a file's owner, whoever the report says it is, what the files-creator 
   });
 });
 
-it("says first that there is a file where the report on it comes before the answer to the POST", async () => {
+it("publishes the upload first if the report precedes the response to the POST", async () => {
   catchEndpointWakeUps();
   const owner = freshOwner();
   const connection = await createBoundConnection(owner);
@@ -124,7 +124,7 @@ it("says first that there is a file where the report on it comes before the answ
   expect(results.map(({ type }) => type)).toEqual(["file.uploaded", "file.processed"]);
 });
 
-it("answers 503 where a report could not be told, and tells it when it is repeated", async () => {
+it("is a 503 if a report could not be published, and publishes it when it is repeated", async () => {
   catchEndpointWakeUps();
   const owner = freshOwner();
   const connection = await createBoundConnection(owner);

@@ -175,7 +175,7 @@ describe("with 100 000 connections of one owner", () => {
     for (const rows of read) expect(rows).toBeLessThan(5_000);
     const found = await pagesOf({ ...owner, status: "inactive" });
     expect(found.flat()).toEqual([`${"0".repeat(22)}32`]);
-    // A thousand rows a page, and one more to learn that there are none left.
+    // A thousand rows per page, and one more to learn whether the list ends.
     expect(found.length).toBeLessThanOrEqual(101);
   });
 });

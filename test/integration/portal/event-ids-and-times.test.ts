@@ -140,7 +140,7 @@ describe("an event's sequence", () => {
       ({ webhook }) => new Response(null, { status: webhook === hooks[0]?.id ? 500 : 200 }),
     );
     for (const id of ["evt_a", "evt_b", "evt_c"]) await send({ ...owner, environment: "production", id });
-    // Stored in one millisecond, or told to happen in another order: neither matters.
+    // Neither the same millisecond nor another order of the given times makes a difference.
     await send({ ...owner, environment: "production", id: "evt_d", created_at: iso(Date.now() - DAY) });
     await wake(...hooks);
     await portal("POST", `/webhooks/${hooks[1]?.id}/test`);

@@ -121,7 +121,7 @@ function idFieldsOf(schema: Json = {}, prefix = ""): string[] {
   ]);
 }
 
-/** What an event is about stands in its data, which no schema looks into. */
+/** An event names its subject in its data, which no schema validates. */
 function idFieldsIn({ id, described }: Operation): string[] {
   if (id === "reportEvent") return ["data.fileId"];
   // Both dialects of a report can name an employer by its id.

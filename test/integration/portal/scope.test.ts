@@ -115,7 +115,7 @@ function ask(
       "Content-Type": "application/json",
       "X-Client-ID": client,
       "X-Client-Secret": `${client}-secret`,
-      // Whoever may not see the object is not told by it what its version is.
+      // A client that may not see the object does not learn its version.
       ...(parametersOf(operation, "header").length > 0 && { "If-Match": "*" }),
     },
     ...(sent !== undefined && { body: JSON.stringify(sent) }),

@@ -28,7 +28,7 @@ if (help) {
 const measured = (part: string) => only === undefined || only === part;
 
 if (!existsSync(path.join(import.meta.dirname, "node_modules"))) {
-  console.log("Installing what only the bench needs…");
+  console.log("Installing the packages of the bench…");
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], {
     cwd: import.meta.dirname,
     stdio: "inherit",

@@ -27,7 +27,7 @@ export interface WorkerSource {
   without?: ("queueConsumers" | "serviceBindings")[];
   /** Service bindings that lead to another process: the port there, on loopback. */
   elsewhere?: Record<string, number>;
-  /** Where it is to be served; a free port, unless told. */
+  /** The port to serve on; a free one by default. */
   port?: number;
   modules: Modules;
 }

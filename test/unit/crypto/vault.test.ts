@@ -93,7 +93,7 @@ describe("a wrapped data key", () => {
   const k2 = random(32);
   const old = parseKeyRing(entry("k1", k1));
 
-  it("opens with a ring that has its key, wherever it stands", async () => {
+  it("can be unsealed with a ring that has its key at any position", async () => {
     const wrapped = await createDataKey(old, "row");
     const sealed = await seal(await unwrapDataKey(old, wrapped, "row"), utf8("text"), CONTEXT);
     for (const text of [

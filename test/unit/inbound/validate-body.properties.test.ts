@@ -65,7 +65,7 @@ describe("a body", { timeout: 120_000 }, () => {
 
   it("is judged alike when it is broken, and as JSON.parse judges it", () => {
     const property = fc.property(brokenBody, (body) => {
-      // A byte order mark is no white space: it may not be padded before.
+      // A byte order mark is not white space, so there is no padding before it.
       fc.pre(body[0] !== 0xef);
       const verdict = verdictOf(body);
       expect(streamedVerdictOf(body)).toEqual(verdict);

@@ -351,7 +351,7 @@ describe("a document", () => {
     expect(verdictOf(whole)).toMatchObject({ employees: 1 });
   });
 
-  it("is judged the same wherever a chunk ends", () => {
+  it("has the same result wherever a chunk ends", () => {
     const document = utf8(
       `{"employer_fein":"12-3456789","note":"é李😀\\ud83d\\ude00\\\\","employees":[{"first_name":"Zoë","gross_wages":-12.5e-1},7],"last":null}`,
     );

@@ -83,7 +83,7 @@ describe("custom headers", () => {
     expect(checkCustomHeaders({ ["X".repeat(65)]: "x" })).toMatchObject({ ok: false });
   });
 
-  it("are refused when a name stands twice in other letters", () => {
+  it("are rejected if a name appears twice in different letter case", () => {
     expect(checkCustomHeaders({ "X-A": "1", "x-a": "2" })).toEqual({
       ok: false,
       error: { "headers.x-a": "This name is given twice" },
