@@ -53,7 +53,7 @@ const getHealth = contract({}, () => ({
   tag: "Service",
   summary: "Check the gateway's health",
   description:
-    "Shows that the Worker is configured and responds. Does not check the services that it depends on.",
+    "Shows that the Worker responds. Checks neither its settings nor the services that it depends on.",
   access: "nobody",
   answers: { 200: answer("Healthy.", { status: z.literal("ok") }) },
 }));

@@ -16,7 +16,9 @@ export const errorForm = z
     code: z
       .string()
       .regex(/^[A-Z_]+$/)
-      .meta({ description: "The same as `error`, as a constant." }),
+      .meta({
+        description: "The class of the error. Several errors may share a code; `error` tells them apart.",
+      }),
     details: z.record(z.string(), z.unknown()).optional().meta({
       description: "More about the error, if there is more. Field problems map each path to a message.",
     }),

@@ -15,7 +15,7 @@ const MAX_RESPONSE_BYTES = 16 * 1024;
 const REFUSAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 export type PostResult =
-  | { kind: "accepted"; recordsTotal: number | null }
+  | { kind: "accepted"; responseStatus: number; recordsTotal: number | null }
   | { kind: "refused"; responseStatus: number; text: string }
   | { kind: "unavailable"; responseStatus: number | null; retryAfterMs: number | null; text: string };
 
@@ -53,7 +53,8 @@ export async function postFile(
 }
 
 export function classifyResponse(status: number, headers: Headers, text: string, now: number): PostResult {
-  if (status >= 200 && status < 300) return { kind: "accepted", recordsTotal: recordsTotal(text) };
+  if (status >= 200 && status < 300)
+    return { kind: "accepted", responseStatus: status, recordsTotal: recordsTotal(text) };
   if (REFUSAL_STATUSES.has(status)) return { kind: "refused", responseStatus: status, text };
   return { kind: "unavailable", responseStatus: status, retryAfterMs: retryAfterMs(headers, now), text };
 }

@@ -126,7 +126,7 @@ async function post({ file }: Job, payload: Bytes, env: Bindings, settings: Sett
     file_id: file.fileId,
     request_id: file.facts.requestId,
     outcome: result.kind,
-    status: result.kind === "accepted" ? 200 : result.responseStatus,
+    status: result.responseStatus,
     attempt: file.attempt,
     ms: Date.now() - startedAt,
   });

@@ -24,7 +24,7 @@ export interface PublicError<Params> extends Reference {
   status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 429 | 500 | 502 | 503;
   /** The text is fixed, so programs may compare it. */
   error: string;
-  /** The same as a constant. */
+  /** The class of the error. Several errors may share one; `error` tells them apart. */
   code: string;
   message: string | ((params: Params) => string);
   details?: (params: Params) => Details | undefined;

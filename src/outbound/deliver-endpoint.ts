@@ -214,8 +214,9 @@ function unsent(): Attempt {
 }
 
 function logUpdate(webhookId: string, due: DueDelivery, { status, attempt }: DeliveryUpdate): void {
-  logLine("delivered", {
+  logLine("attempted a delivery", {
     delivery_id: deliveryId({ webhookId, eventSeq: due.event_seq }),
+    event_id: due.id,
     event_type: due.type,
     outcome: status,
     kind: attempt.kind,

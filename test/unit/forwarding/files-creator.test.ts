@@ -8,6 +8,7 @@ describe("the response of the files-creator", () => {
   it.each([200, 201, 202, 204, 299])("%i accepts the file", (status) => {
     expect(classifyResponse(status, new Headers(), "", NOW)).toEqual({
       kind: "accepted",
+      responseStatus: status,
       recordsTotal: null,
     });
   });
@@ -47,7 +48,11 @@ describe("the response of the files-creator", () => {
   ])(
     "the body %j gives records_total %j, and never makes the file count as not accepted",
     (text, recordsTotal) => {
-      expect(classifyResponse(202, new Headers(), text, NOW)).toEqual({ kind: "accepted", recordsTotal });
+      expect(classifyResponse(202, new Headers(), text, NOW)).toEqual({
+        kind: "accepted",
+        responseStatus: 202,
+        recordsTotal,
+      });
     },
   );
 });
