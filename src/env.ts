@@ -1,8 +1,7 @@
 /**
- * The settings, parsed once from variables and secrets. Each part of the gateway reads its own settings. An unusable setting stops its part with a {@link ConfigurationError}, and
- * no other part.
+ * The settings, parsed once from variables and secrets. Each part of the gateway reads its own settings. An unusable setting
+ * stops its part with a {@link ConfigurationError}, and no other part.
  */
-
 import * as z from "zod";
 import type { Bindings } from "./bindings.ts";
 import { unbounded } from "./bounded.ts";

@@ -1,4 +1,4 @@
-/** The vocabulary that all capabilities share: owners, environments, plans, gates, FEINs and id formats. Imports nothing. */
+/** The vocabulary that all capabilities share: owners, environments, plans, gates, the signature window and id formats. Imports nothing. */
 
 /** The kinds of owner of connections, API keys and webhooks. */
 export const OWNER_TYPES = ["user", "employer", "payroll_company", "software_company"] as const;
@@ -20,6 +20,9 @@ export interface RateStatus {
   resetAt: number;
   window: "1 minute" | "1 hour";
 }
+
+/** A signed timestamp may differ from the clock by this much, in either direction. From the wire contract. */
+export const SIGNATURE_WINDOW_MS = 300_000;
 
 export const GATE_KINDS = ["connection", "key"] as const;
 /** A gate belongs to an inbound connection or to an API key. */

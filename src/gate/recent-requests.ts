@@ -6,8 +6,6 @@
 import type { RateStatus } from "../model.ts";
 import { HOUR_MS, type RateLimits, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
-/** A timestamp may differ from the clock by this much, in either direction. From the wire contract. */
-export const SIGNATURE_WINDOW_MS = 300_000;
 /** An equal body is recognized for this long. From the wire contract. */
 export const SAME_BODY_MS = HOUR_MS;
 /** Within this, an equal body without an `Idempotency-Key` under an API key is a repeat. From the wire contract. */

@@ -1,6 +1,6 @@
 /** State that the parts of a gate share: its rows, its recent requests, and the latest snapshot of its row in D1. */
 
-import type { GateAddress } from "../model.ts";
+import { type GateAddress, SIGNATURE_WINDOW_MS } from "../model.ts";
 import { DayPartitions } from "./day-partitions.ts";
 import { DueFiles } from "./due-files.ts";
 import { seqAt } from "./file-id.ts";
@@ -9,7 +9,7 @@ import { Outbox } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";
 import { HOUR_MS } from "./rate-window.ts";
 import { ReadCounter } from "./read-counter.ts";
-import { MAX_CLOCK_SKEW_MS, RecentRequests, SIGNATURE_WINDOW_MS } from "./recent-requests.ts";
+import { MAX_CLOCK_SKEW_MS, RecentRequests } from "./recent-requests.ts";
 import { Watermarks } from "./watermarks.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */

@@ -1,6 +1,6 @@
 /**
- * How a report is received, at either intake. Its headers were checked by the intake (`headers.ts`). Then follow, in this
- * order: sender, body, signature, JSON, employer, idempotency key, admission by the sender's gate.
+ * How a report is received, at either intake. The intake has checked its headers (`headers.ts`). The remaining checks,
+ * in order: sender, body, signature, JSON, employer, idempotency key, admission by the sender's gate.
  *
  * Rows of senders are cached, so a refusal may rest on an outdated row. A request is therefore judged at most twice: on the
  * cached row, and, if the refusal rests on that row, again on the row that D1's primary has now. No refusal is final on an

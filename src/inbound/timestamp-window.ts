@@ -1,7 +1,8 @@
 /** The five-minute window: `X-Webhook-Timestamp` in Unix milliseconds, at most five minutes from the server's time. Pure. */
-import { SIGNATURE_WINDOW_MS } from "../gate/recent-requests.ts";
+
 import type { Failure } from "../http/failure.ts";
 import { onlyValue } from "../http/repeated-header.ts";
+import { SIGNATURE_WINDOW_MS } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 
 /** A list of shorter numbers is one number with separators. */

@@ -84,7 +84,7 @@ const deliveryHeaders = z.object({
     .meta({ description: "While a secret is being rotated: the same under the new secret." }),
   "Audit1-Signature": z.string().meta({
     description:
-      '`t=<unix seconds>,v1=<hex of "t.body">`, twice `v1` while a secret is being rotated; `sha256=<hex of the body>` for a webhook with that signature format.',
+      '`t=<unix seconds>,v1=<hex of "t.body">`, two `v1` values while a secret is being rotated; `sha256=<hex of the body>` for a webhook with that signature format.',
   }),
   "webhook-id": z.string().meta({ description: "Standard Webhooks: the event's id." }),
   "webhook-timestamp": z.string().meta({ description: "Standard Webhooks: Unix seconds." }),

@@ -31,8 +31,8 @@ const SEND_TIMEOUT_MS = 10_000;
 type Senders = Pick<Settings, "emailFrom" | "operatorsEmail">;
 
 /**
- * Sends the mails that are due. A mail that fails or hangs does not delay the others; it is sent again, even where the service
- * accepts it later. Rejects when D1 does not answer.
+ * Sends the mails that are due. A mail that fails or hangs does not delay the others; it is sent again, unless the service
+ * turns out to have accepted it. Rejects when D1 does not answer.
  */
 export async function sendNotices(
   env: Bindings,
