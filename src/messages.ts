@@ -27,7 +27,7 @@ export class WakeUps {
   /** When the pending ids are due to be sent; 0 when nothing is pending. A time, not a flag, so that a request that died cannot leave it set. */
   #sendingAt = 0;
 
-  /** Resolves once the id is sent. Undefined when another request is due to send it. Never rejects. */
+  /** Resolves once the id is sent. Undefined if another request is due to send it. Never rejects. */
   add(fileId: string, queue: Queue<FileWakeUp>): Promise<void> | undefined {
     this.#pending.push(fileId);
     const now = Date.now();
@@ -94,7 +94,7 @@ export interface WakeUpQueues {
   DELIVERIES_NEW: Queue<EndpointWakeUp>;
 }
 
-/** Resolves with the backlog of each queue after the send. Rejects when one queue fails; the other queues are sent to regardless. */
+/** Resolves with the backlog of each queue after the send. Rejects if one queue fails; the other queues are sent to regardless. */
 export async function wakeEndpoints(
   queues: WakeUpQueues,
   endpoints: Iterable<Endpoint>,

@@ -404,7 +404,7 @@ export interface StoredAttempt {
   answer: string | null;
   /** Base64 of some response headers, sealed as JSON. Absent if there was no response. */
   headers?: string;
-  /** Why TLS failed: see `src/outbound/attempt-result.ts`. Absent where it did not, or where the platform does not say. */
+  /** Why TLS failed: see `src/outbound/attempt-result.ts`. Absent if it did not, or if the platform does not say. */
   tls_cause?: string;
 }
 

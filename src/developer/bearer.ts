@@ -44,7 +44,7 @@ export async function readBearer(headers: Headers): Promise<Result<Bearer, Failu
   return ok({ tokenSha256: await sha256Hex(token), environment });
 }
 
-/** What the header holds instead of a bearer key; empty when it has no known form. Repeats nothing of the header's value. */
+/** What the header holds instead of a bearer key; empty if it has no known form. Repeats nothing of the header's value. */
 function describeAuthorization(header: string): string {
   if (header.length > LONGEST_FORM_CHARS) return `The header has ${header.length} characters.`;
   for (const [form, what] of AUTHORIZATION_FORMS) if (form.test(header)) return what;
@@ -53,7 +53,7 @@ function describeAuthorization(header: string): string {
 
 export const KEY_NOT_FOUND: Failure = { kind: "api_key_unknown" };
 
-/** Why a key may not be used with this token; null when it may. */
+/** Why a key may not be used with this token; null if it may. */
 export function refusalForKey(
   key: { environment: Environment; isActive: boolean },
   { environment }: Bearer,

@@ -15,7 +15,7 @@ export interface UsedKey {
   lastUsedAt: number | null;
 }
 
-/** Null when the last record is recent; otherwise the write, which never rejects. */
+/** Null if the last record is recent; otherwise the write, which never rejects. */
 export function recordUse(db: D1Database, { id, lastUsedAt }: UsedKey, now: number): Promise<void> | null {
   if (now - Math.max(lastUsedAt ?? 0, recorded.get(id) ?? 0) < RECORD_EVERY_MS) return null;
   setBounded(recorded, id, now, MAX_RECORDED);

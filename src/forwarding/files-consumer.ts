@@ -163,7 +163,7 @@ function stuckWhileBlocked({ file, reason }: ClaimedFile & { reason: BlockedReas
   return { kind: "set", fileId, reason, ...untried };
 }
 
-/** Whether a file may have webhook subscribers. While D1 does not answer, every file may. Never rejects. */
+/** Whether a file may have webhook subscribers. While D1 does not respond, every file may. Never rejects. */
 async function filesWithSubscribers(
   jobs: readonly Job[],
   env: Bindings,

@@ -52,7 +52,7 @@ type AttemptResult = PostResult | { kind: "not_posted" };
 interface Attempt {
   job: Job;
   result: AttemptResult;
-  /** Null when the gate could not be reached. */
+  /** Null if the gate could not be reached. */
   settled: Settled | null;
 }
 
@@ -151,7 +151,7 @@ async function outcomeOf({ file, gate, dataKey }: Job, result: AttemptResult): P
   }
 }
 
-/** Null when the gate could not be reached twice: its row still asks for the file then. */
+/** Null if the gate could not be reached twice: its row still asks for the file then. */
 async function settle(
   { file, gate }: Job,
   outcome: Outcome,

@@ -38,13 +38,13 @@ export class Archiver {
     this.#deps = deps;
   }
 
-  /** When there is next something to archive; null when nothing waits. */
+  /** When there is next something to archive; null if nothing waits. */
   nextAt(): number | null {
     const at = this.#dueAt();
     return at === null ? null : Math.max(at, this.#notBefore);
   }
 
-  /** Stores the key object and the segments that are due. Rejects when the bucket fails; the next run repeats what is left. */
+  /** Stores the key object and the segments that are due. Rejects if the bucket fails; the next run repeats what is left. */
   async run(): Promise<void> {
     const now = this.#deps.now();
     if (now < this.#notBefore) return;

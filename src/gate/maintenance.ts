@@ -65,7 +65,7 @@ export class Maintenance {
     await this.#step("purge", async () => this.#purge());
   }
 
-  /** When the alarm is needed next; null when the gate holds nothing. */
+  /** When the alarm is needed next; null if the gate holds nothing. */
   nextAt(): number | null {
     const { dueFiles, outbox, readCounter } = this.#state;
     const now = this.#deps.now();

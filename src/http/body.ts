@@ -120,7 +120,7 @@ export class StreamedBody {
     this.#share = budget.open(() => this.#turnedAway.resolve("timeout"), kind);
   }
 
-  /** May be read once. Rejects when the sender hangs up, sends nothing for `idleMs`, or is cut off in favour of others. */
+  /** May be read once. Rejects if the sender hangs up, sends nothing for `idleMs`, or is cut off in favour of others. */
   async *pieces(idleMs = BODY_TIMEOUT_MS): AsyncGenerator<Uint8Array, void> {
     const reader = this.#stream.getReader();
     try {

@@ -40,7 +40,7 @@ export class AbuseLimiter {
   readonly #chargedNames = new Map<string, number>();
   readonly #turns = new LookupTurns();
 
-  /** The failure for an address that is held back for this name; null when it may go on. */
+  /** The failure for an address that is held back for this name; null if it may go on. */
   heldBack(address: string, name: string, now: number): Failure | null {
     const until = this.#heldBack.get(`${address} ${name}`) ?? 0;
     if (until <= now) return null;

@@ -7,7 +7,7 @@ import { logError } from "../log.ts";
 export type GateStub = () => DurableObjectStub<ConnectionGate>;
 
 /**
- * Calls a gate, and retries once when it did not answer. The answer is null when both calls failed. `retried`: the first
+ * Calls a gate, and retries once if it did not respond. The result is null if both calls failed. `retried`: the first
  * call may have taken effect as well. Rejects for a bug in the gate, which a retry would only meet again.
  */
 export async function withOneRetry<T>(

@@ -13,7 +13,7 @@ export interface ConnectionSender extends ReportSender {
   secrets: { key: CryptoKey; expiresAt: number | null }[];
 }
 
-/** Null when there is none, or it is deleted. */
+/** Null if there is none, or it is deleted. */
 export async function readConnectionSender(
   id: string,
   deps: ReadDeps,

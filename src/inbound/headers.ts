@@ -44,7 +44,7 @@ export function checkHeaders(
   });
 }
 
-/** Null when the header is absent or empty. A repeated, empty header is empty. */
+/** Null if the header is absent or empty. A repeated, empty header is empty. */
 function presentHeader(headers: Headers, name: string): string | null {
   const value = headers.get(name);
   return value === null || /^[\s,]*$/.test(value) ? null : value;
@@ -80,7 +80,7 @@ export function preferredWait(headers: Headers, defaultSeconds: number): number 
   return defaultSeconds;
 }
 
-/** The sender's `Content-Type`, as a fact of the file. Absent when it cannot be sent on in a header. */
+/** The sender's `Content-Type`, as a fact of the file. Absent if it cannot be sent on in a header. */
 export function contentTypeFact(headers: Headers): { contentType?: string } {
   const given = headers.get("Content-Type") ?? "";
   return /^[\x21-\x7e][\x20-\x7e]{0,254}$/.test(given) ? { contentType: given } : {};

@@ -23,9 +23,9 @@ export interface Intake<S extends ReportSender> {
   prefix: Bytes;
   signed: Admission["signed"];
   unknownSender: Failure;
-  /** Why this sender may not send reports; null when it may. */
+  /** Why this sender may not send reports; null if it may. */
   refusalFor(sender: S): Failure | null;
-  /** Why `signed`, the prefix and the body, is not from the sender; null when it is. */
+  /** Why `signed`, the prefix and the body, is not from the sender; null if it is. */
   verify(sender: S, signed: Bytes): Promise<Unverified | null>;
   validate(body: Bytes): Result<ValidBody, Failure>;
 }
@@ -50,9 +50,9 @@ export interface Accepted {
 
 export interface Received<S> {
   outcome: Result<Accepted, Failure>;
-  /** Null when the sender is not verified, or its gate could not be asked. */
+  /** Null if the sender is not verified, or its gate could not be asked. */
   rate: RateStatus | null;
-  /** Null when none was found. */
+  /** Null if none was found. */
   sender: S | null;
 }
 

@@ -11,7 +11,7 @@ export function isDelimited(body: Uint8Array, at: number): boolean {
   return byte === undefined || DELIMITERS.includes(byte);
 }
 
-/** The position after the number that begins at `from`; null when none does. */
+/** The position after the number that begins at `from`; null if none does. */
 export function endOfNumber(body: Uint8Array, from: number): number | null {
   let i = body[from] === 0x2d ? from + 1 : from;
   if (body[i] === 0x30) i++;

@@ -37,7 +37,7 @@ export class LookupTurns {
   readonly #queues = new Map<string, Waiting[]>();
   #waiting = 0;
 
-  /** A turn, which must be given back with {@link release}; null when none came in time. */
+  /** A turn, which must be given back with {@link release}; null if none came in time. */
   acquire(address: string): Turn | Promise<Turn | null> {
     this.#reclaim();
     const queue = this.#queues.get(address);

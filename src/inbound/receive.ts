@@ -239,7 +239,7 @@ function turnAway<S>({ failure, sender, isRefusal }: TurnedAway<S>, account: Loo
 }
 
 /**
- * Counts a verified request that is refused. Null when the gate cannot be reached: the refusal does not depend on it. Fails
+ * Counts a verified request that is refused. Null if the gate cannot be reached: the refusal does not depend on it. Fails
  * with `stale` when the gate knows a newer row.
  */
 async function charge(

@@ -43,7 +43,7 @@ export interface ReportSender {
   snapshot: Snapshot;
   dataKey: DataKey;
   owner: { type: OwnerType; id: string };
-  /** The one employer that it reports for; null when it reports for any employer granted to its owner. */
+  /** The one employer that it reports for; null if it reports for any employer granted to its owner. */
   employer: BoundEmployer | null;
   sameBody: Admission["sameBody"];
   /** How long its answers are held when the request does not say. */
@@ -75,7 +75,7 @@ export interface ReadDeps {
   keyRing: KeyRing;
 }
 
-/** Reads a sender's row and opens its sealed columns. Null when there is none, or it is deleted. Rejects when D1 is unavailable. */
+/** Reads a sender's row and opens its sealed columns. Null if there is none, or it is deleted. Rejects if D1 is unavailable. */
 export type ReadSender<S> = (
   name: string,
   deps: ReadDeps,
@@ -153,7 +153,7 @@ export class SenderCache<S extends ReportSender> {
     return age <= (last.ended ? CONFIRMATIONS_APART_MS : ABANDONED_CONFIRMATION_MS);
   }
 
-  /** Records that a confirmation of this sender began or ended; null when it never reached the database. */
+  /** Records that a confirmation of this sender began or ended; null if it never reached the database. */
   setConfirmation(name: string, state: "began" | "ended" | null): void {
     if (state === null) this.#confirmations.delete(name);
     else {

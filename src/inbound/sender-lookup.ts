@@ -24,7 +24,7 @@ import {
 const POLL_CONFIRMATION_MS = 5;
 const MAX_EMPLOYERS_PER_SENDER = 200;
 
-/** The sender's row, null when there is none or it is deleted; a failure when the caller has to repeat the request. */
+/** The sender's row, null if there is none or it is deleted; a failure when the caller has to repeat the request. */
 export type FoundSender<S extends ReportSender> = Result<CachedSender<S> | null, Failure>;
 
 export class SenderLookup<S extends ReportSender> {
@@ -90,7 +90,7 @@ export class SenderLookup<S extends ReportSender> {
   }
 
   /**
-   * Reads another row of the same name from the primary. Null when there is none. A name that this isolate knows
+   * Reads another row of the same name from the primary. Null if there is none. A name that this isolate knows
    * (`isKnown`, or a cached sender) waits for no turn. Rejects as `read` does.
    */
   async readByName<T>(isKnown: boolean, read: () => Promise<T | null>): Promise<Result<T | null, Failure>> {
@@ -151,7 +151,7 @@ export class SenderLookup<S extends ReportSender> {
     }
   }
 
-  /** Waits a moment when another request is confirming the same sender; false when none is. */
+  /** Waits a moment when another request is confirming the same sender; false if none is. */
   async #anotherConfirms(): Promise<boolean> {
     if (!this.#cache.isConfirming(this.#name)) return false;
     await scheduler.wait(POLL_CONFIRMATION_MS);

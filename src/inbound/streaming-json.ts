@@ -77,7 +77,7 @@ const LITERALS: [name: string, value: boolean | null][] = [
 export class StreamingJson {
   /** The top level: its scalars, the kept fields of nested objects, `[]` for the listed array. Other containers are empty. */
   readonly top: Record<string, unknown> = emptyObject();
-  /** The number of elements in the listed array; null when it is absent or no array. */
+  /** The number of elements in the listed array; null if it is absent or not an array. */
   elements: number | null = null;
   /** Whether the document is an object. */
   isObject = false;

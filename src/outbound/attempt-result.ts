@@ -24,7 +24,7 @@ export const FAILURE_KINDS = [
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 /**
- * Why TLS failed, where the platform says. `handshake`: no common version or cipher, or no TLS at all. `expired`: the certificate
+ * Why TLS failed, if the platform says. `handshake`: no common version or cipher, or no TLS at all. `expired`: the certificate
  * is expired or not yet valid. `wrong_name`: it is for another host. `untrusted`: it is self-signed or from an unknown issuer; also
  * where the edge reports only that it is invalid (526).
  */
@@ -34,20 +34,20 @@ export type TlsCause = (typeof TLS_CAUSES)[number];
 /** By lower-case name; values are limited in length. */
 export type AnswerHeaders = Record<string, string>;
 
-/** What was tried, and what came of it. `StoredAttempt` is what is stored of it. */
+/** What was tried, and the result. `StoredAttempt` is the stored form. */
 export interface Attempt {
   /** When the request started, ms; also the time in its signatures. */
   startedAt: number;
   /** From the first byte sent to the last one read. */
   ms: number;
   kind: "delivered" | FailureKind;
-  /** Null when no answer came. */
+  /** Null if there was no response. */
   status: number | null;
-  /** The first kilobyte of the answer, as text; null when no answer came. */
+  /** The first kilobyte of the response, as text; null if there was no response. */
   answer: string | null;
   /** Some of the answer's headers; absent when no answer came. */
   headers?: AnswerHeaders;
-  /** How long the receiver asked the gateway to wait, counted from its answer; null when it did not. */
+  /** How long the receiver asked the gateway to wait, counted from its response; null if it did not. */
   retryAfterMs: number | null;
   /** The answer seems to come from a bot wall. Only of a failure. */
   botWall?: boolean;
@@ -132,7 +132,7 @@ const TLS_MESSAGES: readonly [RegExp, TlsCause][] = [
 ];
 const EDGE_TLS_CAUSES: Partial<Record<number, TlsCause>> = { 525: "handshake", 526: "untrusted" };
 
-/** The cause that the platform's message names, else the one that its status implies; null where neither does. */
+/** The cause that the platform's message names, else the one that its status implies; null if neither does. */
 export function tlsCauseOf(status: number | null, message: string): TlsCause | null {
   const named = TLS_MESSAGES.find(([pattern]) => pattern.test(message))?.[1];
   return named ?? (status === null ? null : (EDGE_TLS_CAUSES[status] ?? null));

@@ -44,7 +44,7 @@ export function deliveryUpdate(
 export interface Recording {
   lease: EndpointLease;
   updates: readonly DeliveryUpdate[];
-  /** The endpoint's health after the attempts; null where it need not be written. */
+  /** The endpoint's health after the attempts; null if it need not be written. */
   health: Health | null;
   disable: DisableReason | null;
   now: number;
@@ -55,7 +55,7 @@ const WITH_UPDATES = `WITH o AS MATERIALIZED (
    SELECT value->>'eventSeq' AS seq, value->>'$.attempt.number' AS number, value->'attempt' AS attempt,
      value->>'status' AS status, value->>'nextAttemptAt' AS next_attempt_at, value->>'$.attempt.status' AS response_code,
      value->>'error' AS error FROM json_each(?2))`;
-/** Matches nothing where the attempt is already recorded. */
+/** Matches nothing if the attempt is already recorded. */
 const UNRECORDED = "d.webhook_id = ?1 AND d.event_seq = o.seq AND d.attempts = o.number - 1";
 
 /** The statements must run in one batch, in this order. Repeating the batch is safe. */

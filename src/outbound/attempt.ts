@@ -130,11 +130,11 @@ function keptHeaders(headers: Headers): AnswerHeaders {
   return kept;
 }
 
-/** How the runtime's message begins where it names a TLS failure instead of an "internal error". */
+/** How the runtime's message begins if it names a TLS failure instead of an "internal error". */
 const NAMES_TLS = /^TLS |certificate/i;
 
 /**
- * Why no answer came. For most failures the runtime gives one of two messages: "connection lost", also where there never was a
+ * Why there was no response. For most failures the runtime gives one of two messages: "connection lost", also where there never was a
  * connection, or "internal error", for a name that does not resolve or a handshake that failed. Whether a connection can be
  * opened tells the two causes of each message apart.
  */
@@ -154,13 +154,13 @@ interface Start {
   ended: boolean;
 }
 
-/** Null where the length is unknown: it is not announced, or the answer is compressed. */
+/** Null if the length is unknown: it is not announced, or the response is compressed. */
 function announcedBytes(headers: Headers): number | null {
   const length = headers.has("Content-Encoding") ? null : headers.get("Content-Length");
   return length === null ? null : Number(length);
 }
 
-/** Most answers are successes that announce a short body: reading it in one piece costs half as much. */
+/** Most responses are successes that announce a short body: reading it in one piece costs half as much. */
 function isShort({ ok, headers }: Response): boolean {
   const announced = announcedBytes(headers);
   return ok && announced !== null && announced <= ANSWER_BYTES;

@@ -87,7 +87,7 @@ export async function deliverEndpoint(webhookId: string, turn: Turn): Promise<En
 interface Paced {
   /** Statements that record the rest of the turn. */
   unrecorded: D1PreparedStatement[];
-  /** Until when the endpoint's pace is used up; 0 where it is not. */
+  /** Until when the endpoint's pace is used up; 0 if it is not. */
   pacedUntil: number;
 }
 
@@ -176,7 +176,7 @@ async function sendAll(
   return { unrecorded: await batcher.end(), started, startedUntil: startUntil };
 }
 
-/** Null where the owner's key or the webhook's secrets cannot be unsealed, now or later. Throws where the gateway's settings are at fault. */
+/** Null if the owner's key or the webhook's secrets cannot be unsealed, now or later. Throws if the gateway's settings are at fault. */
 async function unsealLeased(
   { endpoint, wrappedKey }: EndpointLease,
   ring: KeyRing,

@@ -32,7 +32,7 @@ type Senders = Pick<Settings, "emailFrom" | "operatorsEmail">;
 
 /**
  * Sends the mails that are due. A mail that fails or hangs does not delay the others; it is sent again, unless the service
- * turns out to have accepted it. Rejects when D1 does not answer.
+ * turns out to have accepted it. Rejects if D1 does not respond.
  */
 export async function sendNotices(
   env: Bindings,
@@ -126,7 +126,7 @@ You receive this mail because the mail service permanently rejects the webhook's
 
 /** The mail service's error codes for a recipient that it will never accept. */
 const REFUSED_CODE = /^E_(?:RECIPIENT|DESTINATION|ADDRESS)_|^E_VALIDATION_ERROR$/;
-/** Its messages for the same where it gives no code. */
+/** Its messages for the same errors if it gives no code. */
 const REFUSED_MESSAGE = /(?:destination|recipient)\b.*\bnot\b.*\b(?:verified|allowed)/i;
 
 /** Whether the recipient will never be accepted: not verified, not allowed, suppressed after a bounce, or not an address. */

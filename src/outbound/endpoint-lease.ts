@@ -92,7 +92,7 @@ export interface EndpointLease {
   /** The invocation's random id. */
   holder: string;
   endpoint: LeasedEndpoint;
-  /** The owner's data key, wrapped; null where it has been erased. */
+  /** The owner's data key, wrapped; null if it has been erased. */
   wrappedKey: string | null;
   due: DueDelivery[];
   /** Due deliveries whose event has expired. */
@@ -191,7 +191,7 @@ export async function releaseLease(
   return { more: left?.more === 1, lane: z.enum(LANES).catch("quick").parse(left?.lane) };
 }
 
-/** Writes how many requests were sent or are about to be sent. False where the lease has expired. */
+/** Writes how many requests were sent or are about to be sent. False if the lease has expired. */
 export async function reservePace(
   db: D1Database,
   { holder, endpoint: { id } }: EndpointLease,

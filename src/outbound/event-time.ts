@@ -23,7 +23,7 @@ export interface TimeProblem {
   message: string;
 }
 
-/** Milliseconds; `now` where the sender gives no time. */
+/** Milliseconds; `now` if the sender gives no time. */
 export function eventTime({ created_at, timestamp }: GivenTimes, now: number): Result<number, TimeProblem> {
   const given = new Map<keyof GivenTimes, number>();
   for (const [field, value] of [

@@ -7,7 +7,7 @@ import { FAILURE_LEVELS } from "./auto-disable.ts";
 /** Per run of the minute cron; the longest failing endpoints first. */
 const ENDPOINTS_PER_RUN = 500;
 
-/** Rejects when D1 does not answer. */
+/** Rejects if D1 does not respond. */
 export async function addFailureNotices(db: D1Database, now: number): Promise<void> {
   // From the highest level down, so that an endpoint that is found late gets the notice of the level it has reached.
   for (const [i, { afterMs, word }] of [...FAILURE_LEVELS.entries()].reverse()) {

@@ -37,7 +37,7 @@ export interface Place {
 const ANYWHERE: Place = { after: [], before: [] };
 
 export type FannedOut =
-  /** `endpoints` are to be woken; empty where no webhook subscribes to the type. */
+  /** `endpoints` are to be woken; empty if no webhook subscribes to the type. */
   | { outcome: "stored" | "duplicate"; endpoints: Endpoint[] }
   /** The id names another event of the same owner. */
   | { outcome: "conflict" }
@@ -75,7 +75,7 @@ const OFF = "status = 'disabled'";
 
 const endpointRow = z.object({ id: z.string(), lane: z.enum(LANES) });
 
-/** Rejects when D1 does not answer; repeating is safe. */
+/** Rejects if D1 does not respond; repeating is safe. */
 export async function fanOut(
   db: D1Database,
   ring: KeyRing,
@@ -94,7 +94,7 @@ export async function fanOut(
   throw new Error("an event's owner is erased repeatedly");
 }
 
-/** Null where the event was not stored: no webhook subscribes to it, or the owner's key was erased meanwhile. */
+/** Null if the event was not stored: no webhook subscribes to it, or the owner's key was erased meanwhile. */
 async function fanOutUnder(
   db: D1Database,
   { key, createdAt: keyCreatedAt }: OwnerKey,

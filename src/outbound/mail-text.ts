@@ -118,7 +118,7 @@ To have them sent, the oldest first, set the webhook's status to active.
   };
 }
 
-/** The cause of the latest failure, and its status where there was one. */
+/** The cause of the latest failure, and its status if there was one. */
 function causeOf({ lastFailure }: MailSubject): string {
   if (lastFailure === null) return "";
   const kind = FAILURE_KINDS.find((each) => each === lastFailure.kind);

@@ -66,7 +66,7 @@ export async function dueNoticeGroups(db: D1Database, limit: number, now: number
   return results.map((row) => noticeGroupRow.parse(row));
 }
 
-/** Null where another cron has claimed them, or the webhook has no row. */
+/** Null if another cron has claimed them, or the webhook has no row. */
 export async function claimNotices(
   db: D1Database,
   group: NoticeGroup,

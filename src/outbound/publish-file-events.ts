@@ -65,7 +65,7 @@ export async function publishFileEvents(
   }
 }
 
-/** Publishes one file's events in their order to all its subscribers, and adds the endpoints to wake. False where something failed. */
+/** Publishes one file's events in their order to all its subscribers, and adds the endpoints to wake. False if something failed. */
 async function publishEventsOf(
   {
     gate,

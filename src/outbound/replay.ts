@@ -39,7 +39,7 @@ export type Replay = z.infer<typeof replayRow>;
 /** The webhook is disabled, or another of its replays is running. */
 export type ReplayProblem = { reason: "disabled" } | { reason: "running"; id: string };
 
-/** `auditRow` is recorded where the replay begins. */
+/** `auditRow` is recorded when the replay begins. */
 export async function beginReplay(
   db: D1Database,
   replay: Replay,
@@ -98,7 +98,7 @@ export async function findReplay(db: D1Database, webhookId: string, id: string):
   return row === null ? null : replayRow.parse(row);
 }
 
-/** A replay that fails does not delay the others. Rejects when D1 does not answer. */
+/** A replay that fails does not delay the others. Rejects if D1 does not respond. */
 export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
   await endReplaysOfOff(env.DB, now).run();
   const { results } = await env.DB.prepare(

@@ -27,7 +27,7 @@ const fields = z
 const auditRow = z.object({ id: z.string(), ...owned, before: fields, after: fields });
 type Owned = Pick<z.infer<typeof webhookRow>, "owner_type" | "owner_id">;
 
-/** Rejects when D1 does not answer; repeating is safe. */
+/** Rejects if D1 does not respond; repeating is safe. */
 export async function sealClearUrls(db: D1Database, ring: KeyRing, now: number): Promise<void> {
   const { webhooks, auditRows } = await findClear(db, now);
   if (webhooks.length === 0 && auditRows.length === 0) return;
@@ -81,7 +81,7 @@ async function findClear(db: D1Database, now: number) {
   };
 }
 
-/** Only where the URL is still the one that was read: a concurrent change seals its own. */
+/** Only if the URL is still the one that was read: a concurrent change seals its own. */
 async function sealing(
   db: D1Database,
   row: z.infer<typeof webhookRow>,
@@ -134,7 +134,7 @@ async function remaining(db: D1Database): Promise<{ webhooks_left: number; audit
 }
 
 interface Keys {
-  /** Null where the owner has none. */
+  /** Null if the owner has none. */
   found(row: Owned): Promise<DataKey | null>;
   made(row: Owned): Promise<DataKey>;
 }

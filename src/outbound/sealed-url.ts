@@ -47,7 +47,7 @@ export function maskedUrl(row: UrlAtRest): string {
   return sealedIn(row)?.masked ?? maskUrl(row.url);
 }
 
-/** Null where the URL is not sealed. */
+/** Null if the URL is not sealed. */
 export function storedFingerprint(row: UrlAtRest): string | null {
   return sealedIn(row)?.fingerprint ?? null;
 }
@@ -58,7 +58,7 @@ export async function hasUrl(key: DataKey, row: UrlAtRest, url: string): Promise
 }
 
 /**
- * Null where the row holds the whole URL. After a rollback, older code may have written one beside a `target` that is out of
+ * Null if the row holds the whole URL. After a rollback, older code may have written one beside a `target` that is out of
  * date.
  */
 function sealedIn({ url, target }: UrlAtRest): StoredTarget | null {

@@ -33,7 +33,7 @@ export interface UnsealedEndpoint {
   headers: Record<string, string>;
 }
 
-/** Throws where no secret is in force, or a sealed value does not open. */
+/** Throws if no secret is in force, or a sealed value does not open. */
 export async function unsealEndpoint(
   endpoint: EndpointSettings,
   key: DataKey,

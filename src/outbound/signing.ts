@@ -66,7 +66,7 @@ interface Signer {
 
 export type Signers = readonly [leading: Signer, ...others: Signer[]];
 
-/** The result can sign any number of deliveries. Throws where a secret is not `whsec_` and base64. */
+/** The result can sign any number of deliveries. Throws if a secret is not `whsec_` and base64. */
 export async function signersOf(secrets: readonly [string, ...string[]]): Promise<Signers> {
   const [leading, ...others] = secrets;
   return Promise.all([signerOf(leading), ...others.map(signerOf)]);

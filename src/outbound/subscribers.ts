@@ -48,7 +48,7 @@ const row = z.object({
   employers_subscribed: z.number(),
 });
 
-/** By the gate's name. A gate whose connection or key never existed is left out. Rejects when D1 does not answer. */
+/** By the gate's name. A gate whose connection or key never existed is left out. Rejects if D1 does not respond. */
 export async function findSubscribersOfGates(
   db: D1Database,
   gates: readonly GateAddress[],
@@ -80,7 +80,7 @@ export async function findSubscribersOfGates(
   return found;
 }
 
-/** Looks up each file's subscribers; undefined where the gate's connection or key never existed. Rejects when D1 does not answer. */
+/** Looks up each file's subscribers; undefined if the gate's connection or key never existed. Rejects if D1 does not respond. */
 export async function findSubscribersOfFiles(
   db: D1Database,
   files: readonly FileOfGate[],

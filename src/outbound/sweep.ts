@@ -13,7 +13,7 @@ const ENDPOINTS_PER_PAGE = 1_000;
 /** With a backlog of this many messages, more wake-ups would only repeat those that are waiting. */
 const MAX_BACKLOG = 10_000;
 
-/** Starts at a random id and wraps around. Rejects when D1 or a queue does not answer. */
+/** Starts at a random id and wraps around. Rejects if D1 or a queue does not answer. */
 export async function sweep(
   env: WakeUpQueues & { DB: D1Database },
   now: number,

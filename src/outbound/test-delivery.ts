@@ -21,7 +21,7 @@ import { sendDelivery, unsealEndpoint } from "./send-delivery.ts";
 
 const SOURCE = "audit1-gateway";
 
-/** Null where the webhook's owner has been erased meanwhile, and the webhook with it. Rejects when D1 does not answer; safe to repeat. */
+/** Null if the webhook's owner has been erased meanwhile, and the webhook with it. Rejects if D1 does not respond; safe to repeat. */
 export async function sendTest(
   db: D1Database,
   webhook: Webhook,

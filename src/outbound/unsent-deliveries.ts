@@ -1,6 +1,6 @@
 /** Deliveries that are settled or postponed without an attempt. They stay listed and can be replayed. */
 
-/** Deliveries settled per call where an endpoint is off. */
+/** Deliveries settled per call if an endpoint is off. */
 const SETTLED_PER_CALL = 1_000;
 
 /** Settles the unsettled deliveries of an endpoint that is disabled or deleted. */
