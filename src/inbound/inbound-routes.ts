@@ -16,13 +16,13 @@ export const connectionSenders = new SenderCache(readConnectionSender);
 
 /** The contracts are attached to the handlers: a middleware would cost every report a call. */
 export const inbound = new Hono<AppEnv>()
+  .post("/webhook/inbound/:connection_id", described(receiveReport, receive))
   .post(
     "/webhook/inbound",
     described(receiveWithoutConnection, (c: AppContext) =>
       failureResponse(c, { kind: "invalid_connection_id" }),
     ),
-  )
-  .post("/webhook/inbound/:connection_id", described(receiveReport, receive));
+  );
 
 async function receive(c: AppContext): Promise<Response> {
   const given = c.req.param("connection_id") ?? "";

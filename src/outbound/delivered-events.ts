@@ -95,7 +95,7 @@ const deliveryHeaders = z.object({
 });
 
 const DESCRIPTION = [
-  "Sent to the active webhooks of the event's owner and environment that subscribe to its type; events of a file also to the webhooks of the file's employer. Sent at least once, in no particular order: of two events about one object, the one with the higher `metadata.sequence` is newer.",
+  "Sent to the active webhooks of the event's owner and environment that subscribe to its type; events of a file also to the webhooks of the file's employer. Sent at least once. Deliveries may arrive in any order: `metadata.sequence` grows in the order in which the events were stored, and the events of one file are stored in the file's order.",
   "A 2xx response within ten seconds is a success. Redirects are not followed and count as failures. There are six retries: at once, and after 1 minute, 5 minutes, 30 minutes, 2 hours and 6 hours. 410 disables the webhook. `Retry-After` with 429 or 503 can only lengthen the wait.",
 ].join("\n\n");
 

@@ -9,7 +9,7 @@ import { deliveredEvents } from "../outbound/delivered-events.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
-const DESCRIPTION = `Receives payroll reports over signed webhooks, loses none of them, and hands each to the files-creator once.
+const DESCRIPTION = `Receives payroll reports over signed webhooks, loses none of them, and turns each into exactly one file: a repeated hand-over to the files-creator carries the same \`Idempotency-Key\`.
 
 Every response carries \`X-Audit1-Request-Id\`: quote it to support. If you send an \`X-Request-Id\` (1 to 64 characters of \`A-Za-z0-9._-\`), it is recorded and returned. Every error has the same form, \`Error\`. Bodies are JSON. Management requests with unknown fields are rejected, and each unknown field is named. Objects of other owners appear not to exist.
 

@@ -23,7 +23,7 @@ export const getDocument = contract({}, () =>
     "application/json",
     {
       id: "getOpenApiDocument",
-      summary: "This document",
+      summary: "OpenAPI document",
       description: "OpenAPI 3.1, generated from the schemas that validate requests.",
     },
     z.looseObject({ openapi: z.string() }),
@@ -33,16 +33,16 @@ export const getDocument = contract({}, () =>
 export const getOverview = contract({}, () =>
   shipped("text/html", {
     id: "getDocs",
-    summary: "This document for people",
+    summary: "HTML reference",
     description:
-      "The overview: authentication, errors, and every operation with a link to its page. Works without scripts.",
+      "The overview: hosts, authentication, and every operation with a link to its page. Works without scripts.",
   }),
 );
 
 export const getStyle = contract({}, () =>
   shipped("text/css", {
     id: "getDocsStyle",
-    summary: "The pages' style",
+    summary: "Stylesheet",
     description: "The only file that the pages load.",
   }),
 );
@@ -50,7 +50,7 @@ export const getStyle = contract({}, () =>
 export const getPage = contract({}, () =>
   shipped("text/html", {
     id: "getDocsPage",
-    summary: "A page of this document",
+    summary: "A page of the HTML reference",
     description: "The operations of one chapter, or every error.",
     path: {
       page: z.enum(PAGES).meta({ description: "A chapter, or `errors`.", examples: ["connections"] }),

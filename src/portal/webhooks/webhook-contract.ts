@@ -33,15 +33,27 @@ const environment = z
   .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
   .default(DEFAULT_ENVIRONMENT);
 const status = z.enum(WEBHOOK_STATUSES);
+const PER_MINUTE = "At most this many requests are started per minute; null for no limit. The others wait.";
 const settings = {
   url: z.string().max(MAX_URL_CHARS),
-  events: z.array(z.string()),
+  events: z.array(z.string()).meta({
+    description: "Types (`file.processed`), families (`file.*`) or `*`. An unknown name is rejected.",
+  }),
   description: z.string().max(500).nullable(),
-  notification_email: z.email("Must be an e-mail address").max(254).nullable(),
-  signature_format: z.enum(SIGNATURE_FORMATS),
-  headers: z.preprocess(withoutProto, z.record(z.string(), z.string()).nullable()),
-  max_in_flight: z.int().min(1).max(MAX_IN_FLIGHT),
-  max_per_minute: z.int().min(1).nullable(),
+  notification_email: z.email("Must be an e-mail address").max(254).nullable().meta({
+    description: "Receives the mails about failures; null for Audit1's operators.",
+  }),
+  signature_format: z.enum(SIGNATURE_FORMATS).meta({
+    description: "The form of `Audit1-Signature`. The other signatures do not depend on it.",
+  }),
+  headers: z.preprocess(withoutProto, z.record(z.string(), z.string()).nullable()).meta({
+    description:
+      "Sent with every delivery, by name. A header that the gateway or the HTTP connection sets itself is rejected.",
+  }),
+  max_in_flight: z.int().min(1).max(MAX_IN_FLIGHT).meta({
+    description: "At most this many requests wait for responses at a time.",
+  }),
+  max_per_minute: z.int().min(1).nullable().meta({ description: PER_MINUTE }),
 };
 
 /** A record schema drops this name silently; rejecting it keeps the stored headers equal to the request. */
@@ -132,9 +144,7 @@ const webhook = once(() =>
       signature_format: like(z.enum(SIGNATURE_FORMATS), "timestamped"),
       headers: like(z.array(z.string()), [], "Names of the custom headers of every delivery."),
       max_in_flight: like(z.int(), DEFAULT_IN_FLIGHT),
-      max_per_minute: z.int().nullable().meta({
-        description: "At most this many requests are started per minute; null for no limit. The others wait.",
-      }),
+      max_per_minute: z.int().nullable().meta({ description: PER_MINUTE }),
       secrets: z
         .array(
           z.strictObject({
@@ -229,10 +239,10 @@ export const getWebhook = contract({}, () => ({
   answers: { 200: answer("The webhook.", { webhook: webhook(), skipped: skipped() }, VERSIONED) },
 }));
 
-function changeContract(id: string, description: string) {
+function changeContract(id: string, summary: string, description: string) {
   return contract({ body: webhookPatch }, () => ({
     id,
-    summary: "Change a webhook",
+    summary,
     description,
     of: "webhook",
     changes: true,
@@ -245,9 +255,14 @@ function changeContract(id: string, description: string) {
     failures: [ADDRESS],
   }));
 }
-export const changeWebhook = changeContract("changeWebhook", "Changes the fields that are sent.");
+export const changeWebhook = changeContract(
+  "changeWebhook",
+  "Change a webhook",
+  "Changes the fields that are sent.",
+);
 export const putWebhook = changeContract(
   "putWebhook",
+  "Change a webhook with PUT",
   "The same as PATCH: fields that are not sent stay unchanged.",
 );
 
