@@ -58,7 +58,7 @@ function credentials(ways: readonly string[][], { securitySchemes }: Contract): 
 function bodyPart(body: readonly Content[], { schemas }: Contract, marked: Marked): Html {
   return html`${body.map(
     ({ type, schema, examples }) => html`<h3>Body</h3>
-<p>${code(type)}</p>
+<p>${code(type)}${formsOf(schema).length > 1 ? ", in one of these forms:" : ""}</p>
 ${formsOf(schema).map((form) => bodyForm(form, schemas, formsOf(schema).length > 1, marked))}${examples.map(exampleOf)}`,
   )}`;
 }

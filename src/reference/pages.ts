@@ -20,12 +20,6 @@ export function referencePage(contract: Contract, name: string | null): Html | n
 function overview(contract: Contract): Html {
   const { title, version, description, servers, securitySchemes, headers, chapters } = contract;
   const content = html`${prose(description)}
-<h2 id="operations">Operations</h2>
-${chapters.map(
-  (chapter) => html`<h3><a href="/docs/${pageOf(chapter.name)}">${chapter.name}</a></h3>
-<p>${inline(chapter.description)}</p>
-${index(chapter)}`,
-)}
 <h2 id="hosts">Hosts</h2>
 ${table(
   "plain",
@@ -59,6 +53,12 @@ ${block(
 <h2 id="errors">Errors</h2>
 <p>Every error response has the same fields. Compare <code>error</code> or <code>code</code> in programs, show <code>message</code> to people, and quote <code>request_id</code> to support. See <a href="/docs/${ERRORS_PAGE}">all errors</a>.</p>
 ${json(errorExample(chapters))}
+<h2 id="reference">Reference</h2>
+${chapters.map(
+  (chapter) => html`<h3><a href="/docs/${pageOf(chapter.name)}">${chapter.name}</a></h3>
+<p>${inline(chapter.description)}</p>
+${index(chapter)}`,
+)}
 <h2 id="headers">Response headers</h2>
 <dl>
 ${headers.map(({ name, description: what }) => html`<dt id="header-${name}">${code(name)}</dt>\n<dd>${inline(what)}</dd>\n`)}</dl>
@@ -158,7 +158,7 @@ function errorsPage(contract: Contract): Html {
   const statuses = [...new Set(errors.map(({ status }) => status))];
   const { Error: form } = contract.schemas;
   const content = html`<p>Every error that the API returns, by status.</p>
-${form === undefined ? "" : html`<h2 id="form">The error object</h2>\n${objectPart("Error", form)}`}
+${form === undefined ? "" : html`<h2 id="object-Error">The error object</h2>\n${schemaTable(form, "optional")}`}
 ${statuses.map(
   (status) => html`<h2 id="status-${status}">${statusMark(status)}</h2>
 ${errors.filter((error) => error.status === status).map((error) => errorPart(error, contract, all))}`,

@@ -21,13 +21,14 @@ export function schemaTable(schema: Schema, marked: Marked): Html {
 }
 
 export function parameterTable(parameters: readonly Parameter[]): Html {
+  const areHeaders = parameters.every((parameter) => parameter.in === "header");
   const rows = parameters.map(({ in: place, name, required = false, description, schema }) =>
-    fieldRow(place, "", name, required ? "required" : null, {
+    fieldRow(areHeaders ? null : place, "", name, required ? "required" : null, {
       ...schema,
       ...(description !== undefined && { description }),
     }),
   );
-  return table("fields", ["Parameter", "Type", "Description"], rows);
+  return table("fields", [areHeaders ? "Header" : "Parameter", "Type", "Description"], rows);
 }
 
 function* fieldRows(schema: Schema, path: string, marked: Marked): Generator<Html> {
@@ -77,11 +78,8 @@ function isNullable({ type, anyOf = [] }: Schema): boolean {
 }
 
 export function typeOf(schema: Schema): Html {
-  const names = formsOf(schema).map(nameOfType);
-  const distinct = names.filter(
-    (name, i) => names.findIndex((other) => String(other) === String(name)) === i,
-  );
-  return html`${joined(isNullable(schema) ? [...distinct, html`null`] : distinct, " or ")}`;
+  const names = distinct(formsOf(schema).map(nameOfType));
+  return html`${joined(isNullable(schema) ? [...names, html`null`] : names, " or ")}`;
 }
 
 function nameOfType({ $ref, type, items, properties, additionalProperties, const: constant }: Schema): Html {
@@ -106,18 +104,36 @@ function isOpen(schema: Schema): boolean {
 }
 
 function factsOf(schema: Schema): Html[] {
+  return [
+    ...demandsOf(schema),
+    ...(schema.default === undefined ? [] : [html`default ${literal(schema.default)}`]),
+    ...(schema.examples ?? []).slice(0, 1).map((example) => html`for example ${literal(example)}`),
+  ];
+}
+
+/** What a value must satisfy: all that the only form demands, or the demands of one of several forms. */
+function demandsOf(schema: Schema): Html[] {
   const forms = formsOf(schema);
   const values = forms.flatMap(({ enum: options = [], const: constant }) =>
     constant === undefined ? options : [constant],
   );
-  return [
-    ...(values.length === 0
-      ? []
-      : [html`${values.length > 1 ? "one of " : "always "}${joined(values.map(literal), ", ")}`]),
-    ...forms.flatMap((form) => limitsOf(form)),
-    ...(schema.default === undefined ? [] : [html`default ${literal(schema.default)}`]),
-    ...(schema.examples ?? []).slice(0, 1).map((example) => html`for example ${literal(example)}`),
-  ];
+  const literals = values.length === 0 ? [] : [html`${joined(values.map(literal), ", ")}`];
+  const limits = forms.map((form) => ({ form, facts: limitsOf(form) }));
+  if (forms.length === 1 || limits.every(({ facts }) => facts.length === 0))
+    return [
+      ...literals.map((list) => html`${values.length > 1 ? "one of" : "always"} ${list}`),
+      ...limits.flatMap(({ facts }) => facts),
+    ];
+  const alternatives = limits
+    .filter(({ form }) => form.enum === undefined && form.const === undefined)
+    .map(({ form, facts }) =>
+      facts.length === 0 ? html`any ${nameOfType(form)}` : html`${joined(facts, " and ")}`,
+    );
+  return [html`${joined(distinct([...literals, ...alternatives]), ", or ")}`];
+}
+
+function distinct(parts: readonly Html[]): Html[] {
+  return parts.filter((part, i) => parts.findIndex((other) => String(other) === String(part)) === i);
 }
 
 function limitsOf(form: Schema): Html[] {

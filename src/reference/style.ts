@@ -65,7 +65,7 @@ h1, h2 { font-size: var(--title); }
 h1 { margin: 0 0 calc(3 * var(--unit)); }
 h2 { margin: calc(10 * var(--unit)) 0 calc(2 * var(--unit)); font-weight: 600; }
 h3, h4 { margin: calc(5 * var(--unit)) 0 calc(2 * var(--unit)); font-size: var(--body); font-weight: 600; }
-h4 { font-weight: 500; }
+h4 { color: var(--quiet); }
 :is(h2, h3) > a { color: inherit; text-decoration: none; }
 :is(h2, h3) > a:hover { text-decoration: underline; }
 p, dl, pre, table, details { margin: 0 0 calc(3 * var(--unit)); }

@@ -92,6 +92,31 @@ describe("the overview", () => {
   });
 });
 
+describe("the order of the overview", () => {
+  it("has what every caller needs before the long list of operations", () => {
+    const ids = idsOf(page("/docs"));
+    const places = ["hosts", "authentication", "commands", "errors", "reference"].map((id) =>
+      ids.indexOf(id),
+    );
+    expect(places).not.toContain(-1);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  });
+});
+
+describe("a table", () => {
+  it("gives the forms of a value as alternatives", () => {
+    expect(textOf(page("/docs/developer"))).toContain(
+      '"", or matches ^(?:[^0-9]*[0-9]){9}[^0-9]*$ and at most 64 characters, or 100000000 to 999999999',
+    );
+  });
+
+  it("of headers alone says so once, in its title", () => {
+    const table = /<h2 id="delivery-headers">.*?<\/table>/s.exec(page("/docs/outbound"))?.[0] ?? "";
+    expect(table).toContain('<th scope="col">Header</th>');
+    expect(table).not.toContain("<small>header</small>");
+  });
+});
+
 describe("an operation", () => {
   it.each(operations.map((operation) => [operation.id, operation] as const))(
     "%s is on its chapter's page with its parameters, responses and errors",
