@@ -132,11 +132,14 @@ export class SenderLookup<S extends ReportSender> {
   }
 
   async #confirm(verified: boolean): Promise<FoundSender<S>> {
-    do {
+    for (;;) {
       const cached = this.#cache.get(this.#name);
       if (cached !== undefined && this.isConfirmed(cached)) return ok(cached);
       if (cached === undefined && this.#isMissing()) return ok(null);
-    } while (await this.#anotherConfirms());
+      // Nothing may be awaited between this check and the mark below, or requests that come together would all read.
+      if (!this.#cache.isConfirming(this.#name)) break;
+      await scheduler.wait(POLL_CONFIRMATION_MS);
+    }
     this.#cache.setConfirmation(this.#name, "began");
     let asked = false;
     const load = () => {
@@ -149,13 +152,6 @@ export class SenderLookup<S extends ReportSender> {
     } finally {
       this.#cache.setConfirmation(this.#name, asked ? "ended" : null);
     }
-  }
-
-  /** Waits a moment when another request is confirming the same sender; false if none is. */
-  async #anotherConfirms(): Promise<boolean> {
-    if (!this.#cache.isConfirming(this.#name)) return false;
-    await scheduler.wait(POLL_CONFIRMATION_MS);
-    return true;
   }
 
   #isMissing(): boolean {
