@@ -22,7 +22,7 @@ export function pageLayout({ title, chapters }: Contract, { name, heading, conte
 <meta name="color-scheme" content="light dark">
 <title>${heading === title ? title : `${heading} · ${title}`}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/style.css">
+<link rel="stylesheet" href="/docs.css">
 </head>
 <body>
 <a class="skip" href="#content">Skip to content</a>

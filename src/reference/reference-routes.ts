@@ -38,7 +38,7 @@ export function reference(routes: () => readonly RouterRoute[]): Hono<AppEnv> {
       served(c, "application/json", "openapi.json", () => contractText(routes())),
     )
     .get("/docs", contract.getOverview, (c) => served(c, HTML, "overview", () => pageText(routes(), null)))
-    .get("/docs/style.css", contract.getStyle, (c) =>
+    .get("/docs.css", contract.getStyle, (c) =>
       served(c, "text/css; charset=utf-8", "style.css", async () => (await import("./style.ts")).STYLE),
     )
     .get("/docs/:page", contract.getPage, async (c) => {

@@ -54,7 +54,7 @@ describe("every page", () => {
   it.each(PATHS)("%s has no script and no style in it, and loads nothing from elsewhere", (path) => {
     expect(page(path)).not.toMatch(/<script|<style|<img|<iframe|\sstyle=|\son\w+=|javascript:/i);
     const loaded = [...page(path).matchAll(/<link[^>]* href="([^"]*)"/g)].map(([, href]) => href);
-    expect(loaded).toEqual(["data:,", "/docs/style.css"]);
+    expect(loaded).toEqual(["data:,", "/docs.css"]);
   });
 
   it.each(PATHS)("%s says which page it is, and lets a keyboard skip to its content", (path) => {

@@ -6,7 +6,7 @@ const FILES = [
   ["/docs", "text/html; charset=utf-8"],
   ["/docs/webhooks", "text/html; charset=utf-8"],
   ["/docs/errors", "text/html; charset=utf-8"],
-  ["/docs/style.css", "text/css; charset=utf-8"],
+  ["/docs.css", "text/css; charset=utf-8"],
   ["/openapi.json", "application/json"],
 ] as const;
 
