@@ -7,7 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
 import { createWriteStream, renameSync, statSync, type WriteStream, writeSync } from "node:fs";
-import { unstable_startWorker as startWorker } from "wrangler";
+import { unstable_DevEnv as DevEnv } from "wrangler";
 import { type LogEntry, logLine } from "./worker-log.ts";
 import { workspace } from "./workspace.ts";
 
@@ -57,7 +57,8 @@ async function startServing(
   atPort: number,
   log: WriteStream,
 ): Promise<void> {
-  const worker = await startWorker({
+  const devEnv = new DevEnv();
+  const started = devEnv.startWorker({
     config,
     dev: {
       persist,
@@ -71,13 +72,18 @@ async function startServing(
       },
     },
   });
-  // If a Worker does not compile, `ready` stays pending forever and only an event reports it.
-  const broken = new Promise<never>((_, reject) => {
-    worker.raw.once("error", (event: { reason?: string; cause?: unknown }) => {
-      reject(new Error(event.reason ?? "Could not start the Worker.", { cause: event.cause }));
-    });
+  await Promise.all([loaded(devEnv), started.then((worker) => worker.ready)]);
+}
+
+/** Resolves when the runtime has loaded the Worker's code. A Worker's `ready` only says that its port is open. */
+function loaded(devEnv: DevEnv): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (event: Error | { reason: string; cause: unknown }) =>
+      reject(event instanceof Error ? event : new Error(event.reason, { cause: event.cause }));
+    devEnv.once("reloadComplete", () => resolve());
+    devEnv.once("buildFailed", fail);
+    devEnv.once("error", fail);
   });
-  await Promise.race([worker.ready, broken]);
 }
 
 function openLog(file: string): WriteStream {

@@ -176,12 +176,11 @@ it("loses no accepted report when everything is killed, and keeps its data", asy
 
 it("`npm run dev` reports a source that does not build, and serves again once it does", async () => {
   const { connection_id, base_url, api_key } = readDemo();
-  const source = path.join(copy, "src/index.ts");
-  const original = readFileSync(source, "utf8");
   await vi.waitFor(() => expect(output).toContain("Watching src"), STARTED);
-  writeFileSync(source, `${original}\nconst = broken;\n`);
-  await vi.waitFor(() => expect(output).toMatch(/index\.ts:\d+:\d+.*Waiting for the next change/s), STARTED);
-  writeFileSync(source, original);
+  const repair = breakSource();
+  await vi.waitFor(() => expect(output).toMatch(/model\.ts:\d+:\d+.*Waiting for the next change/s), STARTED);
+  expect(output).not.toContain("The Workers are running again");
+  repair();
   await vi.waitFor(() => expect(output).toContain("The Workers are running again"), STARTED);
   const list = await fetch(`${base_url}/api/v1/files?connection_id=${connection_id}`, {
     headers: { Authorization: `Bearer ${api_key}` },
@@ -195,6 +194,18 @@ it("stops on SIGINT and leaves nothing listening", async () => {
   await vi.waitFor(() => expectClosed(port + 1), STARTED);
 });
 
+it("`npm start` fails with the place of the error in a source that does not build", async () => {
+  const repair = breakSource();
+  try {
+    const child = launch();
+    await vi.waitFor(() => expect(output).toMatch(/model\.ts:\d+:\d+/), STARTED);
+    await vi.waitFor(() => expect(child.exitCode).toBe(1), STARTED);
+    expect(output).not.toContain("✓ Gateway on");
+  } finally {
+    repair();
+  }
+});
+
 it("looks into the archive and forgets everything with the README's commands", () => {
   const run = (...args: string[]) =>
     spawnSync("npm", ["run", "-s", ...args], { cwd: copy, encoding: "utf8" });
@@ -206,6 +217,14 @@ it("looks into the archive and forgets everything with the README's commands", (
   expect(existsSync(path.join(copy, ".dev"))).toBe(false);
 });
 
+/** Breaks a file that the Worker's entry imports. The entry itself is also parsed before the build. Returns the repair. */
+function breakSource(): () => void {
+  const source = path.join(copy, "src/model.ts");
+  const original = readFileSync(source, "utf8");
+  writeFileSync(source, `${original}\nconst = broken;\n`);
+  return () => writeFileSync(source, original);
+}
+
 /** An address of this machine that others reach it at. */
 function outerAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
@@ -213,6 +232,14 @@ function outerAddress(): string {
 }
 
 async function start(environment: Record<string, string> = {}, script = ["start"]): Promise<void> {
+  const child = launch(environment, script);
+  await vi.waitFor(() => {
+    if (child.exitCode !== null) throw new Error(`npm start ended:\n${output}`);
+    expect(output, output).toContain("Ctrl-C stops it");
+  }, STARTED);
+}
+
+function launch(environment: Record<string, string> = {}, script = ["start"]): ChildProcess {
   output = "";
   const child = spawn("npm", script, {
     cwd: copy,
@@ -222,10 +249,7 @@ async function start(environment: Record<string, string> = {}, script = ["start"
   running = child;
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  await vi.waitFor(() => {
-    if (child.exitCode !== null) throw new Error(`npm start ended:\n${output}`);
-    expect(output, output).toContain("Ctrl-C stops it");
-  }, STARTED);
+  return child;
 }
 
 async function stop(signal: "SIGINT" | "SIGKILL"): Promise<void> {
