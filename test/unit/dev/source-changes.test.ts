@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -16,7 +16,6 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  changes.close();
   rmSync(folder, { recursive: true });
 });
 
@@ -38,4 +37,24 @@ it("ignores build output, variables and editors' temporary files", async () => {
   for (const file of ["src/.wrangler/index.js", "src/.dev.vars", "src/index.ts~"]) write(file);
   write("src/app.ts");
   expect(await changes.next()).toEqual(["src/app.ts"]);
+});
+
+it("reports a file each time that an editor saves it by renaming", async () => {
+  for (const file of ["src/app.ts", "src/app.ts", "wrangler.toml", "wrangler.toml"]) {
+    write("saved");
+    renameSync(path.join(folder, "saved"), path.join(folder, file));
+    expect(await changes.next()).toEqual([file]);
+  }
+  write("src/app.ts");
+  expect(await changes.next()).toEqual(["src/app.ts"]);
+});
+
+it("reports what appears in a new folder, and what is removed", async () => {
+  mkdirSync(path.join(folder, "src/outbound/webhooks"), { recursive: true });
+  write("src/outbound/webhooks/store.ts");
+  expect(await changes.next()).toEqual(["src/outbound/webhooks/store.ts"]);
+  write("src/outbound/webhooks/store.ts");
+  expect(await changes.next()).toEqual(["src/outbound/webhooks/store.ts"]);
+  rmSync(path.join(folder, "src/outbound"), { recursive: true });
+  expect(await changes.next()).toEqual(["src/outbound/webhooks/store.ts"]);
 });
