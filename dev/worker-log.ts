@@ -7,20 +7,18 @@ export interface LogEntry {
   message: string;
 }
 
-/** One JSON object per line: what a Worker logged as JSON stays as it was, anything else is wrapped. */
-export function logLine(entry: LogEntry): string {
-  if (isJsonObject(entry.message)) return `${entry.message}\n`;
-  const { timestamp, level, message } = entry;
-  return `${JSON.stringify({ timestamp: new Date(timestamp).toISOString(), level, message })}\n`;
+/** One JSON object per line, with its time: the object that a Worker logged, or its text as `message`. */
+export function logLine({ timestamp, level, message }: LogEntry): string {
+  const fields = jsonObject(message) ?? { level, message };
+  return `${JSON.stringify({ timestamp: new Date(timestamp).toISOString(), ...fields })}\n`;
 }
 
-function isJsonObject(text: string): boolean {
-  if (!text.startsWith("{") || text.includes("\n")) return false;
+function jsonObject(text: string): object | null {
+  if (!text.startsWith("{") || text.includes("\n")) return null;
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return null;
   }
 }
 

@@ -41,8 +41,9 @@ describe("readHost", () => {
 describe("logLine", () => {
   const at = { timestamp: Date.parse("2026-03-16T10:30:00Z"), level: "error" };
 
-  it("keeps a JSON object as the Worker wrote it", () => {
-    expect(logLine({ ...at, message: '{"status":202}' })).toBe('{"status":202}\n');
+  it("adds the time to a JSON object that the Worker wrote", () => {
+    const line = logLine({ ...at, message: '{"status":202}' });
+    expect(line).toBe('{"timestamp":"2026-03-16T10:30:00.000Z","status":202}\n');
   });
 
   it.each(["plain", "{not json", '{"a":1}\n{"b":2}'])("wraps %j into one line of JSON", (message) => {
