@@ -63,7 +63,7 @@ it("plain http is refused at every endpoint, before anything is read", async () 
     const { request, response, json } = await ask(`http://webhooks.audit1.com${path}`, init);
     expect([name, response.status, response.headers.get("Location")]).toEqual([name, 403, null]);
     expect(json).toMatchObject({ error: "HTTPS required", code: "HTTPS_REQUIRED" });
-    expect(json.message).toContain("came over HTTP");
+    expect(json.message).toContain("was sent over HTTP");
     expect(json.request_id).toBe(response.headers.get("X-Audit1-Request-Id"));
     expect(request.bodyUsed, name).toBe(false);
     expect(prepare, name).not.toHaveBeenCalled();
