@@ -25,6 +25,7 @@ const PACKAGES = [
   "hono",
   "hono/combine",
   "hono/factory",
+  "hono/route",
   "hono/html",
   "jose",
   "zod",

@@ -5,6 +5,7 @@
 import type { MiddlewareHandler } from "hono";
 import type * as z from "zod";
 import { type AppEnv, failureResponse } from "../http/context.ts";
+import { repeatable } from "../http/repeat-promise.ts";
 import { type BodyLimits, parseJsonBody, parseQuery } from "../http/validation.ts";
 import type { Operation } from "./operation.ts";
 
@@ -13,6 +14,8 @@ export interface Checks<Body extends z.ZodType, Query extends z.ZodObject> {
   body?: Body;
   limits?: BodyLimits;
   query?: Query;
+  /** The route creates an object, once per `Idempotency-Key`. */
+  creates?: true;
 }
 
 /** Makes the description of the route at a path such as `/api/v1/connections/{connection_id}`. */
@@ -28,7 +31,7 @@ export type Contract<Body extends z.ZodType, Query extends z.ZodObject> = Middle
 >;
 
 export function contract<Body extends z.ZodType = never, Query extends z.ZodObject = never>(
-  { body, limits, query }: Checks<Body, Query>,
+  { body, limits, query, creates }: Checks<Body, Query>,
   describe: Describe,
 ): Contract<Body, Query> {
   const check: Contract<Body, Query> = async (c, next) => {
@@ -44,7 +47,7 @@ export function contract<Body extends z.ZodType = never, Query extends z.ZodObje
     }
     return next();
   };
-  return described(describe, check);
+  return described(describe, creates ? repeatable("object", check) : check);
 }
 
 /** Attaches a description to a handler. For handlers that validate the request themselves, without the cost of a middleware. */

@@ -5,9 +5,10 @@
 import * as z from "zod";
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from "zod-openapi";
 import { describeFailure, type Failure, type FailureAnswer } from "../http/failure.ts";
+import { REPEAT_PROMISES, type Repeatable } from "../http/repeat-promise.ts";
 import { type HeaderName, headersWith } from "./answer-headers.ts";
 
-export const errorForm = z
+const errorForm = z
   .strictObject({
     error: z
       .string()
@@ -38,8 +39,15 @@ const TIMESTAMP = "2026-03-16T10:30:00.000Z";
 export function failureResponses(
   failures: readonly Failure[],
   sometimes: readonly HeaderName[],
+  repeats?: Repeatable,
 ): ZodOpenApiResponsesObject {
-  const byStatus = Map.groupBy(failures.map(describeFailure), ({ status }) => status);
+  // A creation promises something only with an `Idempotency-Key`, which the examples do not show.
+  const promise = repeats === "file" ? ` ${REPEAT_PROMISES.file}` : "";
+  const described = failures.map(describeFailure).map((answer) => ({
+    ...answer,
+    message: answer.code === "SERVICE_UNAVAILABLE" ? `${answer.message}${promise}` : answer.message,
+  }));
+  const byStatus = Map.groupBy(described, ({ status }) => status);
   const responses: Record<string, ZodOpenApiResponseObject> = {};
   for (const [status, answers] of byStatus) responses[status] = responseTo(answers, sometimes);
   return responses as ZodOpenApiResponsesObject;

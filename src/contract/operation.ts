@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
+import type { Repeatable } from "../http/repeat-promise.ts";
 import type { Answer } from "./answer.ts";
 import { type HeaderName, headersWith } from "./answer-headers.ts";
 import { ANYWHERE } from "./common-failures.ts";
@@ -40,7 +41,11 @@ export interface Operation {
 const JSON_TYPE = "application/json";
 
 /** `path` is written like `/api/v1/connections/{connection_id}`; its parameters are looked up by name. */
-export function operationObject(operation: Operation, path: string): ZodOpenApiOperationObject {
+export function operationObject(
+  operation: Operation,
+  path: string,
+  repeats?: Repeatable,
+): ZodOpenApiOperationObject {
   const { query, header, body, answers, failures = [], failureHeaders = [] } = operation;
   const parameters = pathParameters(path, operation.path);
   return {
@@ -62,7 +67,7 @@ export function operationObject(operation: Operation, path: string): ZodOpenApiO
     }),
     responses: {
       ...Object.fromEntries(Object.entries(answers).map(([status, each]) => [status, responseObject(each)])),
-      ...failureResponses([...failures, ...ANYWHERE], failureHeaders),
+      ...failureResponses([...failures, ...ANYWHERE], failureHeaders, repeats),
     },
   };
 }

@@ -3,12 +3,13 @@
  * accepted report takes the same way as a signed one.
  */
 import { Hono } from "hono";
-import { described } from "../contract/contract.ts";
+import { type Describe, described } from "../contract/contract.ts";
 import type { FileKind } from "../gate/protocol.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
 import { describeFailure } from "../http/failure.ts";
+import { repeatable } from "../http/repeat-promise.ts";
 import { abuseLimiter } from "../inbound/abuse-limiter.ts";
 import type { StrictRules } from "../inbound/field-rules.ts";
 import { checkBodyHeaders } from "../inbound/headers.ts";
@@ -26,14 +27,16 @@ import { validateStrictly } from "./validate-strictly.ts";
 const NO_PREFIX = new Uint8Array(0);
 
 export const reports = new Hono<AppEnv>()
-  .post(
-    "/payroll/reports",
-    described(submitPayrollReport, (c: AppContext) => receiveReport(c, "payroll_report", STRICT_PAYROLL)),
-  )
-  .post(
-    "/employees/sync",
-    described(syncEmployees, (c: AppContext) => receiveReport(c, "employee_sync", EMPLOYEE_CHANGES)),
+  .post("/payroll/reports", intake(submitPayrollReport, "payroll_report", STRICT_PAYROLL))
+  .post("/employees/sync", intake(syncEmployees, "employee_sync", EMPLOYEE_CHANGES));
+
+/** The contract is attached to the handler: a middleware would cost every report a call. */
+function intake(describe: Describe, kind: FileKind, rules: StrictRules) {
+  return repeatable(
+    "file",
+    described(describe, (c: AppContext) => receiveReport(c, kind, rules)),
   );
+}
 
 async function receiveReport(c: AppContext, kind: FileKind, rules: StrictRules): Promise<Response> {
   const { headers } = c.req.raw;

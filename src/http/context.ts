@@ -7,6 +7,7 @@ import type { LogFields } from "../log.ts";
 import type { OwnerType, RateStatus } from "../model.ts";
 import type { Result } from "../result.ts";
 import { describeFailure, type Failure } from "./failure.ts";
+import { repeatPromise } from "./repeat-promise.ts";
 
 /** The caller of a management endpoint: a client pair, or a person who signed in. */
 export interface Client {
@@ -55,10 +56,11 @@ export function failureResponse(
 ): Response {
   const { status, error, code, message, details, headers } = describeFailure(failure);
   const requestId = c.get("requestId");
+  const promise = code === "SERVICE_UNAVAILABLE" ? repeatPromise(c) : null;
   addLogFields(c, { outcome: failure.kind });
   const body = {
     error,
-    message: code === "SERVICE_UNAVAILABLE" ? withPromise(message, c.req.raw) : message,
+    message: promise === null ? message : `${message} ${promise}`,
     code,
     ...(details && { details }),
     request_id: requestId,
@@ -80,25 +82,4 @@ export function rateHeaders(rate: RateStatus): Record<string, string> {
 /** Adds to the request's log line. */
 export function addLogFields(c: AppContext, fields: LogFields): void {
   Object.assign(c.get("log"), fields);
-}
-
-const REPORTS = /^\/api\/v1\/(?:webhook\/inbound\/[^/]+|payroll\/reports|employees\/sync)\/?$/;
-const CREATIONS = /^\/api\/v1\/(?:connections|webhooks|api-keys)\/?$/;
-
-const ONE_FILE = "Repeat the same request; at most one file results from it.";
-const ONE_OBJECT =
-  "Repeat the same request with the same Idempotency-Key; at most one object results from it.";
-
-/** The message, followed by what the gateway guarantees if the same request is repeated. */
-function withPromise(message: string, request: Request): string {
-  const promise = repeatPromise(request);
-  return promise === null ? message : `${message} ${promise}`;
-}
-
-/** Null if there is no guarantee. */
-function repeatPromise({ method, url, headers }: Request): string | null {
-  if (method !== "POST") return null;
-  const { pathname } = new URL(url);
-  if (REPORTS.test(pathname)) return ONE_FILE;
-  return CREATIONS.test(pathname) && headers.has("Idempotency-Key") ? ONE_OBJECT : null;
 }

@@ -4,6 +4,7 @@ import { described } from "../contract/contract.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
+import { repeatable } from "../http/repeat-promise.ts";
 import { abuseLimiter } from "./abuse-limiter.ts";
 import { readConnectionSender } from "./connection-sender.ts";
 import { receiveReport, receiveWithoutConnection } from "./inbound-contract.ts";
@@ -16,7 +17,7 @@ export const connectionSenders = new SenderCache(readConnectionSender);
 
 /** The contracts are attached to the handlers: a middleware would cost every report a call. */
 export const inbound = new Hono<AppEnv>()
-  .post("/webhook/inbound/:connection_id", described(receiveReport, receive))
+  .post("/webhook/inbound/:connection_id", repeatable("file", described(receiveReport, receive)))
   .post(
     "/webhook/inbound",
     described(receiveWithoutConnection, (c: AppContext) =>

@@ -18,8 +18,6 @@ interface Details extends Omit<Operation, "tag" | "access" | "body" | "header"> 
   of?: ObjectKind;
   /** It changes that object, and honours `If-Match`. */
   changes?: true;
-  /** It creates an object with a secret, once per `Idempotency-Key`. */
-  creates?: true;
 }
 
 const ACCESS: readonly Failure[] = [
@@ -96,11 +94,12 @@ export function portalContracts(tag: Operation["tag"]) {
 function operationOf(
   tag: Operation["tag"],
   checks: Checks<z.ZodType, z.ZodObject>,
-  { of, changes, creates, examples = {}, ...details }: Details,
+  { of, changes, examples = {}, ...details }: Details,
   ofObject: boolean,
 ): Operation {
   const body = details.body ?? (checks.body && { schema: checks.body, examples });
   const query = ofObject ? (checks.query ?? z.object({})).extend(scope()) : checks.query;
+  const { creates } = checks;
   const header = changes ? ifMatch() : creates ? idempotencyKey() : undefined;
   return {
     ...details,

@@ -5,6 +5,7 @@ import { descriptionOf } from "../contract/contract.ts";
 import { operationObject } from "../contract/operation.ts";
 import { SECURITY_SCHEMES } from "../contract/security.ts";
 import { TAGS } from "../contract/tags.ts";
+import { repeatableOf } from "../http/repeat-promise.ts";
 import { deliveredEvents } from "../outbound/delivered-events.ts";
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
@@ -47,7 +48,7 @@ function pathsOf(routes: readonly RouterRoute[]): ZodOpenApiPathsObject {
     const verb = method.toLowerCase();
     const item = paths[path] ?? {};
     if (verb in item) throw new Error(`two contracts describe ${method} ${path}`);
-    paths[path] = { ...item, [verb]: operationObject(describe(path), path) };
+    paths[path] = { ...item, [verb]: operationObject(describe(path), path, repeatableOf(handler)) };
   }
   return paths;
 }

@@ -55,12 +55,11 @@ export type ShownApiKey = z.infer<ReturnType<typeof apiKey>>;
 
 const contract = portalContracts("API keys");
 
-export const createApiKey = contract({ body: newKey }, () => ({
+export const createApiKey = contract({ body: newKey, creates: true }, () => ({
   id: "createApiKey",
   summary: "Create a key",
   description:
     "Returns the bearer key, only now and to repeats with the same `Idempotency-Key` within 24 hours. The key is stored as a hash.",
-  creates: true,
   examples: {
     production: { summary: "For production", value: { ...EXAMPLE.owner, environment: "production" } },
   },

@@ -122,12 +122,11 @@ const secret = once(() =>
 
 const contract = portalContracts("Connections");
 
-export const createConnection = contract({ body: newConnection }, () => ({
+export const createConnection = contract({ body: newConnection, creates: true }, () => ({
   id: "createConnection",
   summary: "Create a connection",
   description:
     "Returns the URL that reports are sent to and the secret that signs them. The secret is shown only now, and to repeats with the same `Idempotency-Key`.",
-  creates: true,
   examples: {
     bound: {
       summary: "For one employer",

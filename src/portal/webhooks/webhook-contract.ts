@@ -200,12 +200,11 @@ const changed = once(() =>
   answer("The changed webhook, in force.", { success: success(), webhook: webhook() }, VERSIONED),
 );
 
-export const createWebhook = contract({ body: newWebhook }, () => ({
+export const createWebhook = contract({ body: newWebhook, creates: true }, () => ({
   id: "createWebhook",
   summary: "Register a webhook",
   description:
     "Returns the secret that signs deliveries, only now and to repeats with the same `Idempotency-Key`. `events` are types, families such as `file.*`, or `*`. The URL must be https and public, and not a host of Audit1. It is stored encrypted; lists, e-mails and the audit trail show `url_masked`.",
-  creates: true,
   examples: {
     files: {
       summary: "Outcomes of files",

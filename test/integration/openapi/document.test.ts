@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { app } from "../../../src/app.ts";
+import { repeatableOf } from "../../../src/http/repeat-promise.ts";
 import { ask, deliveries, document, operations, problemsWith, resolved } from "../../support/contract.ts";
 import type { Json } from "../../support/gateway.ts";
 
@@ -38,6 +39,19 @@ describe("the document", () => {
       expect(security, id).toBeInstanceOf(Array);
       expect(Object.keys(responses), id).toEqual(expect.arrayContaining(["500", "503"]));
     }
+  });
+
+  it("says what happens on a repeat for every operation with an Idempotency-Key, and for no other", () => {
+    const repeatable = app.routes
+      .filter(({ handler }) => repeatableOf(handler) !== undefined)
+      .map(({ method, path }) => `${method} ${placed(path)}`);
+    const keyed = operations
+      .filter(({ described: { parameters = [] } }) =>
+        parameters.some((parameter: Json) => resolved(parameter).name === "Idempotency-Key"),
+      )
+      .map(({ method, path }) => `${method} ${placed(path)}`);
+    expect(keyed).toHaveLength(6);
+    expect([...new Set(repeatable)].sort()).toEqual(keyed.sort());
   });
 
   it("has an example for every body and every answer in JSON", () => {
