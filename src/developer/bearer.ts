@@ -1,14 +1,16 @@
 /** The bearer key of a request, before it is looked up. */
 import { sha256Hex } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
+import { type HeaderForm, matchingForm } from "../http/header-forms.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { type Environment, environmentOf } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 
-const LONGEST_FORM_CHARS = 512;
+/** Longer headers are described by their length alone. */
+const LONGEST_DESCRIBED_CHARS = 512;
 const KEY = "audit1_(?:test|live)_sk_";
 
-const AUTHORIZATION_FORMS: [form: RegExp, what: string][] = [
+const AUTHORIZATION_FORMS: HeaderForm[] = [
   [/^Bearer\s+(?:Bearer|Token)\b/i, "`Bearer` appears twice: send `Authorization: Bearer <key>`."],
   [new RegExp(`,\\s*(?:Bearer\\s+)?${KEY}`, "i"), "The header was sent twice, with different keys."],
   [/^Bearer\s*$/i, "No key follows `Bearer`."],
@@ -46,9 +48,8 @@ export async function readBearer(headers: Headers): Promise<Result<Bearer, Failu
 
 /** What the header holds instead of a bearer key; empty if it has no known form. Repeats nothing of the header's value. */
 function describeAuthorization(header: string): string {
-  if (header.length > LONGEST_FORM_CHARS) return `The header has ${header.length} characters.`;
-  for (const [form, what] of AUTHORIZATION_FORMS) if (form.test(header)) return what;
-  return "";
+  if (header.length > LONGEST_DESCRIBED_CHARS) return `The header has ${header.length} characters.`;
+  return matchingForm(header, AUTHORIZATION_FORMS, LONGEST_DESCRIBED_CHARS) ?? "";
 }
 
 export const KEY_NOT_FOUND: Failure = { kind: "api_key_unknown" };

@@ -2,7 +2,7 @@
  * Every public error: its status, the fixed words `error` and `code`, and a message that says how to fix it. The code refers
  * to an error by its kind. The API document and the error reference are generated from this table.
  */
-import type { RateStatus, SettingsPart } from "../model.ts";
+import { type RateStatus, type SettingsPart, SIGNATURE_WINDOW_MS } from "../model.ts";
 import {
   bodySize,
   encodingAdvice,
@@ -327,7 +327,7 @@ export const ERRORS = {
     error: "Request timestamp expired",
     code: "TIMESTAMP_EXPIRED",
     message: timestampAdvice,
-    details: ({ serverTimeMs }) => ({ server_time: serverTimeMs, window_ms: 300_000 }),
+    details: ({ serverTimeMs }) => ({ server_time: serverTimeMs, window_ms: SIGNATURE_WINDOW_MS }),
     cause:
       "`X-Webhook-Timestamp` is not a time in Unix milliseconds, or is more than five minutes from the server's time.",
     fix: "Send the time in Unix milliseconds, correct the sender's clock, and sign each attempt again.",

@@ -26,7 +26,7 @@ export function fieldProblem(issue: z.core.$ZodIssue, given: unknown): string {
 }
 
 /** `problem`, with the given value if it is short and simple. */
-export function withGiven(problem: string, given: unknown): string {
+function withGiven(problem: string, given: unknown): string {
   const shown = shownValue(given);
   return shown === null ? problem : `${problem}; ${shown} was given`;
 }

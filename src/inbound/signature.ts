@@ -3,6 +3,7 @@
  * Pure but for WebCrypto, which compares in constant time.
  */
 import { type Bytes, fromHex, utf8 } from "../crypto/encoding.ts";
+import { type HeaderForm, matchingForm, PLACEHOLDER } from "../http/header-forms.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { err, ok, type Result } from "../result.ts";
 
@@ -36,9 +37,6 @@ export function parseSignature(header: string): Result<Bytes, string> {
   return err(areSignatures ? "It was sent twice, with different values." : describeSignature(header));
 }
 
-/** Every form below is shorter. Longer headers are not matched against the patterns. */
-const LONGEST_FORM_CHARS = 256;
-
 /** By the number of hex digits. */
 const DIGESTS: Record<number, string> = {
   32: "MD5",
@@ -48,7 +46,7 @@ const DIGESTS: Record<number, string> = {
   128: "SHA-512",
 };
 
-const SIGNATURE_FORMS: [form: RegExp, what: string][] = [
+const SIGNATURE_FORMS: HeaderForm[] = [
   [
     /\(stdin\)\s*=/i,
     "It begins with the label that `openssl dgst` prints, such as `(stdin)= `: send only what follows it.",
@@ -75,7 +73,7 @@ const SIGNATURE_FORMS: [form: RegExp, what: string][] = [
     /^(?:undefined|null|none|nan|true|false|\[object .*|function\b.*)$/i,
     "It is not a signature but the word that a program prints for a missing value.",
   ],
-  [/\$\(|\$\{|\{\{|<[^>]*>/, "It contains a placeholder that was never filled in."],
+  [PLACEHOLDER, "It contains a placeholder that was never filled in."],
   [
     /^[A-Za-z0-9+/_-]{43}=?$/,
     "It looks like base64 (43 or 44 characters): encode the same 32 bytes as 64 hex digits.",
@@ -94,8 +92,8 @@ function describeSignature(text: string): string {
     const likely = digest === undefined ? "" : `, the length of ${digest}`;
     return `It has ${length} hex digits${likely}; HMAC-SHA256 has 64.`;
   }
-  const forms = length > LONGEST_FORM_CHARS ? [] : SIGNATURE_FORMS;
-  for (const [form, what] of forms) if (form.test(text)) return what;
+  const known = matchingForm(text, SIGNATURE_FORMS);
+  if (known !== null) return known;
   if (/\s/.test(text.trim())) return "It contains spaces: send only the 64 hex digits.";
   return `It has ${length} characters that are not all hex digits.`;
 }

@@ -1,6 +1,7 @@
 /** The five-minute window: `X-Webhook-Timestamp` in Unix milliseconds, at most five minutes from the server's time. Pure. */
 
 import type { Failure } from "../http/failure.ts";
+import { type HeaderForm, matchingForm, PLACEHOLDER } from "../http/header-forms.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { SIGNATURE_WINDOW_MS } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -25,7 +26,7 @@ export function checkTimestamp(
     const form =
       text === null && isNumbers
         ? "two values: the header was sent twice, with different values"
-        : describeTimestamp(header);
+        : matchingForm(header, TIMESTAMP_FORMS);
     return err({ kind: "timestamp_expired", reason: "not_a_number", form, serverTimeMs: now });
   }
   const timestampMs = Number(text);
@@ -41,10 +42,7 @@ export function outsideWindow(timestampMs: number, now: number): Failure | null 
   return { kind: "timestamp_expired", reason, aheadMs, serverTimeMs: now };
 }
 
-/** Every form below is shorter. Longer headers are not matched against the patterns. */
-const LONGEST_FORM_CHARS = 256;
-
-const TIMESTAMP_FORMS: [form: RegExp, what: string][] = [
+const TIMESTAMP_FORMS: HeaderForm[] = [
   [/^\d{4}-\d{2}-\d{2}|^[A-Za-z]{3},? .*\d/, "a formatted date"],
   [/^\d+[.,]\d*$/, "a number with a fraction"],
   [/^\d{17,20}$/, "a number in nanoseconds or finer"],
@@ -60,13 +58,6 @@ const TIMESTAMP_FORMS: [form: RegExp, what: string][] = [
     /^(?:undefined|null|none|nan|true|false|\[object .*)$/i,
     "the word that a program prints for a missing value",
   ],
-  [/\$\(|\$\{|\{\{|<[^>]*>/, "a placeholder that was never filled in"],
+  [PLACEHOLDER, "a placeholder that was never filled in"],
   [/\\n|\\r|%0a|%0d/i, "a number with an escape sequence, such as `\\n`"],
 ];
-
-/** What a header that is not an integer holds instead; null if it has no known form. */
-function describeTimestamp(text: string): string | null {
-  const forms = text.length > LONGEST_FORM_CHARS ? [] : TIMESTAMP_FORMS;
-  for (const [form, what] of forms) if (form.test(text)) return what;
-  return null;
-}

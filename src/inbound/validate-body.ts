@@ -31,7 +31,7 @@ export interface ParsedReport {
 
 /** A body above either is streamed instead of parsed: ten times the work, but its tree is never in memory. */
 export const PARSE_UP_TO_BYTES = 1024 ** 2;
-export const PARSE_UP_TO_VALUES = 100_000;
+const PARSE_UP_TO_VALUES = 100_000;
 export const MAX_DEPTH = 64;
 /** 10 MiB hold fewer real employees. This bounds the work for a body of `{},`. */
 export const MAX_EMPLOYEES = 250_000;

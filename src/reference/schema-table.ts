@@ -77,7 +77,7 @@ function isNullable({ type, anyOf = [] }: Schema): boolean {
   return type === "null" || (Array.isArray(type) && type.includes("null")) || anyOf.some(isNullable);
 }
 
-export function typeOf(schema: Schema): Html {
+function typeOf(schema: Schema): Html {
   const names = distinct(formsOf(schema).map(nameOfType));
   return html`${joined(isNullable(schema) ? [...names, html`null`] : names, " or ")}`;
 }
