@@ -19,7 +19,7 @@ const SMALL_BODIES_BYTES = { report: 12 * 1024 ** 2, management: 2 * 1024 ** 2 }
 
 const TICK_MS = 100;
 /** Progress is checked after this many consecutive ticks on time: while the isolate is busy with one body, no other sender can make progress. */
-const TICKS_PER_LOOK = 15;
+const TICKS_PER_CHECK = 15;
 /** The bytes that a sender must send between two checks. A 10 MiB body at this rate would far exceed its deadline. */
 const LEAST_PROGRESS_BYTES = 128 * 1024;
 /** A complete body leaves the gateway long before this. A share that is older was abandoned by its request. */
@@ -32,7 +32,7 @@ export type BodyKind = (typeof KINDS)[number];
 interface Waiting {
   share: Share;
   bytes: number;
-  admit: () => void;
+  grant: () => void;
 }
 
 export class BodyBudget {
@@ -41,7 +41,7 @@ export class BodyBudget {
   /** Per kind, the one share that may exceed the kind's limit. */
   readonly #favoured: Record<BodyKind, Share | null> = { report: null, management: null };
   readonly #open = new Set<Share>();
-  readonly #lines: Record<BodyKind, Waiting[]> = { report: [], management: [] };
+  readonly #queues: Record<BodyKind, Waiting[]> = { report: [], management: [] };
   #ticks = 0;
   #tickedAt = 0;
 
@@ -57,7 +57,7 @@ export class BodyBudget {
   }
 
   /** Used by {@link Share}. */
-  take(share: Share, bytes: number): Promise<void> | undefined {
+  acquire(share: Share, bytes: number): Promise<void> | undefined {
     if (this.#isSmall(share, bytes) || this.#fits(share, bytes)) {
       this.#hold(share, bytes);
       return undefined;
@@ -65,13 +65,13 @@ export class BodyBudget {
     const { promise, resolve } = Promise.withResolvers<void>();
     // Each waiting request has its own timer, because a timer ends with the request that set it.
     const timer = setInterval(() => this.#tick(Date.now()), TICK_MS);
-    this.#lines[share.kind].push({ share, bytes, admit: resolve });
+    this.#queues[share.kind].push({ share, bytes, grant: resolve });
     this.#advance();
     return promise.finally(() => clearInterval(timer));
   }
 
   /** Used by {@link Share}. */
-  give(share: Share, bytes: number): void {
+  giveBack(share: Share, bytes: number): void {
     this.#held[share.kind] -= bytes;
     share.held -= bytes;
     this.#advance();
@@ -80,16 +80,16 @@ export class BodyBudget {
   /** Used by {@link Share}. */
   release(share: Share): void {
     const { kind } = share;
-    const line = this.#lines[kind];
+    const queue = this.#queues[kind];
     this.#open.delete(share);
     this.#held[kind] -= share.held;
     if (this.#favoured[kind] === share) this.#favoured[kind] = null;
-    const place = line.findIndex((waiting) => waiting.share === share);
-    if (place >= 0) for (const { admit } of line.splice(place, 1)) admit();
+    const place = queue.findIndex((waiting) => waiting.share === share);
+    if (place >= 0) for (const { grant } of queue.splice(place, 1)) grant();
     this.#advance();
   }
 
-  /** The bytes that bodies of this kind may still take. */
+  /** The bytes that bodies of this kind may still acquire. */
   #room(kind: BodyKind): number {
     const { report, management } = this.#held;
     const half = this.#total / 2;
@@ -106,13 +106,13 @@ export class BodyBudget {
 
   #fits(share: Share, bytes: number): boolean {
     const { kind } = share;
-    return share === this.#favoured[kind] || (this.#lines[kind].length === 0 && bytes <= this.#room(kind));
+    return share === this.#favoured[kind] || (this.#queues[kind].length === 0 && bytes <= this.#room(kind));
   }
 
   #hold(share: Share, bytes: number): void {
     this.#held[share.kind] += bytes;
     share.held += bytes;
-    share.taken += bytes;
+    share.acquired += bytes;
   }
 
   #advance(): void {
@@ -120,16 +120,16 @@ export class BodyBudget {
   }
 
   #serve(kind: BodyKind): void {
-    const line = this.#lines[kind];
-    for (let first = line[0]; first !== undefined; first = line[0]) {
+    const queue = this.#queues[kind];
+    for (let first = queue[0]; first !== undefined; first = queue[0]) {
       if (first.bytes > this.#room(kind)) {
         const favoured = this.#favoured[kind];
         if (favoured !== null && favoured !== first.share) return;
         this.#favoured[kind] = first.share;
       }
-      line.shift();
+      queue.shift();
       this.#hold(first.share, first.bytes);
-      first.admit();
+      first.grant();
     }
   }
 
@@ -140,8 +140,8 @@ export class BodyBudget {
     this.#tickedAt = now;
     if (sinceLast > 2 * TICK_MS) {
       this.#ticks = 0;
-      for (const share of this.#open) share.sentSinceLook();
-    } else if (++this.#ticks >= TICKS_PER_LOOK) {
+      for (const share of this.#open) share.sentSinceCheck();
+    } else if (++this.#ticks >= TICKS_PER_CHECK) {
       this.#ticks = 0;
       this.#turnAwaySlow(now);
     }
@@ -149,14 +149,14 @@ export class BodyBudget {
 
   /** Cuts off slow senders, the largest share first, until nothing waits. A report is never cut off for a management body. */
   #turnAwaySlow(now: number): void {
-    const inLine = new Set(KINDS.flatMap((kind) => this.#lines[kind].map(({ share }) => share)));
+    const waiting = new Set(KINDS.flatMap((kind) => this.#queues[kind].map(({ share }) => share)));
     const slow = [...this.#open].filter((share) => {
-      const sent = share.sentSinceLook();
+      const sent = share.sentSinceCheck();
       if (share.readAt !== null) return now - share.readAt > ABANDONED_MS;
-      return sent < LEAST_PROGRESS_BYTES && !inLine.has(share);
+      return sent < LEAST_PROGRESS_BYTES && !waiting.has(share);
     });
     for (const share of slow.sort((a, b) => b.held - a.held)) {
-      const { report, management } = this.#lines;
+      const { report, management } = this.#queues;
       if (report.length === 0 && management.length === 0) return;
       if (report.length === 0 && share.kind === "report" && share.readAt === null) continue;
       share.close();
@@ -168,13 +168,13 @@ export class BodyBudget {
 export class Share {
   /** The bytes that this share holds. */
   held = 0;
-  /** All bytes that it has taken so far. */
-  taken = 0;
+  /** All bytes that it has acquired so far. */
+  acquired = 0;
   readonly kind: BodyKind;
   /** When the body was complete; null while it is being read. */
   readAt: number | null = null;
   readonly turnAway: () => void;
-  #takenAtLook: number | null = null;
+  #acquiredAtCheck: number | null = null;
   #closed = false;
   readonly #budget: BodyBudget;
 
@@ -185,20 +185,21 @@ export class Share {
   }
 
   /** Resolves when `bytes` more are held, or when the share is closed. Returns undefined if there is nothing to wait for. */
-  take(bytes: number): Promise<void> | undefined {
-    return this.#closed ? undefined : this.#budget.take(this, bytes);
+  acquire(bytes: number): Promise<void> | undefined {
+    return this.#closed ? undefined : this.#budget.acquire(this, bytes);
   }
 
-  /** The bytes taken since the previous call; infinite on the first call. */
-  sentSinceLook(): number {
-    const sent = this.#takenAtLook === null ? Number.POSITIVE_INFINITY : this.taken - this.#takenAtLook;
-    this.#takenAtLook = this.taken;
+  /** The bytes acquired since the previous call; infinite on the first call. */
+  sentSinceCheck(): number {
+    const sent =
+      this.#acquiredAtCheck === null ? Number.POSITIVE_INFINITY : this.acquired - this.#acquiredAtCheck;
+    this.#acquiredAtCheck = this.acquired;
     return sent;
   }
 
   /** Releases all but `bytes` of what it holds, and stays open. */
   giveBackTo(bytes: number): void {
-    if (!this.#closed && this.held > bytes) this.#budget.give(this, this.held - bytes);
+    if (!this.#closed && this.held > bytes) this.#budget.giveBack(this, this.held - bytes);
   }
 
   close(): void {

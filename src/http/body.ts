@@ -64,7 +64,7 @@ export async function readBody(
   };
   /** False if there was no room before the deadline. */
   const hold = async (upTo: number): Promise<boolean> => {
-    const room = share.take(Math.max(0, upTo - share.held));
+    const room = share.acquire(Math.max(0, upTo - share.held));
     return room === undefined || (await Promise.race([deadline.promise, room])) !== "timeout";
   };
   try {
@@ -132,7 +132,7 @@ export class StreamedBody {
         );
         if (next === "timeout") throw new Error("the body did not arrive in time");
         if (next.done) return;
-        await this.#share.take(next.value.byteLength);
+        await this.#share.acquire(next.value.byteLength);
         this.#pieceBytes = next.value.byteLength;
         yield next.value;
       }

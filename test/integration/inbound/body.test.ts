@@ -51,7 +51,7 @@ type Rest = Parameters<typeof readBody> extends [unknown, ...infer R] ? R : neve
 /** True when the whole budget is free again: one more body of its size fits without waiting. */
 function isFree(budget: BodyBudget, totalBytes: number): boolean {
   const share = budget.open();
-  const waits = share.take(totalBytes);
+  const waits = share.acquire(totalBytes);
   share.close();
   return waits === undefined;
 }
@@ -126,8 +126,8 @@ describe("readBody", () => {
   it("gives up at the deadline while it waits for the budget, and leaves its place in the line", async () => {
     const budget = new BodyBudget(MIB);
     const [holder, favoured] = [budget.open(), budget.open()];
-    await holder.take(MIB);
-    await favoured.take(MIB);
+    await holder.acquire(MIB);
+    await favoured.acquire(MIB);
     const { stream, seen } = sender(512 * KIB, 2);
     expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, error: "timeout" });
     expect(seen.cancelled).toBe("timeout");
@@ -238,7 +238,7 @@ describe("the budget", () => {
     await Promise.all(
       shares.map(async (share) => {
         for (let taken = 0; taken < 3 * MIB; taken += 512 * KIB) {
-          await share.take(512 * KIB);
+          await share.acquire(512 * KIB);
           held += 512 * KIB;
           highest = Math.max(highest, held);
           await scheduler.wait(0);
@@ -264,7 +264,7 @@ describe("the budget", () => {
   it("goes on when slow senders hold all of it", async () => {
     const budget = new BodyBudget(4 * MIB);
     const slow = Array.from({ length: 4 }, () => budget.open());
-    for (const share of slow) await share.take(MIB);
+    for (const share of slow) await share.acquire(MIB);
     expect(await Promise.all(Array.from({ length: 4 }, () => read(budget, 3 * MIB)))).toEqual([
       true,
       true,
@@ -278,14 +278,14 @@ describe("the budget", () => {
   it("never lets a small body wait", async () => {
     const budget = new BodyBudget(MIB);
     const [holder, waiting] = [budget.open(), budget.open()];
-    await holder.take(MIB);
+    await holder.acquire(MIB);
     const favoured = budget.open();
-    await favoured.take(MIB);
-    const waits = waiting.take(MIB);
+    await favoured.acquire(MIB);
+    const waits = waiting.acquire(MIB);
     expect(waits).toBeInstanceOf(Promise);
     const small = budget.open();
-    expect(small.take(256 * KIB)).toBeUndefined();
-    expect(small.take(1)).toBeInstanceOf(Promise);
+    expect(small.acquire(256 * KIB)).toBeUndefined();
+    expect(small.acquire(1)).toBeInstanceOf(Promise);
     for (const share of [holder, favoured, small]) share.close();
     await waits;
     waiting.close();
@@ -295,12 +295,12 @@ describe("the budget", () => {
   it("serves those who wait in the order in which they came", async () => {
     const budget = new BodyBudget(MIB);
     const [holder, favoured] = [budget.open(), budget.open()];
-    await holder.take(MIB);
-    await favoured.take(MIB);
+    await holder.acquire(MIB);
+    await favoured.acquire(MIB);
     const order: number[] = [];
     const shares = [1, 2, 3].map((number) => ({ number, share: budget.open() }));
     const waits = shares.map(async ({ number, share }) => {
-      await share.take(MIB);
+      await share.acquire(MIB);
       order.push(number);
       await scheduler.wait(0);
       share.close();
@@ -314,8 +314,8 @@ describe("the budget", () => {
   it("gets back a share that is closed twice only once", () => {
     const budget = new BodyBudget(MIB);
     const [one, other] = [budget.open(), budget.open()];
-    one.take(512 * KIB);
-    other.take(512 * KIB);
+    one.acquire(512 * KIB);
+    other.acquire(512 * KIB);
     one.close();
     one.close();
     expect(isFree(budget, 512 * KIB)).toBe(true);

@@ -14,7 +14,7 @@ const CLIENT = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
 /** Whether a body of this size and kind would be taken without waiting. */
 function fits(budget: BodyBudget, bytes: number, kind: BodyKind): boolean {
   const share = budget.open(undefined, kind);
-  const waits = share.take(bytes);
+  const waits = share.acquire(bytes);
   share.close();
   return waits === undefined;
 }
@@ -28,7 +28,7 @@ describe("the budget", () => {
   it("gives management bodies at most half, and reports the rest", () => {
     const budget = new BodyBudget(8 * MIB);
     const management = budget.open(undefined, "management");
-    expect(management.take(4 * MIB)).toBeUndefined();
+    expect(management.acquire(4 * MIB)).toBeUndefined();
     expect(fits(budget, 300 * KIB, "management")).toBe(false);
     expect(fits(budget, 4 * MIB, "report")).toBe(true);
     expect(fits(budget, 4 * MIB + 1, "report")).toBe(false);
@@ -41,8 +41,8 @@ describe("the budget", () => {
   it("keeps its half for reports even while a management body goes past the other", async () => {
     const budget = new BodyBudget(8 * MIB);
     const [one, other] = [budget.open(undefined, "management"), budget.open(undefined, "management")];
-    one.take(4 * MIB);
-    await other.take(4 * MIB);
+    one.acquire(4 * MIB);
+    await other.acquire(4 * MIB);
     expect(fits(budget, 4 * MIB, "report")).toBe(true);
     one.close();
     other.close();
@@ -52,7 +52,7 @@ describe("the budget", () => {
   it("admits small management bodies beside full reports, so that nobody is locked out", () => {
     const budget = new BodyBudget(8 * MIB);
     const reports = budget.open();
-    reports.take(8 * MIB);
+    reports.acquire(8 * MIB);
     expect(fits(budget, 64 * KIB, "management")).toBe(true);
     expect(fits(budget, 300 * KIB, "management")).toBe(false);
     reports.close();
@@ -62,11 +62,11 @@ describe("the budget", () => {
     const budget = new BodyBudget(4 * MIB);
     const turnedAway: string[] = [];
     const slow = budget.open(() => turnedAway.push("report"));
-    slow.take(2 * MIB);
+    slow.acquire(2 * MIB);
     const holders = [1, 2].map((n) => budget.open(() => turnedAway.push(`management ${n}`), "management"));
-    for (const holder of holders) holder.take(MIB);
+    for (const holder of holders) holder.acquire(MIB);
     const waiting = [1, 2].map(() => budget.open(undefined, "management"));
-    await Promise.all(waiting.map((share) => share.take(MIB)));
+    await Promise.all(waiting.map((share) => share.acquire(MIB)));
     expect(turnedAway).not.toContain("report");
     for (const share of [slow, ...holders, ...waiting]) share.close();
     expect(fits(budget, 4 * MIB, "report")).toBe(true);
@@ -123,7 +123,7 @@ describe("a management body", () => {
 it("reports are accepted while management bodies hold their whole share", async () => {
   const connection = await createBoundConnection();
   const shares = Array.from({ length: 2 }, () => bodyBudget.open(undefined, "management"));
-  for (const share of shares) await share.take(HALF);
+  for (const share of shares) await share.acquire(HALF);
   const answers = await Promise.all([
     post(connection),
     post(connection, report({ note: "x".repeat(2 * MIB) })),
