@@ -52,7 +52,7 @@ type AttemptResult = PostResult | { kind: "not_posted" };
 interface Attempt {
   job: Job;
   result: AttemptResult;
-  /** Null if the gate could not be reached. */
+  /** Null if the file could not be settled. */
   settled: Settled | null;
 }
 
@@ -87,11 +87,11 @@ export async function forwardFiles(
   };
 }
 
+/** Never rejects. */
 async function forward(job: Job, run: Run, env: Bindings, settings: Settings): Promise<Attempt> {
   const result = await attempt(job, env, settings);
-  const outcome = await outcomeOf(job, result);
   const hasSubscribers = await run.hasSubscribers;
-  return { job, result, settled: await settle(job, outcome, hasSubscribers(job), env) };
+  return { job, result, settled: await settle(job, result, hasSubscribers(job), env) };
 }
 
 /** Never rejects. */
@@ -151,20 +151,21 @@ async function outcomeOf({ file, gate, dataKey }: Job, result: AttemptResult): P
   }
 }
 
-/** Null if the gate could not be reached twice: its row still asks for the file then. */
+/** Null if the file could not be settled twice: its row still asks for the file then. Never rejects. */
 async function settle(
-  { file, gate }: Job,
-  outcome: Outcome,
+  job: Job,
+  result: AttemptResult,
   hasSubscribers: boolean,
   env: Bindings,
 ): Promise<Settled | null> {
-  const { fileId, token } = file;
+  const { fileId, token } = job.file;
   for (const attempt of [1, 2]) {
     try {
-      const stub = env.CONNECTION_GATE.getByName(gateName(gate));
+      const outcome = await outcomeOf(job, result);
+      const stub = env.CONNECTION_GATE.getByName(gateName(job.gate));
       return await stub.settle(fileId, token, outcome, hasSubscribers);
     } catch (error) {
-      logError("failed to settle a file", { file_id: fileId, outcome: outcome.kind, attempt }, error);
+      logError("failed to settle a file", { file_id: fileId, outcome: result.kind, attempt }, error);
     }
   }
   return null;

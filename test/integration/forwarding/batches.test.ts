@@ -136,6 +136,27 @@ it("a payload that cannot be unsealed is deferred and listed as stuck; the other
   expect(await stuckFileOf(broken)).toMatchObject({ reason: "deferred", response_status: null });
 });
 
+it("a response that cannot be sealed leaves its file leased; what the batch found is recorded all the same", async () => {
+  const logged = vi.spyOn(console, "error");
+  const [unsealed = "", deferred = ""] = await acceptMany(2);
+  const { received, using } = creatorThat(({ fileId }) =>
+    Response.json({ error: `no room for ${fileId}` }, { status: 503 }),
+  );
+  const encrypt = crypto.subtle.encrypt.bind(crypto.subtle);
+  vi.spyOn(crypto.subtle, "encrypt").mockImplementation(async (algorithm, key, plain) => {
+    if (new TextDecoder().decode(plain).includes(unsealed)) throw new Error("out of memory");
+    return encrypt(algorithm, key, plain);
+  });
+  expect(await deliverFiles([unsealed, deferred], using)).toEqual({ acked: [0], retried: [] });
+  expect(logged.mock.calls.flat().join()).toContain("failed to settle a file");
+  expect(await stuckFileOf(deferred)).toMatchObject({ reason: "deferred", response_status: 503 });
+  expect(await stuckFileOf(unsealed)).toBeNull();
+  expect(await recordOf(unsealed)).toMatchObject({ status: "queued", attempts: 0 });
+  vi.mocked(crypto.subtle.encrypt).mockRestore();
+  await bringToTheEnd(unsealed, wakeUps, creatorThat().using);
+  expect(received.map(({ fileId }) => fileId).sort()).toEqual([unsealed, deferred].sort());
+});
+
 describe("a batch has in flight at a time", () => {
   it("six files at most, in any order, from any number of gates", async () => {
     const { received, using, meter } = meteredCreator();
