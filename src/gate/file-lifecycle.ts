@@ -10,7 +10,7 @@ import { randomBase32 } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
 import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./backoff.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
-import { type FileRow, type Progress, publicStatus } from "./file-row.ts";
+import { type FileProgress, type FileRow, publicStatus } from "./file-row.ts";
 import type {
   Claim,
   Claimed,
@@ -27,7 +27,7 @@ import type {
 import type { GateState } from "./state.ts";
 
 /** Longer than a consumer can take for a batch: ten messages of ten files, six at a time, 30 s each. */
-export const LEASE_MS = 600_000;
+export const FILE_LEASE_MS = 600_000;
 /** After this many wake-ups without a settlement, a file is forwarded alone. */
 const SUSPECT_AFTER_WAKE_UPS = 3;
 /** A file gets a handful of reports. Only this many of the newest are kept. */
@@ -75,7 +75,7 @@ export class FileLifecycle {
         continue;
       }
       const token = `${row.generation}.${randomBase32(16)}`;
-      this.#leases.set(row.seq, { token, until: now + LEASE_MS });
+      this.#leases.set(row.seq, { token, until: now + FILE_LEASE_MS });
       claimed.push({
         fileId,
         token,
@@ -150,7 +150,7 @@ export class FileLifecycle {
     }
     const recorded: TakenReport = { eventId: report.eventId, status: report.status, at: now };
     const withIt = [...(known.reports ?? []), recorded].slice(-KEPT_EVENT_IDS);
-    const progress: Progress = {
+    const progress: FileProgress = {
       recordsTotal: report.recordsTotal ?? known.recordsTotal,
       recordsProcessed: report.recordsProcessed ?? known.recordsProcessed,
       recordsFailed: report.recordsFailed ?? known.recordsFailed,
@@ -251,7 +251,7 @@ export class FileLifecycle {
     state: Exclude<FileStatus, "queued">,
     attempts: number,
     now: number,
-    change: { progress?: Progress; error?: Uint8Array<ArrayBuffer> | null },
+    change: { progress?: FileProgress; error?: Uint8Array<ArrayBuffer> | null },
   ): Settled {
     const dueAt = row.dueAt === null ? null : now + this.#archiveAfterMs;
     this.#leases.delete(row.seq);
@@ -261,7 +261,7 @@ export class FileLifecycle {
   }
 }
 
-const NO_PROGRESS: Progress = {
+const NO_PROGRESS: FileProgress = {
   recordsTotal: null,
   recordsProcessed: null,
   recordsFailed: null,
@@ -285,7 +285,7 @@ function orderOfUnkept({ status }: ProgressReport, reached: FileStatus, at: numb
   return reached === status || reached === "queued" ? { at, before: [], after: [] } : null;
 }
 
-function sameCounts(a: Progress, b: Progress): boolean {
+function sameCounts(a: FileProgress, b: FileProgress): boolean {
   return (
     a.recordsTotal === b.recordsTotal &&
     a.recordsProcessed === b.recordsProcessed &&
@@ -293,6 +293,6 @@ function sameCounts(a: Progress, b: Progress): boolean {
   );
 }
 
-function emptyProgress(row: FileRow): Progress {
+function emptyProgress(row: FileRow): FileProgress {
   return row.progress ?? NO_PROGRESS;
 }

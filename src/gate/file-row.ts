@@ -24,7 +24,7 @@ export const UNSETTLED = `state IN (${stateCode("receiving")}, ${stateCode("queu
 export const SETTLED = `state IN (${stateCode("processing")}, ${stateCode("completed")}, ${stateCode("failed")})`;
 
 /** The status reports of the files-creator, stored as one JSON column. */
-export interface Progress {
+export interface FileProgress {
   recordsTotal: number | null;
   recordsProcessed: number | null;
   recordsFailed: number | null;
@@ -46,7 +46,7 @@ export interface FileRow {
   /** When the current generation began. The 24 hours until the gateway gives up count from here. */
   queuedAt: number;
   updatedAt: number;
-  progress: Progress | null;
+  progress: FileProgress | null;
   stored: ArchiveLocation | null;
 }
 

@@ -34,7 +34,7 @@ import type { GateKind } from "../model.ts";
 const GATES_AT_A_TIME = 6;
 
 /** A table with wrapped data keys. */
-interface Place {
+interface KeyTable {
   name: string;
   after(db: D1Database, id: string, limit: number): Promise<WrappedKey[]>;
   count(db: D1Database, afterId: string): Promise<number>;
@@ -45,7 +45,7 @@ interface Place {
 }
 
 /** Nothing holds a copy of an owner's key: it is read whenever it is needed. */
-const OWNERS: Place = {
+const OWNER_KEYS: KeyTable = {
   name: "owner",
   after: wrappedOwnerKeysAfter,
   count: countOwnerKeysAfter,
@@ -55,9 +55,9 @@ const OWNERS: Place = {
 };
 
 /** In the order of the walk. */
-const PLACES: readonly Place[] = [gatePlace("connection"), gatePlace("key"), OWNERS];
+const KEY_TABLES: readonly KeyTable[] = [gateKeys("connection"), gateKeys("key"), OWNER_KEYS];
 
-function gatePlace(kind: GateKind): Place {
+function gateKeys(kind: GateKind): KeyTable {
   return {
     name: kind,
     after: (db, id, limit) => wrappedKeysAfter(db, kind, id, limit),
@@ -68,14 +68,14 @@ function gatePlace(kind: GateKind): Place {
   };
 }
 
-/** The last key that was examined: its place and its id. */
+/** The last key that was examined: its table and its id. */
 export const position = z.tuple([
-  z.string().refine((name) => PLACES.some((place) => place.name === name)),
+  z.string().refine((name) => KEY_TABLES.some((table) => table.name === name)),
   z.string(),
 ]);
 export type Position = z.infer<typeof position>;
 
-export interface Progress {
+export interface RewrapStep {
   rewrapped: number;
   /** Keys that no key of the ring unwraps. */
   failed: number;
@@ -94,22 +94,22 @@ export async function rewrapStep(
   ring: KeyRing,
   env: Bindings,
   auditRowAt: (now: number) => AuditRow,
-): Promise<Progress> {
+): Promise<RewrapStep> {
   const at = Math.max(
     0,
-    PLACES.findIndex(({ name }) => name === from?.[0]),
+    KEY_TABLES.findIndex(({ name }) => name === from?.[0]),
   );
-  const place = PLACES[at];
-  if (place === undefined) throw new Error("the walk has no places");
-  const keys = await place.after(env.DB, from?.[1] ?? "", limit);
+  const table = KEY_TABLES[at];
+  if (table === undefined) throw new Error("there is no table of data keys");
+  const keys = await table.after(env.DB, from?.[1] ?? "", limit);
   const outdated = keys.filter(({ data_key }) => data_key !== "" && !isWrappedByFirst(ring, data_key));
-  const replaced = await replaceAll(place, outdated, ring, env.DB, auditRowAt);
-  const unreached = await propagateRows(place, replaced.rows, env);
+  const replaced = await replaceAll(table, outdated, ring, env.DB, auditRowAt);
+  const unreached = await propagateRows(table, replaced.rows, env);
   const last = keys.at(-1);
-  const following = PLACES[at + 1];
+  const following = KEY_TABLES[at + 1];
   const next: Position | null =
     keys.length === limit && last !== undefined
-      ? [place.name, last.id]
+      ? [table.name, last.id]
       : following === undefined
         ? null
         : [following.name, ""];
@@ -118,7 +118,7 @@ export async function rewrapStep(
 }
 
 async function replaceAll(
-  place: Place,
+  table: KeyTable,
   keys: readonly WrappedKey[],
   ring: KeyRing,
   db: D1Database,
@@ -128,27 +128,27 @@ async function replaceAll(
   const rewrapped: RewrappedKey[] = [];
   for (const key of keys) {
     try {
-      rewrapped.push({ ...key, rewrapped: await rewrapDataKey(ring, key.data_key, place.contextOf(key.id)) });
+      rewrapped.push({ ...key, rewrapped: await rewrapDataKey(ring, key.data_key, table.contextOf(key.id)) });
     } catch (error) {
       if (!(error instanceof SealBroken)) throw error;
-      logError("failed to unwrap a data key", { place: place.name, id: key.id }, error);
+      logError("failed to unwrap a data key", { kind: table.name, id: key.id }, error);
     }
   }
   const failed = keys.length - rewrapped.length;
   if (rewrapped.length === 0) return { rows: [], failed };
   const audited = asStatement(db, insertAuditWithCount(drizzle(db), auditRowAt(now), "keys"));
-  const [replaced] = await db.batch<GateRow>([place.replace(db, rewrapped, now), audited]);
+  const [replaced] = await db.batch<GateRow>([table.replace(db, rewrapped, now), audited]);
   return { rows: replaced?.results ?? [], failed };
 }
 
-async function propagateRows(place: Place, rows: readonly GateRow[], env: Bindings): Promise<number> {
+async function propagateRows(table: KeyTable, rows: readonly GateRow[], env: Bindings): Promise<number> {
   let unreached = 0;
   await inParallel(rows, GATES_AT_A_TIME, async (row) => {
     try {
-      await place.propagate(row, env);
+      await table.propagate(row, env);
     } catch (error) {
       unreached++;
-      logError("failed to propagate a change", { kind: place.name, id: row.id }, error);
+      logError("failed to propagate a change", { kind: table.name, id: row.id }, error);
     }
   });
   return unreached;
@@ -157,7 +157,9 @@ async function propagateRows(place: Place, rows: readonly GateRow[], env: Bindin
 async function remainingAfter(next: Position | null, db: D1Database): Promise<number> {
   if (next === null) return 0;
   const [name, id] = next;
-  const at = PLACES.findIndex((place) => place.name === name);
-  const counts = await Promise.all(PLACES.slice(at).map((place, i) => place.count(db, i === 0 ? id : "")));
+  const at = KEY_TABLES.findIndex((table) => table.name === name);
+  const counts = await Promise.all(
+    KEY_TABLES.slice(at).map((table, i) => table.count(db, i === 0 ? id : "")),
+  );
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LEASE_MS } from "../../../src/gate/file-lifecycle.ts";
+import { FILE_LEASE_MS } from "../../../src/gate/file-lifecycle.ts";
 import type { FileStatus, Outcome, ProgressReport } from "../../../src/gate/protocol.ts";
 import {
   type Bench,
@@ -70,7 +70,7 @@ describe("a claim", () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       expect(bench.claim(fileId)).toBeDefined();
-      bench.clock.now += LEASE_MS - 1;
+      bench.clock.now += FILE_LEASE_MS - 1;
       expect(bench.claim(fileId)).toBeUndefined();
       bench.clock.now += 1;
       expect(bench.claim(fileId)).toBeDefined();
@@ -149,7 +149,7 @@ describe("settling", () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       const stale = tokenOf(bench, fileId);
-      bench.clock.now += LEASE_MS;
+      bench.clock.now += FILE_LEASE_MS;
       const current = tokenOf(bench, fileId);
       expect(bench.settle(fileId, stale, outcome)).toMatchObject({ applied, status });
       expect(bench.settle(fileId, current, FORWARDED)).toMatchObject({
@@ -166,7 +166,7 @@ describe("settling", () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       const stale = tokenOf(bench, fileId);
-      bench.clock.now += LEASE_MS;
+      bench.clock.now += FILE_LEASE_MS;
       const current = tokenOf(bench, fileId);
       bench.settle(fileId, stale, FORWARDED);
       expect(bench.settle(fileId, current, outcome)).toMatchObject({ applied: false, status: "processing" });
@@ -384,7 +384,7 @@ describe("a replay", () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       const stale = tokenOf(bench, fileId);
-      bench.clock.now += LEASE_MS;
+      bench.clock.now += FILE_LEASE_MS;
       bench.forward(fileId, REFUSED);
       bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
       expect(bench.settle(fileId, stale, FORWARDED)).toMatchObject({ applied: false, status: "queued" });

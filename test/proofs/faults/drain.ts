@@ -7,8 +7,8 @@ import { type Backlog, CALM } from "./orders.ts";
 /** In the gateway's time. Short, so that no wait is skipped. */
 const HOP_MS = 300_000;
 /** A file that is due for longer than a lease and one hop counts as forgotten. */
-const LEASE_MS = 600_000;
-const STUCK_AFTER_MS = LEASE_MS + HOP_MS;
+const FILE_LEASE_MS = 600_000;
+const STUCK_AFTER_MS = FILE_LEASE_MS + HOP_MS;
 /** The longest backoff after a few failures is 75 minutes, followed by one lease at most. */
 const LONGEST_DRAIN_MS = 3 * 3_600_000;
 const QUIET_MS = 250;

@@ -5,7 +5,7 @@
 
 import type { Bindings } from "../../../../src/bindings.ts";
 import { ConnectionGate as Production } from "../../../../src/gate/connection-gate.ts";
-import { LEASE_MS } from "../../../../src/gate/file-lifecycle.ts";
+import { FILE_LEASE_MS } from "../../../../src/gate/file-lifecycle.ts";
 import type {
   Admission,
   Admitted,
@@ -53,7 +53,7 @@ export class ConnectionGate extends Production {
     for (const { fileId, token } of claim.files) {
       const held = this.#held.get(fileId);
       if (held !== undefined && now < held.until) this.ctx.storage.kv.put(VIOLATION + fileId, now);
-      this.#held.set(fileId, { token, until: now + LEASE_MS - CLOCK_GRAIN_MS });
+      this.#held.set(fileId, { token, until: now + FILE_LEASE_MS - CLOCK_GRAIN_MS });
     }
     return this.#mortal(claim);
   }
