@@ -4,6 +4,7 @@
  */
 import type { Bindings } from "../bindings.ts";
 import { parseFileId } from "../gate/file-id.ts";
+import { KEEP_ROWS_MS } from "../gate/maintenance.ts";
 import { logError } from "../log.ts";
 import { gateName } from "../model.ts";
 
@@ -64,13 +65,11 @@ const STALE_MS = 2 * 3_600_000;
 /** Files that wait for a key or a setting are claimed again, and their rows updated, at least this often. */
 const HELD_STALE_MS = 30 * 60_000;
 const ROWS_PER_RUN = 50;
-/** A gate keeps a file's record for as long. */
-const KEEP_MS = 90 * 86_400_000;
 
-/** Deletes rows whose file has succeeded, and rows that outlived their file. Failed files stay listed. */
+/** Deletes rows whose file has succeeded, and rows that outlived their file's record in its gate. Failed files stay listed. */
 export async function reconcileStuckFiles(env: Bindings, now: number): Promise<void> {
   await env.DB.prepare("DELETE FROM attention WHERE updated_at < ?")
-    .bind(now - KEEP_MS)
+    .bind(now - KEEP_ROWS_MS)
     .run();
   const { results } = await env.DB.prepare(
     `SELECT file_id FROM attention WHERE updated_at < ?1 AND (reason IN ('ring_key_missing', 'not_configured')

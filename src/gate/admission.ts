@@ -9,7 +9,13 @@ import { fileIdOf, seqOfFileId } from "./file-id.ts";
 import { publicStatus } from "./file-row.ts";
 import { KEY_MEMORY_MS } from "./file-store.ts";
 import type { Admission, Admitted, ArchiveLocation, Charged, FileFacts, Snapshot } from "./protocol.ts";
-import { HOUR_MS, PLAN_LIMITS, type RateLimits, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
+import {
+  COUNTS_FOR_MS,
+  PLAN_LIMITS,
+  type RateLimits,
+  RateWindows,
+  UNNOTICED_STEP_MS,
+} from "./rate-window.ts";
 import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS } from "./recent-requests.ts";
 import type { GateState } from "./state.ts";
 
@@ -224,7 +230,7 @@ export class Admissions {
 
   #rebuildReads(now: number): RateWindows {
     const windows = new RateWindows();
-    for (const { at, count } of this.#state.readCounter.since(now - HOUR_MS - 60_000)) windows.add(at, count);
+    for (const { at, count } of this.#state.readCounter.since(now - COUNTS_FOR_MS)) windows.add(at, count);
     return windows;
   }
 }

@@ -24,7 +24,7 @@ import type {
   Settled,
   TakenReport,
 } from "./protocol.ts";
-import type { GateState } from "./state.ts";
+import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Longer than a consumer can take for a batch: ten messages of ten files, six at a time, 30 s each. */
 export const FILE_LEASE_MS = 600_000;
@@ -192,7 +192,7 @@ export class FileLifecycle {
       wakeUps: 0,
       queuedAt: now,
       updatedAt: now,
-      dueAt: now + 60_000,
+      dueAt: now + WAKE_AGAIN_AFTER_MS,
       // Kept, because a report that is repeated after the replay concerns the previous generation.
       progress: {
         ...NO_PROGRESS,

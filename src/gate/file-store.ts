@@ -6,11 +6,10 @@ import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file
 import type { ArchiveLocation } from "./protocol.ts";
 import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
-const DAY_MS = 86_400_000;
 /** HMAC-SHA256 in hex. Fingerprints of keys are shorter, so the length distinguishes the two kinds of alias. */
 const SIGNATURE_DIGITS = 64;
 /** How long an `Idempotency-Key` is remembered. From the wire contract. */
-export const KEY_MEMORY_MS = DAY_MS;
+export const KEY_MEMORY_MS = 86_400_000;
 /** One file: by its row key, and by its whole `seq`, because two files may have equal row keys. */
 const IS_FILE = "key = ? AND seq = ?";
 

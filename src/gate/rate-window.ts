@@ -19,6 +19,8 @@ export const PLAN_LIMITS: Record<Plan, RateLimits> = {
 
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
+/** How long a request may count: the longest window and one of its buckets. */
+export const COUNTS_FOR_MS = HOUR_MS + MINUTE_MS;
 /** Setting the clock back by at most this much goes unnoticed: requests that left a window in that time count again. */
 export const UNNOTICED_STEP_MS = 1_000;
 

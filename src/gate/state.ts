@@ -7,7 +7,7 @@ import { seqAt } from "./file-id.ts";
 import { FileStore } from "./file-store.ts";
 import { Outbox } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";
-import { HOUR_MS } from "./rate-window.ts";
+import { COUNTS_FOR_MS } from "./rate-window.ts";
 import { ReadCounter } from "./read-counter.ts";
 import { MAX_CLOCK_SKEW_MS, RecentRequests } from "./recent-requests.ts";
 import { Watermarks } from "./watermarks.ts";
@@ -17,8 +17,8 @@ export const WAKE_AGAIN_AFTER_MS = 60_000;
 /** When the alarm checks a new file: row keys differ by the millisecond, so that one more must have passed. */
 export const CHECK_AFTER_MS = WAKE_AGAIN_AFTER_MS + 1;
 
-// An hour for rates and bodies. That covers every signature that can still be valid.
-const REACH_MS = Math.max(HOUR_MS + 60_000, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;
+/** How far back requests are remembered: as long as they count in a rate window, and as long as their signature can be valid. */
+const REACH_MS = Math.max(COUNTS_FOR_MS, 2 * SIGNATURE_WINDOW_MS) + MAX_CLOCK_SKEW_MS;
 
 /** How long a failed step of the maintenance waits before it is tried again. */
 export const STEP_RETRY_MS = 60_000;
