@@ -4,7 +4,7 @@ import type { Environment, GateAddress, GateKind, Plan } from "../model.ts";
 /** The archive retention of reports that arrive with an API key: the default of connections. */
 export const DEFAULT_RETENTION_YEARS = 7;
 
-const TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
+export const GATE_TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
 /** The columns of a {@link GateRow}. */
 const COLUMNS: Record<GateKind, string> = {
   connection: "id, version, plan, environment, retention_years, data_key",
@@ -28,7 +28,7 @@ export function nextVersion(old: number, now: number): number {
 /** Records that the gate has this version, unless the row has changed again. */
 export async function markPropagated(db: D1Database, gate: GateAddress, version: number): Promise<void> {
   await db
-    .prepare(`UPDATE ${TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
+    .prepare(`UPDATE ${GATE_TABLES[gate.kind]} SET gate_version = ?2 WHERE id = ?1 AND version = ?2`)
     .bind(gate.id, version)
     .run();
 }
@@ -37,7 +37,7 @@ export async function markPropagated(db: D1Database, gate: GateAddress, version:
 export async function findUnpropagated(db: D1Database, kind: GateKind, limit: number): Promise<GateRow[]> {
   const { results } = await db
     .prepare(
-      `SELECT ${COLUMNS[kind]} FROM ${TABLES[kind]} WHERE gate_version <> version ORDER BY updated_at LIMIT ?`,
+      `SELECT ${COLUMNS[kind]} FROM ${GATE_TABLES[kind]} WHERE gate_version <> version ORDER BY updated_at LIMIT ?`,
     )
     .bind(limit)
     .all<GateRow>();
@@ -52,7 +52,7 @@ export async function findGatesInRange(
   to: string,
 ): Promise<GateAddress[]> {
   const { results } = await db
-    .prepare(`SELECT id FROM ${TABLES[kind]} WHERE id >= ? AND id < ?`)
+    .prepare(`SELECT id FROM ${GATE_TABLES[kind]} WHERE id >= ? AND id < ?`)
     .bind(from, to)
     .all<{ id: string }>();
   return results.map(({ id }) => ({ kind, id }));
@@ -67,7 +67,7 @@ export interface GateOwner {
 /** The owner of a gate. Null for an address that no row ever had: its object must not be created. */
 export async function findGateOwner(db: D1Database, gate: GateAddress): Promise<GateOwner | null> {
   return db
-    .prepare(`SELECT owner_type, owner_id, environment FROM ${TABLES[gate.kind]} WHERE id = ?`)
+    .prepare(`SELECT owner_type, owner_id, environment FROM ${GATE_TABLES[gate.kind]} WHERE id = ?`)
     .bind(gate.id)
     .first<GateOwner>();
 }
@@ -85,7 +85,7 @@ export async function wrappedKeysAfter(
   limit: number,
 ): Promise<WrappedKey[]> {
   const { results } = await db
-    .prepare(`SELECT id, data_key FROM ${TABLES[kind]} WHERE id > ? ORDER BY id LIMIT ?`)
+    .prepare(`SELECT id, data_key FROM ${GATE_TABLES[kind]} WHERE id > ? ORDER BY id LIMIT ?`)
     .bind(afterId, limit)
     .all<WrappedKey>();
   return results;
@@ -93,7 +93,7 @@ export async function wrappedKeysAfter(
 
 export async function countAfter(db: D1Database, kind: GateKind, afterId: string): Promise<number> {
   const row = await db
-    .prepare(`SELECT count(*) AS count FROM ${TABLES[kind]} WHERE id > ?`)
+    .prepare(`SELECT count(*) AS count FROM ${GATE_TABLES[kind]} WHERE id > ?`)
     .bind(afterId)
     .first<{ count: number }>();
   return row?.count ?? 0;
@@ -110,7 +110,7 @@ export function replaceWrappedKeys(
   keys: readonly RewrappedKey[],
   now: number,
 ): D1PreparedStatement {
-  const table = TABLES[kind];
+  const table = GATE_TABLES[kind];
   return db
     .prepare(
       `UPDATE ${table} SET data_key = new.rewrapped, version = max(?2, version + 1)

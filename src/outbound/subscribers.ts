@@ -4,6 +4,7 @@
  * a whole batch of files.
  */
 import * as z from "zod";
+import { GATE_TABLES } from "../db/gates.ts";
 import type { OwnerAddress } from "../db/owner-keys.ts";
 import {
   ENVIRONMENTS,
@@ -35,7 +36,6 @@ export interface FileSubscribers {
   owners: OwnerAddress[];
 }
 
-const TABLES: Record<GateKind, string> = { connection: "connections", key: "api_keys" };
 const SUBSCRIBES_TO_FILES =
   "EXISTS (SELECT 1 FROM json_each(w.events) WHERE value = '*' OR value LIKE 'file.%')";
 
@@ -160,7 +160,7 @@ function statementFor(db: D1Database, kind: GateKind, gates: readonly GateAddres
            AND w.environment = g.environment AND ${SUBSCRIBES_TO_FILES}) AS ownerSubscribed,
          CASE g.environment WHEN 'sandbox' THEN ${someEmployerSubscribed("sandbox")}
            ELSE ${someEmployerSubscribed("production")} END AS employers_subscribed
-       FROM ${TABLES[kind]} g WHERE ${ids.length === 1 ? "g.id = ?" : "g.id IN (SELECT value FROM json_each(?))"}`,
+       FROM ${GATE_TABLES[kind]} g WHERE ${ids.length === 1 ? "g.id = ?" : "g.id IN (SELECT value FROM json_each(?))"}`,
     )
     .bind(ids.length === 1 ? only : JSON.stringify(ids));
 }
