@@ -21,6 +21,7 @@ const FILES_PER_WAKE_UP = 10;
 const COALESCE_MS = 20;
 /** After this long, the next request takes over from one that died before it sent. */
 const OVERDUE_MS = 100;
+
 /** Coalesces wake-ups in the isolate: many accepted reports, one send. */
 export class WakeUps {
   #pending: string[] = [];
@@ -81,6 +82,7 @@ export type Lane = (typeof LANES)[number];
  * only with the rest of its batch.
  */
 const ENDPOINTS_PER_WAKE_UP: Record<Lane, number> = { quick: 10, slow: 1, new: 10 };
+
 export interface Endpoint {
   id: string;
   lane: Lane;

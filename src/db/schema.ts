@@ -357,7 +357,7 @@ export const webhooks = sqliteTable(
   ],
 );
 
-/** Events to be sent to webhooks. Deletion: by the hourly retention after 90 days, and when the owner is erased. */
+/** Events to be sent to webhooks. Deletion: by the minute cron after 90 days, and when the owner is erased. */
 export const events = sqliteTable(
   "events",
   {
@@ -408,7 +408,7 @@ export interface StoredAttempt {
   tls_cause?: string;
 }
 
-/** One event for one webhook. Deletion: by the hourly retention, 30 days after the last change. */
+/** One event for one webhook. Deletion: by the minute cron, 30 days after the last change. */
 export const deliveries = sqliteTable(
   "deliveries",
   {
@@ -472,7 +472,7 @@ export const notices = sqliteTable(
  * Replays of a time range, at most one running per webhook. The minute cron works on them. `ended`: stopped early by a person, or
  * because the webhook was disabled or deleted.
  *
- * Deletion: by the hourly retention, 30 days after the last change.
+ * Deletion: by the minute cron, 30 days after the last change.
  */
 export const replays = sqliteTable(
   "replays",

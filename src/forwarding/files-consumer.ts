@@ -3,7 +3,7 @@
  * the files.
  *
  * The gates' rows are the truth. A message only leads to work that a row still asks for, so lost, repeated and late messages
- * all do no harm. A file whose settlement was lost is forwarded again, and the files-creator drops it by its key.
+ * do no harm. A file whose settlement was lost is forwarded again, and the files-creator drops it by its key.
  */
 
 import type { Bindings } from "../bindings.ts";
@@ -139,7 +139,7 @@ async function dataKeyOf(
 ): Promise<Result<DataKey, BlockedReason>> {
   try {
     const dataKey = await unwrapDataKey(settings.keyRing, wrappedKey, dataKeyContext(gate));
-    // Read now, because an attempt that fails for want of it would count.
+    // Read before the attempts: one that failed because the setting is missing would count.
     void settings.filesCreator;
     return ok(dataKey);
   } catch (error) {
@@ -163,7 +163,7 @@ function stuckWhileBlocked({ file, reason }: ClaimedFile & { reason: BlockedReas
   return { kind: "set", fileId, reason, ...untried };
 }
 
-/** Whether a file may have webhook subscribers. While D1 does not respond, every file may. Never rejects. */
+/** Tells which files may have webhook subscribers: all of them while D1 does not respond. Never rejects. */
 async function filesWithSubscribers(
   jobs: readonly Job[],
   env: Bindings,

@@ -59,7 +59,7 @@ export function classifyResponse(status: number, headers: Headers, text: string,
   return { kind: "unavailable", responseStatus: status, retryAfterMs: retryAfterMs(headers, now), text };
 }
 
-/** Each generation has a key of its own, or the files-creator would drop it as a repeat of the one before. */
+/** Each generation has a key of its own, or the files-creator would ignore it as a repeat of the previous one. */
 export function idempotencyKeyOf(fileId: string, generation: number): string {
   return generation === 1 ? fileId : `${fileId}.${generation}`;
 }

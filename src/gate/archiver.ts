@@ -38,7 +38,7 @@ export class Archiver {
     this.#deps = deps;
   }
 
-  /** When there is next something to archive; null if nothing waits. */
+  /** When something is next due to be archived. Null if nothing waits. */
   nextAt(): number | null {
     const at = this.#dueAt();
     return at === null ? null : Math.max(at, this.#notBefore);

@@ -1,13 +1,13 @@
 /**
  * Retention: events are deleted after 90 days, deliveries and replays 30 days after their last change. Every minute deletes a little,
- * so that no run blocks the database for others. Each webhook has its minute of the hour.
+ * so that no run blocks the database for others. Deliveries and replays are handled per webhook, each in its minute of the hour.
  */
 import { KEEP_EVENTS_MS, seqAt } from "../db/events.ts";
 
 const DAY_MS = 86_400_000;
 const KEEP_DELIVERIES_MS = 30 * DAY_MS;
 
-/** How long before they expire the owner of a paused webhook is notified of the events that wait for it. */
+/** The owner of a paused webhook is notified this long before its waiting events expire. */
 const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
 
 /** Rows deleted per statement, which takes the database's only writer some milliseconds. */
