@@ -3,9 +3,9 @@ import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
-import { type AuditRow, insertAuditIfChanged } from "./audit.ts";
+import type { AuditRow } from "./audit.ts";
 import type { Consistency, Found } from "./connections.ts";
-import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
+import { type Creation, changeIfUnchanged, type Inserted, insertOnce } from "./creations.ts";
 import { apiKeys } from "./schema.ts";
 
 export type ApiKey = typeof apiKeys.$inferSelect;
@@ -66,26 +66,14 @@ export function listApiKeys(
 }
 
 /** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */
-export async function changeApiKey(
+export function changeApiKey(
   db: D1Database,
   read: ApiKey,
   change: ApiKeyChange & Pick<ApiKey, "version" | "updated_at">,
   auditRow: AuditRow,
 ): Promise<boolean> {
-  const orm = drizzle(db);
-  const update = orm
-    .update(apiKeys)
-    .set(change)
-    .where(and(eq(apiKeys.id, read.id), eq(apiKeys.version, read.version)))
-    .returning({ id: apiKeys.id });
   const endsSecret = change.is_active === false;
-  const owner = { type: read.owner_type, id: read.owner_id };
-  const [changed] = await orm.batch([
-    update,
-    insertAuditIfChanged(orm, auditRow),
-    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
-  ]);
-  return changed.length === 1;
+  return changeIfUnchanged(db, apiKeys, read, change, auditRow, { endsSecret });
 }
 
 /** Reads from the primary, so that a deactivated key is refused from the next request on. */

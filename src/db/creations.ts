@@ -1,6 +1,8 @@
-/** Objects are created at most once per `Idempotency-Key`. The batch that creates the object decides. */
+/** Objects of the portal are created at most once per `Idempotency-Key`, and changed only if nobody changed them meanwhile. One batch decides. */
 import { and, eq, getTableColumns, gt, type SQL, sql } from "drizzle-orm";
+import type { BatchItem } from "drizzle-orm/batch";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import type { SQLiteUpdateSetSource } from "drizzle-orm/sqlite-core";
 import { type AuditRow, insertAuditIfChanged, wasAudited } from "./audit.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import { type apiKeys, type connections, creations, type webhooks } from "./schema.ts";
@@ -71,6 +73,33 @@ export async function insertOnce<Table extends CreatedTable>(
   ]);
   if (inserted.length === 1) return { outcome: "inserted" };
   return earlier === undefined ? { outcome: "refused" } : { outcome: "made_before", earlier };
+}
+
+/**
+ * Writes `change` if the row is still as it was read, with its audit row and the statements of `also`, which must check
+ * {@link wasAudited} themselves. Returns false if the row was changed meanwhile. `endsSecret`: see {@link endSecret}.
+ */
+export async function changeIfUnchanged<Table extends CreatedTable>(
+  db: D1Database,
+  table: Table,
+  read: Pick<Table["$inferSelect"], "id" | "version" | "owner_type" | "owner_id">,
+  change: SQLiteUpdateSetSource<Table>,
+  auditRow: AuditRow,
+  { endsSecret, also = [] }: { endsSecret: boolean; also?: BatchItem<"sqlite">[] },
+): Promise<boolean> {
+  const orm = drizzle(db);
+  const owner = { type: read.owner_type, id: read.owner_id };
+  const [changed] = await orm.batch([
+    orm
+      .update(table)
+      .set(change)
+      .where(and(eq(table.id, read.id), eq(table.version, read.version)))
+      .returning({ id: table.id }),
+    insertAuditIfChanged(orm, auditRow),
+    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
+    ...also,
+  ]);
+  return changed.length === 1;
 }
 
 const REPLACED = {

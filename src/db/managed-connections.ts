@@ -1,8 +1,8 @@
 /** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that no change is lost. */
 import { and, desc, eq, isNotNull, isNull, lte, type SQLWrapper, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { type AuditRow, insertAuditIfChanged } from "./audit.ts";
-import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
+import type { AuditRow } from "./audit.ts";
+import { type Creation, changeIfUnchanged, type Inserted, insertOnce } from "./creations.ts";
 import { connections } from "./schema.ts";
 
 export type ManagedConnection = typeof connections.$inferSelect;
@@ -120,25 +120,13 @@ export async function listConnections(
 }
 
 /** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */
-export async function changeConnection(
+export function changeConnection(
   db: D1Database,
   read: ManagedConnection,
   change: ConnectionChange & Pick<ManagedConnection, "version" | "updated_at">,
   auditRow: AuditRow,
 ): Promise<boolean> {
-  const orm = drizzle(db);
-  const update = orm
-    .update(connections)
-    .set(change)
-    .where(and(eq(connections.id, read.id), eq(connections.version, read.version)))
-    .returning({ id: connections.id });
   const endsSecret =
     change.secrets !== undefined || change.status === "inactive" || change.deleted_at != null;
-  const owner = { type: read.owner_type, id: read.owner_id };
-  const [changed] = await orm.batch([
-    update,
-    insertAuditIfChanged(orm, auditRow),
-    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
-  ]);
-  return changed.length === 1;
+  return changeIfUnchanged(db, connections, read, change, auditRow, { endsSecret });
 }

@@ -2,8 +2,8 @@
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import type { Environment } from "../model.ts";
-import { type AuditRow, insertAuditIfChanged, wasAudited } from "./audit.ts";
-import { type Creation, endSecret, type Inserted, insertOnce } from "./creations.ts";
+import { type AuditRow, wasAudited } from "./audit.ts";
+import { type Creation, changeIfUnchanged, type Inserted, insertOnce } from "./creations.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import { replays, webhooks } from "./schema.ts";
 
@@ -60,28 +60,16 @@ export async function getAnyWebhook(db: D1Database, id: string): Promise<Webhook
 }
 
 /** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */
-export async function changeWebhook(
+export function changeWebhook(
   db: D1Database,
   read: Webhook,
   change: WebhookChange & Pick<Webhook, "version" | "updated_at">,
   auditRow: AuditRow,
 ): Promise<boolean> {
-  const orm = drizzle(db);
-  const update = orm
-    .update(webhooks)
-    .set(change)
-    .where(and(eq(webhooks.id, read.id), eq(webhooks.version, read.version)))
-    .returning({ id: webhooks.id });
   const turnsOff = change.status === "disabled" || change.deleted_at != null;
   const endsSecret = change.secrets !== undefined || turnsOff;
-  const owner = { type: read.owner_type, id: read.owner_id };
-  const [changed] = await orm.batch([
-    update,
-    insertAuditIfChanged(orm, auditRow),
-    ...(endsSecret ? [endSecret(orm, owner, read.id, auditRow)] : []),
-    ...(turnsOff ? [endReplays(orm, read.id, auditRow, change.updated_at)] : []),
-  ]);
-  return changed.length === 1;
+  const also = turnsOff ? [endReplays(drizzle(db), read.id, auditRow, change.updated_at)] : [];
+  return changeIfUnchanged(db, webhooks, read, change, auditRow, { endsSecret, also });
 }
 
 /** Ends the running replay of the webhook, if the change that `auditRow` records was made. */
