@@ -5,7 +5,7 @@ import {
   evictDurableObject,
   runDurableObjectAlarm,
 } from "cloudflare:test";
-import { expect, vi } from "vitest";
+import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { Bindings } from "../../src/bindings.ts";
 import { toHex } from "../../src/crypto/encoding.ts";
 import { CIRCUIT_BREAKER_NAME } from "../../src/forwarding/circuit-breaker.ts";
@@ -21,9 +21,26 @@ export async function runCron(at = Date.now(), using: Bindings = bindings): Prom
   await worker.scheduled(controller, using);
 }
 
-/** From now on wake-ups are collected in the returned list instead of reaching the queue. */
-export function catchWakeUps(): FileWakeUp[] {
-  const caught: FileWakeUp[] = [];
+/**
+ * Starts each test of a file with a closed circuit breaker and caught wake-ups, and restores the clock and every mock after it.
+ * The returned list holds the wake-ups of the running test.
+ */
+export function wakeUpsOfEachTest(): FileWakeUp[] {
+  const wakeUps: FileWakeUp[] = [];
+  beforeEach(async () => {
+    wakeUps.length = 0;
+    catchWakeUps(wakeUps);
+    await resetCircuitBreaker();
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+  return wakeUps;
+}
+
+/** From now on wake-ups are collected in the list instead of reaching the queue. */
+export function catchWakeUps(caught: FileWakeUp[] = []): FileWakeUp[] {
   vi.spyOn(bindings.FILES, "send").mockImplementation(async (body) => {
     caught.push(body);
     return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };

@@ -1,5 +1,5 @@
 /** Puts the signed intake into states that the portal alone cannot reach, and checks that a refusal left nothing behind. */
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { type AuditRow, newAuditRow } from "../../src/db/audit.ts";
 import { nextVersion } from "../../src/db/gates.ts";
 import {
@@ -80,6 +80,23 @@ export async function expectNothingStored(connection: { id: string }): Promise<v
   expect(await gateOf(connection).list(null, 10)).toEqual([]);
   const received = await filesCreator.received();
   expect(received.filter((file) => file.headers["x-audit1-connection-id"] === connection.id)).toEqual([]);
+}
+
+/** Moves the clock past the time for which a connection's row is cached. */
+export function afterAMinute(): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+}
+
+export async function filesOf(connection: { id: string }): Promise<string[]> {
+  return (await gateOf(connection).list(null, 10)).map((file) => file.fileId);
+}
+
+export function expectUnavailable(answer: Answer): void {
+  expect(answer.status).toBe(503);
+  expect(answer.json).toMatchObject({ error: "Service unavailable", code: "SERVICE_UNAVAILABLE" });
+  expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
+  expect(JSON.stringify(answer.json)).not.toContain("injected");
+  expect(rateHeadersOf(answer)).toEqual([null, null, null]);
 }
 
 const RATE_HEADERS = ["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"];

@@ -53,6 +53,18 @@ export function without(
   }, using);
 }
 
+/** Bindings with which `between` runs once, before the first batch reaches the database: after the read that it rests on. */
+export function racing(between: () => Promise<unknown>, using: Bindings = bindings): Bindings {
+  let raced = false;
+  return intercepted(async (call, proceed) => {
+    if (call === "DB.batch" && !raced) {
+      raced = true;
+      await between();
+    }
+    return proceed();
+  }, using);
+}
+
 /** An error like the platform's when a service is down. */
 export function outage(message: string): Error {
   return Object.assign(new Error(message), { retryable: true });

@@ -217,6 +217,22 @@ export function receiver(respond: (call: Call) => Response | Promise<Response> =
   return { calls };
 }
 
+/** Receivers that respond after `ms`. `most` returns how many requests have been in flight together at most. */
+export function meteredReceiver(
+  ms: number,
+  respond: () => Response = () => new Response(),
+): { calls: Call[]; most: () => number } {
+  let inFlight = 0;
+  let most = 0;
+  const { calls } = receiver(async () => {
+    most = Math.max(most, ++inFlight);
+    await scheduler.wait(ms);
+    inFlight--;
+    return respond();
+  });
+  return { calls, most: () => most };
+}
+
 export async function deliveriesOf(webhook: { id: string }): Promise<Json[]> {
   const { results } = await bindings.DB.prepare(
     "SELECT d.*, e.id AS event_id FROM deliveries d LEFT JOIN events e ON e.seq = d.event_seq WHERE webhook_id = ? ORDER BY event_seq",

@@ -1,5 +1,5 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { payloadContext, secretContext } from "../../../src/crypto/contexts.ts";
 import { toBase64, toHex, utf8 } from "../../../src/crypto/encoding.ts";
 import { SealBroken, unseal, unsealText } from "../../../src/crypto/vault.ts";
@@ -14,8 +14,8 @@ import {
   creatorThat,
   deliverFiles,
   gateOfFile,
-  resetCircuitBreaker,
   runCron,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import { onInbox } from "../../support/gate.ts";
 import {
@@ -29,14 +29,7 @@ import {
 } from "../../support/gateway.ts";
 import { catchEndpointWakeUps, catchMails, receiver, wake } from "../../support/outbound.ts";
 
-beforeEach(async () => {
-  catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+wakeUpsOfEachTest();
 
 describe("what rests", () => {
   const marker = "MARKER-078-05-1120";

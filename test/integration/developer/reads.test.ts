@@ -1,14 +1,13 @@
 import { evictDurableObject, listDurableObjectIds } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import {
   accepted,
   advance,
   answering,
-  catchWakeUps,
   creatorThat,
   deliverFiles,
-  resetCircuitBreaker,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import {
   type Answer,
@@ -23,14 +22,7 @@ import {
   send,
 } from "../../support/gateway.ts";
 
-beforeEach(async () => {
-  catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+wakeUpsOfEachTest();
 
 const get = (path: string, token?: string) =>
   send(`/api/v1${path}`, token === undefined ? {} : { headers: { Authorization: `Bearer ${token}` } });

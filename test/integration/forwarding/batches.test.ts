@@ -1,5 +1,5 @@
 import { createMessageBatch, runDurableObjectAlarm } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import worker from "../../../src/index.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import { withBrokenGates, withFault } from "../../support/faults.ts";
@@ -8,7 +8,6 @@ import {
   accepted,
   advance,
   bringToTheEnd,
-  catchWakeUps,
   creatorThat,
   deliver,
   deliverFiles,
@@ -16,20 +15,12 @@ import {
   recordOf,
   resetCircuitBreaker,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, report } from "../../support/gateway.ts";
 import { without } from "../../support/interception.ts";
 
-let wakeUps: FileWakeUp[];
-
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+const wakeUps = wakeUpsOfEachTest();
 
 /** A files-creator that responds after a moment, and measures how many files and bytes are in flight together. */
 function meteredCreator(respond: () => Response = ACCEPTED) {

@@ -1,6 +1,5 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FileWakeUp } from "../../../src/messages.ts";
+import { describe, expect, it, vi } from "vitest";
 import { type Fault, withFault } from "../../support/faults.ts";
 import {
   ACCEPTED,
@@ -8,15 +7,14 @@ import {
   advance,
   answering,
   bringToTheEnd,
-  catchWakeUps,
   creatorThat,
   deliver,
   deliverFiles,
   gateOfFile,
   recordOf,
-  resetCircuitBreaker,
   runCron,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -28,16 +26,7 @@ import {
 } from "../../support/gateway.ts";
 
 const HOUR_MS = 3_600_000;
-let wakeUps: FileWakeUp[];
-
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+const wakeUps = wakeUpsOfEachTest();
 
 describe("a consumer that fails between any two of its steps", () => {
   // A large report on its second attempt uses every binding.

@@ -1,8 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { errorContext } from "../../../src/crypto/contexts.ts";
 import { unseal } from "../../../src/crypto/vault.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
-import type { FileWakeUp } from "../../../src/messages.ts";
 import { columnOf, dataKeyOf, dumpArchive, dumpDatabase, dumpGate } from "../../support/at-rest.ts";
 import {
   accepted,
@@ -15,6 +14,7 @@ import {
   recordOf,
   resetCircuitBreaker,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -26,16 +26,7 @@ import {
 } from "../../support/gateway.ts";
 
 const DAY_MS = 86_400_000;
-let wakeUps: FileWakeUp[];
-
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+const wakeUps = wakeUpsOfEachTest();
 
 describe("when the files-creator refuses a report for good", () => {
   it.each([400, 413, 415, 422])("%i fails the file at once and lists it as stuck", async (status) => {
@@ -280,7 +271,7 @@ describe("wake-ups", () => {
     const { received, using } = creatorThat();
     const fileId = await accepted(connection);
     expect(wakeUps).toEqual([]);
-    wakeUps = catchWakeUps();
+    catchWakeUps(wakeUps);
     await bringToTheEnd(fileId, wakeUps, using);
     expect(received).toHaveLength(1);
   });

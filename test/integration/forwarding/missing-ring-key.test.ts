@@ -1,34 +1,23 @@
 /** Files that wait for a key of the key ring: no attempt counts, and they are forwarded once the key is back. */
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { toBase64 } from "../../../src/crypto/encoding.ts";
-import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
   bringToTheEnd,
-  catchWakeUps,
   creatorThat,
   deliverFiles,
   recordOf,
-  resetCircuitBreaker,
   runCron,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, portal, post, report } from "../../support/gateway.ts";
 
 const OTHER_RING = `other:${toBase64(new Uint8Array(32).fill(7))}`;
 const HOUR_MS = 3_600_000;
-let wakeUps: FileWakeUp[];
-
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+const wakeUps = wakeUpsOfEachTest();
 
 it.each([
   ["lacks their key", OTHER_RING, "ring_key_missing", { ring_key: "test-1" }],

@@ -1,35 +1,24 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { readSettings } from "../../../src/env.ts";
 import { postFile } from "../../../src/forwarding/files-creator.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import type { Claimed } from "../../../src/gate/protocol.ts";
-import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   ACCEPTED,
   accepted,
   advance,
   answering,
-  catchWakeUps,
   creatorThat,
   deliverFiles,
   recordOf,
-  resetCircuitBreaker,
   sha256,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, filesCreator, report } from "../../support/gateway.ts";
 
-let wakeUps: FileWakeUp[];
-
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
+const wakeUps = wakeUpsOfEachTest();
 
 /** A claimed file. */
 function claimed(fields: Partial<Claimed> = {}): Claimed {

@@ -8,7 +8,6 @@ import { RESERVATION_MS } from "../../../src/gate/admission.ts";
 import { ConnectionGate } from "../../../src/gate/connection-gate.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
-  type Answer,
   bindings,
   createApiKey,
   createBoundConnection,
@@ -21,25 +20,15 @@ import {
   send,
   signedRequest,
 } from "../../support/gateway.ts";
-import { expectNothingStored } from "../../support/intake.ts";
+import { afterAMinute, expectNothingStored, expectUnavailable, filesOf } from "../../support/intake.ts";
 import { hanging, intercepted, outage, watched, without } from "../../support/interception.ts";
 
 const LARGE = "x".repeat(100_000);
-const afterAMinute = () => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
 
 afterEach(() => {
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
-
-const filesOf = async (connection: { id: string }) =>
-  (await gateOf(connection).list(null, 10)).map((file) => file.fileId);
-
-function expectUnavailable(answer: Answer) {
-  expect(answer.status).toBe(503);
-  expect(answer.json).toMatchObject({ error: "Service unavailable", code: "SERVICE_UNAVAILABLE" });
-  expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
-}
 
 const FAILURES: [string, (call: string, times?: number) => Bindings][] = [
   ["throws", (call, times) => without(call, times)],

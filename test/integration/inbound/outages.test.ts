@@ -2,37 +2,28 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import {
-  type Answer,
   createBoundConnection,
   createConnection,
   createEmployer,
   filesCreator,
-  gateOf,
   inboundPath,
   post,
   report,
   send,
   signedRequest,
 } from "../../support/gateway.ts";
-import { expectNothingStored, rateHeadersOf } from "../../support/intake.ts";
+import {
+  afterAMinute,
+  expectNothingStored,
+  expectUnavailable,
+  filesOf,
+  rateHeadersOf,
+} from "../../support/intake.ts";
 import { intercepted, outage, without } from "../../support/interception.ts";
 
 afterEach(() => {
   vi.useRealTimers();
 });
-
-const filesOf = async (connection: { id: string }) =>
-  (await gateOf(connection).list(null, 10)).map((file) => file.fileId);
-
-function expectUnavailable(answer: Answer) {
-  expect(answer.status).toBe(503);
-  expect(answer.json.error).toBe("Service unavailable");
-  expect(Number(answer.headers.get("Retry-After"))).toBeGreaterThan(0);
-  expect(JSON.stringify(answer.json)).not.toContain("injected");
-  expect(rateHeadersOf(answer)).toEqual([null, null, null]);
-}
-
-const afterAMinute = () => vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
 
 describe("with the database unavailable", () => {
   it("a cached connection is served, even when its row has expired", async () => {

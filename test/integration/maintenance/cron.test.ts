@@ -1,5 +1,5 @@
 import { createScheduledController, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { recordStuckFiles, type StuckReason } from "../../../src/forwarding/stuck-files.ts";
@@ -10,14 +10,13 @@ import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,
   advance,
-  catchWakeUps,
   creatorThat,
   deliverFiles,
   gateOfFile,
   recordOf,
-  resetCircuitBreaker,
   runCron,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -31,13 +30,8 @@ import {
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-beforeEach(async () => {
-  catchWakeUps();
-  await resetCircuitBreaker();
-});
+wakeUpsOfEachTest();
 afterEach(async () => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
   await bindings.DB.prepare("DELETE FROM attention").run();
 });
 

@@ -26,6 +26,7 @@ import {
   post,
   report,
 } from "../../support/gateway.ts";
+import { racing } from "../../support/interception.ts";
 
 const fresh = `test-2:${toBase64(crypto.getRandomValues(new Uint8Array(32)))}`;
 const both: Bindings = { ...bindings, VAULT_KEYS: `${fresh},${bindings.VAULT_KEYS}` };
@@ -134,30 +135,12 @@ describe("POST /vault/rewrap", () => {
     const rotated = await createBoundConnection();
     const erased = await createConnection();
     let next = "";
-    let raced = false;
-    const DB = new Proxy(bindings.DB, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== "function") return value;
-        if (name !== "batch") return value.bind(target);
-        return async (statements: D1PreparedStatement[]) => {
-          if (!raced) {
-            raced = true;
-            next = (await portal("POST", `/connections/${rotated.id}/rotate-secret`, { overlap_seconds: 0 }))
-              .json.secret;
-            await bindings.DB.prepare("UPDATE connections SET data_key = '' WHERE id = ?")
-              .bind(erased.id)
-              .run();
-          }
-          return target.batch(statements);
-        };
-      },
-    });
-    expect(await rewrapAll(100, { ...both, DB })).toMatchObject([
-      { rewrapped: 1 },
-      { rewrapped: 0 },
-      { rewrapped: 0 },
-    ]);
+    const using = racing(async () => {
+      const rotation = { overlap_seconds: 0 };
+      next = (await portal("POST", `/connections/${rotated.id}/rotate-secret`, rotation)).json.secret;
+      await bindings.DB.prepare("UPDATE connections SET data_key = '' WHERE id = ?").bind(erased.id).run();
+    }, both);
+    expect(await rewrapAll(100, using)).toMatchObject([{ rewrapped: 1 }, { rewrapped: 0 }, { rewrapped: 0 }]);
     expect((await ringKeys()).sort()).toEqual(["", "test-2"]);
     const { json } = await portal("GET", "/audit?action=vault.rewrapped");
     expect(json.audit.map((row: Json) => row.after)).toEqual([{ keys: 1 }]);

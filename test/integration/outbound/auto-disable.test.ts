@@ -13,6 +13,7 @@ import {
   catchMails,
   deliveriesOf,
   handOver,
+  meteredReceiver,
   noticesOf,
   receiver,
   type SentMail,
@@ -580,33 +581,21 @@ describe("a new endpoint", () => {
   it("gets one request at a time until it has answered", async () => {
     const hook = await hookWith({ proven_at: null });
     for (let i = 0; i < 4; i++) await tellTo(hook);
-    let inFlight = 0;
-    let most = 0;
-    const { calls } = receiver(async () => {
-      most = Math.max(most, ++inFlight);
-      await scheduler.wait(5);
-      inFlight--;
+    const { calls, most } = meteredReceiver(5, () => {
       throw new Error("Network connection lost.");
     });
     await wake(hook);
     expect(calls.length).toBeGreaterThan(1);
-    expect(most).toBe(1);
+    expect(most()).toBe(1);
     expect(await stored(hook)).toMatchObject({ proven_at: null });
   });
 
   it("that is always slow gets as many at a time as any other, once it has accepted a delivery", async () => {
     const hook = await hookWith({ proven_at: null, slow_at: STARTED_AT, last_success_at: STARTED_AT });
     for (let i = 0; i < 4; i++) await tellTo(hook);
-    let inFlight = 0;
-    let most = 0;
-    receiver(async () => {
-      most = Math.max(most, ++inFlight);
-      await scheduler.wait(20);
-      inFlight--;
-      return new Response();
-    });
+    const { most } = meteredReceiver(20);
     await handOver([{ webhook_ids: [hook.id] }], slowQueue);
-    expect(most).toBe(4);
+    expect(most()).toBe(4);
   });
 
   it("that hangs keeps no slow one beside it from its next deliveries", async () => {

@@ -9,6 +9,7 @@ import {
   catchMails,
   deliveriesOf,
   handOver,
+  meteredReceiver,
   noticesOf,
   receiver,
   stored,
@@ -406,17 +407,10 @@ describe("an endpoint", () => {
 
   it("has never more requests in flight than it allows, at any number of consumers", async () => {
     const hook = await hookWith({ max_in_flight: 2 });
-    let inFlight = 0;
-    let most = 0;
-    receiver(async () => {
-      most = Math.max(most, ++inFlight);
-      await scheduler.wait(5);
-      inFlight--;
-      return new Response();
-    });
+    const { most } = meteredReceiver(5);
     for (let i = 0; i < 12; i++) await tell(of(hook));
     await Promise.all([wake(hook), wake(hook), wake(hook)]);
-    expect(most).toBe(2);
+    expect(most()).toBe(2);
     expect((await deliveriesOf(hook)).every(({ status }) => status === "delivered")).toBe(true);
   });
 

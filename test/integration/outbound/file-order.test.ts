@@ -1,33 +1,25 @@
 /** Events of one file are stored in the file's order, for its owner and for its employer, whatever fails on the way. */
 import { runDurableObjectAlarm } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
-import type { FileWakeUp } from "../../../src/messages.ts";
 import {
   accepted,
   advance,
-  catchWakeUps,
   creatorThat,
   deliver,
   deliverFiles,
   gateOfFile,
-  resetCircuitBreaker,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import { bindings, createConnection, type Json, portal } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, receiver, storeWebhook, wake } from "../../support/outbound.ts";
 
-let wakeUps: FileWakeUp[];
+const wakeUps = wakeUpsOfEachTest();
 let owners = 0;
 
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
+beforeEach(() => {
   catchEndpointWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
 });
 
 /** A connection that reports for an employer of its own. Its environment is that of the webhooks of these tests. */

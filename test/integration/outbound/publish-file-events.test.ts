@@ -1,34 +1,26 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FileWakeUp } from "../../../src/messages.ts";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   accepted,
   advance,
   answering,
-  catchWakeUps,
   creatorThat,
   deliver,
   deliverFiles,
   gateOfFile,
   recordOf,
-  resetCircuitBreaker,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, type Json } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, deliveriesOf, storeWebhook } from "../../support/outbound.ts";
 
-let wakeUps: FileWakeUp[];
+const wakeUps = wakeUpsOfEachTest();
 let woken: { quick: string[]; slow: string[] };
 let owners = 0;
 
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
+beforeEach(() => {
   woken = catchEndpointWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
 });
 
 /** An owner with a connection, and with a webhook where `events` are given. */

@@ -3,6 +3,7 @@ import type { Bindings } from "../../../src/bindings.ts";
 import { withBrokenGates } from "../../support/faults.ts";
 import { advance, catchWakeUps, runCron } from "../../support/forwarding.ts";
 import { bindings, createBoundConnection, type Json, portal, post } from "../../support/gateway.ts";
+import { racing } from "../../support/interception.ts";
 
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;
@@ -183,26 +184,6 @@ describe("when the gate cannot be notified", () => {
 });
 
 describe("changes at the same time", () => {
-  /** Bindings under which `between` runs after a connection was read and before the change to it is written. */
-  function racing(between: () => Promise<unknown>): Bindings {
-    let raced = false;
-    const DB = new Proxy(bindings.DB, {
-      get(target, name) {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== "function") return value;
-        if (name !== "batch") return value.bind(target);
-        return async (statements: D1PreparedStatement[]) => {
-          if (!raced) {
-            raced = true;
-            await between();
-          }
-          return target.batch(statements);
-        };
-      },
-    });
-    return { ...bindings, DB };
-  }
-
   it("a change that was overtaken is a 409, and undoes nothing", async () => {
     const connection = await createBoundConnection();
     let next = "";

@@ -1,7 +1,6 @@
 import { listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { mintFileId } from "../../../src/gate/file-id.ts";
-import type { FileWakeUp } from "../../../src/messages.ts";
 import { columnOf } from "../../support/at-rest.ts";
 import {
   ACCEPTED,
@@ -9,13 +8,12 @@ import {
   advance,
   answering,
   bringToTheEnd,
-  catchWakeUps,
   creatorThat,
   deliverFiles,
   gateOfFile,
   recordOf,
-  resetCircuitBreaker,
   stuckFileOf,
+  wakeUpsOfEachTest,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -28,17 +26,8 @@ import {
 } from "../../support/gateway.ts";
 
 const HOUR_MS = 3_600_000;
-let wakeUps: FileWakeUp[];
+const wakeUps = wakeUpsOfEachTest();
 let events = 0;
-
-beforeEach(async () => {
-  wakeUps = catchWakeUps();
-  await resetCircuitBreaker();
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
 
 function reportOn(fileId: string, type: string, data: Json = {}, id = `evt_${++events}`, client = "portal") {
   return portal("POST", "/events", { id, type, data: { fileId, ...data } }, client);

@@ -4,11 +4,11 @@
  */
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
-import { Meter } from "../../support/cost.ts";
 import { advance, resetCircuitBreaker } from "../../support/forwarding.ts";
 import { onInbox } from "../../support/gate.ts";
 import { type Connection, createBoundConnection, gateOf, report } from "../../support/gateway.ts";
 import kept from "./counts.json";
+import { Meter } from "./meter.ts";
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;

@@ -1,16 +1,20 @@
 /** The cost model: counts per report times prices. Pure. */
 import { OBJECT_GIGABYTES, PRICES } from "./prices.ts";
 
-/** Per report, as test/cost/cost.test.ts counts them. */
+/** Per report, as test/proofs/cost/cost.test.ts counts them. */
 export interface Counts {
+  /** Invocations of the Worker: for the POST, the consumer, and the files-creator's two reports. */
   workerRequests: number;
+  /** Log lines. */
   logLines: number;
+  /** Calls to objects, and their alarms. */
   objectRequests: number;
   objectRowsWritten: number;
   objectRowsRead: number;
   d1RowsRead: number;
   d1RowsWritten: number;
   queueMessages: number;
+  /** Puts and deletes, which are billed as writes. */
   bucketWrites: number;
   bucketReads: number;
 }

@@ -4,28 +4,11 @@
  */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
-import type { FileWakeUp } from "../../src/messages.ts";
-import { advance, deliver } from "./forwarding.ts";
-import { bindings, type Connection, gateOf, portal, post, report } from "./gateway.ts";
-import { intercepted } from "./interception.ts";
-
-/** Each number is per report. */
-export interface Counts {
-  /** Invocations of the Worker: for the POST, the consumer, and the files-creator's two reports. */
-  workerRequests: number;
-  /** Log lines. */
-  logLines: number;
-  /** Calls to objects, and their alarms. */
-  objectRequests: number;
-  objectRowsWritten: number;
-  objectRowsRead: number;
-  d1RowsRead: number;
-  d1RowsWritten: number;
-  queueMessages: number;
-  /** Puts and deletes, which are billed as writes. */
-  bucketWrites: number;
-  bucketReads: number;
-}
+import type { FileWakeUp } from "../../../src/messages.ts";
+import { advance, deliver } from "../../support/forwarding.ts";
+import { bindings, type Connection, gateOf, portal, post, report } from "../../support/gateway.ts";
+import { intercepted } from "../../support/interception.ts";
+import type { Counts } from "./model.ts";
 
 /** No other code requests as many random bytes. */
 const FILE_ID_RANDOM_DIGITS = 10;
