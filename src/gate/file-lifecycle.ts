@@ -10,7 +10,16 @@ import { randomBase32 } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
 import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./backoff.ts";
 import { fileIdOf, parseFileId } from "./file-id.ts";
-import { type FileProgress, type FileRow, publicStatus } from "./file-row.ts";
+import {
+  type FileProgress,
+  NO_PROGRESS,
+  orderOf,
+  orderOfUnkept,
+  progressWith,
+  reportsWith,
+  sameCounts,
+} from "./file-progress.ts";
+import { type FileRow, publicStatus } from "./file-row.ts";
 import type {
   Claim,
   Claimed,
@@ -20,9 +29,7 @@ import type {
   ProgressReport,
   Replayed,
   Reported,
-  ReportOrder,
   Settled,
-  TakenReport,
 } from "./protocol.ts";
 import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
@@ -30,15 +37,6 @@ import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 export const FILE_LEASE_MS = 600_000;
 /** After this many wake-ups without a settlement, a file is forwarded alone. */
 const SUSPECT_AFTER_WAKE_UPS = 3;
-/** A file gets a handful of reports. Only this many of the newest are kept. */
-const KEPT_EVENT_IDS = 16;
-
-/**
- * How long a report waits for an earlier report whose event may not be stored. The sender of the earlier report retries it within
- * minutes. After this time the gate stops waiting, so that the file is not stuck.
- */
-const WAITS_FOR_EARLIER_MS = 600_000;
-
 /** A status is only ever replaced by one of a higher rank. */
 const RANK: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 2, failed: 2 };
 
@@ -108,7 +106,7 @@ export class FileLifecycle {
     switch (outcome.kind) {
       case "forwarded": {
         const progress = {
-          ...emptyProgress(row),
+          ...(row.progress ?? NO_PROGRESS),
           ...(outcome.recordsTotal !== null && { recordsTotal: outcome.recordsTotal }),
         };
         return this.#finish(row, "processing", row.attempts + 1, now, { progress });
@@ -140,7 +138,7 @@ export class FileLifecycle {
     const row = this.#state.files.get(seq);
     const status = row && publicStatus(row.state);
     if (row === null || status === null) return { outcome: "unknown" };
-    const known = emptyProgress(row);
+    const known = row.progress ?? NO_PROGRESS;
     const { employerId, receivedAt } = row.facts;
     const facts = { employerId, receivedAt };
     if (known.eventIds.includes(report.eventId)) {
@@ -148,15 +146,8 @@ export class FileLifecycle {
         orderOf(report.eventId, known.reports, now) ?? orderOfUnkept(report, status, row.updatedAt);
       return { outcome: "repeat", status, facts, order };
     }
-    const recorded: TakenReport = { eventId: report.eventId, status: report.status, at: now };
-    const withIt = [...(known.reports ?? []), recorded].slice(-KEPT_EVENT_IDS);
-    const progress: FileProgress = {
-      recordsTotal: report.recordsTotal ?? known.recordsTotal,
-      recordsProcessed: report.recordsProcessed ?? known.recordsProcessed,
-      recordsFailed: report.recordsFailed ?? known.recordsFailed,
-      eventIds: [...known.eventIds, report.eventId].slice(-KEPT_EVENT_IDS),
-      ...(listened ? { reports: withIt } : known.reports && { reports: known.reports }),
-    };
+    const withIt = reportsWith(report, known.reports, now);
+    const progress = progressWith(report, known, listened ? withIt : known.reports);
     // After a replay, a `processing` report may still concern the previous generation. It can be ignored: the files-creator's
     // response to the POST carries the same information.
     const early = report.status === "processing" && row.generation > 1 && !this.isLeased(seq, now);
@@ -259,40 +250,4 @@ export class FileLifecycle {
     for (const resolve of this.#waiting.get(row.seq) ?? []) resolve(state);
     return { applied: true, status: state, attempts, nextAttemptAt: null };
   }
-}
-
-const NO_PROGRESS: FileProgress = {
-  recordsTotal: null,
-  recordsProcessed: null,
-  recordsFailed: null,
-  eventIds: [],
-};
-
-/** The position of a report among the kept reports. Null for a report that is not among them. */
-function orderOf(eventId: string, reports: readonly TakenReport[] = [], now: number): ReportOrder | null {
-  const place = reports.findIndex((each) => each.eventId === eventId);
-  const report = reports[place];
-  if (report === undefined) return null;
-  return {
-    at: report.at,
-    before: reports.slice(0, place).filter(({ at }) => at > now - WAITS_FOR_EARLIER_MS),
-    after: reports.slice(place + 1).map(({ eventId }) => eventId),
-  };
-}
-
-/** The position of a report that changes no status and is not kept. Null if the file has gone past the reported status. */
-function orderOfUnkept({ status }: ProgressReport, reached: FileStatus, at: number): ReportOrder | null {
-  return reached === status || reached === "queued" ? { at, before: [], after: [] } : null;
-}
-
-function sameCounts(a: FileProgress, b: FileProgress): boolean {
-  return (
-    a.recordsTotal === b.recordsTotal &&
-    a.recordsProcessed === b.recordsProcessed &&
-    a.recordsFailed === b.recordsFailed
-  );
-}
-
-function emptyProgress(row: FileRow): FileProgress {
-  return row.progress ?? NO_PROGRESS;
 }

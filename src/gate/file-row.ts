@@ -13,7 +13,8 @@
  * Deleted by the gate's alarm: aliases when they expire, reads after an hour, file rows after 90 days, most of them by dropping
  * their day partition (day-partitions.ts).
  */
-import type { ArchiveLocation, FileFacts, FileStatus, TakenReport } from "./protocol.ts";
+import type { FileProgress } from "./file-progress.ts";
+import type { ArchiveLocation, FileFacts, FileStatus } from "./protocol.ts";
 
 /** `receiving`: reserved, the payload has not arrived. `dropped`: it never arrived, and its object is being deleted. */
 const STATES = ["receiving", "queued", "processing", "completed", "failed", "dropped"] as const;
@@ -22,17 +23,6 @@ export const stateCode = (state: FileState): number => STATES.indexOf(state);
 /** The conditions of the two indexes on `due_at`. SQLite uses such an index only for a query that repeats its condition. */
 export const UNSETTLED = `state IN (${stateCode("receiving")}, ${stateCode("queued")}, ${stateCode("dropped")})`;
 export const SETTLED = `state IN (${stateCode("processing")}, ${stateCode("completed")}, ${stateCode("failed")})`;
-
-/** The status reports of the files-creator, stored as one JSON column. */
-export interface FileProgress {
-  recordsTotal: number | null;
-  recordsProcessed: number | null;
-  recordsFailed: number | null;
-  /** Ids of the reports already recorded, newest last. */
-  eventIds: string[];
-  /** The reports that are published to webhooks, newest last. Absent if there are none. */
-  reports?: TakenReport[];
-}
 
 export interface FileRow {
   seq: string;

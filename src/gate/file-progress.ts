@@ -1,0 +1,86 @@
+/** A file's progress: what the status reports of the files-creator add up to, and the order in which they are published. Pure. */
+import type { FileStatus, ProgressReport, ReportOrder, TakenReport } from "./protocol.ts";
+
+/** A file gets a handful of reports. Only this many of the newest are kept. */
+const KEPT_REPORTS = 16;
+
+/**
+ * How long a report waits for an earlier report whose event may not be stored. The sender of the earlier report retries it within
+ * minutes. After this time the gate stops waiting, so that the file is not stuck.
+ */
+const WAITS_FOR_EARLIER_MS = 600_000;
+
+/** The status reports of the files-creator, stored as one JSON column. */
+export interface FileProgress {
+  recordsTotal: number | null;
+  recordsProcessed: number | null;
+  recordsFailed: number | null;
+  /** Ids of the reports already recorded, newest last. */
+  eventIds: string[];
+  /** The reports that are published to webhooks, newest last. Absent if there are none. */
+  reports?: TakenReport[];
+}
+
+export const NO_PROGRESS: FileProgress = {
+  recordsTotal: null,
+  recordsProcessed: null,
+  recordsFailed: null,
+  eventIds: [],
+};
+
+/** The progress of a file once it has got `report`. */
+export function progressWith(
+  report: ProgressReport,
+  known: FileProgress,
+  reports: TakenReport[] | undefined,
+): FileProgress {
+  return {
+    recordsTotal: report.recordsTotal ?? known.recordsTotal,
+    recordsProcessed: report.recordsProcessed ?? known.recordsProcessed,
+    recordsFailed: report.recordsFailed ?? known.recordsFailed,
+    eventIds: [...known.eventIds, report.eventId].slice(-KEPT_REPORTS),
+    ...(reports && { reports }),
+  };
+}
+
+/** The kept reports with `report` as the newest. */
+export function reportsWith(
+  { eventId, status }: ProgressReport,
+  kept: readonly TakenReport[] = [],
+  now: number,
+): TakenReport[] {
+  return [...kept, { eventId, status, at: now }].slice(-KEPT_REPORTS);
+}
+
+/** The position of a report among the kept reports. Null for a report that is not among them. */
+export function orderOf(
+  eventId: string,
+  reports: readonly TakenReport[] = [],
+  now: number,
+): ReportOrder | null {
+  const place = reports.findIndex((each) => each.eventId === eventId);
+  const report = reports[place];
+  if (report === undefined) return null;
+  return {
+    at: report.at,
+    before: reports.slice(0, place).filter(({ at }) => at > now - WAITS_FOR_EARLIER_MS),
+    after: reports.slice(place + 1).map(({ eventId }) => eventId),
+  };
+}
+
+/** The position of a report that changes no status and is not kept. Null if the file has gone past the reported status. */
+export function orderOfUnkept(
+  { status }: ProgressReport,
+  reached: FileStatus,
+  at: number,
+): ReportOrder | null {
+  return reached === status || reached === "queued" ? { at, before: [], after: [] } : null;
+}
+
+export function sameCounts(a: FileProgress, b: FileProgress): boolean {
+  return (
+    a.recordsTotal === b.recordsTotal &&
+    a.recordsProcessed === b.recordsProcessed &&
+    a.recordsFailed === b.recordsFailed
+  );
+}
