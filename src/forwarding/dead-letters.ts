@@ -7,7 +7,7 @@ import type { Bindings } from "../bindings.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
-import { gateName } from "../model.ts";
+import { type GateAddress, gateName } from "../model.ts";
 import { recordStuckFiles } from "./stuck-files.ts";
 
 const RETRY_S = 60;
@@ -23,10 +23,7 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
       });
       const files = fileIds.map((fileId) => parseFileId(fileId)).filter((parsed) => parsed !== null);
       for (const { gate } of files) await env.CONNECTION_GATE.getByName(gateName(gate)).poke();
-      const queued = await queuedAmong(
-        files.map(({ fileId }) => fileId),
-        env,
-      );
+      const queued = await queuedAmong(files, env);
       await recordStuckFiles(
         env.DB,
         queued.map(({ fileId, attempts, nextAttemptAt }) => {
@@ -48,11 +45,10 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
   }
 }
 
-async function queuedAmong(fileIds: string[], env: Bindings) {
+async function queuedAmong(files: { fileId: string; gate: GateAddress }[], env: Bindings) {
   const records = [];
-  for (const fileId of fileIds) {
-    const gate = parseFileId(fileId)?.gate;
-    const record = gate && (await env.CONNECTION_GATE.getByName(gateName(gate)).status(fileId));
+  for (const { fileId, gate } of files) {
+    const record = await env.CONNECTION_GATE.getByName(gateName(gate)).status(fileId);
     if (record?.status === "queued") records.push(record);
   }
   return records;
