@@ -19,7 +19,7 @@ import { nearestPath, objectBelow } from "./http/near-path.ts";
 import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/inbound-routes.ts";
-import { logError, logLine } from "./log.ts";
+import { logError, logLine, stackOf } from "./log.ts";
 import { apiKeys } from "./portal/api-keys/api-key-routes.ts";
 import { auditTrail } from "./portal/audit-routes.ts";
 import { behindPortalAuth } from "./portal/client-auth.ts";
@@ -161,7 +161,7 @@ function unexpected(thrown: Error, c: AppContext): Response {
   }
   logError(
     "failed with an unexpected error",
-    { request_id: requestId, route: c.req.routePath, stack: error.stack?.slice(0, 2_000) },
+    { request_id: requestId, route: c.req.routePath, stack: stackOf(error) },
     error,
   );
   return failureResponse(c, { kind: "internal" });

@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
-import { logError } from "../log.ts";
+import { logError, stackOf } from "../log.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
 import { parseFileId } from "./file-id.ts";
@@ -209,8 +209,6 @@ export class ConnectionGate extends DurableObject<Bindings> {
   }
 }
 
-const STACK_CHARS = 2_000;
-
 /** Logs the exceptions of a gate's methods with their stacks, which do not reach the caller. */
 function withStacksLogged(prototype: object): void {
   for (const name of Object.getOwnPropertyNames(prototype)) {
@@ -220,8 +218,7 @@ function withStacksLogged(prototype: object): void {
       try {
         return Reflect.apply(method, this, args);
       } catch (error) {
-        const stack = error instanceof Error ? error.stack?.slice(0, STACK_CHARS) : undefined;
-        logError("failed in a method of a gate", { method: name, stack }, error);
+        logError("failed in a method of a gate", { method: name, stack: stackOf(error) }, error);
         throw error;
       }
     };

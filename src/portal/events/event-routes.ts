@@ -8,7 +8,7 @@ import { parseFileId } from "../../gate/file-id.ts";
 import type { ProgressReport, Reported, ReportOrder } from "../../gate/protocol.ts";
 import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../../http/context.ts";
 import { describeFailure, type Failure } from "../../http/failure.ts";
-import { logError } from "../../log.ts";
+import { logError, stackOf } from "../../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { gateName } from "../../model.ts";
 import { readEvents } from "../../outbound/event-list.ts";
@@ -107,7 +107,7 @@ async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<
       attempted.push(await take(c, event));
     } catch (error) {
       if (!attempted.some((each) => each.ok)) throw error;
-      const fields = { request_id: c.get("requestId"), event: index, ...stackOf(error) };
+      const fields = { request_id: c.get("requestId"), event: index, stack: stackOf(error) };
       logError("failed to finish a batch of events", fields, error);
       return [...attempted, ...events.slice(index).map(({ id }) => refused(id, UNCONFIRMED))];
     }
@@ -122,10 +122,6 @@ function failureOfAll(attempted: readonly Attempted[]): Failure | null {
   return (
     failures.find((failure) => describeFailure(failure).code === "SERVICE_UNAVAILABLE") ?? failures[0] ?? null
   );
-}
-
-function stackOf(error: unknown): { stack?: string } {
-  return error instanceof Error && error.stack !== undefined ? { stack: error.stack.slice(0, 2_000) } : {};
 }
 
 /** The result of one event of a batch. */
