@@ -4,9 +4,9 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { workspace } from "../workspace.ts";
 import { document } from "./document.ts";
 import { errorTable } from "./error-table.ts";
-import { root } from "./install.ts";
 
 const made = {
   "docs/openapi.json": `${JSON.stringify(document, null, 2)}\n`,
@@ -14,7 +14,7 @@ const made = {
 };
 
 for (const [name, text] of Object.entries(made)) {
-  const file = path.join(root, name);
+  const file = path.join(workspace.root, name);
   if (!process.argv.includes("--check")) writeFileSync(file, text);
   else if (!existsSync(file) || readFileSync(file, "utf8") !== text) {
     console.error(

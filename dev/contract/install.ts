@@ -3,9 +3,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import path from "node:path";
 
-/** The project's folder. */
-export const root = path.resolve(import.meta.dirname, "../..");
-
 export function ensureInstalled(): void {
   if (existsSync(path.join(import.meta.dirname, "node_modules"))) return;
   console.log("Installing the packages of the contract's checks…");

@@ -4,8 +4,9 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { workspace } from "../workspace.ts";
 import { document, EXAMPLE } from "./document.ts";
-import { ensureInstalled, root } from "./install.ts";
+import { ensureInstalled } from "./install.ts";
 
 ensureInstalled();
 const { convertV2 } = (await import("openapi-to-postmanv2")).default;
@@ -59,10 +60,10 @@ pm.request.headers.upsert({
 const collection = await converted(JSON.stringify(document));
 collection.variable = Object.entries(VARIABLES).map(([key, value]) => ({ key, value }));
 for (const item of requestsIn(collection.item)) prepare(item);
-const file = path.join(root, "dist/audit1.postman_collection.json");
+const file = path.join(workspace.root, "dist/audit1.postman_collection.json");
 mkdirSync(path.dirname(file), { recursive: true });
 writeFileSync(file, `${JSON.stringify(collection, null, 2)}\n`);
-console.log(`${[...requestsIn(collection.item)].length} requests in ${path.relative(root, file)}`);
+console.log(`${[...requestsIn(collection.item)].length} requests in ${path.relative(workspace.root, file)}`);
 
 function converted(data: string): Promise<Collection> {
   const options = { folderStrategy: "Tags", parametersResolution: "Example" };

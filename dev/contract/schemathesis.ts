@@ -8,26 +8,30 @@ import { createHmac } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Sender, startGateway } from "../../test/proofs/fuzz/gateway.ts";
+import { workspace } from "../workspace.ts";
 import { REPORT_EXAMPLES } from "./document.ts";
-import { root } from "./install.ts";
 
-const folder = path.join(root, ".dev/schemathesis");
+const folder = path.join(workspace.root, ".dev/schemathesis");
 const python = path.join(folder, "bin/python");
 const seed = process.env.SCHEMATHESIS_SEED ?? String(Date.now() % 1_000_000_000);
 const examples = process.env.SCHEMATHESIS_EXAMPLES ?? "50";
 
 const MORE_THAN_A_SCHEMA = [
-  ...[
-    "listConnections",
-    "listApiKeys",
-    "listEmployers",
-    "listWebhooks",
-    "listDeliveries",
-    "listEvents",
-    "listFiles",
-  ],
-  ...["listAudit", "rewrapDataKeys", "createConnection", "createApiKey", "reportEvent", "replayWebhook"],
-  ...["submitPayrollReport", "syncEmployees"],
+  "listConnections",
+  "listApiKeys",
+  "listEmployers",
+  "listWebhooks",
+  "listDeliveries",
+  "listEvents",
+  "listFiles",
+  "listAudit",
+  "rewrapDataKeys",
+  "createConnection",
+  "createApiKey",
+  "reportEvent",
+  "replayWebhook",
+  "submitPayrollReport",
+  "syncEmployees",
 ];
 
 install();

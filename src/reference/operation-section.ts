@@ -77,8 +77,9 @@ ${content.map(({ type, schema, examples }) => html`<p>${code(type)}</p>\n${answe
 }
 
 function answerSchema(schema: Schema): Html {
-  const isPlain = schema.$ref !== undefined;
-  return isPlain ? html`<p>${objectLink(nameOf(schema.$ref ?? ""))}</p>\n` : schemaTable(schema, "optional");
+  return schema.$ref === undefined
+    ? schemaTable(schema, "optional")
+    : html`<p>${objectLink(nameOf(schema.$ref))}</p>\n`;
 }
 
 function headerList(headers: readonly AnswerHeader[]): Html {

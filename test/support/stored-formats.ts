@@ -141,10 +141,7 @@ export async function load(): Promise<void> {
 /** Applies the migrations of the time, inserts the rows, then applies the later migrations. */
 async function loadDatabase(migrations: readonly string[]): Promise<void> {
   const { DB } = bindings;
-  const { results } = await DB.prepare(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
-  ).all<{ name: string }>();
-  await DB.batch(results.map(({ name }) => DB.prepare(`DROP TABLE ${name}`)));
+  await DB.batch((await databaseTables()).map((name) => DB.prepare(`DROP TABLE ${name}`)));
   await applyD1Migrations(
     DB,
     env.MIGRATIONS.filter(({ name }) => migrations.includes(name)),
@@ -155,6 +152,14 @@ async function loadDatabase(migrations: readonly string[]): Promise<void> {
     ),
   );
   await applyD1Migrations(DB, env.MIGRATIONS);
+}
+
+/** The tables of D1, by name, without those of the platform. */
+async function databaseTables(): Promise<string[]> {
+  const { results } = await bindings.DB.prepare(
+    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf%' ESCAPE '\\' ORDER BY name",
+  ).all<{ name: string }>();
+  return results.map(({ name }) => name);
 }
 
 function objectNames(): string[] {
@@ -234,10 +239,8 @@ export async function dump(
     { in: "known", known },
     ...answers.map((answer): Line => ({ in: "answer", ...answer })),
   ];
-  const { results } = await DB.prepare(
-    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_cf%' ESCAPE '\\' AND name <> 'd1_migrations' ORDER BY name",
-  ).all<{ name: string }>();
-  for (const { name } of results) {
+  for (const name of await databaseTables()) {
+    if (name === "d1_migrations") continue;
     const { results: rows } = await DB.prepare(`SELECT * FROM ${name}`).all<Row>();
     written.push({ in: "database", table: name, ...inColumns(rows) });
   }
