@@ -135,7 +135,7 @@ describe("an attempt", () => {
     },
   );
 
-  it("keeps what came of a failure's answer that hangs", PROMPTLY, async () => {
+  it("keeps what arrived of a failure's answer that hangs", PROMPTLY, async () => {
     const hangs = await misbehave((socket) => socket.write(`${head("500 Oops", "Content-Length: 99")}half`));
     expect(await sender.attempt(hangs.url, IMPATIENT)).toMatchObject({ kind: "status", answer: "half" });
     await hangs.ended;
@@ -154,7 +154,7 @@ describe("an attempt", () => {
     await trickles.ended;
   });
 
-  it("tells how a connection failed", async () => {
+  it("reports how a connection failed", async () => {
     const resets = await misbehave((socket) => socket.resetAndDestroy());
     expect(await sender.attempt(resets.url)).toMatchObject({ kind: "reset", status: null, answer: null });
     const closes = await misbehave((socket) => socket.end());
@@ -181,7 +181,7 @@ describe("an attempt", () => {
     },
   );
 
-  it("tells that localhost is deserted at every address", async () => {
+  it("reports that nothing listens on localhost at any address", async () => {
     const { port } = new URL(await deserted());
     expect(await sender.attempt(`http://localhost:${port}/`)).toMatchObject({ kind: "refused" });
   });

@@ -117,7 +117,7 @@ describe.each(LANGUAGES.map((language) => ({ language, installed: isInstalled(la
             expect(await at(200_000)).toBe(200);
           });
 
-          it("takes a repeated event once", async () => {
+          it("handles a repeated event once", async () => {
             const sendAs = async (id: string) => {
               const body = new TextEncoder().encode(eventBody({ ...EVENT, id }, DATA));
               const headers = await signDelivery({

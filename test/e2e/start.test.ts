@@ -151,7 +151,7 @@ it("mails the webhook's contact that the endpoint is gone, without the event and
   }
 });
 
-it("sends reports with npm run send, and tells how they fared", () => {
+it("sends reports with npm run send, and sums up the outcomes", () => {
   const sent = spawnSync("npm", ["run", "-s", "send", "--", "--count", "20", "--concurrency", "4"], {
     cwd: copy,
     encoding: "utf8",

@@ -31,7 +31,7 @@ import { catchEndpointWakeUps, catchMails, receiver, wake } from "../../support/
 
 wakeUpsOfEachTest();
 
-describe("what rests", () => {
+describe("data at rest", () => {
   const marker = "MARKER-078-05-1120";
 
   it.each([
@@ -105,7 +105,7 @@ describe("what rests", () => {
 });
 
 describe("a webhook's address", () => {
-  it("rests nowhere in clear, and is in no list, log, mail or audit row", async () => {
+  it("is nowhere stored in the clear, and is in no list, log, mail or audit row", async () => {
     const owner = { owner_type: "payroll_company", owner_id: "addresses" };
     const [first, second] = ["PATH-one?sig=QUERY-one", "PATH-two?sig=QUERY-two"].map(
       (rest) => `https://hooks.receiver-audit.com/services/${rest}`,
@@ -170,7 +170,7 @@ describe("a sealed secret that was copied to another connection's row", () => {
       .bind(id)
       .first<{ secrets: string; data_key: string }>();
 
-  it("does not open there", async () => {
+  it("cannot be unsealed there", async () => {
     const [a, b] = [await createBoundConnection(), await createBoundConnection()];
     const row = await rowOf(a.id);
     const [stored]: StoredSecret[] = JSON.parse(row?.secrets ?? "[]");

@@ -6,7 +6,7 @@ import { fileStatus, filesCreator, gateOf, type Json } from "../../support/gatew
 const MISSING = "Required field missing";
 
 describe("employee changes", () => {
-  it("are accepted, and reach the files-creator as what they are", async () => {
+  it("are accepted, and reach the files-creator as employee changes", async () => {
     const key = await createDeveloper();
     const terminate = { employee_id: "EE_2", action: "terminate", termination_date: "2024-03-01" };
     const update = { employee_id: "EE_3", action: "update", hourly_rate: 0, anything: { else: [1] } };

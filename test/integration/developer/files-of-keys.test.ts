@@ -13,7 +13,7 @@ const list = (token: string, query: Record<string, string> = {}) =>
 const idsOf = ({ json }: { json: Json }): string[] => json.files.map(({ file_id }: Json) => file_id);
 
 describe("the files of an API key", () => {
-  it("are its own where nothing is said, and another key's of the owner by either form of its id", async () => {
+  it("are its own by default, and another key's of the owner by either form of its id", async () => {
     const key = await createDeveloper();
     const sent: string[] = [];
     for (const [path, body] of [
@@ -30,7 +30,7 @@ describe("the files of an API key", () => {
       expect(idsOf(await list(token, { api_key_id: id }))).toEqual(sent);
   });
 
-  it("come page by page, and take no cursor of another key's", async () => {
+  it("are listed page by page, and accept no cursor of another key's", async () => {
     const [key, other] = [await createDeveloper(), await createDeveloper()];
     for (let i = 0; i < 3; i++) await submit(key, PAYROLL, payroll(key));
     const first = await list(other.token, { api_key_id: key.id, limit: "2" });

@@ -76,7 +76,7 @@ describe("a payroll report under a bearer key", () => {
     expect(answer.headers.get("X-Request-Id")).toBe("req-1");
   });
 
-  it("reaches the files-creator byte for byte, with what it is and whose", async () => {
+  it("reaches the files-creator byte for byte, with its kind and its owner", async () => {
     const key = await createDeveloper({ environment: "sandbox" });
     const text = `${JSON.stringify(payroll(key), null, 3)}\n  `.replace(
       "{",
@@ -125,7 +125,7 @@ describe("a payroll report under a bearer key", () => {
     expect((await submit(key, PAYROLL, payroll(key, day))).status).toBe(202);
   });
 
-  it("of megabytes is read without being built, and rests in the archive from the start", async () => {
+  it("of megabytes is read without being built, and is in the archive from the start", async () => {
     const key = await createDeveloper();
     const employees = Array.from({ length: 30_000 }, (_, i) => employee({ employee_id: `EE_${i}` }));
     const body = payroll(key, { employees });
@@ -137,7 +137,7 @@ describe("a payroll report under a bearer key", () => {
     ]);
   });
 
-  it("can be asked for at once, by every key of its owner and environment", async () => {
+  it("can be looked up at once, by every key of its owner and environment", async () => {
     const key = await createDeveloper();
     const other = await createDeveloper();
     const { json } = await submit(key, PAYROLL, payroll(key));
@@ -150,7 +150,7 @@ describe("a payroll report under a bearer key", () => {
     }
   });
 
-  it("waits for the files-creator where the caller prefers to", async () => {
+  it("waits for the files-creator if the caller prefers to", async () => {
     const key = await createDeveloper();
     const answer = await submit(key, PAYROLL, payroll(key), { Prefer: "wait=10" });
     expect(answer).toMatchObject({ status: 200, json: { status: "processing" } });
@@ -209,7 +209,7 @@ describe("the same report again", () => {
     }
   });
 
-  it("that another parser could read differently is accepted as it is, with a warning", async () => {
+  it("that another parser could read differently is accepted unchanged, with a warning", async () => {
     const key = await createDeveloper();
     const text = JSON.stringify(payroll(key)).replace("{", '{"note":"\\ud83d","memo":1,"memo":"\\u0000",');
     for (const body of [text, text + " ".repeat(PARSE_UP_TO_BYTES)]) {

@@ -69,7 +69,7 @@ describe.each(["/files/status/FILE_1", "/files"])("GET %s with", (path) => {
     await refused({ Authorization: `Bearer audit1_live_sk_${"a".repeat(32)}` }, "API key not found");
   });
 
-  it("the scheme in any letter case is taken", async () => {
+  it("the scheme in any letter case is accepted", async () => {
     const { token } = await createApiKey();
     const answer = await send(`/api/v1${path}`, { headers: { Authorization: `bearer ${token}` } });
     expect(answer.status).not.toBe(401);
@@ -88,7 +88,7 @@ describe.each(["/files/status/FILE_1", "/files"])("GET %s with", (path) => {
     await refused({ Authorization: `Bearer ${sandbox.token}` }, "API key not found");
   });
 
-  it("a key is refused on the very next request after it was deactivated, and taken when it is active again", async () => {
+  it("a key is refused on the very next request after it was deactivated, and accepted when it is active again", async () => {
     const { id, token } = await createApiKey();
     const active = (value: number) =>
       bindings.DB.prepare("UPDATE api_keys SET is_active = ?, version = version + 1 WHERE id = ?")
@@ -110,7 +110,7 @@ describe.each(["/files/status/FILE_1", "/files"])("GET %s with", (path) => {
 });
 
 describe("a file's status", () => {
-  it("says what the file is, whose, and how far", async () => {
+  it("shows the file's kind, owner and progress", async () => {
     const connection = await createBoundConnection();
     const { token } = await createApiKey();
     const fileId = await accepted(connection, undefined, { headers: { "X-Request-Id": "req-9" } });
@@ -266,7 +266,7 @@ describe("lists of files", () => {
     expect((await list(token)).json).toEqual({ files: [], next_cursor: null });
   });
 
-  it("take the connection's id in either letter case", async () => {
+  it("accept the connection's id in either letter case", async () => {
     const { connection, token, newest } = await sevenFiles();
     expect(ids(await list(token, { connection_id: connection.id.toUpperCase() }))).toEqual(newest);
   });

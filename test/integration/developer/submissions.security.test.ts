@@ -98,7 +98,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     expect(await listDurableObjectIds(bindings.CONNECTION_GATE)).toHaveLength(before.length);
   });
 
-  it("a key under the other environment's prefix is refused, also where the row says so", async () => {
+  it("a key under the other environment's prefix is refused, even if the row says so", async () => {
     const key = await createDeveloper({ environment: "sandbox" });
     const live = key.token.replace("_test_", "_live_");
     await refused({ Authorization: `Bearer ${live}` }, "API key not found");
@@ -121,7 +121,7 @@ describe.each([PAYROLL, EMPLOYEES])("POST %s with", (path) => {
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(202);
   });
 
-  it("a deactivated key is refused from the very next request, and taken again from the one after its activation", async () => {
+  it("a deactivated key is refused from the very next request, and accepted again from the one after its activation", async () => {
     const key = await createDeveloper();
     expect((await submit(key, path, bodyFor(path, key))).status).toBe(202);
     const activate = (is_active: boolean) => portal("PATCH", `/api-keys/${key.id}`, { is_active });

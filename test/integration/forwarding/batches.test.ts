@@ -148,7 +148,7 @@ it("a response that cannot be sealed leaves its file leased; what the batch foun
   expect(received.map(({ fileId }) => fileId).sort()).toEqual([unsealed, deferred].sort());
 });
 
-describe("a batch has in flight at a time", () => {
+describe("a batch keeps in flight", () => {
   it("six files at most, in any order, from any number of gates", async () => {
     const { received, using, meter } = meteredCreator();
     const fileIds = [...(await acceptMany(8)), ...(await acceptMany(8))];

@@ -41,7 +41,7 @@ describe("a consumer that fails between any two of its steps", () => {
   ];
   const large = () => report({ pad: "x".repeat(70_000) });
 
-  it("takes these steps", async () => {
+  it("performs these steps", async () => {
     const fileId = await accepted(await createBoundConnection(), large());
     await deliverFiles([fileId], creatorThat(answering(503)).using);
     advance(HOUR_MS);

@@ -149,7 +149,7 @@ describe("when the files-creator is unavailable", () => {
     expect(await stuckFileOf(fileId)).toMatchObject({ reason: "deferred", response_status: null });
   });
 
-  it("waits longer from attempt to attempt, up to an hour, and not always equally long", async () => {
+  it("waits longer after each attempt, up to an hour, with jitter", async () => {
     const connection = await createBoundConnection();
     const { using } = creatorThat(() => new Response(null, { status: 503 }));
     const fileIds = await Promise.all(Array.from({ length: 4 }, () => accepted(connection)));
@@ -249,7 +249,7 @@ describe("when a payload cannot be read", () => {
 });
 
 describe("wake-ups", () => {
-  it("contain file ids and nothing else, whether from the intake, the alarm and a replay", async () => {
+  it("contain file ids and nothing else, whether from the intake, the alarm or a replay", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection, report({ secret: "marker-of-the-payload" }));
     await bringToTheEnd(fileId, wakeUps);

@@ -130,7 +130,7 @@ describe("headers of POST /files", () => {
     );
   });
 
-  it("name the API key of a report that came with one", async () => {
+  it("name the API key of a report that was sent with one", async () => {
     const fileId = mintFileId({ kind: "key", id: "b".repeat(24) }, 0);
     const file = claimed({ fileId, attempt: 3, generation: 2 });
     const { received, using } = creatorThat();
@@ -194,7 +194,7 @@ describe("the bytes of a report", () => {
     expect(await recordOf(fileId)).toMatchObject({ status: "processing" });
   });
 
-  it("reach it as sent: escapes, odd spacing, duplicate keys, letters of all scripts", async () => {
+  it("arrive unchanged: escapes, odd spacing, duplicate keys, letters of all scripts", async () => {
     const connection = await createBoundConnection();
     const body = '{ "employees":[{"name":"J\\u00f6rg \u{1F600} 名"}],\r\n\t"a":1,"a":2.50, "b":1e2 }\n';
     const { received, using } = creatorThat();

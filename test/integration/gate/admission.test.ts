@@ -145,7 +145,7 @@ describe("a call repeated with its own file id", () => {
     ["unsigned", { signed: null }],
     ["unsigned, with a key", { signed: null, keyMac: randomMac() }],
     ["unsigned, where equal bodies are repeats", { signed: null, sameBody: "deduplicate" }],
-  ])("is answered as the first was: %s", async (_name, fields) => {
+  ])("gets the first answer: %s", async (_name, fields) => {
     await inGate(await newGate(), (bench) => {
       const admission = bench.admission(fields);
       expect(bench.admit(admission).outcome).toBe("accepted");
@@ -156,7 +156,7 @@ describe("a call repeated with its own file id", () => {
     });
   });
 
-  it("is answered as the first was, though another file with its body came between", async () => {
+  it("gets the first answer, although another file with the same body was admitted in between", async () => {
     await inGate(await newGate(), (bench) => {
       const admission = bench.admission({ signed: null });
       bench.admit(admission);
@@ -275,7 +275,7 @@ describe("the same body under a new signature", () => {
     });
   });
 
-  it("is nothing special an hour later", async () => {
+  it("is an ordinary report an hour later", async () => {
     await inGate(await newGate(), (bench) => {
       const first = bench.admission();
       bench.admit(first);
@@ -400,7 +400,7 @@ describe("a reservation", () => {
     });
   });
 
-  it("is found by nothing while its object cannot be deleted, and is deleted with it", async () => {
+  it("matches no request while its object cannot be deleted, and is deleted with it", async () => {
     await inGate(await newGate(), async (bench) => {
       const first = bench.admission({ sealed: null, keyMac: randomMac() });
       bench.admit(first);
@@ -501,7 +501,7 @@ describe("versions", () => {
     expect(await gate.stub.admit(admissionAt(gate, Date.now()))).toEqual({ outcome: "stale" });
   });
 
-  it("bring the new plan with them", async () => {
+  it("carry the new plan", async () => {
     const gate = await newGate({ plan: "sandbox" });
     await inGate(gate, (bench) => {
       for (let i = 0; i < 100; i++) bench.accept();

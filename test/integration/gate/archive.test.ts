@@ -52,7 +52,7 @@ async function bytesAt(key: string): Promise<Bytes> {
 }
 
 describe("the archive of a connection", () => {
-  it("reads with nothing but the bucket and the key ring, byte for byte, inline and large payloads alike", async () => {
+  it("is readable with only the bucket and the key ring, byte for byte, inline and large payloads alike", async () => {
     const connection = await createBoundConnection();
     const bodies = [report(), report({ note: "ünïcode" }), report({ note: "x".repeat(100_000) })];
     const sent = new Map<string, string>();
@@ -94,7 +94,7 @@ describe("the archive of a connection", () => {
     expect(read).toEqual(sent);
   });
 
-  it("serves a replay with the same bytes, and the status stays right", async () => {
+  it("serves a replay with the same bytes, and the status stays correct", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
     const body = report();

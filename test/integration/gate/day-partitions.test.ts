@@ -152,7 +152,7 @@ describe("across midnight", () => {
   it.each([
     { name: "its last millisecond", at: MIDNIGHT - 1, partition: tableOf(MIDNIGHT - 1) },
     { name: "the next day's first", at: MIDNIGHT, partition: tableOf(MIDNIGHT) },
-  ])("a file belongs to the day it was minted in, whenever it comes: $name", async ({ at, partition }) => {
+  ])("a file belongs to the day it was minted in, whenever it arrives: $name", async ({ at, partition }) => {
     await atMidnight(async (bench) => {
       acceptAt(bench, MIDNIGHT);
       await bench.runAfter(2 * MINUTE);
@@ -252,7 +252,7 @@ describe("across midnight", () => {
     });
   });
 
-  it("of two files with one key the newer is meant, after the clock ran ahead and was set back", async () => {
+  it("a key of two files names the newer one, after the clock ran ahead and was set back", async () => {
     await atMidnight((bench) => {
       const keyMac = randomMac();
       const first = bench.admission({ keyMac });
@@ -343,7 +343,7 @@ describe("over several partitions, with days without one between them", () => {
     });
   });
 
-  it("each file is found, and no missing one", async () => {
+  it("each file is found, and no file that does not exist", async () => {
     await filled((bench, files) => {
       for (const fileId of files) expect(bench.row(fileId)?.seq).toBe(seqOf(fileId));
       for (const day of [-400, -1, 0, 3, 9, 400])
@@ -446,7 +446,7 @@ describe("over several partitions, with days without one between them", () => {
 });
 
 describe("a clock that ran ahead and was set back", () => {
-  it("loses no file and doubles none, whichever partition was created first", async () => {
+  it("loses and duplicates no file, whichever partition was created first", async () => {
     await atMidnight(async (bench, before) => {
       const ahead = acceptAt(bench, MIDNIGHT + 9 * DAY, WORTH);
       const back = acceptAt(bench, MIDNIGHT + HOUR, WORTH);
@@ -464,7 +464,7 @@ describe("a clock that ran ahead and was set back", () => {
     });
   });
 
-  it("back beyond the oldest partition finds the files that it admits then", async () => {
+  it("to a time before the oldest partition finds the files that are admitted then", async () => {
     await atMidnight(async (bench) => {
       const files = acceptAt(bench, MIDNIGHT - 5 * DAY, 3);
       bench.restart();
@@ -497,7 +497,7 @@ describe("a partition whose files are all old", () => {
     });
   });
 
-  it("is dropped even if it is the last, and the gate takes files again", async () => {
+  it("is dropped even if it is the last, and the gate accepts files again", async () => {
     await atMidnight(async (bench, files) => {
       await archive(bench, files);
       await bench.runAlarmsUntil(MIDNIGHT + 98 * DAY);

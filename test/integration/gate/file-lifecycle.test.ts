@@ -104,7 +104,7 @@ describe("a claim", () => {
         return fileId;
       },
     ]),
-  ])("answers nothing for %s, and the others all the same", async (_name, make) => {
+  ])("returns nothing for %s, and still returns the others", async (_name, make) => {
     await inGate(await newGate(), (bench) => {
       const fileId = make(bench);
       const other = bench.accept();
@@ -293,7 +293,7 @@ describe("a report of the files-creator", () => {
     });
   });
 
-  it("adds to what earlier ones said, also when it does not move the file", async () => {
+  it("adds its counts to those of earlier reports, even if it does not move the file", async () => {
     await inGate(await newGate(), (bench) => {
       const fileId = bench.accept();
       bench.forward(fileId, FORWARDED);
@@ -350,7 +350,7 @@ describe("a replay", () => {
     });
   });
 
-  it("starts over: attempts, records and time to give up, under the next generation", async () => {
+  it("resets the attempts, the records and the time to give up, under the next generation", async () => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
       bring(bench, fileId, "completed");
@@ -415,7 +415,7 @@ describe("waiting for a file", () => {
     });
   });
 
-  it("goes on through a deferral, and ends with the time", async () => {
+  it("continues through a deferral, and ends when its time is up", async () => {
     await inGate(await newGate(), async (bench) => {
       const fileId = bench.accept();
       const wait = bench.lifecycle.wait(seqOf(fileId), 20);

@@ -139,7 +139,7 @@ describe("while the queue is down", () => {
     });
   });
 
-  it("reservations are dropped all the same", async () => {
+  it("reservations are still dropped", async () => {
     await inGate(await newGate(), async (bench) => {
       const reserved = bench.accept({ sealed: null });
       bench.clock.now += 9 * MINUTE;
@@ -193,7 +193,7 @@ describe("while the archive is down", () => {
 });
 
 describe("the watermark up to which the alarm has woken files", () => {
-  it("is no obstacle to a file whose id is older than it", async () => {
+  it("does not hide a file whose id is older", async () => {
     await inGate(await newGate(), async (bench) => {
       bench.accept();
       await bench.runAfter(2 * MINUTE);
@@ -211,7 +211,7 @@ describe("the watermark up to which the alarm has woken files", () => {
     });
   });
 
-  it("is no obstacle to a large file that was committed after it", async () => {
+  it("does not hide a large file that was committed later", async () => {
     await inGate(await newGate(), async (bench) => {
       const reserved = bench.accept({ sealed: null });
       bench.accept();
@@ -224,7 +224,7 @@ describe("the watermark up to which the alarm has woken files", () => {
     });
   });
 
-  it("is no obstacle to new files after the clock ran a day ahead and was set back", async () => {
+  it("does not hide new files after the clock ran a day ahead and was set back", async () => {
     await inGate(await newGate(), async (bench) => {
       const start = bench.clock.now;
       bench.forward(bench.accept());
@@ -333,7 +333,7 @@ describe("purging", () => {
     });
   });
 
-  it("goes on at once when more is old than one run deletes", async () => {
+  it("continues at once if more files are old than one run deletes", async () => {
     await inGate(await newGate({ plan: "enterprise" }), async (bench) => {
       bench.forward(bench.accept());
       const queued = bench.accept();

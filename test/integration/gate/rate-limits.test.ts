@@ -78,7 +78,7 @@ describe("a connection on the sandbox plan", () => {
     expect(last.headers.get("X-RateLimit-Remaining")).toBe("98");
   });
 
-  it("is answered repeats even when its quota is used up", async () => {
+  it("gets answers to repeats even when its quota is used up", async () => {
     const connection = await createBoundConnection(SANDBOX);
     const request = await signedRequest(connection);
     const first = await send(inboundPath(connection), request, unwoken);
@@ -174,7 +174,7 @@ describe("reads with a key", () => {
     expect((await read()).status).toBe(200);
   });
 
-  it("take nothing from submissions, nor submissions from them", async () => {
+  it("use no quota of submissions, and submissions use none of theirs", async () => {
     const gate = await newGate({ plan: "sandbox" }, "key");
     for (let i = 0; i < 101; i++) await gate.stub.read(gate.snapshot);
     expect(await gate.stub.read(gate.snapshot)).toMatchObject({ rate: { allowed: false } });

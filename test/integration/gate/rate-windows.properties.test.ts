@@ -74,7 +74,7 @@ describe("in any window of a minute or an hour", () => {
     fc.assert(property, { numRuns: 150 });
   });
 
-  it("a place is free at the moment that a refusal names, and not before", () => {
+  it("there is room at the time that a refusal names, and not before", () => {
     const property = fc.property(plans, fc.nat(HOUR_MS), steps, (plan, offset, gaps) => {
       const recent = new RecentRequests();
       let now = T0 + offset;

@@ -169,7 +169,7 @@ describe("a report with an Idempotency-Key", () => {
     expect((await post(connection, body, keyed, unwoken)).json.file_id).toBe(first.json.file_id);
   });
 
-  it("has nothing to do with the same key of another connection", async () => {
+  it("is independent of the same key of another connection", async () => {
     const [one, other] = [await createBoundConnection(), await createBoundConnection()];
     const body = report();
     const first = await post(one, body, keyed, unwoken);
@@ -180,7 +180,7 @@ describe("a report with an Idempotency-Key", () => {
 });
 
 describe("a signed request", () => {
-  it("with a timestamp from the future is known for as long as it verifies, across eviction", async () => {
+  it("with a timestamp from the future is recognized for as long as it verifies, across eviction", async () => {
     const connection = await createBoundConnection();
     const start = Date.now();
     const request = await signedRequest(connection, report(), { timestamp: String(start + 4 * MINUTE) });
@@ -201,7 +201,7 @@ describe("a signed request", () => {
     });
   });
 
-  it("is known whatever the letters' case of its signature and of the connection's id", async () => {
+  it("is recognized in either letter case of its signature and of the connection's id", async () => {
     const connection = await createBoundConnection();
     const body = report();
     const request = await signedRequest(connection, body);
@@ -253,7 +253,7 @@ describe("a signed request", () => {
     expect((await sendTo(connection, request)).json.duplicate).toBe(true);
   });
 
-  it("that was stored though its answer got lost twice makes no second file", async () => {
+  it("that was stored although its answer was lost twice makes no second file", async () => {
     const connection = await createBoundConnection();
     const mute = intercepted(async (call, proceed) => {
       const answer = await proceed();
@@ -309,7 +309,7 @@ describe("the same body under a new signature", () => {
     );
   });
 
-  it("is nothing to warn of an hour later", async () => {
+  it("causes no warning an hour later", async () => {
     const connection = await createBoundConnection();
     const body = report();
     await post(connection, body, {}, unwoken);
@@ -319,7 +319,7 @@ describe("the same body under a new signature", () => {
     expect(later.json.warnings).not.toHaveProperty("body");
   });
 
-  it("is a repeat on a connection that wants it so, also by its signature alone", async () => {
+  it("is a repeat on a connection that deduplicates bodies, also by its signature alone", async () => {
     const connection = await createBoundConnection({ same_body: "deduplicate" });
     const body = report();
     const now = Date.now();
@@ -370,7 +370,7 @@ describe("a large report", () => {
     );
   });
 
-  it("is no file while its payload is on its way", async () => {
+  it("is not a file while its payload is being stored", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
     const body = large();

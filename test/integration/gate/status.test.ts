@@ -20,7 +20,7 @@ const REFUSED = { kind: "refused", responseStatus: 422, error: new Uint8Array([1
 const FORWARDED = { kind: "forwarded", recordsTotal: 1 } as const;
 
 describe("the status of a file", () => {
-  it("is right from the moment of its 202, and after its gate was evicted", async () => {
+  it("is correct from the moment of its 202, and after its gate was evicted", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
     const { json } = await post(connection, undefined, {}, unwoken);
@@ -124,7 +124,7 @@ describe("the list of a connection's files", () => {
     expect(seen).toEqual(ids.filter((_id, i) => i % 3 === 0));
   });
 
-  it("is not shifted by files that come between two pages", async () => {
+  it("is not shifted by files that arrive between two pages", async () => {
     await inGate(await newGate(), (bench) => {
       const ids = [1, 2, 3, 4].map(() => {
         bench.clock.now += 1;
@@ -139,7 +139,7 @@ describe("the list of a connection's files", () => {
     });
   });
 
-  it("leaves out what is reserved or dropped", async () => {
+  it("omits reserved and dropped files", async () => {
     await inGate(await newGate(), async (bench) => {
       const file = bench.accept();
       const reserved = bench.accept({ sealed: null });

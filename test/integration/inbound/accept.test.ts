@@ -11,7 +11,7 @@ import {
   report,
 } from "../../support/gateway.ts";
 
-it("accepts a signed report, answers its status at once, and forwards it to the files-creator", async () => {
+it("accepts a signed report, reports its status at once, and forwards it to the files-creator", async () => {
   const connection = await createBoundConnection();
   const key = await createApiKey();
   const body = report();

@@ -57,7 +57,7 @@ function isFree(budget: BodyBudget, totalBytes: number): boolean {
 }
 
 describe("readBody", () => {
-  it("answers the body's bytes in order, and the signed bytes with the prefix before them, in one piece", async () => {
+  it("returns the body's bytes in order, and the signed bytes with the prefix before them, in one piece", async () => {
     const budget = new BodyBudget();
     const read = await readStream(sender(3, 4).stream, PREFIX, 100, budget);
     if (!read.ok) throw new Error(read.error);
@@ -71,7 +71,7 @@ describe("readBody", () => {
     { what: "no body", stream: null },
     { what: "an empty stream", stream: sender(1, 0).stream },
     { what: "empty chunks", stream: sender(0, 3).stream },
-  ])("takes $what for zero bytes", async ({ stream }) => {
+  ])("reads $what as zero bytes", async ({ stream }) => {
     const read = await readStream(stream, PREFIX, 100, new BodyBudget());
     expect(read).toMatchObject({ ok: true, value: { body: new Uint8Array(0), signed: PREFIX } });
   });
@@ -79,11 +79,11 @@ describe("readBody", () => {
   it.each([
     { bytes: 100, ok: true },
     { bytes: 101, ok: false },
-  ])("with a limit of 100 bytes takes $bytes: $ok", async ({ bytes, ok }) => {
+  ])("with a limit of 100 bytes accepts $bytes: $ok", async ({ bytes, ok }) => {
     expect((await readStream(sender(1, bytes).stream, PREFIX, 100, new BodyBudget())).ok).toBe(ok);
   });
 
-  it("stops an endless body at the limit: not more is pulled, the sender is cancelled, nothing is held", async () => {
+  it("stops an endless body at the limit: no more is pulled, the sender is cancelled, nothing is held", async () => {
     const budget = new BodyBudget(2 * MIB);
     const { stream, seen } = sender(64 * KIB, Number.POSITIVE_INFINITY);
     expect(await readStream(stream, PREFIX, MIB, budget)).toEqual({ ok: false, error: "too_large" });
@@ -100,7 +100,7 @@ describe("readBody", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
-  it("gives up on a sender who stalls, at the deadline for the whole body", async () => {
+  it("gives up on a sender that stalls, at the deadline for the whole body", async () => {
     const budget = new BodyBudget(MIB);
     const { stream, seen } = sender(KIB, 5, "stalls");
     expect(await readStream(stream, PREFIX, MIB, budget, 50)).toEqual({ ok: false, error: "timeout" });
@@ -108,7 +108,7 @@ describe("readBody", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
-  it("gives up on a sender who trickles: every byte in time does not make the body so", async () => {
+  it("gives up on a sender that trickles: the deadline is for the body, not for each byte", async () => {
     const stream = new ReadableStream<Uint8Array>({
       async pull(controller) {
         await scheduler.wait(10);
@@ -123,7 +123,7 @@ describe("readBody", () => {
     expect(Date.now() - startedAt).toBeLessThan(1_000);
   });
 
-  it("gives up at the deadline while it waits for the budget, and leaves its place in the line", async () => {
+  it("gives up at the deadline while it waits for the budget, and leaves the line", async () => {
     const budget = new BodyBudget(MIB);
     const [holder, favoured] = [budget.open(), budget.open()];
     await holder.acquire(MIB);
@@ -143,7 +143,7 @@ describe("readBody", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
-  it("makes room for little more than was sent, and for larger pieces of larger bodies", async () => {
+  it("allocates little more than was sent, in larger pieces for larger bodies", async () => {
     const rooms: number[] = [];
     let left = 1 * MIB;
     const stream = new ReadableStream({
@@ -178,8 +178,8 @@ describe("readBody", () => {
   });
 });
 
-describe("readBody, of a body that says it is small", () => {
-  it("answers the same bytes, and holds them until they are released", async () => {
+describe("readBody, for a body that is declared as small", () => {
+  it("returns the same bytes, and holds them until they are released", async () => {
     const budget = new BodyBudget(MIB);
     const read = await readStream(sender(3, 4).stream, PREFIX, 100, budget, 5_000, 12);
     if (!read.ok) throw new Error(read.error);
@@ -190,7 +190,7 @@ describe("readBody, of a body that says it is small", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
-  it("holds what it says from the start: many who say so and do not send are counted", async () => {
+  it("holds the declared size from the start: senders that declare a body and send none are counted", async () => {
     const budget = new BodyBudget(MIB);
     const reading = readStream(sender(1, 1, "stalls").stream, PREFIX, MIB, budget, 50, 64 * KIB);
     expect(isFree(budget, MIB - 32 * KIB)).toBe(false);
@@ -198,7 +198,7 @@ describe("readBody, of a body that says it is small", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
-  it("does not take more than the limit, whatever it said", async () => {
+  it("reads no more than the limit, whatever was declared", async () => {
     const budget = new BodyBudget(MIB);
     const read = await readStream(sender(50, 4).stream, PREFIX, 100, budget, 5_000, 12);
     expect(read).toEqual({ ok: false, error: "too_large" });
@@ -251,7 +251,7 @@ describe("the budget", () => {
     expect(held).toBe(0);
   });
 
-  it("is not kept from others by slow senders: they hold only what they sent", async () => {
+  it("is not used up by slow senders: they hold only what they sent", async () => {
     const budget = new BodyBudget(4 * MIB);
     const slow = Array.from({ length: 6 }, () =>
       readStream(sender(64 * KIB, 8, "stalls").stream, PREFIX, 3 * MIB, budget, 800),
@@ -261,7 +261,7 @@ describe("the budget", () => {
     expect(await Promise.all(slow)).toEqual(slow.map(() => ({ ok: false, error: "timeout" })));
   });
 
-  it("goes on when slow senders hold all of it", async () => {
+  it("recovers when slow senders hold all of it", async () => {
     const budget = new BodyBudget(4 * MIB);
     const slow = Array.from({ length: 4 }, () => budget.open());
     for (const share of slow) await share.acquire(MIB);
@@ -292,7 +292,7 @@ describe("the budget", () => {
     expect(isFree(budget, MIB)).toBe(true);
   });
 
-  it("serves those who wait in the order in which they came", async () => {
+  it("serves waiting bodies in the order in which they arrived", async () => {
     const budget = new BodyBudget(MIB);
     const [holder, favoured] = [budget.open(), budget.open()];
     await holder.acquire(MIB);
@@ -311,7 +311,7 @@ describe("the budget", () => {
     expect(order).toEqual([1, 2, 3]);
   });
 
-  it("gets back a share that is closed twice only once", () => {
+  it("gets a share back once, even if it is closed twice", () => {
     const budget = new BodyBudget(MIB);
     const [one, other] = [budget.open(), budget.open()];
     one.acquire(512 * KIB);

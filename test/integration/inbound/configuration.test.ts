@@ -46,7 +46,7 @@ describe("parseKeyRing", () => {
     ["two keys, the first of which wraps", `new-1:${KEY},old_0:${OTHER_KEY}`, ["new-1", "old_0"]],
     ["blanks and line breaks around", ` a:${KEY} ,\n b:${OTHER_KEY}\n`, ["a", "b"]],
     ["a name of 32 characters", `${"k".repeat(32)}:${KEY}`, ["k".repeat(32)]],
-  ])("takes %s", (_, text, ids) => {
+  ])("accepts %s", (_, text, ids) => {
     const ring = parseKeyRing(text);
     expect([...ring.keys.keys()]).toEqual(ids);
     expect(ring.first).toBe(ids[0]);
@@ -79,7 +79,7 @@ describe("parseKeyRing", () => {
       expect(message).not.toContain(secret.slice(0, 8));
   });
 
-  it("opens what any of its keys wrapped, and nothing else", async () => {
+  it("unwraps the data keys that any of its keys wrapped, and no others", async () => {
     const wrapped = await createDataKey(parseKeyRing(`old:${KEY}`), "here");
     const rotated = parseKeyRing(`new:${OTHER_KEY},old:${KEY}`);
     await expect(unwrapDataKey(rotated, wrapped, "here")).resolves.toBeDefined();
@@ -270,7 +270,7 @@ describe("readSettings", () => {
     expect(settings.problems).toEqual([]);
   });
 
-  it.each(BROKEN)("with %s throws for its own part alone, and says so once", (_, by, part, reason) => {
+  it.each(BROKEN)("with %s throws for its own part alone, and logs one line", (_, by, part, reason) => {
     const env = changed(by);
     const settings = readSettings(env);
     expect(() => READ[part](settings)).toThrow(ConfigurationError);
@@ -291,7 +291,7 @@ describe("readSettings", () => {
     ["a limit below any report", { MAX_BODY_BYTES: "1023" }, { maxBodyBytes: 10_485_760 }],
     ["archiving after no time", { ARCHIVE_AFTER_SECONDS: "0" }, { archiveAfterMs: 3_600_000 }],
     ["archiving after more than a day", { ARCHIVE_AFTER_SECONDS: "86401" }, { archiveAfterMs: 3_600_000 }],
-  ])("with %s uses the default, and says so", (_, by, expected) => {
+  ])("with %s uses the default, and logs it", (_, by, expected) => {
     expect(readSettings(changed(by))).toMatchObject(expected);
     expect(written).toHaveLength(1);
     expect(written[0]).toContain(Object.keys(by)[0]);

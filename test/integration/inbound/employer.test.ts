@@ -255,7 +255,7 @@ describe("a bound connection", () => {
     expect(answer.json).toMatchObject({ employer_id: connection.employerId, warnings: {} });
   });
 
-  it("is refused once its owner's grant is withdrawn, and accepted again once it is given", async () => {
+  it("is refused once its owner's grant is withdrawn, and accepted again once it is restored", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
     const employer = await createEmployer();
     const connection = await createConnection({ employer_id: employer.id });
@@ -279,7 +279,7 @@ describe("a bound connection", () => {
     vi.useRealTimers();
   });
 
-  it("accepts its own FEIN as an integer, and tells of one that lost its leading zero", async () => {
+  it("accepts its own FEIN as an integer, and warns of one that lost its leading zero", async () => {
     const connection = await createBoundConnection();
     const digits = Number(connection.fein.replace("-", ""));
     const own = await post(connection, report({ employer_fein: digits }));
@@ -305,7 +305,7 @@ describe("an unbound connection", () => {
     ["is unknown", async () => "00-0000001"],
     ["is that of another granted employer", async () => (await createEmployer()).fein],
     ["is that of an employer of others", async () => (await createEmployer(STRANGER)).fein],
-  ])("is refused where it names an employer by id and a FEIN beside it that %s", async (_what, feinOf) => {
+  ])("is refused if it names an employer by id and a FEIN that %s", async (_what, feinOf) => {
     const employer = await createEmployer();
     const fein = await feinOf();
     const connection = await createConnection();
@@ -386,7 +386,7 @@ describe("an unbound connection", () => {
   });
 });
 
-it("a refusal for the employer counts for the rate and can be made good with the same body", async () => {
+it("a report that is refused for its employer counts for the rate, and is accepted unchanged once the employer is granted", async () => {
   const connection = await createConnection();
   const employer = await createEmployer([]);
   const body = report({ employer_id: employer.id });

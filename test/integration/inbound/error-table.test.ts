@@ -424,7 +424,7 @@ describe("a report that the files-creator refuses", () => {
 });
 
 describe("a caller who waits", () => {
-  it("is answered 200 and the status when the files-creator takes the report in time", async () => {
+  it("is answered 200 and the status when the files-creator accepts the report in time", async () => {
     const connection = await createBoundConnection();
     const answer = await post(connection, report(), { headers: { Prefer: "wait=5" } });
     expect(answer.status).toBe(200);
@@ -432,7 +432,7 @@ describe("a caller who waits", () => {
     expect(answer.headers.get("Preference-Applied")).toBe("wait=5");
   });
 
-  it("is answered 202 when the files-creator is not in time", async () => {
+  it("is answered 202 when the files-creator does not respond in time", async () => {
     const connection = await createBoundConnection();
     await filesCreator.script({ connection: connection.id, delayMs: 1_200 });
     const answer = await post(connection, report(), { headers: { Prefer: "wait=1" } });
@@ -444,7 +444,7 @@ describe("a caller who waits", () => {
     );
   });
 
-  it("waits as long as its connection says when it does not say itself", async () => {
+  it("waits for its connection's default time when its request names none", async () => {
     const connection = await createBoundConnection({ default_wait_seconds: 5 });
     expect((await post(connection)).status).toBe(200);
     expect((await post(connection, report(), { headers: { Prefer: "wait=0" } })).status).toBe(202);
@@ -564,13 +564,13 @@ describe("the path", () => {
     },
   );
 
-  it("makes no difference of a slash at the end", async () => {
+  it("may end with a slash", async () => {
     const connection = await createBoundConnection();
     const answer = await send(`${inboundPath(connection)}/`, await signedRequest(connection));
     expect(answer.status).toBe(202);
   });
 
-  it("takes the connection's id in either letter case, and names it in lower case from there on", async () => {
+  it("accepts the connection's id in either letter case, and continues in lower case", async () => {
     const connection = await createBoundConnection();
     const upper = { ...connection, id: connection.id.toUpperCase() };
     const body = report();
@@ -586,7 +586,7 @@ describe("the path", () => {
 it.each([
   ["does not open", (key: string) => `${key.slice(0, -8)}AAAAAAA=`],
   ["is no base64", (key: string) => `${key.slice(0, -8)}?`],
-])("answers for a row whose key %s with 503, and says nothing of it", async (_what, breaking) => {
+])("answers 503 for a row whose key %s, without details", async (_what, breaking) => {
   const connection = await createBoundConnection();
   const { data_key } = await rowOf(connection);
   const broken = breaking(data_key);

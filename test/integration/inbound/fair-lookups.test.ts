@@ -201,7 +201,7 @@ describe("wrong signatures for a cached connection", () => {
     expect(new Set(await flooding)).toEqual(new Set([401]));
   });
 
-  it("share one confirming read when they come together, at most fifty per second", async () => {
+  it("share one confirming read when they arrive together, at most fifty per second", async () => {
     const connection = await createBoundConnection();
     await knock(connection, ELSEWHERE);
     const { calls, using } = watched();

@@ -92,7 +92,7 @@ describe.each(FAILURES)("a gate that %s", (_, failing) => {
     expect(answer.json.error).toBe("Missing or empty employees array");
   });
 
-  it("while it is to commit a large report, makes one file of it in the end", async () => {
+  it("while it commits a large report, makes one file of it in the end", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection, report({ note: LARGE }));
     expectUnavailable(await send(inboundPath(connection), request, failing("CONNECTION_GATE.commit")));
@@ -129,7 +129,7 @@ describe("a gate whose object is reset", () => {
     expect(await filesOf(connection)).toHaveLength(2);
   });
 
-  it("while it is to commit a large report is asked again by another stub", async () => {
+  it("while it commits a large report is asked again by another stub", async () => {
     const connection = await createBoundConnection();
     reset("commit");
     const answer = await post(connection, report({ note: LARGE }));
@@ -199,7 +199,7 @@ describe("a payload that arrives after its deadline", () => {
     return { using: bounded(late, limits), places, arrive };
   }
 
-  it("stays where its reservation stands, for the repeated request to commit", async () => {
+  it("stays while its reservation exists, for the repeated request to commit", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection, report({ note: LARGE }));
     const { using, places, arrive } = latePut();
@@ -213,7 +213,7 @@ describe("a payload that arrives after its deadline", () => {
   it.each([
     ["after its deadline", true],
     ["before its deadline", false],
-  ])("is deleted where its reservation has ended, %s too", async (_, late) => {
+  ])("is deleted if its reservation has ended, %s", async (_, late) => {
     const connection = await createBoundConnection();
     const written = vi.spyOn(console, "error");
     const { using, places, arrive } = latePut(late ? 400 : 30_000);
@@ -243,7 +243,7 @@ describe.each(FAILURES)("beside the answer, what %s", (_, failing) => {
     expect(answer.status).toBe(401);
   });
 
-  it.each(["FILES", "CONNECTION_GATE.wait"])("does not hold a caller that waits: %s", async (binding) => {
+  it.each(["FILES", "CONNECTION_GATE.wait"])("does not delay a caller that waits: %s", async (binding) => {
     const connection = await createBoundConnection();
     const startedAt = Date.now();
     const answer = await post(connection, report(), { headers: { Prefer: "wait=1" } }, failing(binding));

@@ -163,7 +163,7 @@ describe("a request", () => {
     ]);
   });
 
-  it("that meets a bug has its line, and the error beside it under the same id", async () => {
+  it("that hits a bug has its line, and the error a second one under the same id", async () => {
     const connection = await createBoundConnection();
     written = [];
     const using = intercepted(async (call, proceed) => {

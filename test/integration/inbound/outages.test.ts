@@ -122,7 +122,7 @@ describe("with the gate unavailable", () => {
     await expectNothingStored(connection);
   });
 
-  it("a refusal is a refusal, only without rate headers", async () => {
+  it("a refusal stays the same, without rate headers", async () => {
     const connection = await createBoundConnection();
     const answer = await post(connection, "{}", {}, without("CONNECTION_GATE"));
     expect(answer.json.error).toBe("Missing or empty employees array");
@@ -158,7 +158,7 @@ describe("with the archive unavailable", () => {
     expect(file?.size).toBe(String(request.body).length);
   });
 
-  it("a caller who repeats a large report and waits has the answer of the files-creator", async () => {
+  it("a caller who repeats a large report and waits gets the answer of the files-creator", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection, report({ note: LARGE }), {
       headers: { Prefer: "wait=5" },
@@ -204,7 +204,7 @@ describe("with the queue or the limiter unavailable", () => {
     expect(await filesOf(connection)).toHaveLength(1);
   });
 
-  it("refusals are what they are", async () => {
+  it("refusals stay the same", async () => {
     const connection = await createBoundConnection();
     const answer = await post({ ...connection, secret: "another" }, report(), {}, without("REFUSALS"));
     expect(answer.status).toBe(401);

@@ -189,7 +189,7 @@ describe("refusals on a cached row", () => {
     expect(calls.filter((call) => call.startsWith("DB."))).toHaveLength(1);
   });
 
-  it("share one confirmation when they come together", async () => {
+  it("share one confirmation when they arrive together", async () => {
     const connection = await warmConnection();
     vi.setSystemTime(Date.now() + 5_000);
     const { calls, using } = watched();

@@ -94,7 +94,7 @@ describe("a signature", () => {
     await fc.assert(property, { numRuns: 300 });
   });
 
-  it("never verifies when bytes move over the dot between timestamp and body", async () => {
+  it("never verifies when bytes move across the dot between timestamp and body", async () => {
     const property = fc.asyncProperty(
       secrets,
       timestamps,
@@ -118,7 +118,7 @@ describe("a signature", () => {
 });
 
 describe("a timestamp", () => {
-  it("is taken when it is an integer within five minutes of the clock, and never otherwise", () => {
+  it("is accepted when it is an integer within five minutes of the clock, and never otherwise", () => {
     const now = Date.parse("2026-03-16T10:00:00.000Z");
     const near = fc.integer({ min: -400_000, max: 400_000 });
     fc.assert(

@@ -82,7 +82,7 @@ describe.each(cases)("the vector “$name”", ({ secret, timestamp, body, hex, 
     expect(await verifySignature([key], fromHex(bodyOnlyHex), signed)).toBe(false);
   });
 
-  it("verifies when any of several secrets made it, and not when there is none", async () => {
+  it("verifies if any of several secrets made it, and never without a secret", async () => {
     const keys = await Promise.all(["first", secret, "last"].map(importSigningKey));
     expect(await verifySignature(keys, fromHex(hex), signed)).toBe(true);
     expect(await verifySignature([], fromHex(hex), signed)).toBe(false);
@@ -174,7 +174,7 @@ describe("over HTTP", () => {
     if (status === 401) await expectNothingStored(connection);
   });
 
-  it("takes the same signature in another letter case for the same request", async () => {
+  it("recognizes the same signature in another letter case as the same request", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection);
     const first = await send(inboundPath(connection), request);
@@ -184,13 +184,13 @@ describe("over HTTP", () => {
     expect(again.json).toMatchObject({ file_id: first.json.file_id, duplicate: true });
   });
 
-  it("covers bytes, not text: a body that is not ASCII is verified as it travelled", async () => {
+  it("covers bytes, not text: a body that is not ASCII is verified as transmitted", async () => {
     const connection = await createBoundConnection();
     const body = utf8(report({ note: "Zoë Núñez — 李 😀" }));
     expect((await post(connection, body)).status).toBe(202);
   });
 
-  it("says how many bytes were received that it does not match", async () => {
+  it("reports how many bytes were received if it does not match", async () => {
     const connection = await createBoundConnection();
     const body = utf8(report({ note: "Zoë" }));
     const answer = await post({ ...connection, secret: "another" }, body);
@@ -202,7 +202,7 @@ describe("over HTTP", () => {
     expect(malformed.json.message).toContain("`(stdin)= `");
   });
 
-  it("takes the headers of a signed request twice, as a proxy may send them", async () => {
+  it("accepts the headers of a signed request twice, as a proxy may send them", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection, report(), { headers: { "Idempotency-Key": "one" } });
     const headers = new Headers(request.headers);
@@ -213,7 +213,7 @@ describe("over HTTP", () => {
     expect(again.json).toMatchObject({ file_id: first.json.file_id, duplicate: true });
   });
 
-  it("does not take the signature of one timestamp for another", async () => {
+  it("does not accept the signature of one timestamp for another", async () => {
     const connection = await createBoundConnection();
     const request = await signedRequest(connection);
     const headers = new Headers(request.headers);
@@ -223,7 +223,7 @@ describe("over HTTP", () => {
     );
   });
 
-  it("does not take one connection's signature for another's, even of the same owner", async () => {
+  it("does not accept one connection's signature for another's, even of the same owner", async () => {
     const [one, other] = [await createBoundConnection(), await createBoundConnection()];
     const request = await signedRequest(one);
     expect((await send(inboundPath(other), request)).json.error).toBe("Invalid webhook signature");

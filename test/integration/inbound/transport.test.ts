@@ -105,7 +105,7 @@ it("a rejected report is not stored, and is accepted over https", async () => {
   }
 });
 
-it("a gateway for development takes plain http, on any host", async () => {
+it("a gateway for development accepts plain http, on any host", async () => {
   const connection = await createBoundConnection();
   for (const host of ["127.0.0.1:8787", "localhost:8787", "[::1]:8787", "172.17.0.2:8787"]) {
     const { response } = await ask(

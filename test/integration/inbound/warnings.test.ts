@@ -211,7 +211,7 @@ it.each([
 });
 
 describe("over HTTP", () => {
-  it("warnings come with the 202", async () => {
+  it("the 202 includes the warnings", async () => {
     const connection = await createBoundConnection();
     const employees = [{ ...webhookEmployee, class_code: undefined, gross_wages: -1 }];
     const answer = await post(
@@ -225,7 +225,7 @@ describe("over HTTP", () => {
     });
   });
 
-  it("a report without fault has an empty map of them", async () => {
+  it("a report without faults has an empty map of warnings", async () => {
     const employer = await createEmployer();
     const connection = await createConnection();
     const body = JSON.stringify({ ...reportReport, employer_id: employer.id, employees: [reportEmployee] });

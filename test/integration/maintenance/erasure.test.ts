@@ -85,7 +85,7 @@ describe("DELETE /connections/{id}?erase=true", () => {
     expect(received.map(({ fileId }) => fileId)).toEqual([waiting]);
   });
 
-  it("leaves no copy of the data key anywhere, so that nothing of the connection opens any more", async () => {
+  it("leaves no copy of the data key anywhere, so that nothing of the connection can be unsealed", async () => {
     const { connection, archived, waiting, wrappedKey } = await withReports();
     expect(await everything(archived)).toContain(wrappedKey);
     expect(await bindings.ARCHIVE.head(keyObjectKey(addressOf(connection.id)))).not.toBeNull();
@@ -104,7 +104,7 @@ describe("DELETE /connections/{id}?erase=true", () => {
     expect((await post(connection)).status).toBe(404);
   });
 
-  it("fails files that cannot be opened any more, and does not delay other reports", async () => {
+  it("fails files that can no longer be unsealed, and does not delay other reports", async () => {
     const { connection, archived, waiting } = await withReports();
     await remove(connection.id, "?erase=true");
     advance(WEEK + 60_000);
@@ -183,7 +183,7 @@ describe("DELETE /api-keys/{id}?erase=true", () => {
     return { developer, fileId: json.file_id as string, wrapped: await wrappedKey(developer.id) };
   }
 
-  it("leaves no copy of the data key, and fails files that cannot be opened any more", async () => {
+  it("leaves no copy of the data key, and fails files that can no longer be unsealed", async () => {
     const { developer, fileId, wrapped } = await withReport();
     expect(await everything(fileId)).toContain(wrapped);
     const before = Date.now();
@@ -314,7 +314,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect(await listed(owner)).toHaveLength(2);
   });
 
-  it("leaves nothing that opens, and what waits is closed", async () => {
+  it("leaves nothing that can be unsealed, and closes waiting deliveries", async () => {
     const { owner, hook, wrappedKey } = await withDeliveries();
     const early = await register(owner);
     await portal("DELETE", `/webhooks/${early.id}`);
@@ -352,7 +352,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect(await stored(other.hook)).toMatchObject({ status: "active", deleted_at: null });
   });
 
-  it("keeps of its webhooks' addresses the host alone, of deleted ones and of those in clear as well", async () => {
+  it("keeps only the host of its webhooks' URLs, also of deleted webhooks and of URLs in the clear", async () => {
     const owner = freshOwner();
     const url = "https://hooks.gone-audit.com:8443/services/PATH?sig=QUERY";
     const asked = { ...owner, environment: "production", url, events: ["*"] };
@@ -386,7 +386,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     expect(await listed(owner)).toEqual([]);
   });
 
-  it("lets the owner begin anew, and shows no answer that was kept before", async () => {
+  it("lets the owner start over, and shows no answer that was stored before", async () => {
     const { owner, hook } = await withDeliveries();
     await erase(owner);
     advance(WEEK + 60_000);
@@ -445,7 +445,7 @@ describe("DELETE /owners/{owner_type}/{owner_id}/data", () => {
     },
   );
 
-  it("is survived by pages: they leave out what does not open, and log it", async () => {
+  it("does not break pages: they omit rows that cannot be unsealed, and log them", async () => {
     const { owner, hook } = await withDeliveries();
     await bindings.DB.prepare(
       "UPDATE events SET data = 'AAAA' WHERE seq = (SELECT min(seq) FROM events WHERE owner_id = ?)",

@@ -165,7 +165,7 @@ describe("POST /vault/rewrap", () => {
     expect(sumOf(await rewrapAll(1), "rewrapped")).toBe(0);
   });
 
-  it("passes over a key that the ring does not open, and counts it", async () => {
+  it("skips a key that the ring does not unwrap, and counts it", async () => {
     const [, broken] = [await createConnection(), await createConnection()];
     await bindings.DB.prepare("UPDATE connections SET data_key = 'lost.AAAA' WHERE id = ?")
       .bind(broken.id)

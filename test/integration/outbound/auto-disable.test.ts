@@ -124,7 +124,7 @@ describe("people", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
-  it("are shown our User-Agent where a wall against bots answered", async () => {
+  it("are shown our User-Agent if a bot filter answered", async () => {
     const mails = catchMails();
     const hook = await hookWith();
     receiver(() => new Response("<html>", { status: 403, headers: { "cf-mitigated": "challenge" } }));
@@ -287,7 +287,7 @@ describe("an address that the mail service refuses for good", () => {
     expect(lines).not.toContain("it@acme.example");
   });
 
-  it("where it is the operators' own, ends the mail with an error", async () => {
+  it("that is the operators' own ends the mail with an error", async () => {
     const logged = vi.spyOn(console, "error");
     let tries = 0;
     catchMails(() => {
@@ -383,7 +383,7 @@ describe("a success after failures", () => {
     expect(await stored(hook)).toMatchObject({ status: "active", failing_since: null });
   });
 
-  it("begins a new failure anew where the next attempt of the same turn fails", async () => {
+  it("starts a new failure if the next attempt of the same turn fails", async () => {
     const hook = await hookWith({ ...longFailing, consecutive_failures: 1, last_success_at: STARTED_AT });
     for (let i = 0; i < 2; i++) await tellTo(hook);
     const { calls } = receiver(() => {
@@ -569,7 +569,7 @@ describe("a new endpoint", () => {
     expect(calls).toHaveLength(1);
   });
 
-  it("that answers in time has left it, whatever it answers", async () => {
+  it("leaves its lane once it answers in time, whatever it answers", async () => {
     const hook = await hookWith({ proven_at: null });
     answering(500);
     await tellTo(hook);
@@ -598,7 +598,7 @@ describe("a new endpoint", () => {
     expect(most()).toBe(4);
   });
 
-  it("that hangs keeps no slow one beside it from its next deliveries", async () => {
+  it("that hangs does not keep a slow one beside it from its next deliveries", async () => {
     const hook = await hookWith({ slow_at: STARTED_AT, max_in_flight: 1 });
     const dead = await hookWith({ slow_at: STARTED_AT });
     for (let i = 0; i < 2; i++) await tellTo(hook);
@@ -627,7 +627,7 @@ describe("a new endpoint", () => {
     expect(await stored(hook)).toMatchObject({ consecutive_failures: 2, proven_at: 7 });
   });
 
-  it("is cut at two seconds, no attempt is counted, and it is tried again with ten in the slow lane", async () => {
+  it("is cut off after two seconds, no attempt is counted, and it is tried again with ten in the slow lane", async () => {
     vi.useRealTimers();
     const hook = await hookWith({ proven_at: null });
     const fetched = hanging();

@@ -51,7 +51,7 @@ async function hookWith(fields: Parameters<typeof storeWebhook>[0] = {}) {
 }
 
 describe("a delivery", () => {
-  it("is sent once, and what was answered is kept sealed", async () => {
+  it("is sent once, and its answer is stored sealed", async () => {
     const hook = await hookWith();
     const { calls } = receiver(() => new Response("thank you"));
     await tell(of(hook));
@@ -69,7 +69,7 @@ describe("a delivery", () => {
     expect(JSON.stringify(delivery)).not.toContain("thank you");
   });
 
-  it("reads no rows of what else waits for its webhook", async () => {
+  it("reads no rows of other deliveries that wait for its webhook", async () => {
     const hook = await hookWith();
     await bindings.DB.prepare(
       `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
@@ -157,7 +157,7 @@ describe("a delivery", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
-  it("waits longer where Retry-After asks for it, never shorter", async () => {
+  it("waits longer if Retry-After asks for it, never shorter", async () => {
     const hook = await hookWith();
     receiver(() => new Response(null, { status: 503, headers: { "Retry-After": "120" } }));
     await tell(of(hook));
@@ -168,7 +168,7 @@ describe("a delivery", () => {
     });
   });
 
-  it("is made again where its outcome could not be recorded, and recorded once", async () => {
+  it("is sent again if its outcome could not be recorded, and recorded once", async () => {
     const hook = await hookWith();
     const { calls } = receiver();
     await tell(of(hook));
@@ -197,7 +197,7 @@ describe("a delivery", () => {
     expect((await deliveriesOf(hook))[0]).toMatchObject({ status: "delivered", attempts: 1 });
   });
 
-  it("counts once where two consumers make the same attempt", async () => {
+  it("counts once if two consumers make the same attempt", async () => {
     const hook = await hookWith();
     const { calls } = receiver(async () => {
       if (calls.length === 1) {
@@ -235,7 +235,7 @@ describe("a delivery", () => {
     expect(await noticesOf(hook)).toEqual([]);
   });
 
-  it("that does not open fails by the schedule, and holds up no other", async () => {
+  it("that cannot be unsealed fails on schedule, and holds up no other", async () => {
     const hook = await hookWith();
     const { calls } = receiver();
     await tell(of(hook));
@@ -294,7 +294,7 @@ describe("a delivery", () => {
     expect(await deliveriesOf(hook)).toMatchObject([{ status: "failed", last_error: "event_expired" }]);
   });
 
-  it("opens after its owner's key was wrapped anew", async () => {
+  it("can be unsealed after its owner's key was rewrapped", async () => {
     const hook = await hookWith();
     const { calls } = receiver();
     await tell(of(hook));
@@ -315,7 +315,7 @@ describe("a delivery", () => {
     expect(calls).toHaveLength(1);
   });
 
-  it("whose type its webhook no longer asks for is closed when it is due, and no other", async () => {
+  it("whose type its webhook no longer subscribes to is closed when it is due, and no other", async () => {
     const hook = await hookWith({ events: ["policy.*", "payment.failed"] });
     const { calls } = receiver();
     await tell(of(hook));
@@ -405,7 +405,7 @@ describe("an endpoint", () => {
     expect(await stored(hook)).toMatchObject({ consecutive_failures: 0, failing_since: null });
   });
 
-  it("has never more requests in flight than it allows, at any number of consumers", async () => {
+  it("never has more requests in flight than it allows, at any number of consumers", async () => {
     const hook = await hookWith({ max_in_flight: 2 });
     const { most } = meteredReceiver(5);
     for (let i = 0; i < 12; i++) await tell(of(hook));
@@ -470,7 +470,7 @@ describe("a message", () => {
   });
 });
 
-it("moves nothing for an endpoint that has nothing due", async () => {
+it("does nothing for an endpoint that has nothing due", async () => {
   const hook = await hookWith();
   const before = await stored(hook);
   await wake(hook);

@@ -61,7 +61,7 @@ describe("an event", () => {
     [["payment.failed", "policy.created"], true],
     [["policy.updated"], false],
     [["payment.*", "file.*"], false],
-  ])("of the type policy.created reaches a webhook that asks for %j: %s", async (events, reached) => {
+  ])("of the type policy.created reaches a webhook that subscribes to %j: %s", async (events, reached) => {
     const { owner, columns } = freshOwner();
     const hook = await storeWebhook({ ...columns, events });
     await tell({ owner });
@@ -126,7 +126,7 @@ describe("an event", () => {
     expect(await tell({ ...event, environment: "sandbox" })).toMatchObject({ outcome: "stored" });
   });
 
-  it("rests sealed under its owner's key", async () => {
+  it("is stored sealed under its owner's key", async () => {
     const { owner } = freshOwner();
     const event = newEvent({ owner, data: JSON.stringify({ ssn: "123-45-6789" }) });
     await tell(event);
@@ -138,7 +138,7 @@ describe("an event", () => {
     await expect(unsealText(other, row?.data, eventDataContext("production", event.id))).rejects.toThrow();
   });
 
-  it("of a file is kept only where its owner has a webhook for it, active or not", async () => {
+  it("of a file is stored only if its owner has a webhook for it, active or not", async () => {
     const without = freshOwner();
     await storeWebhook({ ...without.columns, events: ["policy.*"] });
     expect(await tell({ owner: without.owner, type: "file.failed" })).toEqual({ outcome: "unwanted" });
@@ -151,7 +151,7 @@ describe("an event", () => {
     });
   });
 
-  it("is not kept where its owner is erased while it is on its way", async () => {
+  it("is not stored if its owner is erased while it is being reported", async () => {
     const { owner } = freshOwner();
     await ownerKey(bindings.DB, readSettings(bindings).keyRing, owner);
     const { DB } = intercepted(async (call, proceed) => {

@@ -119,7 +119,7 @@ describe("a file's events", () => {
     },
   );
 
-  it("do not wait for ever: after ten minutes an earlier one is given up on, and old news when it comes", async () => {
+  it("do not wait for ever: after ten minutes an earlier one is given up on, and out of date when it arrives", async () => {
     const { owner, connection } = await fresh();
     await storeWebhook({ ...owner, events: ["file.*"] });
     const fileId = await accepted(connection);
@@ -199,7 +199,7 @@ describe("a file's events", () => {
 });
 
 describe("a file's employer", () => {
-  it("hears of the file as its owner does, under the same ids, in an order of its own", async () => {
+  it("receives the file's events as its owner does, under the same ids, in an order of its own", async () => {
     const { owner, employer, connection } = await fresh();
     const hooks = [
       await storeWebhook({ ...owner, events: ["file.*"] }),
@@ -223,7 +223,7 @@ describe("a file's employer", () => {
       );
   });
 
-  it("receives it although the owner has no subscription", async () => {
+  it("receives them although the owner has no subscription", async () => {
     const { owner, employer, connection } = await fresh();
     await storeWebhook({ ...employer, events: ["file.*"] });
     const fileId = await accepted(connection);
@@ -233,7 +233,7 @@ describe("a file's employer", () => {
     expect(await typesOf(owner)).toEqual([]);
   });
 
-  it("hears of it once where it is the owner itself", async () => {
+  it("receives each event once if it is the owner itself", async () => {
     const { employer } = await fresh();
     const connection = await createConnection({
       ...employer,
@@ -280,7 +280,7 @@ describe("a file's employer", () => {
     expect(await typesOf(employer)).toEqual(["file.uploaded", "file.processed"]);
   });
 
-  it("costs a file nothing where it has no webhook", async () => {
+  it("costs a file nothing if it has no webhook", async () => {
     const { connection } = await fresh();
     const fileId = await accepted(connection);
     let writes = 0;

@@ -61,7 +61,7 @@ async function trailOf({ id }: { id: string }): Promise<Json[]> {
 
 const run = () => sealClearUrls(bindings.DB, readSettings(bindings).keyRing, Date.now());
 
-describe("an address that was stored in clear", () => {
+describe("a URL that was stored in the clear", () => {
   it("is sealed in its row and masked in the audit trail, and nothing else of them changes", async () => {
     const hook = await storedInClear();
     const before = await stored(hook);
@@ -84,7 +84,7 @@ describe("an address that was stored in clear", () => {
     expect((await portal("GET", `/webhooks/${hook.id}`)).json.webhook.url).toBe(url("old"));
   });
 
-  it("serves before and after alike", async () => {
+  it("works the same before and after", async () => {
     const hook = await storedInClear();
     const { calls } = receiver();
     const list = () =>
@@ -110,7 +110,7 @@ describe("an address that was stored in clear", () => {
     expect(calls.map((call) => call.url)).toEqual([url("old"), url("old")]);
   });
 
-  it("is in force where code from before changed it beside a sealed one", async () => {
+  it("is in force if older code changed it beside a sealed one", async () => {
     const hook = await storeWebhook({ url: url("sealed") });
     const newer = `${url("sealed")}&newer`;
     await bindings.DB.prepare("UPDATE webhooks SET url = ? WHERE id = ?").bind(newer, hook.id).run();
@@ -125,7 +125,7 @@ describe("an address that was stored in clear", () => {
     expect((await stored(hook)).url).toBe("sealed://sealed.receiver-audit.com/");
   });
 
-  it("that is changed meanwhile stays as it was changed to, sealed", async () => {
+  it("that is changed meanwhile keeps its new value, sealed", async () => {
     const hook = await storedInClear();
     const answer = await portal("PATCH", `/webhooks/${hook.id}`, { url: url("new") });
     expect(answer.json.webhook.url).toBe(url("new"));
@@ -151,7 +151,7 @@ describe("an address that was stored in clear", () => {
     expect(await dumpDatabase()).not.toContain(MARKER);
   });
 
-  it("keeps no others waiting where its owner's key does not open, and is counted", async () => {
+  it("holds up no others if its owner's key cannot be unwrapped, and is counted", async () => {
     for (let i = 0; i < 60; i++) await storeWebhook({ url: url("old"), target: null, owner_id: "broken" });
     const hooks: WebhookRow[] = [];
     for (let i = 0; i < 60; i++)
@@ -179,8 +179,8 @@ describe("an address that was stored in clear", () => {
   });
 });
 
-describe("once all is done", () => {
-  it("a run is four looks into empty indexes", async () => {
+describe("once every URL is sealed", () => {
+  it("a run reads four empty indexes", async () => {
     await run();
     const batch = vi.spyOn(bindings.DB, "batch");
     await run();

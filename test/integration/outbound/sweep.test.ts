@@ -194,7 +194,7 @@ describe("retention", () => {
     expect(await count()).toBe(1);
   });
 
-  it("keeps what was replayed lately, however old its event is", async () => {
+  it("keeps deliveries that were replayed recently, however old their event is", async () => {
     const now = Date.now();
     const hook = await hookWithDelivery({}, now - 80 * DAY_MS);
     await bindings.DB.prepare("UPDATE deliveries SET next_attempt_at = NULL, updated_at = ?")
@@ -238,7 +238,7 @@ describe("retention", () => {
     expect(await findReplay(bindings.DB, hook.id, ended.id)).toBeNull();
   });
 
-  it("takes each webhook in its own minute, and many rows in bounded statements", async () => {
+  it("handles each webhook in its own minute, and many rows in bounded statements", async () => {
     const hook = await hookWithDelivery({ id: "7".repeat(24) });
     await bindings.DB.prepare(
       `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, created_at, updated_at, history)
@@ -263,7 +263,7 @@ describe("notices", () => {
       .bind(webhookId, kind, seq, at, at)
       .run();
 
-  it("of one webhook go in one mail of each kind, to whom the webhook names or to the operators", async () => {
+  it("of one webhook are sent in one mail of each kind, to the webhook's address or to the operators", async () => {
     const hook = await hookWithDelivery({ notification_email: "it@acme.example" });
     const other = await hookWithDelivery();
     for (let i = 0; i < 30; i++) await note(hook.id, "delivery_failed", seqAt(Date.now()) + i);
@@ -314,7 +314,7 @@ describe("notices", () => {
       expect(await noticesOf(hook)).toMatchObject([{ tries: 1, due_at: now + 60_000 }]);
   });
 
-  it("go through the mail binding itself", async () => {
+  it("are sent through the mail binding itself", async () => {
     const hook = await hookWithDelivery({ notification_email: "ops@acme.example" });
     await note(hook.id, "delivery_failed", 1);
     await sendNotices(bindings, settings, Date.now());
@@ -322,7 +322,7 @@ describe("notices", () => {
   });
 });
 
-it("nothing of the outbound side scans a table", async () => {
+it("no query of the outbound side scans a table", async () => {
   const hook = await hookWithDelivery();
   const { DB, plans } = withQueryLog(bindings.DB);
   const using = { ...bindings, DB };

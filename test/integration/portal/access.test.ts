@@ -157,7 +157,7 @@ describe("a token", () => {
     expect(answer.json).not.toHaveProperty("details");
   });
 
-  it("is ignored where Access is not set up", async () => {
+  it("is ignored if Access is not set up", async () => {
     expect((await ask(await token(), bindings)).status).toBe(401);
   });
 

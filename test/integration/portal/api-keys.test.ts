@@ -151,7 +151,7 @@ describe("PATCH /api-keys/{id}", () => {
     expect(Object.keys(answer.json.details)).toEqual([path]);
   });
 
-  it("is made only if the key is still as it was read, where the caller says so", async () => {
+  it("with If-Match is made only if the key has not changed since", async () => {
     const { id } = await createApiKey();
     const { version } = await keyOf(id);
     const patch = (etag: string) =>

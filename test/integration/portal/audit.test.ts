@@ -195,7 +195,7 @@ describe("GET /audit", () => {
     vi.useRealTimers();
   });
 
-  it("reads a month back, newest first, page by page, just as it went", async () => {
+  it("reads a month back, newest first, page by page, exactly as it was written", async () => {
     const owner = { owner_type: "user", owner_id: "month" };
     const from = new Date();
     const script: string[] = [];

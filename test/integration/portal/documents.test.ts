@@ -193,7 +193,7 @@ describe("the guide: a developer's key", () => {
     payroll_data: { total_payroll: 21600, total_hours: 480, officer_payroll: 0, subcontractor_payments: 0 },
   });
 
-  it("submits a payroll report, and asks where its file is", async () => {
+  it("submits a payroll report, and looks up its file", async () => {
     const sent = await bearer("/payroll/reports", payroll());
     expect(sent).toMatchObject({ status: 202, json: { success: true, status: "queued" } });
     const { status, json } = await bearer(`/files/status/${sent.json.file_id}`);

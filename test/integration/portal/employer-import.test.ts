@@ -77,7 +77,7 @@ describe("POST /employers/import", () => {
     expect(json.audit).toMatchObject([{ action: "employer.created", actor: "client:portal" }]);
   });
 
-  it("keeps grants where a line has no owners, and withdraws none that connections are bound by without force", async () => {
+  it("keeps grants if a line has no owners, and withdraws none that connections are bound by without force", async () => {
     const { id, fein } = made();
     const line = (more: Json) => ({ id: id(1), fein: fein(1), name: "A", ...more });
     await importing(ndjson([line({ owners: [ACME] })]));
@@ -185,7 +185,7 @@ describe("POST /employers/import", () => {
     expect(await stored(id(1))).toMatchObject({ name: "C" });
   });
 
-  it("that is interrupted says where to continue, and all lines before are processed", async () => {
+  it("that is interrupted reports where to continue, and all lines before are processed", async () => {
     const { id, fein } = made();
     const rows = Array.from({ length: 120 }, (_, n) => ({ id: id(n), fein: fein(n), name: "A" }));
     let batches = 0;

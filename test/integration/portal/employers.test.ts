@@ -127,7 +127,7 @@ describe("PUT /employers/{id}", () => {
     expect(emptied.json.employer.owners).toEqual([]);
   });
 
-  it("is refused where it withdraws the employer from the owner of connections that are bound to it", async () => {
+  it("is refused if it withdraws the employer from the owner of connections that are bound to it", async () => {
     const [losing, keeping] = [newOwner(), newOwner()];
     const { id, fein } = await createEmployer([losing, keeping]);
     const bound = [];

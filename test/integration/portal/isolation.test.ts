@@ -224,7 +224,7 @@ describe("another owner's id", () => {
   );
 });
 
-describe("without the credentials it takes", () => {
+describe("without the credentials it requires", () => {
   const call = (operation: Operation, headers: Record<string, string>) => {
     const params = Object.fromEntries(
       parametersOf(operation, "path").map(({ name }) => [name, IDS[name]?.theirs() ?? "x"]),

@@ -40,16 +40,19 @@ describe("bodies of every management endpoint", () => {
     }
   });
 
-  it.each(routes)("%s %s takes the content type with a charset and in any case", async (method, path) => {
-    const init = {
-      method,
-      headers: { ...HEADERS, "Content-Type": "Application/JSON; charset=utf-8" },
-      body: "[]",
-    };
-    const answer = await send(`/api/v1${path}`, init);
-    expect(answer.status).toBe(400);
-    expect(answer.json.details).not.toHaveProperty("expected");
-  });
+  it.each(routes)(
+    "%s %s accepts the content type with a charset and in any letter case",
+    async (method, path) => {
+      const init = {
+        method,
+        headers: { ...HEADERS, "Content-Type": "Application/JSON; charset=utf-8" },
+        body: "[]",
+      };
+      const answer = await send(`/api/v1${path}`, init);
+      expect(answer.status).toBe(400);
+      expect(answer.json.details).not.toHaveProperty("expected");
+    },
+  );
 
   it.each(routes)("%s %s rejects a body that is not JSON", async (method, path) => {
     for (const body of ["", "{", "{'a':1}", "\u0000", '{"a":1}x']) {
@@ -268,7 +271,7 @@ describe("POST /connections", () => {
     if (text !== null) expect(answer.json.details[path]).toBe(text);
   });
 
-  it("takes ids in either letter case where a connection is read", async () => {
+  it("accepts ids in either letter case when a connection is read", async () => {
     const { id } = await createConnection();
     expect((await portal("GET", `/connections/${id.toUpperCase()}`)).json.connection.id).toBe(id);
   });
@@ -315,7 +318,7 @@ describe("PUT /employers/{id}", () => {
     expect(grants.results).toEqual([]);
   });
 
-  it("may be repeated as it is, with a grant named twice, and without a FEIN", async () => {
+  it("may be repeated unchanged, with a grant named twice, and without a FEIN", async () => {
     const id = `EMP_again_${Date.now()}`;
     const body = { name: "Again", owners: [OWNER, OWNER] };
     expect((await portal("PUT", `/employers/${id}`, body)).status).toBe(201);

@@ -746,7 +746,7 @@ describe("deliveries", () => {
       expect(await statusOf(id, replay)).toBe("ended");
     });
 
-    it("ends where its webhook is disabled by its own answer, and waits while it is paused", async () => {
+    it("ends if its webhook is disabled by its own answer, and waits while it is paused", async () => {
       const { id, owner } = await register();
       const { replay } = (await begin(id)).json;
       await portal("PATCH", `/webhooks/${id}`, { status: "paused" });
@@ -760,7 +760,7 @@ describe("deliveries", () => {
       expect(await statusOf(id, replay)).toBe("ended");
     });
 
-    it("ends where its owner is to be erased", async () => {
+    it("ends if its owner is to be erased", async () => {
       const { id, owner } = await register();
       const { replay } = (await begin(id)).json;
       await portal("DELETE", `/owners/${owner.owner_type}/${owner.owner_id}/data`);

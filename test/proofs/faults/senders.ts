@@ -17,7 +17,7 @@ const ATTEMPTS = 7;
 const FIRST_BACKOFF_MS = 80;
 const LONGEST_BACKOFF_MS = 2_500;
 const ANSWER_LIMIT_MS = 8_000;
-/** Twice as long as any response may take by the gateway's clock. */
+/** Twice the longest time that a response may take by the gateway's clock. */
 const HELD_AFTER_MS = 5_000;
 /** The largest error of a sender's clock, in gateway milliseconds. */
 const SENDER_SKEW_MS = 60_000;

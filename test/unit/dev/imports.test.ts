@@ -94,7 +94,7 @@ function cycleFrom(file: string): string[] | null {
 }
 
 describe("imports in src", () => {
-  it("are found, and every place has its directions", () => {
+  it("are found, and the rules cover every folder", () => {
     expect(imports.length).toBeGreaterThan(500);
     const known = new Set([...GROUND, ...TOP, ...Object.keys(FOLDERS)]);
     expect(files.map(placeOf).filter((place) => !known.has(place))).toEqual([]);
@@ -107,7 +107,7 @@ describe("imports in src", () => {
     expect(against).toEqual(EXCEPTIONS);
   });
 
-  it("never run in a circle", () => {
+  it("form no cycle", () => {
     expect(files.filter((file) => cycleFrom(file) !== null)).toEqual([]);
   });
 });

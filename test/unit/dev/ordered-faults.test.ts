@@ -8,11 +8,11 @@ function parsed(body: unknown): Fault[] {
 }
 
 describe("parseFaults", () => {
-  it("takes a single fault for one request", () => {
+  it("accepts a single fault for one request", () => {
     expect(parsed({ status: 503 })).toEqual([{ status: 503, count: 1 }]);
   });
 
-  it("takes a list in its order", () => {
+  it("accepts a list, in its order", () => {
     expect(parsed([{ drop: true }, { retry_after: 3, status: 429, count: 2 }])).toEqual([
       { drop: true, count: 1 },
       { retry_after: 3, status: 429, count: 2 },

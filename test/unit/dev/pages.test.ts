@@ -25,7 +25,7 @@ it.each(named(all, /\bnpm (?:run )?(?:-s )?([a-z][\w:]*)/g).filter((name) => nam
   },
 );
 
-it.each(Object.keys(scripts))("README or CONTRIBUTING tells of the script `%s`", (name) => {
+it.each(Object.keys(scripts))("README or CONTRIBUTING mentions the script `%s`", (name) => {
   const [readme, contributing] = pages;
   expect(`${readme?.text}${contributing?.text}`).toMatch(new RegExp(`npm (run )?${name}\\b`));
 });
@@ -52,7 +52,7 @@ const WRANGLER_COMMANDS = [
   "r2 bucket create",
   "r2 bucket lifecycle add",
 ];
-it("uses no wrangler command but these", () => {
+it("uses only wrangler commands that are tested here", () => {
   const used = shellLines().flatMap((line) => /npx wrangler (.*)/.exec(line)?.[1] ?? []);
   const unknown = used.filter((words) => !WRANGLER_COMMANDS.some((command) => words.startsWith(command)));
   expect(used.length).toBeGreaterThan(5);
@@ -67,7 +67,7 @@ it.each(WRANGLER_COMMANDS)("wrangler knows `%s`", (command) => {
 const links = pages.flatMap(({ name, text }) =>
   named(text, /\]\((?!http)([^)]+)\)/g).map((target) => ({ name, target })),
 );
-it.each(links)("the link from $name to $target leads somewhere", ({ name, target }) => {
+it.each(links)("the link from $name to $target has a target", ({ name, target }) => {
   const [file = "", anchor] = target.split("#");
   const linked = file === "" ? path.join(root, name) : path.resolve(root, path.dirname(name), file);
   expect(existsSync(linked)).toBe(true);
@@ -108,7 +108,7 @@ it.each(named(pages[1]?.text ?? "", /^\| `"([^"]+)"`/gm))("the log line %j is wr
 
 const lists = pages.filter(({ name }) => ["README.md", "docs/sending.md"].includes(name));
 const errors = named(lists.map(({ text }) => text).join("\n"), /^\| \d{3} \| `([^`]+)`/gm);
-it.each(errors)("the error `%s` is one that the API document has", (error) => {
+it.each(errors)("the error `%s` is in the API document", (error) => {
   expect(readFileSync(path.join(root, "docs/openapi.json"), "utf8")).toContain(`"error": "${error}"`);
 });
 
@@ -116,11 +116,11 @@ it.each(
   pages.flatMap(({ text }) =>
     [...text.matchAll(/<!-- sample (\S+) -->\n```\w+\n([\s\S]*?)```/g)].map(([, file, code]) => [file, code]),
   ),
-)("shows of %s what stands there", (file = "", code = "") => {
+)("the sample of %s is in the file, word for word", (file = "", code = "") => {
   expect(readFileSync(path.join(root, file), "utf8")).toContain(code);
 });
 
-it("has the blocks that are run elsewhere", () => {
+it("has the blocks that other tests run", () => {
   for (const name of ["signed-request", "status", "register", "deployment"])
     expect(shellBlock(name)).not.toBe("");
 });

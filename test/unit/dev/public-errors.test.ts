@@ -19,12 +19,12 @@ const UNROUTED = ["method_not_allowed"];
 const COMPOSED = /^(connection|api_key|webhook|employer|file)_(not_found|changed)$/;
 
 describe("the table of public errors", () => {
-  it("has the words of every error in the document", () => {
+  it("has every error of the document", () => {
     const known = new Set(Object.values(ERRORS).map(words));
     expect([...documented()].filter((each) => !known.has(each))).toEqual([]);
   });
 
-  it("has no words that the document lacks", () => {
+  it("has no error that the document lacks", () => {
     const inDocument = documented();
     const missing = Object.entries(ERRORS)
       .filter(([kind, error]) => !UNROUTED.includes(kind) && !inDocument.has(words(error)))
@@ -36,7 +36,7 @@ describe("the table of public errors", () => {
     expect(source.some(({ text }) => text.includes(`"${kind}"`))).toBe(true);
   });
 
-  it.each(Object.entries(ERRORS))("tells the cause of %s and what to do", (_kind, { cause, fix, code }) => {
+  it.each(Object.entries(ERRORS))("gives a cause and a fix for %s", (_kind, { cause, fix, code }) => {
     expect(code).toMatch(/^[A-Z_]+$/);
     for (const sentence of [cause, fix]) expect(sentence).toMatch(/^[A-Z`].*\.$/s);
   });

@@ -20,7 +20,7 @@ const demo: Demo = {
 const parse = (...args: string[]) => parseSendArguments(args, () => demo);
 
 describe("parseSendArguments", () => {
-  it("takes everything from the demonstration when nothing is named", () => {
+  it("uses the demonstration for everything that is not given", () => {
     expect(parse()).toEqual({
       file: null,
       url: "http://127.0.0.1:8787",
@@ -56,7 +56,7 @@ describe("parseSendArguments", () => {
     expect(parse("--count", "5", "--concurrency", "50")?.concurrency).toBe(5);
   });
 
-  it("answers null when help is asked for, whatever else is wrong", () => {
+  it("returns null if help is requested, whatever else is wrong", () => {
     expect(parseSendArguments(["--help"], () => null)).toBeNull();
   });
 

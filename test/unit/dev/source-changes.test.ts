@@ -49,7 +49,7 @@ it("reports a file each time that an editor saves it by renaming", async () => {
   expect(await changes.next()).toEqual(["src/app.ts"]);
 });
 
-it("reports what appears in a new folder, and what is removed", async () => {
+it("reports a file that appears in a new folder, and one that is removed", async () => {
   mkdirSync(path.join(folder, "src/outbound/webhooks"), { recursive: true });
   write("src/outbound/webhooks/store.ts");
   expect(await changes.next()).toEqual(["src/outbound/webhooks/store.ts"]);

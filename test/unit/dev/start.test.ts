@@ -54,7 +54,7 @@ describe("logLine", () => {
 });
 
 describe("shellQuote", () => {
-  it.each(["plain", "it's", '$HOME `id` \\ "x"', "a\nb"])("hands %j to the shell as it is", (text) => {
+  it.each(["plain", "it's", '$HOME `id` \\ "x"', "a\nb"])("passes %j to the shell unchanged", (text) => {
     expect(execFileSync("sh", ["-c", `printf %s ${shellQuote(text)}`], { encoding: "utf8" })).toBe(text);
   });
 });

@@ -15,7 +15,7 @@ import { seeded } from "../../support/random.ts";
 const NOW = Date.parse("2026-03-16T10:30:00.123Z");
 
 describe.each(GATE_KINDS)("a file id of a gate of the kind %s", (kind) => {
-  it("tells the gate, the time and the key that it was made of", () => {
+  it("contains the gate, the time and the key that it was made from", () => {
     for (let i = 0; i < 500; i++) {
       const gate = { kind, id: newObjectId() };
       const fileId = mintFileId(gate, NOW + i);
@@ -65,7 +65,7 @@ it("finds every file minted at or after an instant from that instant's smallest 
   expect(seqMintedAt(NOW - 1) < seqAt(NOW)).toBe(true);
 });
 
-it("has a number that sorts as it does, and tells most keys of a millisecond apart", () => {
+it("has a number that sorts like it, and differs for most keys of one millisecond", () => {
   const gate = { kind: "connection", id: newObjectId() } as const;
   const seqMintedAt = (time: number) => parseFileId(mintFileId(gate, time))?.seq ?? "";
   const seqs = Array.from({ length: 300 }, (_, i) => seqMintedAt(NOW + Math.floor(i / 3))).sort();

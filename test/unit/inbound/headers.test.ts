@@ -151,7 +151,7 @@ describe("idempotencyKey", () => {
     ["a blank inside", "a key"],
     ["a comma inside", "a,key"],
     ["quotes around it", '"a key"'],
-  ])("takes %s", (_, key) => {
+  ])("accepts %s", (_, key) => {
     expect(idempotencyKey(new Headers(key === null ? {} : { "Idempotency-Key": key }))).toEqual(ok(key));
   });
 

@@ -60,7 +60,7 @@ describe("an endpoint's health", () => {
     expect(health).toMatchObject({ consecutiveFailures: 3, failingSince: NOW, lastSuccessAt: null });
   });
 
-  it("begins anew with a success", () => {
+  it("starts over with a success", () => {
     const { health } = after([
       [NOW, failed()],
       [NOW + 1, delivered()],

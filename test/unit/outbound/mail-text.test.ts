@@ -16,7 +16,7 @@ const subject = (fields: Partial<MailSubject> = {}): MailSubject => ({
 });
 
 describe("the mail about a failing endpoint", () => {
-  it("tells since when, the cause with its status, and when it ends", () => {
+  it("states since when, the cause with its status, and when the webhook is disabled", () => {
     const { subject: title, text } = mailOf(subject());
     expect(title).toBe("Webhook failing: hooks.acme.example");
     expect(text).toContain("(hooks.acme.example/in…)");
@@ -25,7 +25,7 @@ describe("the mail about a failing endpoint", () => {
     expect(text).not.toContain("Audit1-Webhooks/1");
   });
 
-  it("shows our User-Agent where a wall against bots seems to have answered", () => {
+  it("shows our User-Agent if a bot filter seems to have answered", () => {
     const { text } = mailOf(subject({ lastFailure: { kind: "status", status: 403, bot_wall: true } }));
     expect(text).toContain("User-Agent is Audit1-Webhooks/1");
   });

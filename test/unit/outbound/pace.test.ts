@@ -33,7 +33,7 @@ it.each([
   },
 );
 
-it("tells when the next request may start: then, and not before", () => {
+it("returns when the next request may start: then, and not before", () => {
   const pace = withRequests(withRequests([], 2, NOW), 3, NOW + 10_000);
   const at = nextStartAt(pace, 5, NOW + 11_000);
   expect(at).toBeGreaterThan(NOW + 60_000);
@@ -43,7 +43,7 @@ it("tells when the next request may start: then, and not before", () => {
   expect(nextStartAt(pace, 6, NOW + 11_000)).toBe(NOW + 11_000);
 });
 
-it("waits for longer where the pace was lowered below what has started", () => {
+it("waits longer if the pace was lowered below what has started", () => {
   const pace = withRequests(withRequests([], 5, NOW), 5, NOW + 20_000);
   const at = nextStartAt(pace, 3, NOW + 21_000);
   expect(allowance(pace, 3, at - 1)).toBe(0);

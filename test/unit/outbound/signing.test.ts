@@ -93,7 +93,7 @@ describe("a delivery's signatures", () => {
     });
   });
 
-  it("say nothing of a next secret once the new one leads, though the old one still signs", async () => {
+  it("do not mention a next secret once the new one leads, although the old one still signs", async () => {
     const [a, b] = [newWebhookSecret(), newWebhookSecret()];
     const secrets: [string, string] = [b, a];
     const signed = await signDelivery({
