@@ -1,5 +1,6 @@
 import { createMessageBatch, runDurableObjectAlarm } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
+import { CIRCUIT_BREAKER_NAME } from "../../../src/forwarding/circuit-breaker.ts";
 import worker from "../../../src/index.ts";
 import type { FileWakeUp } from "../../../src/messages.ts";
 import { withBrokenGates, withFault } from "../../support/faults.ts";
@@ -109,6 +110,20 @@ describe("a gate that cannot be reached", () => {
     await bringToTheEnd(lost, wakeUps, using);
     expect(received.filter(({ fileId }) => fileId === lost).map(({ key }) => key)).toEqual([lost, lost]);
   });
+});
+
+it("a file that cannot be released untried stays leased, and its gate's alarm gets it forwarded", async () => {
+  const { received, using } = creatorThat();
+  const [fileId = ""] = await acceptMany(1);
+  await bindings.FORWARDING_GOVERNOR.getByName(CIRCUIT_BREAKER_NAME).observe(0, 5);
+  const faulty = withBrokenGates(using, "postpone", () => true);
+  expect(await deliverFiles([fileId], faulty)).toEqual({ acked: [0], retried: [] });
+  await resetCircuitBreaker();
+  await deliverFiles([fileId], using);
+  expect(received).toHaveLength(0);
+  expect(await recordOf(fileId)).toMatchObject({ status: "queued", attempts: 0 });
+  await bringToTheEnd(fileId, wakeUps, using);
+  expect(received.map((file) => file.fileId)).toEqual([fileId]);
 });
 
 it("a payload that cannot be unsealed is deferred and listed as stuck; the other files are forwarded", async () => {
