@@ -188,7 +188,7 @@ describe("when the files-creator is unavailable", () => {
     else expect(Math.abs(wait - expected)).toBeLessThanOrEqual(1_500);
   });
 
-  it("does not retry a file before it is due, whatever wakes it; the gate's alarm wakes it then", async () => {
+  it("posts a deferred file again once its gate's alarm wakes it", async () => {
     const connection = await createBoundConnection();
     const { received, using } = creatorThat(answering(503));
     const fileId = await accepted(connection);
