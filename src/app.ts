@@ -1,5 +1,4 @@
 /** The HTTP surface: what every request gets (id, settings, log line, error form), and the routers. */
-import { DrizzleQueryError } from "drizzle-orm";
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { RouterRoute } from "hono/types";
@@ -19,7 +18,7 @@ import { nearestPath, objectBelow } from "./http/near-path.ts";
 import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/inbound-routes.ts";
-import { logError, logLine, stackOf } from "./log.ts";
+import { logError, loggable, logLine, stackOf } from "./log.ts";
 import { apiKeys } from "./portal/api-keys/api-key-routes.ts";
 import { auditTrail } from "./portal/audit-routes.ts";
 import { behindPortalAuth } from "./portal/client-auth.ts";
@@ -165,11 +164,6 @@ function unexpected(thrown: Error, c: AppContext): Response {
     error,
   );
   return failureResponse(c, { kind: "internal" });
-}
-
-/** The query builder's error contains every parameter of the query, so only the database's own error may be logged. */
-function loggable(error: Error): Error {
-  return error instanceof DrizzleQueryError ? (error.cause ?? new Error("a query failed")) : error;
 }
 
 /** Whether a route other than a middleware handles `method` at `path`. */
