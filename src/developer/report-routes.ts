@@ -8,7 +8,6 @@ import type { FileKind } from "../gate/protocol.ts";
 import { bodyBudget } from "../http/body-budget.ts";
 import { clientAddress } from "../http/client-address.ts";
 import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
-import { describeFailure } from "../http/failure.ts";
 import { repeatable } from "../http/repeat-promise.ts";
 import { abuseLimiter } from "../inbound/abuse-limiter.ts";
 import type { StrictRules } from "../inbound/field-rules.ts";
@@ -60,7 +59,8 @@ async function receiveReport(c: AppContext, kind: FileKind, rules: StrictRules):
   });
   const { outcome, sender: key } = received;
   addLogFields(c, { api_key_id: key?.id ?? null });
-  if (!outcome.ok && describeFailure(outcome.error).status === 401) {
+  const failure = outcome.ok ? null : outcome.error.kind;
+  if (failure === "api_key_unknown" || failure === "api_key_inactive") {
     c.executionCtx.waitUntil(abuseLimiter.count(address, tokenSha256, c.env.REFUSALS));
   } else if (key !== null) {
     const recording = recordUse(c.env.DB, key, Date.now());

@@ -19,8 +19,8 @@ import { deliveryId } from "./delivery-id.ts";
 import {
   acquireLease,
   type DueDelivery,
+  ENDPOINT_LEASE_MS,
   type EndpointLease,
-  LEASE_MS,
   releaseLease,
   reservePace,
   settlePace,
@@ -38,7 +38,7 @@ import { postponeUnsent, settleAllUnsent, settleUnsent } from "./unsent-deliveri
  */
 const TURN_MS = 500;
 /** No request starts later than this after the lease was acquired, whatever hung meanwhile, so that each answer comes within the lease. */
-const LATEST_START_MS = LEASE_MS / 2;
+const LATEST_START_MS = ENDPOINT_LEASE_MS / 2;
 
 /** How long deliveries are postponed that need a key or a setting which the gateway lacks. */
 const POSTPONED_MS = 600_000;

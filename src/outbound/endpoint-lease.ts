@@ -15,7 +15,7 @@ import { storedTarget } from "./sealed-url.ts";
 import { SIGNATURE_FORMATS } from "./signing.ts";
 
 /** Longer than a turn can last: it starts requests for half a second, each takes up to ten seconds, and records them. */
-export const LEASE_MS = 30_000;
+export const ENDPOINT_LEASE_MS = 30_000;
 /** Due deliveries read with a lease: more than a turn sends to most endpoints. The rest is read again with the next lease. */
 const DELIVERIES_PER_LEASE = 64;
 /** Event data read with a lease: six endpoints per invocation, sealed and opened, stay far below an isolate's memory limit. */
@@ -132,7 +132,7 @@ export async function acquireLease(
          RETURNING *, (SELECT data_key FROM owner_keys k
            WHERE k.owner_type = webhooks.owner_type AND k.owner_id = webhooks.owner_id) AS data_key`,
       )
-      .bind(webhookId, now, holder, now + LEASE_MS, lane, slowSince(now)),
+      .bind(webhookId, now, holder, now + ENDPOINT_LEASE_MS, lane, slowSince(now)),
     db
       .prepare(
         `WITH due AS (

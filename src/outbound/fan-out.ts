@@ -27,14 +27,14 @@ export interface NewEvent {
 }
 
 /** An event's place among other events about the same subject, so that they are stored in order. */
-export interface Place {
+export interface EventPlace {
   /** Earlier events, and when each was reported. The event waits for those that a webhook of that time subscribes to and that are not yet stored. */
   after: readonly { id: string; type: EventType; at: number }[];
   /** Ids of later events: once one of them is stored, this event is outdated and is not stored. */
   before: readonly string[];
 }
 
-const ANYWHERE: Place = { after: [], before: [] };
+const ANYWHERE: EventPlace = { after: [], before: [] };
 
 export type FannedOut =
   /** `endpoints` are to be woken; empty if no webhook subscribes to the type. */
@@ -56,7 +56,7 @@ const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
 const HAS_KEY =
   "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2 AND created_at = ?16)";
 /** An owner may be erased while its event is being stored, but not repeatedly. */
-const MAX_ATTEMPTS = 3;
+const MAX_TRIES = 3;
 const SUBSCRIBES =
   "EXISTS (SELECT 1 FROM json_each(webhooks.events) WHERE value IN (SELECT value FROM json_each(?4)))";
 /** `list` is a parameter with events as JSON: id, patterns, and the time at which each was reported. */
@@ -81,9 +81,9 @@ export async function fanOut(
   ring: KeyRing,
   event: NewEvent,
   now: number,
-  place: Place = ANYWHERE,
+  place: EventPlace = ANYWHERE,
 ): Promise<FannedOut> {
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
     const ownerKey = await currentOwnerKey(db, ring, event.owner);
     const fannedOut = await fanOutUnder(db, ownerKey, event, now, place);
     if (fannedOut !== null) return fannedOut;
@@ -100,7 +100,7 @@ async function fanOutUnder(
   { key, createdAt: keyCreatedAt }: OwnerKey,
   event: NewEvent,
   now: number,
-  place: Place,
+  place: EventPlace,
 ): Promise<FannedOut | null> {
   const { owner, environment, id, type } = event;
   const mac = await contentMac(key, event);

@@ -13,7 +13,7 @@ export const RETRY_DELAYS_MS: readonly number[] = [
   2 * HOUR_MS,
   6 * HOUR_MS,
 ];
-export const MAX_ATTEMPTS = RETRY_DELAYS_MS.length + 1;
+export const ATTEMPTS_PER_DELIVERY = RETRY_DELAYS_MS.length + 1;
 
 /** The longest `Retry-After` that is respected: with a longer one the delivery could outlive its event. */
 export const LONGEST_RETRY_AFTER_MS = 24 * HOUR_MS;

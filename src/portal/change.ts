@@ -100,8 +100,8 @@ export function createdRow<Row extends Managed>(
   return newAuditRow(entryOf(c, kind, "created", row, { before: null, after: audited(row) }));
 }
 
-/** The response to a change: its failure, or what `present` makes of the row. */
-export function answerChange<Row>(
+/** The response to a read or a change of a managed object: its failure, or what `present` makes of the row. */
+export function answerManaged<Row>(
   c: AppContext,
   changed: Result<Row, Failure>,
   present: (row: Row) => Response | Promise<Response>,

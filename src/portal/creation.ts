@@ -30,7 +30,7 @@ export interface Made<Row> {
 }
 
 /** An owner can be erased while an object is being created, but not several times in a row. */
-const MAX_ATTEMPTS = 3;
+const MAX_TRIES = 3;
 
 export interface Creatable<Row extends Managed> {
   managed: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">;
@@ -59,7 +59,7 @@ export async function create<Row extends Managed>(
   const name = key.value === null ? null : await nameOf(c, kind, key.value);
   const earlier = name === null ? null : await findCreation(c.env.DB, owner, name, Date.now());
   if (earlier !== null) return repeat(c, kind, earlier, body);
-  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt++) {
     const making = await make();
     if (!making.ok) return failureResponse(c, making.error);
     const made = making.value;

@@ -13,7 +13,7 @@ import { setETag } from "../../http/precondition.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { TOKEN_PREFIXES, TOKEN_RANDOM_CHARS } from "../../model.ts";
 import { err, ok, type Result } from "../../result.ts";
-import { answerChange, changeManaged, findManaged } from "../change.ts";
+import { answerManaged, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, insertsUnconditionally, type Made } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
 import * as contract from "./api-key-contract.ts";
@@ -42,7 +42,7 @@ export const apiKeys = new Hono<AppEnv>()
     return c.json({ apiKeys: rows.map(presentApiKey), next_cursor });
   })
   .get("/api-keys/:api_key_id", contract.getApiKey, async (c) => {
-    return answerChange(c, await findManaged(c, API_KEY), (row) => shown(c, row));
+    return answerManaged(c, await findManaged(c, API_KEY), (row) => shown(c, row));
   })
   .patch("/api-keys/:api_key_id", contract.changeApiKey, async (c) => {
     const body = c.req.valid("json");
@@ -51,7 +51,7 @@ export const apiKeys = new Hono<AppEnv>()
     const changed = await changeManaged(c, API_KEY, "updated", (row) =>
       body.is_active === true && row.erase_at !== null ? err(ERASED) : ok(body),
     );
-    return answerChange(c, changed, (row) => shown(c, row));
+    return answerManaged(c, changed, (row) => shown(c, row));
   })
   .delete("/api-keys/:api_key_id", contract.deactivateApiKey, async (c) => {
     const { erase } = c.req.valid("query");
@@ -63,7 +63,7 @@ export const apiKeys = new Hono<AppEnv>()
         ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
       }),
     );
-    return answerChange(c, changed, ({ erase_at }) =>
+    return answerManaged(c, changed, ({ erase_at }) =>
       c.json({
         message: "api_key_deleted",
         ...((erase !== undefined || erase_at !== null) && { erase_at: iso(erase_at) }),

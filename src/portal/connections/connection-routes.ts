@@ -20,7 +20,7 @@ import { setETag } from "../../http/precondition.ts";
 import { ERASE_AFTER_MS } from "../../maintenance/erasure.ts";
 import { type GateAddress, gateName } from "../../model.ts";
 import { err, ok, type Result } from "../../result.ts";
-import { answerChange, changeManaged, findManaged } from "../change.ts";
+import { answerManaged, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, insertsUnconditionally, type Made } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
 import * as contract from "./connection-contract.ts";
@@ -54,7 +54,7 @@ export const connections = new Hono<AppEnv>()
     });
   })
   .get("/connections/:connection_id", contract.getConnection, async (c) => {
-    return answerChange(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
+    return answerManaged(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
   })
   .patch("/connections/:connection_id", contract.changeConnection, async (c) => {
     const body = c.req.valid("json");
@@ -65,7 +65,7 @@ export const connections = new Hono<AppEnv>()
       const unusable = await unusableEmployer(c, owner, body.employer_id);
       return unusable === null ? ok(body) : err(unusable);
     });
-    return answerChange(c, changed, (row) => shown(c, row, { success: true }));
+    return answerManaged(c, changed, (row) => shown(c, row, { success: true }));
   })
   .delete("/connections/:connection_id", contract.deleteConnection, async (c) => {
     const { erase } = c.req.valid("query");
@@ -77,7 +77,7 @@ export const connections = new Hono<AppEnv>()
         ...(erase === "false" && row.data_key !== "" && { erase_at: null }),
       }),
     );
-    return answerChange(c, changed, ({ erase_at }) =>
+    return answerManaged(c, changed, ({ erase_at }) =>
       c.json({ message: "connection_deleted", erase_at: iso(erase_at) }),
     );
   })
@@ -91,7 +91,7 @@ export const connections = new Hono<AppEnv>()
       secret = made.secret;
       return ok({ secrets: [made.stored, ...kept] });
     });
-    return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }));
+    return answerManaged(c, changed, (row) => shown(c, row, { success: true }, { secret }));
   });
 
 const CREATABLE: Creatable<ManagedConnection> = {

@@ -26,7 +26,7 @@ const BATCH_EMPLOYERS = 50;
 export const MAX_LINES = 10_000;
 /** Enough for fifty owners and the longest name. */
 const MAX_LINE_BYTES = 16 * 1024;
-const MAX_ATTEMPTS = 3;
+const MAX_TRIES = 3;
 
 const TOO_MANY_LINES = `An import has at most ${MAX_LINES} lines. Send the rest as another import.`;
 const INTERRUPTED = "The import was interrupted. Send it again from continue_at_line, or as a whole.";
@@ -140,7 +140,7 @@ async function* writeBatch(
       if (typeof outcome === "object") {
         counts.refused++;
         yield { type: "problem", line: row.line, id: row.employer.id, ...outcome };
-      } else if (outcome === "overtaken" && attempt < MAX_ATTEMPTS) overtaken.push(row);
+      } else if (outcome === "overtaken" && attempt < MAX_TRIES) overtaken.push(row);
       else if (outcome === "fein_taken" || outcome === "overtaken") {
         counts.refused++;
         yield { type: "problem", line: row.line, id: row.employer.id, ...problemOf(REFUSALS[outcome]) };

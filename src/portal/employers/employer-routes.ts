@@ -25,7 +25,7 @@ import { importEmployers } from "./employer-import.ts";
 import { employerAuditRow, presentEmployer, wantedEmployer } from "./employer-presenter.ts";
 
 /** A complete replacement does not depend on the previous row, so one that was overtaken is tried again. */
-const MAX_ATTEMPTS = 3;
+const MAX_TRIES = 3;
 
 const NOT_FOUND = notFound("employer");
 
@@ -80,7 +80,7 @@ async function put(c: AppContext, id: string, body: EmployerBody): Promise<Respo
     const auditRow = employerAuditRow(by, read, wanted);
     const [written = "written"] =
       auditRow === null ? [] : await putEmployers(c.env.DB, [{ read, wanted, auditRow }], now);
-    if (written === "overtaken" && attempt < MAX_ATTEMPTS) continue;
+    if (written === "overtaken" && attempt < MAX_TRIES) continue;
     if (written !== "written") return failureResponse(c, REFUSALS[written]);
     const employer = auditRow === null && read !== null ? read : wanted;
     setETag(c, employer.version);

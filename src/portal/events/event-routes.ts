@@ -13,7 +13,7 @@ import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { gateName } from "../../model.ts";
 import { readEvents } from "../../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../../outbound/event-time.ts";
-import { fanOut, type NewEvent, type Place } from "../../outbound/fan-out.ts";
+import { type EventPlace, fanOut, type NewEvent } from "../../outbound/fan-out.ts";
 import { publishFileEvents } from "../../outbound/publish-file-events.ts";
 import {
   type FileSubscribers,
@@ -54,7 +54,7 @@ const DEFAULT_SOURCE = "audit1";
 const NOT_FOUND = notFound("file");
 
 /** An accepted event: the response's body, and the endpoints to wake. */
-interface Taken {
+interface Recorded {
   body: ReportedEvent;
   endpoints: Endpoint[];
 }
@@ -66,7 +66,7 @@ interface Refused {
   endpoints: Endpoint[];
 }
 
-type Attempted = Result<Taken, Refused>;
+type Attempted = Result<Recorded, Refused>;
 
 const UNCONFIRMED: Failure = { kind: "event_unconfirmed" };
 
@@ -74,19 +74,19 @@ export const events = new Hono<AppEnv>()
   .post("/events", contract.reportEvent, async (c) => {
     const body = c.req.valid("json");
     if (!Array.isArray(body)) {
-      const taken = await take(c, body);
-      if (!taken.ok) return failureResponse(c, taken.error.failure);
-      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(taken.value.endpoints)));
-      return c.json(taken.value.body, 202);
+      const recorded = await record(c, body);
+      if (!recorded.ok) return failureResponse(c, recorded.error.failure);
+      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(recorded.value.endpoints)));
+      return c.json(recorded.value.body, 202);
     }
     addLogFields(c, { events: body.length });
-    const taken = await takeAll(c, body);
-    const endpoints = taken.flatMap((each) => (each.ok ? each.value : each.error).endpoints);
+    const recorded = await recordAll(c, body);
+    const endpoints = recorded.flatMap((each) => (each.ok ? each.value : each.error).endpoints);
     c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
-    const results = taken.map(resultOf);
-    const failure = failureOfAll(taken);
+    const results = recorded.map(resultOf);
+    const failure = failureOfAll(recorded);
     if (failure !== null) return failureResponse(c, failure, null, { success: false, results });
-    return c.json({ success: taken.every((each) => each.ok), results }, 202);
+    return c.json({ success: recorded.every((each) => each.ok), results }, 202);
   })
   .get("/events", contract.listEvents, async (c) => {
     const query = c.req.valid("query");
@@ -100,11 +100,11 @@ export const events = new Hono<AppEnv>()
  * Processes the events in order. If the database or a gate fails in between, the events so far are reported as accepted and
  * the rest as unconfirmed. Rejects if no event was accepted.
  */
-async function takeAll(c: AppContext, events: readonly EventRequest[]): Promise<Attempted[]> {
+async function recordAll(c: AppContext, events: readonly EventRequest[]): Promise<Attempted[]> {
   const attempted: Attempted[] = [];
   for (const [index, event] of events.entries()) {
     try {
-      attempted.push(await take(c, event));
+      attempted.push(await record(c, event));
     } catch (error) {
       if (!attempted.some((each) => each.ok)) throw error;
       const fields = { request_id: c.get("requestId"), event: index, stack: stackOf(error) };
@@ -132,10 +132,10 @@ function resultOf(each: Attempted): ReportedEvent | RefusedEvent {
   return { success: false, id, status, error, code, message };
 }
 
-async function take(c: AppContext, event: EventRequest): Promise<Attempted> {
+async function record(c: AppContext, event: EventRequest): Promise<Attempted> {
   const { id, type } = event;
   addLogFields(c, { event_type: type });
-  if (isFileReport(type)) return takeReport(c, event, type);
+  if (isFileReport(type)) return recordReport(c, event, type);
   const owned = ownerOf(c.get("client"), event);
   if (!owned.ok) return refused(id, owned.error);
   const now = Date.now();
@@ -147,7 +147,7 @@ async function take(c: AppContext, event: EventRequest): Promise<Attempted> {
 }
 
 /** Applies a report to its file and publishes it to the owner and the employer of the file, as the file names them. */
-async function takeReport(
+async function recordReport(
   c: AppContext,
   event: EventRequest,
   type: (typeof FILE_REPORTS)[number],
@@ -201,7 +201,7 @@ async function tellReport(
   const { type } = event;
   const createdAt = fileEventTime(event, { receivedAt, ownTime: order.at, now: Date.now() });
   const after = order.before.map(({ eventId, status, at }) => ({ id: eventId, type: TYPE_OF[status], at }));
-  const place: Place = { after, before: order.after };
+  const place: EventPlace = { after, before: order.after };
   const endpoints: Endpoint[] = [];
   for (const owner of owners) {
     const dispatched = await dispatch(c, { ...factsOf(event), type, createdAt, owner, environment }, place);
@@ -211,7 +211,7 @@ async function tellReport(
   return ok(endpoints);
 }
 
-async function dispatch(c: AppContext, event: NewEvent, place?: Place): Promise<Attempted> {
+async function dispatch(c: AppContext, event: NewEvent, place?: EventPlace): Promise<Attempted> {
   const { id } = event;
   const fannedOut = await fanOut(c.env.DB, c.get("settings").keyRing, event, Date.now(), place);
   if (fannedOut.outcome === "conflict") return refused(id, REUSED);

@@ -29,7 +29,7 @@ import { newWebhookSecret } from "../../outbound/signing.ts";
 import { sendTest } from "../../outbound/test-delivery.ts";
 import { checkUrl, describeUrlProblem } from "../../outbound/url-policy.ts";
 import { err, ok, type Result } from "../../result.ts";
-import { answerChange, changeManaged, findManaged, notFound } from "../change.ts";
+import { answerManaged, changeManaged, findManaged, notFound } from "../change.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
 import { type Owner, ownerOf } from "../owner.ts";
 import * as contract from "./webhook-contract.ts";
@@ -79,7 +79,7 @@ export const webhooks = new Hono<AppEnv>()
     const changed = await changeManaged(c, ANY_WEBHOOK, "deleted", (row, now) =>
       ok({ deleted_at: row.deleted_at ?? now }),
     );
-    return answerChange(c, changed, () => c.json({ message: "webhook_deleted" }));
+    return answerManaged(c, changed, () => c.json({ message: "webhook_deleted" }));
   })
   .post("/webhooks/:webhook_id/test", contract.testWebhook, async (c) => {
     const found = await findManaged(c, WEBHOOK);
@@ -112,13 +112,13 @@ export const webhooks = new Hono<AppEnv>()
       secret = made.secret;
       return ok({ secrets });
     });
-    return answerChange(c, changed, (row) => shown(c, row, { success: true }, { secret }, key));
+    return answerManaged(c, changed, (row) => shown(c, row, { success: true }, { secret }, key));
   })
   .post("/webhooks/:webhook_id/activate-secret", contract.activateSecret, async (c) => {
     const changed = await changeManaged(c, WEBHOOK, "secret_activated", (row, now) =>
       ok({ secrets: activated(signingOrder(row.secrets, now)) }),
     );
-    return answerChange(c, changed, (row) => shown(c, row, { success: true }));
+    return answerManaged(c, changed, (row) => shown(c, row, { success: true }));
   });
 
 async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
@@ -140,7 +140,7 @@ async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
     }
     return ok(change);
   });
-  return answerChange(c, changed, (row) => {
+  return answerManaged(c, changed, (row) => {
     // Deliveries that a paused webhook held are already due.
     if (status === "active") c.executionCtx.waitUntil(tryWakeEndpoints(c.env, [endpointOf(row, Date.now())]));
     return shown(c, row, { success: true });

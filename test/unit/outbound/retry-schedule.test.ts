@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Attempt, FAILURE_KINDS } from "../../../src/outbound/attempt-result.ts";
-import { MAX_ATTEMPTS, nextAttemptAt } from "../../../src/outbound/retry-schedule.ts";
+import { ATTEMPTS_PER_DELIVERY, nextAttemptAt } from "../../../src/outbound/retry-schedule.ts";
 
 type Outcome = Omit<Attempt, "startedAt">;
 
@@ -33,11 +33,11 @@ describe("the schedule", () => {
       return at === null ? null : (at - FAILED_AT) / S;
     });
     expect(waits).toEqual(SCHEDULE);
-    expect(MAX_ATTEMPTS).toBe(SCHEDULE.length);
+    expect(ATTEMPTS_PER_DELIVERY).toBe(SCHEDULE.length);
   });
 
   it("ends with a success and with a receiver that is gone, whichever attempt it was", () => {
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 1; attempt <= ATTEMPTS_PER_DELIVERY; attempt++) {
       expect(
         nextAttemptAt(attempt, FAILED_AT, { kind: "delivered", status: 200, retryAfterMs: null }),
       ).toBeNull();
@@ -61,6 +61,6 @@ describe("the schedule", () => {
   });
 
   it("is not made longer than its last attempt by Retry-After", () => {
-    expect(nextAttemptAt(MAX_ATTEMPTS, FAILED_AT, answered(503, HOUR))).toBeNull();
+    expect(nextAttemptAt(ATTEMPTS_PER_DELIVERY, FAILED_AT, answered(503, HOUR))).toBeNull();
   });
 });
