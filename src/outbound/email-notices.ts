@@ -1,5 +1,5 @@
 /**
- * E-mails about failed deliveries and about the state of endpoints. {@link file://./notice-store.ts} keeps the notices until their mail
+ * Mails about failed deliveries and about the state of endpoints. {@link file://./notice-store.ts} keeps the notices until their mail
  * has been sent, {@link file://./mail-text.ts} writes the mails.
  */
 

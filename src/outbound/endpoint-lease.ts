@@ -5,7 +5,9 @@
  * If the endpoint is already leased, do nothing: the rows were written before the wake-up, and the lease holder checks for due
  * rows in the transaction that releases the lease.
  */
+
 import * as z from "zod";
+import { jsonColumn, lastFailureColumn, nullableJsonColumn } from "../db/json-column.ts";
 import { type PaceBucket, WEBHOOK_STATUSES } from "../db/schema.ts";
 import { LANES, type Lane } from "../messages.ts";
 import { ENVIRONMENTS, OWNER_TYPES } from "../model.ts";
@@ -21,8 +23,6 @@ const DELIVERIES_PER_LEASE = 64;
 /** Event data read with a lease: six endpoints per invocation, sealed and opened, stay far below an isolate's memory limit. */
 const BYTES_PER_LEASE = 1024 ** 2;
 
-const json = z.string().transform((text): unknown => JSON.parse(text));
-
 const endpointRow = z.object({
   id: z.string(),
   owner_type: z.enum(OWNER_TYPES),
@@ -30,15 +30,13 @@ const endpointRow = z.object({
   environment: z.enum(ENVIRONMENTS),
   url: z.string(),
   target: storedTarget,
-  events: json.pipe(z.array(z.string())),
+  events: jsonColumn(z.array(z.string())),
   status: z.enum(WEBHOOK_STATUSES),
   signature_format: z.enum(SIGNATURE_FORMATS),
-  headers: z
-    .string()
-    .nullable()
-    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
-    .pipe(z.object({ names: z.array(z.string()), set_at: z.number(), sealed: z.string() }).nullable()),
-  secrets: json.pipe(
+  headers: nullableJsonColumn(
+    z.object({ names: z.array(z.string()), set_at: z.number(), sealed: z.string() }),
+  ),
+  secrets: jsonColumn(
     z.array(
       z.object({
         id: z.string(),
@@ -55,19 +53,11 @@ const endpointRow = z.object({
   last_success_at: z.number().nullable(),
   slow_at: z.number().nullable(),
   proven_at: z.number().nullable(),
-  last_failure: z
-    .string()
-    .nullable()
-    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
-    .pipe(z.object({ kind: z.string(), status: z.number().nullable(), bot_wall: z.boolean() }).nullable()),
+  last_failure: lastFailureColumn,
   failure_level: z.number(),
   failure_mailed_at: z.number().nullable(),
   max_per_minute: z.number().nullable(),
-  pace: z
-    .string()
-    .nullable()
-    .transform((text): unknown => JSON.parse(text ?? "[]"))
-    .pipe(z.array(z.tuple([z.number(), z.number()]))),
+  pace: nullableJsonColumn(z.array(z.tuple([z.number(), z.number()]))).transform((pace) => pace ?? []),
   version: z.number(),
   deleted_at: z.number().nullable(),
 });

@@ -5,6 +5,9 @@
 import type { Environment } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 
+/** The `source` of events that the gateway itself creates. */
+export const GATEWAY_SOURCE = "audit1-gateway";
+
 /** Sent by the portal's test button to one webhook, whether or not it subscribes to the type. */
 export const TEST_EVENT = "webhook.test";
 

@@ -163,6 +163,7 @@ async function fanOutUnder(
   return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };
 }
 
-function contentMac(key: DataKey, { type, data }: NewEvent): Promise<string> {
+/** The fingerprint by which a repeated event is recognized. */
+export function contentMac(key: DataKey, { type, data }: Pick<NewEvent, "type" | "data">): Promise<string> {
   return fingerprint(key, utf8(`${type}\n${data}`));
 }

@@ -5,7 +5,9 @@
  * A sender claims the notices of a mail first, so that two crons at once send it once. A mail goes out twice only if its sender died
  * before it recorded the mail as sent; then the claim expires.
  */
+
 import * as z from "zod";
+import { lastFailureColumn } from "../db/json-column.ts";
 import { NOTICE_KINDS } from "../db/schema.ts";
 import { logError } from "../log.ts";
 import { storedTarget } from "./sealed-url.ts";
@@ -36,11 +38,7 @@ const webhookRow = z.object({
   status: z.string(),
   deleted_at: z.number().nullable(),
   failing_since: z.number().nullable(),
-  last_failure: z
-    .string()
-    .nullable()
-    .transform((text): unknown => (text === null ? null : JSON.parse(text)))
-    .pipe(z.object({ kind: z.string(), status: z.number().nullable(), bot_wall: z.boolean() }).nullable()),
+  last_failure: lastFailureColumn,
 });
 
 const noticeGroupRow = z.object({ webhook_id: z.string(), kind: z.enum(NOTICE_KINDS) });

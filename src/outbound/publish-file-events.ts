@@ -11,10 +11,10 @@ import type { OwedEvent, OwedEventReason } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../messages.ts";
 import { type Environment, type GateAddress, gateName } from "../model.ts";
+import { GATEWAY_SOURCE } from "./event-types.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
 import { type FileSubscribers, findSubscribersOfFiles } from "./subscribers.ts";
 
-const SOURCE = "audit1-gateway";
 /** Events left after this are left to the gates' alarms: a call that hangs must not hold up the consumer. */
 const PUBLISH_BUDGET_MS = 30_000;
 
@@ -109,7 +109,7 @@ function eventOf(owed: OwedEvent, owner: OwnerAddress, environment: Environment)
     type,
     // A file counts as uploaded when its report was received, not when it was handed over.
     createdAt: reason === null ? facts.receivedAt : at,
-    source: SOURCE,
+    source: GATEWAY_SOURCE,
     data: JSON.stringify(data),
   };
 }

@@ -3,15 +3,17 @@
  * runs one bounded step at a time. Two partial indexes list the remaining rows, so a step that is cut short or repeated loses
  * nothing, and once every row is done a step reads nothing. Its log line says how many rows are left.
  */
+
 import * as z from "zod";
 import { newObjectId } from "../crypto/ids.ts";
 import type { DataKey, KeyRing } from "../crypto/vault.ts";
 import { auditIdAt } from "../db/audit.ts";
+import { nullableJsonColumn } from "../db/json-column.ts";
 import { findOwnerKey, type OwnerAddress, ownerKey, ownerName } from "../db/owner-keys.ts";
 import { type AuditedFields, SHOWS_ADDRESS } from "../db/schema.ts";
 import { logError, logLine } from "../log.ts";
 import { OWNER_TYPES } from "../model.ts";
-import { sealUrl, type UrlAtRest, urlFingerprint } from "./sealed-url.ts";
+import { erasedUrl, sealUrl, urlFingerprint } from "./sealed-url.ts";
 import { MASK, maskUrl } from "./url-policy.ts";
 
 const WEBHOOKS_PER_RUN = 50;
@@ -19,11 +21,7 @@ const AUDIT_ROWS_PER_RUN = 200;
 
 const owned = { owner_type: z.enum(OWNER_TYPES), owner_id: z.string() };
 const webhookRow = z.object({ id: z.string(), ...owned, url: z.string(), deleted_at: z.number().nullable() });
-const fields = z
-  .string()
-  .nullable()
-  .transform((text): unknown => (text === null ? null : JSON.parse(text)))
-  .pipe(z.record(z.string(), z.unknown()).nullable());
+const fields = nullableJsonColumn(z.record(z.string(), z.unknown()));
 const auditRow = z.object({ id: z.string(), ...owned, before: fields, after: fields });
 type Owned = Pick<z.infer<typeof webhookRow>, "owner_type" | "owner_id">;
 
@@ -88,16 +86,10 @@ async function sealing(
   keys: Keys,
 ): Promise<D1PreparedStatement> {
   const key = row.deleted_at === null ? await keys.made(row) : await keys.found(row);
-  const { url, target } = key === null ? erasedTarget(row.url) : await sealUrl(key, row.id, row.url);
+  const { url, target } = key === null ? erasedUrl(row.url) : await sealUrl(key, row.id, row.url);
   return db
     .prepare("UPDATE webhooks SET url = ?3, target = ?4 WHERE id = ?1 AND url = ?2 AND target IS NULL")
     .bind(row.id, row.url, url, JSON.stringify(target));
-}
-
-/** Keeps only the host of a deleted webhook whose owner has been erased. */
-function erasedTarget(url: string): UrlAtRest {
-  const { host } = new URL(url);
-  return { url: `sealed://${host}/`, target: { masked: `${host}/${MASK}`, fingerprint: "", sealed: "" } };
 }
 
 async function masking(

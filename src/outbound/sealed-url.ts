@@ -7,15 +7,14 @@ import * as z from "zod";
 import { webhookUrlContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint, sealText, unsealText } from "../crypto/vault.ts";
+import { nullableJsonColumn } from "../db/json-column.ts";
 import type { StoredTarget } from "../db/schema.ts";
-import { maskUrl } from "./url-policy.ts";
+import { MASK, maskUrl } from "./url-policy.ts";
 
 /** Parses the column as D1 returns it. */
-export const storedTarget = z
-  .string()
-  .nullable()
-  .transform((text): unknown => (text === null ? null : JSON.parse(text)))
-  .pipe(z.object({ masked: z.string(), fingerprint: z.string(), sealed: z.string() }).nullable());
+export const storedTarget = nullableJsonColumn(
+  z.object({ masked: z.string(), fingerprint: z.string(), sealed: z.string() }),
+);
 
 /** The columns of a webhook that hold its URL. */
 export interface UrlAtRest {
@@ -26,13 +25,24 @@ export interface UrlAtRest {
 /** No URL of this scheme is ever called: code that does not know sealed URLs fails instead of sending to the wrong place. */
 const SEALED_SCHEME = "sealed:";
 
+/** What the column `url` holds in place of a sealed URL: only the host. */
+function sealedMarker(url: string): string {
+  return `${SEALED_SCHEME}//${new URL(url).host}/`;
+}
+
+/** Keeps only the host of a deleted webhook whose owner has been erased. */
+export function erasedUrl(url: string): UrlAtRest {
+  const masked = `${new URL(url).host}/${MASK}`;
+  return { url: sealedMarker(url), target: { masked, fingerprint: "", sealed: "" } };
+}
+
 export async function sealUrl(key: DataKey, webhookId: string, url: string): Promise<UrlAtRest> {
   const [sealed, mac] = await Promise.all([
     sealText(key, url, webhookUrlContext(webhookId)),
     urlFingerprint(key, url),
   ]);
   return {
-    url: `${SEALED_SCHEME}//${new URL(url).host}/`,
+    url: sealedMarker(url),
     target: { masked: maskUrl(url), fingerprint: mac, sealed },
   };
 }

@@ -44,7 +44,7 @@ const row = z.object({
   owner_type: z.enum(OWNER_TYPES),
   owner_id: z.string(),
   environment: z.enum(ENVIRONMENTS),
-  ownerSubscribed: z.number(),
+  owner_subscribed: z.number(),
   employers_subscribed: z.number(),
 });
 
@@ -65,14 +65,14 @@ export async function findSubscribersOfGates(
         owner_type: type,
         owner_id,
         environment,
-        ownerSubscribed,
+        owner_subscribed,
         employers_subscribed,
       } = row.parse(each);
       const owner = { type, id: owner_id };
       found.set(gateName({ kind, id }), {
         owner,
         environment,
-        ownerSubscribed: ownerSubscribed === 1,
+        ownerSubscribed: owner_subscribed === 1,
         employersSubscribed: employers_subscribed === 1,
       });
     }
@@ -157,7 +157,7 @@ function statementFor(db: D1Database, kind: GateKind, gates: readonly GateAddres
       `SELECT g.id, g.owner_type, g.owner_id, g.environment, EXISTS (
          SELECT 1 FROM webhooks w
          WHERE w.owner_type = g.owner_type AND w.owner_id = g.owner_id AND w.deleted_at IS NULL
-           AND w.environment = g.environment AND ${SUBSCRIBES_TO_FILES}) AS ownerSubscribed,
+           AND w.environment = g.environment AND ${SUBSCRIBES_TO_FILES}) AS owner_subscribed,
          CASE g.environment WHEN 'sandbox' THEN ${someEmployerSubscribed("sandbox")}
            ELSE ${someEmployerSubscribed("production")} END AS employers_subscribed
        FROM ${GATE_TABLES[kind]} g WHERE ${ids.length === 1 ? "g.id = ?" : "g.id IN (SELECT value FROM json_each(?))"}`,

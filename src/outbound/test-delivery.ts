@@ -7,19 +7,18 @@
 import { eventDataContext } from "../crypto/contexts.ts";
 import { utf8 } from "../crypto/encoding.ts";
 import { randomToken } from "../crypto/ids.ts";
-import { fingerprint, sealText } from "../crypto/vault.ts";
+import { sealText } from "../crypto/vault.ts";
 import { EVENTS_PER_MS } from "../db/events.ts";
 import { findOwnerKey } from "../db/owner-keys.ts";
 import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
 import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { TEST_DATA, TEST_EVENT } from "./event-types.ts";
+import { GATEWAY_SOURCE, TEST_DATA, TEST_EVENT } from "./event-types.ts";
+import { contentMac } from "./fan-out.ts";
 import { provesEndpoint } from "./lanes.ts";
 import { sealAttempt } from "./sealed-attempt.ts";
 import { sendDelivery, unsealEndpoint } from "./send-delivery.ts";
-
-const SOURCE = "audit1-gateway";
 
 /** Null if the webhook's owner has been erased meanwhile, and the webhook with it. Rejects if D1 does not respond; safe to repeat. */
 export async function sendTest(
@@ -35,7 +34,7 @@ export async function sendTest(
   const id = `evt_test_${randomToken(20)}`;
   const text = JSON.stringify(TEST_DATA);
   const data = await sealText(key, text, eventDataContext(webhook.environment, id));
-  const mac = await fingerprint(key, utf8(`${TEST_EVENT}\n${text}`));
+  const mac = await contentMac(key, { type: TEST_EVENT, data: text });
   const open = await unsealEndpoint(webhook, key, now);
   // Stored before it is sent: its sequence number is part of the body.
   const seq = await db
@@ -53,7 +52,7 @@ export async function sendTest(
       webhook.environment,
       TEST_EVENT,
       now,
-      SOURCE,
+      GATEWAY_SOURCE,
       mac,
       utf8(text).byteLength,
       data,
@@ -61,7 +60,14 @@ export async function sendTest(
     )
     .first<number>("seq");
   if (seq === null) return null;
-  const event = { event_seq: seq, id, type: TEST_EVENT, created_at: now, source: SOURCE, data } as const;
+  const event = {
+    event_seq: seq,
+    id,
+    type: TEST_EVENT,
+    created_at: now,
+    source: GATEWAY_SOURCE,
+    data,
+  } as const;
   const attempt = await sendDelivery(open, event, urlPolicy);
   const deliveryKey = { webhookId: webhook.id, eventSeq: seq };
   const stored = await sealAttempt(key, deliveryKey, 1, attempt);

@@ -155,10 +155,11 @@ async function recordReport(
   const { id } = event;
   const data = fileData.parse(event.data);
   const parsed = parseFileId(data.fileId);
-  const heard = parsed && (await findSubscribersOfGates(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
+  const subscribers =
+    parsed && (await findSubscribersOfGates(c.env.DB, [parsed.gate])).get(gateName(parsed.gate));
   // Only Audit1's own services may report on files: a client that is bound to an owner must not settle the owner's files.
   const client = c.get("client");
-  if (!parsed || !heard || client.owner !== undefined || !mayActFor(client, heard.owner))
+  if (!parsed || !subscribers || client.owner !== undefined || !mayActFor(client, subscribers.owner))
     return refused(id, NOT_FOUND);
   const report: ProgressReport = {
     eventId: id,
@@ -169,18 +170,22 @@ async function recordReport(
   };
   const { fileId } = parsed;
   const gate = c.env.CONNECTION_GATE.getByName(gateName(parsed.gate));
-  const reported = await gate.report(fileId, report, heard.ownerSubscribed || heard.employersSubscribed);
+  const reported = await gate.report(
+    fileId,
+    report,
+    subscribers.ownerSubscribed || subscribers.employersSubscribed,
+  );
   if (reported.outcome === "unknown") return refused(id, NOT_FOUND);
   addLogFields(c, { outcome: reported.outcome, file_id: fileId });
   if (reported.outcome === "moved") await recordStuckFiles(c.env.DB, stuckFileChanges(fileId, reported));
   const inOrder = await publishFileEvents(reported.owed ?? [], c.env, c.get("settings"));
   const { facts, order } = reported;
-  const audience = order && (await findSubscribersOfFile(c.env.DB, heard, facts.employerId));
+  const audience = order && (await findSubscribersOfFile(c.env.DB, subscribers, facts.employerId));
   const published =
     order === null || audience === null || audience.owners.length === 0
       ? NO_AUDIENCE
       : inOrder
-        ? await tellReport(c, { ...event, type }, facts, order, audience)
+        ? await publishReport(c, { ...event, type }, facts, order, audience)
         : refused(id, OUT_OF_ORDER);
   if (!published.ok) return published;
   const duplicate = reported.outcome === "repeat";
@@ -191,7 +196,7 @@ async function recordReport(
 const NO_AUDIENCE = ok<Endpoint[]>([]);
 
 /** Publishes a report to each subscriber, after earlier reports. A repeat is published again in case the first attempt was interrupted. */
-async function tellReport(
+async function publishReport(
   c: AppContext,
   event: EventRequest & { type: (typeof FILE_REPORTS)[number] },
   { receivedAt }: { receivedAt: number },

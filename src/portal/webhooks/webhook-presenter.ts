@@ -25,15 +25,10 @@ export const WEBHOOK: ManagedKind<Webhook, WebhookChange> = {
   // Skips deliveries that wait for a disabled webhook. If there are too many for one call, the woken consumer skips the rest.
   propagate: async (row, env) => {
     const now = Date.now();
-    const off = row.status === "disabled" || row.deleted_at !== null;
-    if (off)
-      await settleAllUnsent(
-        env.DB,
-        row.id,
-        row.deleted_at === null ? "webhook_disabled" : "webhook_deleted",
-        now,
-      );
-    if (off) await tryWakeEndpoints(env, [endpointOf(row, now)]);
+    if (row.status !== "disabled" && row.deleted_at === null) return;
+    const reason = row.deleted_at === null ? "webhook_disabled" : "webhook_deleted";
+    await settleAllUnsent(env.DB, row.id, reason, now);
+    await tryWakeEndpoints(env, [endpointOf(row, now)]);
   },
   audited: (row): AuditedFields => ({
     url_masked: maskedUrl(row),

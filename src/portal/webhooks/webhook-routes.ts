@@ -136,7 +136,8 @@ async function change(c: AppContext, body: WebhookPatch): Promise<Response> {
     if (settings.max_per_minute !== undefined) change.paced_until = 0;
     if (url !== undefined) {
       const key = await keyOf(c, row);
-      if (!(await hasUrl(key, row, url))) Object.assign(change, UNTRIED, await sealUrl(key, row.id, url));
+      if (!(await hasUrl(key, row, url)))
+        Object.assign(change, UNTRIED_COLUMNS, await sealUrl(key, row.id, url));
     }
     return ok(change);
   });
@@ -190,7 +191,7 @@ async function makeWebhook(
     max_per_minute: settings.max_per_minute ?? null,
     headers: headers ? await sealHeaders(key, id, headers, now) : null,
     secrets: [{ ...stored, activated: true }],
-    ...UNTRIED,
+    ...UNTRIED_COLUMNS,
     mailed_at: null,
     failure_mailed_at: null,
     paused_at: null,
@@ -207,14 +208,14 @@ async function makeWebhook(
   const insert: Made<Webhook>["insert"] = (auditRow, creation) =>
     insertWebhook(c.env.DB, row, auditRow, { creation, most: MAX_WEBHOOKS, keyCreatedAt: createdAt });
   const findRefusal = async () => {
-    const now = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
-    return now?.createdAt === createdAt ? TOO_MANY_WEBHOOKS : null;
+    const current = await findOwnerKey(c.env.DB, c.get("settings").keyRing, owner);
+    return current?.createdAt === createdAt ? TOO_MANY_WEBHOOKS : null;
   };
   return ok({ row, secret, dataKey: key, sealedToken: null, insert, findRefusal });
 }
 
 /** A new address starts without history. */
-const UNTRIED = {
+const UNTRIED_COLUMNS = {
   consecutive_failures: 0,
   failing_since: null,
   last_success_at: null,
@@ -231,7 +232,7 @@ function statusChange(row: Webhook, status: Webhook["status"], now: number): Web
     paused_at: status === "paused" ? now : null,
   };
   // The same address starts over without its failures.
-  if (row.status === "disabled") return { ...change, ...UNTRIED, proven_at: row.proven_at };
+  if (row.status === "disabled") return { ...change, ...UNTRIED_COLUMNS, proven_at: row.proven_at };
   // The time of the pause does not count towards disabling the webhook.
   if (row.failing_since !== null && row.paused_at !== null)
     change.failing_since = Math.min(now, row.failing_since + Math.max(0, now - row.paused_at));
