@@ -52,6 +52,8 @@ function bound(env: Bindings, limits: Limits): Bindings {
     DB: database(env.DB, d1Ms),
     CONNECTION_GATE: namespace(env.CONNECTION_GATE, "CONNECTION_GATE", limits),
     FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "FORWARDING_GOVERNOR", limits),
+    REQUEST_LOG: namespace(env.REQUEST_LOG, "REQUEST_LOG", limits),
+    WATCH: namespace(env.WATCH, "WATCH", limits),
     ARCHIVE: bucket(env.ARCHIVE, limits),
     FILES: methods(env.FILES, "FILES", () => queueMs),
     DELIVERIES: methods(env.DELIVERIES, "DELIVERIES", () => queueMs),

@@ -9,8 +9,10 @@ import { runScheduled } from "./maintenance/cron.ts";
 import type { EndpointWakeUp, FileWakeUp } from "./messages.ts";
 import { consumeDeadWakeUps, deliverBatch } from "./outbound/deliveries-consumer.ts";
 
+export { RequestLog } from "./evidence/request-log.ts";
 export { ForwardingGovernor } from "./forwarding/circuit-breaker.ts";
 export { ConnectionGate } from "./gate/connection-gate.ts";
+export { GatewayWatch } from "./watch/gateway-watch.ts";
 
 /** The suffix of the queues of the staging environment. */
 const SUFFIX = /-staging$/;

@@ -461,7 +461,9 @@ describe("a webhook", () => {
 
 describe("a durable object", () => {
   it("keeps its class, its binding and its name", async () => {
-    expect(wranglerConfig).toMatch(/new_sqlite_classes = \[\s*"ConnectionGate",\s*"ForwardingGovernor"\s*\]/);
+    expect(wranglerConfig).toMatch(
+      /tag = "v1", new_sqlite_classes = \[\s*"ConnectionGate",\s*"ForwardingGovernor"\s*\]/,
+    );
     for (const [binding, name] of [
       ["CONNECTION_GATE", "ConnectionGate"],
       ["FORWARDING_GOVERNOR", "ForwardingGovernor"],

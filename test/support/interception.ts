@@ -23,12 +23,14 @@ export function intercepted(hook: Hook, using: Bindings = bindings): Bindings {
     (method, proceed, args) =>
       hook(`${name}.${method}`, async () => proceed(), args);
   const { DB, CONNECTION_GATE, ARCHIVE, FILES, REFUSALS, FORWARDING_GOVERNOR } = using;
-  const { DELIVERIES, DELIVERIES_SLOW, DELIVERIES_NEW, EMAIL } = using;
+  const { DELIVERIES, DELIVERIES_SLOW, DELIVERIES_NEW, EMAIL, REQUEST_LOG, WATCH } = using;
   return {
     ...using,
     DB: database(DB, talk("DB")),
     CONNECTION_GATE: namespace(CONNECTION_GATE, talk("CONNECTION_GATE")),
     FORWARDING_GOVERNOR: namespace(FORWARDING_GOVERNOR, talk("FORWARDING_GOVERNOR")),
+    REQUEST_LOG: namespace(REQUEST_LOG, talk("REQUEST_LOG")),
+    WATCH: namespace(WATCH, talk("WATCH")),
     ARCHIVE: every(ARCHIVE, talk("ARCHIVE")),
     FILES: every(FILES, talk("FILES")),
     DELIVERIES: every(DELIVERIES, talk("DELIVERIES")),
@@ -75,6 +77,8 @@ const LIMIT_OF: Record<string, keyof Limits> = {
   DB: "d1Ms",
   CONNECTION_GATE: "objectMs",
   FORWARDING_GOVERNOR: "objectMs",
+  REQUEST_LOG: "objectMs",
+  WATCH: "objectMs",
   ARCHIVE: "r2Ms",
   FILES: "queueMs",
   DELIVERIES: "queueMs",

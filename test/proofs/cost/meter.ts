@@ -37,7 +37,8 @@ export class Meter {
   readonly #restore: (() => void)[] = [];
   readonly using = intercepted(async (call, proceed) => {
     const result = await proceed();
-    if (/^(CONNECTION_GATE|FORWARDING_GOVERNOR)\./.test(call)) this.#counts.objectRequests++;
+    if (/^(CONNECTION_GATE|FORWARDING_GOVERNOR|REQUEST_LOG|WATCH)\./.test(call))
+      this.#counts.objectRequests++;
     if (call.startsWith("DB.")) {
       for (const answered of [result].flat() as (Partial<D1Result> | null)[]) {
         // `first` returns a row found by its key, without metadata on the rows read.

@@ -46,6 +46,8 @@ export function broken(env: Bindings, life: Life | null): Bindings {
     EMAIL: methods(env.EMAIL, "mail", ["send"], life),
     CONNECTION_GATE: namespace(env.CONNECTION_GATE, "gate", life),
     FORWARDING_GOVERNOR: namespace(env.FORWARDING_GOVERNOR, "breaker", life),
+    REQUEST_LOG: namespace(env.REQUEST_LOG, "gate", life),
+    WATCH: namespace(env.WATCH, "gate", life),
     REFUSALS: methods(env.REFUSALS, "limiter", ["limit"], life),
   };
 }

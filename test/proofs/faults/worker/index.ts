@@ -6,7 +6,9 @@ import { breaking } from "./bindings.ts";
 import { control } from "./control.ts";
 import { suffer } from "./queue.ts";
 
+export { RequestLog } from "../../../../src/evidence/request-log.ts";
 export { ForwardingGovernor } from "../../../../src/forwarding/circuit-breaker.ts";
+export { GatewayWatch } from "../../../../src/watch/gateway-watch.ts";
 export { ConnectionGate } from "./gate.ts";
 
 export default {

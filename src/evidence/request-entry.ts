@@ -1,0 +1,67 @@
+/** A request at a report intake, as evidence keeps it and the portal shows it: metadata only, never a body or a header's value. */
+
+export const OUTCOMES = ["accepted", "duplicate", "refused"] as const;
+export type RequestOutcome = (typeof OUTCOMES)[number];
+
+/** The usual slips. Of a signature, several may fit; `unknown`: none does. Of a timestamp, the last four. */
+export const DIAGNOSES = [
+  "body_without_timestamp",
+  "timestamp_in_seconds",
+  "newline_after_body",
+  "newline_after_secret",
+  "crlf",
+  "json_printed_anew",
+  "prefixed",
+  "base64",
+  "dashed",
+  "ended_secret",
+  "secret_without_prefix",
+  "secret_decoded",
+  "other_connection",
+  "unknown",
+  "clock_ahead",
+  "clock_behind",
+  "seconds",
+  "not_a_number",
+] as const;
+export type Diagnosis = (typeof DIAGNOSES)[number];
+
+/** What is told of every request, whatever became of it. All texts are bounded and printable ASCII. */
+export interface CallerFacts {
+  callerRequestId: string | null;
+  /** The media type alone. */
+  contentType: string | null;
+  /** The first product of the user agent, such as `curl/8.9.1`. */
+  userAgent: string | null;
+  /** Two letters, as the platform tells. */
+  country: string | null;
+  /** The sender's timestamp minus the server's clock. Null without a usable timestamp. */
+  clockSkewMs: number | null;
+}
+
+export interface RequestEntry extends CallerFacts {
+  requestId: string;
+  /** When it came, ms. */
+  at: number;
+  outcome: RequestOutcome;
+  /** The HTTP status. */
+  status: number;
+  /** The answer's own code; null for an accepted request. */
+  code: string | null;
+  /** Empty: not examined. */
+  diagnosis: Diagnosis[];
+  /** The body's size; null if it was not read. */
+  bytes: number | null;
+  fileId: string | null;
+  /** From its arrival to its answer. */
+  ms: number | null;
+}
+
+/** The requests of one gate or request log that an isolate gathered: exact counts, and some of the requests in detail. */
+export interface Note {
+  /** Per minute (Unix minutes) and code; a duplicate's code is `DUPLICATE`. */
+  counts: { minute: number; code: string; n: number }[];
+  samples: RequestEntry[];
+  /** The time to the 202 of accepted requests, as `latency_accepted:…` (see usage/histogram.ts), per minute. */
+  latencies: { minute: number; counts: Record<string, number> }[];
+}
