@@ -9,13 +9,20 @@ import { answer } from "./contract/answer.ts";
 import { contract } from "./contract/contract.ts";
 import { RingKeyMissing } from "./crypto/vault.ts";
 import { isOutage } from "./deadline.ts";
+import { readBearer } from "./developer/bearer.ts";
 import { developerEvents } from "./developer/developer-event-routes.ts";
 import { files } from "./developer/developer-file-routes.ts";
 import { reports } from "./developer/report-routes.ts";
 import { allowsInsecure, ConfigurationError, readSettings } from "./env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
 import { nearestPath, objectBelow } from "./http/near-path.ts";
-import { callerRequestId, mintRequestId, requestIdHeaders } from "./http/request-id.ts";
+import {
+  callerRequestId,
+  isKeyIntake,
+  mintRequestId,
+  requestAddress,
+  requestIdHeaders,
+} from "./http/request-id.ts";
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/inbound-routes.ts";
 import { logError, loggable, logLine, stackOf } from "./log.ts";
@@ -76,8 +83,13 @@ export function respond(
 
 const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const startedAt = Date.now();
-  const requestId = mintRequestId();
-  const callersId = callerRequestId(c.req.raw.headers);
+  const { headers } = c.req.raw;
+  const { path } = c.req;
+  const bearer = isKeyIntake(path) ? await readBearer(headers) : null;
+  const tokenSha256 = bearer?.ok ? bearer.value.tokenSha256 : null;
+  c.set("tokenSha256", tokenSha256);
+  const requestId = mintRequestId(requestAddress(path, headers, tokenSha256), startedAt);
+  const callersId = callerRequestId(headers);
   c.set("requestId", requestId);
   c.set("log", {});
   c.set("settings", readSettings(c.env));

@@ -12,7 +12,7 @@ const whole = z.string().regex(/^\d+$/);
 const ALWAYS = {
   "X-Request-Id": header(
     "X-Request-Id",
-    requestId.meta({ examples: ["7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e"] }),
+    requestId.meta({ examples: ["payroll-run-2026-03-16"] }),
     "The caller's own id if it sent a usable one, otherwise the same as `X-Audit1-Request-Id`.",
   ),
   "X-Audit1-Request-Id": header(

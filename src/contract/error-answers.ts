@@ -7,6 +7,7 @@ import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from "zod-op
 import { describeFailure, type Failure, type FailureAnswer } from "../http/failure.ts";
 import { REPEAT_PROMISES, type Repeatable } from "../http/repeat-promise.ts";
 import { type HeaderName, headersWith } from "./answer-headers.ts";
+import { EXAMPLE } from "./examples.ts";
 
 const errorForm = z
   .strictObject({
@@ -32,9 +33,6 @@ const errorForm = z
       .meta({ description: "For a batch of events that all failed: the outcome of each." }),
   })
   .meta({ id: "Error", description: "The form of every error." });
-
-const REQUEST_ID = "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e";
-const TIMESTAMP = "2026-03-16T10:30:00.000Z";
 
 export function failureResponses(
   failures: readonly Failure[],
@@ -75,8 +73,8 @@ function examplesOf(answers: readonly FailureAnswer[]) {
       message,
       code,
       ...(details && { details }),
-      request_id: REQUEST_ID,
-      timestamp: TIMESTAMP,
+      request_id: EXAMPLE.requestId,
+      timestamp: EXAMPLE.at,
     };
     examples[nameOf(message, Object.keys(examples).length)] = { summary: error, value };
   }

@@ -16,7 +16,9 @@ export const EXAMPLE = {
   later: "2026-03-16T10:30:04.120Z",
   version: 1_773_657_000_000,
   sequence: 1_816_224_768_004_096,
-  requestId: "7d1b1c1e-5d6f-4f0a-9a53-0c9a1d0a4b6e",
+  /** Of a request to the signed intake, and of one to the portal API. */
+  requestId: "req_c40aeadcbdd77178e6c206b9f19cf63208404f0a9a530c9a",
+  portalRequestId: "req_p19cf63208400c9a1d0a4b6e",
 } as const;
 
 /** Kept apart from the metadata of the schemas, which the document would show with each field. */

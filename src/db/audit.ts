@@ -18,6 +18,7 @@ export interface AuditEntry<Kind extends SubjectKind = SubjectKind> {
   at: number;
   /** See the column of the same name. */
   actor: string;
+  /** Empty for a change that the gateway makes itself. */
   requestId: string;
   kind: Kind;
   /** The action without the kind: `created`, `updated`, `deleted`, `secret_rotated`. */

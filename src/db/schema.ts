@@ -189,6 +189,7 @@ export const audit = sqliteTable(
     /** Both null for an object without an owner. */
     owner_type: text("owner_type", { enum: OWNER_TYPES }),
     owner_id: text("owner_id"),
+    /** Empty for a change that the gateway made itself. */
     request_id: text("request_id").notNull(),
     /** The changed fields. Null if the object did not exist before. Never contains a secret or a sealed value. */
     before: text("before", { mode: "json" }).$type<AuditedFields>(),
@@ -199,6 +200,8 @@ export const audit = sqliteTable(
     index("audit_subject").on(table.subject_kind, table.subject_id, table.id),
     index("audit_owner").on(table.owner_type, table.owner_id, table.id),
     index("audit_action").on(table.action, table.id),
+    // Finds the changes of one request. Changes that the gateway made itself are left out.
+    index("audit_request").on(table.request_id).where(sql`request_id <> ''`),
     index("audit_unmasked").on(table.id).where(sql.raw(SHOWS_ADDRESS)),
   ],
 );

@@ -35,15 +35,18 @@ export interface Bearer {
   environment: Environment;
 }
 
-/** A repeated, equal header counts once. */
-export async function readBearer(headers: Headers): Promise<Result<Bearer, Failure>> {
+/** A repeated, equal header counts once. `tokenSha256` is the token's hash if it was computed before. */
+export async function readBearer(
+  headers: Headers,
+  tokenSha256: string | null = null,
+): Promise<Result<Bearer, Failure>> {
   const header = headers.get("Authorization");
   if (!header) return err({ kind: "authorization_missing" });
   const [, token] = /^Bearer +(\S+)$/i.exec(onlyValue(header) ?? "") ?? [];
   const environment = token === undefined ? null : environmentOf(token);
   if (token === undefined || environment === null)
     return err({ kind: "api_key_malformed", problem: describeAuthorization(header) });
-  return ok({ tokenSha256: await sha256Hex(token), environment });
+  return ok({ tokenSha256: tokenSha256 ?? (await sha256Hex(token)), environment });
 }
 
 /** What the header holds instead of a bearer key; empty if it has no known form. Repeats nothing of the header's value. */

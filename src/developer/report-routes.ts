@@ -39,7 +39,7 @@ function intake(describe: Describe, kind: FileKind, rules: StrictRules) {
 
 async function receiveReport(c: AppContext, kind: FileKind, rules: StrictRules): Promise<Response> {
   const { headers } = c.req.raw;
-  const bearer = await readBearer(headers);
+  const bearer = await readBearer(headers, c.get("tokenSha256"));
   if (!bearer.ok) return failureResponse(c, bearer.error);
   const { tokenSha256 } = bearer.value;
   const address = clientAddress(headers);

@@ -32,6 +32,8 @@ export type AppEnv = {
   Bindings: Bindings;
   Variables: {
     requestId: string;
+    /** The hash of the bearer token, at the intakes for reports with a bearer key. Null without a well-formed token. */
+    tokenSha256: string | null;
     settings: Settings;
     /** Fields of the request's log line besides route, status and time. */
     log: LogFields;

@@ -79,7 +79,7 @@ function erasedRow(
   return newAuditRow({
     at: version,
     actor: "system:erasure",
-    requestId: crypto.randomUUID(),
+    requestId: "",
     kind,
     what: "erased",
     subjectId: row.id,
@@ -114,7 +114,7 @@ async function eraseOwnerDue(
   const auditRow = newAuditRow({
     at: now,
     actor: "system:erasure",
-    requestId: crypto.randomUUID(),
+    requestId: "",
     kind: "owner",
     what: "erased",
     subjectId: ownerName(owner),

@@ -55,7 +55,11 @@ const auditEntry = once(() =>
       }),
       owner_type: like(z.enum(OWNER_TYPES).nullable(), EXAMPLE.owner.owner_type),
       owner_id: like(z.string().nullable(), EXAMPLE.owner.owner_id),
-      request_id: like(z.string(), EXAMPLE.requestId),
+      request_id: like(
+        z.string().nullable(),
+        EXAMPLE.portalRequestId,
+        "The id of the request that made the change. Null if the gateway made it itself.",
+      ),
       before: like(
         changedFields(),
         { status: "active" },
@@ -115,7 +119,7 @@ function present(row: AuditRow, client: Client): z.infer<ReturnType<typeof audit
     subject: { kind: subject_kind, id: subject_id },
     owner_type,
     owner_id,
-    request_id,
+    request_id: request_id === "" ? null : request_id,
     before,
     after,
   };

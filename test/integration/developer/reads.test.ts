@@ -124,7 +124,7 @@ describe("a file's status", () => {
       environment: "production",
       employer_id: connection.employerId,
       connection_id: connection.id,
-      request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      request_id: expect.stringMatching(new RegExp(`^req_c${connection.id}[0-9a-f]{23}$`)),
       caller_request_id: "req-9",
       size: expect.any(Number),
       generation: 1,
