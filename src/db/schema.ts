@@ -498,3 +498,74 @@ export const replays = sqliteTable(
     index("replays_webhook").on(table.webhook_id, table.id),
   ],
 );
+
+export const USAGE_PERIODS = ["hour", "day"] as const;
+export type UsagePeriod = (typeof USAGE_PERIODS)[number];
+
+/**
+ * Counts of an hour or of a UTC day: of a connection, key, webhook or request log, of an owner, and of everything. Each gate writes its
+ * own hours, the batches that record attempts those of webhooks. The minute cron computes the rest from them.
+ *
+ * Deletion: by the minute cron, hours after 90 days and days after seven years. Erasing a customer keeps them: they are numbers.
+ */
+export const usage = sqliteTable(
+  "usage",
+  {
+    /** `connection:{id}`, `key:{id}`, `webhook:{id}`, `unknown:{n}` of a request log, `owner:{type}:{id}`, or `all`. */
+    scope: text("scope").notNull(),
+    period: text("period", { enum: USAGE_PERIODS }).notNull(),
+    /** The beginning of the period. */
+    at: integer("at").notNull(),
+    /** Empty in the rows of request logs and in what is computed from them. Not null, because null never conflicts with null. */
+    environment: text("environment", { enum: [...ENVIRONMENTS, ""] }).notNull(),
+    /** `{type}:{id}`. Null in the rows of owners, of everything, and of request logs, which the index leaves out. */
+    owner: text("owner"),
+    /** By measure: see `src/usage/counts.ts`. */
+    counts: text("counts", { mode: "json" }).$type<Record<string, number>>().notNull(),
+    /** Grows with every change. A computed row has the sum of the versions that it was computed from. */
+    version: integer("version").notNull(),
+    updated_at: integer("updated_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.scope, table.period, table.at, table.environment] }),
+    index("usage_owner").on(table.owner, table.period, table.at).where(sql`owner IS NOT NULL`),
+  ],
+);
+
+/**
+ * Hours with counts that are not yet in the counts of days, owners and everything.
+ *
+ * Deletion: by the minute cron once they are.
+ */
+export const usageChanges = sqliteTable(
+  "usage_changes",
+  {
+    /** The beginning of the hour. */
+    at: integer("at").notNull(),
+    /** The run of the cron that works on it; empty if none does. Changes during a run leave a row of their own. */
+    taken_by: text("taken_by").notNull(),
+    /** When the first of these changes was made, or taken. */
+    changed_at: integer("changed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.at, table.taken_by] })],
+);
+
+/**
+ * The months in which a connection or key received reports of an employer. Written by gates.
+ *
+ * Deletion: by the minute cron after seven years.
+ */
+export const employerMonths = sqliteTable(
+  "employer_months",
+  {
+    employer_id: text("employer_id").notNull(),
+    /** `yyyy-mm`, UTC. */
+    month: text("month").notNull(),
+    /** `connection:{id}` or `key:{id}`. */
+    scope: text("scope").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.employer_id, table.month, table.scope] }),
+    index("employer_months_month").on(table.month),
+  ],
+);
