@@ -10,7 +10,12 @@ import { err, ok, type Result } from "../result.ts";
 const SIGNATURE = /^[0-9a-f]{64}$/i;
 
 export function importSigningKey(secret: string): Promise<CryptoKey> {
-  return crypto.subtle.importKey("raw", utf8(secret), { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+  return importVerifyingKey(utf8(secret));
+}
+
+/** A key of any bytes. */
+export function importVerifyingKey(bytes: Bytes): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
 }
 
 /** The bytes that the signature covers before the body. */
