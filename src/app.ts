@@ -2,11 +2,8 @@
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import type { RouterRoute } from "hono/types";
-import * as z from "zod";
 import type { Bindings } from "./bindings.ts";
 import { boundedForRequests } from "./bounded.ts";
-import { answer } from "./contract/answer.ts";
-import { contract } from "./contract/contract.ts";
 import { RingKeyMissing } from "./crypto/vault.ts";
 import { isOutage } from "./deadline.ts";
 import { readBearer } from "./developer/bearer.ts";
@@ -32,6 +29,7 @@ import { behindPortalAuth } from "./portal/client-auth.ts";
 import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
+import { health } from "./portal/health-routes.ts";
 import { ownerData } from "./portal/owner-data-routes.ts";
 import { portalFiles } from "./portal/portal-file-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
@@ -53,16 +51,6 @@ const portal = behindPortalAuth([
   deliveries,
   ownerData,
 ]);
-
-const getHealth = contract({}, () => ({
-  id: "getHealth",
-  tag: "Service",
-  summary: "Check the gateway's health",
-  description:
-    "Shows that the Worker responds. Checks neither its settings nor the services that it depends on.",
-  access: "nobody",
-  answers: { 200: answer("Healthy.", { status: z.literal("ok") }) },
-}));
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];
 
@@ -128,7 +116,7 @@ export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", developerEvents)
   .route("/api/v1", portal)
   .route("/", reference(routes))
-  .get("/health", getHealth, (c) => c.json({ status: "ok" }));
+  .route("/", health);
 
 function routes(): readonly RouterRoute[] {
   return app.routes;

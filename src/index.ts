@@ -33,7 +33,7 @@ export default {
       case "audit1-deliveries-new":
         return deliverBatch(batch as MessageBatch<EndpointWakeUp>, env, readSettings(env), "new");
       case "audit1-deliveries-dead":
-        return consumeDeadWakeUps(batch as MessageBatch<EndpointWakeUp>);
+        return consumeDeadWakeUps(batch as MessageBatch<EndpointWakeUp>, env);
       default:
         throw new Error(`no consumer is known for the queue ${batch.queue}`);
     }

@@ -1,6 +1,10 @@
 /** Turns the description of a route into an operation of the document, and adds what all operations share. */
 import * as z from "zod";
-import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from "zod-openapi";
+import type {
+  ZodOpenApiOperationObject,
+  ZodOpenApiResponseObject,
+  ZodOpenApiResponsesObject,
+} from "zod-openapi";
 import type { Failure } from "../http/failure.ts";
 import type { Repeatable } from "../http/repeat-promise.ts";
 import type { Answer } from "./answer.ts";
@@ -32,7 +36,8 @@ export interface Operation {
   query?: z.ZodObject;
   header?: z.ZodObject;
   body?: Body;
-  answers: Partial<Record<200 | 201 | 202, Answer>>;
+  /** A response with status 503 that is no error shares that status with the errors. */
+  answers: Partial<Record<200 | 201 | 202 | 503, Answer>>;
   failures?: readonly Failure[];
   /** Headers that an error response may have in addition to those of its failure. */
   failureHeaders?: readonly HeaderName[];
@@ -48,6 +53,7 @@ export function operationObject(
 ): ZodOpenApiOperationObject {
   const { query, header, body, answers, failures = [], failureHeaders = [] } = operation;
   const parameters = pathParameters(path, operation.path);
+  const failed = failureResponses([...failures, ...ANYWHERE], failureHeaders, repeats);
   return {
     operationId: operation.id,
     tags: [operation.tag],
@@ -66,8 +72,10 @@ export function operationObject(
       },
     }),
     responses: {
-      ...Object.fromEntries(Object.entries(answers).map(([status, each]) => [status, responseObject(each)])),
-      ...failureResponses([...failures, ...ANYWHERE], failureHeaders, repeats),
+      ...failed,
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, each]) => [status, orFailure(each, failed[status as "503"])]),
+      ),
     },
   };
 }
@@ -85,6 +93,26 @@ function pathParameters(path: string, own: Record<string, z.ZodType> = {}): z.Zo
       }),
     ),
   );
+}
+
+/** The response to `answer`, or one that either is it or is the failure with the same status. */
+function orFailure(
+  answer: Answer,
+  failed: ZodOpenApiResponsesObject["503"] | undefined,
+): ZodOpenApiResponseObject {
+  const own = responseObject(answer);
+  const error = failed && "content" in failed ? failed.content?.[JSON_TYPE] : undefined;
+  if (failed === undefined || error === undefined) return own;
+  return {
+    ...failed,
+    description: `${answer.description} Or ${"description" in failed ? failed.description : ""}.`,
+    content: {
+      [JSON_TYPE]: {
+        schema: z.union([answer.schema, error.schema as z.ZodType]),
+        examples: { ...error.examples, answer: { summary: answer.description, value: answer.example } },
+      },
+    },
+  };
 }
 
 function responseObject({

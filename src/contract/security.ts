@@ -45,6 +45,8 @@ export const SECURITY_SCHEMES = {
 /** Each entry is one way to authenticate; the schemes of an entry are used together. */
 export const SECURITY = {
   nobody: [],
+  /** Credentials show more. */
+  anybody: [{}, { portalClientId: [], portalClientSecret: [] }, { accessToken: [] }],
   portal: [{ portalClientId: [], portalClientSecret: [] }, { accessToken: [] }],
   developer: [{ apiKey: [] }],
   either: [{ apiKey: [] }, { portalClientId: [], portalClientSecret: [] }, { accessToken: [] }],

@@ -133,6 +133,9 @@ export const employerGrants = sqliteTable(
   ],
 );
 
+/** Selects files that still wait, of those in `attention`. The condition of an index, which SQLite uses for queries that repeat it. */
+export const IS_WAITING = "reason IN ('deferred', 'consumer_died', 'ring_key_missing', 'not_configured')";
+
 /**
  * Files that were deferred or that failed, for operators. Written by the forwarding consumer.
  *
@@ -150,7 +153,11 @@ export const attention = sqliteTable(
     first_at: integer("first_at").notNull(),
     updated_at: integer("updated_at").notNull(),
   },
-  (table) => [index("attention_updated").on(table.updated_at)],
+  (table) => [
+    index("attention_updated").on(table.updated_at),
+    // For the watch: the file that has waited longest.
+    index("attention_waiting").on(table.first_at).where(sql.raw(IS_WAITING)),
+  ],
 );
 
 /** The kinds of object in the audit trail. */

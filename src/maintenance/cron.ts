@@ -18,6 +18,7 @@ import { addFailureNotices } from "../outbound/failure-notices.ts";
 import { runReplays } from "../outbound/replay.ts";
 import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
+import { WATCH_NAME } from "../tell-watch.ts";
 import { eraseConnectionsDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
 import { retain } from "./retention.ts";
 
@@ -46,6 +47,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));
   await part("purge creations", () => purgeCreations(env.DB, now));
   await part("purge the audit trail", () => purgeAudit(env.DB, now));
+  await part("tell the watch", () => env.WATCH.getByName(WATCH_NAME).cronRan());
 }
 
 async function part(name: string, work: () => Promise<void>): Promise<void> {

@@ -11,6 +11,7 @@ import { inParallel, Semaphore } from "../concurrency.ts";
 import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, type EndpointWakeUp, endpointWakeUp, type Lane, wakeEndpoints } from "../messages.ts";
+import { deadLetters, tellWatch } from "../tell-watch.ts";
 import { deliverEndpoint } from "./deliver-endpoint.ts";
 
 /** The platform lets six requests per invocation wait for response headers at a time. */
@@ -74,7 +75,7 @@ export async function deliverBatch(
 }
 
 /** A message arrives here after the consumer has died with it repeatedly. The minute cron wakes its endpoints anyway. */
-export function consumeDeadWakeUps(batch: MessageBatch<EndpointWakeUp>): void {
+export async function consumeDeadWakeUps(batch: MessageBatch<EndpointWakeUp>, env: Bindings): Promise<void> {
   for (const message of batch.messages) {
     const body = endpointWakeUp.safeParse(message.body);
     logError("failed to deliver in an earlier run: the consumer died with these endpoints", {
@@ -83,4 +84,5 @@ export function consumeDeadWakeUps(batch: MessageBatch<EndpointWakeUp>): void {
     });
     message.ack();
   }
+  await tellWatch(env, deadLetters("deliveries", batch.messages.length));
 }

@@ -38,7 +38,7 @@ export function behindPortalAuth(routers: readonly Hono<AppEnv>[]): Hono<AppEnv>
   return guarded;
 }
 
-const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
+export const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   const authenticated = await authenticate(c);
   if (!authenticated.ok) return failureResponse(c, authenticated.error);
   const { client, logId, role } = authenticated.value;
@@ -50,6 +50,13 @@ const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   if (rate !== null) return failureResponse(c, { kind: "rate_limited", rate, now });
   return next();
 });
+
+/** Whether the request has credentials that {@link portalAuth} would check. */
+export function hasPortalCredentials(c: AppContext): boolean {
+  return ["X-Client-ID", "X-Client-Secret", "Cf-Access-Jwt-Assertion"].some(
+    (name) => c.req.header(name) !== undefined,
+  );
+}
 
 async function authenticate(c: AppContext): Promise<Result<Authenticated, Failure>> {
   const id = credential(c, "X-Client-ID");

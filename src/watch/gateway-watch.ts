@@ -1,6 +1,117 @@
-/** The Durable Object that watches the gateway: a second clock beside the cron, whose alarm rings each minute. */
+/**
+ * The Durable Object that watches the gateway: a second clock beside the cron, whose alarm rings each minute. It reads the queues and D1,
+ * is told by gates, consumers and the cron what it cannot read, and answers for the gateway's health.
+ */
 import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../bindings.ts";
+import { boundedForBackground } from "../bounded.ts";
+import { migrate } from "../gate/migrations.ts";
+import { logError } from "../log.ts";
+import type { Told, ToldKind } from "../tell-watch.ts";
+import { type Health, healthOf, type Observations } from "./health-report.ts";
+import { read } from "./readings.ts";
+import { WATCH_MIGRATIONS } from "./watch-migrations.ts";
+import { WatchStore } from "./watch-store.ts";
+
+const MINUTE_MS = 60_000;
+/** An alarm that is this late has been dropped: the platform gives up on an alarm after six failures. */
+const DROPPED_ALARM_MS = 60_000;
+/** An alarm that rings this early: the clock was set back. Set again at once it would ring again at once. */
+const EARLY_ALARM_MS = 30_000;
 
 /** The class name is stored: a renamed class would lose its object. */
-export class GatewayWatch extends DurableObject<Bindings> {}
+export class GatewayWatch extends DurableObject<Bindings> {
+  readonly #store: WatchStore;
+  readonly #bindings: Bindings;
+  #alarmAt: number | null = null;
+  /** The run of {@link GatewayWatch.#check} that is under way. */
+  #checking: Promise<void> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    migrate(ctx.storage, WATCH_MIGRATIONS);
+    this.#bindings = boundedForBackground(env);
+    this.#store = new WatchStore(ctx.storage.sql);
+    if (this.#store.mark("started_at") === null) this.#store.setMark("started_at", Date.now());
+    ctx.blockConcurrencyWhile(async () => {
+      this.#alarmAt = await ctx.storage.getAlarm();
+    });
+  }
+
+  /** The minute cron has run. */
+  cronRan(): void {
+    this.#store.setMark("cron_ran_at", Date.now());
+    this.#rearm();
+  }
+
+  /** A condition holds. Told again while it does. */
+  tell(told: Told): void {
+    this.#store.tell(told, Date.now());
+    this.#rearm();
+  }
+
+  /** A condition that was told has ended. */
+  over(kind: ToldKind, subject: string): void {
+    this.#store.over(kind, subject);
+    this.#rearm();
+  }
+
+  /** As of the last minute. Only the very first call reads by itself. */
+  async health(): Promise<Health> {
+    this.#rearm();
+    if (this.#store.reading() === null) await this.#check();
+    return healthOf(this.#observe(), Date.now());
+  }
+
+  override async alarm(): Promise<void> {
+    const at = this.#alarmAt;
+    this.#alarmAt = null;
+    if (at !== null && at - Date.now() > EARLY_ALARM_MS) return;
+    try {
+      await this.#check();
+    } catch (error) {
+      logError("failed to check the gateway", {}, error);
+    } finally {
+      this.#rearm();
+    }
+  }
+
+  #check(): Promise<void> {
+    this.#checking ??= this.#checkOnce().finally(() => {
+      this.#checking = null;
+    });
+    return this.#checking;
+  }
+
+  async #checkOnce(): Promise<void> {
+    const now = Date.now();
+    this.#store.forgetUntold(now);
+    this.#store.setReading(await read(this.#bindings, now));
+  }
+
+  #observe(): Observations {
+    const store = this.#store;
+    const now = Date.now();
+    store.forgetUntold(now);
+    const waiting = store
+      .told("report_waiting")
+      .map(({ facts, firstAt }) => Number(facts.oldest_at ?? firstAt));
+    const deadLetters = store.told("dead_letters").map(({ facts }) => Number(facts.messages ?? 1));
+    return {
+      reading: store.reading(),
+      cronRanAt: store.mark("cron_ran_at"),
+      waitingForCronSince: store.mark("started_at") ?? now,
+      oldestWaitingAt: waiting.length === 0 ? null : Math.min(...waiting),
+      deadLetters: deadLetters.reduce((sum, n) => sum + n, 0),
+    };
+  }
+
+  /** Sets the alarm for the next minute unless it is set. Every call does: the platform drops an alarm that fails repeatedly. */
+  #rearm(): void {
+    const now = Date.now();
+    if (this.#alarmAt !== null && this.#alarmAt > now - DROPPED_ALARM_MS && this.#alarmAt <= now + MINUTE_MS)
+      return;
+    this.#alarmAt = now + MINUTE_MS;
+    this.ctx.waitUntil(this.ctx.storage.setAlarm(this.#alarmAt));
+  }
+}

@@ -18,8 +18,12 @@ import {
 /** Acme's client and key ask; the objects are this owner's. */
 const THEIRS = { owner_type: "payroll_company", owner_id: "other" };
 
-const isFor = (scheme: string) => (operation: Operation) =>
-  (operation.described.security as Json[]).some((way) => scheme in way);
+/** An empty way means that credentials are optional: health shows more to those who have some. */
+const isFor =
+  (scheme: string) =>
+  ({ described }: Operation) =>
+    described.security.some((way: Json) => scheme in way) &&
+    !described.security.some((way: Json) => Object.keys(way).length === 0);
 const ofPortal = operations.filter(isFor("portalClientId"));
 const ofKeys = operations.filter(isFor("apiKey"));
 /** Those that a key and a portal client may ask for alike are asked for by both. */

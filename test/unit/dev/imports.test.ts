@@ -15,6 +15,7 @@ const GROUND = [
   "messages.ts",
   "model.ts",
   "result.ts",
+  "tell-watch.ts",
 ];
 
 /** The folders that each folder may import, beside itself and the ground floor. */
@@ -52,6 +53,7 @@ const FILES: Record<string, string[]> = {
   "messages.ts": ["log.ts"],
   "model.ts": [],
   "result.ts": [],
+  "tell-watch.ts": ["bindings.ts", "log.ts"],
 };
 
 /** These compose the Worker and may import everything. */

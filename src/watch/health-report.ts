@@ -1,0 +1,99 @@
+/** The gateway's health, made from what the watch last read and was told. Pure. */
+import { QUEUES, type QueueName, type Reading } from "./readings.ts";
+
+/** What can be late: each names a check, apart from the watch itself. */
+export const LATE = [
+  "watch",
+  "cron",
+  "files",
+  "deliveries",
+  "queues",
+  "dead_letters",
+  "stuck_files",
+] as const;
+export type Late = (typeof LATE)[number];
+
+const MINUTE_MS = 60_000;
+/** From the wire contract. */
+export const CRON_SILENT_MS = 5 * MINUTE_MS;
+export const REPORT_WAITING_MS = 15 * MINUTE_MS;
+export const DELIVERY_OVERDUE_MS = 5 * MINUTE_MS;
+const QUEUE_LATE_MS = 5 * MINUTE_MS;
+export const DEAD_LETTERS_MS = 60 * MINUTE_MS;
+const DEFERRED_MS = 60 * MINUTE_MS;
+/** An older reading says nothing: the watch itself has stopped. */
+const READING_STALE_MS = 5 * MINUTE_MS;
+
+export interface Observations {
+  /** Null before the first reading. */
+  reading: Reading | null;
+  /** When the cron last ran, or else when the watch began to wait for it. */
+  cronRanAt: number | null;
+  waitingForCronSince: number;
+  /** When the report was accepted that waits longest, of those that gates told of. Null if none did. */
+  oldestWaitingAt: number | null;
+  /** Messages that reached a dead-letter queue within the hour. */
+  deadLetters: number;
+}
+
+/** `checks` holds null for what could not be read; that counts as late. */
+export interface Health {
+  late: Late[];
+  checks: {
+    cron: { last_run_at: number | null };
+    files: { oldest_waiting_seconds: number };
+    deliveries: { oldest_overdue_seconds: number | null };
+    queues: Record<QueueName, { backlog: number | null }>;
+    dead_letters: number;
+    stuck_files: number | null;
+  };
+}
+
+export function healthOf(observed: Observations, now: number): Health {
+  const { reading, cronRanAt, oldestWaitingAt, deadLetters } = observed;
+  const database = reading?.database ?? null;
+  // What was read is compared with the time of the reading: a delivery or message may have gone since.
+  const readAt = reading?.at ?? now;
+  const names = Object.keys(QUEUES) as QueueName[];
+  const queues = names.map((name) => [name, reading?.queues[name] ?? null] as const);
+  const isLate: Record<Late, boolean> = {
+    watch: reading === null || now - reading.at > READING_STALE_MS,
+    cron: isCronSilent(observed, now),
+    files: oldestWaitingAt !== null && now - oldestWaitingAt > REPORT_WAITING_MS,
+    deliveries: database === null || isOlder(database.oldestDueAt, DELIVERY_OVERDUE_MS, readAt),
+    queues: queues.some(([, queue]) => queue === null || isOlder(queue.oldestAt, QUEUE_LATE_MS, readAt)),
+    dead_letters: deadLetters > 0,
+    stuck_files: database === null || isOlder(database.deferredSince, DEFERRED_MS, readAt),
+  };
+  return {
+    late: LATE.filter((name) => isLate[name]),
+    checks: {
+      cron: { last_run_at: cronRanAt },
+      files: { oldest_waiting_seconds: secondsSince(oldestWaitingAt, now) },
+      deliveries: {
+        oldest_overdue_seconds: database && secondsSince(database.oldestDueAt, readAt),
+      },
+      queues: Object.fromEntries(
+        queues.map(([name, queue]) => [name, { backlog: queue?.backlog ?? null }]),
+      ) as Health["checks"]["queues"],
+      dead_letters: deadLetters,
+      stuck_files: database?.stuckFiles ?? null,
+    },
+  };
+}
+
+/** A gateway whose cron has never run since the watch began counts like one whose cron has stopped. */
+export function isCronSilent(
+  { cronRanAt, waitingForCronSince }: Pick<Observations, "cronRanAt" | "waitingForCronSince">,
+  now: number,
+): boolean {
+  return isOlder(cronRanAt ?? waitingForCronSince, CRON_SILENT_MS, now);
+}
+
+function isOlder(at: number | null, ms: number, now: number): boolean {
+  return at !== null && now - at > ms;
+}
+
+function secondsSince(at: number | null, now: number): number {
+  return at === null ? 0 : Math.max(0, Math.floor((now - at) / 1_000));
+}
