@@ -1,5 +1,5 @@
 /** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that no change is lost. */
-import { and, desc, eq, isNotNull, isNull, lte, type SQLWrapper, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNotNull, isNull, lt, lte, or, type SQLWrapper, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AuditRow } from "./audit.ts";
 import { type Creation, changeIfUnchanged, type Inserted, insertOnce } from "./creations.ts";
@@ -117,6 +117,35 @@ export async function listConnections(
       .offset(SCANNED_ROWS - 1),
   ]);
   return { rows, scannedTo: end === undefined ? null : positionOf(end) };
+}
+
+/** The secrets of a row, and its version. */
+export type SecretsOfRow = Pick<ManagedConnection, "id" | "version" | "secrets" | "ended_secrets">;
+
+/** Connections with ids from `from` up to but not including `to` that have a secret that has ended, even deleted ones. */
+export function findEndedSecrets(
+  db: D1Database,
+  { from, to }: { from: string; to: string },
+  now: number,
+): Promise<SecretsOfRow[]> {
+  const { id, version, secrets, ended_secrets } = connections;
+  const hasExpired = sql`EXISTS (SELECT 1 FROM json_each(${secrets}) WHERE value ->> 'expires_at' <= ${now})`;
+  return drizzle(db)
+    .select({ id, version, secrets, ended_secrets })
+    .from(connections)
+    .where(and(gte(id, from), lt(id, to), or(sql`${ended_secrets} <> '[]'`, hasExpired)));
+}
+
+/** Replaces the secrets of rows that were not changed meanwhile. What verifies stays the same, so the version does too. */
+export async function replaceSecrets(db: D1Database, rows: readonly SecretsOfRow[]): Promise<void> {
+  const orm = drizzle(db);
+  const [first, ...others] = rows.map(({ id, version, secrets, ended_secrets }) =>
+    orm
+      .update(connections)
+      .set({ secrets, ended_secrets })
+      .where(and(eq(connections.id, id), eq(connections.version, version))),
+  );
+  if (first !== undefined) await orm.batch([first, ...others]);
 }
 
 /** Writes `change` if the row is still as it was read. Returns false if it was changed meanwhile. */

@@ -20,11 +20,16 @@ export interface StoredSecret {
   expires_at: number | null;
 }
 
+/** A secret of a connection that has ended. It verifies nothing; a diagnosis recognizes a sender that still uses it. */
+export interface EndedSecret extends Omit<StoredSecret, "expires_at"> {
+  ended_at: number;
+}
+
 /**
  * Inbound connections.
  *
- * Deletion: never, because file ids refer to rows. The portal soft-deletes them. The minute cron empties `data_key` and `secrets` after
- * `erase_at`.
+ * Deletion: never, because file ids refer to rows. The portal soft-deletes them. The minute cron empties `data_key`, `secrets` and
+ * `ended_secrets` after `erase_at`, and deletes an ended secret within a day after its 30 days.
  */
 export const connections = sqliteTable(
   "connections",
@@ -43,7 +48,10 @@ export const connections = sqliteTable(
       .default("accept"),
     retention_years: integer("retention_years").notNull().default(7),
     description: text("description"),
+    /** The newest first. One that has expired moves to `ended_secrets` with the next rotation, at the latest within a day. */
     secrets: text("secrets", { mode: "json" }).$type<StoredSecret[]>().notNull(),
+    /** The last three that have ended, for 30 days. The inbound webhook never reads them to verify. */
+    ended_secrets: text("ended_secrets", { mode: "json" }).$type<EndedSecret[]>().notNull().default([]),
     data_key: text("data_key").notNull(),
     /** Grows with every change. The gate refuses callers with an older version. */
     version: integer("version").notNull(),

@@ -20,7 +20,7 @@ import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
 import { WATCH_NAME } from "../tell-watch.ts";
 import { eraseConnectionsDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
-import { retain } from "./retention.ts";
+import { retain, settleEndedSecrets } from "./retention.ts";
 
 export const EVERY_MINUTE = "* * * * *";
 const MINUTES_PER_HOUR = 60;
@@ -42,6 +42,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("poke gates", () => pokeSlice(env, now));
   await part("reconcile stuck files", () => reconcileStuckFiles(env, now));
   await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
+  await part("settle ended secrets", () => settleEndedSecrets(env.DB, sliceOfDay(now), now));
   await part("add notices of failing endpoints", () => addFailureNotices(env.DB, now));
   await part("send notices", () => sendNotices(env, readSettings(env), now));
   await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));

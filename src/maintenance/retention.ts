@@ -1,8 +1,11 @@
 /**
  * Retention: events are deleted after 90 days, deliveries and replays 30 days after their last change. Every minute deletes a little,
- * so that no run blocks the database for others. Deliveries and replays are handled per webhook, each in its minute of the hour.
+ * so that no run blocks the database for others. Deliveries and replays are handled per webhook, each in its minute of the hour. Secrets
+ * that have ended are handled per connection, each in its minute of the day.
  */
+import { settled } from "../db/connection-secrets.ts";
 import { KEEP_EVENTS_MS, seqAt } from "../db/events.ts";
+import { findEndedSecrets, replaceSecrets } from "../db/managed-connections.ts";
 
 const DAY_MS = 86_400_000;
 const KEEP_DELIVERIES_MS = 30 * DAY_MS;
@@ -12,6 +15,8 @@ const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
 
 /** Rows deleted per statement, which takes the database's only writer some milliseconds. */
 const ROWS_AT_A_TIME = 500;
+/** Connections whose secrets are replaced per batch. */
+const CONNECTIONS_AT_A_TIME = 50;
 /** Statements per run and table. */
 const STATEMENTS_PER_RUN = 40;
 
@@ -93,6 +98,23 @@ async function skipExpired(
       )
       .bind(from, to, now, seqAt(now - KEEP_EVENTS_MS), ROWS_AT_A_TIME),
   );
+}
+
+/** Settles the secrets that have ended of the connections with ids from `from` up to but not including `to`. Rejects if D1 fails. */
+export async function settleEndedSecrets(
+  db: D1Database,
+  { from, to }: { from: string; to: string },
+  now: number,
+): Promise<void> {
+  const rows = await findEndedSecrets(db, { from, to }, now);
+  const changed = rows.flatMap((row) => {
+    const after = settled(row, now);
+    const isUnchanged =
+      after.secrets.length === row.secrets.length && after.ended_secrets.length === row.ended_secrets.length;
+    return isUnchanged ? [] : [{ ...row, ...after }];
+  });
+  for (let at = 0; at < changed.length; at += CONNECTIONS_AT_A_TIME)
+    await replaceSecrets(db, changed.slice(at, at + CONNECTIONS_AT_A_TIME));
 }
 
 /** Repeats the statement until it changes fewer rows than it may. */

@@ -47,6 +47,7 @@ export function presentConnection(c: AppContext, row: ManagedConnection): ShownC
     gate_version: _gate,
     deleted_at: _deleted,
     erase_at: _erase,
+    ended_secrets: _ended,
     secrets,
     ...shown
   } = row;

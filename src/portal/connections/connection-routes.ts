@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { dataKeyContext, secretContext } from "../../crypto/contexts.ts";
 import { newObjectId, randomToken } from "../../crypto/ids.ts";
 import { createDataKey, type DataKey, sealText, unsealText, unwrapDataKey } from "../../crypto/vault.ts";
+import { ending } from "../../db/connection-secrets.ts";
 import { isGranted } from "../../db/employers.ts";
 import {
   getAnyConnection,
@@ -85,11 +86,11 @@ export const connections = new Hono<AppEnv>()
     const { overlap_seconds } = c.req.valid("json");
     let secret = "";
     const changed = await changeManaged(c, CONNECTION, "secret_rotated", async (row, now) => {
-      const kept = overlapping(row.secrets, now, overlap_seconds * 1_000);
-      if (kept.length >= MAX_SECRETS) return err(TOO_MANY_SECRETS);
+      const { secrets, ended_secrets } = ending(row, overlap_seconds * 1_000, now);
+      if (secrets.length >= MAX_SECRETS) return err(TOO_MANY_SECRETS);
       const made = await newSecret(await keyOf(c, row), row.id, now);
       secret = made.secret;
-      return ok({ secrets: [made.stored, ...kept] });
+      return ok({ secrets: [made.stored, ...secrets], ended_secrets });
     });
     return answerManaged(c, changed, (row) => shown(c, row, { success: true }, { secret }));
   });
@@ -133,6 +134,7 @@ async function makeConnection(
     employer_id: employer_id ?? null,
     description: description ?? null,
     secrets: [stored],
+    ended_secrets: [],
     data_key: wrapped,
     version: now,
     gate_version: now,
@@ -154,16 +156,6 @@ async function unusableEmployer(
 ): Promise<Failure | null> {
   if (!employerId || (await isGranted(c.env.DB, employerId, owner.type, owner.id))) return null;
   return NO_EMPLOYER;
-}
-
-/** The secrets that still verify during the overlap. A secret that already expires earlier keeps its expiry. */
-function overlapping(secrets: readonly StoredSecret[], now: number, overlapMs: number): StoredSecret[] {
-  return secrets
-    .map((secret) => ({
-      ...secret,
-      expires_at: Math.min(secret.expires_at ?? Number.POSITIVE_INFINITY, now + overlapMs),
-    }))
-    .filter((secret) => secret.expires_at > now);
 }
 
 function keyOf(

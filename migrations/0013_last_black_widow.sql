@@ -1,0 +1,1 @@
+ALTER TABLE `connections` ADD `ended_secrets` text DEFAULT '[]' NOT NULL;
