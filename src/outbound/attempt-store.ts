@@ -1,6 +1,6 @@
 /**
- * Records attempts in one D1 batch: the attempts, their deliveries' next step, the endpoint's health, and the notices to mail. Each
- * attempt is a compare-and-set on its number, so it counts once, however often it is recorded or made.
+ * Records attempts in one D1 batch: the attempts, their deliveries' next step, the endpoint's health, the notices to mail, and the
+ * counts of the hour. Each attempt is a compare-and-set on its number, so it counts once, however often it is recorded or made.
  */
 import { drizzle } from "drizzle-orm/d1";
 import { type AuditRow, asStatement, insertAuditIfChanged, newAuditRow } from "../db/audit.ts";
@@ -8,6 +8,7 @@ import { endSecret } from "../db/creations.ts";
 import { endReplaysOf } from "../db/ended-replays.ts";
 import { nextVersion } from "../db/gates.ts";
 import { KEPT_ATTEMPTS, type StoredAttempt } from "../db/schema.ts";
+import { countAttempts } from "./attempt-counts.ts";
 import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import type { DisableReason, Health } from "./auto-disable.ts";
 import type { DueDelivery, EndpointLease } from "./endpoint-lease.ts";
@@ -84,6 +85,7 @@ export function recordAttempts(
       );
     }
     statements.push(
+      ...countAttempts(db, endpoint, updates, UNRECORDED, now),
       db
         .prepare(
           `${WITH_UPDATES}

@@ -12,6 +12,8 @@ import { EVENTS_PER_MS } from "../db/events.ts";
 import { findOwnerKey } from "../db/owner-keys.ts";
 import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
+import { addWebhookCounts } from "../usage/usage-store.ts";
+import { countsOfAttempt } from "./attempt-counts.ts";
 import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { GATEWAY_SOURCE, TEST_DATA, TEST_EVENT } from "./event-types.ts";
@@ -71,23 +73,28 @@ export async function sendTest(
   const attempt = await sendDelivery(open, event, urlPolicy);
   const deliveryKey = { webhookId: webhook.id, eventSeq: seq };
   const stored = await sealAttempt(key, deliveryKey, 1, attempt);
-  const { meta } = await db
-    .prepare(
-      `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
-         last_error, created_at, updated_at, history)
-       SELECT ?1, ?2, ?3, 1, 0, NULL, ?4, ?5, ?6, ?6, ?7 WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2)`,
-    )
-    .bind(
-      webhook.id,
-      seq,
-      attempt.kind === "delivered" ? "delivered" : "failed",
-      attempt.status,
-      lastErrorOf(attempt),
-      Date.now(),
-      JSON.stringify([stored]),
-    )
-    .run();
-  if (meta.changes === 0) return null;
+  const status = attempt.kind === "delivered" ? "delivered" : "failed";
+  const update = { eventSeq: seq, attempt: stored, status } as const;
+  const [inserted] = await db.batch([
+    db
+      .prepare(
+        `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, response_code,
+           last_error, created_at, updated_at, history)
+         SELECT ?1, ?2, ?3, 1, 0, NULL, ?4, ?5, ?6, ?6, ?7 WHERE EXISTS (SELECT 1 FROM events WHERE seq = ?2)`,
+      )
+      .bind(
+        webhook.id,
+        seq,
+        status,
+        attempt.status,
+        lastErrorOf(attempt),
+        Date.now(),
+        JSON.stringify([stored]),
+      ),
+    // Directly after the insert, whose changes it asks for.
+    ...addWebhookCounts(db, webhook.id, countsOfAttempt(update), endedAt(attempt), "changes() = 1"),
+  ]);
+  if (inserted?.meta.changes === 0) return null;
   if (provesEndpoint(attempt)) await markProven(db, webhook, endedAt(attempt));
   return { eventId: id, deliveryId: deliveryId(deliveryKey), attempt };
 }

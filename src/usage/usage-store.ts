@@ -68,6 +68,14 @@ export function storeLogHours(
     .bind(scope, JSON.stringify(hours), now);
 }
 
+/** Ends an insert into `usage`: counts that are there already are added to. */
+export const ADD_COUNTS = `ON CONFLICT (scope, period, at, environment) DO UPDATE SET
+  counts = (SELECT json_group_object(key, n) FROM (
+    SELECT key, sum(value) AS n FROM (
+      SELECT key, value FROM json_each(usage.counts)
+      UNION ALL SELECT key, value FROM json_each(excluded.counts)) GROUP BY key ORDER BY key)),
+  version = usage.version + 1, updated_at = excluded.updated_at`;
+
 /**
  * The statements that add counts to the hour of `now` of a webhook, in the batch that records its attempts. `condition`: SQL that
  * holds if the attempts were recorded; `values` are bound to its parameters from ?5 on.
@@ -87,12 +95,7 @@ export function addWebhookCounts(
         `INSERT INTO usage (scope, period, at, environment, owner, counts, version, updated_at)
          SELECT 'webhook:' || id, 'hour', ?2, environment, owner_type || ':' || owner_id, ?3, 1, ?4
          FROM webhooks WHERE id = ?1 AND (${condition})
-         ON CONFLICT (scope, period, at, environment) DO UPDATE SET
-           counts = (SELECT json_group_object(key, n) FROM (
-             SELECT key, sum(value) AS n FROM (
-               SELECT key, value FROM json_each(usage.counts)
-               UNION ALL SELECT key, value FROM json_each(excluded.counts)) GROUP BY key ORDER BY key)),
-           version = usage.version + 1, updated_at = excluded.updated_at`,
+         ${ADD_COUNTS}`,
       )
       .bind(webhookId, at, JSON.stringify(counts), now, ...values),
     markChanged(db, [at], now),
