@@ -11,6 +11,9 @@ import { EVENTS_PER_MS } from "../db/events.ts";
 import { currentOwnerKey, findOwnerKey, type OwnerAddress, type OwnerKey } from "../db/owner-keys.ts";
 import { type Endpoint, LANES } from "../messages.ts";
 import type { Environment } from "../model.ts";
+import { hourOf } from "../usage/periods.ts";
+import { ADD_COUNTS, markChanged } from "../usage/usage-store.ts";
+import { auditFactsOf, premiumMovedCents } from "./audit-facts.ts";
 import { type EventType, patternsOf } from "./event-types.ts";
 import { laneSql, slowSince } from "./lanes.ts";
 
@@ -53,8 +56,8 @@ function storedOnlyForSubscribers(type: EventType): boolean {
 
 const SAME_OWNER = "owner_type = ?1 AND owner_id = ?2 AND environment = ?3";
 /** If the owner is erased at the same time, nothing may be stored that its new key does not open. */
-const HAS_KEY =
-  "EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2 AND created_at = ?16)";
+const hasKey = (createdAt: string) =>
+  `EXISTS (SELECT 1 FROM owner_keys WHERE owner_type = ?1 AND owner_id = ?2 AND created_at = ${createdAt})`;
 /** An owner may be erased while its event is being stored, but not repeatedly. */
 const MAX_TRIES = 3;
 const SUBSCRIBES =
@@ -105,18 +108,23 @@ async function fanOutUnder(
   const { owner, environment, id, type } = event;
   const mac = await contentMac(key, event);
   const sealed = await sealText(key, event.data, eventDataContext(environment, id));
+  const audit = auditFactsOf(type, event.data);
   const scope = [owner.type, owner.id, environment] as const;
   const patterns = JSON.stringify(patternsOf(type));
   const earlier = JSON.stringify(
     place.after.map(({ id, type, at }) => ({ id, at, patterns: patternsOf(type) })),
   );
-  const [inserted, , stored, subscribed, waiting] = await db.batch<Record<string, unknown>>([
+  const premium = countPremium(db, event, keyCreatedAt, now);
+  const results = await db.batch<Record<string, unknown>>([
+    ...premium,
     db
       .prepare(
-        `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data)
-         SELECT max(?5, coalesce((SELECT max(seq) FROM events), 0) + 1), ?6, ?1, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?12
+        `INSERT INTO events (seq, id, owner_type, owner_id, environment, type, created_at, source, content_mac, size, data,
+           employer_id, period_start, period_end)
+         SELECT max(?5, coalesce((SELECT max(seq) FROM events), 0) + 1), ?6, ?1, ?2, ?3, ?7, ?8, ?9, ?10, ?11, ?12,
+           ?17, ?18, ?19
          WHERE (?13 = 0 OR EXISTS (SELECT 1 FROM webhooks WHERE ${SAME_OWNER} AND deleted_at IS NULL AND ${SUBSCRIBES}))
-           AND ${HAS_KEY} AND NOT ${lacksOneOf("?14")} AND NOT ${HAS_ONE_OF}
+           AND ${hasKey("?16")} AND NOT ${lacksOneOf("?14")} AND NOT ${HAS_ONE_OF}
          ON CONFLICT (owner_type, owner_id, environment, id) DO NOTHING`,
       )
       .bind(
@@ -134,6 +142,9 @@ async function fanOutUnder(
         earlier,
         JSON.stringify(place.before),
         keyCreatedAt,
+        audit.employerId,
+        audit.periodStart,
+        audit.periodEnd,
       ),
     db
       .prepare(
@@ -155,12 +166,49 @@ async function fanOutUnder(
       ? []
       : [db.prepare(`SELECT ${lacksOneOf("?4")} AS early`).bind(...scope, earlier)]),
   ]);
+  const [inserted, , stored, subscribed, waiting] = results.slice(premium.length);
   const [row] = stored?.results ?? [];
   if (row === undefined && waiting?.results[0]?.early === 1) return { outcome: "early" };
   if (row === undefined) return null;
   if (row.content_mac !== mac) return { outcome: "conflict" };
   const endpoints = (subscribed?.results ?? []).map((each) => endpointRow.parse(each));
   return { outcome: inserted?.meta.changes === 1 ? "stored" : "duplicate", endpoints };
+}
+
+/**
+ * Adds what an adjusted audit moved to the counts of its owner. Before the event is stored, under the conditions on which it is: a
+ * repeat counts no more.
+ */
+function countPremium(
+  db: D1Database,
+  { owner, environment, id, type, data }: NewEvent,
+  keyCreatedAt: number,
+  now: number,
+): D1PreparedStatement[] {
+  const cents = premiumMovedCents(type, data);
+  if (cents === null) return [];
+  const name = `${owner.type}:${owner.id}`;
+  return [
+    db
+      .prepare(
+        `INSERT INTO usage (scope, period, at, environment, owner, counts, version, updated_at)
+         SELECT 'events:' || ?4, 'hour', ?5, ?3, ?4, ?6, 1, ?7
+         WHERE NOT EXISTS (SELECT 1 FROM events WHERE ${SAME_OWNER} AND id = ?8) AND ${hasKey("?9")}
+         ${ADD_COUNTS}`,
+      )
+      .bind(
+        owner.type,
+        owner.id,
+        environment,
+        name,
+        hourOf(now),
+        JSON.stringify({ premium_moved: cents }),
+        now,
+        id,
+        keyCreatedAt,
+      ),
+    markChanged(db, [hourOf(now)], now),
+  ];
 }
 
 /** The fingerprint by which a repeated event is recognized. */
