@@ -30,6 +30,7 @@ import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
 import { health } from "./portal/health-routes.ts";
+import { lookup } from "./portal/lookup/lookup-routes.ts";
 import { ownerData } from "./portal/owner-data-routes.ts";
 import { portalFiles } from "./portal/portal-file-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
@@ -50,6 +51,7 @@ const portal = behindPortalAuth([
   webhooks,
   deliveries,
   ownerData,
+  lookup,
 ]);
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];

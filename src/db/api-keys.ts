@@ -1,5 +1,5 @@
 /** Bearer keys of the developer API. */
-import { and, desc, eq, isNotNull, lte, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNotNull, lt, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
@@ -79,6 +79,21 @@ export function changeApiKey(
 /** Reads from the primary, so that a deactivated key is refused from the next request on. */
 export async function findApiKey(db: D1Database, tokenSha256: string): Promise<ApiKey | null> {
   const [row] = await drizzle(db).select().from(apiKeys).where(eq(apiKeys.token_sha256, tokenSha256));
+  return row ?? null;
+}
+
+/** The key whose token's hash begins with these hex digits, even if it is inactive. */
+export async function findKeyByHashStart(
+  db: D1Database,
+  digits: string,
+): Promise<Pick<ApiKey, "id" | "owner_type" | "owner_id"> | null> {
+  const { id, owner_type, owner_id, token_sha256 } = apiKeys;
+  const [row] = await drizzle(db)
+    .select({ id, owner_type, owner_id })
+    .from(apiKeys)
+    // `g` sorts after every hex digit.
+    .where(and(gte(token_sha256, digits), lt(token_sha256, `${digits}g`)))
+    .limit(1);
   return row ?? null;
 }
 

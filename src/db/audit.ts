@@ -147,6 +147,31 @@ export function listAudit(
     .limit(limit + 1);
 }
 
+/**
+ * The changes that a request made, in their order, at most `limit`. `owners` are owners, or one field of an owner, that each
+ * row must have.
+ */
+export function auditOfRequest(
+  db: D1Database,
+  requestId: string,
+  owners: readonly { type?: OwnerType | undefined; id?: string | undefined }[],
+  limit: number,
+): Promise<AuditRow[]> {
+  const limits = owners.flatMap(({ type, id }) => [
+    type === undefined ? undefined : eq(audit.owner_type, type),
+    id === undefined ? undefined : eq(audit.owner_id, id),
+  ]);
+  return (
+    drizzle(db)
+      .select()
+      .from(audit)
+      // Repeats the condition of the index, so that SQLite uses it.
+      .where(and(eq(audit.request_id, requestId), sql`request_id <> ''`, ...limits))
+      .orderBy(sql`rowid`)
+      .limit(limit)
+  );
+}
+
 /** Seven years, like the archived reports. */
 const KEEP_AUDIT_MS = 7 * 366 * 86_400_000;
 const PURGED_PER_RUN = 500;

@@ -3,6 +3,7 @@
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { type AuditRow, asStatement, insertAuditIfChanged } from "./audit.ts";
+import type { OwnerAddress } from "./owner-keys.ts";
 import { DELIVERY_STATUSES, type DeliveryStatus, type StoredAttempt } from "./schema.ts";
 
 const storedAttempt: z.ZodType<StoredAttempt> = z.object({
@@ -86,6 +87,32 @@ export async function getDelivery(
     .bind(webhookId, eventSeq)
     .first();
   return row === null ? null : deliveryWithHistoryRow.parse(row);
+}
+
+const eventDeliveryRow = z.object({
+  webhook_id: z.string(),
+  event_seq: z.number(),
+  status: z.enum(DELIVERY_STATUSES),
+});
+export type EventDelivery = z.infer<typeof eventDeliveryRow>;
+
+/** The deliveries of events to their owner's webhooks, deleted webhooks included; at most `limit`. */
+export async function deliveriesOfEvents(
+  db: D1Database,
+  owner: OwnerAddress,
+  seqs: readonly number[],
+  limit: number,
+): Promise<EventDelivery[]> {
+  if (seqs.length === 0) return [];
+  const { results } = await db
+    .prepare(
+      `SELECT d.webhook_id, d.event_seq, d.status FROM webhooks AS w CROSS JOIN json_each(?3)
+         JOIN deliveries AS d ON d.webhook_id = w.id AND d.event_seq = json_each.value
+       WHERE w.owner_type = ?1 AND w.owner_id = ?2 LIMIT ?4`,
+    )
+    .bind(owner.type, owner.id, JSON.stringify(seqs), limit)
+    .all();
+  return results.map((row) => eventDeliveryRow.parse(row));
 }
 
 export interface Skipped {

@@ -1,6 +1,7 @@
 /** Reads events. `src/outbound/fan-out.ts` stores them. */
 
-import type { Environment } from "../model.ts";
+import * as z from "zod";
+import { ENVIRONMENTS, type Environment } from "../model.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import type { events } from "./schema.ts";
 
@@ -20,6 +21,35 @@ export function seqAt(ms: number): number {
 /** When the event with this `seq` was stored, in milliseconds. */
 export function storedAt(seq: number): number {
   return Math.floor(seq / EVENTS_PER_MS);
+}
+
+const eventFactsRow = z.object({
+  seq: z.number(),
+  id: z.string(),
+  environment: z.enum(ENVIRONMENTS),
+  type: z.string(),
+  created_at: z.number(),
+  source: z.string(),
+});
+/** An event without its data. */
+export type EventFacts = z.infer<typeof eventFactsRow>;
+
+/** An owner's events with these ids, in the order in which they were stored. */
+export async function findEvents(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  environments: readonly Environment[],
+  ids: readonly string[],
+): Promise<EventFacts[]> {
+  const { results } = await db
+    .prepare(
+      `SELECT seq, id, environment, type, created_at, source FROM events
+       WHERE owner_type = ?1 AND owner_id = ?2 AND environment IN (SELECT value FROM json_each(?3))
+         AND id IN (SELECT value FROM json_each(?4)) ORDER BY seq`,
+    )
+    .bind(type, id, JSON.stringify(environments), JSON.stringify(ids))
+    .all();
+  return results.map((row) => eventFactsRow.parse(row));
 }
 
 /** The data of one page. It is in memory sealed, unsealed, parsed and serialized at once, which is still far below an isolate's memory. */

@@ -1,5 +1,5 @@
 /** What connections and API keys have in common: each row has a gate. */
-import type { Environment, GateAddress, GateKind, Plan } from "../model.ts";
+import type { Environment, GateAddress, GateKind, OwnerType, Plan } from "../model.ts";
 
 /** The archive retention of reports that arrive with an API key: the default of connections. */
 export const DEFAULT_RETENTION_YEARS = 7;
@@ -59,7 +59,7 @@ export async function findGatesInRange(
 }
 
 export interface GateOwner {
-  owner_type: string;
+  owner_type: OwnerType;
   owner_id: string;
   environment: Environment;
 }

@@ -12,6 +12,7 @@ import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
 import { parseFileId } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
+import { type FoundRequest, findRequest } from "./find-request.ts";
 import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrations.ts";
 import { eventOfReport, eventOfSettlement } from "./outbox.ts";
@@ -168,6 +169,11 @@ export class ConnectionGate extends DurableObject<Bindings> {
   status(fileId: string): FileRecord | null {
     const row = this.#state.files.get(seqOf(fileId));
     return row && this.#lifecycle.record(row);
+  }
+
+  /** See {@link findRequest}. Null if the gate has no record of the request. */
+  findRequest(requestId: string, at: number): FoundRequest | null {
+    return findRequest(this.#state.files, (row) => this.#lifecycle.record(row), requestId, at);
   }
 
   /** Newest first. `before` is the last file id of the previous page. */

@@ -226,6 +226,7 @@ export class FileLifecycle {
       recordsTotal: row.progress?.recordsTotal ?? null,
       recordsProcessed: row.progress?.recordsProcessed ?? null,
       recordsFailed: row.progress?.recordsFailed ?? null,
+      reportIds: row.progress?.eventIds ?? [],
       updatedAt: row.updatedAt,
     };
   }

@@ -25,6 +25,8 @@ const REMEMBERED = `SELECT seq, admitted_at, signature, signed_until, body_mac F
   WHERE key >= ? AND state <> ${stateCode("dropped")}`;
 const LIST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key < ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")})
   ORDER BY key DESC LIMIT ?`;
+const BY_REQUEST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key >= ? AND key < ? AND json_extract(facts, '$.requestId') = ?
+  ORDER BY key LIMIT ?`;
 const MARK_ARCHIVED = `UPDATE inbox
   SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`;
 const DELETE = `DELETE FROM inbox WHERE ${IS_FILE}`;
@@ -195,6 +197,13 @@ export class FileStore {
   list(before: string | null, limit: number): FileRow[] {
     const end = before === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(before);
     return rowsOf(this.#partitions.between(0, end).reverse(), LIST, [end], limit);
+  }
+
+  /** The file that the request brought, if it was minted from `from` up to but not including `to`, both in milliseconds. */
+  byRequest(requestId: string, from: number, to: number): FileRow | null {
+    const [first, end] = [rowKeyOf(seqAt(from)), rowKeyOf(seqAt(to))];
+    const partitions = this.#partitions.between(first, end);
+    return rowsOf(partitions, BY_REQUEST, [first, end, requestId], 1)[0] ?? null;
   }
 
   /** Marks a reservation whose payload never arrived. Its signatures and keys can be used again. */

@@ -189,5 +189,7 @@ export interface FileRecord {
   recordsTotal: number | null;
   recordsProcessed: number | null;
   recordsFailed: number | null;
+  /** Ids of the files-creator's reports, newest last. */
+  reportIds: string[];
   updatedAt: number;
 }

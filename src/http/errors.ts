@@ -602,6 +602,19 @@ export const ERRORS = {
   file_not_found: noSuch("file_not_found", "file"),
   delivery_not_found: noSuch("delivery_not_found", "delivery"),
   replay_not_found: noSuch("replay_not_found", "replay"),
+  id_not_found: notFound<{
+    /** When the request came, according to its id, as an ISO time; absent for an id of another form. */
+    requestedAt?: string;
+  }>("id_not_found", {
+    message: ({ requestedAt }) =>
+      requestedAt === undefined
+        ? "Nothing has this id."
+        : `There is no record of this request. According to its id, it came at ${requestedAt}.`,
+    details: ({ requestedAt }) => (requestedAt === undefined ? undefined : { requested_at: requestedAt }),
+    cause:
+      "Nothing has this id, or it belongs to an owner that the credentials or the request's `owner_id` exclude. Of a flood of rejected requests, and of requests other than reports and changes, no single record is kept.",
+    fix: "Check the id, and the owner that the request names. For a request, search the log for its id around the time in `details.requested_at`.",
+  }),
   connection_changed: changedMeanwhile("connection_changed", "connection"),
   api_key_changed: changedMeanwhile("api_key_changed", "API key"),
   webhook_changed: changedMeanwhile("webhook_changed", "webhook"),

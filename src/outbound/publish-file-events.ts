@@ -13,6 +13,7 @@ import { type Endpoint, tryWakeEndpoints } from "../messages.ts";
 import { type Environment, type GateAddress, gateName } from "../model.ts";
 import { GATEWAY_SOURCE } from "./event-types.ts";
 import { fanOut, type NewEvent } from "./fan-out.ts";
+import { fileEventId } from "./file-event-id.ts";
 import { type FileSubscribers, findSubscribersOfFiles } from "./subscribers.ts";
 
 /** Events left after this are left to the gates' alarms: a call that hangs must not hold up the consumer. */
@@ -105,7 +106,7 @@ function eventOf(owed: OwedEvent, owner: OwnerAddress, environment: Environment)
   return {
     owner,
     environment,
-    id: `evt_${type.slice("file.".length)}_${fileId}_${generation}`,
+    id: fileEventId(type, fileId, generation),
     type,
     // A file counts as uploaded when its report was received, not when it was handed over.
     createdAt: reason === null ? facts.receivedAt : at,

@@ -12,6 +12,7 @@ import { pageFields, pageOf } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
 import { API_KEY_PREFIX, OWNER_TYPES } from "../model.ts";
 import { ok } from "../result.ts";
+import { shownActor } from "./audit-presenter.ts";
 import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
 import { portalContracts } from "./portal-contract.ts";
 
@@ -113,8 +114,7 @@ function present(row: AuditRow, client: Client): z.infer<ReturnType<typeof audit
   return {
     id,
     at: iso(at),
-    // An owner's client learns that Audit1 made the change, but not the person's address.
-    actor: client.owner === undefined ? row.actor : row.actor.replace(/^access:.*$/s, "access"),
+    actor: shownActor(row, client),
     action,
     subject: { kind: subject_kind, id: subject_id },
     owner_type,

@@ -43,6 +43,20 @@ export function mayActFor({ owner: bound, named }: Client, { type, id }: Owner):
   return [bound, named].every((limit) => !differ(limit?.type, type) && !differ(limit?.id, id));
 }
 
+/** As {@link mayActFor}, for an object's row. Another owner's object does not exist for the client. */
+export function withinScope(client: Client, row: OwnedRow): boolean {
+  return mayActFor(client, ownerIn(row));
+}
+
+export interface OwnedRow {
+  owner_type: OwnerType;
+  owner_id: string;
+}
+
+export function ownerIn({ owner_type: type, owner_id: id }: OwnedRow): Owner {
+  return { type, id };
+}
+
 /** Whether nothing limits the request to one owner. Only such a request may act on data of all owners. */
 export function actsForEverybody({ owner, named }: Client): boolean {
   return owner === undefined && named?.type === undefined && named?.id === undefined;

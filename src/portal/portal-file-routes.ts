@@ -13,9 +13,9 @@ import { parseFileId } from "../gate/file-id.ts";
 import { type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
-import { gateName, OWNER_TYPES } from "../model.ts";
+import { gateName } from "../model.ts";
 import { notFound } from "./change.ts";
-import { mayActFor } from "./owner.ts";
+import { ownerIn, withinScope } from "./owner.ts";
 import { portalContracts } from "./portal-contract.ts";
 
 const NOT_FOUND = notFound("file");
@@ -42,8 +42,7 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", rep
   const parsed = parseFileId(c.req.param("file_id"));
   const owner = parsed && (await findGateOwner(c.env.DB, parsed.gate));
   if (parsed === null || owner === null) return failureResponse(c, NOT_FOUND);
-  const type = z.enum(OWNER_TYPES).parse(owner.owner_type);
-  if (!mayActFor(c.get("client"), { type, id: owner.owner_id })) return failureResponse(c, NOT_FOUND);
+  if (!withinScope(c.get("client"), owner)) return failureResponse(c, NOT_FOUND);
   const { fileId: id } = parsed;
   await recordAudit(
     c.env.DB,
@@ -54,7 +53,7 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", rep
       kind: "file",
       what: "replay_asked",
       subjectId: id,
-      owner: { type, id: owner.owner_id },
+      owner: ownerIn(owner),
       before: null,
       after: null,
     }),

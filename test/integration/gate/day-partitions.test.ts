@@ -434,6 +434,7 @@ describe("over several partitions, with days without one between them", () => {
       bench.forward(late);
       await archive(bench, others);
       bench.files.list(null, 10);
+      bench.files.byRequest("req_o", bench.clock.now - 2 * MINUTE, bench.clock.now);
       await bench.runAlarmsUntil(bench.clock.now + 98 * DAY);
       expect(bench.row(reserved)).toBeNull();
       expect(plans.size).toBeGreaterThan(18);

@@ -127,6 +127,7 @@ const GIVEN: Record<string, () => Promise<Given>> = {
     return { params: owner };
   },
   listEvents: async () => ({ query: { ...owner, environment: "production" } }),
+  lookUp: async () => ({ params: { any_id: (await aFile()).fileId } }),
   putEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
   replayFile: async () => {
     const { fileId } = await aFile();

@@ -41,6 +41,7 @@ let theirEmployer = "";
 let theirWebhook = "";
 let theirDelivery = "";
 let theirReplay = "";
+let theirRequest = "";
 
 beforeEach(async () => {
   catchWakeUps();
@@ -57,6 +58,7 @@ beforeAll(async () => {
   theirConnection = await createConnection({ ...THEIRS, employer_id: employer.id });
   theirKey = await createApiKey(THEIRS);
   theirFile = await accepted(theirConnection);
+  theirRequest = (await gateOf(theirConnection).status(theirFile))?.facts.requestId ?? "";
   await deliverFiles([theirFile]);
   await portal("POST", "/events", { id: "evt_done", type: "file.processed", data: { fileId: theirFile } });
   const asked = {
@@ -89,6 +91,11 @@ const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
     nobodys: () => `del_${newObjectId()}${theirDelivery.slice(-11)}`,
   },
   replay_id: { theirs: () => theirReplay, nobodys: newObjectId },
+  // Of the same time: the answer says when the request came.
+  any_id: {
+    theirs: () => theirRequest,
+    nobodys: () => theirRequest.replace(theirConnection.id, newObjectId()),
+  },
   employer_id: { theirs: () => theirEmployer, nobodys: () => "EMP_nobodys" },
   owner_id: { theirs: () => THEIRS.owner_id, nobodys: () => "nobody" },
   subject: { theirs: () => `connection:${theirConnection.id}`, nobodys: () => `connection:${newObjectId()}` },

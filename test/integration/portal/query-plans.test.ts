@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
+import { newObjectId } from "../../../src/crypto/ids.ts";
+import { mintRequestId } from "../../../src/http/request-id.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import { EMPLOYEES, submit } from "../../support/developer.ts";
 import {
@@ -136,6 +138,8 @@ describe("every query of the Worker to D1", () => {
       const { json } = await ask("GET", `/audit?limit=1${query}`);
       await ask("GET", `/audit?limit=1&since=2026-01-01T00:00:00Z${query}&cursor=${json.next_cursor}`);
     }
+    for (const each of [id, fileId, "evt_1", mintRequestId(`k${newObjectId()}`, 0), mintRequestId("p", 0)])
+      await ask("GET", `/lookup/${each}?owner_type=payroll_company&owner_id=acme`);
     await ask("POST", "/vault/rewrap", {});
     await ask("POST", "/vault/rewrap", {}, "portal");
     await ask("DELETE", `/connections/${id}?erase=true`);

@@ -11,6 +11,7 @@ import {
   createEmployer,
   type Json,
   portal,
+  post,
   send,
 } from "../../support/gateway.ts";
 
@@ -73,6 +74,10 @@ async function objectsFor(operation: Operation): Promise<Record<string, string>>
       await portal("POST", "/events", { id: newObjectId(), type: "file.processed", data: { fileId } });
       return fileId;
     },
+    any_id: async () => {
+      const sent = await post(await createConnection({ employer_id: employer }));
+      return sent.headers.get("X-Audit1-Request-Id") ?? "";
+    },
     owner_type: async () => ACME.owner_type,
     owner_id: async () => ACME.owner_id,
   };
@@ -90,6 +95,8 @@ const NOBODYS: Record<string, (own: string) => string> = {
   replay_id: newObjectId,
   employer_id: () => "EMP_nobodys",
   file_id: () => mintFileId({ kind: "connection", id: newObjectId() }, Date.now()),
+  // Of the same time: the answer says when the request came.
+  any_id: (own) => own.replace(/^req_c.{24}/, `req_c${newObjectId()}`),
   owner_type: (own) => own,
   owner_id: () => "nobody",
 };

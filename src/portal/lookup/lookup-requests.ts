@@ -1,0 +1,121 @@
+/** Looks up requests. The id's kind and address decide who has the record; D1 confirms whose it is before a gate is asked. */
+import { findKeyByHashStart } from "../../db/api-keys.ts";
+import { type AuditRow, auditOfRequest } from "../../db/audit.ts";
+import { findGateOwner } from "../../db/gates.ts";
+import type { RequestEntry } from "../../evidence/request-entry.ts";
+import type { FoundRequest } from "../../gate/find-request.ts";
+import type { FileRecord } from "../../gate/protocol.ts";
+import type { AppContext, Client } from "../../http/context.ts";
+import { iso } from "../../http/iso.ts";
+import type { RequestId } from "../../http/request-id.ts";
+import { type GateAddress, gateName } from "../../model.ts";
+import { shownActor } from "../audit-presenter.ts";
+import { withinScope } from "../owner.ts";
+import type { Found, Link, ShownChange, ShownReportRequest } from "./lookup-contract.ts";
+import { keyLink, link, senderLink, webhookLink } from "./lookup-links.ts";
+
+/** An import of employers makes thousands of changes. */
+const SHOWN_CHANGES = 20;
+
+/** Null if there is no record of the request within the client's scope. */
+export function findRequest(c: AppContext, request: RequestId): Promise<Found | null> {
+  switch (request.kind) {
+    case "connection":
+    case "key":
+      return findReport(c, request);
+    case "portal":
+      return findChanges(c, request);
+    case "other":
+      return Promise.resolve(null);
+  }
+}
+
+async function findReport(c: AppContext, request: RequestId): Promise<Found | null> {
+  const gate = await gateOf(c, request);
+  if (gate === null) return null;
+  const found = await c.env.CONNECTION_GATE.getByName(gateName(gate)).findRequest(request.id, request.at);
+  return found === null ? null : presentReport(found, gate);
+}
+
+/** The gate of the sender that the id names. Null if there is no such sender within the client's scope. */
+async function gateOf(c: AppContext, { kind, address }: RequestId): Promise<GateAddress | null> {
+  const client = c.get("client");
+  if (kind === "key") {
+    const key = await findKeyByHashStart(c.env.DB, address);
+    return key !== null && withinScope(client, key) ? { kind: "key", id: key.id } : null;
+  }
+  const gate: GateAddress = { kind: "connection", id: address };
+  const owner = await findGateOwner(c.env.DB, gate);
+  return owner !== null && withinScope(client, owner) ? gate : null;
+}
+
+function presentReport({ entry, file }: FoundRequest, gate: GateAddress): Found {
+  const related: Link[] = [senderLink(gate)];
+  if (entry.fileId !== null) related.push(link("file", entry.fileId));
+  if (file !== null) related.push(link("employer", file.facts.employerId));
+  return { ...link("request", entry.requestId), console_url: null, summary: summaryOf(entry, file), related };
+}
+
+function summaryOf(entry: RequestEntry, file: FileRecord | null): ShownReportRequest {
+  return {
+    request_id: entry.requestId,
+    caller_request_id: entry.callerRequestId,
+    at: iso(entry.at),
+    outcome: entry.outcome,
+    status: entry.status,
+    code: entry.code,
+    diagnosis: entry.diagnosis,
+    clock_skew_ms: entry.clockSkewMs,
+    bytes: entry.bytes,
+    content_type: entry.contentType,
+    user_agent: entry.userAgent,
+    country: entry.country,
+    file_id: entry.fileId,
+    ms: entry.ms,
+    file_status: file?.status ?? null,
+  };
+}
+
+async function findChanges(c: AppContext, request: RequestId): Promise<Found | null> {
+  const client = c.get("client");
+  const limits = [client.owner, client.named].filter((limit) => limit !== undefined);
+  const rows = await auditOfRequest(c.env.DB, request.id, limits, SHOWN_CHANGES);
+  if (rows.length === 0) return null;
+  const links = rows.flatMap(linkOf);
+  return {
+    ...link("request", request.id),
+    console_url: null,
+    summary: {
+      request_id: request.id,
+      at: iso(request.at),
+      changes: rows.map((row) => presentChange(row, client)),
+    },
+    related: [...new Map(links.map((each) => [each.href, each])).values()],
+  };
+}
+
+function presentChange(row: AuditRow, client: Client): ShownChange {
+  return {
+    id: row.id,
+    at: iso(row.at),
+    actor: shownActor(row, client),
+    action: row.action,
+    subject: { kind: row.subject_kind, id: row.subject_id },
+  };
+}
+
+/** The object that was changed. */
+function linkOf({ subject_kind: kind, subject_id: id }: AuditRow): Link[] {
+  switch (kind) {
+    case "api_key":
+      return [keyLink(id)];
+    case "webhook":
+      return [webhookLink(id)];
+    case "connection":
+    case "file":
+    case "employer":
+      return [link(kind, id)];
+    default:
+      return [];
+  }
+}
