@@ -16,6 +16,7 @@ import {
   orderOf,
   orderOfUnkept,
   progressWith,
+  replayedProgress,
   reportsWith,
   sameCounts,
 } from "./file-progress.ts";
@@ -108,6 +109,7 @@ export class FileLifecycle {
         const progress = {
           ...(row.progress ?? NO_PROGRESS),
           ...(outcome.recordsTotal !== null && { recordsTotal: outcome.recordsTotal }),
+          forwardedAt: row.progress?.forwardedAt ?? now,
         };
         return this.#finish(row, "processing", row.attempts + 1, now, { progress });
       }
@@ -162,7 +164,10 @@ export class FileLifecycle {
       this.#state.files.update(seq, { progress: { ...counted, reports: withIt } });
       return { outcome: "unmoved", status, facts, order: orderOf(report.eventId, withIt, now) };
     }
-    this.#finish(row, report.status, Math.max(row.attempts, 1), now, { progress });
+    const arrived = status === "queued" && { forwardedAt: known.forwardedAt ?? now };
+    this.#finish(row, report.status, Math.max(row.attempts, 1), now, {
+      progress: { ...progress, ...arrived },
+    });
     const order = orderOf(report.eventId, withIt, now);
     const wasDeferred = status === "queued" && row.attempts > 0;
     return { outcome: "moved", status: report.status, wasDeferred, facts, order };
@@ -184,12 +189,7 @@ export class FileLifecycle {
       queuedAt: now,
       updatedAt: now,
       dueAt: now + WAKE_AGAIN_AFTER_MS,
-      // Kept, because a report that is repeated after the replay concerns the previous generation.
-      progress: {
-        ...NO_PROGRESS,
-        eventIds: row.progress?.eventIds ?? [],
-        ...(row.progress?.reports && { reports: row.progress.reports }),
-      },
+      progress: replayedProgress(row.progress ?? NO_PROGRESS, status === "completed" ? row.updatedAt : null),
       error: null,
     });
     return { outcome: "queued", generation };
@@ -227,6 +227,9 @@ export class FileLifecycle {
       recordsProcessed: row.progress?.recordsProcessed ?? null,
       recordsFailed: row.progress?.recordsFailed ?? null,
       reportIds: row.progress?.eventIds ?? [],
+      forwardedAt: row.progress?.forwardedAt ?? null,
+      completedAt: status === "completed" ? (row.progress?.completedAt ?? row.updatedAt) : null,
+      failedAt: status === "failed" ? row.updatedAt : null,
       updatedAt: row.updatedAt,
     };
   }

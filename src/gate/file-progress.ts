@@ -10,7 +10,7 @@ const KEPT_REPORTS = 16;
  */
 const WAITS_FOR_EARLIER_MS = 600_000;
 
-/** The status reports of the files-creator, stored as one JSON column. */
+/** The status reports of the files-creator and the times they led to, stored as one JSON column. */
 export interface FileProgress {
   recordsTotal: number | null;
   recordsProcessed: number | null;
@@ -19,6 +19,10 @@ export interface FileProgress {
   eventIds: string[];
   /** The reports that are published to webhooks, newest last. Absent if there are none. */
   reports?: TakenReport[];
+  /** When the files-creator first had the file. Absent before that, and in rows of older code. A replay keeps it. */
+  forwardedAt?: number;
+  /** When the file was first completed, once it has been replayed: before that, it is the row's `updated_at`. */
+  completedAt?: number;
 }
 
 export const NO_PROGRESS: FileProgress = {
@@ -40,6 +44,26 @@ export function progressWith(
     recordsFailed: report.recordsFailed ?? known.recordsFailed,
     eventIds: [...known.eventIds, report.eventId].slice(-KEPT_REPORTS),
     ...(reports && { reports }),
+    ...timesOf(known),
+  };
+}
+
+/** The progress of a file that is queued again. Reports that are repeated then concern the previous generation. */
+export function replayedProgress(known: FileProgress, wasCompletedAt: number | null): FileProgress {
+  return {
+    ...NO_PROGRESS,
+    eventIds: known.eventIds,
+    ...(known.reports && { reports: known.reports }),
+    ...timesOf(known),
+    ...(known.completedAt === undefined && wasCompletedAt !== null && { completedAt: wasCompletedAt }),
+  };
+}
+
+/** Fields of {@link FileProgress} that stay as they first were. */
+function timesOf({ forwardedAt, completedAt }: FileProgress): Partial<FileProgress> {
+  return {
+    ...(forwardedAt !== undefined && { forwardedAt }),
+    ...(completedAt !== undefined && { completedAt }),
   };
 }
 

@@ -191,5 +191,11 @@ export interface FileRecord {
   recordsFailed: number | null;
   /** Ids of the files-creator's reports, newest last. */
   reportIds: string[];
+  /** When the files-creator first had it. Null for a file that it does not have, and for files of older code. */
+  forwardedAt: number | null;
+  /** When it was first completed. Null unless it is. */
+  completedAt: number | null;
+  /** Null unless it is failed. */
+  failedAt: number | null;
   updatedAt: number;
 }
