@@ -8,6 +8,7 @@ import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
 import { logError, stackOf } from "../log.ts";
+import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
 import { parseFileId } from "./file-id.ts";
@@ -47,12 +48,19 @@ export class ConnectionGate extends DurableObject<Bindings> {
     super(ctx, env);
     migrate(ctx.storage);
     const { archiveAfterMs } = readSettings(env);
-    const { FILES } = boundedForBackground(env);
-    this.#state = new GateState(ctx.storage.sql, Date.now());
+    const { FILES, DB } = boundedForBackground(env);
+    this.#state = new GateState(ctx.storage.sql, Date.now(), () => Math.random());
     this.#admissions = new Admissions(this.#state);
     this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
     this.#maintenance = new Maintenance(this.#state, {
       archiver: new Archiver(this.#state, { bucket: env.ARCHIVE, archiveAfterMs, now: () => Date.now() }),
+      handOver: new HandOver({
+        db: DB,
+        hours: this.#state.changedHours,
+        scope: () => this.#state.gate,
+        countHour: (at) => this.#state.countHour(at, () => scheduler.wait(0)),
+        now: () => Date.now(),
+      }),
       wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
       isLeased: (seq, now) => this.#lifecycle.isLeased(seq, now),
       now: () => Date.now(),

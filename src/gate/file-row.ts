@@ -51,12 +51,16 @@ export function publicStatus(state: FileState): FileStatus | null {
   return state === "receiving" || state === "dropped" ? null : state;
 }
 
+export function stateOf(code: number): FileState {
+  const state = STATES[code];
+  if (state === undefined) throw new Error(`a file row has the unknown state ${code}`);
+  return state;
+}
+
 export function parseRow(row: SqlRow): FileRow {
-  const state = STATES[Number(row.state)];
-  if (state === undefined) throw new Error(`file row ${row.seq} has the unknown state ${row.state}`);
   return {
     seq: String(row.seq),
-    state,
+    state: stateOf(Number(row.state)),
     admittedAt: Number(row.admitted_at),
     facts: JSON.parse(String(row.facts)),
     generation: Number(row.generation),

@@ -34,10 +34,13 @@ const DELETE = `DELETE FROM inbox WHERE ${IS_FILE}`;
 export class FileStore {
   readonly #sql: SqlStorage;
   readonly #partitions: DayPartitions;
+  readonly #changed: (seq: string, now: number) => void;
 
-  constructor(sql: SqlStorage, partitions: DayPartitions) {
+  /** `changed` is told of each file that is accepted or whose status changes. */
+  constructor(sql: SqlStorage, partitions: DayPartitions, changed: (seq: string, now: number) => void) {
     this.#sql = sql;
     this.#partitions = partitions;
+    this.#changed = changed;
   }
 
   /** The size of the whole database, in bytes. */
@@ -63,6 +66,7 @@ export class FileStore {
     const key = rowKeyOf(row.seq);
     const partition = this.#partitions.forNew(key);
     if (row.dueAt !== null) partition.noteDue();
+    if (row.state === "queued") this.#changed(row.seq, row.now);
     return partition.exec(
       INSERT,
       key,
@@ -185,6 +189,7 @@ export class FileStore {
     const key = rowKeyOf(seq);
     const partition = this.#partitions.of(key);
     if (change.dueAt !== null) partition?.noteDue();
+    if (change.state !== undefined && change.updatedAt !== undefined) this.#changed(seq, change.updatedAt);
     partition?.exec(
       `UPDATE inbox SET ${assignments} WHERE ${IS_FILE}`,
       ...columns.map(([, value]) => value),

@@ -1,10 +1,11 @@
 /**
  * A gate's alarm, as a list of steps: wake the consumer for due files, remind it of events in the outbox, drop reservations whose
- * payload never came, archive what has settled, purge what is old. A step that fails is logged and due again; it stops no other
+ * payload never came, archive what has settled, hand counts over, purge what is old. A step that fails is logged and due again; it stops no other
  * step.
  */
 import { logError } from "../log.ts";
 import { type FileWakeUp, wakeUpsFor } from "../messages.ts";
+import type { HandOver } from "../usage/hand-over.ts";
 import type { Archiver } from "./archiver.ts";
 import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
@@ -35,6 +36,7 @@ const BETWEEN_PURGES_CROWDED_MS = 3_600_000;
 
 export interface MaintenanceDeps {
   archiver: Archiver;
+  handOver: HandOver;
   /** Sends wake-ups to the files queue. */
   wake(messages: FileWakeUp[]): Promise<void>;
   isLeased(seq: string, now: number): boolean;
@@ -62,6 +64,7 @@ export class Maintenance {
     await this.#step("remind", () => this.#remindOfEvents());
     await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#deps.archiver.run());
+    await this.#step("hand over", () => this.#deps.handOver.run());
     await this.#step("purge", async () => this.#purge());
   }
 
@@ -74,6 +77,7 @@ export class Maintenance {
       outbox.earliest,
       this.#freshAt(),
       this.#deps.archiver.nextAt(),
+      this.#deps.handOver.nextAt(),
       readCounter.expireAt(),
       this.#purgeGoesOn ? now : this.#purgeAt(),
     ].filter((at) => at !== null);
@@ -168,7 +172,7 @@ export class Maintenance {
   }
 
   #purge(): void {
-    const { dueFiles, files, readCounter } = this.#state;
+    const { dueFiles, files, readCounter, watermarks } = this.#state;
     const now = this.#deps.now();
     this.#purgedAt = now;
     this.#purgeGoesOn = false;
@@ -176,8 +180,12 @@ export class Maintenance {
     const keepMs = this.#crowded ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
     files.purgeAliases(now - ALIASES_KEPT_MS);
     readCounter.purge(now);
+    const before = seqAt(now - keepMs);
     const atLatest = seqAt(now - keepMs - KEEP_ROWS_LONGER_MS);
-    this.#purgeGoesOn = dueFiles.purge(seqAt(now - keepMs), atLatest, PURGED_PER_RUN);
+    // From now on these hours cannot be counted any more.
+    if (before > watermarks.get("purged_to") && dueFiles.holdsAny("", before))
+      watermarks.set("purged_to", before);
+    this.#purgeGoesOn = dueFiles.purge(before, atLatest, PURGED_PER_RUN);
   }
 
   #isCrowded(): boolean {

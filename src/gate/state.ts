@@ -1,9 +1,12 @@
 /** State that the parts of a gate share: its rows, its recent requests, and the latest snapshot of its row in D1. */
 
 import { type GateAddress, SIGNATURE_WINDOW_MS } from "../model.ts";
+import { ChangedHours } from "../usage/changed-hours.ts";
+import type { CountedHour } from "../usage/hand-over.ts";
+import { countHour } from "./counted-hour.ts";
 import { DayPartitions } from "./day-partitions.ts";
 import { DueFiles } from "./due-files.ts";
-import { seqAt } from "./file-id.ts";
+import { mintedAt, seqAt } from "./file-id.ts";
 import { FileStore } from "./file-store.ts";
 import { Outbox } from "./outbox.ts";
 import type { Snapshot } from "./protocol.ts";
@@ -29,14 +32,23 @@ export class GateState {
   readonly watermarks: Watermarks;
   readonly readCounter: ReadCounter;
   readonly outbox: Outbox;
+  readonly changedHours: ChangedHours;
   readonly recent = new RecentRequests();
+  readonly #partitions: DayPartitions;
   #snapshot: Snapshot | null;
 
-  constructor(sql: SqlStorage, now: number) {
-    const partitions = new DayPartitions(sql);
-    this.files = new FileStore(sql, partitions);
-    this.dueFiles = new DueFiles(partitions);
+  constructor(sql: SqlStorage, now: number, random: () => number) {
+    this.#partitions = new DayPartitions(sql);
     this.watermarks = new Watermarks(sql);
+    this.changedHours = new ChangedHours(
+      {
+        get: () => this.watermarks.get("changed_hours"),
+        set: (mark) => this.watermarks.set("changed_hours", mark),
+      },
+      random,
+    );
+    this.files = new FileStore(sql, this.#partitions, (seq, at) => this.changedHours.mark(mintedAt(seq), at));
+    this.dueFiles = new DueFiles(this.#partitions);
     this.readCounter = new ReadCounter(sql);
     this.outbox = new Outbox(sql);
     this.#snapshot = this.watermarks.snapshot();
@@ -81,6 +93,12 @@ export class GateState {
   /** The due time of a new row: usually none. A row that the alarm's watermark has already passed needs one. */
   firstDueAt(seq: string, now: number): number | null {
     return seq < this.watermarks.get("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
+  }
+
+  /** See {@link countHour}. Null for an hour whose files have been purged, if only some of them. */
+  async countHour(at: number, pause: () => Promise<void>): Promise<CountedHour | null> {
+    if (seqAt(at) < this.watermarks.get("purged_to")) return null;
+    return countHour(this.#partitions, at, pause);
   }
 
   #remember(now: number): void {

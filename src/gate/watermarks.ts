@@ -1,7 +1,14 @@
 /** A gate's watermarks: how far its alarm has come, and the latest snapshot of its row in D1. Cached in memory, written through. */
 import type { Snapshot } from "./protocol.ts";
 
-type MarkName = "woken_to" | "archived_to" | "key_object" | "late_puts" | "snapshot";
+type MarkName =
+  | "woken_to"
+  | "archived_to"
+  | "purged_to"
+  | "key_object"
+  | "late_puts"
+  | "snapshot"
+  | "changed_hours";
 
 export class Watermarks {
   readonly #sql: SqlStorage;

@@ -19,6 +19,8 @@ import { runReplays } from "../outbound/replay.ts";
 import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
 import { WATCH_NAME } from "../tell-watch.ts";
+import { rollUp } from "../usage/roll-up.ts";
+import { purgeUsage } from "../usage/usage-retention.ts";
 import { eraseConnectionsDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
 import { retain, settleEndedSecrets } from "./retention.ts";
 
@@ -41,8 +43,10 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("propagate rows to gates", () => propagateChanged(env));
   await part("poke gates", () => pokeSlice(env, now));
   await part("reconcile stuck files", () => reconcileStuckFiles(env, now));
+  await part("roll counts up", () => rollUp(env.DB, now));
   await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
   await part("settle ended secrets", () => settleEndedSecrets(env.DB, sliceOfDay(now), now));
+  await part("purge counts", () => purgeUsage(env.DB, sliceOfHour(now), now));
   await part("add notices of failing endpoints", () => addFailureNotices(env.DB, now));
   await part("send notices", () => sendNotices(env, readSettings(env), now));
   await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));

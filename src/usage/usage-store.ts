@@ -13,19 +13,19 @@ export interface HourCounts {
   /** Replaces what was stored under a lower version. */
   version: number;
   counts: Counts;
-  /** Whether `counts` has the counts of evidence. If not, those that were stored before are kept. */
-  withEvidence: boolean;
 }
 
-/** The measures that come from evidence, which is deleted before the files that were accepted in the same hour. */
+/**
+ * The measures that come from evidence. They only grow, so the greater count wins. That keeps them when the evidence of the hour has
+ * been deleted, while files of the hour still change.
+ */
 const FROM_EVIDENCE = "key = 'duplicate' OR key GLOB 'refused:*' OR key GLOB 'latency_accepted:*'";
 
 const UPSERT_HOURS = `ON CONFLICT (scope, period, at, environment) DO UPDATE SET
-    counts = CASE WHEN (SELECT value ->> 'withEvidence' FROM json_each(?2) WHERE value ->> 'at' = excluded.at)
-      THEN excluded.counts
-      ELSE (SELECT json_group_object(key, value) FROM (
+    counts = (SELECT json_group_object(key, n) FROM (
+      SELECT key, max(value) AS n FROM (
         SELECT key, value FROM json_each(usage.counts) WHERE ${FROM_EVIDENCE}
-        UNION ALL SELECT key, value FROM json_each(excluded.counts) WHERE NOT (${FROM_EVIDENCE}))) END,
+        UNION ALL SELECT key, value FROM json_each(excluded.counts)) GROUP BY key ORDER BY key)),
     version = excluded.version, updated_at = excluded.updated_at
   WHERE excluded.version > usage.version
   RETURNING at`;
@@ -75,6 +75,21 @@ export const ADD_COUNTS = `ON CONFLICT (scope, period, at, environment) DO UPDAT
       SELECT key, value FROM json_each(usage.counts)
       UNION ALL SELECT key, value FROM json_each(excluded.counts)) GROUP BY key ORDER BY key)),
   version = usage.version + 1, updated_at = excluded.updated_at`;
+
+/** The greatest version of these hours of a scope. Null if there is none of them. */
+export async function storedVersion(
+  db: D1Database,
+  scope: string,
+  hours: readonly number[],
+): Promise<number | null> {
+  return db
+    .prepare(
+      `SELECT max(version) AS version FROM json_each(?2) AS hours
+       CROSS JOIN usage ON scope = ?1 AND period = 'hour' AND at = hours.value`,
+    )
+    .bind(scope, JSON.stringify(hours))
+    .first<number | null>("version");
+}
 
 /**
  * The statements that add counts to the hour of `now` of a webhook, in the batch that records its attempts. `condition`: SQL that

@@ -27,6 +27,7 @@ import { Maintenance } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
+import { HandOver } from "../../src/usage/hand-over.ts";
 import { bindings } from "./gateway.ts";
 
 export const SECOND = 1_000;
@@ -157,6 +158,8 @@ export class Bench {
   readonly sql: SqlStorage;
   readonly gate: TestGate;
   archiveAfterMs = HOUR;
+  /** Where counts are handed over to. */
+  db = bindings.DB;
   files!: FileStore;
   state!: GateState;
   admissions!: Admissions;
@@ -172,7 +175,7 @@ export class Bench {
 
   /** Restarts the object, as after an eviction: everything in memory is lost, including leases. */
   restart(): void {
-    this.state = new GateState(this.sql, this.clock.now);
+    this.state = new GateState(this.sql, this.clock.now, () => 0.5);
     this.files = this.state.files;
     this.admissions = new Admissions(this.state);
     const lifecycle = new FileLifecycle(this.state, this.archiveAfterMs);
@@ -195,6 +198,13 @@ export class Bench {
     });
     this.maintenance = new Maintenance(this.state, {
       archiver: this.archiver,
+      handOver: new HandOver({
+        db: this.db,
+        hours: this.state.changedHours,
+        scope: () => this.state.gate,
+        countHour: (at) => this.state.countHour(at, () => Promise.resolve()),
+        now: () => this.clock.now,
+      }),
       wake: (messages) =>
         this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),
       isLeased: (seq, now) => lifecycle.isLeased(seq, now),

@@ -113,9 +113,10 @@ describe("a day partition", () => {
       const { bench, rows } = counted(before);
       const written = rows.written();
       bench.accept();
-      expect(rows.written() - written).toBe(6);
-      bench.accept();
+      // The first file of an hour also marks the hour as changed.
       expect(rows.written() - written).toBe(7);
+      bench.accept();
+      expect(rows.written() - written).toBe(8);
     });
   });
 
@@ -480,7 +481,7 @@ describe("a clock that ran ahead and was set back", () => {
 });
 
 describe("a partition whose files are all old", () => {
-  it("is dropped when its youngest file is 90 days old, and no row is written for it", async () => {
+  it("is dropped when its youngest file is 90 days old, and only that it was is written", async () => {
     await atMidnight(async (before, files) => {
       const after = acceptAt(before, MIDNIGHT);
       await archive(before, [...files, ...after]);
@@ -491,7 +492,7 @@ describe("a partition whose files are all old", () => {
       const written = rows.written();
       await bench.runAfter(1);
       expect(namesOf(bench)).toEqual([tableOf(MIDNIGHT)]);
-      expect(rows.written() - written).toBe(0);
+      expect(rows.written() - written).toBe(1);
       for (const fileId of files) expect(bench.row(fileId)).toBeNull();
       for (const fileId of after) expect(bench.row(fileId)).not.toBeNull();
       expect(bench.files.list(null, 10)).toHaveLength(1);
@@ -516,6 +517,8 @@ describe("a partition whose files are all old", () => {
       await bench.runAlarmsUntil(MIDNIGHT + 98 * DAY);
       expect(onInbox(bench.sql, "SELECT count(*) AS n FROM inbox")).toEqual([{ n: 0 }]);
       const warm = counted(bench);
+      // The first file of an hour also marks the hour as changed.
+      warm.bench.accept();
       const written = warm.rows.written();
       warm.bench.accept();
       expect(warm.rows.written() - written).toBe(1);

@@ -19,8 +19,8 @@ const NOW = Date.UTC(2026, 4, 6, 10, 30);
 const AT = hourOf(NOW);
 const HOUR = { period: "hour", from: AT, to: AT + HOUR_MS } as const;
 
-function hour(version: number, counts: Record<string, number>, withEvidence = true) {
-  return { at: AT, version, counts, withEvidence };
+function hour(version: number, counts: Record<string, number>) {
+  return { at: AT, version, counts };
 }
 
 describe("hours of a gate", () => {
@@ -87,7 +87,7 @@ describe("hours of a gate", () => {
     };
     await storeGateHours(DB, gate, [hour(1, before)], NOW).run();
 
-    await storeGateHours(DB, gate, [hour(2, { accepted: 2, failed: 1 }, false)], NOW).run();
+    await storeGateHours(DB, gate, [hour(2, { accepted: 2, failed: 1, duplicate: 3 })], NOW).run();
 
     expect(await usageOf(DB, `connection:${connection.id}`, HOUR)).toMatchObject([
       {
@@ -95,7 +95,7 @@ describe("hours of a gate", () => {
           accepted: 2,
           failed: 1,
           "refused:INVALID_SIGNATURE": 7,
-          duplicate: 1,
+          duplicate: 3,
           "latency_accepted:9": 2,
         },
       },
