@@ -1,6 +1,7 @@
 /** Connections as the inbound webhook reads them: one query per connection, one more per employer. */
 import * as z from "zod";
 import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
+import { jsonColumn } from "./json-column.ts";
 
 /** Whether a read may be served by the nearest replica, or only by the primary. */
 export type Consistency = "first-unconstrained" | "first-primary";
@@ -59,6 +60,45 @@ export async function findConnection(
   return {
     value: row === undefined ? null : connectionRow.parse(row),
     fromPrimary: consistency === "first-primary" || meta.served_by_primary === true,
+  };
+}
+
+const secretsRow = z.object({
+  id: z.string(),
+  data_key: z.string(),
+  secrets: jsonColumn(storedSecrets),
+  ended_secrets: jsonColumn(
+    z.array(z.object({ id: z.string(), sealed: z.string(), created_at: z.number(), ended_at: z.number() })),
+  ),
+});
+export type SecretsRow = z.infer<typeof secretsRow>;
+
+/** How many other connections of an owner are read. */
+const OTHER_CONNECTIONS = 20;
+const SECRETS = "SELECT id, data_key, secrets, ended_secrets FROM connections";
+
+/** The secrets of a connection and of its owner's newest other connections. `own` is null if there is none. Rejects if D1 fails. */
+export async function findSecretsOfOwner(
+  db: D1Database,
+  id: string,
+  owner: { type: string; id: string },
+): Promise<{ own: SecretsRow | null; others: SecretsRow[] }> {
+  const [own, owned] = await db.batch([
+    db.prepare(`${SECRETS} WHERE id = ?`).bind(id),
+    db
+      .prepare(
+        `${SECRETS} WHERE owner_type = ? AND owner_id = ? AND deleted_at IS NULL
+         ORDER BY created_at DESC, id DESC LIMIT ?`,
+      )
+      .bind(owner.type, owner.id, OTHER_CONNECTIONS + 1),
+  ]);
+  const [row] = own?.results ?? [];
+  const others = (owned?.results ?? [])
+    .map((each) => secretsRow.parse(each))
+    .filter((each) => each.id !== id);
+  return {
+    own: row === undefined ? null : secretsRow.parse(row),
+    others: others.slice(0, OTHER_CONNECTIONS),
   };
 }
 

@@ -3,7 +3,9 @@
 import type { Bindings } from "../bindings.ts";
 import type { Bytes } from "../crypto/encoding.ts";
 import type { Settings } from "../env.ts";
+import type { Diagnosis } from "../evidence/request-entry.ts";
 import type { Admission, FileKind, FileStatus } from "../gate/protocol.ts";
+import type { ReadBody } from "../http/body.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import type { Failure } from "../http/failure.ts";
 import type { RateStatus } from "../model.ts";
@@ -28,6 +30,11 @@ export interface Intake<S extends ReportSender> {
   /** Why `signed`, the prefix and the body, is not from the sender; null if it is. */
   verify(sender: S, signed: Bytes): Promise<Unverified | null>;
   validate(body: Bytes): Result<ValidBody, Failure>;
+  /**
+   * Examines, after the response, why a refused request did not verify. It holds the body meanwhile, releases it, and never
+   * rejects. Null if the request is not examined; then the caller releases the body.
+   */
+  examine?(received: Received<S>, body: ReadBody, deps: ReceiveDeps): Promise<Diagnosis[]> | null;
 }
 
 /** `restsOnRow`: a newer row may verify the request. */
@@ -54,6 +61,8 @@ export interface Received<S> {
   rate: RateStatus | null;
   /** Null if none was found. */
   sender: S | null;
+  /** Settles after the response, and never rejects. Absent for a request that is not examined. */
+  diagnosis?: Promise<Diagnosis[]>;
 }
 
 /** What receiving needs beside the intake and the request. */

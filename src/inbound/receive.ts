@@ -13,7 +13,7 @@ import type { Bindings } from "../bindings.ts";
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { fingerprint } from "../crypto/vault.ts";
 import type { FileFacts } from "../gate/protocol.ts";
-import { BODY_TIMEOUT_MS, bodyFailure, readBody } from "../http/body.ts";
+import { BODY_TIMEOUT_MS, bodyFailure, type ReadBody, readBody } from "../http/body.ts";
 import type { Failure } from "../http/failure.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import { callerRequestId } from "../http/request-id.ts";
@@ -59,29 +59,43 @@ export async function receive<S extends ReportSender>(
     const failure = bodyFailure(read.error, maxBodyBytes);
     return { outcome: err(failure), rate: null, sender: found.value.sender };
   }
+  let held: ReadBody | null = read.value;
   try {
-    const request = new ReportRequest(intake, http.headers, requestId, read.value, deps, lookup);
-
-    // The first pass: on the row at hand.
-    const { sender } = found.value;
-    const confirmed = lookup.isConfirmed(found.value);
-    const first = await request.judge(found.value);
-    if (first.ok) return accept(first.value, sender);
-    if (confirmed || !first.error.restsOnRow) {
-      const { received, isStale } = await refuse(first.error, sender, deps);
-      if (confirmed || !isStale) return received;
-    }
-
-    // The second pass: on the row as the primary has it now.
-    const { verified } = first.error;
-    const newest = checkSender(intake, await lookup.confirmOnPrimary({ verified }), sender);
-    if (!newest.ok) return turnAway(newest.error, account);
-    const second = await request.judge(newest.value);
-    if (second.ok) return accept(second.value, newest.value.sender);
-    return (await refuse(second.error, newest.value.sender, deps)).received;
+    const request = new ReportRequest(intake, http.headers, requestId, held, deps, lookup);
+    const received = await judgeTwice(intake, request, found.value, deps, lookup);
+    const diagnosis = received.outcome.ok ? null : (intake.examine?.(received, held, deps) ?? null);
+    if (diagnosis === null) return received;
+    held = null;
+    return { ...received, diagnosis };
   } finally {
-    read.value.release();
+    held?.release();
   }
+}
+
+async function judgeTwice<S extends ReportSender>(
+  intake: Intake<S>,
+  request: ReportRequest<S>,
+  found: CachedSender<S>,
+  deps: ReceiveDeps,
+  lookup: SenderLookup<S>,
+): Promise<Received<S>> {
+  // The first pass: on the row at hand.
+  const { sender } = found;
+  const confirmed = lookup.isConfirmed(found);
+  const first = await request.judge(found);
+  if (first.ok) return accept(first.value, sender);
+  if (confirmed || !first.error.restsOnRow) {
+    const { received, isStale } = await refuse(first.error, sender, deps);
+    if (confirmed || !isStale) return received;
+  }
+
+  // The second pass: on the row as the primary has it now.
+  const { verified } = first.error;
+  const newest = checkSender(intake, await lookup.confirmOnPrimary({ verified }), sender);
+  if (!newest.ok) return turnAway(newest.error, deps.account);
+  const second = await request.judge(newest.value);
+  if (second.ok) return accept(second.value, newest.value.sender);
+  return (await refuse(second.error, newest.value.sender, deps)).received;
 }
 
 interface TurnedAway<S> {

@@ -2,6 +2,7 @@
 import { toHex } from "../crypto/encoding.ts";
 import type { Failure } from "../http/failure.ts";
 import type { ConnectionSender } from "./connection-sender.ts";
+import { examinationTurns, examine } from "./diagnosis/examination.ts";
 import { checkHeaders, type SignedRequest } from "./headers.ts";
 import type { Intake, ReceiveDeps, Received, Unverified } from "./intake.ts";
 import { receive } from "./receive.ts";
@@ -19,12 +20,13 @@ export async function receiveSigned(
   const limits = { maxBodyBytes: deps.settings.maxBodyBytes, now: Date.now() };
   const checked = checkHeaders(connectionId, http.headers, limits);
   if (!checked.ok) return { outcome: checked, rate: null, sender: null };
-  return receive(signedIntake(checked.value, senders), http, requestId, deps);
+  return receive(signedIntake(checked.value, senders, http.headers), http, requestId, deps);
 }
 
 function signedIntake(
   { connectionId, signature, timestampMs, prefix }: SignedRequest,
   senders: SenderCache<ConnectionSender>,
+  headers: Headers,
 ): Intake<ConnectionSender> {
   return {
     kind: "payroll_report",
@@ -45,6 +47,23 @@ function signedIntake(
       return { failure: { kind: "invalid_signature", bodyBytes }, restsOnRow: true };
     },
     validate: validateBody,
+    examine({ outcome, sender }, read, { env, settings, waitUntil }) {
+      if (outcome.ok || outcome.error.kind !== "invalid_signature" || sender === null) return null;
+      const { body } = read;
+      const endTurn = examinationTurns.take(sender.id, body.byteLength, Date.now());
+      if (endTurn === null) return null;
+      const request = {
+        signature: headers.get("X-Webhook-Signature") ?? "",
+        timestamp: new TextDecoder().decode(prefix.subarray(0, -1)),
+        body,
+      };
+      const diagnosis = examine(sender, request, { db: env.DB, keyRing: settings.keyRing }).finally(() => {
+        endTurn();
+        read.release();
+      });
+      waitUntil(diagnosis);
+      return diagnosis;
+    },
   };
 }
 

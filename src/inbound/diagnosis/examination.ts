@@ -1,0 +1,115 @@
+/**
+ * Examines refused signatures after the response: reads the secrets that a sender may have used, and finds the slip that fits
+ * one. A request is examined only if no other of its connection was within the second, and only a few run at a time, so a
+ * flood of wrong signatures costs an isolate next to nothing. Whatever fails, the request counts as not examined.
+ */
+import { setBounded } from "../../bounded-map.ts";
+import { dataKeyContext, secretContext } from "../../crypto/contexts.ts";
+import { type KeyRing, SealBroken, unsealText, unwrapDataKey } from "../../crypto/vault.ts";
+import { settled } from "../../db/connection-secrets.ts";
+import { findSecretsOfOwner, type SecretsRow } from "../../db/connections.ts";
+import { withDeadline } from "../../deadline.ts";
+import type { Diagnosis } from "../../evidence/request-entry.ts";
+import { logError } from "../../log.ts";
+import type { OwnerType } from "../../model.ts";
+import { findSlips, type RefusedRequest } from "./find-slips.ts";
+import type { KnownSecrets } from "./guesses.ts";
+import { EXAMINED_BYTES } from "./work-budget.ts";
+
+/** Each holds its body, and at most four times as much that is made from it. */
+const AT_A_TIME = 2;
+const APART_MS = 1_000;
+const MAX_CONNECTIONS = 1_000;
+/** The evidence of the request waits for it, and has to be visible within three seconds. */
+const EXAMINATION_MS = 1_500;
+/** Whatever began earlier has ended, or belongs to a request that the platform has cut off. */
+const ABANDONED_MS = 2 * EXAMINATION_MS;
+
+/** The connection that refused it. */
+export interface Refusing {
+  id: string;
+  owner: { type: OwnerType; id: string };
+}
+
+/** Who may be examined when. Plain data, kept by the isolate between requests. */
+export class ExaminationTurns {
+  readonly #last = new Map<string, number>();
+  #running: { since: number }[] = [];
+
+  /** The function that ends the turn; null if it is nobody's turn now. */
+  take(connectionId: string, bodyBytes: number, now: number): (() => void) | null {
+    if (bodyBytes > EXAMINED_BYTES) return null;
+    const last = this.#last.get(connectionId);
+    if (last !== undefined && Math.abs(now - last) < APART_MS) return null;
+    this.#running = this.#running.filter(({ since }) => Math.abs(now - since) < ABANDONED_MS);
+    if (this.#running.length >= AT_A_TIME) return null;
+    const turn = { since: now };
+    this.#running.push(turn);
+    setBounded(this.#last, connectionId, now, MAX_CONNECTIONS);
+    return () => {
+      this.#running = this.#running.filter((each) => each !== turn);
+    };
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#last.clear();
+    this.#running = [];
+  }
+}
+
+/** The turns of the isolate. */
+export const examinationTurns = new ExaminationTurns();
+
+/** The slips that explain the refused signature. Empty if that could not be found out. Begins after the response; never rejects. */
+export async function examine(
+  connection: Refusing,
+  request: RefusedRequest,
+  { db, keyRing }: { db: D1Database; keyRing: KeyRing },
+): Promise<Diagnosis[]> {
+  try {
+    // Everything up to the response is done when a timer fires.
+    await scheduler.wait(0);
+    return await withDeadline("an examination", EXAMINATION_MS, async () => {
+      const rows = await findSecretsOfOwner(db, connection.id, connection.owner);
+      if (rows.own === null) return [];
+      return findSlips(request, await unsealed(rows.own, rows.others, keyRing));
+    });
+  } catch (error) {
+    logError("failed to examine a refused signature", { connection_id: connection.id }, error);
+    return [];
+  }
+}
+
+async function unsealed(
+  own: SecretsRow,
+  others: readonly SecretsRow[],
+  keyRing: KeyRing,
+): Promise<KnownSecrets> {
+  const { secrets, ended_secrets } = settled(own, Date.now());
+  const [active, ended, foreign] = await Promise.all([
+    textsOf(own, secrets, keyRing),
+    textsOf(own, ended_secrets, keyRing),
+    Promise.all(others.map((row) => textsOf(row, settled(row, Date.now()).secrets.slice(0, 1), keyRing))),
+  ]);
+  return { active, ended, others: foreign.flat() };
+}
+
+/** None if they cannot be unsealed. */
+async function textsOf(
+  { id, data_key }: SecretsRow,
+  secrets: readonly { id: string; sealed: string }[],
+  keyRing: KeyRing,
+): Promise<string[]> {
+  if (secrets.length === 0) return [];
+  try {
+    const dataKey = await unwrapDataKey(keyRing, data_key, dataKeyContext({ kind: "connection", id }));
+    return await Promise.all(
+      secrets.map((secret) => unsealText(dataKey, secret.sealed, secretContext(id, secret.id))),
+    );
+  } catch (error) {
+    if (!(error instanceof SealBroken)) throw error;
+    logError("failed to unseal the secrets of a connection", { connection_id: id }, error);
+    return [];
+  }
+}
