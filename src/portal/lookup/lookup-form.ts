@@ -18,7 +18,6 @@ export type LookupForm =
 /** The longest ids that callers choose are those of events. */
 const CHOSEN = /^[A-Za-z0-9_-]{1,128}$/;
 const EVENT_PREFIX = "evt_";
-const WEBHOOK_PREFIX = "wh_";
 
 /** Null for a text that no id can be. */
 export function formOf(text: string): LookupForm | null {
@@ -31,7 +30,7 @@ export function formOf(text: string): LookupForm | null {
   if (key !== null) return { form: "delivery", key };
   const id = objectIdOf(text, "");
   if (id !== null) return { form: "object", id };
-  const webhookId = text.startsWith(WEBHOOK_PREFIX) ? parseWebhookId(text) : null;
+  const webhookId = parseWebhookId(text);
   if (webhookId !== null) return { form: "webhook", id: webhookId };
   const keyId = objectIdOf(text, API_KEY_PREFIX);
   if (keyId !== null) return { form: "api_key", id: keyId };

@@ -130,10 +130,11 @@ describe("DELETE /connections/{id}?erase=true", () => {
     await runCron();
     await runCron();
     const { json } = await portal("GET", `/audit?subject=connection:${id}`);
-    expect(json.audit.map(({ action, actor }: Json) => [action, actor])).toEqual([
-      ["connection.erased", "system:erasure"],
-      ["connection.deleted", "client:portal"],
-      ["connection.created", "client:portal"],
+    const minted = expect.stringMatching(/^req_p/);
+    expect(json.audit.map((row: Json) => [row.action, row.actor, row.request_id])).toEqual([
+      ["connection.erased", "system:erasure", null],
+      ["connection.deleted", "client:portal", minted],
+      ["connection.created", "client:portal", minted],
     ]);
   });
 

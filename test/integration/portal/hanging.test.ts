@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { boundedForRequests } from "../../../src/bounded.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
+import { mintRequestId } from "../../../src/http/request-id.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -46,6 +47,10 @@ describe("a call that hangs is a 503", () => {
     ["PUT", "/employers/EMP_hangs", { name: "Acme" }, "DB"],
     ["GET", `/webhooks?${OWNER}`, undefined, "DB"],
     ["GET", `/audit?${OWNER}`, undefined, "DB"],
+    ["GET", "/lookup/{id}", undefined, "DB"],
+    ["GET", "/lookup/{id}", undefined, "CONNECTION_GATE.status"],
+    ["GET", "/lookup/{request}", undefined, "DB"],
+    ["GET", "/lookup/{request}", undefined, "CONNECTION_GATE.findRequest"],
     [
       "POST",
       "/events",
@@ -57,7 +62,8 @@ describe("a call that hangs is a 503", () => {
   ])("at %s %s: %s %s", async (method, path, body, binding) => {
     const { id } = await createConnection();
     const fileId = mintFileId({ kind: "connection", id }, Date.now());
-    const at = path.replace("{id}", fileId).replace("{connection}", id);
+    const request = mintRequestId(`c${id}`, Date.now());
+    const at = path.replace("{id}", fileId).replace("{connection}", id).replace("{request}", request);
     const answer = await portal(method, at, body, "portal", hanging(binding));
     expect(answer).toMatchObject({ status: 503, json: { code: "SERVICE_UNAVAILABLE" } });
   });
