@@ -79,6 +79,23 @@ export async function newGate(
   };
 }
 
+/** As {@link newGate}, with its row in D1. */
+export async function registeredGate(
+  fields: Partial<Snapshot> = {},
+  owner = { owner_type: "payroll_company", owner_id: "acme" },
+): Promise<TestGate> {
+  const gate = await newGate(fields);
+  const { id } = gate.address;
+  await bindings.DB.prepare(
+    `INSERT INTO connections (id, type, owner_type, owner_id, status, plan, environment, secrets, data_key,
+       version, gate_version, created_at, updated_at)
+     VALUES (?1, 'webhook', ?2, ?3, 'active', 'production', ?4, '[]', '', 1, 1, 0, 0)`,
+  )
+    .bind(id, owner.owner_type, owner.owner_id, gate.snapshot.environment)
+    .run();
+  return gate;
+}
+
 export function randomBytes(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length));
 }
