@@ -31,6 +31,7 @@ import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
 import { health } from "./portal/health-routes.ts";
 import { lookup } from "./portal/lookup/lookup-routes.ts";
+import { metrics } from "./portal/metrics/metric-routes.ts";
 import { ownerData } from "./portal/owner-data-routes.ts";
 import { portalFiles } from "./portal/portal-file-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
@@ -52,6 +53,7 @@ const portal = behindPortalAuth([
   deliveries,
   ownerData,
   lookup,
+  metrics,
 ]);
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];

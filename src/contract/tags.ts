@@ -7,6 +7,7 @@ export const TAGS = {
   Employers: "Employers, and the owners that may report for them. For the portal.",
   Webhooks: "Where an owner's events are sent, and the outcome of each delivery. For the portal.",
   Events: "Events that Audit1's services and the files-creator report, and that their owner reads back.",
+  Metrics: "What was received, refused and delivered, how fast, and the business metrics.",
   Operations:
     "The audit trail, forwarding files again, erasing owners, rewrapping data keys. For the portal.",
   Outbound: "Events as webhooks receive them.",

@@ -560,6 +560,10 @@ export const usage = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.scope, table.period, table.at, table.environment] }),
     index("usage_owner").on(table.owner, table.period, table.at).where(sql`owner IS NOT NULL`),
+    // To find an owner's scopes by one seek each.
+    index("usage_owners_scopes")
+      .on(table.owner, table.scope)
+      .where(sql`owner IS NOT NULL AND period = 'day'`),
   ],
 );
 

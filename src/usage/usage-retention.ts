@@ -16,6 +16,7 @@ interface Slice {
 /** Scopes without such an id are few; their turn is that of the first ids. Bounds of names, the upper one not included. */
 const OTHER_SCOPES = [
   ["all", "all;"],
+  ["events:", "events;"],
   ["owner:", "owner;"],
   ["unknown:", "unknown;"],
 ] as const;

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EXAMPLE } from "../../../src/contract/examples.ts";
+import type { Counts } from "../../../src/usage/counts.ts";
+import { countLatency } from "../../../src/usage/histogram.ts";
+import { hourOf } from "../../../src/usage/periods.ts";
 import {
   ask,
   bodyExamples,
@@ -11,6 +14,7 @@ import {
 } from "../../support/contract.ts";
 import { accepted, catchWakeUps, deliverFiles, resetCircuitBreaker } from "../../support/forwarding.ts";
 import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
+import { computeUsage, countGate } from "../../support/usage.ts";
 
 /** What an example cannot know: ids of what is there, and who asks. */
 interface Given {
@@ -126,6 +130,12 @@ const GIVEN: Record<string, () => Promise<Given>> = {
     await webhookOf();
     return { params: owner };
   },
+  getMetrics: async () => {
+    const gate = { kind: "connection", id: (await createConnection(owner)).id } as const;
+    await countGate(gate, hourOf(Date.now()), latencies());
+    await computeUsage(Date.now());
+    return { query: { ...owner, measure: "latency_completed", by: "connection" } };
+  },
   listEvents: async () => ({ query: { ...owner, environment: "production" } }),
   lookUp: async () => ({ params: { any_id: (await aFile()).fileId } }),
   putEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
@@ -140,6 +150,12 @@ const GIVEN: Record<string, () => Promise<Given>> = {
     return { body: (example) => (example.type === "file.processed" ? about(example) : example) };
   },
 };
+
+function latencies(): Counts {
+  const counts: Counts = {};
+  countLatency(counts, "latency_completed", 4_000);
+  return counts;
+}
 
 const PORTAL = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
 

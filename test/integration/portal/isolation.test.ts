@@ -144,11 +144,17 @@ function lastOf(field: string): string {
   return field.slice(field.lastIndexOf(".") + 1);
 }
 
+/** What a query needs beside an id, by operation. */
+const NEEDED: Record<string, (field: string) => Record<string, string>> = {
+  listEvents: () => ({ environment: "production" }),
+  getMetrics: (field) => ({ measure: field === "webhook_id" ? "delivered" : "accepted" }),
+};
+
 function ask({ operation, where, field }: Place, id: string): Promise<Answer> {
   const { path, method } = operation;
   const params = Object.fromEntries(parametersOf(operation, "path").map(({ name }) => [name, ownOr(name)]));
   if (where === "path") params[field] = id;
-  const more = operation.id === "listEvents" ? { environment: "production" } : {};
+  const more = NEEDED[operation.id]?.(field) ?? {};
   const query = where === "query" ? `?${new URLSearchParams({ [field]: id, ...more })}` : "";
   const [example] = bodyExamples(operation).map(([, value]) => structuredClone(value) as Json);
   if (example !== undefined) {

@@ -1,0 +1,1 @@
+CREATE INDEX `usage_owners_scopes` ON `usage` (`owner`,`scope`) WHERE owner IS NOT NULL AND period = 'day';

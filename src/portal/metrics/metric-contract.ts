@@ -1,0 +1,117 @@
+/** The contract of `GET /metrics`. */
+import * as z from "zod";
+import { answer, once } from "../../contract/answer.ts";
+import { EXAMPLE, like } from "../../contract/examples.ts";
+import { moment, nextCursor } from "../../contract/fields.ts";
+import { USAGE_PERIODS } from "../../db/schema.ts";
+import { pageFields } from "../../http/page.ts";
+import { timeParameter } from "../../http/time-parameter.ts";
+import { ENVIRONMENTS } from "../../model.ts";
+import { notFound } from "../change.ts";
+import { ownerFields } from "../owner.ts";
+import { portalContracts } from "../portal-contract.ts";
+import { MEASURE_NAMES, MEASURES, type MeasureName, SPLITS } from "./measures.ts";
+
+/** The name of the list, in its cursors. */
+export const METRIC_LIST = "metrics";
+
+const oneOf = (names: readonly string[]) => ({ error: `Must be one of ${names.join(", ")}` });
+
+const { cursor } = pageFields(METRIC_LIST, z.string().max(160));
+const MOST_SERIES = 100;
+const LIMIT = { error: `Must be a whole number from 1 to ${MOST_SERIES}` };
+
+const metricQuery = z.strictObject({
+  ...ownerFields,
+  measure: z.enum(MEASURE_NAMES, oneOf(MEASURE_NAMES)),
+  by: z.enum(SPLITS, oneOf(SPLITS)).default("none"),
+  granularity: z.enum(USAGE_PERIODS, oneOf(USAGE_PERIODS)).default("day"),
+  since: timeParameter.optional(),
+  until: timeParameter.optional(),
+  environment: z.enum(ENVIRONMENTS, oneOf(ENVIRONMENTS)).optional(),
+  connection_id: z.string().max(64).optional(),
+  api_key_id: z.string().max(64).optional(),
+  webhook_id: z.string().max(64).optional(),
+  limit: z.coerce.number(LIMIT).int(LIMIT).min(1, LIMIT).max(MOST_SERIES, LIMIT).default(MOST_SERIES),
+  cursor,
+});
+export type MetricQuery = z.infer<typeof metricQuery>;
+
+const ms = () => z.int().nonnegative().nullable();
+const share = () => z.number().min(0).max(1).nullable();
+const counted = () => ({ share: share(), count: z.int(), of: z.int() });
+const percentiles = () => ({ p50: ms(), p95: ms(), p99: ms(), count: z.int() });
+const part = () => z.strictObject({ count: z.int(), of: z.int() });
+
+const value = once(() =>
+  z
+    .union([
+      z.number().meta({ description: "Of a count." }),
+      z.strictObject(percentiles()).meta({ description: "Of a latency, in milliseconds." }),
+      z.strictObject({ ...percentiles(), within_goal: share() }).meta({ description: "Of `freshness`." }),
+      z.strictObject({ ...counted(), budget_left: z.number() }).meta({ description: "Of `error_budget`." }),
+      z.strictObject({ ...counted(), unknown: z.int() }).meta({ description: "Of `automation`." }),
+      z
+        .strictObject({ ...counted(), connections: part(), keys: part() })
+        .meta({ description: "Of `adoption`." }),
+    ])
+    .meta({ id: "MetricValue" }),
+);
+export type MetricValue = z.infer<ReturnType<typeof value>>;
+
+const EXAMPLE_VALUE = { p50: 3_712, p95: 14_849, p99: 25_244, count: 1_204 };
+
+const series = once(() =>
+  z
+    .strictObject({
+      key: like(z.record(z.string(), z.string().nullable()), { connection_id: EXAMPLE.connectionId }),
+      points: z.array(
+        z.strictObject({
+          at: moment("2026-03-16T00:00:00.000Z").meta({ description: "The beginning of the period." }),
+          value: like(value(), EXAMPLE_VALUE),
+        }),
+      ),
+      total: like(value(), EXAMPLE_VALUE, "Of all points together, in one value of the same form."),
+    })
+    .meta({ id: "MetricSeries" }),
+);
+export type MetricSeries = z.infer<ReturnType<typeof series>>;
+
+function described(name: MeasureName): string {
+  const { splits, exact, means } = MEASURES[name];
+  const by = splits.filter((split) => split !== "none");
+  return `- \`${name}\`: ${means}${exact ? "" : " May miss the last second of an isolate that was killed."}${by.length === 0 ? "" : ` By ${by.join(", ")}.`}`;
+}
+
+export const getMetrics = portalContracts("Metrics")({ query: metricQuery }, () => ({
+  id: "getMetrics",
+  summary: "Read a measure over time",
+  description: `Counts, latencies and the business metrics of the developer guide, of one connection, key or webhook, of an owner, or, for a client that is bound to no owner and names none, of everything. Both environments count, unless \`environment\` names one.
+
+Counts of any two periods, or of all series of a split, add up to the whole: they are added up from the same hours. They stay when a customer is erased. Latencies are histograms with eight buckets per octave: a percentile is at most 9 % too high.
+
+A period without counts has no point. Days are those of UTC. By default a day per point and the last 30 days; hours cover at most 31 days and are kept for 90 days, days cover at most 400 and are kept for seven years. \`since\` and \`until\` are widened to whole periods, and a period that has not ended is included as far as it is counted: \`as_of\` says up to when. Split by connection, key, webhook or owner, an answer is a page of at most 100 series, in no special order.
+
+${MEASURE_NAMES.map(described).join("\n")}`,
+  answers: {
+    200: answer("The series. One without a split has the empty key.", {
+      measure: like(z.enum(MEASURE_NAMES), "latency_completed"),
+      by: like(z.enum(SPLITS), "connection"),
+      granularity: like(z.enum(USAGE_PERIODS), "day"),
+      since: moment("2026-03-16T00:00:00.000Z"),
+      until: moment("2026-03-17T00:00:00.000Z"),
+      as_of: moment().meta({
+        description:
+          "What happened by then is counted, provided that the gates could reach the database since. Later counts may be missing.",
+      }),
+      exact: like(
+        z.boolean(),
+        true,
+        "If false, what an isolate counted in its last second is missing if it was killed.",
+      ),
+      series: z.array(series()),
+      next_cursor: nextCursor(),
+    }),
+  },
+  failures: [notFound("connection"), notFound("api_key"), notFound("webhook")],
+}));

@@ -1,0 +1,72 @@
+/** `GET /metrics`: a measure over time, of what the client may see. */
+import { Hono } from "hono";
+import { type AppEnv, failureResponse } from "../../http/context.ts";
+import { iso } from "../../http/iso.ts";
+import { encodeCursor } from "../../http/page.ts";
+import { adoptionOf } from "../../usage/adoption.ts";
+import { automationOf } from "../../usage/automation.ts";
+import { usageAsOf } from "../../usage/roll-up.ts";
+import { readSeries } from "../../usage/usage-series.ts";
+import { adoptionSeries, automationSeries } from "./business-series.ts";
+import { MEASURES, type Measure } from "./measures.ts";
+import { getMetrics, METRIC_LIST, type MetricQuery, type MetricSeries } from "./metric-contract.ts";
+import { type Range, rangeOf } from "./metric-range.ts";
+import { seriesOf } from "./metric-series.ts";
+import { problemOf, scopesOf, type Target, targetOf } from "./metric-target.ts";
+
+export const metrics = new Hono<AppEnv>().get("/metrics", getMetrics, async (c) => {
+  const query = c.req.valid("query");
+  const measure: Measure = MEASURES[query.measure];
+  const now = Date.now();
+  const range = rangeOf(measure.kind, query.granularity, timesOf(query), now);
+  if (!range.ok) return failureResponse(c, { kind: "invalid_fields", details: range.error });
+  const target = await targetOf(c, query);
+  if (!target.ok) return failureResponse(c, target.error);
+  const problem = problemOf(measure, query, target.value.of);
+  if (problem !== null) return failureResponse(c, { kind: "invalid_fields", details: problem });
+  const asOf = await usageAsOf(c.env.DB, now);
+  const { series, next } = await answerOf(c.env.DB, measure, query, target.value, range.value);
+  const { by, granularity } = query;
+  return c.json({
+    measure: query.measure,
+    by,
+    granularity,
+    since: iso(range.value.from),
+    until: iso(range.value.to),
+    as_of: iso(asOf),
+    exact: measure.exact,
+    series,
+    next_cursor: next === null ? null : encodeCursor(METRIC_LIST, next),
+  });
+});
+
+async function answerOf(
+  db: D1Database,
+  measure: Measure,
+  query: MetricQuery,
+  target: Target,
+  range: Range,
+): Promise<{ series: MetricSeries[]; next: string | null }> {
+  const { by, granularity, environment = null } = query;
+  const owner = target.of === "owner" ? target.owner : null;
+  if (measure.kind === "adoption")
+    return { series: adoptionSeries(await adoptionOf(db, owner, environment, range), range), next: null };
+  if (measure.kind === "automation") {
+    const parts = await automationOf(db, owner, environment, { ...range, period: granularity });
+    return { series: automationSeries(parts, by), next: null };
+  }
+  const { rows, next } = await readSeries(db, scopesOf(target, query), {
+    period: granularity,
+    ...range,
+    environment,
+    names: measure.names,
+  });
+  return { series: seriesOf(measure, by, rows), next };
+}
+
+function timesOf({ since, until }: MetricQuery): { since?: number; until?: number } {
+  return {
+    ...(since !== undefined && { since: Date.parse(since) }),
+    ...(until !== undefined && { until: Date.parse(until) }),
+  };
+}

@@ -1,0 +1,59 @@
+/** Makes the values of a metric of counts. Pure. */
+import type { Counts } from "../../usage/counts.ts";
+import { EXACT_BOUND_BUCKET, histogramOf, type Percentiles, percentilesOf } from "../../usage/histogram.ts";
+import type { CountedMeasure } from "./measures.ts";
+
+export interface Share {
+  /** Null of nothing. */
+  share: number | null;
+  count: number;
+  of: number;
+}
+
+export type Value =
+  | number
+  | Percentiles
+  | (Percentiles & { within_goal: number | null })
+  | (Share & { budget_left: number });
+
+/** The codes of the answers 500 and 503. */
+const OUR_FAULT = ["refused:INTERNAL_ERROR", "refused:SERVICE_UNAVAILABLE"];
+/** What 99.9 % allows. */
+const ALLOWED_SHARE = 0.001;
+
+export function metricValue(measure: CountedMeasure, counts: Counts): Value {
+  switch (measure.kind) {
+    case "count":
+      return sumOf(Object.values(counts));
+    case "latency":
+      return percentilesOf(histogramOf(counts, measure.latency));
+    case "freshness": {
+      const histogram = histogramOf(counts, measure.latency);
+      const within = sumOf(
+        [...histogram].flatMap(([bucket, n]) => (bucket <= EXACT_BOUND_BUCKET ? [n] : [])),
+      );
+      const percentiles = percentilesOf(histogram);
+      return { ...percentiles, within_goal: shareOf(within, percentiles.count).share };
+    }
+    case "error_budget": {
+      const errors = sumOf(OUR_FAULT.map((name) => counts[name] ?? 0));
+      const share = shareOf(errors, sumOf(Object.values(counts)));
+      return {
+        ...share,
+        budget_left: rounded(1 - (share.of === 0 ? 0 : errors / (share.of * ALLOWED_SHARE))),
+      };
+    }
+  }
+}
+
+export function shareOf(count: number, of: number): Share {
+  return { share: of === 0 ? null : rounded(count / of), count, of };
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, n) => sum + n, 0);
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 1e6) / 1e6;
+}
