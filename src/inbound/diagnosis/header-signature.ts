@@ -16,6 +16,8 @@ const LONGEST_CHARS = 256;
 /** What stands before a signature: an algorithm, a version, a scheme, the label of `openssl dgst`. */
 const LABEL =
   /^(?:[^=]{0,32}\(stdin\)\s*=|(?:hmac[-_]?)?sha-?(?:2-)?256\s*[=:]|t=\d+,\s*v\d+=|v\d+\s*[=:,]|(?:bearer|basic|hmac|signature)\s|0x)\s*/i;
+/** What checksum tools print after it: the name of a file, or that there was none. */
+const FILE_NAME = /\s+[*-]\S*$/;
 const QUOTED = /^(["'`])(.*)\1$/;
 
 const DIGITS = /^[0-9a-f]{64}$/i;
@@ -30,7 +32,7 @@ export function signatureIn(header: string): HeaderSignature | null {
   const plain = decoded(text);
   if (plain !== null) return plain;
   const unquoted = QUOTED.exec(text)?.[2] ?? text;
-  const rest = decoded(unquoted.replace(LABEL, "").trim());
+  const rest = decoded(unquoted.replace(LABEL, "").replace(FILE_NAME, "").trim());
   return rest === null ? null : { bytes: rest.bytes, slips: ["prefixed", ...rest.slips] };
 }
 

@@ -155,6 +155,11 @@ const SLIPS: Slip[] = [
     written: (bytes) => `t=1772323200,v1=${toHex(bytes)}`,
     diagnosis: ["prefixed"],
   },
+  {
+    what: "the name of a file is after it",
+    written: (bytes) => `${toHex(bytes)} *stdin`,
+    diagnosis: ["prefixed"],
+  },
   { what: "it is in quotes", written: (bytes) => `"${toHex(bytes)}"`, diagnosis: ["prefixed"] },
   { what: "it is base64", written: toBase64, diagnosis: ["base64"] },
   { what: "it is base64url", written: urlSafe, diagnosis: ["base64"] },
