@@ -23,6 +23,7 @@ import {
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/inbound-routes.ts";
 import { logError, loggable, logLine, stackOf } from "./log.ts";
+import { alerts } from "./portal/alerts/alert-routes.ts";
 import { apiKeys } from "./portal/api-keys/api-key-routes.ts";
 import { auditTrail } from "./portal/audit-routes.ts";
 import { behindPortalAuth } from "./portal/client-auth.ts";
@@ -42,6 +43,7 @@ import { reference } from "./reference/reference-routes.ts";
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 const portal = behindPortalAuth([
+  alerts,
   connections,
   apiKeys,
   employers,

@@ -7,7 +7,8 @@ type OptionalVariable =
   | "OWN_ZONE_TARGETS"
   | "INBOUND_ORIGIN"
   | "ACCESS_TEAM"
-  | "ACCESS_AUD";
+  | "ACCESS_AUD"
+  | "OPERATORS_WEBHOOK_URL";
 
 /** Either the service `FILES_CREATOR` is bound, or `FILES_CREATOR_URL` is set. */
 export type Bindings = Omit<
@@ -22,4 +23,5 @@ export type Bindings = Omit<
   DELIVERIES_NEW: Queue<EndpointWakeUp>;
   FILES_CREATOR?: Fetcher;
   FILES_CREATOR_TOKEN?: string;
+  OPERATORS_WEBHOOK_SECRET?: string;
 };

@@ -30,6 +30,12 @@ export interface AccessTeam {
   audience: string;
 }
 
+export interface OperatorsWebhook {
+  url: string;
+  /** `whsec_` and base64, like the secret of any webhook. */
+  secret: string;
+}
+
 /** Reading an unusable setting throws a {@link ConfigurationError}. Each comment names the part that the setting belongs to. */
 export interface Settings {
   readonly maxBodyBytes: number;
@@ -50,6 +56,8 @@ export interface Settings {
   readonly operatorsEmail: string;
   /** Mail. */
   readonly emailFrom: string | EmailAddress;
+  /** Operators' webhook: where events about alerts are posted. Null if there is none. */
+  readonly operatorsWebhook: OperatorsWebhook | null;
   /** Portal clients. The ids of unusable entries. */
   readonly unusableClients: ReadonlySet<string>;
   /** The problems of all settings, as they are logged. Never contains a secret. */
@@ -99,6 +107,7 @@ function settingsOf(env: Bindings): Settings {
   const from = of("mail", "EMAIL_FROM", () => sender(emailAddress(text(env.EMAIL_FROM))));
   const inbound = of("own_hosts", "INBOUND_ORIGIN", () => inboundOrigin(env));
   const policy = of("own_hosts", "OWN_ZONES", () => urlPolicy(env, inbound()));
+  const alerts = of("operators_webhook", "OPERATORS_WEBHOOK_URL", () => operatorsWebhook(env));
   const size = { lowest: SMALLEST_LIMIT_BYTES, highest: LARGEST_BODY_BYTES, otherwise: LARGEST_BODY_BYTES };
   const delay = { lowest: 1, highest: LONGEST_ARCHIVE_AFTER_S, otherwise: DEFAULT_ARCHIVE_AFTER_S };
   return {
@@ -130,6 +139,9 @@ function settingsOf(env: Bindings): Settings {
     },
     get emailFrom() {
       return from();
+    },
+    get operatorsWebhook() {
+      return alerts();
     },
     problems,
   };
@@ -229,6 +241,22 @@ function accessTeam(team: string, audience: string): AccessTeam | null {
     throw new Error("must be the team's name alone: acme, for acme.cloudflareaccess.com");
   }
   return { issuer: `https://${team}.cloudflareaccess.com`, audience };
+}
+
+const WEBHOOK_SECRET = /^whsec_[A-Za-z0-9+/]{32,86}={0,2}$/;
+
+/** The other rules for addresses (outbound/url-policy.ts) are checked before each post, as they are for every webhook. */
+function operatorsWebhook(env: Bindings): OperatorsWebhook | null {
+  const [url, secret] = [text(env.OPERATORS_WEBHOOK_URL), text(env.OPERATORS_WEBHOOK_SECRET)];
+  if (url === "" && secret === "") return null;
+  if (url === "" || secret === "")
+    throw new Error("must be set together with OPERATORS_WEBHOOK_SECRET, or neither");
+  const protocol = URL.parse(url)?.protocol;
+  if (protocol !== "https:" && !(allowsInsecure(env) && protocol === "http:"))
+    throw new Error("must be an https address");
+  if (!WEBHOOK_SECRET.test(secret))
+    throw new Error("OPERATORS_WEBHOOK_SECRET must be whsec_ and base64 of 24 to 64 bytes");
+  return { url, secret };
 }
 
 /** A service binding ignores the host of the address. */

@@ -63,6 +63,7 @@ export const SETTINGS_PARTS = [
   "files_creator",
   "mail",
   "own_hosts",
+  "operators_webhook",
 ] as const;
 export type SettingsPart = (typeof SETTINGS_PARTS)[number];
 

@@ -9,6 +9,7 @@ export const EXAMPLE = {
   deliveryId: "del_65f1a2b3c4d5e6f708192a3b1KMTQ3A40ZX",
   replayId: "65f2b3c4d5e6f708192a3b4c",
   fileId: "FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ",
+  alertId: "alt_01KMTQ3A40ZX8Q1V6N5T",
   owner: { owner_type: "payroll_company", owner_id: "acme-payroll" },
   employerId: "EMP_12345",
   fein: "12-3456789",

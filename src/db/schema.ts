@@ -48,6 +48,8 @@ export const connections = sqliteTable(
       .default("accept"),
     retention_years: integer("retention_years").notNull().default(7),
     description: text("description"),
+    /** For mails about alerts of this connection. Null for the operators' address; an erasure clears it. */
+    notification_email: text("notification_email"),
     /** The newest first. One that has expired moves to `ended_secrets` with the next rotation, at the latest within a day. */
     secrets: text("secrets", { mode: "json" }).$type<StoredSecret[]>().notNull(),
     /** The last three that have ended, for 30 days. The inbound webhook never reads them to verify. */
@@ -177,6 +179,7 @@ export const SUBJECT_KINDS = [
   "file",
   "vault",
   "owner",
+  "alert",
 ] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
@@ -303,6 +306,10 @@ export interface LastFailure {
   bot_wall: boolean;
 }
 
+/** Selects webhooks that the gateway disabled, and that nobody has enabled or deleted since. The condition of an index. */
+export const IS_GIVEN_UP =
+  "status = 'disabled' AND disabled_reason IN ('gone', 'failing') AND deleted_at IS NULL";
+
 /**
  * Endpoints that events are sent to.
  *
@@ -369,6 +376,8 @@ export const webhooks = sqliteTable(
       .on(table.owner_type, table.owner_id, table.created_at, table.id)
       .where(sql`deleted_at IS NULL`),
     index("webhooks_failing").on(table.failing_since).where(sql`failing_since IS NOT NULL`),
+    // For the watch: webhooks that the gateway disabled.
+    index("webhooks_given_up").on(table.id).where(sql.raw(IS_GIVEN_UP)),
     // For the erasure of an owner, which includes its deleted webhooks.
     index("webhooks_owner").on(table.owner_type, table.owner_id),
     index("webhooks_unsealed").on(table.id).where(sql`target IS NULL`),

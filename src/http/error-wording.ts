@@ -14,6 +14,7 @@ export const SETTINGS_PARTS: Record<SettingsPart, string> = {
   files_creator: "connection to the files-creator is",
   mail: "mail is",
   own_hosts: "list of its own hosts is",
+  operators_webhook: "operators' webhook is",
 };
 
 export const SIGNATURE_RULE =

@@ -600,6 +600,7 @@ export const ERRORS = {
   webhook_not_found: noSuch("webhook_not_found", "webhook"),
   employer_not_found: noSuch("employer_not_found", "employer"),
   file_not_found: noSuch("file_not_found", "file"),
+  alert_not_found: noSuch("alert_not_found", "alert"),
   delivery_not_found: noSuch("delivery_not_found", "delivery"),
   replay_not_found: noSuch("replay_not_found", "replay"),
   id_not_found: notFound<{

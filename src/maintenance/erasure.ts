@@ -56,7 +56,14 @@ async function logged(message: string, fields: LogFields, work: () => Promise<vo
 
 async function eraseConnection(row: ManagedConnection, env: Bindings, now: number): Promise<void> {
   const version = nextVersion(row.version, now);
-  const change = { data_key: "", secrets: [], ended_secrets: [], version, updated_at: now };
+  const change = {
+    data_key: "",
+    secrets: [],
+    ended_secrets: [],
+    notification_email: null,
+    version,
+    updated_at: now,
+  };
   if (await changeConnection(env.DB, row, change, erasedRow("connection", row, version))) {
     await propagate(snapshotOf("connection", { ...row, ...change }), env);
   }

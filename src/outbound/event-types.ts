@@ -24,6 +24,13 @@ export const TEST_DATA = {
   share: 0.1,
 };
 
+/**
+ * Sent to the operators' webhook alone. They are not in the catalogue: no pattern matches them, and nobody can report or subscribe to
+ * them.
+ */
+export const ALERT_EVENTS = ["gateway.alert.opened", "gateway.alert.resolved"] as const;
+export type AlertEvent = (typeof ALERT_EVENTS)[number];
+
 export const EVENT_TYPES = [
   "file.uploaded",
   "file.validated",
@@ -102,7 +109,7 @@ function shortened(name: string): string {
 /** The body of a delivery. */
 export interface Envelope {
   id: string;
-  type: EventType;
+  type: EventType | AlertEvent;
   /** ISO 8601 in UTC with milliseconds. Both fields hold the same time: the API documents name it differently. */
   timestamp: string;
   created_at: string;
@@ -117,7 +124,7 @@ export interface Envelope {
 
 export interface EventFacts {
   id: string;
-  type: EventType;
+  type: EventType | AlertEvent;
   /** When it happened, milliseconds. */
   createdAt: number;
   source: string;

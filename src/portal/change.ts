@@ -22,7 +22,7 @@ import { mayActFor } from "./owner.ts";
 
 type VersionedKind = "connection" | "api_key" | "webhook";
 /** The kinds of object that a path of the portal can name. */
-export type ObjectKind = VersionedKind | "employer" | "file";
+export type ObjectKind = VersionedKind | "alert" | "employer" | "file";
 
 export interface Managed {
   id: string;

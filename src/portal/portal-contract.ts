@@ -116,7 +116,7 @@ function operationOf(
       ...(creates ? CREATION : []),
       ...(of ? [notFound(of)] : []),
       ...(details.failures ?? []),
-      ...(of && of !== "file" && changes ? [{ kind: `${of}_changed` } as const] : []),
+      ...(of && of !== "file" && of !== "alert" && changes ? [{ kind: `${of}_changed` } as const] : []),
     ],
   };
 }

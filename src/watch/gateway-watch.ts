@@ -1,15 +1,21 @@
 /**
  * The Durable Object that watches the gateway: a second clock beside the cron, whose alarm rings each minute. It reads the queues and D1,
- * is told by gates, consumers and the cron what it cannot read, and answers for the gateway's health.
+ * is told by gates, consumers and the cron what it cannot read, answers for the gateway's health, and alerts people.
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
+import { readSettings } from "../env.ts";
 import { migrate } from "../gate/migrations.ts";
 import { logError } from "../log.ts";
 import type { Told, ToldKind } from "../tell-watch.ts";
-import { type Health, healthOf, type Observations } from "./health-report.ts";
-import { read } from "./readings.ts";
+import { type Alert, type AlertFilter, AlertStore } from "./alert-store.ts";
+import { conditionsOf } from "./conditions.ts";
+import { type Health, healthOf, type Observations, READING_STALE_MS } from "./health-report.ts";
+import { MAIL_INTERVAL_MS, mailAlerts } from "./mail-alerts.ts";
+import { postAlerts } from "./post-alerts.ts";
+import { read, readForAlerts } from "./readings.ts";
+import { hasOperatorsWebhook, nameOwners, reconcile } from "./reconcile.ts";
 import { WATCH_MIGRATIONS } from "./watch-migrations.ts";
 import { WatchStore } from "./watch-store.ts";
 
@@ -22,6 +28,7 @@ const EARLY_ALARM_MS = 30_000;
 /** The class name is stored: a renamed class would lose its object. */
 export class GatewayWatch extends DurableObject<Bindings> {
   readonly #store: WatchStore;
+  readonly #alerts: AlertStore;
   readonly #bindings: Bindings;
   #alarmAt: number | null = null;
   /** The run of {@link GatewayWatch.#check} that is under way. */
@@ -32,7 +39,8 @@ export class GatewayWatch extends DurableObject<Bindings> {
     migrate(ctx.storage, WATCH_MIGRATIONS);
     this.#bindings = boundedForBackground(env);
     this.#store = new WatchStore(ctx.storage.sql);
-    if (this.#store.mark("started_at") === null) this.#store.setMark("started_at", Date.now());
+    this.#alerts = new AlertStore(ctx.storage.sql);
+    if (this.#store.mark("awake_since") === null) this.#store.setMark("awake_since", Date.now());
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = await ctx.storage.getAlarm();
     });
@@ -63,12 +71,30 @@ export class GatewayWatch extends DurableObject<Bindings> {
     return healthOf(this.#observe(), Date.now());
   }
 
+  /** Newest first. `before` is the id of the last alert of the previous page. */
+  listAlerts(filter: AlertFilter, before: string | null, limit: number): Alert[] {
+    this.#rearm();
+    return this.#alerts.list(filter, before, limit);
+  }
+
+  findAlert(id: string): Alert | null {
+    this.#rearm();
+    return this.#alerts.find(id);
+  }
+
+  /** The first acknowledgement counts. Returns the alert; null if there is none. */
+  acknowledge(id: string, by: string): Alert | null {
+    this.#alerts.acknowledge(id, by, Date.now());
+    return this.findAlert(id);
+  }
+
   override async alarm(): Promise<void> {
     const at = this.#alarmAt;
     this.#alarmAt = null;
     if (at !== null && at - Date.now() > EARLY_ALARM_MS) return;
     try {
       await this.#check();
+      await this.#notify();
     } catch (error) {
       logError("failed to check the gateway", {}, error);
     } finally {
@@ -84,9 +110,31 @@ export class GatewayWatch extends DurableObject<Bindings> {
   }
 
   async #checkOnce(): Promise<void> {
+    const [store, alerts, env] = [this.#store, this.#alerts, this.#bindings];
+    const startedAt = Date.now();
+    const lastAt = store.reading()?.at ?? 0;
+    // While the watch itself slept, the cron could not tell it anything.
+    if (startedAt - lastAt > READING_STALE_MS) store.setMark("awake_since", startedAt);
+    const webhooks = alerts.open().flatMap(({ subject: { kind, id } }) => (kind === "webhook" ? [id] : []));
+    const [reading, forAlerts] = await Promise.all([
+      read(env, startedAt),
+      readForAlerts(env, [...new Set(webhooks)], startedAt),
+    ]);
+    store.setReading(reading);
+    const observed = this.#observe();
     const now = Date.now();
-    this.#store.forgetUntold(now);
-    this.#store.setReading(await read(this.#bindings, now));
+    const evidence = { observed, told: store.allTold(), read: forAlerts, open: alerts.open() };
+    reconcile(alerts, conditionsOf(evidence, now), { posts: hasOperatorsWebhook(readSettings(env)) }, now);
+    await nameOwners(alerts, env);
+  }
+
+  async #notify(): Promise<void> {
+    const [env, alerts] = [this.#bindings, this.#alerts];
+    const settings = readSettings(env);
+    const now = Date.now();
+    await Promise.all([mailAlerts(alerts, env, settings, now), postAlerts(alerts, settings, now)]);
+    const dropped = alerts.deleteOld(now, now - MAIL_INTERVAL_MS);
+    if (dropped > 0) logError("dropped notifications of alerts that could not be sent", { dropped });
   }
 
   #observe(): Observations {
@@ -100,7 +148,7 @@ export class GatewayWatch extends DurableObject<Bindings> {
     return {
       reading: store.reading(),
       cronRanAt: store.mark("cron_ran_at"),
-      waitingForCronSince: store.mark("started_at") ?? now,
+      awakeSince: store.mark("awake_since") ?? now,
       oldestWaitingAt: waiting.length === 0 ? null : Math.min(...waiting),
       deadLetters: deadLetters.reduce((sum, n) => sum + n, 0),
     };

@@ -22,14 +22,15 @@ const QUEUE_LATE_MS = 5 * MINUTE_MS;
 export const DEAD_LETTERS_MS = 60 * MINUTE_MS;
 const DEFERRED_MS = 60 * MINUTE_MS;
 /** An older reading says nothing: the watch itself has stopped. */
-const READING_STALE_MS = 5 * MINUTE_MS;
+export const READING_STALE_MS = 5 * MINUTE_MS;
 
 export interface Observations {
   /** Null before the first reading. */
   reading: Reading | null;
-  /** When the cron last ran, or else when the watch began to wait for it. */
+  /** When the cron last ran. Null if it never did. */
   cronRanAt: number | null;
-  waitingForCronSince: number;
+  /** Since when the watch reads each minute. */
+  awakeSince: number;
   /** When the report was accepted that waits longest, of those that gates told of. Null if none did. */
   oldestWaitingAt: number | null;
   /** Messages that reached a dead-letter queue within the hour. */
@@ -82,12 +83,12 @@ export function healthOf(observed: Observations, now: number): Health {
   };
 }
 
-/** A gateway whose cron has never run since the watch began counts like one whose cron has stopped. */
+/** A cron that has not run since the watch woke up is given the same time as one that has just run. */
 export function isCronSilent(
-  { cronRanAt, waitingForCronSince }: Pick<Observations, "cronRanAt" | "waitingForCronSince">,
+  { cronRanAt, awakeSince }: Pick<Observations, "cronRanAt" | "awakeSince">,
   now: number,
 ): boolean {
-  return isOlder(cronRanAt ?? waitingForCronSince, CRON_SILENT_MS, now);
+  return isOlder(Math.max(cronRanAt ?? 0, awakeSince), CRON_SILENT_MS, now);
 }
 
 function isOlder(at: number | null, ms: number, now: number): boolean {

@@ -1,8 +1,18 @@
 /** What the watch reads each minute: the queues and D1. A part that does not answer is null, and the others are read all the same. */
+
+import * as z from "zod";
 import type { Bindings } from "../bindings.ts";
-import { IS_WAITING } from "../db/schema.ts";
+import { jsonColumn } from "../db/json-column.ts";
+import { IS_GIVEN_UP, IS_WAITING } from "../db/schema.ts";
 import { logError } from "../log.ts";
+import type { OwnerType } from "../model.ts";
+import { FAILURE_LEVELS } from "../outbound/auto-disable.ts";
 import { laneSql, slowSince } from "../outbound/lanes.ts";
+import { addCounts, type Counts } from "../usage/counts.ts";
+
+const countsColumn = z.object({ counts: jsonColumn(z.record(z.string(), z.number())) });
+/** When a failing webhook is first worth an alert: half-way to being disabled. */
+const FIRST_LEVEL_MS = FAILURE_LEVELS[1].afterMs;
 
 /** The queues that the Worker sends to. The consumers of the dead-letter queues tell the watch of every message there. */
 export const QUEUES = {
@@ -34,10 +44,34 @@ export interface Reading {
   database: DatabaseReading | null;
 }
 
+/** The health of a webhook, as far as alerts depend on it. */
+export interface WebhookState {
+  id: string;
+  owner_type: OwnerType;
+  owner_id: string;
+  status: "active" | "paused" | "disabled";
+  disabled_reason: "requested" | "gone" | "failing" | null;
+  failing_since: number | null;
+  last_success_at: number | null;
+}
+
+/** Read anew each minute, for alerts only. */
+export interface AlertReading {
+  /** Webhooks that have failed for long or were disabled for it, at most {@link WEBHOOKS_READ} of each. */
+  troubled: WebhookState[];
+  /** Whether that was all of them. */
+  complete: boolean;
+  /** The current state of the webhooks that were asked for. One that is missing has been deleted. */
+  asked: WebhookState[];
+  /** The month's counts of all requests at the report endpoints. */
+  month: Counts;
+}
+
 /** More stuck files are not counted each minute. */
 export const COUNTED_STUCK_FILES = 10_000;
 /** An endpoint that accepted a delivery within this time is working through its backlog. Its row is exact to the minute. */
 const SERVED_WITHIN_MS = 3 * 60_000;
+const WEBHOOKS_READ = 1_000;
 
 /** Never rejects. */
 export async function read(env: Bindings, now: number): Promise<Reading> {
@@ -101,4 +135,42 @@ async function readDatabase(db: D1Database, now: number): Promise<DatabaseReadin
     stuckFiles: stuck?.results[0]?.n ?? 0,
     deferredSince: deferred?.results[0]?.at ?? null,
   };
+}
+
+const STATE = "id, owner_type, owner_id, status, disabled_reason, failing_since, last_success_at";
+const FAILING = `SELECT ${STATE} FROM webhooks INDEXED BY webhooks_failing
+  WHERE failing_since <= ?1 AND status = 'active' AND deleted_at IS NULL ORDER BY failing_since LIMIT ${WEBHOOKS_READ}`;
+const GIVEN_UP = `SELECT ${STATE} FROM webhooks WHERE ${IS_GIVEN_UP} ORDER BY id LIMIT ${WEBHOOKS_READ}`;
+const ASKED = `SELECT ${STATE} FROM webhooks WHERE id IN (SELECT value FROM json_each(?1)) AND deleted_at IS NULL`;
+const MONTH = "SELECT counts FROM usage WHERE scope = 'all' AND period = 'day' AND at >= ?1 AND at <= ?2";
+
+/** Null if D1 does not answer. `webhookIds`: those whose alerts are open. */
+export function readForAlerts(
+  env: Bindings,
+  webhookIds: readonly string[],
+  now: number,
+): Promise<AlertReading | null> {
+  return orNull("alerts", async () => {
+    const { DB: db } = env;
+    const [failing, givenUp, asked, days] = await db.batch([
+      db.prepare(FAILING).bind(now - FIRST_LEVEL_MS),
+      db.prepare(GIVEN_UP),
+      db.prepare(ASKED).bind(JSON.stringify(webhookIds)),
+      db.prepare(MONTH).bind(monthStart(now), now),
+    ]);
+    const lists = [failing, givenUp].map((found) => (found?.results ?? []) as WebhookState[]);
+    const month: Counts = {};
+    for (const row of days?.results ?? []) addCounts(month, countsColumn.parse(row).counts);
+    return {
+      troubled: lists.flat(),
+      complete: lists.every(({ length }) => length < WEBHOOKS_READ),
+      asked: (asked?.results ?? []) as WebhookState[],
+      month,
+    };
+  });
+}
+
+function monthStart(now: number): number {
+  const date = new Date(now);
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1);
 }

@@ -25,12 +25,12 @@ export class WatchStore {
     this.#sql = sql;
   }
 
-  mark(name: "started_at" | "cron_ran_at"): number | null {
+  mark(name: "awake_since" | "cron_ran_at"): number | null {
     const text = this.#mark(name);
     return text === null ? null : Number(text);
   }
 
-  setMark(name: "started_at" | "cron_ran_at", at: number): void {
+  setMark(name: "awake_since" | "cron_ran_at", at: number): void {
     this.#setMark(name, String(at));
   }
 
@@ -80,6 +80,10 @@ export class WatchStore {
   forgetUntold(now: number): void {
     for (const [kind, ms] of Object.entries(TOLD_FOR_MS))
       this.#sql.exec("DELETE FROM told WHERE kind = ? AND at < ?", kind, now - ms);
+  }
+
+  allTold(): ToldRow[] {
+    return this.#told("1");
   }
 
   told(kind: ToldKind): ToldRow[] {

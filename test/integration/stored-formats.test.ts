@@ -108,7 +108,8 @@ describe("the API", () => {
   it("answers as it did when the data was written", async () => {
     for (const { path, as, json } of stored.answers) {
       const answer = as === "key" ? await byKey(path) : await portal("GET", path);
-      expect(answer.json, path).toEqual(json);
+      // Fields may be added.
+      expect(answer.json, path).toMatchObject(json);
     }
     expect(stored.answers.length).toBeGreaterThan(15);
   });

@@ -12,19 +12,19 @@ export function watch() {
   return bindings.WATCH.getByName(WATCH_NAME);
 }
 
-/** Moves the clock by `ms`, then lets the watch's alarm ring. */
-export async function afterMinutes(minutes = 1): Promise<void> {
-  await watch().health();
-  advance(minutes * MINUTE_MS);
-  if (!(await runDurableObjectAlarm(watch()))) throw new Error("the watch has no alarm set");
+/** Lets minutes pass, and the watch's alarm ring in each. `before` runs before each alarm. */
+export async function afterMinutes(minutes = 1, before?: () => Promise<void>): Promise<void> {
+  for (let i = 0; i < minutes; i++) {
+    await watch().health();
+    advance(MINUTE_MS);
+    await before?.();
+    if (!(await runDurableObjectAlarm(watch()))) throw new Error("the watch has no alarm set");
+  }
 }
 
 /** As {@link afterMinutes}, with the cron running each minute. */
-export async function whileCronRuns(minutes = 1): Promise<void> {
-  for (let i = 0; i < minutes; i++) {
-    await watch().cronRan();
-    await afterMinutes();
-  }
+export function whileCronRuns(minutes = 1): Promise<void> {
+  return afterMinutes(minutes, async () => watch().cronRan());
 }
 
 let days = 0;
@@ -53,3 +53,14 @@ export async function health(headers: Record<string, string> = {}, using?: Bindi
 }
 
 export const PORTAL = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secret" };
+
+/** Opens an alert of the connection. Returns its id. */
+export async function openAlert({ id }: { id: string }): Promise<string> {
+  await watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
+  await afterMinutes();
+  vi.useRealTimers();
+  const open = await watch().listAlerts({ owner: null, status: "open", kind: "refused_share" }, null, 100);
+  const alert = open.find(({ subject }) => subject.id === id);
+  if (alert === undefined) throw new Error("no alert was opened");
+  return alert.id;
+}

@@ -33,6 +33,9 @@ const settings = {
   same_body: z.enum(["accept", "deduplicate"]),
   retention_years: z.int().min(1).max(10),
   description: z.string().max(500).nullable(),
+  notification_email: z.email("Must be an e-mail address").max(254).nullable().meta({
+    description: "Receives the mails about alerts of this connection. Null: they go to Audit1.",
+  }),
 };
 const connectionType = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, "Must be a word such as webhook");
 
@@ -47,6 +50,7 @@ const newConnection = z.strictObject({
   same_body: settings.same_body.default("accept"),
   retention_years: settings.retention_years.default(DEFAULT_RETENTION_YEARS),
   description: settings.description.optional(),
+  notification_email: settings.notification_email.optional(),
 });
 export type NewConnection = z.infer<typeof newConnection>;
 const connectionPatch = z
@@ -59,6 +63,7 @@ const connectionPatch = z
     same_body: settings.same_body.exactOptional(),
     retention_years: settings.retention_years.exactOptional(),
     description: settings.description.exactOptional(),
+    notification_email: settings.notification_email.exactOptional(),
   })
   .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
   .meta({ minProperties: 1 });
@@ -94,6 +99,11 @@ const connection = once(() =>
       same_body: like(settings.same_body, "accept"),
       retention_years: like(z.int(), DEFAULT_RETENTION_YEARS),
       description: like(z.string().nullable(), "Payroll of Acme Manufacturing"),
+      notification_email: like(
+        z.string().nullable(),
+        "payroll@acme-payroll.com",
+        "Receives the mails about alerts of this connection.",
+      ),
       version: version(),
       url: like(
         z.url(),

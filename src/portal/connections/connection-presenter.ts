@@ -28,6 +28,7 @@ export const CONNECTION: ManagedKind<ManagedConnection, ConnectionChange> = {
     same_body,
     retention_years: row.retention_years,
     description: row.description,
+    notification_email: row.notification_email,
     secrets: row.secrets.map(({ id, expires_at }) => ({ id, expires_at })),
     deleted_at: row.deleted_at,
     erase_at: row.erase_at,

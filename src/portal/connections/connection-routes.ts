@@ -115,7 +115,15 @@ const CREATABLE: Creatable<ManagedConnection> = {
 async function makeConnection(
   c: AppContext,
   owner: Owner,
-  { owner_type: _type, owner_id: _id, employer_id, description, plan, ...settings }: NewConnection,
+  {
+    owner_type: _type,
+    owner_id: _id,
+    employer_id,
+    description,
+    notification_email,
+    plan,
+    ...settings
+  }: NewConnection,
 ): Promise<Result<Made<ManagedConnection>, Failure>> {
   const refused = choiceOfPlan(c.get("client"), plan) ?? (await unusableEmployer(c, owner, employer_id));
   if (refused !== null) return err(refused);
@@ -133,6 +141,7 @@ async function makeConnection(
     status: "active",
     employer_id: employer_id ?? null,
     description: description ?? null,
+    notification_email: notification_email ?? null,
     secrets: [stored],
     ended_secrets: [],
     data_key: wrapped,

@@ -27,6 +27,7 @@ import {
 const KEY = toBase64(new Uint8Array(32).fill(7));
 const OTHER_KEY = toBase64(new Uint8Array(32).fill(8));
 const SHORT_KEY = toBase64(new Uint8Array(31).fill(7));
+const WEBHOOK_SECRET = `whsec_${"A".repeat(32)}`;
 const HASH = "9792ab9d5299bb82a4b403da1bfa99def25e8884e678dd67281da34aedf5e881";
 
 let written: string[] = [];
@@ -165,6 +166,28 @@ const BROKEN: [string, object, SettingsPart, RegExp][] = [
     "own_hosts",
     /INBOUND_ORIGIN: must be an https/,
   ],
+  [
+    "an operators' webhook without a secret",
+    { OPERATORS_WEBHOOK_URL: "https://hooks.example/alerts" },
+    "operators_webhook",
+    /OPERATORS_WEBHOOK_URL: must be set together/,
+  ],
+  [
+    "an operators' webhook without TLS",
+    {
+      OPERATORS_WEBHOOK_URL: "http://hooks.example",
+      OPERATORS_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      ALLOW_INSECURE_ENDPOINTS: "",
+    },
+    "operators_webhook",
+    /OPERATORS_WEBHOOK_URL: must be an https/,
+  ],
+  [
+    "a secret of another form for it",
+    { OPERATORS_WEBHOOK_URL: "https://hooks.example/alerts", OPERATORS_WEBHOOK_SECRET: "hush" },
+    "operators_webhook",
+    /OPERATORS_WEBHOOK_SECRET must be whsec_/,
+  ],
 ];
 
 const READ: Record<SettingsPart, (settings: Settings) => unknown> = {
@@ -174,6 +197,7 @@ const READ: Record<SettingsPart, (settings: Settings) => unknown> = {
   files_creator: (settings) => settings.filesCreator,
   mail: (settings) => [settings.operatorsEmail, settings.emailFrom],
   own_hosts: (settings) => settings.urlPolicy,
+  operators_webhook: (settings) => settings.operatorsWebhook,
 };
 
 describe("readSettings", () => {
@@ -233,6 +257,12 @@ describe("readSettings", () => {
       { emailFrom: { name: "Audit1 Webhooks", email: "webhooks@audit1.test" } },
     ],
     ["a sender with a name in quotes", { EMAIL_FROM: `"A, B" <a@b.test>` }, { emailFrom: { name: "A, B" } }],
+    ["no operators' webhook", {}, { operatorsWebhook: null }],
+    [
+      "an operators' webhook",
+      { OPERATORS_WEBHOOK_URL: " https://hooks.example/alerts\n", OPERATORS_WEBHOOK_SECRET: WEBHOOK_SECRET },
+      { operatorsWebhook: { url: "https://hooks.example/alerts", secret: WEBHOOK_SECRET } },
+    ],
     ["a sender without a name", { EMAIL_FROM: " a@b.test\n" }, { emailFrom: "a@b.test" }],
     [
       "an operators' address with a name",

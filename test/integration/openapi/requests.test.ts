@@ -15,6 +15,7 @@ import {
 import { accepted, catchWakeUps, deliverFiles, resetCircuitBreaker } from "../../support/forwarding.ts";
 import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
 import { computeUsage, countGate } from "../../support/usage.ts";
+import { openAlert } from "../../support/watch.ts";
 
 /** What an example cannot know: ids of what is there, and who asks. */
 interface Given {
@@ -139,6 +140,11 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   listEvents: async () => ({ query: { ...owner, environment: "production" } }),
   lookUp: async () => ({ params: { any_id: (await aFile()).fileId } }),
   putEmployer: async () => ({ params: { employer_id: EXAMPLE.employerId } }),
+  acknowledgeAlert: async () => ({ params: { alert_id: await openAlert(await createConnection(owner)) } }),
+  listAlerts: async () => {
+    await openAlert(await createConnection(owner));
+    return { query: owner };
+  },
   replayFile: async () => {
     const { fileId } = await aFile();
     await portal("POST", "/events", { id: "evt_1", type: "file.processed", data: { fileId } });

@@ -14,6 +14,7 @@ import {
   portal,
   send,
 } from "../../support/gateway.ts";
+import { openAlert } from "../../support/watch.ts";
 
 /** Acme's client and key ask; the objects are this owner's. */
 const THEIRS = { owner_type: "payroll_company", owner_id: "other" };
@@ -42,6 +43,7 @@ let theirWebhook = "";
 let theirDelivery = "";
 let theirReplay = "";
 let theirRequest = "";
+let theirAlert = "";
 
 beforeEach(async () => {
   catchWakeUps();
@@ -61,6 +63,7 @@ beforeAll(async () => {
   theirRequest = (await gateOf(theirConnection).status(theirFile))?.facts.requestId ?? "";
   await deliverFiles([theirFile]);
   await portal("POST", "/events", { id: "evt_done", type: "file.processed", data: { fileId: theirFile } });
+  theirAlert = await openAlert(theirConnection);
   const asked = {
     ...THEIRS,
     environment: "production",
@@ -96,6 +99,7 @@ const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
     theirs: () => theirRequest,
     nobodys: () => theirRequest.replace(theirConnection.id, newObjectId()),
   },
+  alert_id: { theirs: () => theirAlert, nobodys: () => `alt_${"0".repeat(20)}` },
   employer_id: { theirs: () => theirEmployer, nobodys: () => "EMP_nobodys" },
   owner_id: { theirs: () => THEIRS.owner_id, nobodys: () => "nobody" },
   subject: { theirs: () => `connection:${theirConnection.id}`, nobodys: () => `connection:${newObjectId()}` },

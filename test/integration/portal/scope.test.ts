@@ -14,6 +14,7 @@ import {
   post,
   send,
 } from "../../support/gateway.ts";
+import { openAlert } from "../../support/watch.ts";
 
 const ACME = { owner_type: "payroll_company", owner_id: "acme" };
 
@@ -67,6 +68,7 @@ async function objectsFor(operation: Operation): Promise<Record<string, string>>
       const range = { since: "2026-03-15T00:00:00Z" };
       return (await portal("POST", `/webhooks/${webhook}/replay`, range)).json.replay.id;
     },
+    alert_id: async () => openAlert(await createConnection({ employer_id: employer })),
     employer_id: async () => employer,
     file_id: async () => {
       const fileId = await accepted(await createConnection({ employer_id: employer }));
@@ -93,6 +95,7 @@ const NOBODYS: Record<string, (own: string) => string> = {
   webhook_id: () => `wh_${newObjectId()}`,
   delivery_id: (own) => `del_${newObjectId()}${own.slice(-11)}`,
   replay_id: newObjectId,
+  alert_id: () => `alt_${"0".repeat(20)}`,
   employer_id: () => "EMP_nobodys",
   file_id: () => mintFileId({ kind: "connection", id: newObjectId() }, Date.now()),
   // Of the same time: the answer says when the request came.

@@ -16,7 +16,7 @@ const words = ({ status, error, code }: { status: number; error: string; code: s
 const UNROUTED = ["method_not_allowed"];
 
 /** Kinds whose name is put together from the kind of object. */
-const COMPOSED = /^(connection|api_key|webhook|employer|file)_(not_found|changed)$/;
+const COMPOSED = /^(connection|api_key|webhook|employer|file|alert)_(not_found|changed)$/;
 
 describe("the table of public errors", () => {
   it("has every error of the document", () => {

@@ -1,0 +1,78 @@
+/** The contract of alerts. */
+import * as z from "zod";
+import { answer, once, page } from "../../contract/answer.ts";
+import { EXAMPLE, like } from "../../contract/examples.ts";
+import { moment, success } from "../../contract/fields.ts";
+import { pageFields } from "../../http/page.ts";
+import { OWNER_TYPES } from "../../model.ts";
+import { ALERT_KINDS, ALERT_SUBJECTS } from "../../watch/alert-kinds.ts";
+import { ownerFields } from "../owner.ts";
+import { portalContracts } from "../portal-contract.ts";
+
+/** The name of the list in its cursors. */
+export const ALERT_LIST = "alerts";
+export const ALERT_ID = /^alt_[0-9A-HJKMNP-TV-Z]{20}$/;
+
+const alertStatus = z.enum(["open", "resolved"]);
+
+const alertQuery = z.strictObject({
+  ...ownerFields,
+  status: alertStatus.optional(),
+  kind: z.enum(ALERT_KINDS).optional(),
+  ...pageFields(ALERT_LIST, z.string().regex(ALERT_ID)),
+});
+
+const alert = once(() =>
+  z
+    .strictObject({
+      id: like(z.string().regex(ALERT_ID), EXAMPLE.alertId),
+      kind: like(z.enum(ALERT_KINDS), "report_waiting"),
+      title: like(z.string(), "A report has waited for over 15 minutes", "The kind in words."),
+      status: like(alertStatus, "open"),
+      subject: like(
+        z.strictObject({ kind: z.enum(ALERT_SUBJECTS), id: z.string() }),
+        { kind: "connection", id: EXAMPLE.connectionId },
+        "What the alert is about. `gateway` has the empty id.",
+      ),
+      owner_type: like(
+        z.enum(OWNER_TYPES).nullable(),
+        EXAMPLE.owner.owner_type,
+        "Null for what concerns no single owner.",
+      ),
+      owner_id: like(z.string().nullable(), EXAMPLE.owner.owner_id),
+      facts: like(
+        z.record(z.string(), z.union([z.string(), z.number()])),
+        { received_at: EXAMPLE.at },
+        "Numbers and times as they were when the alert opened.",
+      ),
+      runbook: like(z.string(), "docs/runbook.md#report-waiting", "What it means and what to do."),
+      opened_at: moment(EXAMPLE.later),
+      resolved_at: moment().nullable(),
+      acknowledged_at: moment().nullable(),
+      acknowledged_by: z
+        .string()
+        .nullable()
+        .meta({ description: "`client:…` of a portal client, `access:…` of a person." }),
+    })
+    .meta({ id: "Alert" }),
+);
+export type AlertAnswer = z.infer<ReturnType<typeof alert>>;
+
+const contract = portalContracts("Operations");
+
+export const listAlerts = contract({ query: alertQuery }, () => ({
+  id: "listAlerts",
+  summary: "List alerts",
+  description:
+    "Newest first. Each condition opens one alert, which resolves by itself and is kept for 90 days after that. Without an owner, a client that is bound to none sees all alerts; a bound client sees its owner's.",
+  answers: { 200: page("A page of alerts.", "alerts", alert()) },
+}));
+
+export const acknowledgeAlert = contract({}, () => ({
+  id: "acknowledgeAlert",
+  summary: "Acknowledge an alert",
+  description:
+    "Records who looks after the alert. It changes nothing else: the alert resolves by itself. Repeats return the first acknowledgement.",
+  of: "alert",
+  answers: { 200: answer("The alert.", { success: success(), alert: alert() }) },
+}));

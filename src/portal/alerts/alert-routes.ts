@@ -1,0 +1,70 @@
+/**
+ * Alerts: list and acknowledge. The watch stores them, so a batch of D1 cannot include an acknowledgement; the audit row is written before
+ * it.
+ */
+import { Hono } from "hono";
+import { newAuditRow, recordAudit } from "../../db/audit.ts";
+import { type AppContext, type AppEnv, type Client, failureResponse } from "../../http/context.ts";
+import { pageOf } from "../../http/page.ts";
+import { ok } from "../../result.ts";
+import { WATCH_NAME } from "../../tell-watch.ts";
+import type { Alert } from "../../watch/alert-store.ts";
+import { presentAlert } from "../../watch/present-alert.ts";
+import { notFound } from "../change.ts";
+import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
+import * as contract from "./alert-contract.ts";
+import { ALERT_ID, ALERT_LIST, type AlertAnswer } from "./alert-contract.ts";
+
+export const alerts = new Hono<AppEnv>()
+  .get("/alerts", contract.listAlerts, async (c) => {
+    const { owner_type, owner_id, status, kind, limit, cursor } = c.req.valid("query");
+    const client = c.get("client");
+    const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+    if (!owned.ok) return failureResponse(c, owned.error);
+    const filter = { owner: owned.value, status: status ?? null, kind: kind ?? null };
+    const found = await watchOf(c).listAlerts(filter, cursor ?? null, limit);
+    const { rows, next_cursor } = pageOf(ALERT_LIST, found, limit, ({ id }) => id);
+    return c.json({ alerts: rows.map((row) => present(row, client)), next_cursor });
+  })
+  .post("/alerts/:alert_id/acknowledge", contract.acknowledgeAlert, async (c) => {
+    const id = c.req.param("alert_id");
+    const client = c.get("client");
+    const alert = ALERT_ID.test(id) ? await watchOf(c).findAlert(id) : null;
+    if (alert === null || !maySee(client, alert)) return failureResponse(c, notFound("alert"));
+    if (alert.acknowledgedAt !== null) return c.json({ success: true, alert: present(alert, client) });
+    await recordAudit(
+      c.env.DB,
+      newAuditRow({
+        at: Date.now(),
+        actor: client.actor,
+        requestId: c.get("requestId"),
+        kind: "alert",
+        what: "acknowledged",
+        subjectId: id,
+        owner: alert.owner,
+        before: null,
+        after: null,
+      }),
+    );
+    const acknowledged = await watchOf(c).acknowledge(id, client.actor);
+    if (acknowledged === null) return failureResponse(c, notFound("alert"));
+    return c.json({ success: true, alert: present(acknowledged, client) });
+  });
+
+function watchOf(c: AppContext) {
+  return c.env.WATCH.getByName(WATCH_NAME);
+}
+
+/** An alert without an owner concerns the whole gateway. */
+function maySee(client: Client, { owner }: Alert): boolean {
+  return owner === null ? actsForEverybody(client) : mayActFor(client, owner);
+}
+
+function present(alert: Alert, client: Client): AlertAnswer {
+  const shown = presentAlert(alert);
+  // An owner's client learns that Audit1 looks after it, but not the person's address.
+  const by = shown.acknowledged_by;
+  return client.owner === undefined
+    ? shown
+    : { ...shown, acknowledged_by: by?.replace(/^access:.*$/s, "access") ?? null };
+}
