@@ -39,6 +39,7 @@ import { vault } from "./portal/rewrap-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
 import { reference } from "./reference/reference-routes.ts";
+import { tellRingKeyMissing } from "./tell-watch.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -158,6 +159,7 @@ function unexpected(thrown: Error, c: AppContext): Response {
   if (error instanceof RingKeyMissing) {
     const fields = { request_id: requestId, route: c.req.routePath, ring_key: error.ringKey };
     logError("failed to unseal: a key is missing in the key ring", fields, error);
+    c.executionCtx.waitUntil(tellRingKeyMissing(c.env, error.ringKey));
     return failureResponse(c, { kind: "ring_key_missing" });
   }
   if (isOutage(error)) {

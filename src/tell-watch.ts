@@ -21,6 +21,8 @@ export interface Told {
   subject: string;
   /** Numbers and words for people. Never a body, a secret or a name. */
   facts: Record<string, number | string>;
+  /** It is told again within this time while it holds. Each kind has a time of its own if this is left out. */
+  againMs?: number;
 }
 
 type WatchBinding = Pick<Bindings, "WATCH">;
@@ -58,6 +60,8 @@ export function deadLetters(queue: "files" | "deliveries", messages: number): To
 
 /** Every file and delivery under the key meets its absence: an isolate tells it once per this time. */
 const RING_KEY_TOLD_AGAIN_MS = 5 * 60_000;
+/** When the watch did not answer: a consumer waits for it at most once per this time. */
+const RETRY_MS = 60_000;
 const MAX_RING_KEYS = 100;
 const ringKeysToldAt = new Map<string, number>();
 
@@ -69,5 +73,5 @@ export async function tellRingKeyMissing(env: WatchBinding, ringKey: string): Pr
   if (ringKeysToldAt.size >= MAX_RING_KEYS) ringKeysToldAt.clear();
   ringKeysToldAt.set(ringKey, now);
   if (!(await tellWatch(env, { kind: "ring_key_missing", subject: ringKey, facts: {} })))
-    ringKeysToldAt.delete(ringKey);
+    ringKeysToldAt.set(ringKey, now - RING_KEY_TOLD_AGAIN_MS + RETRY_MS);
 }

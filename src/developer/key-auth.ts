@@ -14,6 +14,7 @@ import { abuseLimiter, type LookupAccount } from "../inbound/abuse-limiter.ts";
 import { SenderLookup } from "../inbound/sender-lookup.ts";
 import { gateName } from "../model.ts";
 import type { Result } from "../result.ts";
+import { tellRingKeyMissing } from "../tell-watch.ts";
 import { KEY_NOT_FOUND, readBearer, refusalForKey } from "./bearer.ts";
 import { keySenders } from "./key-sender.ts";
 import { recordUse } from "./last-use.ts";
@@ -57,7 +58,11 @@ function findKey(
   tokenSha256: string,
   account: LookupAccount,
 ): Promise<Result<ApiKey | null, Failure>> {
-  const reading = { db: c.env.DB, keyRing: c.get("settings").keyRing };
+  const reading = {
+    db: c.env.DB,
+    keyRing: c.get("settings").keyRing,
+    missesRingKey: (ringKey: string) => c.executionCtx.waitUntil(tellRingKeyMissing(c.env, ringKey)),
+  };
   const lookup = new SenderLookup(keySenders, tokenSha256, reading, account);
   return lookup.readByName(readers.has(tokenSha256), () => findApiKey(c.env.DB, tokenSha256));
 }

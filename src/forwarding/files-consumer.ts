@@ -19,6 +19,7 @@ import { type GateAddress, gateName } from "../model.ts";
 import { publishFileEvents } from "../outbound/publish-file-events.ts";
 import { findSubscribersOfFiles } from "../outbound/subscribers.ts";
 import { err, ok, type Result } from "../result.ts";
+import { tellRingKeyMissing } from "../tell-watch.ts";
 import {
   type ClaimedFile,
   type Findings,
@@ -121,7 +122,7 @@ async function claim(fileIds: string[], env: Bindings, settings: Settings): Prom
     const claimed = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(fileIds);
     claims.owed = claimed.owed ?? [];
     if (claimed.files.length === 0) return claims;
-    const dataKey = await dataKeyOf(gate, claimed, settings);
+    const dataKey = await dataKeyOf(gate, claimed, env, settings);
     if (dataKey.ok) claims.jobs = claimed.files.map((file) => ({ file, gate, dataKey: dataKey.value }));
     else claims.blocked = claimed.files.map((file) => ({ file, gate, reason: dataKey.error }));
   } catch (error) {
@@ -135,6 +136,7 @@ async function claim(fileIds: string[], env: Bindings, settings: Settings): Prom
 async function dataKeyOf(
   gate: GateAddress,
   { wrappedKey, files }: Claim,
+  env: Bindings,
   settings: Settings,
 ): Promise<Result<DataKey, BlockedReason>> {
   try {
@@ -146,6 +148,7 @@ async function dataKeyOf(
     if (error instanceof RingKeyMissing) {
       const fields = { gate: gateName(gate), files: files.length, ring_key: error.ringKey };
       logError("failed to forward a gate's files: a key is missing in the key ring", fields, error);
+      await tellRingKeyMissing(env, error.ringKey);
       return err("ring_key_missing");
     }
     if (error instanceof ConfigurationError) {

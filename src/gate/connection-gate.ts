@@ -8,6 +8,8 @@ import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
 import { logError, stackOf } from "../log.ts";
+import { gateName } from "../model.ts";
+import { tellWatch, tellWatchOver } from "../tell-watch.ts";
 import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
@@ -33,6 +35,7 @@ import type {
   Snapshot,
 } from "./protocol.ts";
 import { CHECK_AFTER_MS, GateState } from "./state.ts";
+import { WaitingFiles } from "./waiting-files.ts";
 
 /** An alarm that is this late has been dropped: the platform gives up on an alarm after six failures. */
 const DROPPED_ALARM_MS = 60_000;
@@ -42,16 +45,24 @@ export class ConnectionGate extends DurableObject<Bindings> {
   readonly #admissions: Admissions;
   readonly #lifecycle: FileLifecycle;
   readonly #maintenance: Maintenance;
+  readonly #waitingFiles: WaitingFiles;
   #alarmAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
     migrate(ctx.storage);
     const { archiveAfterMs } = readSettings(env);
-    const { FILES, DB } = boundedForBackground(env);
+    const { FILES, DB, WATCH } = boundedForBackground(env);
     this.#state = new GateState(ctx.storage.sql, Date.now(), () => Math.random());
     this.#admissions = new Admissions(this.#state);
     this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
+    this.#waitingFiles = new WaitingFiles({
+      oldestQueuedAt: () => this.#state.dueFiles.oldestQueuedAt(),
+      subject: () => gateName(this.#state.gate),
+      tell: (told) => tellWatch({ WATCH }, told),
+      over: (told) => tellWatchOver({ WATCH }, told),
+      now: () => Date.now(),
+    });
     this.#maintenance = new Maintenance(this.#state, {
       archiver: new Archiver(this.#state, { bucket: env.ARCHIVE, archiveAfterMs, now: () => Date.now() }),
       handOver: new HandOver({
@@ -61,6 +72,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
         countHour: (at) => this.#state.countHour(at, () => scheduler.wait(0)),
         now: () => Date.now(),
       }),
+      waitingFiles: this.#waitingFiles,
       wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
       isLeased: (seq, now) => this.#lifecycle.isLeased(seq, now),
       now: () => Date.now(),
@@ -131,6 +143,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const event = before === null ? null : eventOfSettlement(before, outcome.kind, settled);
     if (before !== null && event !== null)
       this.#state.outbox.add(seq, event.type, before.generation, event.reason, now);
+    this.#waitingFiles.settled();
     this.#rearm();
     return event === null ? settled : { ...settled, owed: this.#owedOf(fileId) };
   }
@@ -158,6 +171,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const reported = this.#lifecycle.report(seq, report, now, listened);
     const type = before === null ? null : eventOfReport(before, reported);
     if (before !== null && type !== null) this.#state.outbox.add(seq, type, before.generation, null, now);
+    this.#waitingFiles.settled();
     this.#rearm();
     if (reported.outcome === "unknown") return reported;
     const owed = this.#owedOf(fileId);

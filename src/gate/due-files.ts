@@ -17,6 +17,8 @@ const DUE_QUEUED = `SELECT ${FILE_COLUMNS} FROM inbox
   WHERE due_at <= ? AND ${UNSETTLED} AND state = ${stateCode("queued")} ORDER BY due_at LIMIT ?`;
 const DUE_RESERVATIONS = `SELECT ${FILE_COLUMNS} FROM inbox
   WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${stateCode("queued")} ORDER BY due_at LIMIT ?`;
+const OLDEST_QUEUED = `SELECT min(queued_at) AS at FROM inbox
+  WHERE due_at IS NOT NULL AND ${UNSETTLED} AND state = ${stateCode("queued")}`;
 const ARCHIVABLE = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key LIMIT ?`;
 const ARCHIVABLE_WITH_DUE_TIME = `SELECT ${FILE_COLUMNS}, payload FROM inbox
@@ -44,6 +46,17 @@ export class DueFiles {
   /** Queued rows whose due time has come. */
   dueQueued(now: number, limit: number): FileRow[] {
     return rowsOf(this.#maybeDue(UNSETTLED), DUE_QUEUED, [now], limit);
+  }
+
+  /**
+   * When the file was queued that has waited longest, of those that an alarm has woken or that were deferred: every other one was
+   * accepted a minute ago at most. Null if there is none.
+   */
+  oldestQueuedAt(): number | null {
+    const times = this.#maybeDue(UNSETTLED)
+      .map((partition) => partition.exec(OLDEST_QUEUED).toArray()[0]?.at ?? null)
+      .filter((at) => at !== null);
+    return times.length === 0 ? null : Math.min(...times.map(Number));
   }
 
   /** Reservations that have expired, and dropped rows whose object may still exist. */

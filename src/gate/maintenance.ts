@@ -1,7 +1,7 @@
 /**
  * A gate's alarm, as a list of steps: wake the consumer for due files, remind it of events in the outbox, drop reservations whose
- * payload never came, archive what has settled, hand counts over, purge what is old. A step that fails is logged and due again; it stops no other
- * step.
+ * payload never came, archive what has settled, hand counts over, tell the watch of files that wait for long, purge what is old. A step
+ * that fails is logged and due again; it stops no other step.
  */
 import { logError } from "../log.ts";
 import { type FileWakeUp, wakeUpsFor } from "../messages.ts";
@@ -11,6 +11,7 @@ import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import type { FileRow } from "./file-row.ts";
 import { CHECK_AFTER_MS, type GateState, STEP_RETRY_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
+import type { WaitingFiles } from "./waiting-files.ts";
 
 /** Files handled by one run of each step. Whatever is left is due at once. */
 const ROWS_PER_RUN = 500;
@@ -37,6 +38,7 @@ const BETWEEN_PURGES_CROWDED_MS = 3_600_000;
 export interface MaintenanceDeps {
   archiver: Archiver;
   handOver: HandOver;
+  waitingFiles: WaitingFiles;
   /** Sends wake-ups to the files queue. */
   wake(messages: FileWakeUp[]): Promise<void>;
   isLeased(seq: string, now: number): boolean;
@@ -65,6 +67,7 @@ export class Maintenance {
     await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#deps.archiver.run());
     await this.#step("hand over", () => this.#deps.handOver.run());
+    await this.#step("tell", () => this.#deps.waitingFiles.run());
     await this.#step("purge", async () => this.#purge());
   }
 
@@ -78,6 +81,7 @@ export class Maintenance {
       this.#freshAt(),
       this.#deps.archiver.nextAt(),
       this.#deps.handOver.nextAt(),
+      this.#deps.waitingFiles.nextAt(),
       readCounter.expireAt(),
       this.#purgeGoesOn ? now : this.#purgeAt(),
     ].filter((at) => at !== null);

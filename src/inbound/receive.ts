@@ -20,6 +20,7 @@ import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { gateName, type RateStatus } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
+import { tellRingKeyMissing } from "../tell-watch.ts";
 import type { LookupAccount } from "./abuse-limiter.ts";
 import { type FieldProblems, firstProblems } from "./field-rules.ts";
 import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
@@ -47,7 +48,11 @@ export async function receive<S extends ReportSender>(
 ): Promise<Received<S>> {
   const { env, settings, account } = deps;
   const { maxBodyBytes } = settings;
-  const reading = { db: env.DB, keyRing: settings.keyRing };
+  const reading = {
+    db: env.DB,
+    keyRing: settings.keyRing,
+    missesRingKey: (ringKey: string) => deps.waitUntil(tellRingKeyMissing(env, ringKey)),
+  };
   const lookup = new SenderLookup(intake.senders, intake.senderName, reading, account);
 
   const found = await findSender(intake, lookup);

@@ -73,6 +73,8 @@ export interface CachedEmployers extends Reading {
 export interface ReadDeps {
   db: D1Database;
   keyRing: KeyRing;
+  /** A row cannot be opened until this key of the ring is back. */
+  missesRingKey(ringKey: string): void;
 }
 
 /** Reads a sender's row and opens its sealed columns. Null if there is none, or it is deleted. Rejects if D1 is unavailable. */

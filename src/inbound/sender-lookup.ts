@@ -50,7 +50,7 @@ export class SenderLookup<S extends ReportSender> {
 
   /** The row as the cache or a replica has it. An expired row serves when D1 is unavailable. */
   find(): Promise<FoundSender<S>> {
-    return orRepeat(() => this.#find());
+    return orRepeat(this.#deps, () => this.#find());
   }
 
   /**
@@ -58,7 +58,7 @@ export class SenderLookup<S extends ReportSender> {
    * sender: its lookup waits for no turn and is charged to no address, because its plan limits it.
    */
   confirmOnPrimary({ verified }: { verified: boolean }): Promise<FoundSender<S>> {
-    return orRepeat(() => this.#confirm(verified));
+    return orRepeat(this.#deps, () => this.#confirm(verified));
   }
 
   /** The employers that a body names: from the primary when the sender is confirmed, otherwise from the cache or a replica. */
@@ -168,6 +168,7 @@ export class SenderLookup<S extends ReportSender> {
  * Operators can correct all of these, so the failure asks the caller to repeat the request. Rejects for a bug.
  */
 async function orRepeat<S extends ReportSender>(
+  { missesRingKey }: Pick<ReadDeps, "missesRingKey">,
   look: () => Promise<FoundSender<S>>,
 ): Promise<FoundSender<S>> {
   try {
@@ -176,6 +177,7 @@ async function orRepeat<S extends ReportSender>(
     if (!(error instanceof SealBroken) && !isOutage(error)) throw error;
     const fields = error instanceof RingKeyMissing ? { ring_key: error.ringKey } : {};
     logError("failed to look up a sender", fields, error);
+    if (error instanceof RingKeyMissing) missesRingKey(error.ringKey);
     return err(SENDER_NOT_LOOKED_UP);
   }
 }

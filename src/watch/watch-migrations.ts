@@ -10,7 +10,7 @@ export const WATCH_MIGRATIONS: readonly ((sql: SqlStorage) => void)[] = [
   (sql) =>
     sql.exec(`
       CREATE TABLE told (
-        kind TEXT NOT NULL, subject TEXT NOT NULL, facts TEXT NOT NULL, first_at INTEGER NOT NULL, at INTEGER NOT NULL,
+        kind TEXT NOT NULL, subject TEXT NOT NULL, facts TEXT NOT NULL, first_at INTEGER NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
         PRIMARY KEY (kind, subject)
       ) WITHOUT ROWID;
     `),

@@ -4,15 +4,17 @@ import type { Reading } from "./readings.ts";
 
 const MINUTE_MS = 60_000;
 
-/** A condition that was not told again for this long has ended. Gates and consumers tell theirs more often while it holds. */
-export const TOLD_FOR_MS: Record<ToldKind, number> = {
+/** A condition that was not told again for this long has ended. Consumers tell theirs more often while it holds. */
+const TOLD_FOR_MS: Record<ToldKind, number> = {
   report_waiting: 12 * MINUTE_MS,
   refused_share: 20 * MINUTE_MS,
   dead_letters: 60 * MINUTE_MS,
   ring_key_missing: 40 * MINUTE_MS,
 };
+/** Added to the time within which the teller meant to tell again. */
+const AGAIN_MARGIN_MS = 5 * MINUTE_MS;
 
-export interface ToldRow extends Told {
+export interface ToldRow extends Omit<Told, "againMs"> {
   firstAt: number;
   /** When it was last told. */
   at: number;
@@ -57,18 +59,19 @@ export class WatchStore {
   }
 
   /** Dead letters add up for as long as they keep coming. */
-  tell({ kind, subject, facts }: Told, now: number): void {
+  tell({ kind, subject, facts, againMs }: Told, now: number): void {
     this.forgetUntold(now);
     const [before] = this.#told("kind = ? AND subject = ?", kind, subject);
     const added = (name: string) => Number(before?.facts[name] ?? 0) + Number(facts[name] ?? 0);
     const kept = kind === "dead_letters" ? { ...facts, messages: added("messages") } : facts;
     this.#sql.exec(
-      `INSERT INTO told (kind, subject, facts, first_at, at) VALUES (?1, ?2, ?3, ?4, ?4)
-       ON CONFLICT (kind, subject) DO UPDATE SET facts = ?3, at = ?4`,
+      `INSERT INTO told (kind, subject, facts, first_at, at, until) VALUES (?1, ?2, ?3, ?4, ?4, ?5)
+       ON CONFLICT (kind, subject) DO UPDATE SET facts = ?3, at = ?4, until = ?5`,
       kind,
       subject,
       JSON.stringify(kept),
       now,
+      now + (againMs === undefined ? TOLD_FOR_MS[kind] : againMs + AGAIN_MARGIN_MS),
     );
   }
 
@@ -78,8 +81,7 @@ export class WatchStore {
 
   /** Deletes what nobody tells any more. */
   forgetUntold(now: number): void {
-    for (const [kind, ms] of Object.entries(TOLD_FOR_MS))
-      this.#sql.exec("DELETE FROM told WHERE kind = ? AND at < ?", kind, now - ms);
+    this.#sql.exec("DELETE FROM told WHERE until < ?", now);
   }
 
   allTold(): ToldRow[] {

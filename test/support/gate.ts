@@ -26,6 +26,7 @@ import type { FileStore } from "../../src/gate/file-store.ts";
 import { Maintenance } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
 import { GateState } from "../../src/gate/state.ts";
+import { WaitingFiles } from "../../src/gate/waiting-files.ts";
 import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
 import { HandOver } from "../../src/usage/hand-over.ts";
 import { bindings } from "./gateway.ts";
@@ -220,6 +221,13 @@ export class Bench {
         hours: this.state.changedHours,
         scope: () => this.state.gate,
         countHour: (at) => this.state.countHour(at, () => Promise.resolve()),
+        now: () => this.clock.now,
+      }),
+      waitingFiles: new WaitingFiles({
+        oldestQueuedAt: () => this.state.dueFiles.oldestQueuedAt(),
+        subject: () => gateName(this.state.gate),
+        tell: () => Promise.resolve(true),
+        over: () => Promise.resolve(true),
         now: () => this.clock.now,
       }),
       wake: (messages) =>

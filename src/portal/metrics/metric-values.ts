@@ -1,5 +1,6 @@
 /** Makes the values of a metric of counts. Pure. */
 import type { Counts } from "../../usage/counts.ts";
+import { errorBudgetOf } from "../../usage/error-budget.ts";
 import { EXACT_BOUND_BUCKET, histogramOf, type Percentiles, percentilesOf } from "../../usage/histogram.ts";
 import type { CountedMeasure } from "./measures.ts";
 
@@ -16,11 +17,6 @@ export type Value =
   | (Percentiles & { within_goal: number | null })
   | (Share & { budget_left: number });
 
-/** The codes of the answers 500 and 503. */
-const OUR_FAULT = ["refused:INTERNAL_ERROR", "refused:SERVICE_UNAVAILABLE"];
-/** What 99.9 % allows. */
-const ALLOWED_SHARE = 0.001;
-
 export function metricValue(measure: CountedMeasure, counts: Counts): Value {
   switch (measure.kind) {
     case "count":
@@ -36,12 +32,8 @@ export function metricValue(measure: CountedMeasure, counts: Counts): Value {
       return { ...percentiles, within_goal: shareOf(within, percentiles.count).share };
     }
     case "error_budget": {
-      const errors = sumOf(OUR_FAULT.map((name) => counts[name] ?? 0));
-      const share = shareOf(errors, sumOf(Object.values(counts)));
-      return {
-        ...share,
-        budget_left: rounded(1 - (share.of === 0 ? 0 : errors / (share.of * ALLOWED_SHARE))),
-      };
+      const { failed, requests, spent } = errorBudgetOf(counts);
+      return { ...shareOf(failed, requests), budget_left: rounded(1 - spent) };
     }
   }
 }

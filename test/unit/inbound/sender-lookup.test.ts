@@ -19,7 +19,7 @@ it.each([true, false])(
       return { value: SENDER, fromPrimary: true };
     });
     const limiter = new AbuseLimiter();
-    const deps = { db: {} as D1Database, keyRing: {} as KeyRing };
+    const deps = { db: {} as D1Database, keyRing: {} as KeyRing, missesRingKey: () => undefined };
     const lookups = Array.from(
       { length: 20 },
       () => new SenderLookup(cache, "a", deps, limiter.account("203.0.113.1", "a")),
