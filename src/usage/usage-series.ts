@@ -74,12 +74,12 @@ export async function readSeries(db: D1Database, scopes: Scopes, query: SeriesQu
   const { sql, values, limit } = foundBy(scopes, most);
   const { results } = await db
     .prepare(
-      `WITH RECURSIVE found (scope) AS (${sql})
-       SELECT found.scope, (
+      `WITH RECURSIVE scopes (scope) AS (${sql})
+       SELECT scopes.scope, (
          SELECT json_group_array(json_array(u.at, u.environment, json(${countsOf(names)}))) FROM usage u
-         WHERE u.scope = found.scope AND u.period = ?5 AND u.at >= spans.value ->> 0 AND u.at < spans.value ->> 1
+         WHERE u.scope = scopes.scope AND u.period = ?5 AND u.at >= spans.value ->> 0 AND u.at < spans.value ->> 1
            AND (?7 IS NULL OR u.environment = ?7)) AS points
-       FROM found CROSS JOIN json_each(?6) AS spans WHERE found.scope IS NOT NULL`,
+       FROM scopes CROSS JOIN json_each(?6) AS spans WHERE scopes.scope IS NOT NULL`,
     )
     .bind(...values, limit, period, JSON.stringify(spansOf(query)), environment)
     .all();
@@ -115,8 +115,8 @@ function foundBy(
   const among = owner === null ? "" : "owner = ?3 AND period = 'day' AND";
   return {
     sql: `SELECT min(scope) FROM usage WHERE ${among} scope > ?1 AND scope < ?2
-      UNION ALL SELECT (SELECT min(scope) FROM usage WHERE ${among} scope > found.scope AND scope < ?2)
-      FROM found WHERE found.scope IS NOT NULL LIMIT ?4`,
+      UNION ALL SELECT (SELECT min(usage.scope) FROM usage WHERE ${among} usage.scope > scopes.scope AND usage.scope < ?2)
+      FROM scopes WHERE scopes.scope IS NOT NULL LIMIT ?4`,
     values: [after !== null && after > `${kind}:` ? after : `${kind}:`, `${kind};`, owner],
     limit: Math.min(limit, most),
   };

@@ -15,6 +15,7 @@ import {
   type Json,
   portal,
 } from "../../support/gateway.ts";
+import { intercepted } from "../../support/interception.ts";
 import { catchEndpointWakeUps, newEvent, storeWebhook, tell } from "../../support/outbound.ts";
 import { seeded } from "../../support/random.ts";
 import { computeUsage, countGate, countWebhook, deleteUsage } from "../../support/usage.ts";
@@ -473,5 +474,57 @@ describe("a query that makes no sense", () => {
     const { json } = await ask({ measure: "accepted", by: "connection", cursor });
     expect(json.series).toHaveLength(1);
     expect(json.series[0].key.connection_id).toMatch(/^[0-9a-f]{24}$/);
+  });
+});
+
+describe("what a query reads", () => {
+  /** Rows of D1 that a query reads, without those of JSON texts if it asks for a single count. */
+  async function rowsRead(query: Record<string, string>): Promise<number> {
+    let read = 0;
+    const using = intercepted(async (call, proceed) => {
+      const answer = await proceed();
+      if (call.startsWith("DB."))
+        for (const each of [answer].flat() as (Partial<D1Result> | null)[])
+          read += each?.meta?.rows_read ?? 0;
+      return answer;
+    });
+    const path = `/metrics?${new URLSearchParams(query)}`;
+    expect((await portal("GET", path, undefined, "portal", using)).status).toBe(200);
+    return read;
+  }
+
+  /** Days of connections of an owner, as the cron computes them. */
+  async function storeDays(name: string, connections: number): Promise<void> {
+    await DB.prepare(
+      `WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?3),
+         d(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM d WHERE i < 59)
+       INSERT INTO usage (scope, period, at, environment, owner, counts, version, updated_at)
+       SELECT 'connection:' || printf('%s%020x', ?2, c.i), 'day', ?1 - d.i * ${DAY_MS}, 'production',
+         'payroll_company:' || ?4, '{"accepted":1,"refused:A":1}', 1, 1 FROM c, d`,
+    )
+      .bind(DAY, name.slice(0, 4), connections, name)
+      .run();
+  }
+
+  it("is what it shows, whatever else there is: 30 days of 20 connections, of 120 with 60 days", async () => {
+    await storeDays("0000-others", 50);
+    await storeDays("ffff-others", 50);
+    await storeDays(ownerId.replace("metrics-", "8888"), 20);
+    const query = { measure: "accepted", by: "connection", owner_type: "payroll_company" };
+    const own = { ...query, owner_id: ownerId.replace("metrics-", "8888") };
+    expect(await rowsRead(own)).toBeLessThan(20 * 30 + 100);
+    expect(await rowsRead({ ...own, limit: "5" })).toBeLessThan(5 * 30 + 50);
+    const { json } = await ask(own);
+    expect(json.series).toHaveLength(20);
+    expect(json.series[19].total).toBe(30);
+  });
+
+  it("of a thousand connections is a page of a hundred, and of hours fewer", async () => {
+    await storeDays("1000-others", 1_000);
+    const page = { measure: "accepted", by: "connection" };
+    expect(await rowsRead(page)).toBeLessThan(100 * 30 + 500);
+    const long = { ...page, since: iso(DAY - 399 * DAY_MS) };
+    expect((await ask(long)).json.series.length).toBe(15);
+    expect(await rowsRead(long)).toBeLessThan(15 * 60 + 400);
   });
 });

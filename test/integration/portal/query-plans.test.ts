@@ -23,6 +23,7 @@ import {
   report,
   send,
 } from "../../support/gateway.ts";
+import { storeWebhook } from "../../support/outbound.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -68,7 +69,7 @@ const AGENDAS = [
  * What a plan calls a row without a table, a list of values, and rows that an index has found before: the first thousand of
  * a list, the endpoints that have open deliveries, and the scopes that have counts.
  */
-const NO_TABLES = ["CONSTANT", "json_each", "scanned", "unsettled", "scopes"];
+const NO_TABLES = ["CONSTANT", "json_each", "spans", "scanned", "unsettled", "scopes"];
 
 describe("every query of the Worker to D1", () => {
   it("uses an index", async () => {
@@ -145,6 +146,22 @@ describe("every query of the Worker to D1", () => {
     }
     for (const each of [id, fileId, "evt_1", mintRequestId(`k${newObjectId()}`, 0), mintRequestId("p", 0)])
       await ask("GET", `/lookup/${each}?owner_type=payroll_company&owner_id=acme`);
+    const hook = await storeWebhook({ owner_id: owner.owner_id });
+    for (const query of [
+      "measure=accepted",
+      `measure=accepted&connection_id=${id}`,
+      "measure=refused&by=code&environment=production&granularity=hour",
+      "measure=accepted&by=connection",
+      "measure=accepted&by=owner",
+      "measure=error_budget",
+      "measure=adoption",
+      "measure=automation",
+      `measure=failed_attempts&webhook_id=${hook.id}`,
+    ]) {
+      expect((await ask("GET", `/metrics?${query}`)).status, query).toBe(200);
+      if (!/_id|owner/.test(query))
+        await ask("GET", `/metrics?owner_type=payroll_company&owner_id=acme&${query}`);
+    }
     await ask("POST", "/vault/rewrap", {});
     await ask("POST", "/vault/rewrap", {}, "portal");
     await ask("DELETE", `/connections/${id}?erase=true`);
