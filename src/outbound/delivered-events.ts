@@ -14,6 +14,8 @@ interface Described {
 
 const file = { fileId: EXAMPLE.fileId, fileName: "payroll-2026-03-15.csv", employerId: EXAMPLE.employerId };
 const audit = { auditId: "AUD_1024", employerId: EXAMPLE.employerId };
+const premium = { estimatedPremium: 50_000, actualPremium: 54_500, adjustment: 4_500 };
+const period = { start: "2025-01-01", end: "2025-12-31" };
 const employee = { employeeId: "E-17", employerId: EXAMPLE.employerId };
 const policy = { policyNumber: "WC1025561", employerId: EXAMPLE.employerId };
 const payment = { paymentId: "PAY_88", policyNumber: "WC1025561", amount: 1250.5 };
@@ -38,8 +40,11 @@ const EVENTS: Record<EventType, Described> = {
     },
   },
   "audit.started": { summary: "An audit started", data: audit },
-  "audit.completed": { summary: "An audit ended", data: audit },
-  "audit.adjusted": { summary: "An audit was adjusted", data: audit },
+  "audit.completed": {
+    summary: "An audit ended",
+    data: { ...audit, policyPeriod: period, results: premium },
+  },
+  "audit.adjusted": { summary: "An audit was adjusted", data: { ...audit, results: premium } },
   "audit.failed": { summary: "An audit failed", data: audit },
   "employee.created": { summary: "An employee was added", data: employee },
   "employee.updated": { summary: "An employee was changed", data: employee },
