@@ -7,7 +7,7 @@ import type { Counts } from "./counts.ts";
 /** The share of requests that may fail. From the wire contract. */
 const ALLOWED_SHARE = 0.001;
 /** The codes of answers with status 500 or 503. */
-const FAILURE_CODES = ["INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "NOT_CONFIGURED"];
+export const FAILURE_CODES: readonly string[] = ["INTERNAL_ERROR", "SERVICE_UNAVAILABLE", "NOT_CONFIGURED"];
 
 export interface ErrorBudget {
   requests: number;

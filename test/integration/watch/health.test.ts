@@ -244,6 +244,33 @@ describe("the watch", () => {
     expect(at).toBeGreaterThan(Date.now());
   });
 
+  it("writes three rows in a quiet minute: the cron's run, the reading and the alarm", async () => {
+    await whileCronRuns(2);
+    const written = await runInDurableObject(watch(), async (_watch, { storage }) => {
+      const [sql, store] = [Object.getPrototypeOf(storage.sql), Object.getPrototypeOf(storage)];
+      const [exec, setAlarm] = [sql.exec, store.setAlarm];
+      const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+      let alarms = 0;
+      sql.exec = function (this: SqlStorage, ...args: unknown[]) {
+        const cursor = exec.apply(this, args);
+        cursors.push(cursor);
+        return cursor;
+      };
+      store.setAlarm = function (this: DurableObjectStorage, ...args: unknown[]) {
+        alarms++;
+        return setAlarm.apply(this, args);
+      };
+      try {
+        await whileCronRuns();
+      } finally {
+        Object.assign(sql, { exec });
+        Object.assign(store, { setAlarm });
+      }
+      return alarms + cursors.reduce((sum, { rowsWritten }) => sum + rowsWritten, 0);
+    });
+    expect(written).toBe(3);
+  });
+
   it("never fails the cron", async () => {
     await runCron(Date.now(), without("WATCH"));
     expect((await health()).late).toEqual([]);
