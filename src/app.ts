@@ -31,6 +31,7 @@ import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
 import { health } from "./portal/health-routes.ts";
+import { jobs } from "./portal/jobs/job-routes.ts";
 import { lookup } from "./portal/lookup/lookup-routes.ts";
 import { metrics } from "./portal/metrics/metric-routes.ts";
 import { ownerData } from "./portal/owner-data-routes.ts";
@@ -57,14 +58,15 @@ const portal = behindPortalAuth([
   ownerData,
   lookup,
   metrics,
+  jobs,
 ]);
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];
 
 /**
- * The intakes for reports have a router of their own. The paths of the other routes overlap, and matching among them costs
- * more than everything else that happens before a body is read. An intake whose path is spelled differently is matched
- * among the others.
+ * The intakes for reports have a router of their own, which matches them in one expression. The paths of the other routes overlap
+ * (`/deliveries/retry` and `/deliveries/{delivery_id}/retry`), so they are matched step by step, in some microseconds. An intake
+ * whose path is spelled differently is matched among the others.
  */
 export function respond(
   request: Request,
@@ -112,7 +114,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   });
 });
 
-const intakes = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
+export const intakes = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
   .route("/api/v1", reports);
 

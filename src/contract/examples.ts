@@ -8,6 +8,7 @@ export const EXAMPLE = {
   webhookId: "65f1a2b3c4d5e6f708192a3b",
   deliveryId: "del_65f1a2b3c4d5e6f708192a3b1KMTQ3A40ZX",
   replayId: "65f2b3c4d5e6f708192a3b4c",
+  jobId: "65f3c4d5e6f708192a3b4c5d",
   fileId: "FILE_0G5ENQ5XTXRQHSP20TWZ01M80JEKT9D1HA6KX8WZ",
   alertId: "alt_01KMTQ3A40ZX8Q1V6N5T",
   owner: { owner_type: "payroll_company", owner_id: "acme-payroll" },

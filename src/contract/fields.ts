@@ -86,6 +86,11 @@ export const PATH_PARAMETERS: Record<string, () => z.ZodType> = {
       .string()
       .regex(/^alt_[0-9A-HJKMNP-TV-Z]{20}$/)
       .meta({ examples: [EXAMPLE.alertId] }),
+  job_id: () =>
+    z
+      .string()
+      .regex(/^[0-9a-fA-F]{24}$/)
+      .meta({ examples: [EXAMPLE.jobId] }),
   owner_type: () => z.enum(OWNER_TYPES),
   owner_id: () =>
     z

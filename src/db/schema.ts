@@ -180,6 +180,7 @@ export const SUBJECT_KINDS = [
   "vault",
   "owner",
   "alert",
+  "job",
 ] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
@@ -536,6 +537,52 @@ export const replays = sqliteTable(
   (table) => [
     index("replays_running").on(table.updated_at).where(sql`status = 'running'`),
     index("replays_webhook").on(table.webhook_id, table.id),
+  ],
+);
+
+export const JOB_KINDS = ["deliveries.retry", "files.replay"] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
+
+export const JOB_STATUSES = ["running", "done", "cancelled", "failed"] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/**
+ * Bulk retries of deliveries and bulk replays of files. The request that begins a job starts it, and the minute cron continues it.
+ *
+ * Deletion: by the minute cron, 30 days after the last change. A running job is kept.
+ */
+export const jobs = sqliteTable(
+  "jobs",
+  {
+    id: text("id").primaryKey(),
+    kind: text("kind", { enum: JOB_KINDS }).notNull(),
+    owner_type: text("owner_type", { enum: OWNER_TYPES }).notNull(),
+    owner_id: text("owner_id").notNull(),
+    /** The name of the gate whose files are replayed. Null for all gates of the owner, and for deliveries. */
+    gate: text("gate"),
+    /** The filters of the request. Ids, types and times: never a secret. */
+    filters: text("filters", { mode: "json" }).$type<AuditedFields>().notNull(),
+    /** How far the job has come, as JSON. A step is a compare-and-set on this text. */
+    position: text("position").notNull(),
+    /** Counted when the job began. With `matched_more`, there were more. */
+    matched: integer("matched").notNull(),
+    matched_more: integer("matched_more", { mode: "boolean" }).notNull(),
+    /** What the job has found so far, and how much of it was queued. The rest was skipped. */
+    found: integer("found").notNull(),
+    done: integer("done").notNull(),
+    status: text("status", { enum: JOB_STATUSES }).notNull(),
+    /** Why it failed, in one word. */
+    reason: text("reason"),
+    /** Who began it, and with which request: for the audit rows of its steps. */
+    actor: text("actor").notNull(),
+    request_id: text("request_id").notNull(),
+    created_at: integer("created_at").notNull(),
+    updated_at: integer("updated_at").notNull(),
+  },
+  (table) => [
+    index("jobs_running").on(table.updated_at).where(sql`status = 'running'`),
+    index("jobs_listed").on(table.owner_type, table.owner_id, table.created_at, table.id),
+    index("jobs_settled").on(table.updated_at).where(sql`status <> 'running'`),
   ],
 );
 

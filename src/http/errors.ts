@@ -616,6 +616,7 @@ export const ERRORS = {
       "Nothing has this id, or it belongs to an owner that the credentials or the request's `owner_id` exclude. Of a flood of rejected requests, and of requests other than reports and changes, no single record is kept.",
     fix: "Check the id, and the owner that the request names. For a request, search the log for its id around the time in `details.requested_at`.",
   }),
+  job_not_found: noSuch("job_not_found", "job"),
   connection_changed: changedMeanwhile("connection_changed", "connection"),
   api_key_changed: changedMeanwhile("api_key_changed", "API key"),
   webhook_changed: changedMeanwhile("webhook_changed", "webhook"),
@@ -764,6 +765,24 @@ export const ERRORS = {
     details: ({ replayId }) => ({ replay_id: replayId }),
     cause: "A webhook has one replay at a time, and one is running.",
     fix: "Wait for it to finish, or end it with `DELETE /webhooks/{id}/replays/{replay_id}`.",
+  }),
+  job_running: conflict<{ jobId: string }>("job_running", {
+    message:
+      "A job that replays these files is running. Wait until it is done, or cancel it with DELETE /jobs/{id}.",
+    details: ({ jobId }) => ({ job_id: jobId }),
+    cause: "The files of a connection or key are replayed by one job at a time, and one is running.",
+    fix: "Wait for it to finish, or cancel it with `DELETE /jobs/{id}`.",
+  }),
+  too_many_jobs: conflict<{ most: number }>("too_many_jobs", {
+    message: ({ most }) => `The owner has ${most} running jobs. Wait until one is done, or cancel one.`,
+    cause: "An owner may have ten running jobs, and has as many.",
+    fix: "Wait for one to finish, or cancel one with `DELETE /jobs/{id}`.",
+  }),
+  range_empty: invalid({
+    message: "The range is empty: since must be before until, and in the past",
+    details: () => ({ since: "The range is empty: since must be before until, and in the past" }),
+    cause: "`since` is not before `until`, or lies in the future.",
+    fix: "Send a `since` in the past and before `until`.",
   }),
   replay_range_empty: invalid({
     message: "The range is empty: since must be before until, and in the past",

@@ -11,6 +11,8 @@ import { withDeadline } from "../deadline.ts";
 import { ConfigurationError, readSettings } from "../env.ts";
 import { reconcileStuckFiles } from "../forwarding/stuck-files.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
+import { purgeJobs } from "../jobs/job-store.ts";
+import { runJobs } from "../jobs/run-jobs.ts";
 import { logError } from "../log.ts";
 import { GATE_KINDS, type GateAddress, gateName } from "../model.ts";
 import { sendNotices } from "../outbound/email-notices.ts";
@@ -36,6 +38,7 @@ const PART_MS = 60_000;
 export async function runScheduled(cron: string, now: number, env: Bindings): Promise<void> {
   if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
   await part("run replays", () => runReplays(env, now));
+  await part("run jobs", () => runJobs(env, now));
   await part("wake endpoints", () => sweep(env, now));
   await part("erase connections", () => eraseConnectionsDue(env, now));
   await part("erase API keys", () => eraseKeysDue(env, now));
@@ -51,6 +54,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("send notices", () => sendNotices(env, readSettings(env), now));
   await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));
   await part("purge creations", () => purgeCreations(env.DB, now));
+  await part("purge jobs", () => purgeJobs(env.DB, now));
   await part("purge the audit trail", () => purgeAudit(env.DB, now));
   await part("tell the watch", () => env.WATCH.getByName(WATCH_NAME).cronRan());
 }

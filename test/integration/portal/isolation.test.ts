@@ -44,6 +44,7 @@ let theirDelivery = "";
 let theirReplay = "";
 let theirRequest = "";
 let theirAlert = "";
+let theirJob = "";
 
 beforeEach(async () => {
   catchWakeUps();
@@ -74,6 +75,7 @@ beforeAll(async () => {
   theirDelivery = (await portal("POST", `/webhooks/${theirWebhook}/test`)).json.delivery_id;
   const range = { since: "2026-03-15T00:00:00Z" };
   theirReplay = (await portal("POST", `/webhooks/${theirWebhook}/replay`, range)).json.replay.id;
+  theirJob = (await portal("POST", "/deliveries/retry", { ...THEIRS, ...range })).json.job.id;
 });
 
 /** By the name of a field that holds an id: another owner's, and one that nobody has. */
@@ -100,6 +102,7 @@ const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
     nobodys: () => theirRequest.replace(theirConnection.id, newObjectId()),
   },
   alert_id: { theirs: () => theirAlert, nobodys: () => `alt_${"0".repeat(20)}` },
+  job_id: { theirs: () => theirJob, nobodys: newObjectId },
   employer_id: { theirs: () => theirEmployer, nobodys: () => "EMP_nobodys" },
   owner_id: { theirs: () => THEIRS.owner_id, nobodys: () => "nobody" },
   subject: { theirs: () => `connection:${theirConnection.id}`, nobodys: () => `connection:${newObjectId()}` },
@@ -186,6 +189,7 @@ const OWN: Record<string, () => string> = {
   employer_id: () => "EMP_own",
   owner_type: () => "payroll_company",
   replay_id: newObjectId,
+  job_id: newObjectId,
 };
 /** Where another field is being tried, the path names an object of the asker's own. */
 function ownOr(name: string): string {

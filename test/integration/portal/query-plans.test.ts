@@ -62,6 +62,7 @@ const AGENDAS = [
   "connections_gate_behind",
   "api_keys_gate_behind",
   "replays_running",
+  "jobs_running",
   "sqlite_autoindex_usage_changes_1",
 ];
 
@@ -134,6 +135,9 @@ describe("every query of the Worker to D1", () => {
       await send(`/api/v1${path}`, { headers }, using);
     await ask("POST", "/events", { id: "evt_1", type: "file.failed", data: { fileId } });
     await ask("POST", `/files/${fileId}/replay`);
+    for (const dry_run of [true, false]) await ask("POST", "/deliveries/retry", { ...owner, dry_run });
+    const { jobs } = (await ask("GET", "/jobs?owner_type=payroll_company&owner_id=acme")).json;
+    for (const method of ["GET", "DELETE"]) await ask(method, `/jobs/${jobs[0].id}`);
     for (const query of [
       "",
       "&owner_type=payroll_company&owner_id=acme",

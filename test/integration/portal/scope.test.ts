@@ -69,6 +69,7 @@ async function objectsFor(operation: Operation): Promise<Record<string, string>>
       return (await portal("POST", `/webhooks/${webhook}/replay`, range)).json.replay.id;
     },
     alert_id: async () => openAlert(await createConnection({ employer_id: employer })),
+    job_id: async () => (await portal("POST", "/deliveries/retry", ACME)).json.job.id,
     employer_id: async () => employer,
     file_id: async () => {
       const fileId = await accepted(await createConnection({ employer_id: employer }));
@@ -96,6 +97,7 @@ const NOBODYS: Record<string, (own: string) => string> = {
   delivery_id: (own) => `del_${newObjectId()}${own.slice(-11)}`,
   replay_id: newObjectId,
   alert_id: () => `alt_${"0".repeat(20)}`,
+  job_id: newObjectId,
   employer_id: () => "EMP_nobodys",
   file_id: () => mintFileId({ kind: "connection", id: newObjectId() }, Date.now()),
   // Of the same time: the answer says when the request came.

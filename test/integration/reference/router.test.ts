@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { app } from "../../../src/app.ts";
+import { intakes } from "../../../src/app.ts";
 
-it("leaves the routes of the gateway to the router that matches them in one expression", () => {
-  app.router.match("GET", "/docs");
-  expect(app.router.name).toBe("SmartRouter + RegExpRouter");
+it("leaves the intakes for reports to the router that matches them in one expression", () => {
+  intakes.router.match("POST", "/api/v1/payroll/reports");
+  expect(intakes.router.name).toBe("SmartRouter + RegExpRouter");
 });

@@ -1,0 +1,143 @@
+/** The contract of jobs: begin one as a count first, follow it, cancel it. */
+import * as z from "zod";
+import { type Answer, answer, once, page } from "../../contract/answer.ts";
+import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
+import { moment, objectId, owner, success } from "../../contract/fields.ts";
+import { DELIVERY_STATUSES, JOB_KINDS, JOB_STATUSES } from "../../db/schema.ts";
+import type { Failure } from "../../http/failure.ts";
+import { pageFields } from "../../http/page.ts";
+import { timeParameter } from "../../http/time-parameter.ts";
+import { jobPosition, MAX_RUNNING_JOBS } from "../../jobs/job-store.ts";
+import { ENVIRONMENTS } from "../../model.ts";
+import { EVENT_TYPES } from "../../outbound/event-types.ts";
+import { ownerFields } from "../owner.ts";
+import { portalContracts } from "../portal-contract.ts";
+
+/** The name of the list in its cursors. */
+export const JOB_LIST = "jobs";
+
+export const NO_JOB: Failure = { kind: "job_not_found" };
+export const TOO_MANY_JOBS: Failure = { kind: "too_many_jobs", most: MAX_RUNNING_JOBS };
+
+const dryRun = z.boolean().default(false);
+
+const retryRequest = z.strictObject({
+  ...ownerFields,
+  webhook_id: z
+    .string()
+    .regex(/^(?:wh_)?[0-9a-fA-F]{24}$/, "Must be a webhook's id")
+    .optional(),
+  environment: z.enum(ENVIRONMENTS).optional(),
+  type: z.enum(EVENT_TYPES).optional(),
+  status: z.enum(DELIVERY_STATUSES).optional(),
+  response_code: z.int().min(100).max(999).optional(),
+  error: z
+    .string()
+    .regex(/^(?:[a-z_]{1,64}|HTTP [1-9][0-9]{2})$/, "Must be a lastError such as timeout or HTTP 503")
+    .meta({
+      description: "A `lastError`, such as `timeout` or `HTTP 503`; `status` stands for every HTTP status.",
+    })
+    .optional(),
+  since: timeParameter.optional(),
+  until: timeParameter.optional(),
+  dry_run: dryRun,
+});
+
+const jobQuery = z.strictObject({ ...ownerFields, ...pageFields(JOB_LIST, jobPosition) });
+
+const matched = () =>
+  like(
+    z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]),
+    412,
+    "How many the filters match: exact up to 1 000, then `1000+`.",
+  );
+
+const job = once(() =>
+  z
+    .strictObject({
+      id: objectId(EXAMPLE.jobId),
+      kind: like(z.enum(JOB_KINDS), "deliveries.retry"),
+      ...owner(),
+      filters: like(z.record(z.string(), z.unknown()), {
+        status: "failed",
+        since: "2026-03-15T00:00:00.000Z",
+        until: "2026-03-16T00:00:00.000Z",
+      }),
+      matched: like(
+        z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]),
+        412,
+        "How many the filters matched when the job began, exact up to 1 000, then `1000+`; once the job is done, how many it found.",
+      ),
+      done: like(z.int().nonnegative(), 0, "How many were queued so far."),
+      skipped: like(
+        z.int().nonnegative(),
+        0,
+        "How many were found but could not be queued: deliveries of a disabled webhook, of an expired event, or of a type that the webhook no longer subscribes to.",
+      ),
+      status: like(z.enum(JOB_STATUSES), "running"),
+      reason: z.string().nullable().meta({ description: "Why it failed, in one word." }),
+      created_at: moment(),
+      updated_at: moment(),
+    })
+    .meta({ id: "Job" }),
+);
+export type ShownJob = z.infer<ReturnType<typeof job>>;
+
+/** A dry run answers 200 with the count alone; otherwise the job is begun. */
+function begun(): Partial<Record<200 | 202, Answer>> {
+  return {
+    200: answer("The count. Nothing was queued.", { dry_run: z.literal(true), matched: matched() }),
+    202: answer("Begun.", { success: success(), job: job() }),
+  };
+}
+
+const failedOnOneDay = {
+  ...EXAMPLE.owner,
+  status: "failed",
+  since: "2026-03-15T00:00:00Z",
+  until: "2026-03-16T00:00:00Z",
+};
+
+export const retryDeliveries = portalContracts("Webhooks")({ body: retryRequest }, () => ({
+  id: "retryDeliveries",
+  summary: "Send deliveries again",
+  description: `Sends those of an owner's deliveries that the filters match again, in the background, each as a single retry would. Without \`status\`, those that failed or were skipped. \`since\` and \`until\` filter by when events were stored; \`until\` itself is excluded, and is now by default. Ask for the count first, with \`dry_run\`. A delivery is skipped, and counted as skipped, if its webhook is disabled or no longer subscribes to the type, or if the event has expired. Paused webhooks wait. While 500 deliveries of a webhook wait, the job queues no more for it. A replay of the webhook may run at the same time; a delivery that already waits is not queued twice. An owner has at most ${MAX_RUNNING_JOBS} running jobs.`,
+  examples: {
+    count: { summary: "How many failed on one day", value: { ...failedOnOneDay, dry_run: true } },
+    retry: { summary: "Send them again", value: failedOnOneDay },
+  },
+  answers: begun(),
+  failures: [{ kind: "webhook_not_found" }, { kind: "range_empty" }, TOO_MANY_JOBS],
+}));
+
+const contract = portalContracts("Operations");
+
+export const listJobs = contract({ query: jobQuery }, () => ({
+  id: "listJobs",
+  summary: "List jobs",
+  description:
+    "Lists an owner's bulk retries and bulk replays, newest first, for 30 days after their last change.",
+  answers: { 200: page("A page of jobs.", "jobs", job()) },
+}));
+
+export const getJob = contract({}, () => ({
+  id: "getJob",
+  summary: "Get a job's progress",
+  description: "Returns how much the job has queued, and whether it is still running.",
+  answers: { 200: answer("The job.", { job: job() }) },
+  failures: [NO_JOB],
+}));
+
+export const cancelJob = contract({}, () => ({
+  id: "cancelJob",
+  summary: "Cancel a job",
+  description: "What the job has queued is still sent. A job that is done stays done. Safe to repeat.",
+  answers: {
+    200: answer(
+      "Cancelled.",
+      { message: z.literal("job_cancelled"), job: job() },
+      { example: { job: { ...(exampleOf(job()) as object), status: "cancelled" } } },
+    ),
+  },
+  failures: [NO_JOB],
+}));
