@@ -18,8 +18,8 @@ export const COMPUTED_AFTER_MS = 240_000;
 /** A run that has not ended by then has died. The minute cron abandons its parts much earlier. */
 const DEAD_AFTER_MS = 600_000;
 const HOURS_PER_RUN = 24;
-const OWNERS_AT_A_TIME = 50;
-const DAYS_AT_A_TIME = 100;
+const OWNERS_AT_A_TIME = 25;
+const DAYS_AT_A_TIME = 25;
 /** Hours are kept for this long. An hour so old cannot change its day any more. */
 export const KEEP_HOURS_MS = 90 * DAY_MS;
 
