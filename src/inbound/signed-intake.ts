@@ -20,13 +20,18 @@ export async function receiveSigned(
   const limits = { maxBodyBytes: deps.settings.maxBodyBytes, now: Date.now() };
   const checked = checkHeaders(connectionId, http.headers, limits);
   if (!checked.ok) return { outcome: checked, rate: null, sender: null };
-  return receive(signedIntake(checked.value, senders, http.headers), http, requestId, deps);
+  return receive(
+    signedIntake(checked.value, senders, { headers: http.headers, requestId }),
+    http,
+    requestId,
+    deps,
+  );
 }
 
 function signedIntake(
   { connectionId, signature, timestampMs, prefix }: SignedRequest,
   senders: SenderCache<ConnectionSender>,
-  headers: Headers,
+  { headers, requestId }: { headers: Headers; requestId: string },
 ): Intake<ConnectionSender> {
   return {
     kind: "payroll_report",
@@ -57,7 +62,10 @@ function signedIntake(
         timestamp: new TextDecoder().decode(prefix.subarray(0, -1)),
         body,
       };
-      const diagnosis = examine(sender, request, { db: env.DB, keyRing: settings.keyRing }).finally(() => {
+      const diagnosis = examine(sender, requestId, request, {
+        db: env.DB,
+        keyRing: settings.keyRing,
+      }).finally(() => {
         endTurn();
         read.release();
       });

@@ -10,7 +10,7 @@ import { settled } from "../../db/connection-secrets.ts";
 import { findSecretsOfOwner, type SecretsRow } from "../../db/connections.ts";
 import { withDeadline } from "../../deadline.ts";
 import type { Diagnosis } from "../../evidence/request-entry.ts";
-import { logError } from "../../log.ts";
+import { logError, logLine } from "../../log.ts";
 import type { OwnerType } from "../../model.ts";
 import { findSlips, type RefusedRequest } from "./find-slips.ts";
 import type { KnownSecrets } from "./guesses.ts";
@@ -64,19 +64,23 @@ export const examinationTurns = new ExaminationTurns();
 /** The slips that explain the refused signature. Empty if that could not be found out. Begins after the response; never rejects. */
 export async function examine(
   connection: Refusing,
+  requestId: string,
   request: RefusedRequest,
   { db, keyRing }: { db: D1Database; keyRing: KeyRing },
 ): Promise<Diagnosis[]> {
+  const ids = { request_id: requestId, connection_id: connection.id };
   try {
     // Everything up to the response is done when a timer fires.
     await scheduler.wait(0);
-    return await withDeadline("an examination", EXAMINATION_MS, async () => {
+    const slips = await withDeadline("an examination", EXAMINATION_MS, async () => {
       const rows = await findSecretsOfOwner(db, connection.id, connection.owner);
       if (rows.own === null) return [];
       return findSlips(request, await unsealed(rows.own, rows.others, keyRing));
     });
+    logLine("examined a refused signature", { ...ids, diagnosis: slips.join(" ") });
+    return slips;
   } catch (error) {
-    logError("failed to examine a refused signature", { connection_id: connection.id }, error);
+    logError("failed to examine a refused signature", ids, error);
     return [];
   }
 }
