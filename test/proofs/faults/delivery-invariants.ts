@@ -1,5 +1,6 @@
 /** Invariants of deliveries, checked from what receivers received and answered, and from the stored attempts. Pure. */
 
+import { FAILURE_KINDS } from "../../../src/outbound/attempt-result.ts";
 import type { Check } from "./check.ts";
 import { asksFor, type Endpoint } from "./endpoints.ts";
 import type { DeliveryAtEnd } from "./orders.ts";
@@ -121,6 +122,23 @@ export const DELIVERY_INVARIANTS: Record<string, Check<OutboundEvidence>> = {
       return early(history, setBack).map((number) => `${name} was retried too early: attempt ${number}`);
     });
     return { checked: deliveries.reduce((sum, { history }) => sum + history.length, 0), broken };
+  },
+
+  "the counts of each webhook are those of its attempts"({ endpoints, deliveries, webhooks }) {
+    const attempts = Map.groupBy(
+      deliveries.flatMap(({ webhookId, history }) => history.map(({ kind }) => ({ webhookId, kind }))),
+      ({ webhookId, kind }) => `${webhookId} ${kind}`,
+    );
+    const broken = webhooks.flatMap(({ id, counts }) =>
+      ["delivered", ...FAILURE_KINDS].flatMap((kind) => {
+        const recorded = attempts.get(`${id} ${kind}`)?.length ?? 0;
+        const counted = counts[kind === "delivered" ? kind : `failed_attempts:${kind}`] ?? 0;
+        return counted === recorded
+          ? []
+          : [`${nameOf(id, endpoints)} counts ${counted} attempts with ${kind}, and has ${recorded}`];
+      }),
+    );
+    return { checked: attempts.size, broken };
   },
 
   "no delivery is left pending, no endpoint leased, no due delivery forgotten"(evidence) {

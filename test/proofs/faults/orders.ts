@@ -148,4 +148,6 @@ export interface WebhookAtEnd {
   status: "active" | "paused" | "disabled";
   disabledReason: string | null;
   held: boolean;
+  /** Of all hours, by measure. */
+  counts: Record<string, number>;
 }

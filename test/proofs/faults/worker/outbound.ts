@@ -37,9 +37,13 @@ export async function deliveriesAtEnd(db: D1Database): Promise<DeliveryAtEnd[]> 
 export async function webhooksAtEnd(db: D1Database, now: number): Promise<WebhookAtEnd[]> {
   const { results } = await db
     .prepare(
-      "SELECT id, status, disabled_reason AS disabledReason, held_until > ?1 AS held FROM webhooks ORDER BY id",
+      `SELECT id, status, disabled_reason AS disabledReason, held_until > ?1 AS held,
+         (SELECT json_group_object(key, n) FROM (
+           SELECT key, sum(value) AS n FROM usage CROSS JOIN json_each(counts)
+           WHERE scope = 'webhook:' || webhooks.id AND period = 'hour' GROUP BY key)) AS counts
+       FROM webhooks ORDER BY id`,
     )
     .bind(now)
-    .all<Omit<WebhookAtEnd, "held"> & { held: number }>();
-  return results.map((row) => ({ ...row, held: row.held === 1 }));
+    .all<Omit<WebhookAtEnd, "held" | "counts"> & { held: number; counts: string }>();
+  return results.map((row) => ({ ...row, held: row.held === 1, counts: JSON.parse(row.counts) }));
 }
