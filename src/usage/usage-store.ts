@@ -35,6 +35,10 @@ const TABLES = { connection: "connections", key: "api_keys" } as const;
 
 export type GateScope = { kind: keyof typeof TABLES; id: string };
 
+/** The environment of a stored hour. An hour that is counted again must not appear a second time under an environment that changed since. */
+const ENVIRONMENT_OF_HOUR = `(SELECT stored.environment FROM usage AS stored
+  WHERE stored.scope = ?1 AND stored.period = 'hour' AND stored.at = value ->> 'at' LIMIT 1)`;
+
 /** The statement that stores hours of a gate. It returns the `at` of each hour that was stored: the others had no greater version. */
 export function storeGateHours(
   db: D1Database,
@@ -45,7 +49,7 @@ export function storeGateHours(
   return db
     .prepare(
       `INSERT INTO usage (scope, period, at, environment, owner, counts, version, updated_at)
-       SELECT ?1, 'hour', value ->> 'at', g.environment, g.owner_type || ':' || g.owner_id,
+       SELECT ?1, 'hour', value ->> 'at', coalesce(${ENVIRONMENT_OF_HOUR}, g.environment), g.owner_type || ':' || g.owner_id,
          value -> 'counts', value ->> 'version', ?3
        FROM json_each(?2) CROSS JOIN ${TABLES[kind]} g WHERE g.id = ?4 ${UPSERT_HOURS}`,
     )

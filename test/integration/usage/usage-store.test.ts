@@ -24,6 +24,20 @@ function hour(version: number, counts: Record<string, number>) {
 }
 
 describe("hours of a gate", () => {
+  it("keep the environment under which they were first stored, and are never stored under a second one", async () => {
+    const owner = { owner_type: "payroll_company", owner_id: newObjectId() };
+    const { id } = await createBoundConnection({ ...owner, environment: "sandbox" });
+    await storeGateHours(DB, { kind: "connection", id }, [hour(1, { accepted: 3 })], NOW).run();
+    await DB.prepare("UPDATE connections SET environment = 'production' WHERE id = ?").bind(id).run();
+    const later = { ...hour(2, { accepted: 1 }), at: AT + HOUR_MS };
+    const again = [hour(2, { accepted: 3, completed: 3 }), later];
+    await storeGateHours(DB, { kind: "connection", id }, again, NOW).run();
+    expect(await usageOf(DB, `connection:${id}`, { ...HOUR, to: AT + 2 * HOUR_MS })).toMatchObject([
+      { at: AT, environment: "sandbox", counts: { accepted: 3, completed: 3 } },
+      { at: AT + HOUR_MS, environment: "production", counts: { accepted: 1 } },
+    ]);
+  });
+
   it("belong to the owner and the environment of its row", async () => {
     const owner = { owner_type: "payroll_company", owner_id: newObjectId() };
     const connection = await createBoundConnection({ ...owner, environment: "production" });
