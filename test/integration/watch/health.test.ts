@@ -220,8 +220,12 @@ describe("late is", () => {
   it("what hangs, while the alarm rings on", async () => {
     await health();
     vi.spyOn(bindings.FILES, "metrics").mockImplementation(() => new Promise(() => undefined));
+    vi.spyOn(bindings.DB, "batch").mockImplementation(() => new Promise(() => undefined));
     await whileCronRuns();
-    expect(await health()).toEqual(late("queues"));
+    expect(await health()).toEqual(late("deliveries", "queues", "stuck_files"));
+    vi.restoreAllMocks();
+    await whileCronRuns();
+    expect(await health()).toEqual(OK);
   });
 });
 
