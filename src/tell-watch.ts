@@ -53,9 +53,14 @@ async function reach(
   }
 }
 
-/** Messages that reached the dead-letter queue of `queue`. */
-export function deadLetters(queue: "files" | "deliveries", messages: number): Told {
-  return { kind: "dead_letters", subject: queue, facts: { messages } };
+/** Tells of messages that reached the dead-letter queue of `queue`, each when it comes for the first time. Never rejects. */
+export async function tellDeadLetters(
+  env: WatchBinding,
+  queue: "files" | "deliveries",
+  batch: { messages: readonly { attempts: number }[] },
+): Promise<void> {
+  const messages = batch.messages.filter(({ attempts }) => attempts === 1).length;
+  if (messages > 0) await tellWatch(env, { kind: "dead_letters", subject: queue, facts: { messages } });
 }
 
 /** Every file and delivery under the key meets its absence: an isolate tells it once per this time. */

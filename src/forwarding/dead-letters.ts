@@ -8,7 +8,7 @@ import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { type GateAddress, gateName } from "../model.ts";
-import { deadLetters, tellWatch } from "../tell-watch.ts";
+import { tellDeadLetters } from "../tell-watch.ts";
 import { recordStuckFiles } from "./stuck-files.ts";
 
 const RETRY_S = 60;
@@ -44,7 +44,7 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
       message.retry({ delaySeconds: RETRY_S });
     }
   }
-  await tellWatch(env, deadLetters("files", batch.messages.length));
+  await tellDeadLetters(env, "files", batch);
 }
 
 async function queuedAmong(files: { fileId: string; gate: GateAddress }[], env: Bindings) {

@@ -141,15 +141,12 @@ export class GatewayWatch extends DurableObject<Bindings> {
     const store = this.#store;
     const now = Date.now();
     store.forgetUntold(now);
-    const waiting = store
-      .told("report_waiting")
-      .map(({ facts, firstAt }) => Number(facts.oldest_at ?? firstAt));
     const deadLetters = store.told("dead_letters").map(({ facts }) => Number(facts.messages ?? 1));
     return {
       reading: store.reading(),
       cronRanAt: store.mark("cron_ran_at"),
       awakeSince: store.mark("awake_since") ?? now,
-      oldestWaitingAt: waiting.length === 0 ? null : Math.min(...waiting),
+      oldestWaitingAt: store.oldestWaitingAt(),
       deadLetters: deadLetters.reduce((sum, n) => sum + n, 0),
     };
   }

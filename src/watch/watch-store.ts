@@ -84,6 +84,14 @@ export class WatchStore {
     this.#sql.exec("DELETE FROM told WHERE until < ?", now);
   }
 
+  /** When the report was queued that waits longest, of those that gates told of. In an outage every gate tells of one. */
+  oldestWaitingAt(): number | null {
+    const { at } = this.#sql
+      .exec("SELECT min(facts ->> 'oldest_at') AS at FROM told WHERE kind = 'report_waiting'")
+      .one();
+    return at === null ? null : Number(at);
+  }
+
   allTold(): ToldRow[] {
     return this.#told("1");
   }
