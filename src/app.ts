@@ -11,6 +11,7 @@ import { developerEvents } from "./developer/developer-event-routes.ts";
 import { files } from "./developer/developer-file-routes.ts";
 import { reports } from "./developer/report-routes.ts";
 import { allowsInsecure, ConfigurationError, readSettings } from "./env.ts";
+import { newTrace } from "./evidence/request-trace.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
 import { nearestPath, objectBelow } from "./http/near-path.ts";
 import {
@@ -22,6 +23,7 @@ import {
 } from "./http/request-id.ts";
 import { transportOf } from "./http/transport.ts";
 import { inbound } from "./inbound/inbound-routes.ts";
+import { isIntake, leaveEvidence } from "./inbound/leave-evidence.ts";
 import { logError, loggable, logLine, stackOf } from "./log.ts";
 import { alerts } from "./portal/alerts/alert-routes.ts";
 import { apiKeys } from "./portal/api-keys/api-key-routes.ts";
@@ -88,6 +90,8 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const requestId = mintRequestId(requestAddress(path, headers, tokenSha256), startedAt);
   const callersId = callerRequestId(headers);
   c.set("requestId", requestId);
+  const trace = isIntake(c) ? newTrace() : undefined;
+  c.set("trace", trace);
   c.set("log", {});
   c.set("settings", readSettings(c.env));
   const transport = transportOf(c.req.raw, allowsInsecure(c.env));
@@ -101,6 +105,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   }
   // Responses hold secrets and values that change by the second; only the documentation sets its own header.
   if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
+  if (trace !== undefined) c.executionCtx.waitUntil(leaveEvidence(c, trace, startedAt));
   const { log } = c.var;
   logLine("request", {
     request_id: requestId,

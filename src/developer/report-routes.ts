@@ -13,6 +13,7 @@ import { abuseLimiter } from "../inbound/abuse-limiter.ts";
 import type { StrictRules } from "../inbound/field-rules.ts";
 import { checkBodyHeaders } from "../inbound/headers.ts";
 import type { Intake } from "../inbound/intake.ts";
+import { traceReceived } from "../inbound/leave-evidence.ts";
 import { STRICT_PAYROLL } from "../inbound/payroll-rules.ts";
 import { receive } from "../inbound/receive.ts";
 import { respond } from "../inbound/respond.ts";
@@ -58,6 +59,7 @@ async function receiveReport(c: AppContext, kind: FileKind, rules: StrictRules):
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   });
   const { outcome, sender: key } = received;
+  traceReceived(c, received);
   addLogFields(c, { api_key_id: key?.id ?? null });
   const failure = outcome.ok ? null : outcome.error.kind;
   if (failure === "api_key_unknown" || failure === "api_key_inactive") {

@@ -59,6 +59,8 @@ export interface RequestEntry extends CallerFacts {
 
 /** The requests of one gate or request log that an isolate gathered: exact counts, and some of the requests in detail. */
 export interface Note {
+  /** The same in a repeat, so that a note whose answer was lost counts once. */
+  id: string;
   /** Per minute (Unix minutes) and code; a duplicate's code is `DUPLICATE`. */
   counts: { minute: number; code: string; n: number }[];
   samples: RequestEntry[];

@@ -9,7 +9,7 @@ import { gateName } from "../model.ts";
 import { buildSegment, type KeyObject, keyObjectKey, segmentKey } from "./archive-format.ts";
 import { fileIdOf, mintedAt, seqAfter } from "./file-id.ts";
 import type { FileRow } from "./file-row.ts";
-import type { Snapshot } from "./protocol.ts";
+import type { FileFacts, Snapshot } from "./protocol.ts";
 import { type GateState, STEP_RETRY_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 const SEGMENT_BYTES = 4 * 1024 ** 2;
@@ -117,7 +117,7 @@ export class Archiver {
     const key = segmentKey(gate, snapshot.retentionYears, first.row.seq, latePuts);
     const entries = batch.map(({ row, sealed }) => ({
       fileId: fileIdOf(gate, row.seq),
-      facts: row.facts,
+      facts: archivedFacts(row.facts),
       sealed,
     }));
     const { bytes, locations } = buildSegment(gate, key, entries);
@@ -183,4 +183,15 @@ export class Archiver {
     const { limits = BACKGROUND_LIMITS } = this.#deps;
     return withDeadline(`ARCHIVE.${method}`, r2DeadlineMs(limits, bytes), work);
   }
+}
+
+/** Nothing of how a request came is kept for as long as its report. */
+function archivedFacts({
+  userAgent: _agent,
+  country: _country,
+  skewMs: _skew,
+  ms: _ms,
+  ...facts
+}: FileFacts) {
+  return facts;
 }

@@ -7,7 +7,10 @@ import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
+import type { Note } from "../evidence/request-entry.ts";
+import type { RequestPage, RequestQuery } from "../evidence/request-page.ts";
 import { logError, stackOf } from "../log.ts";
+import type { GateAddress } from "../model.ts";
 import { gateName } from "../model.ts";
 import { tellWatch, tellWatchOver } from "../tell-watch.ts";
 import { HandOver } from "../usage/hand-over.ts";
@@ -16,6 +19,7 @@ import { Archiver } from "./archiver.ts";
 import { parseFileId } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
+import { listRequests } from "./list-requests.ts";
 import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrations.ts";
 import { eventOfReport, eventOfSettlement } from "./outbox.ts";
@@ -195,7 +199,18 @@ export class ConnectionGate extends DurableObject<Bindings> {
 
   /** See {@link findRequest}. Null if the gate has no record of the request. */
   findRequest(requestId: string, at: number): FoundRequest | null {
-    return findRequest(this.#state.files, (row) => this.#lifecycle.record(row), requestId, at);
+    return findRequest(this.#state, (row) => this.#lifecycle.record(row), requestId, at);
+  }
+
+  /** Records evidence that an isolate has gathered. `address` is the gate's own. */
+  note(address: GateAddress, note: Note): void {
+    this.#state.note(address, note, Date.now());
+    this.#rearm();
+  }
+
+  /** See {@link listRequests}. */
+  requests(query: RequestQuery): RequestPage {
+    return listRequests(this.#state, query);
   }
 
   /** Newest first. `before` is the last file id of the previous page. */

@@ -27,6 +27,8 @@ const LIST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key < ? AND state NOT IN (
   ORDER BY key DESC LIMIT ?`;
 const BY_REQUEST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key >= ? AND key < ? AND json_extract(facts, '$.requestId') = ?
   ORDER BY key LIMIT ?`;
+const COUNT_BETWEEN = `SELECT count(*) AS n FROM (SELECT 1 FROM inbox WHERE key >= ? AND key < ?
+  AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) LIMIT ?)`;
 const MARK_ARCHIVED = `UPDATE inbox
   SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`;
 const DELETE = `DELETE FROM inbox WHERE ${IS_FILE}`;
@@ -202,6 +204,17 @@ export class FileStore {
   list(before: string | null, limit: number): FileRow[] {
     const end = before === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(before);
     return rowsOf(this.#partitions.between(0, end).reverse(), LIST, [end], limit);
+  }
+
+  /** How many files were minted from `from` up to but not including `to`, both in milliseconds; at most `most`. */
+  countBetween(from: number, to: number, most: number): number {
+    const [first, end] = [rowKeyOf(seqAt(from)), rowKeyOf(seqAt(to))];
+    let n = 0;
+    for (const partition of this.#partitions.between(first, end)) {
+      if (n >= most) return most;
+      n += Number(partition.exec(COUNT_BETWEEN, first, end, most - n).one().n);
+    }
+    return n;
   }
 
   /** The file that the request brought, if it was minted from `from` up to but not including `to`, both in milliseconds. */

@@ -61,7 +61,9 @@ export class Maintenance {
   }
 
   async run(): Promise<void> {
-    if (this.#state.snapshot === null) return;
+    await this.#step("expire evidence", async () => this.#state.evidence.purge(this.#deps.now()));
+    // A gate that never had a report holds nothing but evidence.
+    if (this.#state.snapshot === null) return this.#step("hand over", () => this.#deps.handOver.run());
     await this.#step("wake", () => this.#wakeDue());
     await this.#step("remind", () => this.#remindOfEvents());
     await this.#step("drop", () => this.#dropReservations());
@@ -81,6 +83,7 @@ export class Maintenance {
       this.#freshAt(),
       this.#deps.archiver.nextAt(),
       this.#deps.handOver.nextAt(),
+      this.#state.evidence.nextAt(),
       this.#deps.waitingFiles.nextAt(),
       readCounter.expireAt(),
       this.#purgeGoesOn ? now : this.#purgeAt(),

@@ -31,6 +31,13 @@ export interface FileFacts {
   size: number;
   /** When the Worker had read the whole request, in milliseconds. */
   receivedAt: number;
+  /** The first product of the sender's user agent, and its country as the platform tells. */
+  userAgent?: string;
+  country?: string;
+  /** The sender's timestamp minus the server's clock, in milliseconds. */
+  skewMs?: number;
+  /** From the request's arrival until it was verified, in milliseconds. */
+  ms?: number;
   /** An earlier file with the same bytes. Set by the gate. */
   sameBodyAs?: string;
 }

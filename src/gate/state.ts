@@ -1,8 +1,12 @@
 /** State that the parts of a gate share: its rows, its recent requests, and the latest snapshot of its row in D1. */
 
-import { type GateAddress, SIGNATURE_WINDOW_MS } from "../model.ts";
+import { EvidenceStore, MINUTE_MS } from "../evidence/evidence-store.ts";
+import type { Note } from "../evidence/request-entry.ts";
+import { type GateAddress, gateName, parseGateName, SIGNATURE_WINDOW_MS } from "../model.ts";
 import { ChangedHours } from "../usage/changed-hours.ts";
+import { addCounts } from "../usage/counts.ts";
 import type { CountedHour } from "../usage/hand-over.ts";
+import { HOUR_MS } from "../usage/periods.ts";
 import { countHour } from "./counted-hour.ts";
 import { DayPartitions } from "./day-partitions.ts";
 import { DueFiles } from "./due-files.ts";
@@ -33,6 +37,7 @@ export class GateState {
   readonly readCounter: ReadCounter;
   readonly outbox: Outbox;
   readonly changedHours: ChangedHours;
+  readonly evidence: EvidenceStore;
   readonly recent = new RecentRequests();
   readonly #partitions: DayPartitions;
   #snapshot: Snapshot | null;
@@ -48,6 +53,7 @@ export class GateState {
       random,
     );
     this.files = new FileStore(sql, this.#partitions, (seq, at) => this.changedHours.mark(mintedAt(seq), at));
+    this.evidence = new EvidenceStore(sql, (at, now) => this.changedHours.mark(at, now));
     this.dueFiles = new DueFiles(this.#partitions);
     this.readCounter = new ReadCounter(sql);
     this.outbox = new Outbox(sql);
@@ -70,18 +76,27 @@ export class GateState {
     return this.#snapshot?.wrappedKey === "";
   }
 
-  /** Throws before the first call, when the gate holds no file. */
+  /** Throws before the first call, when the gate holds nothing. */
   get gate(): GateAddress {
-    if (this.#snapshot === null) throw new Error("the gate has no snapshot yet, so its address is unknown");
-    return this.#snapshot.gate;
+    const address = this.#snapshot?.gate ?? parseGateName(this.watermarks.get("address"));
+    if (address === null) throw new Error("the gate has no snapshot yet, so its address is unknown");
+    return address;
   }
 
   /** Keeps the newer snapshot. Returns false if the caller's is the older one. */
   learn(snapshot: Snapshot): boolean {
     if (this.#snapshot !== null && snapshot.version <= this.version) return snapshot.version === this.version;
+    const wasErased = this.erased;
     this.#snapshot = snapshot;
     this.watermarks.setSnapshot(snapshot);
+    if (this.erased && !wasErased) this.evidence.erase();
     return true;
+  }
+
+  /** Records what an isolate has gathered. A gate may get evidence before it gets its first report. */
+  note(address: GateAddress, note: Note, now: number): void {
+    if (this.#snapshot === null) this.watermarks.set("address", gateName(address));
+    this.evidence.note(note, now, { inDetail: !this.erased });
   }
 
   /** Advances the clock. If the clock was set back, forgotten requests count again and are read back from the rows. */
@@ -98,7 +113,9 @@ export class GateState {
   /** See {@link countHour}. Null for an hour whose files have been purged, if only some of them. */
   async countHour(at: number, pause: () => Promise<void>): Promise<CountedHour | null> {
     if (seqAt(at) < this.watermarks.get("purged_to")) return null;
-    return countHour(this.#partitions, at, pause);
+    const counted = await countHour(this.#partitions, at, pause);
+    addCounts(counted.counts, this.evidence.countsBetween(at / MINUTE_MS, (at + HOUR_MS) / MINUTE_MS));
+    return counted;
   }
 
   #remember(now: number): void {

@@ -8,6 +8,7 @@ type MarkName =
   | "key_object"
   | "late_puts"
   | "snapshot"
+  | "address"
   | "changed_hours";
 
 export class Watermarks {

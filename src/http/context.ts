@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { Bindings } from "../bindings.ts";
 import type { ApiKey } from "../db/api-keys.ts";
 import type { Settings } from "../env.ts";
+import type { RequestTrace } from "../evidence/request-trace.ts";
 import type { LogFields } from "../log.ts";
 import type { OwnerType, RateStatus } from "../model.ts";
 import type { Result } from "../result.ts";
@@ -34,6 +35,8 @@ export type AppEnv = {
     requestId: string;
     /** The hash of the bearer token, at the intakes for reports with a bearer key. Null without a well-formed token. */
     tokenSha256: string | null;
+    /** Set at the intakes for reports, for the evidence of the request. */
+    trace: RequestTrace | undefined;
     settings: Settings;
     /** Fields of the request's log line besides route, status and time. */
     log: LogFields;
@@ -60,6 +63,8 @@ export function failureResponse(
   const requestId = c.get("requestId");
   const promise = code === "SERVICE_UNAVAILABLE" ? repeatPromise(c) : null;
   addLogFields(c, { outcome: failure.kind });
+  const trace = c.get("trace");
+  if (trace !== undefined) trace.code = code;
   const body = {
     error,
     message: promise === null ? message : `${message} ${promise}`,

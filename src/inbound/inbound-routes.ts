@@ -8,6 +8,7 @@ import { repeatable } from "../http/repeat-promise.ts";
 import { abuseLimiter } from "./abuse-limiter.ts";
 import { readConnectionSender } from "./connection-sender.ts";
 import { receiveReport, receiveWithoutConnection } from "./inbound-contract.ts";
+import { traceReceived } from "./leave-evidence.ts";
 import { respond } from "./respond.ts";
 import { SenderCache } from "./sender-cache.ts";
 import { receiveSigned } from "./signed-intake.ts";
@@ -40,6 +41,7 @@ async function receive(c: AppContext): Promise<Response> {
     waitUntil: (work) => c.executionCtx.waitUntil(work),
   });
   const { outcome, sender } = received;
+  traceReceived(c, received);
   addLogFields(c, { connection_id: sender?.id ?? null });
   const failure = outcome.ok ? null : outcome.error.kind;
   if (failure === "webhook_connection_not_found" || failure === "invalid_signature")

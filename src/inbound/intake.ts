@@ -61,6 +61,8 @@ export interface Received<S> {
   rate: RateStatus | null;
   /** Null if none was found. */
   sender: S | null;
+  /** The body's size. Absent if it was not read. */
+  bytes?: number;
   /** Settles after the response, and never rejects. Absent for a request that is not examined. */
   diagnosis?: Promise<Diagnosis[]>;
 }

@@ -12,6 +12,7 @@
 import type { Bindings } from "../bindings.ts";
 import { type Bytes, utf8 } from "../crypto/encoding.ts";
 import { fingerprint } from "../crypto/vault.ts";
+import { countryOf, userAgentProduct } from "../evidence/caller-facts.ts";
 import type { FileFacts } from "../gate/protocol.ts";
 import { BODY_TIMEOUT_MS, bodyFailure, type ReadBody, readBody } from "../http/body.ts";
 import type { Failure } from "../http/failure.ts";
@@ -46,6 +47,7 @@ export async function receive<S extends ReportSender>(
   requestId: string,
   deps: ReceiveDeps,
 ): Promise<Received<S>> {
+  const startedAt = Date.now();
   const { env, settings, account } = deps;
   const { maxBodyBytes } = settings;
   const reading = {
@@ -66,8 +68,9 @@ export async function receive<S extends ReportSender>(
   }
   let held: ReadBody | null = read.value;
   try {
-    const request = new ReportRequest(intake, http.headers, requestId, held, deps, lookup);
+    const request = new ReportRequest(intake, http.headers, requestId, held, deps, lookup, startedAt);
     const received = await judgeTwice(intake, request, found.value, deps, lookup);
+    received.bytes = read.value.body.byteLength;
     const diagnosis = received.outcome.ok ? null : (intake.examine?.(received, held, deps) ?? null);
     if (diagnosis === null) return received;
     held = null;
@@ -143,6 +146,7 @@ class ReportRequest<S extends ReportSender> {
   readonly #bytes: { signed: Bytes; body: Bytes };
   readonly #deps: ReceiveDeps;
   readonly #lookup: SenderLookup<S>;
+  readonly #startedAt: number;
   #validated: Result<ValidBody, Failure> | null = null;
 
   constructor(
@@ -152,7 +156,9 @@ class ReportRequest<S extends ReportSender> {
     bytes: { signed: Bytes; body: Bytes },
     deps: ReceiveDeps,
     lookup: SenderLookup<S>,
+    startedAt: number,
   ) {
+    this.#startedAt = startedAt;
     this.#intake = intake;
     this.#headers = headers;
     this.#requestId = requestId;
@@ -218,8 +224,26 @@ class ReportRequest<S extends ReportSender> {
       ...(callersId !== null && { callerRequestId: callersId }),
       size: this.#bytes.body.byteLength,
       receivedAt,
+      ...acceptedFacts(this.#headers, this.#intake.signed?.timestampMs ?? null, this.#startedAt, receivedAt),
     };
   }
+}
+
+/** How the request came, as its file's row keeps it. */
+function acceptedFacts(
+  headers: Headers,
+  timestampMs: number | null,
+  startedAt: number,
+  now: number,
+): Partial<FileFacts> {
+  const userAgent = userAgentProduct(headers);
+  const country = countryOf(headers);
+  return {
+    ...(userAgent !== null && { userAgent }),
+    ...(country !== null && { country }),
+    ...(timestampMs !== null && { skewMs: timestampMs - startedAt }),
+    ms: now - startedAt,
+  };
 }
 
 /** A verified request that is refused for its content. */

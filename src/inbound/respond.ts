@@ -37,6 +37,8 @@ async function respondAccepted(
     // Not awaited, even for callers that wait for the file: a queue that hangs must not hold the response.
     if (sent !== undefined) c.executionCtx.waitUntil(sent);
   }
+  const trace = c.get("trace");
+  if (trace !== undefined) trace.hasWaited = waitSeconds > 0;
   if (status === "queued" && waitSeconds > 0) status = await waitForFile(c, fileId, waitSeconds);
   addLogFields(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });
   if (status === "failed") return failureResponse(c, { kind: "processing_failed", fileId }, rate);

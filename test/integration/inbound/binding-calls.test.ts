@@ -24,7 +24,9 @@ import {
 import { setStatus } from "../../support/intake.ts";
 import { watched } from "../../support/interception.ts";
 
-/** The calls begun before the response, and all of them. */
+const isEvidence = (call: string) => call.endsWith(".note");
+
+/** The calls begun before the response, and all of them, without the evidence and the diagnosis that follow it. */
 async function callsOf(connection: Connection, body?: string) {
   const { calls, using } = watched();
   const request = new Request(BASE + inboundPath(connection), await signedRequest(connection, body));
@@ -33,7 +35,8 @@ async function callsOf(connection: Connection, body?: string) {
   const before = [...calls];
   await response.arrayBuffer();
   await waitOnExecutionContext(ctx);
-  return { status: response.status, before, calls };
+  const others = calls.filter((call) => !isEvidence(call) && call !== "DB.batch");
+  return { status: response.status, before, calls: others, evidence: calls.filter(isEvidence) };
 }
 
 beforeEach(() => connectionSenders.clear());
@@ -110,15 +113,24 @@ describe("an accepted report", () => {
 
 describe("a refused request", () => {
   it("costs nothing when its headers are refused", async () => {
-    const { calls } = await callsOf({ id: "nothing", secret: "s" });
-    expect(calls).toEqual([]);
+    const { calls, before, evidence } = await callsOf({ id: "nothing", secret: "s" });
+    expect([calls, before]).toEqual([[], []]);
+    expect(evidence).toEqual(["REQUEST_LOG.note"]);
   });
 
   it("costs one read when its connection is unknown, and the limiter after the answer", async () => {
     const { status, before, calls } = await callsOf({ id: "a".repeat(24), secret: "s" });
     expect(status).toBe(404);
     expect(before.filter((call) => call !== "REFUSALS.limit")).toEqual(["DB.all"]);
-    expect(calls.toSorted()).toEqual(["DB.all", "REFUSALS.limit"]);
+    // The second read finds out, after the answer, whether a deleted connection had the id.
+    expect(calls.toSorted()).toEqual(["DB.all", "DB.all", "REFUSALS.limit"]);
+  });
+
+  it("leaves its evidence after the answer", async () => {
+    const connection = await createBoundConnection();
+    const { before, evidence } = await callsOf({ ...connection, secret: "another" });
+    expect(before.filter(isEvidence)).toEqual([]);
+    expect(evidence).toEqual(["CONNECTION_GATE.note"]);
   });
 
   it("never touches the gate when the signature is wrong or the connection inactive", async () => {
