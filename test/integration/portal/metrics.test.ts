@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
+import type { NewEvent } from "../../../src/outbound/fan-out.ts";
 import { MEASURE_NAMES, MEASURES, SPLITS } from "../../../src/portal/metrics/measures.ts";
 import { HANDED_OVER_WITHIN_MS } from "../../../src/usage/changed-hours.ts";
 import type { Counts } from "../../../src/usage/counts.ts";
 import { countLatency, EXACT_BOUND_BUCKET } from "../../../src/usage/histogram.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/usage/periods.ts";
 import { storeEmployerMonths } from "../../../src/usage/usage-store.ts";
+import { operationNamed, problemsWith } from "../../support/contract.ts";
 import { runCron } from "../../support/forwarding.ts";
 import {
   type Answer,
@@ -475,6 +477,44 @@ describe("a query that makes no sense", () => {
     const { json } = await ask({ measure: "accepted", by: "connection", cursor });
     expect(json.series).toHaveLength(1);
     expect(json.series[0].key.connection_id).toMatch(/^[0-9a-f]{24}$/);
+  });
+});
+
+describe("every measure", () => {
+  it("is answered as the document describes, and so are its refusals", async () => {
+    const gate = await newConnection();
+    const hook = await storeWebhook({ owner_id: ownerId });
+    await countGate(gate, TEN, {
+      ...{ accepted: 3, completed: 2, failed: 1, bytes: 9, duplicate: 1, "refused:RATE_LIMITED": 1 },
+      ...latencies("latency_accepted", 5),
+      ...latencies("latency_forwarded", 50),
+      ...latencies("latency_completed", 500),
+    });
+    await countWebhook(hook, TEN, {
+      ...{ delivered: 2, "failed_attempts:dns": 1, failed_deliveries: 1 },
+      ...latencies("latency_delivered", 700),
+    });
+    const tellOwner = (type: NewEvent["type"], data: unknown) =>
+      tell({
+        ...newEvent({ type, data: JSON.stringify(data) }),
+        owner: { type: "payroll_company", id: ownerId },
+      });
+    await tellOwner("audit.adjusted", { results: { adjustment: 1 } });
+    await tellOwner("audit.completed", { employerId: "EMP_1" });
+    await computeUsage(NOW);
+    const { described } = operationNamed("getMetrics");
+    const schemaOf = (status: number) => described.responses[status].content["application/json"].schema;
+    for (const measure of MEASURE_NAMES)
+      for (const by of MEASURES[measure].splits) {
+        const { status, json } = await ask({ measure, by });
+        expect(problemsWith(json, schemaOf(status)), `${measure} by ${by}`).toEqual([]);
+        if (!["key", "webhook"].includes(by))
+          expect(json.series.length, `${measure} by ${by}`).toBeGreaterThan(0);
+      }
+    for (const query of [{ measure: "" }, { measure: "accepted", connection_id: newObjectId() }]) {
+      const { status, json } = await ask(query);
+      expect(problemsWith(json, schemaOf(status))).toEqual([]);
+    }
   });
 });
 
