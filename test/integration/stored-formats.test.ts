@@ -108,8 +108,11 @@ describe("the API", () => {
   it("answers as it did when the data was written", async () => {
     for (const { path, as, json } of stored.answers) {
       const answer = as === "key" ? await byKey(path) : await portal("GET", path);
-      // Fields may be added.
-      expect(answer.json, path).toMatchObject(json);
+      // Fields may be added. An audit row without a request showed an empty id.
+      const shown = JSON.parse(JSON.stringify(json), (name, value) =>
+        name === "request_id" && value === "" ? null : value,
+      );
+      expect(answer.json, path).toMatchObject(shown);
     }
     expect(stored.answers.length).toBeGreaterThan(15);
   });
