@@ -12,11 +12,11 @@ import type { RequestPage, RequestQuery } from "../evidence/request-page.ts";
 import { logError, stackOf } from "../log.ts";
 import type { GateAddress } from "../model.ts";
 import { gateName } from "../model.ts";
-import { tellWatch, tellWatchOver } from "../tell-watch.ts";
+import { type Told, tellWatch, tellWatchOver } from "../tell-watch.ts";
 import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
-import { parseFileId } from "./file-id.ts";
+import { parseFileId, seqAt } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
 import { listRequests } from "./list-requests.ts";
@@ -38,6 +38,7 @@ import type {
   Settled,
   Snapshot,
 } from "./protocol.ts";
+import { RefusedShare } from "./refused-share.ts";
 import { CHECK_AFTER_MS, GateState } from "./state.ts";
 import { WaitingFiles } from "./waiting-files.ts";
 
@@ -50,6 +51,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   readonly #lifecycle: FileLifecycle;
   readonly #maintenance: Maintenance;
   readonly #waitingFiles: WaitingFiles;
+  readonly #refusedShare: RefusedShare;
   #alarmAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -60,12 +62,20 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.#state = new GateState(ctx.storage.sql, Date.now(), () => Math.random());
     this.#admissions = new Admissions(this.#state);
     this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
+    const telling = {
+      subject: () => gateName(this.#state.gate),
+      tell: (told: Told) => tellWatch({ WATCH }, told),
+      over: (told: Pick<Told, "kind" | "subject">) => tellWatchOver({ WATCH }, told),
+      now: () => Date.now(),
+    };
     this.#waitingFiles = new WaitingFiles({
       oldestQueuedAt: () => this.#state.dueFiles.oldestQueuedAt(),
-      subject: () => gateName(this.#state.gate),
-      tell: (told) => tellWatch({ WATCH }, told),
-      over: (told) => tellWatchOver({ WATCH }, told),
-      now: () => Date.now(),
+      ...telling,
+    });
+    this.#refusedShare = new RefusedShare({
+      countsBetween: (from, to) => this.#state.evidence.countsBetween(from, to),
+      acceptedBefore: (ms) => this.#state.dueFiles.holdsAny("", seqAt(ms)),
+      ...telling,
     });
     this.#maintenance = new Maintenance(this.#state, {
       archiver: new Archiver(this.#state, { bucket: env.ARCHIVE, archiveAfterMs, now: () => Date.now() }),
@@ -77,6 +87,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
         now: () => Date.now(),
       }),
       waitingFiles: this.#waitingFiles,
+      refusedShare: this.#refusedShare,
       wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
       isLeased: (seq, now) => this.#lifecycle.isLeased(seq, now),
       now: () => Date.now(),
@@ -205,6 +216,8 @@ export class ConnectionGate extends DurableObject<Bindings> {
   /** Records evidence that an isolate has gathered. `address` is the gate's own. */
   note(address: GateAddress, note: Note): void {
     this.#state.note(address, note, Date.now());
+    const requests = note.counts.reduce((sum, { n }) => sum + n, 0);
+    if (requests > 0) this.#refusedShare.noted(requests);
     this.#rearm();
   }
 

@@ -1,6 +1,6 @@
 /**
  * A gate's alarm, as a list of steps: wake the consumer for due files, remind it of events in the outbox, drop reservations whose
- * payload never came, archive what has settled, hand counts over, tell the watch of files that wait for long, purge what is old. A step
+ * payload never came, archive what has settled, hand counts over, tell the watch of files that wait for long and of refusals, purge what is old. A step
  * that fails is logged and due again; it stops no other step.
  */
 import { logError } from "../log.ts";
@@ -10,6 +10,7 @@ import type { Archiver } from "./archiver.ts";
 import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import type { FileRow } from "./file-row.ts";
+import type { RefusedShare } from "./refused-share.ts";
 import { CHECK_AFTER_MS, type GateState, STEP_RETRY_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 import type { WaitingFiles } from "./waiting-files.ts";
 
@@ -39,6 +40,7 @@ export interface MaintenanceDeps {
   archiver: Archiver;
   handOver: HandOver;
   waitingFiles: WaitingFiles;
+  refusedShare: RefusedShare;
   /** Sends wake-ups to the files queue. */
   wake(messages: FileWakeUp[]): Promise<void>;
   isLeased(seq: string, now: number): boolean;
@@ -69,7 +71,8 @@ export class Maintenance {
     await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#deps.archiver.run());
     await this.#step("hand over", () => this.#deps.handOver.run());
-    await this.#step("tell", () => this.#deps.waitingFiles.run());
+    await this.#step("tell of waiting files", () => this.#deps.waitingFiles.run());
+    await this.#step("tell of refusals", () => this.#deps.refusedShare.run());
     await this.#step("purge", async () => this.#purge());
   }
 
@@ -85,6 +88,7 @@ export class Maintenance {
       this.#deps.handOver.nextAt(),
       this.#state.evidence.nextAt(),
       this.#deps.waitingFiles.nextAt(),
+      this.#deps.refusedShare.nextAt(),
       readCounter.expireAt(),
       this.#purgeGoesOn ? now : this.#purgeAt(),
     ].filter((at) => at !== null);

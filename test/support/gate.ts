@@ -25,6 +25,7 @@ import type { FileRow } from "../../src/gate/file-row.ts";
 import type { FileStore } from "../../src/gate/file-store.ts";
 import { Maintenance } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
+import { RefusedShare } from "../../src/gate/refused-share.ts";
 import { GateState } from "../../src/gate/state.ts";
 import { WaitingFiles } from "../../src/gate/waiting-files.ts";
 import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
@@ -214,6 +215,12 @@ export class Bench {
       archiveAfterMs: this.archiveAfterMs,
       now: () => this.clock.now,
     });
+    const telling = {
+      subject: () => gateName(this.state.gate),
+      tell: () => Promise.resolve(true),
+      over: () => Promise.resolve(true),
+      now: () => this.clock.now,
+    };
     this.maintenance = new Maintenance(this.state, {
       archiver: this.archiver,
       handOver: new HandOver({
@@ -225,10 +232,12 @@ export class Bench {
       }),
       waitingFiles: new WaitingFiles({
         oldestQueuedAt: () => this.state.dueFiles.oldestQueuedAt(),
-        subject: () => gateName(this.state.gate),
-        tell: () => Promise.resolve(true),
-        over: () => Promise.resolve(true),
-        now: () => this.clock.now,
+        ...telling,
+      }),
+      refusedShare: new RefusedShare({
+        countsBetween: (from, to) => this.state.evidence.countsBetween(from, to),
+        acceptedBefore: () => true,
+        ...telling,
       }),
       wake: (messages) =>
         this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),

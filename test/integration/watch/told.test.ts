@@ -124,6 +124,37 @@ describe("a gate whose report waits", () => {
   });
 });
 
+describe("a sender that is suddenly refused", () => {
+  async function refuse(connection: { id: string }, times: number): Promise<void> {
+    for (let i = 0; i < times; i++) expect((await post({ ...connection, secret: "wrong" })).status).toBe(401);
+  }
+  const gateAlarm = (connection: { id: string }) => gateMinutes(gateOf(connection), 2);
+
+  it("opens an alert of its connection, which ends a quarter of an hour after the refusals", async () => {
+    const connection = await createBoundConnection();
+    const { using } = creatorThat();
+    await deliverFiles([await accepted(connection)], using);
+    await gateMinutes(gateOf(connection), 20);
+    await refuse(connection, 5);
+    await gateAlarm(connection);
+    expect(await open("refused_share")).toEqual([]);
+    await refuse(connection, 25);
+    await gateAlarm(connection);
+    expect(await open("refused_share")).toMatchObject([
+      { subject: { kind: "connection", id: connection.id }, owner_id: "acme" },
+    ]);
+    await gateMinutes(gateOf(connection), 25);
+    expect(await open("refused_share")).toEqual([]);
+  });
+
+  it("opens none for a sender that never worked", async () => {
+    const connection = await createConnection();
+    await refuse(connection, 30);
+    await gateAlarm(connection);
+    expect(await open("refused_share")).toEqual([]);
+  });
+});
+
 describe("a missing ring key", () => {
   /** Nothing that was sealed before can be opened. */
   const without = (name: string) => ({

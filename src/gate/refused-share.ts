@@ -1,0 +1,123 @@
+/**
+ * Tells the watch when a sender whose reports used to be accepted is suddenly refused, and when that is over. It looks at the minutes that
+ * evidence is kept of, when evidence comes: a gate without refusals does nothing.
+ */
+import type { Told } from "../tell-watch.ts";
+import type { Counts } from "../usage/counts.ts";
+import { FAILURE_CODES } from "../usage/error-budget.ts";
+
+const MINUTE_MS = 60_000;
+/** The minutes that are compared with the day before them. */
+const RECENT_MINUTES = 15;
+const DAY_MINUTES = 1_440;
+/** A share of fewer requests says nothing. */
+const LEAST_REQUESTS = 20;
+const SHARE_NOW = 0.5;
+const SHARE_BEFORE = 0.1;
+/** The least requests that can make a share high. */
+const LEAST_REFUSED = LEAST_REQUESTS * SHARE_NOW;
+/** Notes come every second; one that brings few refusals is not worth a look of its own. */
+const BETWEEN_LOOKS_MS = 15_000;
+/** While it holds, it is told again this often. */
+const AGAIN_MS = 5 * MINUTE_MS;
+/** When the watch did not answer. */
+const RETRY_MS = MINUTE_MS;
+
+const KIND = "refused_share";
+
+interface Requests {
+  total: number;
+  refused: number;
+}
+
+/** The gateway's own failures are nobody's refusals: they spend the error budget. Pure. */
+export function requestsOf(counts: Counts): Requests {
+  let [total, refused] = [0, 0];
+  for (const [name, n] of Object.entries(counts)) {
+    const code = name.startsWith("refused:") ? name.slice("refused:".length) : null;
+    if (code !== null && FAILURE_CODES.includes(code)) continue;
+    if (code !== null) refused += n;
+    if (code !== null || name === "duplicate" || name.startsWith("latency_accepted:")) total += n;
+  }
+  return { total, refused };
+}
+
+/** `worked`: whether a report was ever accepted before. A sender that never worked is still being set up. Pure. */
+export function hasJumped(recent: Requests, before: Requests, worked: boolean): boolean {
+  return isHigh(recent) && worked && before.refused <= before.total * SHARE_BEFORE;
+}
+
+function isHigh({ total, refused }: Requests): boolean {
+  return total >= LEAST_REQUESTS && refused >= total * SHARE_NOW;
+}
+
+export interface RefusedShareDeps {
+  /** The counts of evidence of minutes from `from` up to but not including `to`. */
+  countsBetween(from: number, to: number): Counts;
+  /** Whether the gate holds a report that was accepted before this time. */
+  acceptedBefore(ms: number): boolean;
+  /** The gate's name. */
+  subject(): string;
+  /** Both resolve to whether the watch was reached, and never reject. */
+  tell(told: Told): Promise<boolean>;
+  over(told: Pick<Told, "kind" | "subject">): Promise<boolean>;
+  now(): number;
+}
+
+export class RefusedShare {
+  readonly #deps: RefusedShareDeps;
+  #told = false;
+  #lookedAt = 0;
+  #refusedSinceLook = 0;
+  /** When the alarm must look. Null while nothing is told or to be told. */
+  #checkAt: number | null = null;
+
+  constructor(deps: RefusedShareDeps) {
+    this.#deps = deps;
+  }
+
+  /** For the alarm. */
+  nextAt(): number | null {
+    return this.#checkAt;
+  }
+
+  /** Evidence of this many requests came. Sets the alarm if there is something to tell. */
+  noted(requests: number): void {
+    const now = this.#deps.now();
+    this.#refusedSinceLook += requests;
+    const isSoon = Math.abs(now - this.#lookedAt) < BETWEEN_LOOKS_MS;
+    if (this.#checkAt !== null || (isSoon && this.#refusedSinceLook < LEAST_REFUSED)) return;
+    this.#lookedAt = now;
+    this.#refusedSinceLook = 0;
+    if (this.#jumped(now) !== null) this.#checkAt = now;
+  }
+
+  async run(): Promise<void> {
+    const { now, subject, tell, over } = this.#deps;
+    if (this.#checkAt === null || now() < this.#checkAt) return;
+    const jumped = this.#jumped(now());
+    if (jumped !== null) {
+      const facts = { requests: jumped.total, refused: jumped.refused };
+      const isTold = await tell({ kind: KIND, subject: subject(), facts, againMs: AGAIN_MS });
+      this.#told ||= isTold;
+      this.#checkAt = now() + (isTold ? AGAIN_MS : RETRY_MS);
+    } else if (this.#told && !(await over({ kind: KIND, subject: subject() }))) {
+      this.#checkAt = now() + RETRY_MS;
+    } else {
+      this.#told = false;
+      this.#checkAt = null;
+    }
+  }
+
+  /** The requests of the last minutes if their refused share has jumped, or if it has been told and is still high. */
+  #jumped(now: number): Requests | null {
+    const { countsBetween, acceptedBefore } = this.#deps;
+    const to = Math.floor(now / MINUTE_MS) + 1;
+    const from = to - RECENT_MINUTES;
+    const recent = requestsOf(countsBetween(from, to));
+    if (!isHigh(recent)) return null;
+    if (this.#told) return recent;
+    const before = requestsOf(countsBetween(from - DAY_MINUTES, from));
+    return hasJumped(recent, before, acceptedBefore(from * MINUTE_MS)) ? recent : null;
+  }
+}
