@@ -1,5 +1,6 @@
 /** Finds the record of one request in the gate that received it. A request id contains the time of its request. */
 import type { RequestEntry } from "../evidence/request-entry.ts";
+import { parseFileId } from "./file-id.ts";
 import type { FileRow } from "./file-row.ts";
 import type { FileFacts, FileRecord } from "./protocol.ts";
 import type { GateState } from "./state.ts";
@@ -15,7 +16,7 @@ const TIME_IN_ID = /^req_\w*([0-9a-f]{11})[0-9a-f]{12}$/;
 
 export interface FoundRequest {
   entry: RequestEntry;
-  /** The file that the request brought. Null if it brought none. */
+  /** The file that the request brought or repeated. Null if there is none. */
   file: FileRecord | null;
 }
 
@@ -30,7 +31,9 @@ export function findRequest(
   const file = row && recordOf(row);
   if (file !== null) return { entry: acceptedEntry(file.fileId, file.facts, erased), file };
   const entry = evidence.find(requestId, at);
-  return entry && { entry, file: null };
+  const seq = entry?.fileId == null ? undefined : parseFileId(entry.fileId)?.seq;
+  const repeated = seq === undefined ? null : files.get(seq);
+  return entry && { entry, file: repeated && recordOf(repeated) };
 }
 
 /** An accepted request, as its file's row describes it. */

@@ -3,6 +3,7 @@ import { findKeyByHashStart } from "../../db/api-keys.ts";
 import { type AuditRow, auditOfRequest } from "../../db/audit.ts";
 import { findGateOwner } from "../../db/gates.ts";
 import type { RequestEntry } from "../../evidence/request-entry.ts";
+import { logName, logShardOf } from "../../evidence/request-log-name.ts";
 import type { FoundRequest } from "../../gate/find-request.ts";
 import type { FileRecord } from "../../gate/protocol.ts";
 import type { AppContext, Client } from "../../http/context.ts";
@@ -10,7 +11,7 @@ import { iso } from "../../http/iso.ts";
 import type { RequestId } from "../../http/request-id.ts";
 import { type GateAddress, gateName } from "../../model.ts";
 import { shownActor } from "../audit-presenter.ts";
-import { withinScope } from "../owner.ts";
+import { actsForEverybody, type OwnedRow, withinScope } from "../owner.ts";
 import type { Found, Link, ShownChange, ShownReportRequest } from "./lookup-contract.ts";
 import { keyLink, link, senderLink, webhookLink } from "./lookup-links.ts";
 
@@ -31,26 +32,39 @@ export function findRequest(c: AppContext, request: RequestId): Promise<Found | 
 }
 
 async function findReport(c: AppContext, request: RequestId): Promise<Found | null> {
-  const gate = await gateOf(c, request);
-  if (gate === null) return null;
+  const client = c.get("client");
+  const sender = await findSender(c.env.DB, request);
+  if (sender === null) return actsForEverybody(client) ? findInLog(c, request) : null;
+  if (!withinScope(client, sender.owner)) return null;
+  const { gate } = sender;
   const found = await c.env.CONNECTION_GATE.getByName(gateName(gate)).findRequest(request.id, request.at);
-  return found === null ? null : presentReport(found, gate);
+  return found === null ? null : presentReport(found, [senderLink(gate)]);
 }
 
-/** The gate of the sender that the id names. Null if there is no such sender within the client's scope. */
-async function gateOf(c: AppContext, { kind, address }: RequestId): Promise<GateAddress | null> {
-  const client = c.get("client");
+interface KnownSender {
+  gate: GateAddress;
+  owner: OwnedRow;
+}
+
+/** The connection or the key that the id names. Null if there is none: its gate must not be created. */
+async function findSender(db: D1Database, { kind, address }: RequestId): Promise<KnownSender | null> {
   if (kind === "key") {
-    const key = await findKeyByHashStart(c.env.DB, address);
-    return key !== null && withinScope(client, key) ? { kind: "key", id: key.id } : null;
+    const key = await findKeyByHashStart(db, address);
+    return key && { gate: { kind: "key", id: key.id }, owner: key };
   }
   const gate: GateAddress = { kind: "connection", id: address };
-  const owner = await findGateOwner(c.env.DB, gate);
-  return owner !== null && withinScope(client, owner) ? gate : null;
+  const owner = await findGateOwner(db, gate);
+  return owner && { gate, owner };
 }
 
-function presentReport({ entry, file }: FoundRequest, gate: GateAddress): Found {
-  const related: Link[] = [senderLink(gate)];
+/** A request for a connection or with a key that does not exist. It belongs to no owner, so only operators see it. */
+async function findInLog(c: AppContext, { id, at, address }: RequestId): Promise<Found | null> {
+  const entry = await c.env.REQUEST_LOG.getByName(logName(logShardOf(address))).findRequest(id, at);
+  return entry && presentReport({ entry, file: null }, []);
+}
+
+function presentReport({ entry, file }: FoundRequest, senders: readonly Link[]): Found {
+  const related = [...senders];
   if (entry.fileId !== null) related.push(link("file", entry.fileId));
   if (file !== null) related.push(link("employer", file.facts.employerId));
   return { ...link("request", entry.requestId), console_url: null, summary: summaryOf(entry, file), related };

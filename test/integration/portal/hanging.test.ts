@@ -51,6 +51,7 @@ describe("a call that hangs is a 503", () => {
     ["GET", "/lookup/{id}", undefined, "CONNECTION_GATE.status"],
     ["GET", "/lookup/{request}", undefined, "DB"],
     ["GET", "/lookup/{request}", undefined, "CONNECTION_GATE.findRequest"],
+    ["GET", `/lookup/${mintRequestId(`c${"a".repeat(24)}`, 0)}`, undefined, "REQUEST_LOG.findRequest"],
     [
       "POST",
       "/events",

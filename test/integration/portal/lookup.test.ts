@@ -195,6 +195,107 @@ describe("the id of a request", () => {
   });
 });
 
+describe("the id of a request that brought no report", () => {
+  it("because its signature was wrong leads to the error, the mistake and the connection", async () => {
+    const connection = await createBoundConnection();
+    const wrong = { ...connection, secret: connection.secret.slice("whsec_".length) };
+    const refused = await post(wrong, report(), {
+      headers: { "X-Request-Id": "run-8", "User-Agent": "curl/8.9.1 (x)" },
+    });
+    expect(refused.status).toBe(401);
+    const found = await lookUp(requestIdOf(refused));
+    expect(found.json).toMatchObject({
+      kind: "request",
+      id: refused.json.request_id,
+      summary: {
+        request_id: refused.json.request_id,
+        caller_request_id: "run-8",
+        outcome: "refused",
+        status: 401,
+        code: "INVALID_SIGNATURE",
+        diagnosis: ["secret_without_prefix"],
+        user_agent: "curl/8.9.1",
+        content_type: "application/json",
+        file_id: null,
+        file_status: null,
+      },
+    });
+    expect(relatedOf(found)).toEqual({ connection: [connection.id] });
+    expect((await lookUp(requestIdOf(refused), {}, "bound")).status).toBe(200);
+  });
+
+  it("because it was a repeat leads to the first one's file", async () => {
+    const connection = await createBoundConnection();
+    const headers = { "Idempotency-Key": "once" };
+    const body = report();
+    const first = await post(connection, body, { headers });
+    const again = await post(connection, body, { headers, timestamp: String(Date.now() + 1_000) });
+    expect(again.json).toMatchObject({ duplicate: true, file_id: first.json.file_id });
+    expect(requestIdOf(again)).not.toBe(requestIdOf(first));
+    const found = await lookUp(requestIdOf(again));
+    expect(found.json.summary).toMatchObject({
+      outcome: "duplicate",
+      status: 202,
+      file_id: first.json.file_id,
+      file_status: "queued",
+    });
+    expect(relatedOf(found)).toMatchObject({ connection: [connection.id], file: [first.json.file_id] });
+    expect((await lookUp(requestIdOf(first))).json.summary.outcome).toBe("accepted");
+  });
+
+  it("because its body was refused leads to the key", async () => {
+    const key = await createApiKey();
+    const refused = await submit(key, PAYROLL, {});
+    const found = await lookUp(requestIdOf(refused));
+    expect(found.json.summary).toMatchObject({ outcome: "refused", status: 400, code: refused.json.code });
+    expect(relatedOf(found)).toEqual({ api_key: [`ak_${key.id}`] });
+  });
+
+  it.each([
+    ["connection", () => post({ id: newObjectId(), secret: "any" })],
+    ["key", () => submit({ token: `audit1_live_sk_${"q".repeat(32)}` }, PAYROLL, {})],
+  ])("because its %s is unknown is found by operators alone, and asks no gate", async (_what, sent) => {
+    const refused = await sent();
+    const { using, asked } = watchingGates();
+    const found = await lookUp(requestIdOf(refused), {}, "portal", using);
+    expect(found.json.summary).toMatchObject({
+      outcome: "refused",
+      status: refused.status,
+      code: refused.json.code,
+    });
+    expect(found.json.related).toEqual([]);
+    for (const answer of [
+      await lookUp(requestIdOf(refused), {}, "bound", using),
+      await lookUp(requestIdOf(refused), ACME, "portal", using),
+    ])
+      expect(answer).toMatchObject({ status: 404, json: { error: "id_not_found" } });
+    expect(asked).toEqual([]);
+  });
+
+  it("in a flood is found, or the answer says when it came", async () => {
+    const connection = await createBoundConnection();
+    const wrong = { ...connection, secret: "whsec_wrong" };
+    const refused = await Promise.all(Array.from({ length: 60 }, () => post(wrong)));
+    const found = await Promise.all(refused.map((each) => lookUp(requestIdOf(each))));
+    const byStatus = Map.groupBy(found, ({ status }) => status);
+    expect([...byStatus.keys()].sort()).toEqual([200, 404]);
+    for (const { json } of byStatus.get(404) ?? []) expect(json.message).toContain(json.details.requested_at);
+  });
+
+  it("is nobody else's", async () => {
+    const theirs = await createBoundConnection({
+      ...OTHER,
+      employer_id: (await createEmployer([OTHER])).id,
+    });
+    const id = requestIdOf(await post({ ...theirs, secret: "whsec_wrong" }));
+    const { using, asked } = watchingGates();
+    expect((await lookUp(id, {}, "bound", using)).status).toBe(404);
+    expect((await lookUp(id, ACME, "portal", using)).status).toBe(404);
+    expect(asked).toEqual([]);
+    expect((await lookUp(id, OTHER)).json.summary.code).toBe("INVALID_SIGNATURE");
+  });
+});
+
 describe("an object's id", () => {
   it("of a file leads to its request, sender, employer, events and deliveries", async () => {
     const found = await lookUp(acme.file);
