@@ -39,6 +39,7 @@ import { metrics } from "./portal/metrics/metric-routes.ts";
 import { ownerData } from "./portal/owner-data-routes.ts";
 import { portalFiles } from "./portal/portal-file-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
+import { deliveryLists } from "./portal/webhooks/delivery-list-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
 import { reference } from "./reference/reference-routes.ts";
@@ -57,6 +58,7 @@ const portal = behindPortalAuth([
   vault,
   webhooks,
   deliveries,
+  deliveryLists,
   ownerData,
   lookup,
   metrics,

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import type { HeaderName } from "./answer-headers.ts";
 import { exampleOf } from "./examples.ts";
-import { nextCursor } from "./fields.ts";
+import { listCount, nextCursor } from "./fields.ts";
 
 export interface Answer {
   description: string;
@@ -37,6 +37,11 @@ export function answerOf(
 /** A page of the list `name`. The example is the last page. */
 export function page(description: string, name: string, entry: z.ZodType, more: More = {}): Answer {
   return answer(description, { [name]: z.array(entry), next_cursor: nextCursor() }, more);
+}
+
+/** A page of a list that counts its entries. */
+export function countedPage(description: string, name: string, entry: z.ZodType): Answer {
+  return answer(description, { [name]: z.array(entry), next_cursor: nextCursor(), count: listCount() });
 }
 
 /** Calls `make` once. A named schema may exist only once, and none may be made while the Worker starts. */

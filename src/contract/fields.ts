@@ -46,6 +46,12 @@ export const version = () =>
   like(z.int().nonnegative(), EXAMPLE.version, "Grows with every change. The `ETag` is derived from it.");
 export const nextCursor = () =>
   z.string().nullable().meta({ description: "The `cursor` of the next page; null at the end of the list." });
+export const listCount = () =>
+  like(
+    z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]).nullable(),
+    1,
+    "How many entries the list has; null on all pages but the first. A number is exact, `1000+` is more than 1000. Where a filter would need the whole list to be read, another text with a `+` is the least number: `37+` is 37 or more.",
+  );
 export const success = () => z.literal(true);
 
 /** Path parameters, by their names in the routes. */

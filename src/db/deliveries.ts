@@ -16,7 +16,7 @@ const storedAttempt: z.ZodType<StoredAttempt> = z.object({
   headers: z.string().exactOptional(),
   tls_cause: z.string().exactOptional(),
 });
-const deliveryRow = z.object({
+export const deliveryRow = z.object({
   webhook_id: z.string(),
   event_seq: z.number(),
   status: z.enum(DELIVERY_STATUSES),
@@ -37,7 +37,8 @@ const deliveryWithHistoryRow = deliveryRow.extend({
 export type Delivery = z.infer<typeof deliveryRow>;
 export type DeliveryWithHistory = z.infer<typeof deliveryWithHistoryRow>;
 
-const COLUMNS = `d.webhook_id, d.event_seq, d.status, d.attempts, d.next_attempt_at, d.response_code, d.last_error,
+/** Of `deliveries AS d LEFT JOIN events AS e`. */
+export const DELIVERY_COLUMNS = `d.webhook_id, d.event_seq, d.status, d.attempts, d.next_attempt_at, d.response_code, d.last_error,
   d.created_at, d.updated_at, e.id AS event_id, e.type AS event_type, e.created_at AS event_created_at`;
 /** A page scans at most this many rows, so that a rare status does not scan a whole month. */
 const SCANNED_ROWS = 1_000;
@@ -57,7 +58,7 @@ export async function listDeliveries(
         `WITH page AS (
            SELECT event_seq FROM deliveries WHERE webhook_id = ?1 AND event_seq < ?2 ORDER BY event_seq DESC LIMIT ?3
          )
-         SELECT ${COLUMNS} FROM page
+         SELECT ${DELIVERY_COLUMNS} FROM page
            JOIN deliveries AS d ON d.webhook_id = ?1 AND d.event_seq = page.event_seq
            LEFT JOIN events AS e ON e.seq = d.event_seq
          WHERE ?4 IS NULL OR d.status = ?4 ORDER BY d.event_seq DESC LIMIT ?5`,
@@ -81,7 +82,7 @@ export async function getDelivery(
 ): Promise<DeliveryWithHistory | null> {
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS}, d.history FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
+      `SELECT ${DELIVERY_COLUMNS}, d.history FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
        WHERE d.webhook_id = ? AND d.event_seq = ?`,
     )
     .bind(webhookId, eventSeq)

@@ -381,6 +381,14 @@ export const webhooks = sqliteTable(
     index("webhooks_given_up").on(table.id).where(sql.raw(IS_GIVEN_UP)),
     // For the erasure of an owner, which includes its deleted webhooks.
     index("webhooks_owner").on(table.owner_type, table.owner_id),
+    // For the list of an owner's deliveries: its webhooks in an environment, and those that were deleted lately.
+    index("webhooks_merged").on(
+      table.owner_type,
+      table.owner_id,
+      table.environment,
+      table.deleted_at,
+      table.id,
+    ),
     index("webhooks_unsealed").on(table.id).where(sql`target IS NULL`),
   ],
 );
@@ -479,6 +487,8 @@ export const deliveries = sqliteTable(
       .on(table.webhook_id, table.next_attempt_at)
       .where(sql`next_attempt_at IS NOT NULL`),
     index("deliveries_skipped").on(table.webhook_id, table.event_seq).where(sql`status = 'skipped'`),
+    // A delivery that is not failed, as nearly all, writes no row of this index.
+    index("deliveries_failed").on(table.webhook_id, table.event_seq).where(sql`status = 'failed'`),
   ],
 );
 

@@ -1,14 +1,18 @@
 /** The contract of deliveries and replays. */
 import * as z from "zod";
-import { answer, once, page } from "../../contract/answer.ts";
+import { answer, countedPage, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
 import { deliveryId, moment, objectId, success, webhookId } from "../../contract/fields.ts";
 import { DELIVERY_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
 import { timeParameter } from "../../http/time-parameter.ts";
+import { ENVIRONMENTS } from "../../model.ts";
 import { HEADER_CHARS } from "../../outbound/attempt.ts";
 import { FAILURE_KINDS, TLS_CAUSES } from "../../outbound/attempt-result.ts";
+import { deliveryFilterFields } from "../../outbound/delivery-filter.ts";
+import { notFound } from "../change.ts";
+import { ownerFields } from "../owner.ts";
 import { portalContracts } from "../portal-contract.ts";
 
 /** The name of the list in its cursors. */
@@ -17,6 +21,18 @@ export const DELIVERY_LIST = "deliveries";
 const deliveryQuery = z.strictObject({
   status: z.enum(DELIVERY_STATUSES).optional(),
   ...pageFields(DELIVERY_LIST, z.int().nonnegative()),
+});
+
+export const OWNER_DELIVERY_LIST = "deliveries_of_owner";
+
+const ownerDeliveryQuery = z.strictObject({
+  ...ownerFields,
+  environment: z
+    .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
+    .optional()
+    .meta({ description: "Production, unless `webhook_id` names a webhook." }),
+  ...deliveryFilterFields,
+  ...pageFields(OWNER_DELIVERY_LIST, z.tuple([z.int().nonnegative(), z.string().regex(/^[0-9a-f]{24}$/)])),
 });
 
 /** The range filters by when events were stored. `failed`: never sent, failed or skipped; `all`: also delivered. */
@@ -134,6 +150,15 @@ export const listDeliveries = contract({ query: deliveryQuery }, () => ({
     "Newest first. A filtered page may hold fewer entries than its limit even if the list continues.",
   of: "webhook",
   answers: { 200: page("A page of deliveries.", "deliveries", delivery()) },
+}));
+
+export const listDeliveriesOfOwner = contract({ query: ownerDeliveryQuery }, () => ({
+  id: "listDeliveriesOfOwner",
+  summary: "List an owner's deliveries",
+  description:
+    "The deliveries of all webhooks of an owner, including paused, disabled and recently deleted ones, newest event first. A filtered page may hold fewer entries than its limit, or none, while `next_cursor` is set: a page walks past at most 250 deliveries. `status=failed` and `status=skipped` are found without walking.",
+  answers: { 200: countedPage("A page of deliveries.", "deliveries", delivery()) },
+  failures: [notFound("webhook")],
 }));
 
 export const replayWebhook = contract({ body: replayRequest }, () => ({

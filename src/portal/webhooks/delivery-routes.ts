@@ -32,10 +32,10 @@ import {
   NO_DELIVERY,
   NO_REPLAY,
   type ShownAttempt,
-  type ShownDelivery,
   type ShownDeliveryWithHistory,
   type ShownReplay,
 } from "./delivery-contract.ts";
+import { presentDelivery } from "./delivery-presenter.ts";
 import { ANY_WEBHOOK, endpointOf, WEBHOOK } from "./webhook-presenter.ts";
 
 export const deliveries = new Hono<AppEnv>()
@@ -141,23 +141,6 @@ async function find(c: AppContext): Promise<Result<Found, Failure>> {
 
 function mayBeSent(webhook: Webhook, { event_type: type }: Delivery): boolean {
   return type !== null && isEventType(type) && maySend(webhook.events, type);
-}
-
-function presentDelivery(row: Delivery): ShownDelivery {
-  return {
-    id: deliveryId({ webhookId: row.webhook_id, eventSeq: row.event_seq }),
-    webhookId: `wh_${row.webhook_id}`,
-    eventId: row.event_id,
-    eventType: row.event_type,
-    timestamp: iso(row.event_created_at ?? storedAt(row.event_seq)),
-    status: row.status,
-    responseCode: row.response_code,
-    attempts: row.attempts,
-    lastError: row.last_error,
-    nextAttemptAt: iso(row.next_attempt_at),
-    createdAt: iso(row.created_at),
-    updatedAt: iso(row.updated_at),
-  };
 }
 
 async function withAttempts(c: AppContext, { webhook, delivery }: Found): Promise<ShownDeliveryWithHistory> {

@@ -1,0 +1,54 @@
+/** The fields of a request that select deliveries of an owner, for the list and for everything that acts on the same selection. */
+import * as z from "zod";
+import { ANY_STATUS, type DeliveryFilter } from "../db/delivery-list.ts";
+import { DELIVERY_STATUSES } from "../db/schema.ts";
+import { timeParameter } from "../http/time-parameter.ts";
+import { parseWebhookId } from "../model.ts";
+import { FAILURE_KINDS } from "./attempt-result.ts";
+import { EVENT_TYPES } from "./event-types.ts";
+
+/** What `last_error` may hold where nothing was sent. */
+const UNSENT = ["webhook_disabled", "webhook_deleted", "event_expired", "not_subscribed", "not_configured"];
+const ERROR = new RegExp(`^(?:${[...FAILURE_KINDS, ...UNSENT].join("|")}|HTTP [1-9][0-9]{2})$`);
+
+const CODE = { error: "Must be an HTTP status from 100 to 999" };
+
+export const deliveryFilterFields = {
+  webhook_id: z
+    .string()
+    .refine((text) => parseWebhookId(text) !== null, "Must be 24 hex characters, with or without wh_")
+    .meta({ pattern: "^(wh_)?[0-9a-fA-F]{24}$" })
+    .optional(),
+  type: z
+    .enum(EVENT_TYPES, { error: "Must be an event type such as file.processed" })
+    .meta({ description: "Finds no delivery whose event is no longer stored." })
+    .optional(),
+  status: z.enum(DELIVERY_STATUSES).optional(),
+  response_code: z.coerce.number(CODE).int(CODE).min(100, CODE).max(999, CODE).optional(),
+  error: z
+    .string()
+    .regex(ERROR, `Must be a lastError such as timeout, or ${ANY_STATUS} for every HTTP status`)
+    .meta({
+      description: "A `lastError`, such as `timeout` or `HTTP 503`. `status` selects every HTTP status.",
+    })
+    .optional(),
+  since: timeParameter.optional().meta({ description: "Events that were stored at this time or later." }),
+  until: timeParameter.optional().meta({ description: "Events that were stored before this time." }),
+};
+
+type DeliveryFilterFields = z.infer<z.ZodObject<typeof deliveryFilterFields>>;
+
+export function deliveryFilterOf(fields: DeliveryFilterFields): DeliveryFilter {
+  return {
+    type: fields.type,
+    status: fields.status,
+    responseCode: fields.response_code,
+    error: fields.error,
+    since: timeOf(fields.since),
+    until: timeOf(fields.until),
+  };
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}
