@@ -14,6 +14,7 @@ import {
   portal,
   send,
 } from "../../support/gateway.ts";
+import { catchEndpointWakeUps } from "../../support/outbound.ts";
 import { openAlert } from "../../support/watch.ts";
 
 /** Acme's client and key ask; the objects are this owner's. */
@@ -48,11 +49,14 @@ let theirJob = "";
 
 beforeEach(async () => {
   catchWakeUps();
+  catchEndpointWakeUps();
   await resetCircuitBreaker();
   return () => vi.restoreAllMocks();
 });
 
 beforeAll(async () => {
+  // What wakes an endpoint here would be delivered during one of the tests.
+  catchEndpointWakeUps();
   key = (await createApiKey()).token;
   // The first use of a key is noted; the next ones of the hour are not.
   await send("/api/v1/files", { headers: bearer(key) });
