@@ -126,6 +126,10 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   rotateWebhookSecret: webhookOf,
   activateWebhookSecret: webhookOf,
   listDeliveries: deliveryOf,
+  listDeliveriesOfOwner: async () => {
+    await deliveryOf();
+    return { query: owner };
+  },
   getDelivery: deliveryOf,
   retryDelivery: deliveryOf,
   replayWebhook: webhookOf,
