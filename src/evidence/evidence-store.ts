@@ -21,7 +21,7 @@ const AHEAD_MINUTES = 5;
 /** A note is repeated within minutes; each isolate sends one a second. */
 const REMEMBERED_NOTES = 100;
 /** Latencies alone cause a row only after this. */
-const LATENCIES_WAIT_MS = 10_000;
+const LATENCIES_WAIT_MS = 30_000;
 const BETWEEN_PURGES_MS = 3_600_000;
 /** Rows that one page reads. */
 const MINUTES_PER_PAGE = 500;
