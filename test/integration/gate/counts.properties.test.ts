@@ -1,6 +1,6 @@
 /**
  * Any traffic, under a clock that jumps, with restarts, and with a database that loses calls and answers: in the end the counts of
- * hours, days, the owner and everything are exactly what the list of files counts.
+ * hours, days, the owner and everything are exactly what the list of files counts, and what was noted of refused and repeated requests.
  */
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
@@ -24,7 +24,7 @@ import {
 import { bindings } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 
-const EXACT = ["accepted", "bytes", "completed", "failed"];
+const isCompared = (name: string) => !name.startsWith("latency_");
 const START = Date.UTC(2026, 4, 6, 21, 50);
 
 beforeEach(async () => {
@@ -54,6 +54,15 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("replay" as const), which }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("note" as const),
+      code: fc.constantFrom("INVALID_SIGNATURE", "RATE_LIMIT_EXCEEDED", "DUPLICATE"),
+      n: fc.integer({ min: 1, max: 500 }),
+      times: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(40 * MINUTE) }) },
   {
     weight: 1,
@@ -141,9 +150,27 @@ async function dyingRollUp(now: number, diesAt: number): Promise<void> {
   await rollUp(DB, now).catch(() => undefined);
 }
 
-/** What the list of files counts, by hour. */
-function listed(bench: Bench): Map<number, Counts> {
-  const hours = new Map<number, Counts>();
+/** A note of an isolate, which it repeats when it gets no answer. Adds it to what was noted. */
+function note(
+  bench: Bench,
+  noted: Map<number, Counts>,
+  { code, n, times }: { code: string; n: number; times: number },
+) {
+  const minute = Math.floor(bench.clock.now / MINUTE);
+  const sent = { id: newObjectId(), counts: [{ minute, code, n }], samples: [], latencies: [] };
+  for (let time = 0; time < times; time++) {
+    bench.state.note(bench.gate.address, sent, bench.clock.now);
+    if (time === 1) bench.restart();
+  }
+  const at = hourOf(bench.clock.now);
+  const counts = noted.get(at) ?? {};
+  noted.set(at, counts);
+  addCounts(counts, { [code === "DUPLICATE" ? "duplicate" : `refused:${code}`]: n });
+}
+
+/** What the list of files counts, by hour, with what was noted. */
+function listed(bench: Bench, noted: Map<number, Counts>): Map<number, Counts> {
+  const hours = new Map([...noted].map(([at, counts]) => [at, { ...counts }]));
   for (const row of bench.files.list(null, 10_000)) {
     const at = hourOf(mintedAt(row.seq));
     const counts = hours.get(at) ?? {};
@@ -159,7 +186,7 @@ function listed(bench: Bench): Map<number, Counts> {
 /** Empty periods and measures of which there are none left out. */
 function exactly(periods: Map<number, Counts>): Record<number, Counts> {
   const exact = (counts: Counts) =>
-    Object.fromEntries(Object.entries(counts).filter(([name, n]) => EXACT.includes(name) && n > 0));
+    Object.fromEntries(Object.entries(counts).filter(([name, n]) => isCompared(name) && n > 0));
   return Object.fromEntries([...periods].map(([at, counts]) => [at, exact(counts)]));
 }
 
@@ -194,9 +221,11 @@ it("adds up to what the files are, whatever happened", async () => {
         bench.clock.now = START;
         bench.restart();
         const admissions: Parameters<Bench["admit"]>[0][] = [];
+        const noted = new Map<number, Counts>();
         for (const each of steps) {
           bench.clock.now += SECOND;
-          await take(bench, faults, admissions, each);
+          if (each.do === "note") note(bench, noted, each);
+          else await take(bench, faults, admissions, each);
         }
         faults.fault = "never";
         bench.restart();
@@ -205,7 +234,7 @@ it("adds up to what the files are, whatever happened", async () => {
         expect(bench.state.changedHours.dueAt(bench.clock.now)).toBeNull();
         const later = bench.clock.now + 10 * MINUTE + COMPUTED_AFTER_MS;
         for (let i = 0; i < 5; i++) await rollUp(bindings.DB, later);
-        return listed(bench);
+        return listed(bench, noted);
       });
       for (const [at, counts] of hours) {
         const sum = expectedOfAll.get(at) ?? {};
