@@ -5,49 +5,50 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, vi } from "vitest";
 import type { FileWakeUp } from "../../../src/messages.ts";
+import { rollUp } from "../../../src/usage/roll-up.ts";
 import { advance, deliver } from "../../support/forwarding.ts";
 import { bindings, type Connection, gateOf, portal, post, report } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
-import type { Counts } from "./model.ts";
+import { type Counts, NOTHING, PARTS, type Part } from "./model.ts";
 
 /** No other code requests as many random bytes. */
 const FILE_ID_RANDOM_DIGITS = 10;
 
-const NOTHING: Counts = {
-  workerRequests: 0,
-  logLines: 0,
-  objectRequests: 0,
-  objectRowsWritten: 0,
-  objectRowsRead: 0,
-  d1RowsRead: 0,
-  d1RowsWritten: 0,
-  queueMessages: 0,
-  bucketWrites: 0,
-  bucketReads: 0,
-};
-
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** The consumer's `max_batch_size`. */
 const MESSAGES_PER_BATCH = 10;
 
 export class Meter {
   readonly #counts = { ...NOTHING };
-  readonly #cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+  readonly #parts = { evidence: { ...NOTHING }, counters: { ...NOTHING }, watch: { ...NOTHING } };
+  readonly #cursors: { cursor: SqlStorageCursor<Record<string, SqlStorageValue>>; part: Part | null }[] = [];
   readonly #wakeUps: FileWakeUp[] = [];
   readonly #restore: (() => void)[] = [];
+  /** Who calls D1, if it is about counts: the gate's alarm hands them over, the cron adds them up. */
+  #handles: "alarm" | "cron" | null = null;
+  #cronRanAt = 0;
   readonly using = intercepted(async (call, proceed) => {
     const result = await proceed();
     if (/^(CONNECTION_GATE|FORWARDING_GOVERNOR|REQUEST_LOG|WATCH)\./.test(call))
-      this.#counts.objectRequests++;
-    if (call.startsWith("DB.")) {
-      for (const answered of [result].flat() as (Partial<D1Result> | null)[]) {
-        // `first` returns a row found by its key, without metadata on the rows read.
-        this.#counts.d1RowsRead += answered?.meta?.rows_read ?? 1;
-        this.#counts.d1RowsWritten += answered?.meta?.rows_written ?? 0;
-      }
-    }
+      this.#count("objectRequests", 1, partOfCall(call));
+    if (call.startsWith("DB.")) this.#countD1(result);
     return result;
   });
+
+  #count(name: keyof Counts, n: number, part: Part | null): void {
+    this.#counts[name] += n;
+    if (part !== null) this.#parts[part][name] += n;
+  }
+
+  #countD1(result: unknown): void {
+    const part = this.#handles === null ? null : "counters";
+    for (const answered of [result].flat() as (Partial<D1Result> | null)[]) {
+      // `first` returns a row found by its key, without metadata on the rows read.
+      this.#count("d1RowsRead", answered?.meta?.rows_read ?? 1, part);
+      this.#count("d1RowsWritten", answered?.meta?.rows_written ?? 0, part);
+    }
+  }
 
   /** Starts counting. `connection` must have been used before, so that its gate exists. */
   async start(connection: Connection): Promise<void> {
@@ -58,7 +59,7 @@ export class Meter {
       const counts = this.#counts;
       sql.exec = function (this: SqlStorage, ...args: unknown[]) {
         const cursor = exec.apply(this, args);
-        cursors.push(cursor);
+        cursors.push({ cursor, part: partOfStatement(args) });
         return cursor;
       };
       store.setAlarm = function (this: DurableObjectStorage, ...args: unknown[]) {
@@ -67,6 +68,18 @@ export class Meter {
       };
       this.#restore.push(() => Object.assign(sql, { exec }) && Object.assign(store, { setAlarm }));
     });
+    const database = Object.getPrototypeOf(bindings.DB);
+    const { batch } = database;
+    // A gate calls D1 with bindings of its own.
+    const countD1 = (result: unknown) => this.#handles === "alarm" && this.#countD1(result);
+    database.batch = async function (this: D1Database, statements: D1PreparedStatement[]) {
+      const result = await batch.call(this, statements);
+      countD1(result);
+      return result;
+    };
+    this.#restore.push(() => Object.assign(database, { batch }));
+    // How long a hand-over waits, so that the numbers do not depend on chance.
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
     vi.spyOn(bindings.FILES, "sendBatch").mockImplementation(async (messages) => {
       for (const { body } of messages) this.#wakeUps.push(body);
       return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
@@ -103,14 +116,18 @@ export class Meter {
   stop(reports: number): Counts {
     for (const restore of this.#restore) restore();
     vi.restoreAllMocks();
-    for (const cursor of this.#cursors) {
-      this.#counts.objectRowsWritten += cursor.rowsWritten;
-      this.#counts.objectRowsRead += cursor.rowsRead;
+    for (const { cursor, part } of this.#cursors) {
+      this.#count("objectRowsWritten", cursor.rowsWritten, part);
+      this.#count("objectRowsRead", cursor.rowsRead, part);
     }
-    const each = (total: number) => Math.round((total / reports) * 1_000) / 1_000;
-    return Object.fromEntries(
-      Object.entries(this.#counts).map(([name, n]) => [name, each(n)]),
-    ) as unknown as Counts;
+    return perReport(this.#counts, reports);
+  }
+
+  /** What of it was spent on what people see. To be called after {@link stop}. */
+  parts(reports: number): Record<Part, Partial<Counts>> {
+    const spent = (part: Part) =>
+      Object.fromEntries(Object.entries(perReport(this.#parts[part], reports)).filter(([, n]) => n > 0));
+    return Object.fromEntries(PARTS.map((part) => [part, spent(part)])) as Record<Part, Partial<Counts>>;
   }
 
   async accept(connection: Connection, body: string = report()): Promise<string> {
@@ -158,14 +175,48 @@ export class Meter {
       if (at === null || at > until) break;
       advance(Math.max(0, at - Date.now()));
       this.#counts.objectRequests++;
-      await runDurableObjectAlarm(gate);
+      await this.#handling("alarm", () => runDurableObjectAlarm(gate));
       await this.consume();
+      await this.#cron();
     }
     advance(Math.max(0, until - Date.now()));
+    await this.#cron();
+  }
+
+  /** The part of the minute cron that adds counts up. */
+  async #cron(): Promise<void> {
+    if (Date.now() < this.#cronRanAt + MINUTE_MS) return;
+    this.#cronRanAt = Date.now();
+    await this.#handling("cron", () => rollUp(this.using.DB, Date.now()));
+  }
+
+  async #handling(who: "alarm" | "cron", work: () => Promise<unknown>): Promise<void> {
+    this.#handles = who;
+    try {
+      await work();
+    } finally {
+      this.#handles = null;
+    }
   }
 
   /** Later than any gate keeps a file. */
   async purge(connection: Connection): Promise<void> {
     await this.alarmsUntil(connection, Date.now() + 98 * DAY_MS);
   }
+}
+
+function perReport(counts: Counts, reports: number): Counts {
+  const each = (total: number) => Math.round((total / reports) * 1_000) / 1_000;
+  return Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, each(n)])) as unknown as Counts;
+}
+
+function partOfCall(call: string): Part | null {
+  if (call.startsWith("WATCH.")) return "watch";
+  return call.startsWith("REQUEST_LOG.") || call === "CONNECTION_GATE.note" ? "evidence" : null;
+}
+
+/** Of a statement in a gate, with its values. */
+function partOfStatement([query, ...values]: unknown[]): Part | null {
+  if (/\bevidence\b/.test(String(query))) return "evidence";
+  return values.includes("changed_hours") || /AS forwarded_at/.test(String(query)) ? "counters" : null;
 }

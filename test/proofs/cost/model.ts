@@ -19,6 +19,23 @@ export interface Counts {
   bucketReads: number;
 }
 
+export const NOTHING: Counts = {
+  workerRequests: 0,
+  logLines: 0,
+  objectRequests: 0,
+  objectRowsWritten: 0,
+  objectRowsRead: 0,
+  d1RowsRead: 0,
+  d1RowsWritten: 0,
+  queueMessages: 0,
+  bucketWrites: 0,
+  bucketReads: 0,
+};
+
+/** What of the counts is spent on what people see. The alarms that it causes are not told apart. */
+export const PARTS = ["evidence", "counters", "watch"] as const;
+export type Part = (typeof PARTS)[number];
+
 /** How long an object works on a call, ms. Most of it is waiting until its writes are on disk in several places. */
 export const OBJECT_CALL_MS = 10;
 
@@ -38,15 +55,27 @@ const SEAL_BYTES = 29;
 
 export type Line = [what: string, dollars: number];
 
-/** Dollars per million reports, by item. */
-export function operations(counts: Counts, bodyBytes: number): Line[] {
+/** What the watch and its cron call cost a month, whatever the traffic: each minute, as test/integration/watch/health.test.ts counts. */
+export function watchMonth(): number {
+  const MINUTES = 43_800;
+  const counts = { ...NOTHING, objectRequests: 2 * MINUTES, objectRowsWritten: 3 * MINUTES };
+  return sum(operations(counts, null)) / 1e6;
+}
+
+/** Dollars per million reports for one part. Its CPU is not told apart. */
+export function partOf(counts: Partial<Counts>): number {
+  return sum(operations({ ...NOTHING, ...counts }, null));
+}
+
+/** Dollars per million reports, by item. `bodyBytes`: null leaves CPU out. */
+export function operations(counts: Counts, bodyBytes: number | null): Line[] {
   const gigabyteSeconds = counts.objectRequests * (OBJECT_CALL_MS / 1_000) * OBJECT_GIGABYTES;
   return [
     ["rows written", counts.objectRowsWritten * PRICES.objectRowsWritten],
     ["queue", counts.queueMessages * PRICES.queueMessages],
     ["requests", counts.workerRequests * PRICES.workerRequests],
     ["object calls", counts.objectRequests * PRICES.objectRequests],
-    ["CPU", cpuMs(bodyBytes) * PRICES.workerCpuMs],
+    ["CPU", bodyBytes === null ? 0 : cpuMs(bodyBytes) * PRICES.workerCpuMs],
     ["object time", gigabyteSeconds * PRICES.objectGigabyteSeconds],
     ["bucket", counts.bucketWrites * PRICES.bucketWrites + counts.bucketReads * PRICES.bucketReads],
     ["rows read", counts.objectRowsRead * PRICES.objectRowsRead],
