@@ -97,7 +97,10 @@ const eventDeliveryRow = z.object({
 });
 export type EventDelivery = z.infer<typeof eventDeliveryRow>;
 
-/** The deliveries of events to their owner's webhooks, deleted webhooks included; at most `limit`. */
+/**
+ * The deliveries of events to their owner's webhooks, deleted webhooks included; at most `limit`. The cross joins fix the order:
+ * in another one, SQLite would read every delivery of each webhook.
+ */
 export async function deliveriesOfEvents(
   db: D1Database,
   owner: OwnerAddress,
@@ -108,7 +111,7 @@ export async function deliveriesOfEvents(
   const { results } = await db
     .prepare(
       `SELECT d.webhook_id, d.event_seq, d.status FROM webhooks AS w CROSS JOIN json_each(?3)
-         JOIN deliveries AS d ON d.webhook_id = w.id AND d.event_seq = json_each.value
+         CROSS JOIN deliveries AS d ON d.webhook_id = w.id AND d.event_seq = json_each.value
        WHERE w.owner_type = ?1 AND w.owner_id = ?2 LIMIT ?4`,
     )
     .bind(owner.type, owner.id, JSON.stringify(seqs), limit)
