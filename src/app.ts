@@ -38,6 +38,7 @@ import { lookup } from "./portal/lookup/lookup-routes.ts";
 import { metrics } from "./portal/metrics/metric-routes.ts";
 import { ownerData } from "./portal/owner-data-routes.ts";
 import { portalFiles } from "./portal/portal-file-routes.ts";
+import { requests } from "./portal/requests/request-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
 import { deliveryLists } from "./portal/webhooks/delivery-list-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
@@ -60,6 +61,7 @@ const portal = behindPortalAuth([
   deliveries,
   deliveryLists,
   ownerData,
+  requests,
   lookup,
   metrics,
   jobs,

@@ -119,7 +119,7 @@ export class EvidenceStore {
   /** The requests in detail that the query asks for, up to one more than its limit. */
   page({ outcome, code, since, until, before, limit }: RequestQuery): PartOfPage {
     if (outcome === "accepted") return { requests: [], more: false, readTo: null };
-    const newest = Math.min(until, before === null ? Number.POSITIVE_INFINITY : before[0] + 1);
+    const newest = Math.min(until, before === null ? Number.POSITIVE_INFINITY : before.at + 1);
     const rows = this.#sql
       .exec(
         "SELECT minute, samples FROM evidence WHERE minute >= ? AND minute <= ? ORDER BY minute DESC LIMIT ?",
@@ -252,5 +252,5 @@ function parsedSamples(text: SqlStorageValue | undefined): Pick<MinuteRow, "firs
 }
 
 function inOrder(requests: PlacedRequest[]): PlacedRequest[] {
-  return requests.sort((a, b) => (isBefore(a, [b.at, b.tie]) ? 1 : -1));
+  return requests.sort((a, b) => (isBefore(a, b) ? 1 : -1));
 }

@@ -2,7 +2,10 @@
 import type { RequestEntry, RequestOutcome } from "./request-entry.ts";
 
 /** The place of a request in the order of time. The text decides between requests of one millisecond. */
-export type RequestPosition = [at: number, tie: string];
+export interface RequestPosition {
+  at: number;
+  tie: string;
+}
 
 export interface RequestQuery {
   outcome: RequestOutcome | null;
@@ -42,7 +45,7 @@ export interface RequestPage {
 
 export function isBefore({ at, tie }: PlacedRequest, position: RequestPosition | null): boolean {
   if (position === null) return true;
-  return at < position[0] || (at === position[0] && tie < position[1]);
+  return at < position.at || (at === position.at && tie < position.tie);
 }
 
 /** One page of all parts. A page ends where one part has stopped reading, so that no request is passed over. */
@@ -54,17 +57,17 @@ export function mergeParts(
   const found = parts
     .flatMap(({ requests }) => requests)
     .filter(({ at }) => at >= readTo)
-    .sort((a, b) => (isBefore(a, [b.at, b.tie]) ? 1 : -1));
+    .sort((a, b) => (isBefore(a, b) ? 1 : -1));
   const requests = found.slice(0, limit);
   const last = requests.at(-1);
-  if (found.length > limit && last !== undefined) return { requests, next: [last.at, last.tie] };
-  if (Number.isFinite(readTo)) return { requests, next: [readTo, ""] };
+  if (found.length > limit && last !== undefined) return { requests, next: { at: last.at, tie: last.tie } };
+  if (Number.isFinite(readTo)) return { requests, next: { at: readTo, tie: "" } };
   const more = parts.some((part) => part.more);
-  return { requests, next: more && last !== undefined ? [last.at, last.tie] : null };
+  return { requests, next: more && last !== undefined ? { at: last.at, tie: last.tie } : null };
 }
 
 /** A page of another object, as a part of a page that merges several. */
 export function partOf({ requests, next }: RequestPage, limit: number): PartOfPage {
   const stopped = next !== null && requests.length < limit;
-  return { requests, more: next !== null, readTo: stopped ? next[0] : null };
+  return { requests, more: next !== null, readTo: stopped ? next.at : null };
 }

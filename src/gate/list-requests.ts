@@ -30,7 +30,7 @@ function acceptedRequests(state: GateState, query: RequestQuery): PartOfPage {
   const requests: PlacedRequest[] = [];
   if ((outcome !== null && outcome !== "accepted") || code !== null)
     return { requests, more: false, readTo: null };
-  const end = Math.min(until, before === null ? Number.POSITIVE_INFINITY : before[0] + 1);
+  const end = Math.min(until, before === null ? Number.POSITIVE_INFINITY : before.at + 1);
   let from: string | null = Number.isFinite(end) ? seqAt(end) : null;
   for (let read = 0; read < ROWS_PER_PAGE; read += ROWS_AT_A_TIME) {
     const rows = state.files.list(from, ROWS_AT_A_TIME);

@@ -8,6 +8,16 @@ export interface Mutation {
 
 export const MUTATIONS: Mutation[] = [
   {
+    name: "waits for evidence before it answers",
+    edits: [
+      {
+        file: "src/app.ts",
+        find: "c.executionCtx.waitUntil(leaveEvidence(c, trace, startedAt));",
+        replace: "await leaveEvidence(c, trace, startedAt);",
+      },
+    ],
+  },
+  {
     name: "stops its intake when an unrelated setting is broken",
     edits: [
       {
