@@ -33,6 +33,7 @@ import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
 import { health } from "./portal/health-routes.ts";
+import { bulkReplays } from "./portal/jobs/bulk-replay-routes.ts";
 import { jobs } from "./portal/jobs/job-routes.ts";
 import { lookup } from "./portal/lookup/lookup-routes.ts";
 import { metrics } from "./portal/metrics/metric-routes.ts";
@@ -65,6 +66,7 @@ const portal = behindPortalAuth([
   lookup,
   metrics,
   jobs,
+  bulkReplays,
 ]);
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];

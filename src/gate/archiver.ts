@@ -101,7 +101,7 @@ export class Archiver {
     const { dueFiles } = this.#state;
     const earliest = dueFiles.earliestSettled();
     if (earliest === null || earliest > now) return;
-    dueFiles.clearDueTimesOfArchived();
+    dueFiles.clearDueTimesOfArchived(now);
     for (let segments = 0; segments < SEGMENTS_PER_RUN; segments++) {
       const batch = dueFiles.archivableWithDueTime(SEGMENT_BYTES);
       if (batch.length === 0) return;

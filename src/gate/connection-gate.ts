@@ -16,6 +16,7 @@ import { type Told, tellWatch, tellWatchOver } from "../tell-watch.ts";
 import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
+import { restoreFiles, walkFiles } from "./bulk-replay.ts";
 import { parseFileId, seqAt } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
@@ -26,6 +27,7 @@ import { eventOfReport, eventOfSettlement } from "./outbox.ts";
 import type {
   Admission,
   Admitted,
+  ArchivedFile,
   Charged,
   Claim,
   FileRecord,
@@ -34,7 +36,10 @@ import type {
   OwedEvent,
   ProgressReport,
   Replayed,
+  ReplayWalk,
+  ReplayWalked,
   Reported,
+  Restored,
   Settled,
   Snapshot,
 } from "./protocol.ts";
@@ -197,6 +202,20 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const replayed = this.#lifecycle.replay(seqOf(fileId), Date.now());
     this.#rearm();
     return replayed;
+  }
+
+  /** See {@link walkFiles}. */
+  replayRange(walk: ReplayWalk): ReplayWalked {
+    const walked = walkFiles(this.#state, this.#lifecycle, walk, Date.now());
+    this.#rearm();
+    return walked;
+  }
+
+  /** See {@link restoreFiles}. */
+  restore(job: string | null, archived: ArchivedFile[]): Restored {
+    const restored = restoreFiles(this.#state, job, archived, Date.now());
+    this.#rearm();
+    return restored;
   }
 
   wait(fileId: string, timeoutMs: number): Promise<FileStatus | null> {

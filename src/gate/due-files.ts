@@ -19,12 +19,14 @@ const DUE_RESERVATIONS = `SELECT ${FILE_COLUMNS} FROM inbox
   WHERE due_at <= ? AND ${UNSETTLED} AND state <> ${stateCode("queued")} ORDER BY due_at LIMIT ?`;
 const OLDEST_QUEUED = `SELECT min(queued_at) AS at FROM inbox
   WHERE due_at IS NOT NULL AND ${UNSETTLED} AND state = ${stateCode("queued")}`;
+const COUNT_WAITING = `SELECT count(*) AS n FROM (SELECT 1 FROM inbox
+  WHERE due_at IS NOT NULL AND ${UNSETTLED} AND state = ${stateCode("queued")} LIMIT ?)`;
 const ARCHIVABLE = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE key >= ? AND key < ? AND due_at IS NULL AND payload IS NOT NULL AND ${SETTLED} ORDER BY key LIMIT ?`;
 const ARCHIVABLE_WITH_DUE_TIME = `SELECT ${FILE_COLUMNS}, payload FROM inbox
   WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NOT NULL AND (due_at, key) > (?, ?)
   ORDER BY due_at, key LIMIT ?`;
-const CLEAR_DUE_TIMES_OF_ARCHIVED = `UPDATE inbox SET due_at = NULL WHERE due_at IS NOT NULL AND ${SETTLED} AND payload IS NULL`;
+const CLEAR_DUE_TIMES_OF_ARCHIVED = `UPDATE inbox SET due_at = NULL WHERE due_at <= ? AND ${SETTLED} AND payload IS NULL`;
 const FIRST_FROM = "SELECT seq FROM inbox WHERE key >= ? ORDER BY key LIMIT 1";
 const ANY_NOT_DONE = `SELECT 1 FROM inbox WHERE NOT (${DONE}) LIMIT 1`;
 const DONE_BEFORE = `SELECT key FROM inbox WHERE key < ? AND ${DONE} ORDER BY key LIMIT ?`;
@@ -59,6 +61,16 @@ export class DueFiles {
     return times.length === 0 ? null : Math.min(...times.map(Number));
   }
 
+  /** Files that wait for the consumer and have a due time, as every replayed one has; counted up to `most`. */
+  countWaiting(most: number): number {
+    let waiting = 0;
+    for (const partition of this.#maybeDue(UNSETTLED)) {
+      waiting += Number(partition.exec(COUNT_WAITING, most - waiting).one().n);
+      if (waiting >= most) break;
+    }
+    return waiting;
+  }
+
   /** Reservations that have expired, and dropped rows whose object may still exist. */
   dueReservations(now: number, limit: number): FileRow[] {
     return rowsOf(this.#maybeDue(UNSETTLED), DUE_RESERVATIONS, [now], limit);
@@ -74,9 +86,9 @@ export class DueFiles {
     return withPayloads(this.#withDueTime(), maxBytes);
   }
 
-  /** Archived rows need no due time any more. */
-  clearDueTimesOfArchived(): void {
-    for (const partition of this.#maybeDue(SETTLED)) partition.exec(CLEAR_DUE_TIMES_OF_ARCHIVED);
+  /** Archived rows need no due time any more once it has come. */
+  clearDueTimesOfArchived(now: number): void {
+    for (const partition of this.#maybeDue(SETTLED)) partition.exec(CLEAR_DUE_TIMES_OF_ARCHIVED, now);
   }
 
   /**

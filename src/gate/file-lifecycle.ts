@@ -36,6 +36,8 @@ import { type GateState, WAKE_AGAIN_AFTER_MS } from "./state.ts";
 
 /** Longer than a consumer can take for a batch: ten messages of ten files, six at a time, 30 s each. */
 export const FILE_LEASE_MS = 600_000;
+/** A restored row is archived already. Its due time keeps it from being purged before the files-creator has reported on the file. */
+const KEEP_RESTORED_MS = 7 * 86_400_000;
 /** After this many wake-ups without a settlement, a file is forwarded alone. */
 const SUSPECT_AFTER_WAKE_UPS = 3;
 /** A status is only ever replaced by one of a higher rank. */
@@ -173,8 +175,8 @@ export class FileLifecycle {
     return { outcome: "moved", status: report.status, wasDeferred, facts, order };
   }
 
-  /** Queues a settled file again, as a new generation with its own idempotency key at the files-creator. */
-  replay(seq: string, now: number): Replayed {
+  /** Queues a settled file again, as a new generation with its own idempotency key at the files-creator. `job`: see `bulk-replay.ts`. */
+  replay(seq: string, now: number, job: string | null = null): Replayed {
     const { files } = this.#state;
     const row = files.get(seq);
     const status = row && publicStatus(row.state);
@@ -189,7 +191,11 @@ export class FileLifecycle {
       queuedAt: now,
       updatedAt: now,
       dueAt: now + WAKE_AGAIN_AFTER_MS,
-      progress: replayedProgress(row.progress ?? NO_PROGRESS, status === "completed" ? row.updatedAt : null),
+      progress: replayedProgress(
+        row.progress ?? NO_PROGRESS,
+        status === "completed" ? row.updatedAt : null,
+        job,
+      ),
       error: null,
     });
     return { outcome: "queued", generation };
@@ -248,7 +254,8 @@ export class FileLifecycle {
     now: number,
     change: { progress?: FileProgress; error?: Uint8Array<ArrayBuffer> | null },
   ): Settled {
-    const dueAt = row.dueAt === null ? null : now + this.#archiveAfterMs;
+    const dueAfterMs = row.progress?.restored === true ? KEEP_RESTORED_MS : this.#archiveAfterMs;
+    const dueAt = row.dueAt === null ? null : now + dueAfterMs;
     this.#leases.delete(row.seq);
     this.#state.files.update(row.seq, { state, attempts, dueAt, wakeUps: 0, updatedAt: now, ...change });
     for (const resolve of this.#waiting.get(row.seq) ?? []) resolve(state);

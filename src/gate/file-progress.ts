@@ -23,6 +23,10 @@ export interface FileProgress {
   forwardedAt?: number;
   /** When the file was first completed, once it has been replayed: before that, it is the row's `updated_at`. */
   completedAt?: number;
+  /** The bulk replay that queued the file last. */
+  job?: string;
+  /** The row was purged, and made again from the archive. */
+  restored?: true;
 }
 
 export const NO_PROGRESS: FileProgress = {
@@ -44,26 +48,34 @@ export function progressWith(
     recordsFailed: report.recordsFailed ?? known.recordsFailed,
     eventIds: [...known.eventIds, report.eventId].slice(-KEPT_REPORTS),
     ...(reports && { reports }),
-    ...timesOf(known),
+    ...keptOf(known),
   };
 }
 
 /** The progress of a file that is queued again. Reports that are repeated then concern the previous generation. */
-export function replayedProgress(known: FileProgress, wasCompletedAt: number | null): FileProgress {
+export function replayedProgress(
+  known: FileProgress,
+  wasCompletedAt: number | null,
+  job: string | null,
+): FileProgress {
+  const { job: _earlier, ...kept } = keptOf(known);
   return {
     ...NO_PROGRESS,
     eventIds: known.eventIds,
     ...(known.reports && { reports: known.reports }),
-    ...timesOf(known),
+    ...kept,
+    ...(job !== null && { job }),
     ...(known.completedAt === undefined && wasCompletedAt !== null && { completedAt: wasCompletedAt }),
   };
 }
 
-/** Fields of {@link FileProgress} that stay as they first were. */
-function timesOf({ forwardedAt, completedAt }: FileProgress): Partial<FileProgress> {
+/** Fields of {@link FileProgress} that no report changes. */
+function keptOf({ forwardedAt, completedAt, job, restored }: FileProgress): Partial<FileProgress> {
   return {
     ...(forwardedAt !== undefined && { forwardedAt }),
     ...(completedAt !== undefined && { completedAt }),
+    ...(job !== undefined && { job }),
+    ...(restored !== undefined && { restored }),
   };
 }
 

@@ -2,8 +2,9 @@
 import type { Bytes } from "../crypto/encoding.ts";
 import { type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
+import type { FileProgress } from "./file-progress.ts";
 import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file-row.ts";
-import type { ArchiveLocation } from "./protocol.ts";
+import type { ArchiveLocation, FileFacts } from "./protocol.ts";
 import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
 /** HMAC-SHA256 in hex. Fingerprints of keys are shorter, so the length distinguishes the two kinds of alias. */
@@ -16,6 +17,9 @@ const IS_FILE = "key = ? AND seq = ?";
 const INSERT = `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts,
     generation, attempts, wake_ups, due_at, queued_at, updated_at, stored, payload)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`;
+const RESTORE = `INSERT INTO inbox (key, seq, state, admitted_at, body_mac, facts, generation, attempts, wake_ups, due_at,
+    queued_at, updated_at, progress, stored)
+  VALUES (?, ?, ${stateCode("queued")}, ?, '', ?, ?, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`;
 const GET = `SELECT ${FILE_COLUMNS} FROM inbox WHERE ${IS_FILE}`;
 const GET_PAYLOAD = `SELECT payload FROM inbox WHERE ${IS_FILE}`;
 const GET_BODY_MAC = `SELECT body_mac FROM inbox WHERE ${IS_FILE}`;
@@ -25,6 +29,8 @@ const REMEMBERED = `SELECT seq, admitted_at, signature, signed_until, body_mac F
   WHERE key >= ? AND state <> ${stateCode("dropped")}`;
 const LIST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key < ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")})
   ORDER BY key DESC LIMIT ?`;
+const RANGE = `SELECT ${FILE_COLUMNS} FROM inbox
+  WHERE key >= ? AND key < ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) ORDER BY key LIMIT ?`;
 const BY_REQUEST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key >= ? AND key < ? AND json_extract(facts, '$.requestId') = ?
   ORDER BY key LIMIT ?`;
 const COUNT_BETWEEN = `SELECT count(*) AS n FROM (SELECT 1 FROM inbox WHERE key >= ? AND key < ?
@@ -86,6 +92,38 @@ export class FileStore {
       row.stored && JSON.stringify(row.stored),
       row.sealed,
     ).rowsWritten;
+  }
+
+  /**
+   * Makes the row of an archived file again, as that of a queued one. It has no signature and no key, so no request repeats it. False if
+   * another file has the row key.
+   */
+  restore(file: {
+    seq: string;
+    now: number;
+    facts: FileFacts;
+    generation: number;
+    dueAt: number;
+    stored: ArchiveLocation;
+    progress: FileProgress;
+  }): boolean {
+    const key = rowKeyOf(file.seq);
+    const partition = this.#partitions.forNew(key);
+    partition.noteDue();
+    const { rowsWritten } = partition.exec(
+      RESTORE,
+      key,
+      file.seq,
+      file.facts.receivedAt,
+      JSON.stringify(file.facts),
+      file.generation,
+      file.dueAt,
+      file.now,
+      file.now,
+      JSON.stringify(file.progress),
+      JSON.stringify(file.stored),
+    );
+    return rowsWritten > 0;
   }
 
   get(seq: string): FileRow | null {
@@ -215,6 +253,12 @@ export class FileStore {
       n += Number(partition.exec(COUNT_BETWEEN, first, end, most - n).one().n);
     }
     return n;
+  }
+
+  /** Oldest first, at most `limit` rows from `fromSeq` up to but not including `toSeq`. */
+  range(fromSeq: string, toSeq: string, limit: number): FileRow[] {
+    const [from, to] = [rowKeyOf(fromSeq), rowKeyOf(toSeq)];
+    return rowsOf(this.#partitions.between(from, to), RANGE, [from, to], limit);
   }
 
   /** The file that the request brought, if it was minted from `from` up to but not including `to`, both in milliseconds. */

@@ -186,6 +186,44 @@ export type Reported =
   | { outcome: "unknown" };
 export type Replayed = { outcome: "queued"; generation: number } | { outcome: "unknown" | "unsettled" };
 
+/** Which files of a gate a bulk replay concerns. */
+export interface ReplayWalk {
+  /** The job that queues them. Null to find them only. */
+  job: string | null;
+  /** Files from `from` up to but not including `to`, both values of `seq`. */
+  from: string;
+  to: string;
+  statuses: ("completed" | "failed")[];
+  employerId: string | null;
+  /** At most this many files. */
+  limit: number;
+}
+
+export interface ReplayedFile {
+  fileId: string;
+  generation: number;
+}
+
+export type ReplayWalked =
+  /** `next`: where to continue from. Null at the end of the range. */
+  | { outcome: "walked"; files: ReplayedFile[]; next: string | null }
+  /** So many files wait to be forwarded that no more are queued now. */
+  | { outcome: "full" }
+  /** The gate's data key has been erased: nothing can be opened any more. */
+  | { outcome: "erased" };
+
+/** A file as the archive describes it. */
+export interface ArchivedFile {
+  fileId: string;
+  facts: FileFacts;
+  stored: ArchiveLocation;
+}
+
+export type Restored =
+  | { outcome: "restored"; files: ReplayedFile[] }
+  | { outcome: "full" }
+  | { outcome: "erased" };
+
 export interface FileRecord {
   fileId: string;
   status: FileStatus;

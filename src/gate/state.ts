@@ -110,6 +110,11 @@ export class GateState {
     return seq < this.watermarks.get("woken_to") ? now + WAKE_AGAIN_AFTER_MS : null;
   }
 
+  /** The hours before `seq` are not counted again: some of their files have been purged. */
+  keepCountsBefore(seq: string): void {
+    if (seq > this.watermarks.get("purged_to")) this.watermarks.set("purged_to", seq);
+  }
+
   /** See {@link countHour}. Null for an hour whose files have been purged, if only some of them. */
   async countHour(at: number, pause: () => Promise<void>): Promise<CountedHour | null> {
     if (seqAt(at) < this.watermarks.get("purged_to")) return null;

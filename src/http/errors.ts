@@ -773,6 +773,20 @@ export const ERRORS = {
     cause: "The files of a connection or key are replayed by one job at a time, and one is running.",
     fix: "Wait for it to finish, or cancel it with `DELETE /jobs/{id}`.",
   }),
+  count_differs: conflict<{ count: number | string }>("count_differs", {
+    message: ({ count }) =>
+      `The filters match ${count} files. Send that number as count to confirm it; it must be exact, so narrow the range if it ends with +.`,
+    details: ({ count }) => ({ count }),
+    cause:
+      "Completed files are replayed only with the `count` of a dry run, and the filters match another number now.",
+    fix: "Look at what the filters match, then send the number in `details.count` as `count`. Narrow the range if it ends with `+`.",
+  }),
+  files_erased: conflict("files_erased", {
+    message: "The data of this connection or key has been erased, so its files can never be read again.",
+    cause:
+      "The connection or key was erased: its data key is gone, and nothing sealed with it can be opened.",
+    fix: "Nothing can be replayed. Ask the sender to send the reports again.",
+  }),
   too_many_jobs: conflict<{ most: number }>("too_many_jobs", {
     message: ({ most }) => `The owner has ${most} running jobs. Wait until one is done, or cancel one.`,
     cause: "An owner may have ten running jobs, and has as many.",

@@ -7,6 +7,7 @@ import { inParallel } from "../concurrency.ts";
 import type { JobKind } from "../db/schema.ts";
 import { logError } from "../log.ts";
 import { findJob, findRunningJobs, type Job, moveJob, type Stepped } from "./job-store.ts";
+import { stepReplay } from "./replay-files.ts";
 import { stepRetry } from "./retry-deliveries.ts";
 
 const JOBS_PER_RUN = 20;
@@ -17,7 +18,7 @@ const RUN_MS = 20_000;
 
 const STEPS: Record<JobKind, (env: Bindings, job: Job, now: number) => Promise<Stepped>> = {
   "deliveries.retry": stepRetry,
-  "files.replay": async () => "waits",
+  "files.replay": stepReplay,
 };
 
 /** A job that fails does not delay the others. Rejects if D1 does not respond. */

@@ -43,6 +43,35 @@ const retryRequest = z.strictObject({
   dry_run: dryRun,
 });
 
+const replayRequest = z
+  .strictObject({
+    ...ownerFields,
+    connection_id: z
+      .string()
+      .regex(/^[0-9a-fA-F]{24}$/, "Must be a connection's id")
+      .optional(),
+    api_key_id: z
+      .string()
+      .regex(/^(?:ak_)?[0-9a-fA-F]{24}$/, "Must be an API key's id")
+      .optional(),
+    employer_id: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be an employer's id")
+      .optional(),
+    status: z.enum(["failed", "completed"]).optional(),
+    include_completed: z.literal(true).optional(),
+    count: z.int().nonnegative().optional().meta({
+      description: "With `include_completed`: the count that the dry run returned.",
+    }),
+    since: timeParameter.optional(),
+    until: timeParameter.optional(),
+    dry_run: dryRun,
+  })
+  .refine(({ connection_id, api_key_id }) => connection_id === undefined || api_key_id === undefined, {
+    path: ["api_key_id"],
+    message: "Name a connection or an API key, not both",
+  });
+
 const jobQuery = z.strictObject({ ...ownerFields, ...pageFields(JOB_LIST, jobPosition) });
 
 const matched = () =>
@@ -111,6 +140,41 @@ export const retryDeliveries = portalContracts("Webhooks")({ body: retryRequest 
 }));
 
 const contract = portalContracts("Operations");
+
+export const replayFiles = contract({ body: replayRequest }, () => ({
+  id: "replayFiles",
+  summary: "Forward files again",
+  description: `Has the files that the filters match forwarded again, in the background, each as a new generation, with an audit row for each. Names one connection or API key, or takes all of an owner. Without \`status\`, files that failed. \`since\` and \`until\` filter by when reports were accepted; \`until\` itself is excluded, and is now by default. Ask for the count first, with \`dry_run\`. While 500 files of a connection or key wait to be forwarded, the job queues no more. Completed files are replayed only with \`include_completed\`, by a client that is bound to no owner, for one connection or key, and with the \`count\` of a dry run, which must be exact and at most 1 000; a job never replays more. They include files that are older than the gateway's own records and only in the archive any more, up to its retention: the archive does not say whether a file failed, so each of them counts as completed. One job at a time replays the files of a connection or key. Nothing can be replayed once the connection or key has been erased.`,
+  examples: {
+    count: {
+      summary: "How many failed on one day",
+      value: {
+        ...EXAMPLE.owner,
+        since: "2026-03-15T00:00:00Z",
+        until: "2026-03-16T00:00:00Z",
+        dry_run: true,
+      },
+    },
+    replay: {
+      summary: "Forward them again",
+      value: {
+        ...EXAMPLE.owner,
+        since: "2026-03-15T00:00:00Z",
+        until: "2026-03-16T00:00:00Z",
+      },
+    },
+  },
+  answers: begun(),
+  failures: [
+    { kind: "connection_not_found" },
+    { kind: "api_key_not_found" },
+    { kind: "range_empty" },
+    { kind: "files_erased" },
+    { kind: "count_differs", count: 37 },
+    { kind: "job_running", jobId: EXAMPLE.jobId },
+    TOO_MANY_JOBS,
+  ],
+}));
 
 export const listJobs = contract({ query: jobQuery }, () => ({
   id: "listJobs",

@@ -1,21 +1,18 @@
 /** Bulk work in the background: retry the deliveries that filters match, follow such jobs, cancel them. */
 import { Hono } from "hono";
-import { newObjectId } from "../../crypto/ids.ts";
-import { type AuditEntry, type AuditRow, newAuditRow } from "../../db/audit.ts";
-import type { JobKind } from "../../db/schema.ts";
-import { type AppContext, type AppEnv, addLogFields, failureResponse } from "../../http/context.ts";
+import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
 import { pageOf } from "../../http/page.ts";
-import { beginJob, type Count, cancelJob, findJob, type Job, listJobs } from "../../jobs/job-store.ts";
+import { cancelJob, findJob, type Job, listJobs } from "../../jobs/job-store.ts";
 import { FIRST_WEBHOOK } from "../../jobs/retry-deliveries.ts";
 import { countDeliveries, type DeliveryFilters, deliveryFilterOf } from "../../jobs/retry-selection.ts";
-import { startJob } from "../../jobs/run-jobs.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { mayActFor, type Owner, ownerOf } from "../owner.ts";
 import { ANY_WEBHOOK } from "../webhooks/webhook-presenter.ts";
+import { auditRowOf, begin, isNamed, presentCount, presentJob } from "./begin-job.ts";
 import * as contract from "./job-contract.ts";
-import { JOB_LIST, NO_JOB, type ShownJob, TOO_MANY_JOBS } from "./job-contract.ts";
+import { JOB_LIST, NO_JOB } from "./job-contract.ts";
 
 export const jobs = new Hono<AppEnv>()
   .post("/deliveries/retry", contract.retryDeliveries, async (c) => {
@@ -83,93 +80,4 @@ async function ownerOfRetry(
   const within = owner !== null && mayActFor(client, owner);
   if (webhook === null || !within || !isNamed(owner, named)) return err({ kind: "webhook_not_found" });
   return ok({ owner, webhookId: webhook.id });
-}
-
-function isNamed({ type, id }: Owner, { owner_type, owner_id }: Parameters<typeof ownerOf>[1]): boolean {
-  return (owner_type ?? type) === type && (owner_id ?? id) === id;
-}
-
-interface Begun extends Pick<Job, "gate" | "position"> {
-  kind: JobKind;
-  filters: object;
-}
-
-/** Begins a job, and makes its first steps after the response. */
-async function begin(
-  c: AppContext,
-  owner: Owner,
-  { filters, ...begun }: Begun,
-  { n, more }: Count,
-  now: number,
-): Promise<Response> {
-  const job: Job = {
-    id: newObjectId(),
-    owner_type: owner.type,
-    owner_id: owner.id,
-    ...begun,
-    filters: { ...filters },
-    matched: n,
-    matched_more: more,
-    found: 0,
-    done: 0,
-    status: "running",
-    reason: null,
-    actor: c.get("client").actor,
-    request_id: c.get("requestId"),
-    created_at: now,
-    updated_at: now,
-  };
-  const after = { kind: job.kind, ...job.filters, matched: presentCount({ n, more }) };
-  const stored = await beginJob(c.env.DB, job, auditRowOf(c, job.id, owner, "begun", after, now));
-  if (!stored.ok)
-    return failureResponse(
-      c,
-      stored.error.reason === "too_many" ? TOO_MANY_JOBS : { kind: "job_running", jobId: stored.error.id },
-    );
-  addLogFields(c, { outcome: "begun", job_id: job.id });
-  c.executionCtx.waitUntil(startJob(c.env, job, now));
-  return c.json({ success: true, job: presentJob(job) }, 202);
-}
-
-function presentJob(job: Job): ShownJob {
-  const { id, kind, owner_type, owner_id, filters, found, done, status, reason } = job;
-  return {
-    id,
-    kind,
-    owner_type,
-    owner_id,
-    filters,
-    matched: status === "done" ? found : presentCount({ n: job.matched, more: job.matched_more }),
-    done,
-    skipped: found - done,
-    status,
-    reason,
-    created_at: iso(job.created_at),
-    updated_at: iso(job.updated_at),
-  };
-}
-
-function presentCount({ n, more }: Count): number | string {
-  return more ? `${n}+` : n;
-}
-
-function auditRowOf(
-  c: AppContext,
-  jobId: string,
-  owner: Owner,
-  what: string,
-  after: AuditEntry["after"],
-  now: number,
-): AuditRow {
-  return newAuditRow({
-    at: now,
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
-    kind: "job",
-    what,
-    subjectId: jobId,
-    owner,
-    before: null,
-    after,
-  });
 }

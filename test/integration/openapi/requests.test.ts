@@ -79,6 +79,11 @@ const replayOf = async () => {
   return { params: { ...params, replay_id: json.replay.id } };
 };
 
+const jobOf = async () => {
+  const { json } = await portal("POST", "/deliveries/retry", owner);
+  return { params: { job_id: json.job.id as string } };
+};
+
 const GIVEN: Record<string, () => Promise<Given>> = {
   receiveReport: async () => {
     const { id, secret } = await createConnection(owner);
@@ -130,6 +135,12 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   replayWebhook: webhookOf,
   getReplay: replayOf,
   endReplay: replayOf,
+  listJobs: async () => {
+    await jobOf();
+    return { query: owner };
+  },
+  getJob: jobOf,
+  cancelJob: jobOf,
   getDocsPage: async () => ({ params: { page: "webhooks" } }),
   eraseOwnerData: async () => {
     await webhookOf();

@@ -136,6 +136,7 @@ describe("every query of the Worker to D1", () => {
     await ask("POST", "/events", { id: "evt_1", type: "file.failed", data: { fileId } });
     await ask("POST", `/files/${fileId}/replay`);
     for (const dry_run of [true, false]) await ask("POST", "/deliveries/retry", { ...owner, dry_run });
+    for (const dry_run of [true, false]) await ask("POST", "/files/replay", { ...owner, dry_run });
     const { jobs } = (await ask("GET", "/jobs?owner_type=payroll_company&owner_id=acme")).json;
     for (const method of ["GET", "DELETE"]) await ask(method, `/jobs/${jobs[0].id}`);
     for (const query of [

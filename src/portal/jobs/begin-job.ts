@@ -1,0 +1,102 @@
+/** Begins jobs, and presents them. */
+import { newObjectId } from "../../crypto/ids.ts";
+import { type AuditEntry, type AuditRow, newAuditRow } from "../../db/audit.ts";
+import type { JobKind } from "../../db/schema.ts";
+import { type AppContext, addLogFields, failureResponse } from "../../http/context.ts";
+import { iso } from "../../http/iso.ts";
+import { beginJob, type Count, type Job } from "../../jobs/job-store.ts";
+import { startJob } from "../../jobs/run-jobs.ts";
+import type { Owner, ownerOf } from "../owner.ts";
+import { type ShownJob, TOO_MANY_JOBS } from "./job-contract.ts";
+
+export function isNamed(
+  { type, id }: Owner,
+  { owner_type, owner_id }: Parameters<typeof ownerOf>[1],
+): boolean {
+  return (owner_type ?? type) === type && (owner_id ?? id) === id;
+}
+
+interface Begun extends Pick<Job, "gate" | "position"> {
+  kind: JobKind;
+  filters: object;
+}
+
+/** Begins a job, and makes its first steps after the response. */
+export async function begin(
+  c: AppContext,
+  owner: Owner,
+  { filters, ...begun }: Begun,
+  { n, more }: Count,
+  now: number,
+): Promise<Response> {
+  const job: Job = {
+    id: newObjectId(),
+    owner_type: owner.type,
+    owner_id: owner.id,
+    ...begun,
+    filters: { ...filters },
+    matched: n,
+    matched_more: more,
+    found: 0,
+    done: 0,
+    status: "running",
+    reason: null,
+    actor: c.get("client").actor,
+    request_id: c.get("requestId"),
+    created_at: now,
+    updated_at: now,
+  };
+  const after = { kind: job.kind, ...job.filters, matched: presentCount({ n, more }) };
+  const stored = await beginJob(c.env.DB, job, auditRowOf(c, job.id, owner, "begun", after, now));
+  if (!stored.ok)
+    return failureResponse(
+      c,
+      stored.error.reason === "too_many" ? TOO_MANY_JOBS : { kind: "job_running", jobId: stored.error.id },
+    );
+  addLogFields(c, { outcome: "begun", job_id: job.id });
+  c.executionCtx.waitUntil(startJob(c.env, job, now));
+  return c.json({ success: true, job: presentJob(job) }, 202);
+}
+
+export function presentJob(job: Job): ShownJob {
+  const { id, kind, owner_type, owner_id, filters, found, done, status, reason } = job;
+  return {
+    id,
+    kind,
+    owner_type,
+    owner_id,
+    filters,
+    matched: status === "done" ? found : presentCount({ n: job.matched, more: job.matched_more }),
+    done,
+    skipped: found - done,
+    status,
+    reason,
+    created_at: iso(job.created_at),
+    updated_at: iso(job.updated_at),
+  };
+}
+
+export function presentCount({ n, more }: Count): number | string {
+  return more ? `${n}+` : n;
+}
+
+export function auditRowOf(
+  c: AppContext,
+  jobId: string,
+  owner: Owner,
+  what: string,
+  after: AuditEntry["after"],
+  now: number,
+): AuditRow {
+  return newAuditRow({
+    at: now,
+    actor: c.get("client").actor,
+    requestId: c.get("requestId"),
+    kind: "job",
+    what,
+    subjectId: jobId,
+    owner,
+    before: null,
+    after,
+  });
+}
