@@ -66,6 +66,18 @@ it("starts on a fresh copy, and shows a report on its way to a file", async () =
   expect(Object.values(demo).every((value) => typeof value === "string" && value !== "")).toBe(true);
 });
 
+it("is healthy as soon as its cron has run, and shows the portal the numbers", async () => {
+  const { base_url: base, portal_client_id: id, portal_client_secret: secret } = readDemo();
+  const headers = { "X-Client-ID": id, "X-Client-Secret": secret };
+  const health = async () => (await fetch(`${base}/health`, { headers })).json();
+  await expect.poll(health, { timeout: 20_000, interval: 1_000 }).toMatchObject({
+    status: "ok",
+    late: [],
+    checks: { cron: { last_run_at: expect.any(String) }, queues: { files: { backlog: 0 } } },
+  });
+  expect(await (await fetch(`${base}/health`)).json()).toEqual({ status: "ok", late: [] });
+});
+
 it("serves /docs, with every page that it leads to", async () => {
   const { base_url: base } = readDemo();
   const overview = await (await fetch(`${base}/docs`)).text();

@@ -107,7 +107,7 @@ export const stranger: fc.Arbitrary<Recipe> = fc
       415,
       429,
       431,
-      ...(request.path.startsWith("/health") ? [200] : []),
+      ...(request.path.startsWith("/health") ? [200, 503] : []),
     ],
     times: 1,
     make: () => ({
