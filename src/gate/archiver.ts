@@ -111,10 +111,11 @@ export class Archiver {
 
   async #storeSegment(batch: { row: FileRow; sealed: Bytes }[]): Promise<void> {
     const { gate, files, watermarks, snapshot } = this.#state;
-    const [first] = batch;
-    if (first === undefined || snapshot === null) return;
+    // Named after its oldest file, which need not be the first: files with a due time come in the order of those.
+    const [oldest] = batch.map(({ row }) => row.seq).sort();
+    if (oldest === undefined || snapshot === null) return;
     const latePuts = Number(watermarks.get("late_puts"));
-    const key = segmentKey(gate, snapshot.retentionYears, first.row.seq, latePuts);
+    const key = segmentKey(gate, snapshot.retentionYears, oldest, latePuts);
     const entries = batch.map(({ row, sealed }) => ({
       fileId: fileIdOf(gate, row.seq),
       facts: archivedFacts(row.facts),

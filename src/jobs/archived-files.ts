@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000;
  * longer would hold files of a longer time in one segment.
  */
 const LONGEST_SEGMENT_MS = 31 * DAY_MS;
-/** A segment of files that were deferred may be named after one that is newer than others in it: files are deferred for a day at most. */
+/** Older code may have named a segment of deferred files after one that is newer than others in it. Files are deferred for a day at most. */
 const NAMED_LATE_MS = 2 * DAY_MS;
 /** Most manifests are shorter. */
 const TAIL_BYTES = 64 * 1024;

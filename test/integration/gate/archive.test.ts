@@ -514,6 +514,25 @@ function keyOf(bench: Bench): KeyObject {
   return JSON.parse(new TextDecoder().decode(bench.archive.get(keyObjectKey(bench.gate.address))));
 }
 
+it("names a segment after its oldest file, in whatever order its files settled", async () => {
+  await inGate(await newGate(), async (bench) => {
+    const oldest = bench.accept();
+    bench.forward(oldest, deferred());
+    bench.clock.now += MINUTE;
+    const newer = bench.accept();
+    bench.forward(newer, deferred());
+    bench.clock.now += HOUR;
+    bench.forward(newer);
+    bench.clock.now += MINUTE;
+    bench.forward(oldest);
+    await bench.runAfter(2 * HOUR);
+    const [key = "", ...others] = [...bench.archive.keys()].filter((name) => name.startsWith("archive/"));
+    expect(others).toEqual([]);
+    expect(key).toContain(`/${seqOf(oldest)}.seg`);
+    expect(segmentsOf(bench)[0]?.files.map(({ fileId }) => fileId)).toEqual([newer, oldest]);
+  });
+});
+
 function deferred() {
   return { kind: "deferred", responseStatus: 503, retryAfterMs: null, error: randomBytes(8) } as const;
 }
