@@ -220,4 +220,25 @@ export const SLIPPING_CLIENTS: SlippingClient[] = [
     "other_connection",
   ),
   node("signs another body", 'send(hmac(secret, stamped("{}")).digest("hex"));', "unknown"),
+  bash(
+    "has a clock that is ahead",
+    `TS=$(( $(now) + 600000 )); send "$TS" "$(printf '%s.%s' "$TS" "$BODY" | hmac "$SECRET")" "$BODY"`,
+    "clock_ahead",
+  ),
+  bash(
+    "has a clock that is behind",
+    `TS=$(( $(now) - 600000 )); send "$TS" "$(printf '%s.%s' "$TS" "$BODY" | hmac "$SECRET")" "$BODY"`,
+    "clock_behind",
+  ),
+  bash(
+    "signs and sends seconds",
+    `TS=$(date +%s); send "$TS" "$(printf '%s.%s' "$TS" "$BODY" | hmac "$SECRET")" "$BODY"`,
+    "seconds",
+  ),
+  node(
+    "signs and sends a date",
+    "const date = new Date().toISOString();\n" +
+      'send(hmac(secret, stamped(body, date)).digest("hex"), body, date);',
+    "not_a_number",
+  ),
 ];

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { answer, once } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import { fileId, moment, nextCursor } from "../../contract/fields.ts";
-import { DIAGNOSES, OUTCOMES } from "../../evidence/request-entry.ts";
+import { DIAGNOSES, type Diagnosis, OUTCOMES } from "../../evidence/request-entry.ts";
 import { pageFields } from "../../http/page.ts";
 import { timeParameter } from "../../http/time-parameter.ts";
 import { portalContracts } from "../portal-contract.ts";
@@ -29,6 +29,29 @@ const unknownQuery = z.strictObject({
   ...filters,
 });
 
+/** What each value of `diagnosis` says about the sender. */
+const MEANINGS: Record<Diagnosis, string> = {
+  body_without_timestamp: "signed the body alone",
+  timestamp_in_seconds: "signed the timestamp in seconds",
+  newline_after_body: "signed a newline that was not sent, or the reverse",
+  newline_after_secret: "used the secret with a newline at its end",
+  crlf: "signed LF and sent CR LF, or the reverse",
+  json_printed_anew: "signed another print of the same JSON",
+  prefixed: "sent text around the signature, such as `sha256=`",
+  base64: "sent base64 instead of hex",
+  dashed: "sent separators between the bytes",
+  ended_secret: "used one of the last three ended secrets",
+  secret_without_prefix: "used the secret without `whsec_`",
+  secret_decoded: "decoded the secret",
+  other_connection: "used the secret of another connection of the same owner",
+  unknown: "made no usual mistake",
+  clock_ahead: "has a clock that is ahead",
+  clock_behind: "has a clock that is behind",
+  seconds: "sent the timestamp in seconds",
+  not_a_number: "sent a timestamp that is not an integer",
+};
+const EXPLAINED = DIAGNOSES.map((each) => `\`${each}\`: ${MEANINGS[each]}`).join("; ");
+
 const entry = once(() =>
   z
     .strictObject({
@@ -45,7 +68,7 @@ const entry = once(() =>
       diagnosis: like(
         z.array(z.enum(DIAGNOSES)),
         ["newline_after_body"],
-        "The mistakes that explain the rejection. Empty if the request was not examined; `unknown` if no usual mistake fits.",
+        `The mistakes that together explain the rejection; empty if the request was not examined. The sender: ${EXPLAINED}.`,
       ),
       clock_skew_ms: like(z.int().nullable(), 120, "The sender's timestamp minus the gateway's clock."),
       bytes: like(z.int().nonnegative().nullable(), 254, "The size of the body; null if it was not read."),

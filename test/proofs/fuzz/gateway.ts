@@ -64,12 +64,9 @@ subscribe("child_process", (message) => {
 export async function startGateway({
   inspected = false,
   filesCreatorPort,
-  onLogLine,
 }: {
   inspected?: boolean;
   filesCreatorPort?: number;
-  /** Called with every line of the Worker's log. */
-  onLogLine?: (line: string) => void;
 } = {}): Promise<Gateway> {
   const scratch = mkdtempSync(path.join(tmpdir(), "gateway-"));
   const module = await bundle(path.join(scratch, "bundle"));
@@ -87,7 +84,6 @@ export async function startGateway({
       cf: false,
       log: new NoOpLog(),
       handleStructuredLogs: ({ level, message }) => {
-        onLogLine?.(message);
         if (level === "error" && errors.length < 100) errors.push(message);
       },
       resourcePersistencePath: path.join(scratch, "state"),

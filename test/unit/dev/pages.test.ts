@@ -4,6 +4,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
 import { experimental_getWranglerCommands as wranglerCommands } from "wrangler";
+import { DIAGNOSES } from "../../../src/evidence/request-entry.ts";
 import { pages, root, shellBlock, shellLines } from "../../e2e/pages.ts";
 
 type CommandNode = ReturnType<typeof wranglerCommands>["registry"];
@@ -104,6 +105,14 @@ it.each(named(pages[1]?.text ?? "", /^\| `"([^"]+)"`/gm))("the log line %j is wr
     readFileSync(path.join(root, file), "utf8"),
   );
   expect(sources.some((source) => source.includes(`logLine("${message}"`))).toBe(true);
+});
+
+it("docs/sending.md explains every diagnosis", () => {
+  const sending = pages.find(({ name }) => name === "docs/sending.md")?.text ?? "";
+  const table = sending.split("| `diagnosis` |")[1]?.split("\n\n")[0] ?? "";
+  expect(named(table.replaceAll(/\|[^|]*\|[^|]*\|$/gm, ""), /`([a-z0-9_]+)`/g).sort()).toEqual(
+    [...DIAGNOSES].sort(),
+  );
 });
 
 const lists = pages.filter(({ name }) => ["README.md", "docs/sending.md"].includes(name));
