@@ -14,6 +14,7 @@ import {
   portal,
   send,
 } from "../../support/gateway.ts";
+import { catchEndpointWakeUps } from "../../support/outbound.ts";
 import { openAlert } from "../../support/watch.ts";
 
 /** Acme's client and key ask; the objects are this owner's. */
@@ -48,11 +49,14 @@ let theirJob = "";
 
 beforeEach(async () => {
   catchWakeUps();
+  catchEndpointWakeUps();
   await resetCircuitBreaker();
   return () => vi.restoreAllMocks();
 });
 
 beforeAll(async () => {
+  // What wakes an endpoint here would be delivered during one of the tests.
+  catchEndpointWakeUps();
   key = (await createApiKey()).token;
   // The first use of a key is noted; the next ones of the hour are not.
   await send("/api/v1/files", { headers: bearer(key) });
@@ -75,7 +79,9 @@ beforeAll(async () => {
   theirDelivery = (await portal("POST", `/webhooks/${theirWebhook}/test`)).json.delivery_id;
   const range = { since: "2026-03-15T00:00:00Z" };
   theirReplay = (await portal("POST", `/webhooks/${theirWebhook}/replay`, range)).json.replay.id;
-  theirJob = (await portal("POST", "/deliveries/retry", { ...THEIRS, ...range })).json.job.id;
+  // It matches nothing: a delivery that is sent in the background would change the database under the tests.
+  const nothing = { ...range, until: "2026-03-15T00:00:01Z" };
+  theirJob = (await portal("POST", "/deliveries/retry", { ...THEIRS, ...nothing })).json.job.id;
 });
 
 /** By the name of a field that holds an id: another owner's, and one that nobody has. */
