@@ -33,6 +33,8 @@ export class GatewayProcess {
   readonly setBack: { from: number; to: number }[] = [];
   /** Called when its clock is set forwards by a second or more. */
   onForwards: () => void = () => undefined;
+  /** When it was killed, in real time. */
+  readonly killedAt: number[] = [];
   /** Names of the gates, whose alarms are rescheduled when the clock is set. */
   gates: string[] = [];
   readonly #workspace: Workspace;
@@ -94,6 +96,7 @@ export class GatewayProcess {
     this.#child = null;
     this.#port = null;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    this.killedAt.push(Date.now());
     const gone = new Promise((resolve) => child.once("exit", resolve));
     process.kill(-child.pid, "SIGKILL");
     await gone;

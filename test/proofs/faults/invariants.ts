@@ -1,11 +1,12 @@
 /** Invariants of reports and files, checked from what senders heard, the files that the files-creator has, and the gates' rows. Pure. */
 import { HOUR_MS, PLAN_LIMITS } from "../../../src/gate/rate-window.ts";
 import type { Check } from "./check.ts";
+import { COUNT_INVARIANTS } from "./count-invariants.ts";
 import { DELIVERY_INVARIANTS } from "./delivery-invariants.ts";
 import type { Drained } from "./drain.ts";
 import { EVENT_INVARIANTS } from "./event-invariants.ts";
 import type { StoredFile } from "./files-creator.ts";
-import type { AtRest, InboxReport } from "./orders.ts";
+import type { AtRest, CountsAtEnd, InboxReport } from "./orders.ts";
 import type { OutboundEvidence } from "./outbound-evidence.ts";
 import { acceptedAs, type Heard, isUnanswered, type SendingRecord, type Unit } from "./record.ts";
 import type { Connection } from "./reports.ts";
@@ -25,6 +26,9 @@ export interface Evidence {
   inboxes: InboxReport[];
   atRest: AtRest[];
   drained: Drained;
+  counts: CountsAtEnd;
+  /** When the gateway was killed, in real time. */
+  killedAt: readonly number[];
   outbound: OutboundEvidence;
 }
 
@@ -210,6 +214,7 @@ export function judge(evidence: Evidence): Finding[] {
   return [
     ...findings("run", WORTH, evidence),
     ...findings("gateway", INVARIANTS, evidence),
+    ...findings("gateway", COUNT_INVARIANTS, evidence),
     ...findings("gateway", EVENT_INVARIANTS, evidence.outbound),
     ...findings("gateway", DELIVERY_INVARIANTS, evidence.outbound),
   ];

@@ -151,3 +151,6 @@ export interface WebhookAtEnd {
   /** Of all hours, by measure. */
   counts: Record<string, number>;
 }
+
+/** The counts of all hours, by scope (`connection:…`) and measure. */
+export type CountsAtEnd = Record<string, Record<string, number>>;

@@ -5,8 +5,13 @@ export interface Heard {
   /** Null without a response. */
   status: number | null;
   fileId: string | null;
-  /** The `error` word of a rejection. */
+  /** The `error` word of a rejection, and its code. */
   error: string | null;
+  code: string | null;
+  /** Whether the response called it a repeat. */
+  duplicate: boolean;
+  /** When the response came, in real time. */
+  at: number;
   /** Whether the gateway did not respond within all its deadlines. */
   held?: boolean;
 }
@@ -21,6 +26,8 @@ export interface Unit {
   valid: boolean;
   /** Of its body. */
   sha256: string;
+  /** The connection that it was sent to, if there is one. */
+  connectionId: string;
   heard: Heard[];
 }
 
@@ -30,8 +37,8 @@ export class SendingRecord {
   /** Called after every 202. */
   onAccepted: () => void = () => undefined;
 
-  open(name: string, kind: string, valid: boolean, sha256: string): Unit {
-    const unit = { name, kind, valid, sha256, heard: [] };
+  open(name: string, kind: string, valid: boolean, sha256: string, connectionId: string): Unit {
+    const unit = { name, kind, valid, sha256, connectionId, heard: [] };
     this.units.push(unit);
     return unit;
   }

@@ -49,6 +49,8 @@ const FLOODING_KINDS: Record<Kind, number> = { ...KINDS, plain: 200, large: 0, w
 interface Answer {
   file_id?: string;
   error?: string;
+  code?: string;
+  duplicate?: boolean;
   details?: { file_id?: string };
 }
 
@@ -93,14 +95,17 @@ export class Sender {
     const chance = this.#chance;
     if (kind === "refusable") {
       const { wrong, request } = refusable(this.#connection, `${name}-1`, this.#signingTime(), chance);
-      const unit = this.#record.open(name, `wrong ${wrong}`, false, sha256(request.body));
+      const to = request.path.slice(-this.#connection.id.length);
+      const unit = this.#record.open(name, `wrong ${wrong}`, false, sha256(request.body), to);
       await this.#deliver(unit, request);
       return;
     }
     const size =
       kind === "large" ? chance.between(LARGE_BYTES.low, LARGE_BYTES.high) : chance.between(300, 4_000);
     const body = reportBody(name, size);
-    const unit = this.#record.open(name, kind, true, sha256(body));
+    const open = (of: string, bytes: Buffer) =>
+      this.#record.open(of, kind, true, sha256(bytes), this.#connection.id);
+    const unit = open(name, body);
     const key = { "idempotency-key": `key-${name}` };
     const label = { "content-type": chance.pick(LABELS) };
     let sent = 0;
@@ -131,13 +136,13 @@ export class Sender {
         // A connection that deduplicates by body makes one file of both, any other makes two.
         await this.#deliver(unit, sign());
         if (this.#connection.deduplicates) await this.#deliver(unit, sign());
-        else await this.#deliver(this.#record.open(`${name}b`, kind, true, sha256(body)), sign());
+        else await this.#deliver(open(`${name}b`, body), sign());
         return;
       }
       case "key used twice": {
         await this.#deliver(unit, sign(key));
         const other = reportBody(`${name}b`, 500);
-        await this.#deliver(this.#record.open(`${name}b`, kind, true, sha256(other)), sign(key, other));
+        await this.#deliver(open(`${name}b`, other), sign(key, other));
         return;
       }
       case "keyed": {
@@ -174,7 +179,8 @@ export class Sender {
     headers,
     body,
   }: SignedRequest): Promise<{ heard: Heard; retryAfterS: number }> {
-    const nothing = { heard: { requestId, status: null, fileId: null, error: null }, retryAfterS: 0 };
+    const unanswered = { requestId, status: null, fileId: null, error: null, code: null, duplicate: false };
+    const nothing = { heard: { ...unanswered, at: Date.now() }, retryAfterS: 0 };
     const limit = this.#chance.happens(DISCONNECTS) ? this.#chance.between(0, 25) : ANSWER_LIMIT_MS;
     const { url } = this.#target;
     const sentAt = Date.now();
@@ -190,7 +196,15 @@ export class Sender {
       const answer = (await response.json()) as Answer;
       const fileId = answer.file_id ?? answer.details?.file_id ?? null;
       return {
-        heard: { requestId, status, fileId, error: answer.error ?? null },
+        heard: {
+          requestId,
+          status,
+          fileId,
+          error: answer.error ?? null,
+          code: answer.code ?? null,
+          duplicate: answer.duplicate ?? false,
+          at: Date.now(),
+        },
         retryAfterS: Number(response.headers.get("retry-after") ?? 0),
       };
     } catch {

@@ -10,11 +10,19 @@ import { EventRecord } from "./event-record.ts";
 import { FilesCreator } from "./files-creator.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import { type Finding, judge } from "./invariants.ts";
-import { type AtRest, type DeliveryAtEnd, type InboxReport, ROUGH } from "./orders.ts";
+import {
+  type AtRest,
+  CALM,
+  type CountsAtEnd,
+  type DeliveryAtEnd,
+  type InboxReport,
+  ROUGH,
+} from "./orders.ts";
 import { readAtEnd } from "./outbound-evidence.ts";
 import { ProgressReports } from "./progress-reports.ts";
 import { Receivers } from "./receivers.ts";
 import { SendingRecord } from "./record.ts";
+import type { Connection } from "./reports.ts";
 import { age, FIRST_WAITS, LATER_WAITS, type RunOut, runOut } from "./retries.ts";
 import { bindings, PORTAL_HEADERS, setUp, setUpWebhooks } from "./setup.ts";
 import { senders, services } from "./traffic.ts";
@@ -61,6 +69,8 @@ export interface Trial {
 /** Six minutes of the gateway's clock pass per real minute, so that backoffs, leases and windows pass within the run. */
 const SPEED = 6;
 const COUNT_EVERY_MS = 500;
+/** Longer than it takes an isolate to hand over what it collected, in real time. */
+const HANDED_OVER_MS = 3_000;
 
 export async function runTrial(plan: TrialPlan): Promise<Trial> {
   const folder = mkdtempSync(path.join(tmpdir(), "gateway-faults-"));
@@ -133,6 +143,7 @@ async function storm(
   over.abort();
   await Promise.all(ended);
 
+  await handOverCounts(gateway, connections, record);
   let kills = chaos.kills + (await age(gateway, receivers, FIRST_WAITS, chance.fork()));
   const drained = await drain(gateway, filesCreator, PORTAL_HEADERS);
   kills += await age(gateway, receivers, LATER_WAITS, chance.fork());
@@ -140,6 +151,7 @@ async function storm(
   await archive(gateway, filesCreator);
   const inboxes = await gateway.control<InboxReport[]>("inboxes");
   const atRest = await gateway.control<AtRest[]>("at-rest");
+  const counts = await gateway.control<CountsAtEnd>("usage");
   const atEnd = await readAtEnd(gateway, PORTAL_HEADERS);
   const requestIds = new Map(inboxes.flatMap(({ rows }) => rows.map((row) => [row.fileId, row.requestId])));
   const findings = judge({
@@ -157,6 +169,8 @@ async function storm(
     inboxes,
     atRest,
     drained,
+    counts,
+    killedAt: gateway.killedAt,
     outbound: {
       ...atEnd,
       leastDelivered: plan.leastDelivered,
@@ -189,6 +203,25 @@ async function storm(
       receivers: receivers.counts,
     },
   };
+}
+
+/** An isolate that could not hand over what it counted does so with its next request, so each connection gets one more. */
+async function handOverCounts(
+  gateway: GatewayProcess,
+  connections: readonly Connection[],
+  record: SendingRecord,
+): Promise<void> {
+  await gateway.order({ rates: CALM });
+  for (const { id } of connections) {
+    const requestId = `last-${id}`;
+    const unit = record.open(requestId, "wrong headers", false, "", id);
+    record.sending(unit, requestId);
+    const response = await fetch(`${gateway.url}/api/v1/webhook/inbound/${id}`, { method: "POST" });
+    const { error, code } = (await response.json()) as { error: string; code: string };
+    const { status } = response;
+    record.hear(unit, { requestId, status, fileId: null, error, code, duplicate: false, at: Date.now() });
+  }
+  await pause(HANDED_OVER_MS);
 }
 
 /** Adds up the counts of each life of the gateway. The counts of its last moments are lost when it is killed. */

@@ -14,7 +14,7 @@ import type { AtRest, Backlog, InboxReport, Orders } from "../orders.ts";
 import { breaking } from "./bindings.ts";
 import type { ConnectionGate } from "./gate.ts";
 import type { Kept, KeptPage } from "./inspection.ts";
-import { deliveriesAtEnd, openDeliveries, webhooksAtEnd } from "./outbound.ts";
+import { countsAtEnd, deliveriesAtEnd, openDeliveries, webhooksAtEnd } from "./outbound.ts";
 import { counts, suffering } from "./suffering.ts";
 
 const FILES_AT_A_TIME = 50;
@@ -47,6 +47,8 @@ export async function control(request: Request, env: Bindings): Promise<Response
       return Response.json(await openDeliveries(env.DB, body.dueBy ?? Date.now(), Date.now()));
     case "/__faults/deliveries":
       return Response.json(await deliveriesAtEnd(env.DB));
+    case "/__faults/usage":
+      return Response.json(await countsAtEnd(env.DB));
     case "/__faults/webhooks":
       return Response.json(await webhooksAtEnd(env.DB, Date.now()));
     default:

@@ -1,5 +1,5 @@
 /** Reads the state of deliveries from the database directly. */
-import type { DeliveryAtEnd, OpenDeliveries, WebhookAtEnd } from "../orders.ts";
+import type { CountsAtEnd, DeliveryAtEnd, OpenDeliveries, WebhookAtEnd } from "../orders.ts";
 
 /** Counts as due what was due at `dueBy`. */
 export async function openDeliveries(db: D1Database, dueBy: number, now: number): Promise<OpenDeliveries> {
@@ -32,6 +32,19 @@ export async function deliveriesAtEnd(db: D1Database): Promise<DeliveryAtEnd[]> 
     )
     .all<Omit<DeliveryAtEnd, "history"> & { history: string }>();
   return results.map((row) => ({ ...row, history: JSON.parse(row.history) }));
+}
+
+/** The counts of all hours that were handed over, by scope and measure. */
+export async function countsAtEnd(db: D1Database): Promise<CountsAtEnd> {
+  const { results } = await db
+    .prepare(
+      `SELECT scope, json_group_object(key, n) AS counts FROM (
+         SELECT scope, key, sum(value) AS n FROM usage CROSS JOIN json_each(counts)
+         WHERE period = 'hour' GROUP BY scope, key)
+       GROUP BY scope`,
+    )
+    .all<{ scope: string; counts: string }>();
+  return Object.fromEntries(results.map(({ scope, counts }) => [scope, JSON.parse(counts)]));
 }
 
 export async function webhooksAtEnd(db: D1Database, now: number): Promise<WebhookAtEnd[]> {
