@@ -3,14 +3,19 @@
  * storing of an event to its delivery. An attempt counts in the hour in which it ended, tests included, as in the delivery log.
  */
 import { storedAt } from "../db/events.ts";
+import type { StoredAttempt } from "../db/schema.ts";
 import { type Counts, count } from "../usage/counts.ts";
 import { countLatency } from "../usage/histogram.ts";
 import { hourOf } from "../usage/periods.ts";
 import { ADD_COUNTS, markChanged } from "../usage/usage-store.ts";
-import type { DeliveryUpdate } from "./attempt-store.ts";
 import type { LeasedEndpoint } from "./endpoint-lease.ts";
 
-type Counted = Pick<DeliveryUpdate, "eventSeq" | "attempt" | "status">;
+interface Counted {
+  eventSeq: number;
+  attempt: StoredAttempt;
+  /** Of the delivery, after the attempt. */
+  status: "delivered" | "retrying" | "failed";
+}
 type Counting = Pick<LeasedEndpoint, "id" | "environment" | "owner_type" | "owner_id">;
 
 /** The names of a latency begin like this. */
