@@ -21,6 +21,8 @@ const MAX_RECEIVERS = 1_000;
 const MAX_CLAIMED = 200;
 /** Longer than any call of a flush: after this, another request takes over from one that died. */
 const TAKEN_OVER_AFTER_MS = 15_000;
+/** Latencies alone cause a note only after this many pauses: a busy gate then gets a fifth of the calls. */
+const PAUSES_FOR_LATENCIES = 5;
 /** How long one request goes on telling what others have added meanwhile. */
 const GOES_ON_MS = 15_000;
 
@@ -60,7 +62,7 @@ export class EvidenceCollector {
     );
   }
 
-  /** The time that an accepted request took. It is told with what comes later if the last note was within the second. */
+  /** The time that an accepted request took. It is told with what comes later if the last note was within five seconds. */
   addLatency(gate: GateAddress, at: number, ms: number, env: Bindings): Promise<void> | undefined {
     return this.#andOthers(
       this.#add({ gate }, (pending) => pending.addLatency(at, ms), env, false),
@@ -117,7 +119,8 @@ export class EvidenceCollector {
     waits: boolean,
   ): Promise<void> | undefined {
     if (isTaken(queue.dueAt, now)) return undefined;
-    const wait = untilQuiet(queue.toldAt, this.pauseMs, now);
+    const pauseMs = waits ? this.pauseMs : PAUSES_FOR_LATENCIES * this.pauseMs;
+    const wait = untilQuiet(queue.toldAt, pauseMs, now);
     if (wait > 0 && !waits) return undefined;
     queue.dueAt = now + wait;
     return this.#tell(queue, wait, env);

@@ -3,7 +3,8 @@
  * what test/proofs/cost/counts.json says. Where a change is meant to cost more or less, the failure names the numbers to put there.
  */
 import { runInDurableObject } from "cloudflare:test";
-import { afterEach, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, expect, it, vi } from "vitest";
+import { evidence } from "../../../src/evidence/collector.ts";
 import { advance, resetCircuitBreaker } from "../../support/forwarding.ts";
 import { onInbox } from "../../support/gate.ts";
 import { bindings, type Connection, createBoundConnection, gateOf, report } from "../../support/gateway.ts";
@@ -15,6 +16,11 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 /** Large enough that the payload is stored in the bucket, not in the row. */
 const NOTE = "x".repeat(70_000);
+
+// The pace of a deployed gateway, by the simulated clock.
+beforeAll(() => {
+  evidence.pauseMs = 1_000;
+});
 
 afterEach(() => {
   vi.useRealTimers();
