@@ -8,7 +8,8 @@ export function variableOf({ name }: SecurityScheme): string {
     : `AUDIT1_${name.replace(/^X-/, "").replaceAll("-", "_").toUpperCase()}`;
 }
 
-export function curlCommand(operation: Operation, { securitySchemes }: Contract): string {
+export function curlCommand(operation: Operation, contract: Contract): string {
+  const { securitySchemes } = contract;
   const { method, body, ways } = operation;
   const [content] = body;
   const [example] = content?.examples ?? [];
@@ -17,7 +18,9 @@ export function curlCommand(operation: Operation, { securitySchemes }: Contract)
     typeof example?.value === "string"
       ? example.value
       : JSON.stringify(example?.value, null, isSigned ? 0 : 2);
-  const lines = [`curl${method === "GET" ? "" : ` -X ${method}`} "$AUDIT1_URL${addressOf(operation)}"`];
+  const lines = [
+    `curl${method === "GET" ? "" : ` -X ${method}`} "$AUDIT1_URL${addressOf(operation, contract)}"`,
+  ];
   for (const scheme of isSigned ? [] : (ways[0] ?? []))
     lines.push(`-H "${credential(securitySchemes[scheme])}"`);
   if (isSigned) lines.push(`-H "X-Webhook-Timestamp: $TIMESTAMP"`, `-H "X-Webhook-Signature: $SIGNATURE"`);
@@ -42,15 +45,15 @@ function credential(scheme: SecurityScheme | undefined): string {
   return `${scheme.name ?? "Authorization"}: ${scheme.name === undefined ? "Bearer " : ""}$${variableOf(scheme)}`;
 }
 
-function addressOf(operation: Operation): string {
+function addressOf(operation: Operation, contract: Contract): string {
   const { path, parameters } = operation;
   const filled = path.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const parameter = parameters.find((one) => one.in === "path" && one.name === name);
-    return parameter === undefined ? whole : encodeURIComponent(exampleValue(parameter, operation));
+    return parameter === undefined ? whole : encodeURIComponent(exampleValue(parameter, operation, contract));
   });
   const query = parameters
     .filter((one) => one.in === "query" && isNeeded(one, operation))
-    .map((one) => `${one.name}=${encodeURIComponent(exampleValue(one, operation))}`);
+    .map((one) => `${one.name}=${encodeURIComponent(exampleValue(one, operation, contract))}`);
   return query.length === 0 ? filled : `${filled}?${query.join("&")}`;
 }
 
@@ -64,14 +67,21 @@ function isNeeded({ name, required = false }: Parameter, { body, ways, answers }
   return examples.some(({ value }) => isRecord(value) && value.error === `${name}_required`);
 }
 
-function exampleValue({ name, schema }: Parameter, { answers }: Operation): string {
-  const shown = answers
+/** The parameter's own example, or the field of its name in the operation's examples, or in those of another operation. */
+function exampleValue({ name, schema }: Parameter, operation: Operation, { chapters }: Contract): string {
+  const others = chapters.flatMap(({ operations }) => operations);
+  const shown = schema.examples?.[0] ?? shownBy(operation, name) ?? schema.default ?? schema.const;
+  const elsewhere = () => others.map((other) => shownBy(other, name)).find((value) => value !== undefined);
+  return String(shown ?? elsewhere() ?? schema.enum?.[0] ?? name);
+}
+
+function shownBy({ answers }: Operation, name: string): unknown {
+  return answers
     .filter(({ status }) => status < 300)
     .flatMap(({ content }) =>
       content.flatMap(({ examples }) => examples.map(({ value }) => found(value, name))),
     )
     .find((value) => typeof value === "string");
-  return String(schema.examples?.[0] ?? shown ?? schema.default ?? schema.enum?.[0] ?? name);
 }
 
 /** The first field of this name at any depth. */

@@ -160,6 +160,11 @@ describe("an operation", () => {
     expect(command("listConnections")).toContain(
       'curl "$AUDIT1_URL/api/v1/connections?owner_type=payroll_company&owner_id=acme-payroll" \\',
     );
+    for (const id of ["listDeliveriesOfOwner", "getMetrics", "lookUp", "eraseOwnerData"])
+      expect(command(id)).toMatch(
+        /owner_type=payroll_company&owner_id=acme-payroll|owners\/payroll_company\/acme-payroll/,
+      );
+    expect(command("listUnknownRequests")).toContain('curl "$AUDIT1_URL/api/v1/requests?unknown=true" \\');
     expect(command("listFiles")).toContain(`curl "$AUDIT1_URL/api/v1/files" \\
   -H "Authorization: Bearer $AUDIT1_API_KEY"`);
     expect(command("receiveReport")).toContain('-H "X-Webhook-Signature: $SIGNATURE"');
