@@ -6,6 +6,7 @@
  * Deleted by the object's alarm: rows 30 days after their minute; details of the oldest minutes when there are more than a
  * thousand; all details when the data key of the connection or key is erased. After that only counts are kept.
  */
+import { setBounded } from "../bounded-map.ts";
 import { addCounts, type Counts } from "../usage/counts.ts";
 import { HOUR_MS } from "../usage/periods.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
@@ -25,6 +26,11 @@ const LATENCIES_WAIT_MS = 30_000;
 const BETWEEN_PURGES_MS = 3_600_000;
 /** Rows that one page reads. */
 const MINUTES_PER_PAGE = 500;
+const HOUR_MINUTES = HOUR_MS / MINUTE_MS;
+/** Hours whose counts by code are remembered: all that are kept. */
+const REMEMBERED_HOURS = KEEP_EVIDENCE_MS / HOUR_MS + 2;
+/** Hours that are counted without a break: some ten milliseconds for a busy gate. */
+const HOURS_AT_A_TIME = 12;
 /** Codes and measures of one minute. The code's own set is smaller. */
 const MAX_COUNTS = 1_000;
 
@@ -57,6 +63,8 @@ export class EvidenceStore {
   readonly #onChange: (at: number, now: number) => void;
   /** By hour. */
   readonly #latencies = new Map<number, { minute: number; counts: Counts }>();
+  /** Of whole hours, until they change. */
+  readonly #codes = new Map<number, Record<string, number>>();
   #latenciesWrittenAt = 0;
   #recentNotes: string[] = [];
   #oldest: number | null;
@@ -105,15 +113,50 @@ export class EvidenceStore {
     return Object.fromEntries(rows.toArray().map(({ key, n }) => [String(key), Number(n)]));
   }
 
-  /** The counts of refused and repeated requests by code, over whole minutes. */
-  codesBetween(since: number, until: number): Record<string, number> {
-    const counts = this.countsBetween(minuteOf(since), Math.ceil(until / MINUTE_MS));
-    return Object.fromEntries(
-      Object.entries(counts).flatMap(([measure, n]) => {
-        if (measure === "duplicate") return [["DUPLICATE", n]];
-        return measure.startsWith("refused:") ? [[measure.slice("refused:".length), n]] : [];
-      }),
-    );
+  /**
+   * The counts of refused and repeated requests by code, over whole minutes. A month of a busy gate takes more than a second to count,
+   * so other calls are served in between, and an hour that has been counted is remembered. `pause`: ends when they have had their turn.
+   */
+  async codesBetween(
+    since: number,
+    until: number,
+    pause: () => Promise<void>,
+  ): Promise<Record<string, number>> {
+    const codes: Record<string, number> = {};
+    const end = Math.ceil(until / MINUTE_MS);
+    let counted = 0;
+    let next: number | null = minuteOf(since);
+    while (next !== null && next < end) {
+      const from: number = next;
+      const hour = Math.floor(from / HOUR_MINUTES);
+      const to = Math.min((hour + 1) * HOUR_MINUTES, end);
+      const isWhole = to - from === HOUR_MINUTES;
+      const known = isWhole ? this.#codes.get(hour) : undefined;
+      next = to;
+      if (known !== undefined) {
+        addCounts(codes, known);
+        continue;
+      }
+      const counts = this.countsBetween(from, to);
+      const found = codesOf(counts);
+      addCounts(codes, found);
+      if (Object.keys(counts).length === 0) next = this.#hourFrom(to, end);
+      else if (isWhole) setBounded(this.#codes, hour, found, REMEMBERED_HOURS);
+      if (++counted % HOURS_AT_A_TIME === 0) await pause();
+    }
+    return codes;
+  }
+
+  /** The first minute of the first hour that has a row from `fromMinute` on, before `toMinute`. */
+  #hourFrom(fromMinute: number, toMinute: number): number | null {
+    const { first } = this.#sql
+      .exec(
+        "SELECT min(minute) AS first FROM evidence WHERE minute >= ? AND minute < ?",
+        fromMinute,
+        toMinute,
+      )
+      .one();
+    return first === null ? null : Math.floor(Number(first) / HOUR_MINUTES) * HOUR_MINUTES;
   }
 
   /** The requests in detail that the query asks for, up to one more than its limit. */
@@ -173,7 +216,9 @@ export class EvidenceStore {
     if (this.#oldest === null) return;
     this.#purgedAt = now;
     this.#addedSamples = 0;
-    this.#sql.exec("DELETE FROM evidence WHERE minute < ?", minuteOf(now - KEEP_EVIDENCE_MS));
+    const keptFrom = minuteOf(now - KEEP_EVIDENCE_MS);
+    this.#sql.exec("DELETE FROM evidence WHERE minute < ?", keptFrom);
+    for (const hour of [...this.#codes.keys()]) if (hour * HOUR_MINUTES < keptFrom) this.#codes.delete(hour);
     const { oldest, sampled } = this.#sql
       .exec("SELECT min(minute) AS oldest, sum(sampled) AS sampled FROM evidence")
       .one();
@@ -200,6 +245,7 @@ export class EvidenceStore {
     const row = this.#read(minute);
     if (noteId !== null && row.notes.includes(noteId)) return;
     const hour = Math.floor((minute * MINUTE_MS) / HOUR_MS);
+    this.#codes.delete(hour);
     addCounts(row.counts, this.#latencies.get(hour)?.counts ?? {});
     this.#latencies.delete(hour);
     addCounts(row.counts, more);
@@ -232,6 +278,15 @@ export class EvidenceStore {
       ...parsedSamples(row.samples),
     };
   }
+}
+
+function codesOf(counts: Counts): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(counts).flatMap(([measure, n]) => {
+      if (measure === "duplicate") return [["DUPLICATE", n]];
+      return measure.startsWith("refused:") ? [[measure.slice("refused:".length), n]] : [];
+    }),
+  );
 }
 
 export function minuteOf(ms: number): number {

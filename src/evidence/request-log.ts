@@ -51,9 +51,10 @@ export class RequestLog extends DurableObject<Bindings> {
     await this.#rearm();
   }
 
-  requests(query: RequestQuery): RequestPage {
+  async requests(query: RequestQuery): Promise<RequestPage> {
     const merged = mergeParts([this.#store.page(query)], query.limit);
-    return { ...merged, counts: this.#store.codesBetween(query.since, query.until) };
+    const { since, until } = query;
+    return { ...merged, counts: await this.#store.codesBetween(since, until, () => scheduler.wait(0)) };
   }
 
   findRequest(requestId: string, at: number): RequestEntry | null {

@@ -241,8 +241,8 @@ export class ConnectionGate extends DurableObject<Bindings> {
   }
 
   /** See {@link listRequests}. */
-  requests(query: RequestQuery): RequestPage {
-    return listRequests(this.#state, query);
+  requests(query: RequestQuery): Promise<RequestPage> {
+    return listRequests(this.#state, query, () => scheduler.wait(0));
   }
 
   /** Newest first. `before` is the last file id of the previous page. */

@@ -17,10 +17,15 @@ const ROWS_AT_A_TIME = 200;
 /** Counting goes no further. */
 export const MOST_COUNTED = 10_000;
 
-export function listRequests(state: GateState, query: RequestQuery): RequestPage {
+/** `pause`: see `EvidenceStore.codesBetween`. */
+export async function listRequests(
+  state: GateState,
+  query: RequestQuery,
+  pause: () => Promise<void>,
+): Promise<RequestPage> {
   const { evidence, files } = state;
   const merged = mergeParts([acceptedRequests(state, query), evidence.page(query)], query.limit);
-  const counts = evidence.codesBetween(query.since, query.until);
+  const counts = await evidence.codesBetween(query.since, query.until, pause);
   const accepted = files.countBetween(query.since, query.until, MOST_COUNTED);
   return { ...merged, counts: accepted === 0 ? counts : { ACCEPTED: accepted, ...counts } };
 }

@@ -69,6 +69,8 @@ export class RefusedShare {
   #told = false;
   #lookedAt = 0;
   #refusedSinceLook = 0;
+  /** Whether the share was high at the last look. If it had not jumped then, it has not seconds later. */
+  #wasHigh = false;
   /** When the alarm must look. Null while nothing is told or to be told. */
   #checkAt: number | null = null;
 
@@ -86,7 +88,8 @@ export class RefusedShare {
     const now = this.#deps.now();
     this.#refusedSinceLook += requests;
     const isSoon = Math.abs(now - this.#lookedAt) < BETWEEN_LOOKS_MS;
-    if (this.#checkAt !== null || (isSoon && this.#refusedSinceLook < LEAST_REFUSED)) return;
+    const mayHaveJumped = this.#refusedSinceLook >= LEAST_REFUSED && !this.#wasHigh;
+    if (this.#checkAt !== null || (isSoon && !mayHaveJumped)) return;
     this.#lookedAt = now;
     this.#refusedSinceLook = 0;
     if (this.#jumped(now) !== null) this.#checkAt = now;
@@ -115,7 +118,8 @@ export class RefusedShare {
     const to = Math.floor(now / MINUTE_MS) + 1;
     const from = to - RECENT_MINUTES;
     const recent = requestsOf(countsBetween(from, to));
-    if (!isHigh(recent)) return null;
+    this.#wasHigh = isHigh(recent);
+    if (!this.#wasHigh) return null;
     if (this.#told) return recent;
     const before = requestsOf(countsBetween(from - DAY_MINUTES, from));
     return hasJumped(recent, before, acceptedBefore(from * MINUTE_MS)) ? recent : null;

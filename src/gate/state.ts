@@ -6,7 +6,7 @@ import { type GateAddress, gateName, parseGateName, SIGNATURE_WINDOW_MS } from "
 import { ChangedHours } from "../usage/changed-hours.ts";
 import { addCounts } from "../usage/counts.ts";
 import type { CountedHour } from "../usage/hand-over.ts";
-import { HOUR_MS } from "../usage/periods.ts";
+import { HOUR_MS, hourOf } from "../usage/periods.ts";
 import { countHour } from "./counted-hour.ts";
 import { DayPartitions } from "./day-partitions.ts";
 import { DueFiles } from "./due-files.ts";
@@ -52,8 +52,8 @@ export class GateState {
       },
       random,
     );
-    this.files = new FileStore(sql, this.#partitions, (seq, at) => this.changedHours.mark(mintedAt(seq), at));
-    this.evidence = new EvidenceStore(sql, (at, now) => this.changedHours.mark(at, now));
+    this.files = new FileStore(sql, this.#partitions, (seq, at) => this.#markHour(mintedAt(seq), at));
+    this.evidence = new EvidenceStore(sql, (at, now) => this.#markHour(at, now));
     this.dueFiles = new DueFiles(this.#partitions);
     this.readCounter = new ReadCounter(sql);
     this.outbox = new Outbox(sql);
@@ -115,9 +115,18 @@ export class GateState {
     if (seq > this.watermarks.get("purged_to")) this.watermarks.set("purged_to", seq);
   }
 
+  /** An hour that is not counted again is not marked either: a bulk replay of restored files may reach years of them. */
+  #markHour(time: number, now: number): void {
+    if (this.#isCounted(hourOf(time))) this.changedHours.mark(time, now);
+  }
+
+  #isCounted(hour: number): boolean {
+    return seqAt(hour) >= this.watermarks.get("purged_to");
+  }
+
   /** See {@link countHour}. Null for an hour whose files have been purged, if only some of them. */
   async countHour(at: number, pause: () => Promise<void>): Promise<CountedHour | null> {
-    if (seqAt(at) < this.watermarks.get("purged_to")) return null;
+    if (!this.#isCounted(at)) return null;
     const counted = await countHour(this.#partitions, at, pause);
     addCounts(counted.counts, this.evidence.countsBetween(at / MINUTE_MS, (at + HOUR_MS) / MINUTE_MS));
     return counted;

@@ -1,8 +1,10 @@
 /** How long a gate keeps evidence, and what a clock that jumps does to it. */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { KEEP_EVIDENCE_MS, MAX_SAMPLES } from "../../../src/evidence/evidence-store.ts";
 import type { Note, RequestEntry } from "../../../src/evidence/request-entry.ts";
 import { type Bench, DAY, HOUR, inGate, MINUTE, newGate } from "../../support/gate.ts";
+
+afterEach(() => vi.restoreAllMocks());
 
 let ids = 0;
 
@@ -74,6 +76,39 @@ describe("details", () => {
       expect(bench.state.evidence.countsBetween(first - 60, first + 1)).toEqual({
         "refused:INVALID_SIGNATURE": 4,
       });
+    });
+  });
+});
+
+describe("counts by code", () => {
+  it("of a month pause again and again, and an hour is counted once until it changes", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const { evidence } = bench.state;
+      const hours = 100;
+      bench.clock.now = Math.floor(bench.clock.now / HOUR) * HOUR;
+      const start = bench.clock.now;
+      for (let i = 0; i < hours; i++) {
+        refuse(bench, 1);
+        refuse(bench, 2);
+        bench.clock.now += HOUR;
+      }
+      const counting = vi.spyOn(evidence, "countsBetween");
+      let pauses = 0;
+      const counted = async (since: number, until: number) => {
+        counting.mockClear();
+        pauses = 0;
+        const codes = await evidence.codesBetween(since, until, async () => void pauses++);
+        return [codes.INVALID_SIGNATURE, counting.mock.calls.length];
+      };
+      expect(await counted(0, Number.MAX_SAFE_INTEGER)).toEqual([3 * hours, hours + 2]);
+      expect(pauses).toBe(8);
+      expect(await counted(0, Number.MAX_SAFE_INTEGER)).toEqual([3 * hours, 2]);
+      expect(await counted(start + MINUTE, start + 2 * HOUR + MINUTE)).toEqual([6, 2]);
+      bench.clock.now = start + HOUR;
+      refuse(bench, 4);
+      expect(await counted(start, start + 3 * HOUR)).toEqual([13, 1]);
+      evidence.purge(start + 2 * HOUR + KEEP_EVIDENCE_MS);
+      expect(await counted(0, Number.MAX_SAFE_INTEGER)).toEqual([3 * (hours - 2), 2]);
     });
   });
 });

@@ -280,6 +280,7 @@ describe("a hand-over", () => {
       await bench.runAlarmsUntil(TEN + 98 * 24 * HOUR);
       expect(bench.files.list(null, 10)).toHaveLength(1);
       bench.forward(kept, { kind: "refused", responseStatus: 422, error: new Uint8Array() });
+      expect(bench.state.changedHours.dueAt(bench.clock.now)).toBeNull();
       await settle(bench);
       expect(await handedOver(gate)).toMatchObject({ accepted: 2 });
       expect(bench.maintenance.nextAt()).not.toBe(bench.clock.now + 1_000);

@@ -158,4 +158,24 @@ describe("RefusedShare", () => {
     counting.noted(1);
     expect(looks).toBe(2);
   });
+
+  it("reads the day before only every 15 seconds in a flood that is no jump", () => {
+    let days = 0;
+    const flooded = new RefusedShare({
+      countsBetween(from, to) {
+        if (to - from > 60) days++;
+        return { "refused:INVALID_SIGNATURE": 10_000 };
+      },
+      acceptedBefore: () => true,
+      subject: () => "connection:x",
+      tell: async () => true,
+      over: async () => true,
+      now: () => now,
+    });
+    for (let i = 0; i < 600; i++) {
+      flooded.noted(100);
+      now += 100;
+    }
+    expect(days).toBe(4);
+  });
 });
