@@ -32,6 +32,7 @@ import { behindPortalAuth } from "./portal/client-auth.ts";
 import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
+import { stuckFiles } from "./portal/files/stuck-file-routes.ts";
 import { health } from "./portal/health-routes.ts";
 import { bulkReplays } from "./portal/jobs/bulk-replay-routes.ts";
 import { jobs } from "./portal/jobs/job-routes.ts";
@@ -56,6 +57,7 @@ const portal = behindPortalAuth([
   employers,
   events,
   portalFiles,
+  stuckFiles,
   auditTrail,
   vault,
   webhooks,

@@ -147,7 +147,7 @@ export const employerGrants = sqliteTable(
 export const IS_WAITING = "reason IN ('deferred', 'consumer_died', 'ring_key_missing', 'not_configured')";
 
 /**
- * Files that were deferred or that failed, for operators. Written by the forwarding consumer.
+ * Files that were deferred or that failed, for operators and for their owners. Written by the forwarding consumer.
  *
  * Deletion: by the consumer when the file succeeds, and by the minute cron when it finds the file settled or purged.
  */
@@ -162,9 +162,27 @@ export const attention = sqliteTable(
     next_attempt_at: integer("next_attempt_at"),
     first_at: integer("first_at").notNull(),
     updated_at: integer("updated_at").notNull(),
+    /** Of the connection or key; empty if none has the id. Null in a row of earlier code until the minute cron completes it. */
+    owner_type: text("owner_type"),
+    owner_id: text("owner_id"),
+    /** Of the file. Null as the owner is. */
+    environment: text("environment"),
+    employer_id: text("employer_id"),
+    /** The part of `file_id` that sorts by time. Null as the owner is. */
+    seq: text("seq"),
   },
   (table) => [
     index("attention_updated").on(table.updated_at),
+    index("attention_first").on(table.first_at, table.file_id),
+    index("attention_reason").on(table.reason, table.first_at, table.file_id),
+    index("attention_owner").on(
+      table.owner_type,
+      table.owner_id,
+      table.environment,
+      table.seq,
+      table.file_id,
+    ),
+    index("attention_incomplete").on(table.file_id).where(sql`owner_id IS NULL`),
     // For the watch: the file that has waited longest.
     index("attention_waiting").on(table.first_at).where(sql.raw(IS_WAITING)),
   ],

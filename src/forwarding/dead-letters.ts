@@ -27,7 +27,7 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
       const queued = await queuedAmong(files, env);
       await recordStuckFiles(
         env.DB,
-        queued.map(({ fileId, attempts, nextAttemptAt }) => {
+        queued.map(({ fileId, attempts, nextAttemptAt, facts }) => {
           return {
             kind: "set",
             fileId,
@@ -35,6 +35,7 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
             responseStatus: null,
             attempts,
             nextAttemptAt,
+            facts,
           };
         }),
       );

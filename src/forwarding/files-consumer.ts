@@ -161,9 +161,9 @@ async function dataKeyOf(
 }
 
 function stuckWhileBlocked({ file, reason }: ClaimedFile & { reason: BlockedReason }): StuckFileChange {
-  const { fileId, attempt } = file;
+  const { fileId, attempt, facts } = file;
   const untried = { responseStatus: null, attempts: attempt - 1, nextAttemptAt: null };
-  return { kind: "set", fileId, reason, ...untried };
+  return { kind: "set", fileId, reason, ...untried, facts };
 }
 
 /** Tells which files may have webhook subscribers: all of them while D1 does not respond. Never rejects. */

@@ -210,6 +210,7 @@ function stuckFileChanges({ job: { file }, result, settled }: Attempt): StuckFil
       responseStatus: result.kind === "not_posted" ? null : result.responseStatus,
       attempts: settled.attempts,
       nextAttemptAt: settled.nextAttemptAt,
+      facts: file.facts,
     },
   ];
 }

@@ -143,8 +143,8 @@ export class FileLifecycle {
     const status = row && publicStatus(row.state);
     if (row === null || status === null) return { outcome: "unknown" };
     const known = row.progress ?? NO_PROGRESS;
-    const { employerId, receivedAt } = row.facts;
-    const facts = { employerId, receivedAt };
+    const { employerId, environment, receivedAt } = row.facts;
+    const facts = { employerId, environment, receivedAt };
     if (known.eventIds.includes(report.eventId)) {
       const order =
         orderOf(report.eventId, known.reports, now) ?? orderOfUnkept(report, status, row.updatedAt);

@@ -173,7 +173,7 @@ export interface ReportOrder {
 /** `order` is null for a report that is not published: it is outdated, or contradicts the final status of the file. */
 interface ReportedOn {
   status: FileStatus;
-  facts: Pick<FileFacts, "employerId" | "receivedAt">;
+  facts: Pick<FileFacts, "employerId" | "environment" | "receivedAt">;
   order: ReportOrder | null;
   /** The unpublished events of the file, to be stored before the report. Absent if there are none. */
   owed?: OwedEvent[];

@@ -12,6 +12,11 @@ export const timeParameter = z
   })
   .meta({ format: "date-time" });
 
+/** The time in milliseconds. */
+export function millisecondsOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text);
+}
+
 const NEEDED = "Must be a time such as 2026-03-16T10:30:00Z";
 
 function timeProblem(text: string): string {

@@ -9,7 +9,7 @@ import { purgeCreations } from "../db/creations.ts";
 import { findGatesInRange, findUnpropagated } from "../db/gates.ts";
 import { withDeadline } from "../deadline.ts";
 import { ConfigurationError, readSettings } from "../env.ts";
-import { reconcileStuckFiles } from "../forwarding/stuck-files.ts";
+import { completeStuckFiles, reconcileStuckFiles } from "../forwarding/stuck-files.ts";
 import { propagate, snapshotOf } from "../gate/propagate.ts";
 import { purgeJobs } from "../jobs/job-store.ts";
 import { runJobs } from "../jobs/run-jobs.ts";
@@ -46,6 +46,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("propagate rows to gates", () => propagateChanged(env));
   await part("poke gates", () => pokeSlice(env, now));
   await part("reconcile stuck files", () => reconcileStuckFiles(env, now));
+  await part("complete stuck files", () => completeStuckFiles(env));
   await part("roll counts up", () => rollUp(env.DB, now));
   await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
   await part("settle ended secrets", () => settleEndedSecrets(env.DB, sliceOfDay(now), now));

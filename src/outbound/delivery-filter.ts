@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { ANY_STATUS, type DeliveryFilter } from "../db/delivery-list.ts";
 import { DELIVERY_STATUSES } from "../db/schema.ts";
-import { timeParameter } from "../http/time-parameter.ts";
+import { millisecondsOf, timeParameter } from "../http/time-parameter.ts";
 import { parseWebhookId } from "../model.ts";
 import { FAILURE_KINDS } from "./attempt-result.ts";
 import { EVENT_TYPES } from "./event-types.ts";
@@ -44,11 +44,7 @@ export function deliveryFilterOf(fields: DeliveryFilterFields): DeliveryFilter {
     status: fields.status,
     responseCode: fields.response_code,
     error: fields.error,
-    since: timeOf(fields.since),
-    until: timeOf(fields.until),
+    since: millisecondsOf(fields.since),
+    until: millisecondsOf(fields.until),
   };
-}
-
-function timeOf(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : Date.parse(text);
 }

@@ -245,7 +245,7 @@ function distinct(endpoints: readonly Endpoint[]): Endpoint[] {
 
 function stuckFileChanges(
   fileId: string,
-  { status, wasDeferred }: Extract<Reported, { outcome: "moved" }>,
+  { status, wasDeferred, facts }: Extract<Reported, { outcome: "moved" }>,
 ): StuckFileChange[] {
   if (status === "failed") {
     return [
@@ -256,6 +256,7 @@ function stuckFileChanges(
         responseStatus: null,
         attempts: 0,
         nextAttemptAt: null,
+        facts,
       },
     ];
   }

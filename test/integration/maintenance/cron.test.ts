@@ -238,10 +238,12 @@ describe("poking", () => {
   });
 });
 
+const FACTS = { employerId: "EMP_1", environment: "production" } as const;
+
 describe("the operators' list", () => {
   const list = (fileId: string, reason: StuckReason) =>
     recordStuckFiles(bindings.DB, [
-      { kind: "set", fileId, reason, responseStatus: 503, attempts: 1, nextAttemptAt: null },
+      { kind: "set", fileId, reason, responseStatus: 503, attempts: 1, nextAttemptAt: null, facts: FACTS },
     ]);
   const queued = async () => accepted(await createBoundConnection());
   const forwarded = async () => {
@@ -338,7 +340,15 @@ describe("a part that fails", () => {
     await changeBehindTheGate("connections", connection.id, "status = 'inactive'");
     const fileId = mintFileId({ kind: "connection", id: connection.id }, 0);
     await recordStuckFiles(bindings.DB, [
-      { kind: "set", fileId, reason: "deferred", responseStatus: null, attempts: 1, nextAttemptAt: null },
+      {
+        kind: "set",
+        fileId,
+        reason: "deferred",
+        responseStatus: null,
+        attempts: 1,
+        nextAttemptAt: null,
+        facts: FACTS,
+      },
     ]);
     await runCron(Date.now() + 3 * HOUR_MS, withFailingQueries(failing));
     expect(await behind("connections", connection.id)).toBe(name === "refreshing" ? 1 : 0);

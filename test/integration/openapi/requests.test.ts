@@ -12,7 +12,14 @@ import {
   operations,
   parametersOf,
 } from "../../support/contract.ts";
-import { accepted, catchWakeUps, deliverFiles, resetCircuitBreaker } from "../../support/forwarding.ts";
+import {
+  accepted,
+  answering,
+  catchWakeUps,
+  creatorThat,
+  deliverFiles,
+  resetCircuitBreaker,
+} from "../../support/forwarding.ts";
 import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
 import { computeUsage, countGate } from "../../support/usage.ts";
 import { openAlert } from "../../support/watch.ts";
@@ -95,6 +102,11 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   },
   getFileStatus: async () => ({ ...(await bearer()), params: { file_id: (await aFile()).fileId } }),
   listFiles: async () => ({ ...(await bearer()), query: { connection_id: (await aFile()).connectionId } }),
+  listStuckFiles: async () => {
+    const fileId = await accepted(await createConnection({ ...owner, employer_id: EXAMPLE.employerId }));
+    await deliverFiles([fileId], creatorThat(answering(503)).using);
+    return {};
+  },
   listConnections: async () => {
     await createConnection(owner);
     return { query: owner };

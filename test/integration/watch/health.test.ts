@@ -188,6 +188,7 @@ describe("late is", () => {
           responseStatus: 500,
           attempts: 1,
           nextAttemptAt: null,
+          facts: { employerId: "EMP_1", environment: "production" },
         },
       ]);
     await stuck("refused");
