@@ -82,7 +82,7 @@ export async function reconcileStuckFiles(env: Bindings, now: number): Promise<v
     .bind(now - KEEP_ROWS_MS)
     .run();
   const { results } = await env.DB.prepare(
-    `SELECT file_id FROM attention WHERE updated_at < ?1 AND (reason IN ('ring_key_missing', 'not_configured')
+    `SELECT file_id FROM attention INDEXED BY attention_updated WHERE updated_at < ?1 AND (reason IN ('ring_key_missing', 'not_configured')
        OR updated_at < ?2 AND reason IN ('deferred', 'consumer_died')) ORDER BY updated_at LIMIT ?3`,
   )
     .bind(now - HELD_STALE_MS, now - STALE_MS, ROWS_PER_RUN)

@@ -121,7 +121,7 @@ const OLDEST_DUE = `WITH RECURSIVE unsettled(id) AS (
 
 const STUCK_FILES = `SELECT count(*) AS n FROM (SELECT 1 FROM attention LIMIT ${COUNTED_STUCK_FILES})`;
 
-const DEFERRED_SINCE = `SELECT min(first_at) AS at FROM attention WHERE ${IS_WAITING}`;
+const DEFERRED_SINCE = `SELECT min(first_at) AS at FROM attention INDEXED BY attention_waiting WHERE ${IS_WAITING}`;
 
 async function readDatabase(db: D1Database, now: number): Promise<DatabaseReading> {
   const [due, stuck, deferred] = await db.batch<Record<string, number | null>>([
