@@ -3,9 +3,9 @@ import type { CallerFacts } from "./request-entry.ts";
 
 const LONGEST_TYPE = 100;
 const LONGEST_PRODUCT = 64;
-const MEDIA_TYPE = /^[A-Za-z0-9!#$&^_.+-]+\/[A-Za-z0-9!#$&^_.+-]+/;
-/** A product and its version, of the characters of a token: no quote, no bracket, no blank. */
-const PRODUCT = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?:\/[A-Za-z0-9!#$%&'*+.^_`|~-]+)?/;
+const MEDIA_TYPE = /^[A-Za-z0-9!#$^_.+-]+\/[A-Za-z0-9!#$^_.+-]+/;
+/** A product and its version, of the characters of a token that mean nothing in a page: no quote, bracket, blank or ampersand. */
+const PRODUCT = /^[A-Za-z0-9!#$%*+.^_|~-]+(?:\/[A-Za-z0-9!#$%*+.^_|~-]+)?/;
 const COUNTRY = /^[A-Z][A-Z0-9]$/;
 /** Longer numbers are no time. */
 const TIMESTAMP = /^\d{12,14}$/;

@@ -12,7 +12,7 @@ import { logError } from "../log.ts";
 import { type GateAddress, gateName } from "../model.ts";
 import { PendingNote } from "./pending-note.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
-import { logName, logShardOf } from "./request-log-name.ts";
+import { logName, logShardOf, NOBODYS_SHARD } from "./request-log-name.ts";
 import { type Claimed, resolveSenders } from "./resolve-senders.ts";
 
 /** Gates and request logs that are remembered. */
@@ -106,7 +106,7 @@ export class EvidenceCollector {
       return this.#resolveSoon(env, now);
     }
     const receiver: Receiver =
-      sender === "nobody" ? { kind: "log", shard: 0 } : { kind: "gate", gate: sender.gate };
+      sender === "nobody" ? { kind: "log", shard: NOBODYS_SHARD } : { kind: "gate", gate: sender.gate };
     const queue = this.#queueOf(receiver);
     into(queue.pending);
     return this.#tellSoon(queue, env, now, waits);
@@ -200,7 +200,7 @@ export class EvidenceCollector {
     const known = this.#claimed.get(sender.name);
     if (known !== undefined) known.pending.merge(pending);
     else if (this.#claimed.size < MAX_CLAIMED) this.#claimed.set(sender.name, { sender, pending });
-    else this.#queueOf({ kind: "log", shard: 0 }).pending.merge(pending);
+    else this.#queueOf({ kind: "log", shard: NOBODYS_SHARD }).pending.merge(pending);
   }
 
   #queueOf(receiver: Receiver): Queue & { receiver: Receiver } {

@@ -1,6 +1,8 @@
 /** The names of the request logs: a few objects, so that a flood from invented ids is spread. Pure. */
 
 export const LOG_SHARDS = 4;
+/** The shard of requests that name no connection and no key. */
+export const NOBODYS_SHARD = 0;
 
 export function logName(shard: number): string {
   return `unknown:${shard}`;

@@ -11,6 +11,8 @@ import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import { acceptedEntry } from "./find-request.ts";
 import type { GateState } from "./state.ts";
 
+/** What accepted requests are counted as. An accepted request itself has no code. */
+const ACCEPTED = "ACCEPTED";
 /** The file rows that one page reads. */
 const ROWS_PER_PAGE = 2_000;
 const ROWS_AT_A_TIME = 200;
@@ -27,13 +29,13 @@ export async function listRequests(
   const merged = mergeParts([acceptedRequests(state, query), evidence.page(query)], query.limit);
   const counts = await evidence.codesBetween(query.since, query.until, pause);
   const accepted = files.countBetween(query.since, query.until, MOST_COUNTED);
-  return { ...merged, counts: accepted === 0 ? counts : { ACCEPTED: accepted, ...counts } };
+  return { ...merged, counts: accepted === 0 ? counts : { [ACCEPTED]: accepted, ...counts } };
 }
 
 function acceptedRequests(state: GateState, query: RequestQuery): PartOfPage {
   const { outcome, code, since, until, before, limit } = query;
   const requests: PlacedRequest[] = [];
-  if ((outcome !== null && outcome !== "accepted") || code !== null)
+  if ((outcome !== null && outcome !== "accepted") || (code !== null && code !== ACCEPTED))
     return { requests, more: false, readTo: null };
   const end = Math.min(until, before === null ? Number.POSITIVE_INFINITY : before.at + 1);
   let from: string | null = Number.isFinite(end) ? seqAt(end) : null;

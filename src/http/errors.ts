@@ -610,7 +610,7 @@ export const ERRORS = {
     message: ({ requestedAt }) =>
       requestedAt === undefined
         ? "Nothing has this id."
-        : `There is no record of this request. According to its id, it came at ${requestedAt}.`,
+        : `There is no record of this request. According to its id, it came at ${requestedAt}. Of a sender's rejected requests, only the first ten and the newest ten of a minute are recorded.`,
     details: ({ requestedAt }) => (requestedAt === undefined ? undefined : { requested_at: requestedAt }),
     cause:
       "Nothing has this id, or it belongs to an owner that the credentials or the request's `owner_id` exclude. Of a flood of rejected requests, and of requests other than reports and changes, no single record is kept.",

@@ -3,7 +3,7 @@ import { findKeyByHashStart } from "../../db/api-keys.ts";
 import { type AuditRow, auditOfRequest } from "../../db/audit.ts";
 import { findGateOwner } from "../../db/gates.ts";
 import type { RequestEntry } from "../../evidence/request-entry.ts";
-import { logName, logShardOf } from "../../evidence/request-log-name.ts";
+import { logName, logShardOf, NOBODYS_SHARD } from "../../evidence/request-log-name.ts";
 import type { FoundRequest } from "../../gate/find-request.ts";
 import type { FileRecord } from "../../gate/protocol.ts";
 import type { AppContext, Client } from "../../http/context.ts";
@@ -27,14 +27,15 @@ export function findRequest(c: AppContext, request: RequestId): Promise<Found | 
     case "portal":
       return findChanges(c, request);
     case "other":
-      return Promise.resolve(null);
+      return actsForEverybody(c.get("client")) ? findInLog(c, request, NOBODYS_SHARD) : Promise.resolve(null);
   }
 }
 
 async function findReport(c: AppContext, request: RequestId): Promise<Found | null> {
   const client = c.get("client");
   const sender = await findSender(c.env.DB, request);
-  if (sender === null) return actsForEverybody(client) ? findInLog(c, request) : null;
+  if (sender === null)
+    return actsForEverybody(client) ? findInLog(c, request, logShardOf(request.address)) : null;
   if (!withinScope(client, sender.owner)) return null;
   const { gate } = sender;
   const found = await c.env.CONNECTION_GATE.getByName(gateName(gate)).findRequest(request.id, request.at);
@@ -57,9 +58,9 @@ async function findSender(db: D1Database, { kind, address }: RequestId): Promise
   return owner && { gate, owner };
 }
 
-/** A request for a connection or with a key that does not exist. It belongs to no owner, so only operators see it. */
-async function findInLog(c: AppContext, { id, at, address }: RequestId): Promise<Found | null> {
-  const entry = await c.env.REQUEST_LOG.getByName(logName(logShardOf(address))).findRequest(id, at);
+/** A request that names no connection or key, or one that does not exist. It belongs to no owner, so only operators see it. */
+async function findInLog(c: AppContext, { id, at }: RequestId, shard: number): Promise<Found | null> {
+  const entry = await c.env.REQUEST_LOG.getByName(logName(shard)).findRequest(id, at);
   return entry && presentReport({ entry, file: null }, []);
 }
 

@@ -16,7 +16,10 @@ const filters = {
     .string()
     .regex(/^[A-Z_]{1,64}$/, "Must be the code of an error, such as INVALID_SIGNATURE")
     .optional()
-    .meta({ description: "The `code` of the error that was returned; `DUPLICATE` for repeats." }),
+    .meta({
+      description:
+        "As in `counts`: the `code` of the error that was returned, `DUPLICATE` for repeats, or `ACCEPTED`.",
+    }),
   since: timeParameter.optional().meta({ description: "Inclusive. By default, 30 days ago." }),
   until: timeParameter.optional().meta({ description: "Exclusive." }),
   ...pageFields(REQUEST_LIST, z.tuple([z.number(), z.string().max(64)])),

@@ -347,6 +347,7 @@ describe("hostile texts", () => {
     ["HTML", "<script>alert(1)</script>"],
     ["latin", "caf\u00e9/1.0"],
     ["a quote", '"x"/1'],
+    ["what ends an attribute", "x/1'&`"],
   ])("%s end bounded and in plain characters", async (_, text) => {
     const connection = await createBoundConnection();
     const headers = { "User-Agent": text, "Content-Type": text, "X-Request-Id": text, "CF-IPCountry": text };
@@ -355,7 +356,7 @@ describe("hostile texts", () => {
     expect(entries).toHaveLength(1);
     const [{ userAgent, contentType, callerRequestId, country } = {}] = entries;
     for (const shown of [userAgent, contentType, callerRequestId, country])
-      expect(shown ?? "").toMatch(/^[A-Za-z0-9!#$%&'*+./^_`|~-]{0,100}$/);
+      expect(shown ?? "").toMatch(/^[A-Za-z0-9!#$%*+./^_|~-]{0,100}$/);
   });
 });
 

@@ -254,23 +254,28 @@ describe("the id of a request that brought no report", () => {
   it.each([
     ["connection", () => post({ id: newObjectId(), secret: "any" })],
     ["key", () => submit({ token: `audit1_live_sk_${"q".repeat(32)}` }, PAYROLL, {})],
-  ])("because its %s is unknown is found by operators alone, and asks no gate", async (_what, sent) => {
-    const refused = await sent();
-    const { using, asked } = watchingGates();
-    const found = await lookUp(requestIdOf(refused), {}, "portal", using);
-    expect(found.json.summary).toMatchObject({
-      outcome: "refused",
-      status: refused.status,
-      code: refused.json.code,
-    });
-    expect(found.json.related).toEqual([]);
-    for (const answer of [
-      await lookUp(requestIdOf(refused), {}, "bound", using),
-      await lookUp(requestIdOf(refused), ACME, "portal", using),
-    ])
-      expect(answer).toMatchObject({ status: 404, json: { error: "id_not_found" } });
-    expect(asked).toEqual([]);
-  });
+    ["connection's id", () => post({ id: "no-id", secret: "any" })],
+    ["token", () => submit({ token: "no-token" }, PAYROLL, {})],
+  ])(
+    "because its %s is unknown or malformed is found by operators alone, and asks no gate",
+    async (_what, sent) => {
+      const refused = await sent();
+      const { using, asked } = watchingGates();
+      const found = await lookUp(requestIdOf(refused), {}, "portal", using);
+      expect(found.json.summary).toMatchObject({
+        outcome: "refused",
+        status: refused.status,
+        code: refused.json.code,
+      });
+      expect(found.json.related).toEqual([]);
+      for (const answer of [
+        await lookUp(requestIdOf(refused), {}, "bound", using),
+        await lookUp(requestIdOf(refused), ACME, "portal", using),
+      ])
+        expect(answer).toMatchObject({ status: 404, json: { error: "id_not_found" } });
+      expect(asked).toEqual([]);
+    },
+  );
 
   it("in a flood is found, or the answer says when it came", async () => {
     const connection = await createBoundConnection();
