@@ -6,7 +6,7 @@ import { logError } from "../log.ts";
 import { ChangedHours } from "../usage/changed-hours.ts";
 import { HandOver } from "../usage/hand-over.ts";
 import { HOUR_MS } from "../usage/periods.ts";
-import { createEvidenceTable, EvidenceStore, MINUTE_MS } from "./evidence-store.ts";
+import { createEvidenceTable, createSampledIndex, EvidenceStore, MINUTE_MS } from "./evidence-store.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
 import { mergeParts, type RequestPage, type RequestQuery } from "./request-page.ts";
 
@@ -24,9 +24,10 @@ export class RequestLog extends DurableObject<Bindings> {
     // Never change this: append another version, and let it convert the rows of this one.
     ctx.storage.transactionSync(() => {
       sql.exec("CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
-      if (this.#mark("layout") === "1") return;
-      createEvidenceTable(sql);
-      this.#setMark("layout", "1");
+      const layout = Number(this.#mark("layout"));
+      if (layout < 1) createEvidenceTable(sql);
+      if (layout < 2) createSampledIndex(sql);
+      if (layout < 2) this.#setMark("layout", "2");
     });
     this.#hours = new ChangedHours(
       { get: () => this.#mark("changed_hours"), set: (mark) => this.#setMark("changed_hours", mark) },

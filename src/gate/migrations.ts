@@ -6,7 +6,7 @@
  * After a rollback, older code refuses the tables of newer code and leaves them untouched.
  */
 import { NEWER_CODE_NEEDED } from "../deadline.ts";
-import { createEvidenceTable } from "../evidence/evidence-store.ts";
+import { createEvidenceTable, createSampledIndex } from "../evidence/evidence-store.ts";
 import { SETTLED, UNSETTLED } from "./file-row.ts";
 
 type Migration = (sql: SqlStorage) => void;
@@ -51,6 +51,7 @@ export const MIGRATIONS: readonly Migration[] = [
     `),
   // Rows are deleted by the alarm after 30 days (evidence/evidence-store.ts).
   createEvidenceTable,
+  createSampledIndex,
 ];
 
 /** Throws, and changes nothing, if the tables were made by newer code. */

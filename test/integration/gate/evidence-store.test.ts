@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { KEEP_EVIDENCE_MS, MAX_SAMPLES } from "../../../src/evidence/evidence-store.ts";
 import type { Note, RequestEntry } from "../../../src/evidence/request-entry.ts";
-import { type Bench, DAY, HOUR, inGate, MINUTE, newGate } from "../../support/gate.ts";
+import { Bench, countingRows, DAY, HOUR, inGate, MINUTE, newGate } from "../../support/gate.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -61,6 +61,30 @@ describe("details", () => {
       expect(bench.state.evidence.countsBetween(first, first + 100)).toEqual({
         "refused:INVALID_SIGNATURE": 2_000,
       });
+    });
+  });
+
+  it("that are too many are found without reading the minutes that have none", async () => {
+    await inGate(await newGate(), async (bench) => {
+      refuse(bench, 20);
+      const { sql, read } = countingRows(bench.sql);
+      const counted = new Bench(bench.gate, sql);
+      for (let i = 0; i < 500; i++) {
+        const minute = Math.floor(bench.clock.now / MINUTE) + i - 1_000;
+        const latencies = [{ minute, counts: { "latency_accepted:7": 1 } }];
+        counted.state.evidence.note(
+          { id: `note_${ids++}`, counts: [], samples: [], latencies },
+          bench.clock.now,
+          {
+            inDetail: true,
+          },
+        );
+        counted.state.evidence.writeLatencies(bench.clock.now);
+      }
+      expect(kept(bench).minutes).toBeGreaterThan(490);
+      const before = read();
+      counted.state.evidence.purge(bench.clock.now);
+      expect(read() - before).toBeLessThan(10);
     });
   });
 
