@@ -38,7 +38,6 @@ const PART_MS = 60_000;
 export async function runScheduled(cron: string, now: number, env: Bindings): Promise<void> {
   if (cron !== EVERY_MINUTE) throw new Error(`no work is known for the cron ${cron}`);
   await part("run replays", () => runReplays(env, now));
-  await part("run jobs", () => runJobs(env, now));
   await part("wake endpoints", () => sweep(env, now));
   await part("erase connections", () => eraseConnectionsDue(env, now));
   await part("erase API keys", () => eraseKeysDue(env, now));
@@ -46,6 +45,8 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("propagate rows to gates", () => propagateChanged(env));
   await part("poke gates", () => pokeSlice(env, now));
   await part("reconcile stuck files", () => reconcileStuckFiles(env, now));
+  // After what deliveries and files wait for: jobs may take a third of the minute.
+  await part("run jobs", () => runJobs(env, now));
   await part("complete stuck files", () => completeStuckFiles(env));
   await part("roll counts up", () => rollUp(env.DB, now));
   await part("apply retention", () => retain(env.DB, sliceOfHour(now), now));
