@@ -35,7 +35,11 @@ export async function mailAlerts(
   if (due.length === 0) return;
   try {
     const addressed = await withAddresses(store, env.DB, due, settings.operatorsEmail, now);
-    const groups = Map.groupBy(addressed, ({ notification, recipient }) =>
+    const ready = addressed.filter(({ notification: { alert }, recipient }) => {
+      const mailedAt = store.mailedAt(alert.kind, recipient);
+      return mailedAt === null || now - mailedAt >= MAIL_INTERVAL_MS;
+    });
+    const groups = Map.groupBy(ready, ({ notification, recipient }) =>
       JSON.stringify([notification.alert.kind, recipient]),
     );
     for (const group of [...groups.values()].slice(0, MAILS_PER_RUN)) {
@@ -85,8 +89,6 @@ async function mail(
 ): Promise<boolean> {
   const [{ alert }] = group;
   const { kind } = alert;
-  const mailedAt = store.mailedAt(kind, recipient);
-  if (mailedAt !== null && now - mailedAt < MAIL_INTERVAL_MS) return true;
   const alerts = group.map((each) => each.alert) as [Alert, ...Alert[]];
   for (const to of recipient === operatorsEmail ? [recipient] : [recipient, operatorsEmail]) {
     const { subject, text } = alertMailOf(alerts, { redirected: to !== recipient });

@@ -289,6 +289,30 @@ describe("mails", () => {
     });
   });
 
+  it("that wait for their quarter of an hour hold up no others", async () => {
+    const connections = await Promise.all(
+      Array.from({ length: 10 }, (_, i) =>
+        createConnection({ notification_email: `payroll-${i}@acme.test` }),
+      ),
+    );
+    const jump = () =>
+      Promise.all(
+        connections.map(({ id }) =>
+          watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} }),
+        ),
+      );
+    await jump();
+    await whileCronRuns();
+    await Promise.all(connections.map(({ id }) => watch().over("refused_share", `connection:${id}`)));
+    await whileCronRuns();
+    expect(mails).toHaveLength(10);
+    await jump();
+    await whileCronRuns();
+    await watch().tell({ kind: "dead_letters", subject: "files", facts: { messages: 1 } });
+    await whileCronRuns();
+    expect(mails.slice(10).map(({ to }) => to)).toEqual([OPERATORS]);
+  });
+
   it("are sent again until the mail service accepts them, each once", async () => {
     const send = vi.spyOn(bindings.EMAIL, "send").mockRejectedValue(outage("the mail service is down"));
     await ringKey("test-1");
