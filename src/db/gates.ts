@@ -58,16 +58,22 @@ export async function findGatesInRange(
   return results.map(({ id }) => ({ kind, id }));
 }
 
+const IS_DELETED: Record<GateKind, string> = { connection: "deleted_at IS NOT NULL", key: "0" };
+
 export interface GateOwner {
   owner_type: OwnerType;
   owner_id: string;
   environment: Environment;
+  /** 1 for a deleted connection. */
+  is_deleted: number;
 }
 
-/** The owner of a gate. Null for an address that no row ever had: its object must not be created. */
+/** The owner of a gate, even of a deleted connection. Null for an address that no row ever had: its object must not be created. */
 export async function findGateOwner(db: D1Database, gate: GateAddress): Promise<GateOwner | null> {
   return db
-    .prepare(`SELECT owner_type, owner_id, environment FROM ${GATE_TABLES[gate.kind]} WHERE id = ?`)
+    .prepare(
+      `SELECT owner_type, owner_id, environment, ${IS_DELETED[gate.kind]} AS is_deleted FROM ${GATE_TABLES[gate.kind]} WHERE id = ?`,
+    )
     .bind(gate.id)
     .first<GateOwner>();
 }

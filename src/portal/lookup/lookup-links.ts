@@ -34,7 +34,16 @@ export function keyLink(id: string) {
   return link("api_key", `${API_KEY_PREFIX}${id}`);
 }
 
+/** For an object that is deleted, or may be: the look-up shows it all the same. */
+export function byLookup<Kind extends LookupKind>(kind: Kind, id: string) {
+  return { kind, id, href: `${API}/lookup/${id}` };
+}
+
+export function connectionLink(id: string, isDeleted: boolean) {
+  return isDeleted ? byLookup("connection", id) : link("connection", id);
+}
+
 /** The connection or the API key that a gate belongs to. */
-export function senderLink({ kind, id }: GateAddress) {
-  return kind === "key" ? keyLink(id) : link("connection", id);
+export function senderLink({ kind, id }: GateAddress, isDeleted: boolean) {
+  return kind === "key" ? keyLink(id) : connectionLink(id, isDeleted);
 }

@@ -16,7 +16,15 @@ import { type DeliveryKey, deliveryId } from "../../outbound/delivery-id.ts";
 import { fileOfEvent, ownEventIds } from "../../outbound/file-event-id.ts";
 import { actsForEverybody, type Owner, ownerIn, withinScope } from "../owner.ts";
 import type { Found, Link } from "./lookup-contract.ts";
-import { eventLink, keyLink, link, senderLink, webhookLink } from "./lookup-links.ts";
+import {
+  byLookup,
+  connectionLink,
+  eventLink,
+  keyLink,
+  link,
+  senderLink,
+  webhookLink,
+} from "./lookup-links.ts";
 
 const MAX_DELIVERIES = 50;
 
@@ -52,7 +60,7 @@ export async function findFile(
     related: [
       // Reports from before request ids led anywhere have ids of another form.
       ...(parseRequestId(facts.requestId) === null ? [] : [link("request", facts.requestId)]),
-      senderLink(gate),
+      senderLink(gate, row.is_deleted === 1),
       link("employer", facts.employerId),
       ...(facts.sameBodyAs === undefined ? [] : [link("file", facts.sameBodyAs)]),
       ...(await eventsOf(c, record, ownerIn(row))),
@@ -94,7 +102,7 @@ export async function findDelivery(c: AppContext, key: DeliveryKey): Promise<Fou
       updated_at: iso(delivery.updated_at),
     },
     related: [
-      webhookLink(webhook.id),
+      webhook.deleted_at === null ? webhookLink(webhook.id) : byLookup("webhook", `wh_${webhook.id}`),
       ...(id === null ? [] : [eventLink({ id, environment: webhook.environment }, ownerIn(webhook))]),
       ...fileLinks(id),
     ],
@@ -133,11 +141,11 @@ export async function findEvent(
   };
 }
 
-/** Of the gateway's own events, which name their file. */
+/** Of the gateway's own events, which name their file. Its connection may have been deleted. */
 function fileLinks(eventId: string | null): Link[] {
   const fileId = eventId === null ? null : fileOfEvent(eventId);
   const gate = fileId === null ? undefined : parseFileId(fileId)?.gate;
-  return fileId === null || gate === undefined ? [] : [link("file", fileId), senderLink(gate)];
+  return fileId === null || gate === undefined ? [] : [link("file", fileId), senderLink(gate, true)];
 }
 
 export async function findConnection(c: AppContext, id: string): Promise<Found | null> {
@@ -145,7 +153,7 @@ export async function findConnection(c: AppContext, id: string): Promise<Found |
   if (row === null || !withinScope(c.get("client"), row)) return null;
   const { type, owner_type, owner_id, status, plan, environment, employer_id } = row;
   return {
-    ...link("connection", row.id),
+    ...connectionLink(row.id, row.deleted_at !== null),
     console_url: null,
     summary: {
       ...{ type, owner_type, owner_id, status, plan, environment, employer_id },
@@ -162,7 +170,7 @@ export async function findWebhook(c: AppContext, id: string): Promise<Found | nu
   if (row === null || !withinScope(c.get("client"), row)) return null;
   const { owner_type, owner_id, status, environment, events } = row;
   return {
-    ...webhookLink(row.id),
+    ...(row.deleted_at === null ? webhookLink(row.id) : byLookup("webhook", `wh_${row.id}`)),
     console_url: null,
     summary: {
       ...{ owner_type, owner_id, status, environment, events },

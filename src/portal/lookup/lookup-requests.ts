@@ -13,7 +13,7 @@ import { type GateAddress, gateName } from "../../model.ts";
 import { shownActor } from "../audit-presenter.ts";
 import { actsForEverybody, type OwnedRow, withinScope } from "../owner.ts";
 import type { Found, Link, ShownChange, ShownReportRequest } from "./lookup-contract.ts";
-import { keyLink, link, senderLink, webhookLink } from "./lookup-links.ts";
+import { byLookup, keyLink, link, senderLink } from "./lookup-links.ts";
 
 /** An import of employers makes thousands of changes. */
 const SHOWN_CHANGES = 20;
@@ -37,25 +37,26 @@ async function findReport(c: AppContext, request: RequestId): Promise<Found | nu
   if (sender === null)
     return actsForEverybody(client) ? findInLog(c, request, logShardOf(request.address)) : null;
   if (!withinScope(client, sender.owner)) return null;
-  const { gate } = sender;
+  const { gate, isDeleted } = sender;
   const found = await c.env.CONNECTION_GATE.getByName(gateName(gate)).findRequest(request.id, request.at);
-  return found === null ? null : presentReport(found, [senderLink(gate)]);
+  return found === null ? null : presentReport(found, [senderLink(gate, isDeleted)]);
 }
 
 interface KnownSender {
   gate: GateAddress;
   owner: OwnedRow;
+  isDeleted: boolean;
 }
 
 /** The connection or the key that the id names. Null if there is none: its gate must not be created. */
 async function findSender(db: D1Database, { kind, address }: RequestId): Promise<KnownSender | null> {
   if (kind === "key") {
     const key = await findKeyByHashStart(db, address);
-    return key && { gate: { kind: "key", id: key.id }, owner: key };
+    return key && { gate: { kind: "key", id: key.id }, owner: key, isDeleted: false };
   }
   const gate: GateAddress = { kind: "connection", id: address };
   const owner = await findGateOwner(db, gate);
-  return owner && { gate, owner };
+  return owner && { gate, owner, isDeleted: owner.is_deleted === 1 };
 }
 
 /** A request that names no connection or key, or one that does not exist. It belongs to no owner, so only operators see it. */
@@ -119,14 +120,15 @@ function presentChange(row: AuditRow, client: Client): ShownChange {
   };
 }
 
-/** The object that was changed. */
+/** The object that was changed, and may have been deleted. */
 function linkOf({ subject_kind: kind, subject_id: id }: AuditRow): Link[] {
   switch (kind) {
     case "api_key":
       return [keyLink(id)];
     case "webhook":
-      return [webhookLink(id)];
+      return [byLookup("webhook", `wh_${id}`)];
     case "connection":
+      return [byLookup(kind, id)];
     case "file":
     case "employer":
       return [link(kind, id)];

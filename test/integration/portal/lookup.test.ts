@@ -394,6 +394,30 @@ describe("an object's id", () => {
     }
   });
 
+  it("of something that was deleted leads by working addresses, too", async () => {
+    const connection = await createBoundConnection();
+    const sent = await post(connection, report());
+    await deliverFiles([sent.json.file_id]);
+    const asked = {
+      ...ACME,
+      environment: "production",
+      url: "https://hooks.acme-audit.com/y",
+      events: ["*"],
+    };
+    const webhook: string = (await portal("POST", "/webhooks", asked)).json.webhook.id;
+    const deletions = [
+      await portal("DELETE", `/connections/${connection.id}`),
+      await portal("DELETE", `/webhooks/${webhook}`),
+    ];
+    for (const id of [requestIdOf(sent), sent.json.file_id, ...deletions.map(requestIdOf)]) {
+      const { json } = await lookUp(id);
+      for (const { href } of json.related)
+        expect((await portal("GET", href.slice("/api/v1".length))).status, href).toBe(200);
+    }
+    for (const id of [connection.id, webhook])
+      expect((await lookUp(id)).json.href).toBe(`/api/v1/lookup/${id}`);
+  });
+
   it("never shows a secret, a name or an address", async () => {
     for (const id of Object.values(acme).filter((each) => typeof each === "string")) {
       const text = JSON.stringify((await lookUp(id, ACME)).json);
