@@ -32,6 +32,7 @@ import { behindPortalAuth } from "./portal/client-auth.ts";
 import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
+import { fileLists } from "./portal/files/file-list-routes.ts";
 import { stuckFiles } from "./portal/files/stuck-file-routes.ts";
 import { health } from "./portal/health-routes.ts";
 import { bulkReplays } from "./portal/jobs/bulk-replay-routes.ts";
@@ -58,6 +59,7 @@ const portal = behindPortalAuth([
   events,
   portalFiles,
   stuckFiles,
+  fileLists,
   auditTrail,
   vault,
   webhooks,

@@ -20,6 +20,7 @@ import { restoreFiles, walkFiles } from "./bulk-replay.ts";
 import { parseFileId, seqAt } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
+import { type FilePage, type FileQuery, listFiles } from "./list-files.ts";
 import { listRequests } from "./list-requests.ts";
 import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrations.ts";
@@ -249,6 +250,11 @@ export class ConnectionGate extends DurableObject<Bindings> {
   list(before: string | null, limit: number): FileRecord[] {
     const rows = this.#state.files.list(before === null ? null : seqOf(before), limit);
     return rows.map((row) => this.#lifecycle.record(row)).filter((record) => record !== null);
+  }
+
+  /** See {@link listFiles}. */
+  listFiles(query: FileQuery): FilePage {
+    return listFiles(this.#state, this.#lifecycle, query);
   }
 
   override async alarm(): Promise<void> {

@@ -4,6 +4,7 @@ import { type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
 import type { FileProgress } from "./file-progress.ts";
 import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file-row.ts";
+import type { FileFilter } from "./list-files.ts";
 import type { ArchiveLocation, FileFacts } from "./protocol.ts";
 import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
@@ -35,6 +36,12 @@ const BY_REQUEST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key >= ? AND key < ?
   ORDER BY key LIMIT ?`;
 const COUNT_BETWEEN = `SELECT count(*) AS n FROM (SELECT 1 FROM inbox WHERE key >= ? AND key < ?
   AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) LIMIT ?)`;
+/** Of the newest rows of a range. A parameter that is null matches every file. */
+const COUNT_MATCHING = `SELECT count(*) AS examined, coalesce(sum(matches), 0) AS found FROM (
+  SELECT state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) AND (?3 IS NULL OR state = ?3)
+    AND (?4 IS NULL OR json_extract(facts, '$.employerId') = ?4)
+    AND (?5 IS NULL OR json_extract(facts, '$.environment') = ?5) AS matches
+  FROM inbox WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT ?6)`;
 const MARK_ARCHIVED = `UPDATE inbox
   SET stored = ?, payload = NULL, due_at = CASE WHEN ${SETTLED} THEN NULL ELSE due_at END WHERE ${IS_FILE}`;
 const DELETE = `DELETE FROM inbox WHERE ${IS_FILE}`;
@@ -253,6 +260,22 @@ export class FileStore {
       n += Number(partition.exec(COUNT_BETWEEN, first, end, most - n).one().n);
     }
     return n;
+  }
+
+  /** How many files match, among the newest `most` rows of the range; `complete` if it has no more. */
+  countMatching(filter: FileFilter, most: number): { found: number; complete: boolean } {
+    const { status, employerId, environment, since, until } = filter;
+    const first = rowKeyOf(seqAt(since));
+    const end = until === null ? Number.MAX_SAFE_INTEGER : rowKeyOf(seqAt(until));
+    const values = [first, end, status && stateCode(status), employerId, environment];
+    let [left, found] = [most, 0];
+    for (const partition of this.#partitions.between(first, end).reverse()) {
+      if (left === 0) break;
+      const row = partition.exec(COUNT_MATCHING, ...values, left).one();
+      left -= Number(row.examined);
+      found += Number(row.found);
+    }
+    return { found, complete: left > 0 };
   }
 
   /** Oldest first, at most `limit` rows from `fromSeq` up to but not including `toSeq`. */

@@ -134,6 +134,8 @@ describe("every query of the Worker to D1", () => {
     const headers = { Authorization: `Bearer ${key}` };
     for (const path of ["/files", `/files?connection_id=${id}`, `/files/status/${fileId}`])
       await send(`/api/v1${path}`, { headers }, using);
+    for (const query of ["", "&status=failed", "&employer_id=x&since=2026-01-01T00:00:00Z"])
+      await ask("GET", `/files?owner_type=payroll_company&owner_id=acme${query}`);
     for (const query of ["", "?reason=deferred", "?since=2026-01-01T00:00:00Z&limit=1"])
       expect((await ask("GET", `/stuck-files${query}`)).status).toBe(200);
     await ask("POST", "/events", { id: "evt_1", type: "file.failed", data: { fileId } });

@@ -36,7 +36,7 @@ const FOLDERS: Record<string, string[]> = {
   developer: ["crypto", "db", "gate", "http", "contract", "evidence", "inbound", "outbound"],
   portal: [
     ...["crypto", "db", "http", "contract"],
-    ...["evidence", "forwarding", "gate", "jobs", "maintenance", "outbound", "usage", "watch"],
+    ...["evidence", "forwarding", "gate", "inbound", "jobs", "maintenance", "outbound", "usage", "watch"],
   ],
   reference: ["crypto", "http", "contract", "outbound"],
 };

@@ -1,0 +1,67 @@
+/** A page of a gate's files, newest first: a walk along the row keys that filters what it passes. */
+import type { Environment } from "../model.ts";
+import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
+import type { FileLifecycle } from "./file-lifecycle.ts";
+import type { FileRow } from "./file-row.ts";
+import type { FileRecord, FileStatus } from "./protocol.ts";
+import type { GateState } from "./state.ts";
+
+export interface FileFilter {
+  status: FileStatus | null;
+  employerId: string | null;
+  environment: Environment | null;
+  /** Files that were minted from `since` up to but not including `until`, in milliseconds. */
+  since: number;
+  until: number | null;
+}
+
+export interface FileQuery extends FileFilter {
+  /** The `seq` to continue after. Null for the first page, which has a count. */
+  before: string | null;
+  limit: number;
+}
+
+export interface FilePage {
+  files: FileRecord[];
+  /** The file to continue after. Null at the end of the list. */
+  next: string | null;
+  count: { found: number; complete: boolean } | null;
+}
+
+/** A page reads at most this many rows, and its count at most the others: fewer than 2 000 together. */
+export const ROWS_PER_PAGE = 900;
+export const ROWS_COUNTED = 1_001;
+const ROWS_AT_A_TIME = 200;
+
+export function listFiles(state: GateState, lifecycle: FileLifecycle, query: FileQuery): FilePage {
+  const { before, limit } = query;
+  const count = before === null ? state.files.countMatching(query, ROWS_COUNTED) : null;
+  const end = query.until === null ? null : seqAt(query.until);
+  let from = before === null || (end !== null && end < before) ? end : before;
+  const files: FileRecord[] = [];
+  let read = 0;
+  while (read < ROWS_PER_PAGE) {
+    const asked = Math.min(read === 0 ? limit + 1 : ROWS_AT_A_TIME, ROWS_PER_PAGE - read);
+    const rows = state.files.list(from, asked);
+    for (const row of rows) {
+      if (mintedAt(row.seq) < query.since) return { files, next: null, count };
+      const record = matches(query, row) ? lifecycle.record(row) : null;
+      if (record === null) continue;
+      if (files.length === limit) return { files, next: files.at(-1)?.fileId ?? null, count };
+      files.push(record);
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < asked) return { files, next: null, count };
+    from = last.seq;
+    read += rows.length;
+  }
+  return { files, next: from === null ? null : fileIdOf(state.gate, from), count };
+}
+
+function matches({ status, employerId, environment }: FileFilter, { state, facts }: FileRow): boolean {
+  return (
+    (status === null || state === status) &&
+    (employerId === null || facts.employerId === employerId) &&
+    (environment === null || facts.environment === environment)
+  );
+}
