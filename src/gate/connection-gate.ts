@@ -20,7 +20,7 @@ import { restoreFiles, walkFiles } from "./bulk-replay.ts";
 import { parseFileId, seqAt } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
-import { type FilePage, type FileQuery, listFiles } from "./list-files.ts";
+import { listFiles } from "./list-files.ts";
 import { listRequests } from "./list-requests.ts";
 import { Maintenance } from "./maintenance.ts";
 import { migrate } from "./migrations.ts";
@@ -31,6 +31,8 @@ import type {
   ArchivedFile,
   Charged,
   Claim,
+  FilePage,
+  FileQuery,
   FileRecord,
   FileStatus,
   Outcome,

@@ -4,8 +4,7 @@ import { type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
 import type { FileProgress } from "./file-progress.ts";
 import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file-row.ts";
-import type { FileFilter } from "./list-files.ts";
-import type { ArchiveLocation, FileFacts } from "./protocol.ts";
+import type { ArchiveLocation, FileFacts, FileFilter } from "./protocol.ts";
 import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
 /** HMAC-SHA256 in hex. Fingerprints of keys are shorter, so the length distinguishes the two kinds of alias. */

@@ -1,32 +1,9 @@
 /** A page of a gate's files, newest first: a walk along the row keys that filters what it passes. */
-import type { Environment } from "../model.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import type { FileLifecycle } from "./file-lifecycle.ts";
 import type { FileRow } from "./file-row.ts";
-import type { FileRecord, FileStatus } from "./protocol.ts";
+import type { FileFilter, FilePage, FileQuery, FileRecord } from "./protocol.ts";
 import type { GateState } from "./state.ts";
-
-export interface FileFilter {
-  status: FileStatus | null;
-  employerId: string | null;
-  environment: Environment | null;
-  /** Files that were minted from `since` up to but not including `until`, in milliseconds. */
-  since: number;
-  until: number | null;
-}
-
-export interface FileQuery extends FileFilter {
-  /** The `seq` to continue after. Null for the first page, which has a count. */
-  before: string | null;
-  limit: number;
-}
-
-export interface FilePage {
-  files: FileRecord[];
-  /** The file to continue after. Null at the end of the list. */
-  next: string | null;
-  count: { found: number; complete: boolean } | null;
-}
 
 /** A page reads at most this many rows, and its count at most the others: fewer than 2 000 together. */
 export const ROWS_PER_PAGE = 900;

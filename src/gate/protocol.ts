@@ -244,3 +244,25 @@ export interface FileRecord {
   failedAt: number | null;
   updatedAt: number;
 }
+
+export interface FileFilter {
+  status: FileStatus | null;
+  employerId: string | null;
+  environment: Environment | null;
+  /** Files that were minted from `since` up to but not including `until`, in milliseconds. */
+  since: number;
+  until: number | null;
+}
+
+export interface FileQuery extends FileFilter {
+  /** The `seq` to continue after. Null for the first page, which has a count. */
+  before: string | null;
+  limit: number;
+}
+
+export interface FilePage {
+  files: FileRecord[];
+  /** The file to continue after. Null at the end of the list. */
+  next: string | null;
+  count: { found: number; complete: boolean } | null;
+}
