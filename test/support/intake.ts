@@ -8,9 +8,11 @@ import {
   getConnection,
   type ManagedConnection,
 } from "../../src/db/managed-connections.ts";
+import { evidence } from "../../src/evidence/collector.ts";
 import { propagate, snapshotOf } from "../../src/gate/propagate.ts";
 import type { Snapshot } from "../../src/gate/protocol.ts";
 import { PLAN_LIMITS } from "../../src/gate/rate-window.ts";
+import { examinationTurns } from "../../src/inbound/diagnosis/examination.ts";
 import { type Answer, bindings, type Connection, filesCreator, gateOf, portal } from "./gateway.ts";
 
 export async function rowOf(connection: { id: string }): Promise<ManagedConnection> {
@@ -73,6 +75,12 @@ export async function exhaust(connection: { id: string }): Promise<void> {
   await Promise.all(
     Array.from({ length: PLAN_LIMITS[snapshot.plan].perMinute }, () => gate.charge(snapshot)),
   );
+}
+
+/** Until mocks are restored, requests leave no evidence: the calls that are counted are those of the intakes alone. */
+export function leaveNoEvidence(): void {
+  vi.spyOn(evidence, "addRequest").mockReturnValue(undefined);
+  vi.spyOn(examinationTurns, "take").mockReturnValue(null);
 }
 
 /** Expects no row in the gate, and no request at the files-creator. */

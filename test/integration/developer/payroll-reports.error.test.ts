@@ -11,6 +11,7 @@ import {
 } from "../../support/developer.ts";
 import { catchWakeUps } from "../../support/forwarding.ts";
 import { createEmployer, gateOf, type Json } from "../../support/gateway.ts";
+import { leaveNoEvidence } from "../../support/intake.ts";
 import { watched, without } from "../../support/interception.ts";
 
 const MISSING = "Required field missing";
@@ -319,6 +320,7 @@ it("past the plan's minute every report is refused, exactly", async () => {
 
 it("nothing is looked up for a request that is refused for its headers", async () => {
   const key = await createDeveloper();
+  leaveNoEvidence();
   const { calls, using } = watched();
   await submit({ token: "nothing" }, PAYROLL, payroll(key), {}, using);
   await submit(key, PAYROLL, payroll(key), { "Content-Encoding": "br" }, using);

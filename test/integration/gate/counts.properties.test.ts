@@ -233,7 +233,8 @@ it("adds up to what the files are, whatever happened", async () => {
           await bench.runAfter(10 * MINUTE);
         expect(bench.state.changedHours.dueAt(bench.clock.now)).toBeNull();
         const later = bench.clock.now + 10 * MINUTE + COMPUTED_AFTER_MS;
-        for (let i = 0; i < 5; i++) await rollUp(bindings.DB, later);
+        // A mark that was set before the clock went back may still be a few minutes ahead.
+        for (let i = 0; i < 5; i++) await rollUp(bindings.DB, later + i * 10 * MINUTE);
         return listed(bench, noted);
       });
       for (const [at, counts] of hours) {

@@ -17,7 +17,7 @@ import {
   report,
   send,
 } from "../../support/gateway.ts";
-import { rotate } from "../../support/intake.ts";
+import { leaveNoEvidence, rotate } from "../../support/intake.ts";
 import { intercepted, watched } from "../../support/interception.ts";
 
 /** Failed lookups that an address may make at once; some of them come back each second. */
@@ -58,7 +58,10 @@ function forgetAll() {
   abuseLimiter.clear();
 }
 
-beforeEach(forgetAll);
+beforeEach(() => {
+  forgetAll();
+  leaveNoEvidence();
+});
 afterEach(() => {
   vi.useRealTimers();
 });

@@ -20,6 +20,7 @@ import {
 import {
   auditRowInTests,
   expectNothingStored,
+  leaveNoEvidence,
   rotate,
   rowOf,
   setStatus,
@@ -29,6 +30,7 @@ import {
 import { watched, without } from "../../support/interception.ts";
 
 beforeEach(() => {
+  leaveNoEvidence();
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
 });
 afterEach(() => {
