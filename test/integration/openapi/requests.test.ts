@@ -147,6 +147,9 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   replayWebhook: webhookOf,
   getReplay: replayOf,
   endReplay: replayOf,
+  listConnectionRequests: connectionOf,
+  listApiKeyRequests: keyOf,
+  listUnknownRequests: async () => ({ query: { unknown: "true" } }),
   listJobs: async () => {
     await jobOf();
     return { query: owner };
