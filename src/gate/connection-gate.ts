@@ -77,6 +77,10 @@ export class ConnectionGate extends DurableObject<Bindings> {
       now: () => Date.now(),
     };
     this.#waitingFiles = new WaitingFiles({
+      toldAt: {
+        get: () => this.#state.watermarks.get("waiting_told_at"),
+        set: (at) => this.#state.watermarks.set("waiting_told_at", at),
+      },
       oldestQueuedAt: () => this.#state.dueFiles.oldestQueuedAt(),
       ...telling,
     });

@@ -15,6 +15,11 @@ const RETRY_MS = 60_000;
 export interface WaitingFilesDeps {
   /** Since when the file waits that has waited longest, ms. Null if none waits. */
   oldestQueuedAt(): number | null;
+  /**
+   * When the watch was last told, kept through restarts. Otherwise a gate that restarts in a long outage could not tell that it is over,
+   * and the gateway would look late for hours. Empty for never.
+   */
+  toldAt: { get(): string; set(at: string): void };
   /** The gate's name. */
   subject(): string;
   /** Both resolve to whether the watch was reached, and never reject. */
@@ -36,6 +41,10 @@ export class WaitingFiles {
 
   constructor(deps: WaitingFilesDeps) {
     this.#deps = deps;
+    const toldAt = deps.toldAt.get();
+    if (toldAt === "") return;
+    this.#toldAt = Number(toldAt);
+    this.#checkAt = 0;
   }
 
   /** For the alarm. */
@@ -67,16 +76,20 @@ export class WaitingFiles {
     const againMs = this.#toldAt === null ? FIRST_AGAIN_MS : Math.min(2 * this.#againMs, LONGEST_AGAIN_MS);
     const told = { kind: KIND, subject: subject(), facts: { oldest_at: oldestAt }, againMs } as const;
     if (!(await tell(told))) return now() + RETRY_MS;
-    this.#toldAt = now();
+    this.#setToldAt(now());
     this.#againMs = againMs;
-    return this.#toldAt + againMs;
+    return now() + againMs;
   }
 
-  /** If a restart made the gate forget that it told, the watch resolves what it is not told again. */
   async #end(oldestAt: number | null): Promise<number | null> {
     const { now, subject, over } = this.#deps;
     if (this.#toldAt !== null && !(await over({ kind: KIND, subject: subject() }))) return now() + RETRY_MS;
-    this.#toldAt = null;
+    this.#setToldAt(null);
     return oldestAt === null ? null : oldestAt + WAITS_LONG_MS;
+  }
+
+  #setToldAt(at: number | null): void {
+    this.#toldAt = at;
+    this.#deps.toldAt.set(at === null ? "" : String(at));
   }
 }

@@ -9,7 +9,8 @@ type MarkName =
   | "late_puts"
   | "snapshot"
   | "address"
-  | "changed_hours";
+  | "changed_hours"
+  | "waiting_told_at";
 
 export class Watermarks {
   readonly #sql: SqlStorage;

@@ -231,6 +231,10 @@ export class Bench {
         now: () => this.clock.now,
       }),
       waitingFiles: new WaitingFiles({
+        toldAt: {
+          get: () => this.state.watermarks.get("waiting_told_at"),
+          set: (at) => this.state.watermarks.set("waiting_told_at", at),
+        },
         oldestQueuedAt: () => this.state.dueFiles.oldestQueuedAt(),
         ...telling,
       }),

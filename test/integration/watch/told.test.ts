@@ -73,6 +73,18 @@ describe("a gate whose report waits", () => {
     expect((await watch().health()).checks.files.oldest_waiting_seconds).toBe(0);
   });
 
+  it("tells that it is over even if the gate restarted meanwhile", async () => {
+    const connection = await createBoundConnection();
+    const fileId = await accepted(connection);
+    const gate = gateOf(connection);
+    await gateMinutes(gate, 60);
+    expect(await open("report_waiting")).toHaveLength(1);
+    await evictDurableObject(gate);
+    await deliverFiles([fileId], creatorThat().using);
+    await gateMinutes(gate, 3);
+    expect(await open("report_waiting")).toEqual([]);
+  });
+
   it("does so as well while the report is deferred for an hour, after a restart, and for a replayed file", async () => {
     const connection = await createBoundConnection();
     const gate = gateOf(connection);
