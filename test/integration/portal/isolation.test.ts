@@ -214,6 +214,9 @@ function learned({ status, json, headers }: Answer) {
   return { status, ...rest, names };
 }
 
+/** A least number once this walk has made the owner more senders than one request asks. */
+const NONE = expect.toSatisfy((matched) => matched === 0 || matched === "0+");
+
 /** All of D1, and the other owner's gates. */
 async function everything(): Promise<Json> {
   const all = await wholeDatabase();
@@ -248,7 +251,7 @@ describe("another owner's id", () => {
       expect(learned(theirs)).toEqual(learned(nobodys));
       // A filter finds nothing; everything else is not found.
       if (place.operation.id === "replayFiles" && place.field === "employer_id")
-        expect(theirs).toMatchObject({ status: 200, json: { dry_run: true, matched: 0 } });
+        expect(theirs).toMatchObject({ status: 200, json: { dry_run: true, matched: NONE } });
       else if (place.operation.id === "listFiles" && place.field === "employer_id")
         expect(theirs).toMatchObject({ status: 200, json: { files: [], next_cursor: null, count: 0 } });
       else if (place.field === "subject") expect(theirs).toMatchObject({ status: 200, json: { audit: [] } });

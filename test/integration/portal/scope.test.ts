@@ -231,7 +231,15 @@ describe("two owners in one request", () => {
   });
 
   it("are a 400 for a list", async () => {
-    for (const path of ["/connections", "/api-keys", "/webhooks", "/employers", "/audit", "/events"]) {
+    for (const path of [
+      "/connections",
+      "/api-keys",
+      "/webhooks",
+      "/employers",
+      "/audit",
+      "/events",
+      "/files",
+    ]) {
       const { status } = await portal(
         "GET",
         `${path}?owner_id=acme&owner_id=other&owner_type=payroll_company`,
