@@ -89,6 +89,7 @@ export class WaitingFiles {
   }
 
   #setToldAt(at: number | null): void {
+    if (at === this.#toldAt) return;
     this.#toldAt = at;
     this.#deps.toldAt.set(at === null ? "" : String(at));
   }
