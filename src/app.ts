@@ -46,8 +46,8 @@ import { vault } from "./portal/rewrap-routes.ts";
 import { deliveryLists } from "./portal/webhooks/delivery-list-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
+import { raiseRingKeyMissing } from "./raised-conditions.ts";
 import { reference } from "./reference/reference-routes.ts";
-import { tellRingKeyMissing } from "./tell-watch.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -176,7 +176,7 @@ function unexpected(thrown: Error, c: AppContext): Response {
   if (error instanceof RingKeyMissing) {
     const fields = { request_id: requestId, route: c.req.routePath, ring_key: error.ringKey };
     logError("failed to unseal: a key is missing in the key ring", fields, error);
-    c.executionCtx.waitUntil(tellRingKeyMissing(c.env, error.ringKey));
+    c.executionCtx.waitUntil(raiseRingKeyMissing(c.env, error.ringKey));
     return failureResponse(c, { kind: "ring_key_missing" });
   }
   if (isOutage(error)) {

@@ -13,8 +13,8 @@ import type { Failure } from "../http/failure.ts";
 import { abuseLimiter, type LookupAccount } from "../inbound/abuse-limiter.ts";
 import { SenderLookup } from "../inbound/sender-lookup.ts";
 import { gateName } from "../model.ts";
+import { raiseRingKeyMissing } from "../raised-conditions.ts";
 import type { Result } from "../result.ts";
-import { tellRingKeyMissing } from "../tell-watch.ts";
 import { KEY_NOT_FOUND, readBearer, refusalForKey } from "./bearer.ts";
 import { keySenders } from "./key-sender.ts";
 import { recordUse } from "./last-use.ts";
@@ -61,7 +61,7 @@ function findKey(
   const reading = {
     db: c.env.DB,
     keyRing: c.get("settings").keyRing,
-    missesRingKey: (ringKey: string) => c.executionCtx.waitUntil(tellRingKeyMissing(c.env, ringKey)),
+    missesRingKey: (ringKey: string) => c.executionCtx.waitUntil(raiseRingKeyMissing(c.env, ringKey)),
   };
   const lookup = new SenderLookup(keySenders, tokenSha256, reading, account);
   return lookup.readByName(readers.has(tokenSha256), () => findApiKey(c.env.DB, tokenSha256));

@@ -8,7 +8,7 @@ import { parseFileId } from "../gate/file-id.ts";
 import { logError } from "../log.ts";
 import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { type GateAddress, gateName } from "../model.ts";
-import { tellDeadLetters } from "../tell-watch.ts";
+import { raiseDeadLetters } from "../raised-conditions.ts";
 import { recordStuckFiles } from "./stuck-files.ts";
 
 const RETRY_S = 60;
@@ -45,7 +45,7 @@ export async function consumeDeadLetters(batch: MessageBatch<FileWakeUp>, env: B
       message.retry({ delaySeconds: RETRY_S });
     }
   }
-  await tellDeadLetters(env, "files", batch);
+  await raiseDeadLetters(env, "files", batch);
 }
 
 async function queuedAmong(files: { fileId: string; gate: GateAddress }[], env: Bindings) {

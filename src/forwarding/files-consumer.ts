@@ -18,8 +18,8 @@ import { type FileWakeUp, fileWakeUp } from "../messages.ts";
 import { type GateAddress, gateName } from "../model.ts";
 import { publishFileEvents } from "../outbound/publish-file-events.ts";
 import { findSubscribersOfFiles } from "../outbound/subscribers.ts";
+import { raiseRingKeyMissing } from "../raised-conditions.ts";
 import { err, ok, type Result } from "../result.ts";
-import { tellRingKeyMissing } from "../tell-watch.ts";
 import {
   type ClaimedFile,
   type Findings,
@@ -148,7 +148,7 @@ async function dataKeyOf(
     if (error instanceof RingKeyMissing) {
       const fields = { gate: gateName(gate), files: files.length, ring_key: error.ringKey };
       logError("failed to forward a gate's files: a key is missing in the key ring", fields, error);
-      await tellRingKeyMissing(env, error.ringKey);
+      await raiseRingKeyMissing(env, error.ringKey);
       return err("ring_key_missing");
     }
     if (error instanceof ConfigurationError) {

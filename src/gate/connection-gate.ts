@@ -12,7 +12,12 @@ import type { RequestPage, RequestQuery } from "../evidence/request-page.ts";
 import { logError, stackOf } from "../log.ts";
 import type { GateAddress } from "../model.ts";
 import { gateName } from "../model.ts";
-import { type Told, tellWatch, tellWatchOver } from "../tell-watch.ts";
+import {
+  type ConditionKind,
+  clearCondition,
+  type RaisedCondition,
+  raiseCondition,
+} from "../raised-conditions.ts";
 import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
@@ -70,24 +75,22 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.#state = new GateState(ctx.storage.sql, Date.now(), () => Math.random());
     this.#admissions = new Admissions(this.#state);
     this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
-    const telling = {
-      subject: () => gateName(this.#state.gate),
-      tell: (told: Told) => tellWatch({ WATCH }, told),
-      over: (told: Pick<Told, "kind" | "subject">) => tellWatchOver({ WATCH }, told),
+    const subject = () => gateName(this.#state.gate);
+    const ofWatch = {
+      raise: (condition: Omit<RaisedCondition, "subject">) =>
+        raiseCondition({ WATCH }, { ...condition, subject: subject() }),
+      clear: (kind: ConditionKind) => clearCondition({ WATCH }, { kind, subject: subject() }),
       now: () => Date.now(),
     };
     this.#waitingFiles = new WaitingFiles({
-      toldAt: {
-        get: () => this.#state.watermarks.get("waiting_told_at"),
-        set: (at) => this.#state.watermarks.set("waiting_told_at", at),
-      },
       oldestQueuedAt: () => this.#state.dueFiles.oldestQueuedAt(),
-      ...telling,
+      raisedAt: this.#state.watermarks.of("waiting_raised_at"),
+      ...ofWatch,
     });
     this.#refusedShare = new RefusedShare({
       countsBetween: (from, to) => this.#state.evidence.countsBetween(from, to),
       acceptedBefore: (ms) => this.#state.dueFiles.holdsAny("", seqAt(ms)),
-      ...telling,
+      ...ofWatch,
     });
     this.#maintenance = new Maintenance(this.#state, {
       archiver: new Archiver(this.#state, { bucket: env.ARCHIVE, archiveAfterMs, now: () => Date.now() }),

@@ -1,7 +1,7 @@
 /**
  * A gate's alarm, as a list of steps: wake the consumer for due files, remind it of events in the outbox, drop reservations whose
- * payload never came, archive what has settled, hand counts over, tell the watch of files that wait for long and of refusals, purge what is old. A step
- * that fails is logged and due again; it stops no other step.
+ * payload never came, archive settled files, hand counts over, report files that wait for long and sudden refusals to the watch, and
+ * purge old rows. A step that fails is logged and due again; it stops no other step.
  */
 import { logError } from "../log.ts";
 import { type FileWakeUp, wakeUpsFor } from "../messages.ts";
@@ -71,8 +71,8 @@ export class Maintenance {
     await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#deps.archiver.run());
     await this.#step("hand over", () => this.#deps.handOver.run());
-    await this.#step("tell of waiting files", () => this.#deps.waitingFiles.run());
-    await this.#step("tell of refusals", () => this.#deps.refusedShare.run());
+    await this.#step("report waiting files", () => this.#deps.waitingFiles.run());
+    await this.#step("report refusals", () => this.#deps.refusedShare.run());
     await this.#step("purge", async () => this.#purge());
   }
 

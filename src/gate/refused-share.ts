@@ -1,8 +1,8 @@
 /**
- * Tells the watch when a sender whose reports used to be accepted is suddenly refused, and when that is over. It looks at the minutes that
- * evidence is kept of, when evidence comes: a gate without refusals does nothing.
+ * Raises a condition with the watch when a sender whose reports used to be accepted is suddenly refused, and clears it afterwards. It reads
+ * the counts that evidence keeps per minute, and only when evidence arrives: a gate without refusals does nothing.
  */
-import type { Told } from "../tell-watch.ts";
+import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
 import type { Counts } from "../usage/counts.ts";
 import { FAILURE_CODES } from "../usage/error-budget.ts";
 
@@ -10,15 +10,15 @@ const MINUTE_MS = 60_000;
 /** The minutes that are compared with the day before them. */
 const RECENT_MINUTES = 15;
 const DAY_MINUTES = 1_440;
-/** A share of fewer requests says nothing. */
+/** The share of fewer requests means nothing. */
 const LEAST_REQUESTS = 20;
 const SHARE_NOW = 0.5;
 const SHARE_BEFORE = 0.1;
 /** The least requests that can make a share high. */
 const LEAST_REFUSED = LEAST_REQUESTS * SHARE_NOW;
-/** Notes come every second; one that brings few refusals is not worth a look of its own. */
+/** Notes arrive every second; few refusals are not worth reading rows each time. */
 const BETWEEN_LOOKS_MS = 15_000;
-/** While it holds, it is told again this often. */
+/** While the condition holds, it is raised again this often. */
 const AGAIN_MS = 5 * MINUTE_MS;
 /** When the watch did not answer. */
 const RETRY_MS = MINUTE_MS;
@@ -56,22 +56,20 @@ export interface RefusedShareDeps {
   countsBetween(from: number, to: number): Counts;
   /** Whether the gate holds a report that was accepted before this time. */
   acceptedBefore(ms: number): boolean;
-  /** The gate's name. */
-  subject(): string;
   /** Both resolve to whether the watch was reached, and never reject. */
-  tell(told: Told): Promise<boolean>;
-  over(told: Pick<Told, "kind" | "subject">): Promise<boolean>;
+  raise(condition: Omit<RaisedCondition, "subject">): Promise<boolean>;
+  clear(kind: ConditionKind): Promise<boolean>;
   now(): number;
 }
 
 export class RefusedShare {
   readonly #deps: RefusedShareDeps;
-  #told = false;
+  #isRaised = false;
   #lookedAt = 0;
   #refusedSinceLook = 0;
   /** Whether the share was high at the last look. If it had not jumped then, it has not seconds later. */
   #wasHigh = false;
-  /** When the alarm must look. Null while nothing is told or to be told. */
+  /** When the alarm must look. Null while the condition is neither raised nor about to be. */
   #checkAt: number | null = null;
 
   constructor(deps: RefusedShareDeps) {
@@ -83,7 +81,7 @@ export class RefusedShare {
     return this.#checkAt;
   }
 
-  /** Evidence of this many requests came. Sets the alarm if there is something to tell. */
+  /** Evidence of this many requests arrived. If the share has jumped, the alarm is due at once. */
   noted(requests: number): void {
     const now = this.#deps.now();
     this.#refusedSinceLook += requests;
@@ -96,23 +94,23 @@ export class RefusedShare {
   }
 
   async run(): Promise<void> {
-    const { now, subject, tell, over } = this.#deps;
+    const { now, raise, clear } = this.#deps;
     if (this.#checkAt === null || now() < this.#checkAt) return;
     const jumped = this.#jumped(now());
     if (jumped !== null) {
       const facts = { requests: jumped.total, refused: jumped.refused };
-      const isTold = await tell({ kind: KIND, subject: subject(), facts, againMs: AGAIN_MS });
-      this.#told ||= isTold;
-      this.#checkAt = now() + (isTold ? AGAIN_MS : RETRY_MS);
-    } else if (this.#told && !(await over({ kind: KIND, subject: subject() }))) {
+      const reached = await raise({ kind: KIND, facts, againMs: AGAIN_MS });
+      this.#isRaised ||= reached;
+      this.#checkAt = now() + (reached ? AGAIN_MS : RETRY_MS);
+    } else if (this.#isRaised && !(await clear(KIND))) {
       this.#checkAt = now() + RETRY_MS;
     } else {
-      this.#told = false;
+      this.#isRaised = false;
       this.#checkAt = null;
     }
   }
 
-  /** The requests of the last minutes if their refused share has jumped, or if it has been told and is still high. */
+  /** The requests of the last minutes if their refused share has jumped, or if it is still high after that. */
   #jumped(now: number): Requests | null {
     const { countsBetween, acceptedBefore } = this.#deps;
     const to = Math.floor(now / MINUTE_MS) + 1;
@@ -120,7 +118,7 @@ export class RefusedShare {
     const recent = requestsOf(countsBetween(from, to));
     this.#wasHigh = isHigh(recent);
     if (!this.#wasHigh) return null;
-    if (this.#told) return recent;
+    if (this.#isRaised) return recent;
     const before = requestsOf(countsBetween(from - DAY_MINUTES, from));
     return hasJumped(recent, before, acceptedBefore(from * MINUTE_MS)) ? recent : null;
   }

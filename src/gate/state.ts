@@ -45,13 +45,7 @@ export class GateState {
   constructor(sql: SqlStorage, now: number, random: () => number) {
     this.#partitions = new DayPartitions(sql);
     this.watermarks = new Watermarks(sql);
-    this.changedHours = new ChangedHours(
-      {
-        get: () => this.watermarks.get("changed_hours"),
-        set: (mark) => this.watermarks.set("changed_hours", mark),
-      },
-      random,
-    );
+    this.changedHours = new ChangedHours(this.watermarks.of("changed_hours"), random);
     this.files = new FileStore(sql, this.#partitions, (seq, at) => this.#markHour(mintedAt(seq), at));
     this.evidence = new EvidenceStore(sql, (at, now) => this.#markHour(at, now));
     this.dueFiles = new DueFiles(this.#partitions);

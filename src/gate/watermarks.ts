@@ -1,4 +1,5 @@
 /** A gate's watermarks: how far its alarm has come, and the latest snapshot of its row in D1. Cached in memory, written through. */
+import type { MarkPlace } from "../usage/changed-hours.ts";
 import type { Snapshot } from "./protocol.ts";
 
 type MarkName =
@@ -10,7 +11,7 @@ type MarkName =
   | "snapshot"
   | "address"
   | "changed_hours"
-  | "waiting_told_at";
+  | "waiting_raised_at";
 
 export class Watermarks {
   readonly #sql: SqlStorage;
@@ -35,6 +36,10 @@ export class Watermarks {
       value,
     );
     this.#values.set(name, value);
+  }
+
+  of(name: Exclude<MarkName, "snapshot">): MarkPlace {
+    return { get: () => this.get(name), set: (value) => this.set(name, value) };
   }
 
   snapshot(): Snapshot | null {

@@ -20,8 +20,8 @@ import { idempotencyKey } from "../http/idempotency-key.ts";
 import { callerRequestId } from "../http/request-id.ts";
 import { logError } from "../log.ts";
 import { gateName, type RateStatus } from "../model.ts";
+import { raiseRingKeyMissing } from "../raised-conditions.ts";
 import { err, ok, type Result } from "../result.ts";
-import { tellRingKeyMissing } from "../tell-watch.ts";
 import type { LookupAccount } from "./abuse-limiter.ts";
 import { type FieldProblems, firstProblems } from "./field-rules.ts";
 import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
@@ -53,7 +53,7 @@ export async function receive<S extends ReportSender>(
   const reading = {
     db: env.DB,
     keyRing: settings.keyRing,
-    missesRingKey: (ringKey: string) => deps.waitUntil(tellRingKeyMissing(env, ringKey)),
+    missesRingKey: (ringKey: string) => deps.waitUntil(raiseRingKeyMissing(env, ringKey)),
   };
   const lookup = new SenderLookup(intake.senders, intake.senderName, reading, account);
 

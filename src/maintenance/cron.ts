@@ -20,7 +20,7 @@ import { addFailureNotices } from "../outbound/failure-notices.ts";
 import { runReplays } from "../outbound/replay.ts";
 import { sealClearUrls } from "../outbound/seal-clear-urls.ts";
 import { sweep } from "../outbound/sweep.ts";
-import { WATCH_NAME } from "../tell-watch.ts";
+import { WATCH_NAME } from "../raised-conditions.ts";
 import { rollUp } from "../usage/roll-up.ts";
 import { purgeUsage } from "../usage/usage-retention.ts";
 import { eraseConnectionsDue, eraseKeysDue, eraseOwnersDue } from "./erasure.ts";
@@ -58,7 +58,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("purge creations", () => purgeCreations(env.DB, now));
   await part("purge jobs", () => purgeJobs(env.DB, now));
   await part("purge the audit trail", () => purgeAudit(env.DB, now));
-  await part("tell the watch", () => env.WATCH.getByName(WATCH_NAME).cronRan());
+  await part("notify the watch", () => env.WATCH.getByName(WATCH_NAME).cronRan());
 }
 
 async function part(name: string, work: () => Promise<void>): Promise<void> {

@@ -11,7 +11,7 @@ import { ConfigurationError, type Settings } from "../env.ts";
 import { logError, logLine } from "../log.ts";
 import type { Endpoint, Lane } from "../messages.ts";
 import type { UrlPolicy } from "../model.ts";
-import { tellRingKeyMissing } from "../tell-watch.ts";
+import { raiseRingKeyMissing } from "../raised-conditions.ts";
 import { EXCHANGE_TIMEOUT_MS } from "./attempt.ts";
 import { AttemptBatcher } from "./attempt-batcher.ts";
 import { type Attempt, unanswered } from "./attempt-result.ts";
@@ -138,7 +138,7 @@ async function sendAll(
     const ringKey = error instanceof RingKeyMissing ? error.ringKey : undefined;
     const fields = { webhook_id: endpoint.id, ring_key: ringKey };
     logError("postponed a webhook's deliveries: a setting of the gateway is missing", fields, error);
-    if (ringKey !== undefined) await tellRingKeyMissing(env, ringKey);
+    if (ringKey !== undefined) await raiseRingKeyMissing(env, ringKey);
     const seqs = wanted.map(({ event_seq }) => event_seq);
     await postponeUnsent(env.DB, endpoint.id, seqs, Date.now() + POSTPONED_MS, Date.now());
     return { unrecorded: [], started: 0, startedUntil: Date.now() };

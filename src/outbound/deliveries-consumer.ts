@@ -11,7 +11,7 @@ import { inParallel, Semaphore } from "../concurrency.ts";
 import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { type Endpoint, type EndpointWakeUp, endpointWakeUp, type Lane, wakeEndpoints } from "../messages.ts";
-import { tellDeadLetters } from "../tell-watch.ts";
+import { raiseDeadLetters } from "../raised-conditions.ts";
 import { deliverEndpoint } from "./deliver-endpoint.ts";
 
 /** The platform lets six requests per invocation wait for response headers at a time. */
@@ -84,5 +84,5 @@ export async function consumeDeadWakeUps(batch: MessageBatch<EndpointWakeUp>, en
     });
     message.ack();
   }
-  await tellDeadLetters(env, "deliveries", batch);
+  await raiseDeadLetters(env, "deliveries", batch);
 }

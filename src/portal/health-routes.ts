@@ -14,7 +14,7 @@ import { moment } from "../contract/fields.ts";
 import type { AppEnv } from "../http/context.ts";
 import { iso } from "../http/iso.ts";
 import { logError } from "../log.ts";
-import { WATCH_NAME } from "../tell-watch.ts";
+import { WATCH_NAME } from "../raised-conditions.ts";
 import { type Health, LATE } from "../watch/health-report.ts";
 import { hasPortalCredentials, portalAuth } from "./client-auth.ts";
 import { actsForEverybody } from "./owner.ts";

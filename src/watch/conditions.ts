@@ -1,4 +1,4 @@
-/** Which alert conditions hold, from what the watch read and was told. Conditions rest on age and share, never on a single error. Pure. */
+/** Which alert conditions hold, from what the watch read and what others raised. Conditions rest on age and share, never on a single error. Pure. */
 import { parseGateName } from "../model.ts";
 import { FAILURE_LEVELS } from "../outbound/auto-disable.ts";
 import { errorBudgetOf } from "../usage/error-budget.ts";
@@ -6,7 +6,7 @@ import { type AlertKind, type AlertSubject, GATEWAY } from "./alert-kinds.ts";
 import type { Alert, NewAlert } from "./alert-store.ts";
 import { DELIVERY_OVERDUE_MS, isCronSilent, type Observations, REPORT_WAITING_MS } from "./health-report.ts";
 import type { AlertReading, WebhookState } from "./readings.ts";
-import type { ToldRow } from "./watch-store.ts";
+import type { RaisedRow } from "./watch-store.ts";
 
 const HOUR_MS = 3_600_000;
 /** How long people are shown that a webhook has recovered. */
@@ -16,7 +16,7 @@ const LEAST_REQUESTS = 1_000;
 
 export interface Evidence {
   observed: Observations;
-  told: readonly ToldRow[];
+  raised: readonly RaisedRow[];
   /** Null if D1 did not answer. */
   read: AlertReading | null;
   /** The open alerts. */
@@ -37,7 +37,7 @@ const FROM_WEBHOOKS: readonly AlertKind[] = [
 ];
 
 export function conditionsOf(evidence: Evidence, now: number): Conditions {
-  const { observed, told, read } = evidence;
+  const { observed, raised, read } = evidence;
   const uncertain = new Set<AlertKind>();
   if (observed.reading?.database == null) uncertain.add("delivery_overdue");
   if (read === null)
@@ -47,7 +47,7 @@ export function conditionsOf(evidence: Evidence, now: number): Conditions {
     holding: [
       ...(isCronSilent(observed, now) ? [ofGateway("cron_silent", lastRunOf(observed))] : []),
       ...overdue(observed),
-      ...told.flatMap((row) => ofTold(row, now)),
+      ...raised.flatMap((row) => ofRaised(row, now)),
       ...(read === null ? [] : [...ofWebhooks(read, evidence.open, now), ...ofBudget(read)]),
     ],
     uncertain,
@@ -68,7 +68,7 @@ function overdue({ reading }: Observations): NewAlert[] {
   return [ofGateway("delivery_overdue", { due_at: iso(dueAt) })];
 }
 
-function ofTold({ kind, subject, facts, firstAt }: ToldRow, now: number): NewAlert[] {
+function ofRaised({ kind, subject, facts, firstAt }: RaisedRow, now: number): NewAlert[] {
   switch (kind) {
     case "report_waiting": {
       const oldestAt = Number(facts.oldest_at ?? firstAt);
@@ -116,11 +116,11 @@ function ofWebhooks({ troubled, asked }: AlertReading, open: readonly Alert[], n
   });
 }
 
-/** Whether a delivery succeeded after an alert of the webhook had opened. Told for an hour. */
+/** Whether a delivery succeeded after an alert of the webhook had opened. Holds for an hour. */
 function hasRecovered(state: WebhookState, open: readonly Alert[], now: number): boolean {
   const alerts = open.filter(({ subject }) => subject.kind === "webhook" && subject.id === state.id);
-  const told = alerts.find(({ kind }) => kind === "webhook_recovered");
-  if (told !== undefined) return now - told.openedAt < RECOVERED_SHOWN_MS;
+  const shown = alerts.find(({ kind }) => kind === "webhook_recovered");
+  if (shown !== undefined) return now - shown.openedAt < RECOVERED_SHOWN_MS;
   const { status, failing_since: since, last_success_at: succeededAt } = state;
   return (
     status === "active" &&

@@ -1,6 +1,6 @@
 /**
- * The Durable Object that watches the gateway: a second clock beside the cron, whose alarm rings each minute. It reads the queues and D1,
- * is told by gates, consumers and the cron what it cannot read, answers for the gateway's health, and alerts people.
+ * The Durable Object that watches the gateway: a second clock beside the cron, whose alarm rings each minute. It reads the queues and D1.
+ * Gates, consumers and the cron report what it cannot read. It answers for the gateway's health and alerts people.
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../bindings.ts";
@@ -8,7 +8,7 @@ import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
 import { migrate } from "../gate/migrations.ts";
 import { logError } from "../log.ts";
-import type { Told, ToldKind } from "../tell-watch.ts";
+import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
 import { type Alert, type AlertFilter, AlertStore } from "./alert-store.ts";
 import { conditionsOf } from "./conditions.ts";
 import { type Health, healthOf, type Observations, READING_STALE_MS } from "./health-report.ts";
@@ -52,15 +52,15 @@ export class GatewayWatch extends DurableObject<Bindings> {
     this.#rearm();
   }
 
-  /** A condition holds. Told again while it does. */
-  tell(told: Told): void {
-    this.#store.tell(told, Date.now());
+  /** See src/raised-conditions.ts. */
+  raise(condition: RaisedCondition): void {
+    this.#store.raise(condition, Date.now());
     this.#rearm();
   }
 
-  /** A condition that was told has ended. */
-  over(kind: ToldKind, subject: string): void {
-    this.#store.over(kind, subject);
+  /** A raised condition has ended. */
+  clear(kind: ConditionKind, subject: string): void {
+    this.#store.clear(kind, subject);
     this.#rearm();
   }
 
@@ -113,7 +113,7 @@ export class GatewayWatch extends DurableObject<Bindings> {
     const [store, alerts, env] = [this.#store, this.#alerts, this.#bindings];
     const startedAt = Date.now();
     const lastAt = store.reading()?.at ?? 0;
-    // While the watch itself slept, the cron could not tell it anything.
+    // The watch has not been running: it may have missed runs of the cron.
     if (startedAt - lastAt > READING_STALE_MS) store.setMark("awake_since", startedAt);
     const webhooks = alerts.open().flatMap(({ subject: { kind, id } }) => (kind === "webhook" ? [id] : []));
     const [reading, forAlerts] = await Promise.all([
@@ -123,7 +123,7 @@ export class GatewayWatch extends DurableObject<Bindings> {
     store.setReading(reading);
     const observed = this.#observe();
     const now = Date.now();
-    const evidence = { observed, told: store.allTold(), read: forAlerts, open: alerts.open() };
+    const evidence = { observed, raised: store.allRaised(), read: forAlerts, open: alerts.open() };
     reconcile(alerts, conditionsOf(evidence, now), { posts: hasOperatorsWebhook(readSettings(env)) }, now);
     await nameOwners(alerts, env);
   }
@@ -140,8 +140,8 @@ export class GatewayWatch extends DurableObject<Bindings> {
   #observe(): Observations {
     const store = this.#store;
     const now = Date.now();
-    store.forgetUntold(now);
-    const deadLetters = store.told("dead_letters").map(({ facts }) => Number(facts.messages ?? 1));
+    store.expire(now);
+    const deadLetters = store.raised("dead_letters").map(({ facts }) => Number(facts.messages ?? 1));
     return {
       reading: store.reading(),
       cronRanAt: store.mark("cron_ran_at"),

@@ -1,4 +1,4 @@
-/** The gateway's health, made from what the watch last read and was told. Pure. */
+/** The gateway's health, made from what the watch last read and what others raised. Pure. */
 import { QUEUES, type QueueName, type Reading } from "./readings.ts";
 
 /** What can be late: each names a check, apart from the watch itself. */
@@ -21,7 +21,7 @@ export const DELIVERY_OVERDUE_MS = 5 * MINUTE_MS;
 const QUEUE_LATE_MS = 5 * MINUTE_MS;
 export const DEAD_LETTERS_MS = 60 * MINUTE_MS;
 const DEFERRED_MS = 60 * MINUTE_MS;
-/** An older reading says nothing: the watch itself has stopped. */
+/** After an older reading, the watch itself has stopped. */
 export const READING_STALE_MS = 5 * MINUTE_MS;
 
 export interface Observations {
@@ -31,7 +31,7 @@ export interface Observations {
   cronRanAt: number | null;
   /** Since when the watch reads each minute. */
   awakeSince: number;
-  /** When the report was accepted that waits longest, of those that gates told of. Null if none did. */
+  /** When the longest waiting report was accepted, of those that gates raised. Null if there is none. */
   oldestWaitingAt: number | null;
   /** Messages that reached a dead-letter queue within the hour. */
   deadLetters: number;

@@ -1,5 +1,4 @@
 /** What the watch reads each minute: the queues and D1. A part that does not answer is null, and the others are read all the same. */
-
 import * as z from "zod";
 import type { Bindings } from "../bindings.ts";
 import { jsonColumn } from "../db/json-column.ts";
@@ -14,7 +13,7 @@ const countsColumn = z.object({ counts: jsonColumn(z.record(z.string(), z.number
 /** When a failing webhook is first worth an alert: half-way to being disabled. */
 const FIRST_LEVEL_MS = FAILURE_LEVELS[1].afterMs;
 
-/** The queues that the Worker sends to. The consumers of the dead-letter queues tell the watch of every message there. */
+/** The queues that the Worker sends to. Dead letters are raised by their consumers. */
 export const QUEUES = {
   files: "FILES",
   deliveries: "DELIVERIES",

@@ -1,23 +1,21 @@
-/** The watch's marks and what others told it, in its SQLite. */
-import type { Told, ToldKind } from "../tell-watch.ts";
+/** The watch's marks and the conditions that others raised, in its SQLite. */
+import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
 import type { Reading } from "./readings.ts";
 
 const MINUTE_MS = 60_000;
 
-/** A condition that was not told again for this long has ended. Consumers tell theirs more often while it holds. */
-const TOLD_FOR_MS: Record<ToldKind, number> = {
+/** A condition that was not raised again for this long has ended. While it holds, it is raised more often. */
+const ENDS_AFTER_MS: Record<ConditionKind, number> = {
   report_waiting: 12 * MINUTE_MS,
   refused_share: 20 * MINUTE_MS,
   dead_letters: 60 * MINUTE_MS,
   ring_key_missing: 40 * MINUTE_MS,
 };
-/** Added to the time within which the teller meant to tell again. */
+/** Added to a condition's own `againMs`. */
 const AGAIN_MARGIN_MS = 5 * MINUTE_MS;
 
-export interface ToldRow extends Omit<Told, "againMs"> {
+export interface RaisedRow extends Omit<RaisedCondition, "againMs"> {
   firstAt: number;
-  /** When it was last told. */
-  at: number;
 }
 
 export class WatchStore {
@@ -59,57 +57,56 @@ export class WatchStore {
   }
 
   /** Dead letters add up for as long as they keep coming. */
-  tell({ kind, subject, facts, againMs }: Told, now: number): void {
-    this.forgetUntold(now);
-    const [before] = this.#told("kind = ? AND subject = ?", kind, subject);
+  raise({ kind, subject, facts, againMs }: RaisedCondition, now: number): void {
+    this.expire(now);
+    const [before] = this.#raised("kind = ? AND subject = ?", kind, subject);
     const added = (name: string) => Number(before?.facts[name] ?? 0) + Number(facts[name] ?? 0);
     const kept = kind === "dead_letters" ? { ...facts, messages: added("messages") } : facts;
     this.#sql.exec(
-      `INSERT INTO told (kind, subject, facts, first_at, at, until) VALUES (?1, ?2, ?3, ?4, ?4, ?5)
-       ON CONFLICT (kind, subject) DO UPDATE SET facts = ?3, at = ?4, until = ?5`,
+      `INSERT INTO raised (kind, subject, facts, first_at, until) VALUES (?1, ?2, ?3, ?4, ?5)
+       ON CONFLICT (kind, subject) DO UPDATE SET facts = ?3, until = ?5`,
       kind,
       subject,
       JSON.stringify(kept),
       now,
-      now + (againMs === undefined ? TOLD_FOR_MS[kind] : againMs + AGAIN_MARGIN_MS),
+      now + (againMs === undefined ? ENDS_AFTER_MS[kind] : againMs + AGAIN_MARGIN_MS),
     );
   }
 
-  over(kind: ToldKind, subject: string): void {
-    this.#sql.exec("DELETE FROM told WHERE kind = ? AND subject = ?", kind, subject);
+  clear(kind: ConditionKind, subject: string): void {
+    this.#sql.exec("DELETE FROM raised WHERE kind = ? AND subject = ?", kind, subject);
   }
 
-  /** Deletes what nobody tells any more. */
-  forgetUntold(now: number): void {
-    this.#sql.exec("DELETE FROM told WHERE until < ?", now);
+  /** Deletes conditions that were not raised again in time. */
+  expire(now: number): void {
+    this.#sql.exec("DELETE FROM raised WHERE until < ?", now);
   }
 
-  /** When the report was queued that waits longest, of those that gates told of. In an outage every gate tells of one. */
+  /** When the longest waiting report was queued, of those that gates raised. In an outage every gate raises one. */
   oldestWaitingAt(): number | null {
     const { at } = this.#sql
-      .exec("SELECT min(facts ->> 'oldest_at') AS at FROM told WHERE kind = 'report_waiting'")
+      .exec("SELECT min(facts ->> 'oldest_at') AS at FROM raised WHERE kind = 'report_waiting'")
       .one();
     return at === null ? null : Number(at);
   }
 
-  allTold(): ToldRow[] {
-    return this.#told("1");
+  allRaised(): RaisedRow[] {
+    return this.#raised("1");
   }
 
-  told(kind: ToldKind): ToldRow[] {
-    return this.#told("kind = ?", kind);
+  raised(kind: ConditionKind): RaisedRow[] {
+    return this.#raised("kind = ?", kind);
   }
 
-  #told(condition: string, ...values: string[]): ToldRow[] {
+  #raised(condition: string, ...values: string[]): RaisedRow[] {
     return this.#sql
-      .exec(`SELECT kind, subject, facts, first_at, at FROM told WHERE ${condition}`, ...values)
+      .exec(`SELECT kind, subject, facts, first_at FROM raised WHERE ${condition}`, ...values)
       .toArray()
       .map((row) => ({
-        kind: row.kind as ToldKind,
+        kind: row.kind as ConditionKind,
         subject: String(row.subject),
         facts: JSON.parse(String(row.facts)),
         firstAt: Number(row.first_at),
-        at: Number(row.at),
       }));
   }
 }

@@ -374,7 +374,7 @@ describe("the archive", () => {
     await runDurableObjectAlarm(bindings.CONNECTION_GATE.getByName(GATE));
     const now = await inStorage(GATE, ({ sql }) => sql.exec("SELECT name FROM marks").toArray());
     // The last is that of a report that has waited for two hours by now.
-    const known = [...stored.rows("marks", GATE), { name: "waiting_told_at" }];
+    const known = [...stored.rows("marks", GATE), { name: "waiting_raised_at" }];
     expect(names(now)).toEqual(names(known));
   });
 

@@ -215,10 +215,9 @@ export class Bench {
       archiveAfterMs: this.archiveAfterMs,
       now: () => this.clock.now,
     });
-    const telling = {
-      subject: () => gateName(this.state.gate),
-      tell: () => Promise.resolve(true),
-      over: () => Promise.resolve(true),
+    const ofWatch = {
+      raise: () => Promise.resolve(true),
+      clear: () => Promise.resolve(true),
       now: () => this.clock.now,
     };
     this.maintenance = new Maintenance(this.state, {
@@ -231,17 +230,14 @@ export class Bench {
         now: () => this.clock.now,
       }),
       waitingFiles: new WaitingFiles({
-        toldAt: {
-          get: () => this.state.watermarks.get("waiting_told_at"),
-          set: (at) => this.state.watermarks.set("waiting_told_at", at),
-        },
+        raisedAt: this.state.watermarks.of("waiting_raised_at"),
         oldestQueuedAt: () => this.state.dueFiles.oldestQueuedAt(),
-        ...telling,
+        ...ofWatch,
       }),
       refusedShare: new RefusedShare({
         countsBetween: (from, to) => this.state.evidence.countsBetween(from, to),
         acceptedBefore: () => true,
-        ...telling,
+        ...ofWatch,
       }),
       wake: (messages) =>
         this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),

@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
 import type { Bindings } from "../../src/bindings.ts";
-import { WATCH_NAME } from "../../src/tell-watch.ts";
+import { WATCH_NAME } from "../../src/raised-conditions.ts";
 import { advance } from "./forwarding.ts";
 import { bindings, type Json, send } from "./gateway.ts";
 
@@ -56,7 +56,7 @@ export const PORTAL = { "X-Client-ID": "portal", "X-Client-Secret": "portal-secr
 
 /** Opens an alert of the connection. Returns its id. */
 export async function openAlert({ id }: { id: string }): Promise<string> {
-  await watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
+  await watch().raise({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
   await afterMinutes();
   vi.useRealTimers();
   const open = await watch().listAlerts({ owner: null, status: "open", kind: "refused_share" }, null, 100);

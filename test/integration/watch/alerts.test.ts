@@ -127,31 +127,31 @@ describe("each condition opens one alert that resolves by itself, is mailed once
   });
 
   it("a missing ring key, until nothing needs it any more", async () => {
-    const told = { kind: "ring_key_missing", subject: "test-9", facts: {} } as const;
-    await watch().tell(told);
+    const missing = { kind: "ring_key_missing", subject: "test-9", facts: {} } as const;
+    await watch().raise(missing);
     await whileCronRuns(10);
-    await watch().tell(told);
+    await watch().raise(missing);
     await whileCronRuns(35);
     expect(await alerts()).toMatchObject([{ status: "open", subject: { kind: "ring_key", id: "test-9" } }]);
     await whileCronRuns(7);
     await expectOnce("ring_key_missing");
   });
 
-  it("a report that waits for 15 minutes, of which its gate told at ten", async () => {
+  it("a report that waits for 15 minutes, which its gate raised at ten", async () => {
     const { id } = await createConnection({ notification_email: "payroll@acme.example" });
-    const told = {
+    const waiting = {
       kind: "report_waiting",
       subject: `connection:${id}`,
       facts: { oldest_at: Date.now() - 10 * MINUTE_MS },
     } as const;
-    await watch().tell(told);
+    await watch().raise(waiting);
     await whileCronRuns(5);
     expect(await states()).toEqual([]);
     await whileCronRuns(3);
     expect(await alerts("?owner_type=payroll_company&owner_id=acme")).toMatchObject([
       { kind: "report_waiting", status: "open", subject: { kind: "connection", id }, owner_id: "acme" },
     ]);
-    await watch().over("report_waiting", `connection:${id}`);
+    await watch().clear("report_waiting", `connection:${id}`);
     await whileCronRuns();
     await expectOnce("report_waiting", { to: "payroll@acme.example" });
     expect(mails[0]?.text).toContain(id);
@@ -159,7 +159,11 @@ describe("each condition opens one alert that resolves by itself, is mailed once
 
   it("a refused share that jumped, of an API key's gate", async () => {
     const { id } = await createApiKey();
-    await watch().tell({ kind: "refused_share", subject: `key:${id}`, facts: { requests: 40, refused: 30 } });
+    await watch().raise({
+      kind: "refused_share",
+      subject: `key:${id}`,
+      facts: { requests: 40, refused: 30 },
+    });
     await whileCronRuns(3);
     expect(await alerts()).toMatchObject([
       {
@@ -270,7 +274,7 @@ describe("a webhook's way to being disabled", () => {
   });
 });
 
-const ringKey = (id: string) => watch().tell({ kind: "ring_key_missing", subject: id, facts: {} });
+const ringKey = (id: string) => watch().raise({ kind: "ring_key_missing", subject: id, facts: {} });
 
 describe("mails", () => {
   it("of one kind share a mail: the first goes at once, those of the next quarter of an hour together", async () => {
@@ -298,17 +302,17 @@ describe("mails", () => {
     const jump = () =>
       Promise.all(
         connections.map(({ id }) =>
-          watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} }),
+          watch().raise({ kind: "refused_share", subject: `connection:${id}`, facts: {} }),
         ),
       );
     await jump();
     await whileCronRuns();
-    await Promise.all(connections.map(({ id }) => watch().over("refused_share", `connection:${id}`)));
+    await Promise.all(connections.map(({ id }) => watch().clear("refused_share", `connection:${id}`)));
     await whileCronRuns();
     expect(mails).toHaveLength(10);
     await jump();
     await whileCronRuns();
-    await watch().tell({ kind: "dead_letters", subject: "files", facts: { messages: 1 } });
+    await watch().raise({ kind: "dead_letters", subject: "files", facts: { messages: 1 } });
     await whileCronRuns();
     expect(mails.slice(10).map(({ to }) => to)).toEqual([OPERATORS]);
   });
@@ -329,7 +333,7 @@ describe("mails", () => {
       if (to !== OPERATORS) throw Object.assign(new Error("no"), { code: "E_RECIPIENT_NOT_ALLOWED" });
     });
     const { id } = await createConnection({ notification_email: "dead@acme.example" });
-    await watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
+    await watch().raise({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
     await whileCronRuns(3);
     expect(mails).toMatchObject([{ to: OPERATORS, text: expect.stringContaining("notification_email") }]);
   });
@@ -339,7 +343,7 @@ describe("mails", () => {
     vi.spyOn(bindings.DB, "prepare").mockImplementation(() => {
       throw outage("D1 is down");
     });
-    await watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
+    await watch().raise({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
     await ringKey("test-1");
     await whileCronRuns(3);
     expect(mails.map(({ subject }) => subject)).toEqual(["Alert: A key is missing in the key ring"]);
@@ -403,7 +407,7 @@ describe("the operators' webhook", () => {
     expect(await states()).toEqual([["ring_key_missing", "open"]]);
   });
 
-  it("whose setting is broken stops nothing else, and is told once the setting is right", async () => {
+  it("whose setting is broken stops nothing else, and posts go out once the setting is right", async () => {
     await operatorsWebhook(() => {
       throw new ConfigurationError("operators_webhook", "OPERATORS_WEBHOOK_URL: must be an https address");
     });
@@ -468,7 +472,7 @@ describe("GET /alerts", () => {
     const own = await createConnection();
     const theirs = await createConnection({ owner_type: "payroll_company", owner_id: "other" });
     for (const { id } of [own, theirs])
-      await watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
+      await watch().raise({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
     await ringKey("test-1");
     await whileCronRuns();
     expect((await alerts("", "bound")).map(({ subject }) => subject.id)).toEqual([own.id]);
@@ -500,7 +504,7 @@ describe("GET /alerts", () => {
 describe("POST /alerts/{id}/acknowledge", () => {
   it("records who did so first, with an audit row, and changes nothing else", async () => {
     const { id: connection } = await createConnection();
-    await watch().tell({ kind: "refused_share", subject: `connection:${connection}`, facts: {} });
+    await watch().raise({ kind: "refused_share", subject: `connection:${connection}`, facts: {} });
     await whileCronRuns();
     const [alert] = await alerts();
     const first = await portal("POST", `/alerts/${alert?.id}/acknowledge`, {}, "bound");
@@ -521,7 +525,7 @@ describe("POST /alerts/{id}/acknowledge", () => {
 
   it("does not find alerts of others, of the whole gateway, or unknown ones for an owner", async () => {
     const { id } = await createConnection({ owner_type: "payroll_company", owner_id: "other" });
-    await watch().tell({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
+    await watch().raise({ kind: "refused_share", subject: `connection:${id}`, facts: {} });
     await ringKey("test-1");
     await whileCronRuns();
     const ids = (await alerts()).map((alert) => alert.id as string);

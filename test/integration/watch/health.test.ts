@@ -244,7 +244,7 @@ describe("the watch", () => {
     await health();
     await runInDurableObject(watch(), (_watch, { storage }) => storage.deleteAlarm());
     await evictDurableObject(watch());
-    await watch().over("dead_letters", "files");
+    await watch().clear("dead_letters", "files");
     const at = await runInDurableObject(watch(), (_watch, { storage }) => storage.getAlarm());
     expect(at).toBeGreaterThan(Date.now());
   });

@@ -15,7 +15,7 @@ const GROUND = [
   "messages.ts",
   "model.ts",
   "result.ts",
-  "tell-watch.ts",
+  "raised-conditions.ts",
 ];
 
 /** The folders that each folder may import, beside itself and the ground floor. */
@@ -53,7 +53,7 @@ const FILES: Record<string, string[]> = {
   "messages.ts": ["log.ts"],
   "model.ts": [],
   "result.ts": [],
-  "tell-watch.ts": ["bindings.ts", "log.ts"],
+  "raised-conditions.ts": ["bindings.ts", "log.ts"],
 };
 
 /** These compose the Worker and may import everything. */

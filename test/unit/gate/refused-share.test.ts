@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { hasJumped, RefusedShare, requestsOf } from "../../../src/gate/refused-share.ts";
-import type { Told } from "../../../src/tell-watch.ts";
 import { addCounts, type Counts } from "../../../src/usage/counts.ts";
 
 const MINUTE_MS = 60_000;
@@ -62,9 +61,8 @@ describe("RefusedShare", () => {
         return sum;
       },
       acceptedBefore: () => true,
-      subject: () => "connection:x",
-      tell: ({ facts }: Told) => call(`tell ${facts.refused}/${facts.requests}`),
-      over: () => call("over"),
+      raise: ({ facts }) => call(`raise ${facts.refused}/${facts.requests}`),
+      clear: () => call("clear"),
       now: () => now,
     });
   });
@@ -84,7 +82,7 @@ describe("RefusedShare", () => {
     }
   }
 
-  it("asks for no alarm and tells nothing while few are refused", async () => {
+  it("asks for no alarm and raises nothing while few are refused", async () => {
     for (let i = 0; i < 30; i++) {
       note({ "refused:INVALID_SIGNATURE": 9, "latency_accepted:3": 11 });
       expect(share.nextAt()).toBeNull();
@@ -93,16 +91,16 @@ describe("RefusedShare", () => {
     expect(calls).toEqual([]);
   });
 
-  it("tells a jump once and again while it lasts, and when it is over", async () => {
+  it("raises a jump once and again while it lasts, and clears it afterwards", async () => {
     note({ "refused:INVALID_SIGNATURE": 30 });
     expect(share.nextAt()).toBe(now);
     await share.run();
     await pass(4);
-    expect(calls).toEqual(["tell 30/30"]);
+    expect(calls).toEqual(["raise 30/30"]);
     await pass(8);
-    expect(calls).toEqual(["tell 30/30", "tell 30/30", "tell 30/30"]);
+    expect(calls).toEqual(["raise 30/30", "raise 30/30", "raise 30/30"]);
     await pass(10);
-    expect(calls.slice(3)).toEqual(["over"]);
+    expect(calls.slice(3)).toEqual(["clear"]);
     expect(share.nextAt()).toBeNull();
   });
 
@@ -112,10 +110,10 @@ describe("RefusedShare", () => {
       await pass(1);
     }
     expect(calls.length).toBeGreaterThan(400);
-    expect(calls).not.toContain("over");
+    expect(calls).not.toContain("clear");
   });
 
-  it("tells again a minute later if the watch does not answer", async () => {
+  it("tries again a minute later if the watch does not answer", async () => {
     away = true;
     note({ "refused:INVALID_SIGNATURE": 30 });
     await share.run();
@@ -144,9 +142,8 @@ describe("RefusedShare", () => {
         return {};
       },
       acceptedBefore: () => true,
-      subject: () => "connection:x",
-      tell: async () => true,
-      over: async () => true,
+      raise: async () => true,
+      clear: async () => true,
       now: () => now,
     });
     for (let i = 0; i < 9; i++) {
@@ -167,9 +164,8 @@ describe("RefusedShare", () => {
         return { "refused:INVALID_SIGNATURE": 10_000 };
       },
       acceptedBefore: () => true,
-      subject: () => "connection:x",
-      tell: async () => true,
-      over: async () => true,
+      raise: async () => true,
+      clear: async () => true,
       now: () => now,
     });
     for (let i = 0; i < 600; i++) {

@@ -32,7 +32,7 @@ const read = (fields: Partial<AlertReading> = {}): AlertReading => ({
 });
 const evidence = (fields: Partial<Evidence> = {}): Evidence => ({
   observed: observed(),
-  told: [],
+  raised: [],
   read: read(),
   open: [],
   ...fields,
@@ -119,9 +119,9 @@ describe("a condition", () => {
     expect(kindsOf({ read: read({ month: month(2_000, 1) }) })).toEqual([]);
   });
 
-  it("told of something that is no gate is no alert", () => {
-    const told = { kind: "refused_share", subject: "unknown:0", facts: {}, firstAt: NOW, at: NOW } as const;
-    expect(kindsOf({ told: [told] })).toEqual([]);
+  it("raised by a subject that is no gate is no alert", () => {
+    const row = { kind: "refused_share", subject: "unknown:0", facts: {}, firstAt: NOW } as const;
+    expect(kindsOf({ raised: [row] })).toEqual([]);
   });
 });
 

@@ -55,7 +55,7 @@ async function gateMinutes(gate: ReturnType<typeof gateOf>, minutes: number): Pr
 }
 
 describe("a gate whose report waits", () => {
-  it("tells the watch after ten minutes and again, so that an alert opens at 15, and within two when it is over", async () => {
+  it("raises it with the watch after ten minutes and again, so that an alert opens at 15, and clears it within two", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection);
     const gate = gateOf(connection);
@@ -73,7 +73,7 @@ describe("a gate whose report waits", () => {
     expect((await watch().health()).checks.files.oldest_waiting_seconds).toBe(0);
   });
 
-  it("tells that it is over even if the gate restarted meanwhile", async () => {
+  it("clears it even if the gate restarted meanwhile", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection);
     const gate = gateOf(connection);
@@ -103,7 +103,7 @@ describe("a gate whose report waits", () => {
     expect(await open("report_waiting")).toHaveLength(1);
   });
 
-  it("tells again a minute later if the watch did not answer", async () => {
+  it("tries again a minute later if the watch did not answer", async () => {
     const connection = await createBoundConnection();
     await accepted(connection);
     const gate = gateOf(connection);
@@ -223,7 +223,7 @@ describe("a missing ring key", () => {
         await handOver([{ webhook_ids: [hook.id] }], { using: without("other-5") });
       },
     ],
-  ])("is told by %s", async (_part, meet) => {
+  ])("is raised by %s", async (_part, meet) => {
     await meet();
     await whileCronRuns();
     expect(await open("ring_key_missing")).toMatchObject([{ subject: { kind: "ring_key", id: "test-1" } }]);
