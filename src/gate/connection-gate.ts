@@ -90,6 +90,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.#refusedShare = new RefusedShare({
       countsBetween: (from, to) => this.#state.evidence.countsBetween(from, to),
       acceptedBefore: (ms) => this.#state.dueFiles.holdsAny("", seqAt(ms)),
+      raisedAt: this.#state.watermarks.of("refused_raised_at"),
       ...ofWatch,
     });
     this.#maintenance = new Maintenance(this.#state, {

@@ -3,6 +3,7 @@
  * the counts that evidence keeps per minute, and only when evidence arrives: a gate without refusals does nothing.
  */
 import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
+import type { MarkPlace } from "../usage/changed-hours.ts";
 import type { Counts } from "../usage/counts.ts";
 import { FAILURE_CODES } from "../usage/error-budget.ts";
 
@@ -56,6 +57,11 @@ export interface RefusedShareDeps {
   countsBetween(from: number, to: number): Counts;
   /** Whether the gate holds a report that was accepted before this time. */
   acceptedBefore(ms: number): boolean;
+  /**
+   * When the condition was first raised, kept through restarts: a gate that restarts hours into a flood would compare it with itself and
+   * see no jump. Empty while it is not raised.
+   */
+  raisedAt: MarkPlace;
   /** Both resolve to whether the watch was reached, and never reject. */
   raise(condition: Omit<RaisedCondition, "subject">): Promise<boolean>;
   clear(kind: ConditionKind): Promise<boolean>;
@@ -64,16 +70,18 @@ export interface RefusedShareDeps {
 
 export class RefusedShare {
   readonly #deps: RefusedShareDeps;
-  #isRaised = false;
+  #isRaised: boolean;
   #lookedAt = 0;
   #refusedSinceLook = 0;
   /** Whether the share was high at the last look. If it had not jumped then, it has not seconds later. */
   #wasHigh = false;
   /** When the alarm must look. Null while the condition is neither raised nor about to be. */
-  #checkAt: number | null = null;
+  #checkAt: number | null;
 
   constructor(deps: RefusedShareDeps) {
     this.#deps = deps;
+    this.#isRaised = deps.raisedAt.get() !== "";
+    this.#checkAt = this.#isRaised ? 0 : null;
   }
 
   /** For the alarm. */
@@ -100,14 +108,20 @@ export class RefusedShare {
     if (jumped !== null) {
       const facts = { requests: jumped.total, refused: jumped.refused };
       const reached = await raise({ kind: KIND, facts, againMs: AGAIN_MS });
-      this.#isRaised ||= reached;
+      if (reached) this.#setRaised(true);
       this.#checkAt = now() + (reached ? AGAIN_MS : RETRY_MS);
     } else if (this.#isRaised && !(await clear(KIND))) {
       this.#checkAt = now() + RETRY_MS;
     } else {
-      this.#isRaised = false;
+      this.#setRaised(false);
       this.#checkAt = null;
     }
+  }
+
+  #setRaised(isRaised: boolean): void {
+    if (isRaised === this.#isRaised) return;
+    this.#isRaised = isRaised;
+    this.#deps.raisedAt.set(isRaised ? String(this.#deps.now()) : "");
   }
 
   /** The requests of the last minutes if their refused share has jumped, or if it is still high after that. */

@@ -11,7 +11,8 @@ type MarkName =
   | "snapshot"
   | "address"
   | "changed_hours"
-  | "waiting_raised_at";
+  | "waiting_raised_at"
+  | "refused_raised_at";
 
 export class Watermarks {
   readonly #sql: SqlStorage;

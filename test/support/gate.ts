@@ -237,6 +237,7 @@ export class Bench {
       refusedShare: new RefusedShare({
         countsBetween: (from, to) => this.state.evidence.countsBetween(from, to),
         acceptedBefore: () => true,
+        raisedAt: this.state.watermarks.of("refused_raised_at"),
         ...ofWatch,
       }),
       wake: (messages) =>

@@ -43,6 +43,7 @@ describe("RefusedShare", () => {
   let minutes: Map<number, Counts>;
   let calls: string[];
   let away: boolean;
+  let mark: string;
   let share: RefusedShare;
 
   beforeEach(() => {
@@ -50,22 +51,34 @@ describe("RefusedShare", () => {
     minutes = new Map();
     calls = [];
     away = false;
+    mark = "";
+    share = started();
+  });
+
+  /** As after a restart of the gate. */
+  function started(): RefusedShare {
     const call = async (name: string) => {
       calls.push(name);
       return !away;
     };
-    share = new RefusedShare({
+    return new RefusedShare({
       countsBetween(from, to) {
         const sum: Counts = {};
         for (const [minute, counts] of minutes) if (minute >= from && minute < to) addCounts(sum, counts);
         return sum;
       },
       acceptedBefore: () => true,
+      raisedAt: {
+        get: () => mark,
+        set: (at) => {
+          mark = at;
+        },
+      },
       raise: ({ facts }) => call(`raise ${facts.refused}/${facts.requests}`),
       clear: () => call("clear"),
       now: () => now,
     });
-  });
+  }
 
   /** Requests of this minute, and the note that speaks of them. */
   function note(counts: Counts): void {
@@ -113,6 +126,26 @@ describe("RefusedShare", () => {
     expect(calls).not.toContain("clear");
   });
 
+  it("stays raised by a gate that restarts hours into a flood, and is cleared by one that restarts after it", async () => {
+    for (let i = 0; i < 3 * 60; i++) {
+      note({ "refused:INVALID_SIGNATURE": 5 });
+      await pass(1);
+    }
+    calls = [];
+    share = started();
+    for (let i = 0; i < 10; i++) {
+      note({ "refused:INVALID_SIGNATURE": 5 });
+      await pass(1);
+    }
+    expect(calls).toEqual(["raise 70/70", "raise 70/70"]);
+    now += 20 * MINUTE_MS;
+    share = started();
+    await pass(1);
+    expect(calls.slice(2)).toEqual(["clear"]);
+    share = started();
+    expect(share.nextAt()).toBeNull();
+  });
+
   it("tries again a minute later if the watch does not answer", async () => {
     away = true;
     note({ "refused:INVALID_SIGNATURE": 30 });
@@ -142,6 +175,7 @@ describe("RefusedShare", () => {
         return {};
       },
       acceptedBefore: () => true,
+      raisedAt: { get: () => "", set: () => undefined },
       raise: async () => true,
       clear: async () => true,
       now: () => now,
@@ -164,6 +198,7 @@ describe("RefusedShare", () => {
         return { "refused:INVALID_SIGNATURE": 10_000 };
       },
       acceptedBefore: () => true,
+      raisedAt: { get: () => "", set: () => undefined },
       raise: async () => true,
       clear: async () => true,
       now: () => now,
