@@ -22,7 +22,7 @@ import { WatchStore } from "./watch-store.ts";
 const MINUTE_MS = 60_000;
 /** An alarm that is this late has been dropped: the platform gives up on an alarm after six failures. */
 const DROPPED_ALARM_MS = 60_000;
-/** An alarm that rings this early: the clock was set back. Set again at once it would ring again at once. */
+/** An alarm that rings this early was set before the clock was set back. The next one could ring at once too, so this one waits first. */
 const EARLY_ALARM_MS = 30_000;
 
 /** The class name is stored: a renamed class would lose its object. */
@@ -91,8 +91,8 @@ export class GatewayWatch extends DurableObject<Bindings> {
   override async alarm(): Promise<void> {
     const at = this.#alarmAt;
     this.#alarmAt = null;
-    if (at !== null && at - Date.now() > EARLY_ALARM_MS) return;
     try {
+      if (at !== null && at - Date.now() > EARLY_ALARM_MS) await scheduler.wait(EARLY_ALARM_MS);
       await this.#check();
       await this.#notify();
     } catch (error) {

@@ -1,4 +1,4 @@
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { recordStuckFiles } from "../../../src/forwarding/stuck-files.ts";
@@ -238,6 +238,16 @@ describe("the watch", () => {
     const before = await health(PORTAL);
     await evictDurableObject(watch());
     expect(await health(PORTAL)).toEqual(before);
+  });
+
+  it("goes on by itself after the clock was set back", async () => {
+    await whileCronRuns();
+    vi.setSystemTime(Date.now() - 60 * MINUTE_MS);
+    const waits = vi.spyOn(scheduler, "wait").mockResolvedValue();
+    await runDurableObjectAlarm(watch());
+    expect(waits).toHaveBeenCalledTimes(1);
+    const at = await runInDurableObject(watch(), (_watch, { storage }) => storage.getAlarm());
+    expect(at).toBe(Date.now() + MINUTE_MS);
   });
 
   it("sets a dropped alarm again with every call", async () => {
