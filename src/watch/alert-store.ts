@@ -41,6 +41,12 @@ export interface Notification {
   alert: Alert;
 }
 
+/** One run over due notifications. None is sent that has not started by `startUntil`. */
+export interface NotifyRun {
+  now: number;
+  startUntil: number;
+}
+
 export interface AlertFilter {
   owner: AlertOwner | null;
   status: "open" | "resolved" | null;

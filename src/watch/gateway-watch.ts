@@ -25,6 +25,9 @@ const DROPPED_ALARM_MS = 60_000;
 /** An alarm that rings this early was set before the clock was set back. The next one could ring at once too, so this one waits first. */
 const EARLY_ALARM_MS = 30_000;
 
+/** No mail or post starts later in a run, so that a slow service does not delay the next check by minutes. */
+const NOTIFYING_MS = 20_000;
+
 /** The class name is stored: a renamed class would lose its object. */
 export class GatewayWatch extends DurableObject<Bindings> {
   readonly #store: WatchStore;
@@ -132,7 +135,8 @@ export class GatewayWatch extends DurableObject<Bindings> {
     const [env, alerts] = [this.#bindings, this.#alerts];
     const settings = readSettings(env);
     const now = Date.now();
-    await Promise.all([mailAlerts(alerts, env, settings, now), postAlerts(alerts, settings, now)]);
+    const run = { now, startUntil: now + NOTIFYING_MS };
+    await Promise.all([mailAlerts(alerts, env, settings, run), postAlerts(alerts, settings, run)]);
     const dropped = alerts.deleteOld(now, now - MAIL_INTERVAL_MS);
     if (dropped > 0) logError("dropped notifications of alerts that could not be sent", { dropped });
   }

@@ -9,7 +9,7 @@ import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { isRefusedForGood } from "../outbound/email-notices.ts";
 import { alertMailOf } from "./alert-mail.ts";
-import type { Alert, AlertStore, Notification } from "./alert-store.ts";
+import type { Alert, AlertStore, Notification, NotifyRun } from "./alert-store.ts";
 
 /** How long alerts of a kind are collected for the next mail to the same recipient. */
 export const MAIL_INTERVAL_MS = 15 * 60_000;
@@ -29,7 +29,7 @@ export async function mailAlerts(
   store: AlertStore,
   env: Bindings,
   settings: MailSettings,
-  now: number,
+  { now, startUntil }: NotifyRun,
 ): Promise<void> {
   const due = store.dueNotifications(["mail"], ALERTS_PER_RUN, now);
   if (due.length === 0) return;
@@ -43,6 +43,7 @@ export async function mailAlerts(
       JSON.stringify([notification.alert.kind, recipient]),
     );
     for (const group of [...groups.values()].slice(0, MAILS_PER_RUN)) {
+      if (Date.now() > startUntil) return;
       const recipient = group[0]?.recipient ?? settings.operatorsEmail;
       const notifications = group.map(({ notification }) => notification) as Group;
       if (!(await mail(store, env, settings, notifications, recipient, now))) return;

@@ -9,7 +9,7 @@ import { attemptDelivery } from "../outbound/attempt.ts";
 import { eventBody, GATEWAY_SOURCE } from "../outbound/event-types.ts";
 import { accepts } from "../outbound/probe.ts";
 import { signDelivery, signersOf } from "../outbound/signing.ts";
-import type { AlertStore, Notification } from "./alert-store.ts";
+import type { AlertStore, Notification, NotifyRun } from "./alert-store.ts";
 import { presentAlert } from "./present-alert.ts";
 
 const POSTS_PER_RUN = 20;
@@ -20,9 +20,10 @@ const LONGEST_RETRY_MS = 3_600_000;
 export async function postAlerts(
   store: AlertStore,
   settings: Pick<Settings, "operatorsWebhook" | "urlPolicy">,
-  now: number,
+  { now, startUntil }: NotifyRun,
 ): Promise<void> {
   for (const notification of store.dueNotifications(["opened", "resolved"], POSTS_PER_RUN, now)) {
+    if (Date.now() > startUntil) return;
     if (await isDone(notification, settings)) {
       store.removeNotification(notification);
       continue;
