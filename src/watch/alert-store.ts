@@ -53,7 +53,9 @@ export interface AlertFilter {
   kind: AlertKind | null;
 }
 
-export const KEEP_ALERTS_MS = 90 * 86_400_000;
+const KEEP_ALERTS_MS = 90 * 86_400_000;
+export const FIRST_RETRY_MS = 60_000;
+const LONGEST_RETRY_MS = 3_600_000;
 const KEEP_NOTIFICATIONS_MS = 7 * 86_400_000;
 const DELETED_PER_RUN = 1_000;
 /** After every id. */
@@ -166,11 +168,12 @@ export class AlertStore {
       }));
   }
 
-  postpone({ id }: Pick<Notification, "id">, dueAt: number): void {
-    this.#sql.exec("UPDATE notifications SET due_at = ?, tries = tries + 1 WHERE id = ?", dueAt, id);
+  /** The delay doubles with every try, unless it is given. */
+  postpone({ id, tries }: Notification, now: number, delayMs = retryMs(tries)): void {
+    this.#sql.exec("UPDATE notifications SET due_at = ?, tries = tries + 1 WHERE id = ?", now + delayMs, id);
   }
 
-  removeNotification({ id }: Pick<Notification, "id">): void {
+  removeNotification({ id }: Notification): void {
     this.#sql.exec("DELETE FROM notifications WHERE id = ?", id);
   }
 
@@ -211,6 +214,10 @@ export class AlertStore {
       .toArray()
       .map(alertOf);
   }
+}
+
+function retryMs(tries: number): number {
+  return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 20));
 }
 
 function alertOf(row: SqlRow): Alert {

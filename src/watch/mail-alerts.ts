@@ -9,12 +9,10 @@ import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { isRefusedForGood } from "../outbound/email-notices.ts";
 import { alertMailOf } from "./alert-mail.ts";
-import type { Alert, AlertStore, Notification, NotifyRun } from "./alert-store.ts";
+import { type Alert, type AlertStore, FIRST_RETRY_MS, type Notification, type NotifyRun } from "./alert-store.ts";
 
 /** How long alerts of a kind are collected for the next mail to the same recipient. */
 export const MAIL_INTERVAL_MS = 15 * 60_000;
-const FIRST_RETRY_MS = 60_000;
-const LONGEST_RETRY_MS = 3_600_000;
 const MAILS_PER_RUN = 10;
 const ALERTS_PER_RUN = 1_000;
 
@@ -50,7 +48,7 @@ export async function mailAlerts(
     }
   } catch (error) {
     logError("failed to mail alerts", { alerts: due.length }, error);
-    for (const notification of due) store.postpone(notification, now + retryMs(notification));
+    for (const notification of due) store.postpone(notification, now);
   }
 }
 
@@ -74,7 +72,7 @@ async function withAddresses(
   return due.flatMap((notification) => {
     const { alert, tries } = notification;
     const waits = addresses === null && alert.subject.kind === "connection" && tries < ADDRESS_TRIES;
-    if (waits) store.postpone(notification, now + FIRST_RETRY_MS);
+    if (waits) store.postpone(notification, now, FIRST_RETRY_MS);
     return waits ? [] : [{ notification, recipient: addresses?.get(alert.id) ?? operators }];
   });
 }
@@ -111,7 +109,7 @@ async function mail(
       };
       if (!isRefusedForGood(error)) {
         logError("failed to send a mail about alerts", fields, error);
-        for (const notification of group) store.postpone(notification, now + retryMs(notification));
+        for (const notification of group) store.postpone(notification, now);
         if (error instanceof DeadlineExceeded)
           sending.then(sent).catch((late: unknown) => logError("failed to send a late mail", fields, late));
         return false;
@@ -125,10 +123,6 @@ async function mail(
   }
   for (const notification of group) store.removeNotification(notification);
   return true;
-}
-
-function retryMs({ tries }: Notification): number {
-  return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 20));
 }
 
 /** By alert, the address of the connection that it is about. Alerts about anything else have none. Rejects if D1 does not answer. */

@@ -13,8 +13,6 @@ import type { AlertStore, Notification, NotifyRun } from "./alert-store.ts";
 import { presentAlert } from "./present-alert.ts";
 
 const POSTS_PER_RUN = 20;
-const FIRST_RETRY_MS = 60_000;
-const LONGEST_RETRY_MS = 3_600_000;
 
 /** Never rejects. Stops at the first post that is not accepted: the others go to the same endpoint. */
 export async function postAlerts(
@@ -28,8 +26,7 @@ export async function postAlerts(
       store.removeNotification(notification);
       continue;
     }
-    const delayMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(notification.tries, 20));
-    store.postpone(notification, now + delayMs);
+    store.postpone(notification, now);
     return;
   }
 }
