@@ -15,11 +15,10 @@ export type Late = (typeof LATE)[number];
 
 const MINUTE_MS = 60_000;
 /** From the wire contract. */
-export const CRON_SILENT_MS = 5 * MINUTE_MS;
+const CRON_SILENT_MS = 5 * MINUTE_MS;
 export const REPORT_WAITING_MS = 15 * MINUTE_MS;
 export const DELIVERY_OVERDUE_MS = 5 * MINUTE_MS;
 const QUEUE_LATE_MS = 5 * MINUTE_MS;
-export const DEAD_LETTERS_MS = 60 * MINUTE_MS;
 const DEFERRED_MS = 60 * MINUTE_MS;
 /** After an older reading, the watch itself has stopped. */
 export const READING_STALE_MS = 5 * MINUTE_MS;

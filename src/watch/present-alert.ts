@@ -8,8 +8,6 @@ const ID_PREFIXES: Partial<Record<Alert["subject"]["kind"], string>> = {
   api_key: API_KEY_PREFIX,
 };
 
-export type ShownAlert = ReturnType<typeof presentAlert>;
-
 export function presentAlert(alert: Alert) {
   const { id, kind, subject, owner, facts, openedAt, resolvedAt, acknowledgedAt, acknowledgedBy } = alert;
   return {

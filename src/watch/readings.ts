@@ -67,7 +67,7 @@ export interface AlertReading {
 }
 
 /** More stuck files are not counted each minute. */
-export const COUNTED_STUCK_FILES = 10_000;
+const COUNTED_STUCK_FILES = 10_000;
 /** An endpoint that accepted a delivery within this time is working through its backlog. Its row is exact to the minute. */
 const SERVED_WITHIN_MS = 3 * 60_000;
 const WEBHOOKS_READ = 1_000;
