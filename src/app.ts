@@ -10,7 +10,7 @@ import { readBearer } from "./developer/bearer.ts";
 import { developerEvents } from "./developer/developer-event-routes.ts";
 import { files } from "./developer/developer-file-routes.ts";
 import { reports } from "./developer/report-routes.ts";
-import { allowsInsecure, ConfigurationError, readSettings } from "./env.ts";
+import { ConfigurationError, readSettings } from "./env.ts";
 import { newTrace } from "./evidence/request-trace.ts";
 import { type AppContext, type AppEnv, failureResponse } from "./http/context.ts";
 import { nearestPath, objectBelow } from "./http/near-path.ts";
@@ -48,6 +48,7 @@ import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
 import { raiseRingKeyMissing } from "./raised-conditions.ts";
 import { reference } from "./reference/reference-routes.ts";
+import { allowsInsecure } from "./setting-parsers.ts";
 
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 

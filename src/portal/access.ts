@@ -5,10 +5,10 @@
  */
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import * as z from "zod";
-import type { AccessTeam } from "../env.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { err, ok, type Result } from "../result.ts";
+import type { AccessTeam } from "../setting-parsers.ts";
 
 /** Keys are fetched again after this, or sooner for an unknown key, but at most every 30 s. */
 const KEYS_FRESH_MS = 600_000;

@@ -5,12 +5,12 @@
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchesSha256 } from "../crypto/credentials.ts";
-import type { PortalClient } from "../env.ts";
 import { type AppContext, type AppEnv, addLogFields, type Client, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { conditionalRead } from "../http/precondition.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { err, ok, type Result } from "../result.ts";
+import type { PortalClient } from "../setting-parsers.ts";
 import { verifyAccessToken } from "./access.ts";
 import { clientLimits } from "./client-limits.ts";
 import { ownerScope } from "./scope.ts";

@@ -1,8 +1,9 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { ConfigurationError, type OperatorsWebhook, readSettings } from "../../../src/env.ts";
+import { ConfigurationError, readSettings } from "../../../src/env.ts";
 import { DISABLE_AFTER_MS } from "../../../src/outbound/auto-disable.ts";
+import type { OperatorsWebhook } from "../../../src/setting-parsers.ts";
 import { advance, catchWakeUps, deliver, runCron } from "../../support/forwarding.ts";
 import { bindings, createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
 import { outage } from "../../support/interception.ts";

@@ -14,8 +14,9 @@ const GROUND = [
   "log.ts",
   "messages.ts",
   "model.ts",
-  "result.ts",
   "raised-conditions.ts",
+  "result.ts",
+  "setting-parsers.ts",
 ];
 
 /** The folders that each folder may import, beside itself and the ground floor. */
@@ -48,12 +49,13 @@ const FILES: Record<string, string[]> = {
   "bounded.ts": ["bindings.ts", "deadline.ts"],
   "concurrency.ts": [],
   "deadline.ts": [],
-  "env.ts": ["bindings.ts", "bounded.ts", "crypto", "log.ts", "model.ts"],
+  "env.ts": ["bindings.ts", "bounded.ts", "crypto", "log.ts", "model.ts", "setting-parsers.ts"],
   "log.ts": [],
   "messages.ts": ["log.ts"],
   "model.ts": [],
-  "result.ts": [],
   "raised-conditions.ts": ["bindings.ts", "log.ts"],
+  "result.ts": [],
+  "setting-parsers.ts": ["bindings.ts", "model.ts"],
 };
 
 /** These compose the Worker and may import everything. */
