@@ -25,6 +25,7 @@ export interface Alert {
   openedAt: number;
   resolvedAt: number | null;
   acknowledgedAt: number | null;
+  /** See {@link acknowledger}. */
   acknowledgedBy: string | null;
 }
 
@@ -125,14 +126,8 @@ export class AlertStore {
     this.#sql.exec("UPDATE alerts SET owner_type = ?, owner_id = ? WHERE id = ?", owner.type, owner.id, id);
   }
 
-  /** The first acknowledgement counts. */
   acknowledge(id: string, by: string, now: number): void {
-    this.#sql.exec(
-      "UPDATE alerts SET acknowledged_at = ?, acknowledged_by = ? WHERE id = ? AND acknowledged_at IS NULL",
-      now,
-      by,
-      id,
-    );
+    this.#sql.exec("UPDATE alerts SET acknowledged_at = ?, acknowledged_by = ? WHERE id = ?", now, by, id);
   }
 
   #notify(alertId: string, kind: NotificationKind, now: number): void {
@@ -214,6 +209,18 @@ export class AlertStore {
       .toArray()
       .map(alertOf);
   }
+}
+
+const FOR_OWNER = "owner:";
+
+/** The actor, marked if the request acted for one owner: operators must not take an owner's acknowledgement for their own. Pure. */
+export function acknowledger(actor: string, { forOwner }: { forOwner: boolean }): string {
+  return forOwner ? `${FOR_OWNER}${actor}` : actor;
+}
+
+/** The first acknowledgement counts, and the first of the operators replaces an owner's. Pure. */
+export function acknowledgementCounts(by: string, { acknowledgedBy: before }: Alert): boolean {
+  return before === null || (before.startsWith(FOR_OWNER) && !by.startsWith(FOR_OWNER));
 }
 
 function retryMs(tries: number): number {

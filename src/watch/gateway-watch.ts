@@ -9,7 +9,7 @@ import { readSettings } from "../env.ts";
 import { migrate } from "../gate/migrations.ts";
 import { logError } from "../log.ts";
 import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
-import { type Alert, type AlertFilter, AlertStore } from "./alert-store.ts";
+import { type Alert, type AlertFilter, AlertStore, acknowledgementCounts } from "./alert-store.ts";
 import { conditionsOf } from "./conditions.ts";
 import { type Health, healthOf, type Observations, READING_STALE_MS } from "./health-report.ts";
 import { MAIL_INTERVAL_MS, mailAlerts } from "./mail-alerts.ts";
@@ -85,10 +85,12 @@ export class GatewayWatch extends DurableObject<Bindings> {
     return this.#alerts.find(id);
   }
 
-  /** The first acknowledgement counts. Returns the alert; null if there is none. */
+  /** Returns the alert; null if there is none. */
   acknowledge(id: string, by: string): Alert | null {
+    const alert = this.findAlert(id);
+    if (alert === null || !acknowledgementCounts(by, alert)) return alert;
     this.#alerts.acknowledge(id, by, Date.now());
-    return this.findAlert(id);
+    return this.#alerts.find(id);
   }
 
   override async alarm(): Promise<void> {

@@ -52,7 +52,10 @@ const alert = once(() =>
       acknowledged_by: z
         .string()
         .nullable()
-        .meta({ description: "`client:…` of a portal client, `access:…` of a person." }),
+        .meta({
+          description:
+            "`client:…` of a portal client, `access:…` of a person. `owner:` precedes it if the request acted for one owner.",
+        }),
     })
     .meta({ id: "Alert" }),
 );
@@ -72,7 +75,7 @@ export const acknowledgeAlert = contract({}, () => ({
   id: "acknowledgeAlert",
   summary: "Acknowledge an alert",
   description:
-    "Records who looks after the alert. It changes nothing else: the alert resolves by itself. Repeats return the first acknowledgement.",
+    "Records who looks after the alert. It changes nothing else: the alert resolves by itself. Repeats return the first acknowledgement, but the first one that acts for every owner replaces an owner's.",
   of: "alert",
   answers: { 200: answer("The alert.", { success: success(), alert: alert() }) },
 }));

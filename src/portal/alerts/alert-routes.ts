@@ -8,7 +8,7 @@ import { type AppContext, type AppEnv, type Client, failureResponse } from "../.
 import { pageOf } from "../../http/page.ts";
 import { WATCH_NAME } from "../../raised-conditions.ts";
 import { ok } from "../../result.ts";
-import type { Alert } from "../../watch/alert-store.ts";
+import { type Alert, acknowledgementCounts, acknowledger } from "../../watch/alert-store.ts";
 import { presentAlert } from "../../watch/present-alert.ts";
 import { notFound } from "../change.ts";
 import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
@@ -31,7 +31,8 @@ export const alerts = new Hono<AppEnv>()
     const client = c.get("client");
     const alert = ALERT_ID.test(id) ? await watchOf(c).findAlert(id) : null;
     if (alert === null || !maySee(client, alert)) return failureResponse(c, notFound("alert"));
-    if (alert.acknowledgedAt !== null) return c.json({ success: true, alert: present(alert, client) });
+    const by = acknowledger(client.actor, { forOwner: !actsForEverybody(client) });
+    if (!acknowledgementCounts(by, alert)) return c.json({ success: true, alert: present(alert, client) });
     await recordAudit(
       c.env.DB,
       newAuditRow({
@@ -46,7 +47,7 @@ export const alerts = new Hono<AppEnv>()
         after: null,
       }),
     );
-    const acknowledged = await watchOf(c).acknowledge(id, client.actor);
+    const acknowledged = await watchOf(c).acknowledge(id, by);
     if (acknowledged === null) return failureResponse(c, notFound("alert"));
     return c.json({ success: true, alert: present(acknowledged, client) });
   });
@@ -66,5 +67,5 @@ function present(alert: Alert, client: Client): AlertAnswer {
   const by = shown.acknowledged_by;
   return client.owner === undefined
     ? shown
-    : { ...shown, acknowledged_by: by?.replace(/^access:.*$/s, "access") ?? null };
+    : { ...shown, acknowledged_by: by?.replace(/^(owner:)?access:.*$/s, "$1access") ?? null };
 }

@@ -533,7 +533,7 @@ describe("GET /alerts", () => {
 });
 
 describe("POST /alerts/{id}/acknowledge", () => {
-  it("records who did so first, with an audit row, and changes nothing else", async () => {
+  it("records who did so first, with an audit row, and changes nothing else; the operators replace an owner", async () => {
     const { id: connection } = await createConnection();
     await watch().raise({ kind: "refused_share", subject: `connection:${connection}`, facts: {} });
     await whileCronRuns();
@@ -541,17 +541,25 @@ describe("POST /alerts/{id}/acknowledge", () => {
     const first = await portal("POST", `/alerts/${alert?.id}/acknowledge`, {}, "bound");
     expect(first).toMatchObject({
       status: 200,
-      json: { alert: { status: "open", acknowledged_by: "client:bound" } },
+      json: { alert: { status: "open", acknowledged_by: "owner:client:bound" } },
     });
     advance(MINUTE_MS);
-    const again = await portal("POST", `/alerts/${alert?.id}/acknowledge`, {});
-    expect(again.json.alert).toEqual(first.json.alert);
+    const acknowledge = async (scope = "", client = "portal") =>
+      (await portal("POST", `/alerts/${alert?.id}/acknowledge${scope}`, {}, client)).json.alert;
+    expect(await acknowledge("?owner_id=acme")).toEqual(first.json.alert);
+    const operators = await acknowledge();
+    expect(operators).toMatchObject({ acknowledged_by: "client:portal" });
+    expect(operators.acknowledged_at > first.json.alert.acknowledged_at).toBe(true);
+    advance(MINUTE_MS);
+    expect(await acknowledge()).toEqual(operators);
+    expect(await acknowledge("", "bound")).toEqual(operators);
     const { json } = await portal("GET", `/audit?subject=alert:${alert?.id}`);
     expect(json.audit).toMatchObject([
+      { action: "alert.acknowledged", actor: "client:portal", owner_id: "acme" },
       { action: "alert.acknowledged", actor: "client:bound", owner_id: "acme" },
     ]);
     await whileCronRuns(22);
-    expect(await alerts()).toMatchObject([{ status: "resolved", acknowledged_by: "client:bound" }]);
+    expect(await alerts()).toMatchObject([{ status: "resolved", acknowledged_by: "client:portal" }]);
   });
 
   it("does not find alerts of others, of the whole gateway, or unknown ones for an owner", async () => {
