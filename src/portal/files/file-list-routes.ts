@@ -1,6 +1,5 @@
 /** `GET /files` for portal clients: all files of one sender, or an owner's stuck and failed ones. */
 import { Hono } from "hono";
-import { inParallel } from "../../concurrency.ts";
 import { findGateOwner } from "../../db/gates.ts";
 import { countStuckFilesOf, listStuckFilesOf } from "../../forwarding/stuck-file-list.ts";
 import { parseFileId } from "../../gate/file-id.ts";
@@ -16,10 +15,11 @@ import {
   senderOf,
 } from "../../inbound/file-list.ts";
 import { gateName } from "../../model.ts";
+import { chunks } from "../../usage/chunks.ts";
 import { DEFAULT_ENVIRONMENT, ownerOf, withinScope } from "../owner.ts";
 import { listFiles } from "./file-list-contract.ts";
 
-const GATES_AT_A_TIME = 6;
+const FILES_AT_A_TIME = 6;
 
 const NEEDS_SENDER: Failure = {
   kind: "invalid_fields",
@@ -51,8 +51,11 @@ export const fileLists = new Hono<AppEnv>().get("/files", listFiles, async (c) =
     listStuckFilesOf(c.env.DB, owner.value, environment, found, { after: after.value, limit: query.limit }),
     after.value === null ? countStuckFilesOf(c.env.DB, owner.value, environment, found) : null,
   ]);
-  const records = await inParallel(page.fileIds, GATES_AT_A_TIME, (fileId) => recordOf(c, fileId));
-  // A row may be behind its file for a moment: what has been forwarded since is left out.
+  const records: (FileRecord | null)[] = [];
+  // One after another, so that a gate that hangs fails the page after one deadline, not after one per file.
+  for (const fileIds of chunks(page.fileIds, FILES_AT_A_TIME))
+    records.push(...(await Promise.all(fileIds.map((fileId) => recordOf(c, fileId)))));
+  // A row may be behind its file for a moment: a file that has been forwarded since is left out.
   const listed = records.filter((record) => record !== null).filter((record) => isListed(record, status));
   return c.json(ownersPage(listed, page.next, count));
 });

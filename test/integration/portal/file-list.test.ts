@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { countStuckFilesOf, listStuckFilesOf } from "../../../src/forwarding/stuck-file-list.ts";
 import { mintFileId, parseFileId } from "../../../src/gate/file-id.ts";
+import { withBrokenGates } from "../../support/faults.ts";
 import {
   accepted,
   advance,
@@ -21,6 +22,7 @@ import {
   report,
   send,
 } from "../../support/gateway.ts";
+import { hanging, intercepted } from "../../support/interception.ts";
 import { withQueryLog } from "../../support/query-plans.ts";
 import { countingReads } from "../../support/read-counter.ts";
 
@@ -172,6 +174,28 @@ describe("GET /files of an owner", () => {
     const other = await portal("GET", "/files?owner_type=payroll_company&owner_id=other", undefined, "bound");
     expect([other.status, other.json.error]).toEqual([404, "owner_not_found"]);
     expect((await portal("GET", "/files")).json.error).toBe("owner_id_required");
+  });
+
+  it("is a 503 while one of its gates is away", async () => {
+    const { connection } = await sixFiles();
+    await sixFiles();
+    const away = (name: string) => name === `connection:${connection.id}`;
+    const using = withBrokenGates(bindings, "status", away);
+    const { status, json } = await portal("GET", `/files?${ACME}`, undefined, "portal", using);
+    expect([status, json.code]).toEqual([503, "SERVICE_UNAVAILABLE"]);
+    expect(JSON.stringify(json)).not.toContain("unreachable");
+  });
+
+  it("is a 503 while its gates hang, after the deadline of the first calls", async () => {
+    await sixFiles();
+    await sixFiles();
+    let asked = 0;
+    const using = intercepted((call, proceed) => {
+      if (call === "CONNECTION_GATE.status") asked++;
+      return proceed();
+    }, hanging("CONNECTION_GATE.status"));
+    const { status, json } = await portal("GET", `/files?${ACME}`, undefined, "portal", using);
+    expect([status, json.code, asked]).toEqual([503, "SERVICE_UNAVAILABLE", 6]);
   });
 
   it("leaves out a file that has been forwarded, though its row is still there", async () => {

@@ -59,6 +59,11 @@ describe("a call that hangs is a 503", () => {
       "DB",
     ],
     ["POST", "/files/{id}/replay", undefined, "CONNECTION_GATE.replay"],
+    ["GET", `/files?${OWNER}`, undefined, "DB"],
+    ["GET", "/files?connection_id={connection}", undefined, "CONNECTION_GATE.listFiles"],
+    ["GET", "/stuck-files", undefined, "DB"],
+    ["GET", "/alerts", undefined, "WATCH.listAlerts"],
+    ["POST", `/alerts/alt_${"0".repeat(20)}/acknowledge`, undefined, "WATCH.findAlert"],
     ["PATCH", "/connections/{connection}", { status: "inactive" }, "CONNECTION_GATE.refresh"],
   ])("at %s %s: %s %s", async (method, path, body, binding) => {
     const { id } = await createConnection();
