@@ -29,7 +29,7 @@ const stuckFile = once(() =>
       reason: like(
         z.enum(STUCK_REASONS),
         "deferred",
-        "`deferred`: the files-creator did not take it, and it is tried again. `consumer_died`: it was in a message with which the consumer died repeatedly. `ring_key_missing`, `not_configured`: it waits for a key or a setting, and no attempt counts. Failed for good: `refused` by the files-creator, `reported_failed` by it later, `gave_up` after a day.",
+        "`deferred`: an attempt failed and will be repeated. `consumer_died`: the consumer crashed repeatedly on a message that names the file. `ring_key_missing`, `not_configured`: the file waits for a key or a setting, and no attempt counts. Failed for good: `refused` by the files-creator, `reported_failed` by it later, `gave_up` after a day.",
       ),
       response_status: like(
         z.int().nullable(),
@@ -37,7 +37,11 @@ const stuckFile = once(() =>
         "The HTTP status of the files-creator; null without a response.",
       ),
       attempts: like(z.int().nonnegative(), 1),
-      next_attempt_at: like(moment().nullable(), EXAMPLE.later),
+      next_attempt_at: like(
+        moment().nullable(),
+        EXAMPLE.later,
+        "As of `updated_at`. A time in the past: an attempt is due or under way, or attempts wait until the files-creator responds again. Null: the file has failed for good, or waits for a key or a setting.",
+      ),
       first_seen_at: moment().meta({ description: "When the file was first listed." }),
       updated_at: moment(),
       connection_id: like(
