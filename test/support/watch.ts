@@ -2,9 +2,11 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { vi } from "vitest";
 import type { Bindings } from "../../src/bindings.ts";
+import { readSettings } from "../../src/env.ts";
 import { WATCH_NAME } from "../../src/raised-conditions.ts";
+import type { OperatorsWebhook } from "../../src/setting-parsers.ts";
 import { advance } from "./forwarding.ts";
-import { bindings, type Json, send } from "./gateway.ts";
+import { bindings, type gateOf, type Json, send } from "./gateway.ts";
 
 export const MINUTE_MS = 60_000;
 
@@ -25,6 +27,28 @@ export async function afterMinutes(minutes = 1, before?: () => Promise<void>): P
 /** As {@link afterMinutes}, with the cron running each minute. */
 export function whileCronRuns(minutes = 1): Promise<void> {
   return afterMinutes(minutes, async () => watch().cronRan());
+}
+
+/** As {@link whileCronRuns}, with the gate's alarm ringing when it is due. `after` runs at the end of each minute. */
+export async function gateMinutes(
+  gate: ReturnType<typeof gateOf>,
+  minutes: number,
+  after?: () => Promise<void>,
+): Promise<void> {
+  for (let i = 0; i < minutes; i++) {
+    await whileCronRuns();
+    const at = await runInDurableObject(gate, (_gate, { storage }) => storage.getAlarm());
+    if (at !== null && at <= Date.now()) await runDurableObjectAlarm(gate);
+    await after?.();
+  }
+}
+
+/** The setting as the watch reads it. A watch that restarts forgets it. */
+export async function operatorsWebhook(read: () => OperatorsWebhook | null): Promise<void> {
+  await runInDurableObject(watch(), (instance) => {
+    const { env } = instance as unknown as { env: Bindings };
+    vi.spyOn(readSettings(env), "operatorsWebhook", "get").mockImplementation(read);
+  });
 }
 
 let days = 0;

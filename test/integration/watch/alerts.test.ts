@@ -1,9 +1,8 @@
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { ConfigurationError, readSettings } from "../../../src/env.ts";
+import { ConfigurationError } from "../../../src/env.ts";
 import { DISABLE_AFTER_MS } from "../../../src/outbound/auto-disable.ts";
-import type { OperatorsWebhook } from "../../../src/setting-parsers.ts";
 import { advance, catchWakeUps, deliver, runCron } from "../../support/forwarding.ts";
 import { bindings, createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
 import { outage } from "../../support/interception.ts";
@@ -23,6 +22,7 @@ import {
   anotherDay,
   freshWatch,
   MINUTE_MS,
+  operatorsWebhook,
   watch,
   whileCronRuns,
 } from "../../support/watch.ts";
@@ -53,14 +53,6 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
-
-/** The setting as the watch reads it. */
-async function operatorsWebhook(read: () => OperatorsWebhook | null): Promise<void> {
-  await runInDurableObject(watch(), (instance) => {
-    const { env } = instance as unknown as { env: typeof bindings };
-    vi.spyOn(readSettings(env), "operatorsWebhook", "get").mockImplementation(read);
-  });
-}
 
 async function alerts(query = "", client = "portal"): Promise<Json[]> {
   return (await portal("GET", `/alerts${query}`, undefined, client)).json.alerts;

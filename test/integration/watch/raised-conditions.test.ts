@@ -1,4 +1,4 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   accepted,
@@ -22,7 +22,7 @@ import {
 } from "../../support/gateway.ts";
 import { outage } from "../../support/interception.ts";
 import { catchEndpointWakeUps, catchMails, handOver, storeWebhook, tell } from "../../support/outbound.ts";
-import { anotherDay, freshWatch, MINUTE_MS, watch, whileCronRuns } from "../../support/watch.ts";
+import { anotherDay, freshWatch, gateMinutes, MINUTE_MS, watch, whileCronRuns } from "../../support/watch.ts";
 
 let wakeUps: Json[];
 
@@ -43,15 +43,6 @@ afterEach(() => {
 
 async function open(kind: string): Promise<Json[]> {
   return (await portal("GET", `/alerts?status=open&kind=${kind}`)).json.alerts;
-}
-
-/** Lets a gate's alarms ring for some minutes, each when it is due, and the watch's beside them. */
-async function gateMinutes(gate: ReturnType<typeof gateOf>, minutes: number): Promise<void> {
-  for (let i = 0; i < minutes; i++) {
-    await whileCronRuns();
-    const at = await runInDurableObject(gate, (_gate, { storage }) => storage.getAlarm());
-    if (at !== null && at <= Date.now()) await runDurableObjectAlarm(gate);
-  }
 }
 
 describe("a gate whose report waits", () => {
