@@ -1,6 +1,6 @@
 /**
- * `GET /health`: whether anything is late, as the watch saw it in the last minute. Without credentials only the word and the names of
- * what is late; with those of the portal or of a person also the numbers.
+ * `GET /health`: whether anything is late, as of the watch's last reading. Anybody gets the status and the names of the late parts;
+ * clients that act for every owner also get the numbers.
  */
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
@@ -28,7 +28,7 @@ const late = (example: Health["late"]) =>
   like(
     z.array(z.enum(LATE)),
     example,
-    "`watch`: the check itself does not answer. `cron`: silent for over five minutes. `files`: a report unsent for over 15 minutes. `deliveries`: one overdue for over five minutes, of a webhook that is neither paused, paced nor busy. `queues`: a message older than five minutes. `dead_letters`: some within the hour. `stuck_files`: a file deferred for over an hour. What could not be read is late.",
+    "`watch`: the check itself does not answer. `cron`: silent for over five minutes. `files`: a report unsent for over 15 minutes. `deliveries`: one overdue for over five minutes, of a webhook that is neither paused, paced nor busy. `queues`: a message older than five minutes. `dead_letters`: some within the hour. `stuck_files`: a file deferred for over an hour. A part that could not be read counts as late.",
   );
 
 const queue = () => z.strictObject({ backlog: like(z.int().nonnegative().nullable(), 0) });
@@ -63,7 +63,7 @@ const getHealth = contract({}, () => ({
   tag: "Service",
   summary: "Check the gateway's health",
   description:
-    "Whether anything is late, as the watch saw it within the last minute: 200, or 503 with the names of what is late. Needs no credentials; with portal credentials that act for every owner, `checks` has the numbers.",
+    "Whether anything is late, as of the last minute: 200, or 503 with the names of the late parts. Needs no credentials; with portal credentials that act for every owner, `checks` has the numbers.",
   access: "anybody",
   answers: {
     200: answerOf("Nothing is late.", shown("ok", [])),
@@ -94,7 +94,7 @@ function presentChecks(found: Health["checks"]): z.infer<ReturnType<typeof check
   return { ...found, cron: { last_run_at: iso(found.cron.last_run_at) } };
 }
 
-/** What the watch said; `checks` is null while it does not answer. */
+/** The watch's answer. `checks` is null while it does not answer. */
 interface Found {
   late: Health["late"];
   checks: Health["checks"] | null;

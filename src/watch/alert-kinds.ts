@@ -16,7 +16,7 @@ export const ALERT_KINDS = [
 ] as const;
 export type AlertKind = (typeof ALERT_KINDS)[number];
 
-/** What a mail about alerts of the kind says first. */
+/** How mails about alerts of the kind begin. */
 export const TITLES: Record<AlertKind, string> = {
   report_waiting: "A report has waited for over 15 minutes",
   delivery_overdue: "A webhook delivery is overdue by more than five minutes",
@@ -44,14 +44,14 @@ export function isMailed(kind: AlertKind): boolean {
   return !MAILED_AS_NOTICES.has(kind);
 }
 
-/** Where the runbook says what to do. */
+/** The runbook's section about the kind. */
 export function runbookOf(kind: AlertKind): string {
   return `docs/runbook.md#${kind.replaceAll("_", "-")}`;
 }
 
 export const ALERT_SUBJECTS = ["gateway", "connection", "api_key", "webhook", "queue", "ring_key"] as const;
 
-/** What an alert is about. `gateway` has the empty id. */
+/** The object that an alert is about. The id of `gateway` is empty. */
 export interface AlertSubject {
   kind: (typeof ALERT_SUBJECTS)[number];
   /** Bare, without a prefix. */

@@ -1,5 +1,5 @@
 /**
- * Alerts and what is still to be sent about them, in the watch's SQLite. A condition has at most one open alert. An alert keeps the facts
+ * Alerts and their unsent notifications, in the watch's SQLite. A condition has at most one open alert. An alert keeps the facts
  * as they were when it opened.
  *
  * Deletion: by the watch's alarm, alerts 90 days after they were resolved, notifications once they were sent or are a week old.
@@ -19,7 +19,7 @@ export interface Alert {
   id: string;
   kind: AlertKind;
   subject: AlertSubject;
-  /** Null for what concerns the gateway as a whole, and while it is not known. */
+  /** Null if the alert concerns the whole gateway, and until the owner has been looked up. */
   owner: AlertOwner | null;
   facts: AlertFacts;
   openedAt: number;

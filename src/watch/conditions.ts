@@ -1,4 +1,4 @@
-/** Which alert conditions hold, from what the watch read and what others raised. Conditions rest on age and share, never on a single error. Pure. */
+/** Which alert conditions hold, from the watch's readings and the raised conditions. They rest on age and share, never on a single error. Pure. */
 import { parseGateName } from "../model.ts";
 import { FAILURE_LEVELS } from "../outbound/auto-disable.ts";
 import { errorBudgetOf } from "../usage/error-budget.ts";
@@ -25,7 +25,7 @@ export interface Evidence {
 
 export interface Conditions {
   holding: NewAlert[];
-  /** Kinds of which it is not known whether a condition has ended. */
+  /** Kinds that could not be read: it is unknown whether their conditions have ended. */
   uncertain: ReadonlySet<AlertKind>;
 }
 

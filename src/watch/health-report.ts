@@ -1,7 +1,7 @@
-/** The gateway's health, made from what the watch last read and what others raised. Pure. */
+/** The gateway's health, from the watch's last reading and the raised conditions. Pure. */
 import { QUEUES, type QueueName, type Reading } from "./readings.ts";
 
-/** What can be late: each names a check, apart from the watch itself. */
+/** The parts that can be late. Each is the name of a check, apart from the watch itself. */
 export const LATE = [
   "watch",
   "cron",
@@ -36,7 +36,7 @@ export interface Observations {
   deadLetters: number;
 }
 
-/** `checks` holds null for what could not be read; that counts as late. */
+/** In `checks`, null means that the part could not be read, which counts as late. */
 export interface Health {
   late: Late[];
   checks: {

@@ -16,7 +16,7 @@ export const MAIL_INTERVAL_MS = 15 * 60_000;
 const MAILS_PER_RUN = 10;
 const ALERTS_PER_RUN = 1_000;
 
-/** How often the address of a connection is looked up in vain before its mail goes to the operators. */
+/** After so many failed look-ups of a connection's address, its mail goes to the operators. */
 const ADDRESS_TRIES = 5;
 
 type MailSettings = Pick<Settings, "emailFrom" | "operatorsEmail">;

@@ -32,12 +32,12 @@ const alert = once(() =>
       subject: like(
         z.strictObject({ kind: z.enum(ALERT_SUBJECTS), id: z.string() }),
         { kind: "connection", id: EXAMPLE.connectionId },
-        "What the alert is about. `gateway` has the empty id.",
+        "The object that the alert is about. The id of `gateway` is empty.",
       ),
       owner_type: like(
         z.enum(OWNER_TYPES).nullable(),
         EXAMPLE.owner.owner_type,
-        "Null for what concerns no single owner.",
+        "Null if the alert concerns no single owner.",
       ),
       owner_id: like(z.string().nullable(), EXAMPLE.owner.owner_id),
       facts: like(
@@ -45,7 +45,7 @@ const alert = once(() =>
         { received_at: EXAMPLE.at },
         "Numbers and times as they were when the alert opened.",
       ),
-      runbook: like(z.string(), "docs/runbook.md#report-waiting", "What it means and what to do."),
+      runbook: like(z.string(), "docs/runbook.md#report-waiting", "Where the runbook describes this kind."),
       opened_at: moment(EXAMPLE.later),
       resolved_at: moment().nullable(),
       acknowledged_at: moment().nullable(),
