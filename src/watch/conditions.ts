@@ -95,6 +95,10 @@ function ofGate(kind: AlertKind, name: string, facts: NewAlert["facts"]): NewAle
 function ofWebhooks({ troubled, asked }: AlertReading, open: readonly Alert[], now: number): NewAlert[] {
   const [, halfWay, mostOfTheWay] = FAILURE_LEVELS;
   const states = [...new Map([...asked, ...troubled].map((state) => [state.id, state])).values()];
+  const alertsOf = Map.groupBy(
+    open.filter(({ subject }) => subject.kind === "webhook"),
+    ({ subject }) => subject.id,
+  );
   return states.flatMap((state) => {
     const of = (kind: AlertKind, facts: NewAlert["facts"]): NewAlert => ({
       kind,
@@ -112,13 +116,12 @@ function ofWebhooks({ troubled, asked }: AlertReading, open: readonly Alert[], n
         ...(now - since >= mostOfTheWay.afterMs ? [of("webhook_most_of_the_way", facts)] : []),
       ];
     }
-    return hasRecovered(state, open, now) ? [of("webhook_recovered", {})] : [];
+    return hasRecovered(state, alertsOf.get(state.id) ?? [], now) ? [of("webhook_recovered", {})] : [];
   });
 }
 
-/** Whether a delivery succeeded after an alert of the webhook had opened. Holds for an hour. */
-function hasRecovered(state: WebhookState, open: readonly Alert[], now: number): boolean {
-  const alerts = open.filter(({ subject }) => subject.kind === "webhook" && subject.id === state.id);
+/** Whether a delivery succeeded after one of the webhook's open alerts had opened. Holds for an hour. */
+function hasRecovered(state: WebhookState, alerts: readonly Alert[], now: number): boolean {
   const shown = alerts.find(({ kind }) => kind === "webhook_recovered");
   if (shown !== undefined) return now - shown.openedAt < RECOVERED_SHOWN_MS;
   const { status, failing_since: since, last_success_at: succeededAt } = state;
