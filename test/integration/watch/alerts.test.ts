@@ -1,11 +1,16 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bounded } from "../../../src/bounded.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
-import { ConfigurationError } from "../../../src/env.ts";
+import { BACKGROUND_LIMITS } from "../../../src/deadline.ts";
+import { ConfigurationError, readSettings } from "../../../src/env.ts";
 import { DISABLE_AFTER_MS } from "../../../src/outbound/auto-disable.ts";
+import { GATEWAY } from "../../../src/watch/alert-kinds.ts";
+import { AlertStore } from "../../../src/watch/alert-store.ts";
+import { mailAlerts } from "../../../src/watch/mail-alerts.ts";
 import { advance, catchWakeUps, deliver, runCron } from "../../support/forwarding.ts";
 import { bindings, createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
-import { outage } from "../../support/interception.ts";
+import { hanging, outage, SHORT_MS, without } from "../../support/interception.ts";
 import {
   type Call,
   catchEndpointWakeUps,
@@ -321,6 +326,30 @@ describe("mails", () => {
     expect(mails).toHaveLength(1);
   });
 
+  it("that the mail service accepts after the deadline are not sent again", async () => {
+    let accept = () => {};
+    vi.spyOn(bindings.EMAIL, "send").mockImplementation(
+      () =>
+        new Promise((resolve) => {
+          accept = () => resolve({ messageId: "1" });
+        }),
+    );
+    const due = await runInDurableObject(watch(), async (_watch, { storage }) => {
+      const store = new AlertStore(storage.sql);
+      const now = Date.now();
+      const alert = { kind: "cron_silent", subject: GATEWAY, owner: null, facts: {} } as const;
+      store.insert(alert, ["mail"], now);
+      const env = bounded(bindings, { ...BACKGROUND_LIMITS, mailMs: SHORT_MS });
+      await mailAlerts(store, env, readSettings(env), { now, startUntil: now });
+      const left = () => store.dueNotifications(["mail"], 10, now + HOUR_MS).map(({ tries }) => tries);
+      const before = left();
+      accept();
+      await scheduler.wait(0);
+      return [before, left()];
+    });
+    expect(due).toEqual([[1], []]);
+  });
+
   it("go to the operators if the mail service rejects a connection's address for good", async () => {
     mails = catchMails(({ to }) => {
       if (to !== OPERATORS) throw Object.assign(new Error("no"), { code: "E_RECIPIENT_NOT_ALLOWED" });
@@ -552,6 +581,20 @@ describe("POST /alerts/{id}/acknowledge", () => {
     ]);
     await whileCronRuns(22);
     expect(await alerts()).toMatchObject([{ status: "resolved", acknowledged_by: "client:portal" }]);
+  });
+
+  it("of which the answer was lost is a 503, and a repeat returns it", async () => {
+    await ringKey("test-1");
+    await whileCronRuns();
+    const [alert] = await alerts();
+    const acknowledge = (using = bindings) =>
+      portal("POST", `/alerts/${alert?.id}/acknowledge`, {}, "portal", using);
+    expect((await acknowledge(without("DB"))).status).toBe(503);
+    expect((await acknowledge(without("WATCH.acknowledge"))).status).toBe(503);
+    expect((await alerts())[0]).toMatchObject({ acknowledged_by: null });
+    expect((await acknowledge(hanging("WATCH.acknowledge", { took: true }))).status).toBe(503);
+    expect((await alerts())[0]).toMatchObject({ acknowledged_by: "client:portal" });
+    expect((await acknowledge()).json.alert).toEqual((await alerts())[0]);
   });
 
   it("does not find alerts of others, of the whole gateway, or unknown ones for an owner", async () => {

@@ -5,7 +5,7 @@ import { recordStuckFiles } from "../../../src/forwarding/stuck-files.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { advance, catchWakeUps, deliver, runCron } from "../../support/forwarding.ts";
 import { bindings, send } from "../../support/gateway.ts";
-import { outage, without } from "../../support/interception.ts";
+import { hanging, outage, without } from "../../support/interception.ts";
 import { catchEndpointWakeUps, handOver, storeWebhook, tell } from "../../support/outbound.ts";
 import {
   afterMinutes,
@@ -89,6 +89,7 @@ describe("GET /health", () => {
 
   it("is degraded by the name of the watch while it does not answer", async () => {
     expect(await health(PORTAL, without("WATCH"))).toEqual(late("watch"));
+    expect(await health(PORTAL, hanging("WATCH"))).toEqual(late("watch"));
     expect((await send("/health", {}, without("WATCH"))).headers.get("Retry-After")).toBe("60");
   });
 });

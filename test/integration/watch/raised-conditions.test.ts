@@ -8,6 +8,7 @@ import {
   deliver,
   deliverFiles,
   resetCircuitBreaker,
+  stuckFileOf,
 } from "../../support/forwarding.ts";
 import {
   bindings,
@@ -20,7 +21,7 @@ import {
   post,
   send,
 } from "../../support/gateway.ts";
-import { outage } from "../../support/interception.ts";
+import { hanging, outage, without } from "../../support/interception.ts";
 import { catchEndpointWakeUps, catchMails, handOver, storeWebhook, tell } from "../../support/outbound.ts";
 import { anotherDay, freshWatch, gateMinutes, MINUTE_MS, watch, whileCronRuns } from "../../support/watch.ts";
 
@@ -158,19 +159,20 @@ describe("a sender that is suddenly refused", () => {
   });
 });
 
+/** With another key ring: nothing that was sealed before can be opened. */
+const withKey = (name: string, using = bindings) => ({
+  ...using,
+  VAULT_KEYS: `${name}:${btoa("abcdefghijklmnopqrstuvwxyz012345")}`,
+});
+
 describe("a missing ring key", () => {
-  /** Nothing that was sealed before can be opened. */
-  const without = (name: string) => ({
-    ...bindings,
-    VAULT_KEYS: `${name}:${btoa("abcdefghijklmnopqrstuvwxyz012345")}`,
-  });
 
   it.each<[string, () => Promise<unknown>]>([
     [
       "the inbound webhook",
       async () => {
         const connection = await createConnection();
-        expect((await post(connection, undefined, undefined, without("other-1"))).status).toBe(503);
+        expect((await post(connection, undefined, undefined, withKey("other-1"))).status).toBe(503);
       },
     ],
     [
@@ -182,7 +184,7 @@ describe("a missing ring key", () => {
           headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
           body: "{}",
         };
-        expect((await send("/api/v1/payroll/reports", init, without("other-2"))).status).toBe(503);
+        expect((await send("/api/v1/payroll/reports", init, withKey("other-2"))).status).toBe(503);
       },
     ],
     [
@@ -194,7 +196,7 @@ describe("a missing ring key", () => {
           `/connections/${id}/rotate-secret`,
           {},
           "portal",
-          without("other-3"),
+          withKey("other-3"),
         );
         expect(rotated.status).toBe(503);
       },
@@ -203,7 +205,7 @@ describe("a missing ring key", () => {
       "the consumer of files",
       async () => {
         const fileId = await accepted(await createBoundConnection());
-        await deliver([{ file_ids: [fileId] }], without("other-4"));
+        await deliver([{ file_ids: [fileId] }], withKey("other-4"));
       },
     ],
     [
@@ -211,12 +213,26 @@ describe("a missing ring key", () => {
       async () => {
         const hook = await storeWebhook();
         await tell();
-        await handOver([{ webhook_ids: [hook.id] }], { using: without("other-5") });
+        await handOver([{ webhook_ids: [hook.id] }], { using: withKey("other-5") });
       },
     ],
   ])("is raised by %s", async (_part, meet) => {
     await meet();
     await whileCronRuns();
     expect(await open("ring_key_missing")).toMatchObject([{ subject: { kind: "ring_key", id: "test-1" } }]);
+  });
+});
+
+describe("while the watch does not answer", () => {
+  it.each([
+    ["it is away", () => without("WATCH")],
+    ["it hangs", () => hanging("WATCH")],
+  ])("consumers settle their messages: %s", async (_how, using) => {
+    expect((await deliver([{ file_ids: [] }], using(), "audit1-files-dead")).acked).toEqual([0]);
+    const dead = await handOver([{ webhook_ids: [] }], { using: using(), queue: "audit1-deliveries-dead" });
+    expect(dead.acked).toEqual([0]);
+    const fileId = await accepted(await createBoundConnection());
+    expect((await deliver([{ file_ids: [fileId] }], withKey("other-6", using()))).acked).toEqual([0]);
+    expect(await stuckFileOf(fileId)).toMatchObject({ reason: "ring_key_missing" });
   });
 });
