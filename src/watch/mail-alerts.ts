@@ -9,7 +9,13 @@ import type { Settings } from "../env.ts";
 import { logError } from "../log.ts";
 import { isRefusedForGood } from "../outbound/email-notices.ts";
 import { alertMailOf } from "./alert-mail.ts";
-import { type Alert, type AlertStore, FIRST_RETRY_MS, type Notification, type NotifyRun } from "./alert-store.ts";
+import {
+  type Alert,
+  type AlertStore,
+  FIRST_RETRY_MS,
+  type Notification,
+  type NotifyRun,
+} from "./alert-store.ts";
 
 /** How long alerts of a kind are collected for the next mail to the same recipient. */
 export const MAIL_INTERVAL_MS = 15 * 60_000;

@@ -49,13 +49,10 @@ const alert = once(() =>
       opened_at: moment(EXAMPLE.later),
       resolved_at: moment().nullable(),
       acknowledged_at: moment().nullable(),
-      acknowledged_by: z
-        .string()
-        .nullable()
-        .meta({
-          description:
-            "`client:…` of a portal client, `access:…` of a person. `owner:` precedes it if the request acted for one owner.",
-        }),
+      acknowledged_by: z.string().nullable().meta({
+        description:
+          "`client:…` of a portal client, `access:…` of a person. `owner:` precedes it if the request acted for one owner.",
+      }),
     })
     .meta({ id: "Alert" }),
 );

@@ -166,7 +166,6 @@ const withKey = (name: string, using = bindings) => ({
 });
 
 describe("a missing ring key", () => {
-
   it.each<[string, () => Promise<unknown>]>([
     [
       "the inbound webhook",
