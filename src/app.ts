@@ -101,6 +101,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   const requestId = mintRequestId(requestAddress(path, headers, tokenSha256), startedAt);
   const callersId = callerRequestId(headers);
   c.set("requestId", requestId);
+  c.set("startedAt", startedAt);
   const trace = isIntake(c) ? newTrace() : undefined;
   c.set("trace", trace);
   c.set("log", {});
@@ -116,7 +117,7 @@ const eachRequest = createMiddleware<AppEnv>(async (c, next) => {
   }
   // Responses hold secrets and values that change by the second; only the documentation sets its own header.
   if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
-  if (trace !== undefined) c.executionCtx.waitUntil(leaveEvidence(c, trace, startedAt));
+  if (trace !== undefined && !trace.isAccepted) c.executionCtx.waitUntil(leaveEvidence(c, trace, startedAt));
   const { log } = c.var;
   logLine("request", {
     request_id: requestId,

@@ -5,13 +5,18 @@
  * costs a minute: the gate's alarm wakes its files again, and the minute cron the endpoints.
  */
 import * as z from "zod";
+import { chunks } from "./chunks.ts";
 import { logError } from "./log.ts";
 
 /** The platform's limit for one `sendBatch`. */
 const MESSAGES_PER_SEND = 100;
 
 /** Names files, of one gate or several, that may need forwarding. */
-export const fileWakeUp = z.object({ file_ids: z.array(z.string()).min(1).max(100) });
+export const fileWakeUp = z.object({
+  file_ids: z.array(z.string()).min(1).max(100),
+  /** In the order of `file_ids`: how long each took from its request's arrival to the acceptance, ms. Absent from a gate's wake-ups. */
+  accepted_ms: z.array(z.number()).optional().catch(undefined),
+});
 export type FileWakeUp = z.infer<typeof fileWakeUp>;
 
 /** Files named by one wake-up. Ten messages make a batch, which must end within the lease. */
@@ -24,13 +29,16 @@ const OVERDUE_MS = 100;
 
 /** Coalesces wake-ups in the isolate: many accepted reports, one send. */
 export class WakeUps {
-  #pending: string[] = [];
+  #pending: { fileId: string; acceptedMs: number }[] = [];
   /** When the pending ids are due to be sent; 0 when nothing is pending. A time, not a flag, so that a request that died cannot leave it set. */
   #sendingAt = 0;
 
-  /** Resolves once the id is sent. Undefined if another request is due to send it. Never rejects. */
-  add(fileId: string, queue: Queue<FileWakeUp>): Promise<void> | undefined {
-    this.#pending.push(fileId);
+  /**
+   * Resolves once the id is sent. Undefined if another request is due to send it. Never rejects. `acceptedMs`: how long the
+   * acceptance took; the consumer passes it on to the gate, which was not told before it answered.
+   */
+  add(fileId: string, acceptedMs: number, queue: Queue<FileWakeUp>): Promise<void> | undefined {
+    this.#pending.push({ fileId, acceptedMs });
     const now = Date.now();
     if (this.#sendingAt !== 0 && now < this.#sendingAt + OVERDUE_MS) return undefined;
     this.#sendingAt = now + COALESCE_MS;
@@ -45,8 +53,12 @@ export class WakeUps {
 
   /** Sends the pending ids now. Never rejects: the gates' alarms wake the files that this call could not. */
   async flush(queue: Queue<FileWakeUp>): Promise<void> {
-    const messages = wakeUpsFor(this.#pending);
+    const sorted = this.#pending.sort((a, b) => (a.fileId < b.fileId ? -1 : 1));
     this.#pending = [];
+    const messages: FileWakeUp[] = chunks(sorted, FILES_PER_WAKE_UP).map((files) => ({
+      file_ids: files.map(({ fileId }) => fileId),
+      accepted_ms: files.map(({ acceptedMs }) => acceptedMs),
+    }));
     for (let i = 0; i < messages.length; i += MESSAGES_PER_SEND) {
       try {
         await queue.sendBatch(messages.slice(i, i + MESSAGES_PER_SEND).map((body) => ({ body })));
@@ -59,11 +71,7 @@ export class WakeUps {
 
 /** The fewest messages that name all files, sorted so that the files of one gate share a message. */
 export function wakeUpsFor(fileIds: readonly string[]): FileWakeUp[] {
-  const sorted = fileIds.toSorted();
-  const messages: FileWakeUp[] = [];
-  for (let i = 0; i < sorted.length; i += FILES_PER_WAKE_UP)
-    messages.push({ file_ids: sorted.slice(i, i + FILES_PER_WAKE_UP) });
-  return messages;
+  return chunks(fileIds.toSorted(), FILES_PER_WAKE_UP).map((ids) => ({ file_ids: ids }));
 }
 
 /** Names the endpoints that may have due deliveries. */

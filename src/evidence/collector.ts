@@ -21,8 +21,6 @@ const MAX_RECEIVERS = 1_000;
 const MAX_CLAIMED = 200;
 /** Longer than any call of a flush: after this, another request takes over from one that died. */
 const TAKEN_OVER_AFTER_MS = 15_000;
-/** Latencies alone cause a note only after this many pauses: a busy gate then gets a fifth of the calls. */
-const PAUSES_FOR_LATENCIES = 5;
 /** How long one request goes on telling what others have added meanwhile. */
 const GOES_ON_MS = 15_000;
 
@@ -57,15 +55,7 @@ export class EvidenceCollector {
   addRequest(sender: Sender, entry: RequestEntry, env: Bindings): Promise<void> | undefined {
     const code = entry.code ?? "DUPLICATE";
     return this.#andOthers(
-      this.#add(sender, (pending) => pending.add(entry.at, code, entry), env, true),
-      env,
-    );
-  }
-
-  /** The time that an accepted request took. It is told with what comes later if the last note was within five seconds. */
-  addLatency(gate: GateAddress, at: number, ms: number, env: Bindings): Promise<void> | undefined {
-    return this.#andOthers(
-      this.#add({ gate }, (pending) => pending.addLatency(at, ms), env, false),
+      this.#add(sender, (pending) => pending.add(entry.at, code, entry), env),
       env,
     );
   }
@@ -86,21 +76,16 @@ export class EvidenceCollector {
     const [name] = this.#away;
     const queue = name === undefined ? undefined : this.#queues.get(name);
     if (name !== undefined) this.#away.delete(name);
-    const again = queue === undefined ? undefined : this.#tellSoon(queue, env, now, true);
+    const again = queue === undefined ? undefined : this.#tellSoon(queue, env, now);
     return Promise.all([told, claimed, again]).then(() => undefined);
   }
 
-  #add(
-    sender: Sender,
-    into: (pending: PendingNote) => void,
-    env: Bindings,
-    waits: boolean,
-  ): Promise<void> | undefined {
+  #add(sender: Sender, into: (pending: PendingNote) => void, env: Bindings): Promise<void> | undefined {
     const now = Date.now();
     if (sender !== "nobody" && "claims" in sender) {
       const claimed = this.#claimed.get(sender.name) ?? { sender, pending: new PendingNote() };
       if (this.#claimed.size >= MAX_CLAIMED && !this.#claimed.has(sender.name))
-        return this.#add("nobody", into, env, waits);
+        return this.#add("nobody", into, env);
       this.#claimed.set(sender.name, claimed);
       into(claimed.pending);
       return this.#resolveSoon(env, now);
@@ -109,19 +94,12 @@ export class EvidenceCollector {
       sender === "nobody" ? { kind: "log", shard: NOBODYS_SHARD } : { kind: "gate", gate: sender.gate };
     const queue = this.#queueOf(receiver);
     into(queue.pending);
-    return this.#tellSoon(queue, env, now, waits);
+    return this.#tellSoon(queue, env, now);
   }
 
-  #tellSoon(
-    queue: Queue & { receiver: Receiver },
-    env: Bindings,
-    now: number,
-    waits: boolean,
-  ): Promise<void> | undefined {
+  #tellSoon(queue: Queue & { receiver: Receiver }, env: Bindings, now: number): Promise<void> | undefined {
     if (isTaken(queue.dueAt, now)) return undefined;
-    const pauseMs = waits ? this.pauseMs : PAUSES_FOR_LATENCIES * this.pauseMs;
-    const wait = untilQuiet(queue.toldAt, pauseMs, now);
-    if (wait > 0 && !waits) return undefined;
+    const wait = untilQuiet(queue.toldAt, this.pauseMs, now);
     queue.dueAt = now + wait;
     return this.#tell(queue, wait, env);
   }
@@ -186,7 +164,7 @@ export class EvidenceCollector {
             gate === null ? { kind: "log", shard: logShardOf(sender.id) } : { kind: "gate", gate },
           );
           queue.pending.merge(pending);
-          told.push(this.#tellSoon(queue, env, Date.now(), true));
+          told.push(this.#tellSoon(queue, env, Date.now()));
         }
       }
       if (gates === null || this.#claimed.size === 0 || Date.now() >= until) break;

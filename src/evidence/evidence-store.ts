@@ -1,7 +1,6 @@
 /**
  * The evidence of one gate or request log: a row for each minute in which requests were refused or repeated. A row has exact
- * counts of the minute and its first ten and newest ten requests in detail, so that a flood costs one row for each note. The
- * latencies of accepted requests are kept in memory until the next row of their hour is written.
+ * counts of the minute and its first ten and newest ten requests in detail, so that a flood costs one row for each note.
  *
  * Deleted by the object's alarm: rows 30 days after their minute; details of the oldest minutes when there are more than a
  * thousand; all details when the data key of the connection or key is erased. After that only counts are kept.
@@ -21,8 +20,6 @@ export const SAMPLES_AT_EACH_END = 10;
 const AHEAD_MINUTES = 5;
 /** A note is repeated within minutes; each isolate sends one a second. */
 const REMEMBERED_NOTES = 100;
-/** Latencies alone cause a row only after this. */
-const LATENCIES_WAIT_MS = 30_000;
 const BETWEEN_PURGES_MS = 3_600_000;
 /** Rows that one page reads. */
 const MINUTES_PER_PAGE = 500;
@@ -66,11 +63,8 @@ export function measureOf(code: string): string {
 export class EvidenceStore {
   readonly #sql: SqlStorage;
   readonly #onChange: (at: number, now: number) => void;
-  /** By hour. */
-  readonly #latencies = new Map<number, { minute: number; counts: Counts }>();
   /** Of whole hours, until they change. */
   readonly #codes = new Map<number, Record<string, number>>();
-  #latenciesWrittenAt = 0;
   #recentNotes: string[] = [];
   #oldest: number | null;
   #purgedAt = 0;
@@ -84,11 +78,10 @@ export class EvidenceStore {
     this.#oldest = oldest === null ? null : Number(oldest);
   }
 
-  /** Writes one row for each minute of the note; none for latencies alone, unless they have waited. A repeated note changes nothing. */
+  /** Writes one row for each minute of the note. A repeated note changes nothing. */
   note(note: Note, now: number, { inDetail }: { inDetail: boolean }): void {
     if (this.#recentNotes.includes(note.id)) return;
     this.#recentNotes = [...this.#recentNotes, note.id].slice(-REMEMBERED_NOTES);
-    for (const { minute, counts } of note.latencies) this.#addLatencies(within(minute, now), counts);
     const minutes = new Map<number, { counts: Counts; samples: RequestEntry[] }>();
     const of = (minute: number) => {
       const known = minutes.get(within(minute, now)) ?? { counts: {}, samples: [] };
@@ -98,13 +91,6 @@ export class EvidenceStore {
     for (const { minute, code, n } of note.counts) addCounts(of(minute).counts, { [measureOf(code)]: n });
     if (inDetail) for (const entry of note.samples) of(minuteOf(entry.at)).samples.push(entry);
     for (const [minute, { counts, samples }] of minutes) this.#add(minute, note.id, counts, samples, now);
-    if (Math.abs(now - this.#latenciesWrittenAt) >= LATENCIES_WAIT_MS) this.writeLatencies(now);
-  }
-
-  /** Writes the latencies that are still in memory. */
-  writeLatencies(now: number): void {
-    for (const { minute } of [...this.#latencies.values()]) this.#add(minute, null, {}, [], now);
-    this.#latenciesWrittenAt = now;
   }
 
   /** The counts of the minutes from `fromMinute` up to but not including `toMinute`, by measure. */
@@ -217,7 +203,6 @@ export class EvidenceStore {
   }
 
   purge(now: number): void {
-    this.writeLatencies(now);
     if (this.#oldest === null) return;
     this.#purgedAt = now;
     this.#addedSamples = 0;
@@ -242,22 +227,12 @@ export class EvidenceStore {
     }
   }
 
-  #addLatencies(minute: number, counts: Counts): void {
-    const hour = Math.floor((minute * MINUTE_MS) / HOUR_MS);
-    const known = this.#latencies.get(hour);
-    if (known === undefined) this.#latencies.set(hour, { minute, counts: { ...counts } });
-    else addCounts(known.counts, counts);
-  }
-
-  #add(minute: number, noteId: string | null, more: Counts, samples: RequestEntry[], now: number): void {
+  #add(minute: number, noteId: string, more: Counts, samples: RequestEntry[], now: number): void {
     const row = this.#read(minute);
-    if (noteId !== null && row.notes.includes(noteId)) return;
-    const hour = Math.floor((minute * MINUTE_MS) / HOUR_MS);
-    this.#codes.delete(hour);
-    addCounts(row.counts, this.#latencies.get(hour)?.counts ?? {});
-    this.#latencies.delete(hour);
+    if (row.notes.includes(noteId)) return;
+    this.#codes.delete(Math.floor(minute / HOUR_MINUTES));
     addCounts(row.counts, more);
-    if (noteId !== null) row.notes.push(noteId);
+    row.notes.push(noteId);
     for (const entry of samples.toSorted((a, b) => a.at - b.at))
       (row.first.length < SAMPLES_AT_EACH_END ? row.first : row.newest).push(entry);
     const newest = row.newest.toSorted((a, b) => a.at - b.at).slice(-SAMPLES_AT_EACH_END);

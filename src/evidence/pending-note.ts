@@ -1,21 +1,17 @@
 /** What an isolate has gathered for one gate or request log and not yet told it: counts, and details of some requests. Plain data, bounded. */
-import { addCounts, type Counts } from "../usage/counts.ts";
-import { countLatency } from "../usage/histogram.ts";
 import { MINUTE_MS, SAMPLES_AT_EACH_END } from "./evidence-store.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
 
 /** Pairs of minute and code: hours of an outage. What comes on top is added to the newest minute of its code. */
 const MAX_COUNTS = 300;
-const MAX_MINUTES_OF_LATENCIES = 60;
 
 export class PendingNote {
   #counts = new Map<string, { minute: number; code: string; n: number }>();
   #first: RequestEntry[] = [];
   #newest: RequestEntry[] = [];
-  #latencies = new Map<number, Counts>();
 
   get isEmpty(): boolean {
-    return this.#counts.size === 0 && this.#latencies.size === 0;
+    return this.#counts.size === 0;
   }
 
   /** A refused or repeated request. `entry` is null for one that only counts. */
@@ -29,13 +25,6 @@ export class PendingNote {
     }
   }
 
-  addLatency(at: number, ms: number): void {
-    const minute = Math.floor(at / MINUTE_MS);
-    const counts = this.#latencies.get(minute) ?? {};
-    if (this.#latencies.size < MAX_MINUTES_OF_LATENCIES) this.#latencies.set(minute, counts);
-    countLatency(counts, "latency_accepted", ms);
-  }
-
   count(minute: number, code: string, n: number): void {
     const key = `${minute} ${code}`;
     const known =
@@ -47,11 +36,6 @@ export class PendingNote {
   /** Adds what `other` has. */
   merge(other: PendingNote): void {
     for (const { minute, code, n } of other.#counts.values()) this.count(minute, code, n);
-    for (const [minute, counts] of other.#latencies) {
-      const known = this.#latencies.get(minute) ?? {};
-      addCounts(known, counts);
-      this.#latencies.set(minute, known);
-    }
     for (const entry of [...other.#first, ...other.#newest]) {
       if (this.#first.length < SAMPLES_AT_EACH_END) this.#first.push(entry);
       else this.#newest.push(entry);
@@ -65,10 +49,8 @@ export class PendingNote {
       id,
       counts: [...this.#counts.values()],
       samples: [...this.#first, ...this.#newest],
-      latencies: [...this.#latencies].map(([minute, counts]) => ({ minute, counts })),
     };
     this.#counts = new Map();
-    this.#latencies = new Map();
     this.forgetSamples();
     return note;
   }

@@ -64,6 +64,4 @@ export interface Note {
   /** Per minute (Unix minutes) and code; a duplicate's code is `DUPLICATE`. */
   counts: { minute: number; code: string; n: number }[];
   samples: RequestEntry[];
-  /** The time to the 202 of accepted requests, as `latency_accepted:…` (see usage/histogram.ts), per minute. */
-  latencies: { minute: number; counts: Record<string, number> }[];
 }

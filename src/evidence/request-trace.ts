@@ -8,8 +8,6 @@ export interface RequestTrace {
   /** A file was made of the request, whatever its answer is. */
   isAccepted: boolean;
   isDuplicate: boolean;
-  /** The answer was held for the files-creator. */
-  hasWaited: boolean;
   fileId: string | null;
   /** The body's size; null if it was not read. */
   bytes: number | null;
@@ -24,7 +22,6 @@ export function newTrace(): RequestTrace {
     gate: null,
     isAccepted: false,
     isDuplicate: false,
-    hasWaited: false,
     fileId: null,
     bytes: null,
     code: null,

@@ -42,6 +42,12 @@ const SUSPECTS_BUDGET_MS = 60_000;
 /** Why claimed files cannot be tried with the current settings. Their gate is not at fault. */
 type BlockedReason = "ring_key_missing" | "not_configured";
 
+interface WokenFile {
+  fileId: string;
+  /** How long its acceptance took, if the wake-up says. */
+  acceptedMs: number | null;
+}
+
 interface Claims {
   jobs: Job[];
   blocked: (ClaimedFile & { reason: BlockedReason })[];
@@ -56,12 +62,12 @@ export async function forwardBatch(
   env: Bindings,
   settings: Settings,
 ): Promise<void> {
-  const wakeUps = batch.messages.map((message) => ({ message, fileIds: fileIdsOf(message) }));
-  const allIds = wakeUps.flatMap(({ fileIds }) => fileIds);
-  const { jobs, blocked, owed, unclaimed } = await claimAll(allIds, env, settings);
+  const wakeUps = batch.messages.map((message) => ({ message, files: filesOf(message) }));
+  const allFiles = wakeUps.flatMap(({ files }) => files);
+  const { jobs, blocked, owed, unclaimed } = await claimAll(allFiles, env, settings);
   // Claimed files are leased to this batch: a message that comes again finds nothing to do for them.
-  for (const { message, fileIds } of wakeUps) {
-    if (fileIds.some((fileId) => unclaimed.includes(fileId))) message.retry({ delaySeconds: GATE_RETRY_S });
+  for (const { message, files } of wakeUps) {
+    if (files.some(({ fileId }) => unclaimed.includes(fileId))) message.retry({ delaySeconds: GATE_RETRY_S });
     else message.ack();
   }
 
@@ -92,19 +98,23 @@ async function report({ stuckFiles, owed }: Findings, env: Bindings, settings: S
   await publishFileEvents(owed, env, settings);
 }
 
-function fileIdsOf(message: Message<FileWakeUp>): string[] {
+function filesOf(message: Message<FileWakeUp>): WokenFile[] {
   const body = fileWakeUp.safeParse(message.body);
   if (!body.success) {
     logError("received a message in the files queue that is not a wake-up", { message_id: message.id });
     return [];
   }
-  return body.data.file_ids.map((text) => parseFileId(text)?.fileId).filter((fileId) => fileId !== undefined);
+  const { file_ids, accepted_ms } = body.data;
+  return file_ids.flatMap((text, index) => {
+    const fileId = parseFileId(text)?.fileId;
+    return fileId === undefined ? [] : [{ fileId, acceptedMs: accepted_ms?.[index] ?? null }];
+  });
 }
 
 /** Claims the files with one call per gate. Never rejects. */
-async function claimAll(fileIds: readonly string[], env: Bindings, settings: Settings): Promise<Claims> {
-  const byGate = Map.groupBy(fileIds, (fileId) => gateDigitsOf(fileId));
-  const claims = await inParallel([...byGate.values()], MAX_IN_FLIGHT, (ids) => claim(ids, env, settings));
+async function claimAll(files: readonly WokenFile[], env: Bindings, settings: Settings): Promise<Claims> {
+  const byGate = Map.groupBy(files, ({ fileId }) => gateDigitsOf(fileId));
+  const claims = await inParallel([...byGate.values()], MAX_IN_FLIGHT, (some) => claim(some, env, settings));
   return {
     jobs: claims.flatMap(({ jobs }) => jobs),
     blocked: claims.flatMap(({ blocked }) => blocked),
@@ -114,12 +124,16 @@ async function claimAll(fileIds: readonly string[], env: Bindings, settings: Set
 }
 
 /** Claims files of one gate. Never rejects. */
-async function claim(fileIds: string[], env: Bindings, settings: Settings): Promise<Claims> {
+async function claim(woken: WokenFile[], env: Bindings, settings: Settings): Promise<Claims> {
   const claims: Claims = { jobs: [], blocked: [], owed: [], unclaimed: [] };
+  const fileIds = woken.map(({ fileId }) => fileId);
   const gate = parseFileId(fileIds[0] ?? "")?.gate;
   if (gate === undefined) return claims;
   try {
-    const claimed = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(fileIds);
+    const claimed = await env.CONNECTION_GATE.getByName(gateName(gate)).claim(
+      fileIds,
+      woken.map(({ acceptedMs }) => acceptedMs),
+    );
     claims.owed = claimed.owed ?? [];
     if (claimed.files.length === 0) return claims;
     const dataKey = await dataKeyOf(gate, claimed, env, settings);

@@ -89,6 +89,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     });
     this.#refusedShare = new RefusedShare({
       countsBetween: (from, to) => this.#state.evidence.countsBetween(from, to),
+      acceptedBetween: (from, to, most) => this.#state.files.countBetween(from, to, most),
       acceptedBefore: (ms) => this.#state.dueFiles.holdsAny("", seqAt(ms)),
       raisedAt: this.#state.watermarks.of("refused_raised_at"),
       ...ofWatch,
@@ -158,8 +159,9 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.#rearm();
   }
 
-  claim(fileIds: string[]): Claim {
-    const claim = this.#lifecycle.claim(fileIds, Date.now());
+  /** `acceptedMs`: of each file, how long its acceptance took; null or absent if that is not known. */
+  claim(fileIds: string[], acceptedMs: (number | null)[] = []): Claim {
+    const claim = this.#lifecycle.claim(fileIds, Date.now(), acceptedMs);
     const owed = fileIds.flatMap((fileId) => this.#owedOf(fileId));
     this.#rearm();
     return owed.length === 0 ? claim : { ...claim, owed };

@@ -12,7 +12,8 @@ import { publicStatus, stateOf } from "./file-row.ts";
 const FILES_AT_A_TIME = 1_000;
 
 const COUNTED = `SELECT key, state, signed_until, updated_at, facts ->> 'size' AS bytes, facts ->> 'receivedAt' AS received_at,
-    facts ->> 'employerId' AS employer, progress ->> 'forwardedAt' AS forwarded_at, progress ->> 'completedAt' AS completed_at
+    facts ->> 'employerId' AS employer, progress ->> 'acceptedMs' AS accepted_ms,
+    progress ->> 'forwardedAt' AS forwarded_at, progress ->> 'completedAt' AS completed_at
   FROM inbox WHERE key >= ? AND key < ? ORDER BY key LIMIT ${FILES_AT_A_TIME}`;
 
 /**
@@ -57,6 +58,7 @@ function fileOf(row: Record<string, SqlStorageValue>): CountedFile | null {
     bytes: Number(row.bytes),
     sentAt: row.signed_until === null ? receivedAt : Number(row.signed_until) - SIGNATURE_WINDOW_MS,
     receivedAt,
+    acceptedMs: timeOrNull(row.accepted_ms),
     forwardedAt: timeOrNull(row.forwarded_at),
     completedAt: status === "completed" ? (timeOrNull(row.completed_at) ?? Number(row.updated_at)) : null,
   };

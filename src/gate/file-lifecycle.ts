@@ -46,7 +46,7 @@ const RANK: Record<FileStatus, number> = { queued: 0, processing: 1, completed: 
 export class FileLifecycle {
   readonly #state: GateState;
   readonly #archiveAfterMs: number;
-  readonly #leases = new Map<string, { token: string; until: number }>();
+  readonly #leases = new Map<string, { token: string; until: number; acceptedMs: number | null }>();
   readonly #waiting = new Map<string, Set<(status: FileStatus) => void>>();
 
   constructor(state: GateState, archiveAfterMs: number) {
@@ -56,13 +56,13 @@ export class FileLifecycle {
 
   /**
    * Leases those of `fileIds` that still need forwarding and are not leased. The files of an erased gate fail here, because nobody
-   * can open their payloads.
+   * can open their payloads. What is known of how long the acceptances took is written with the next change of each row.
    */
-  claim(fileIds: readonly string[], now: number): Claim {
+  claim(fileIds: readonly string[], now: number, acceptedMs: readonly (number | null)[] = []): Claim {
     const { files, snapshot } = this.#state;
     if (snapshot === null) return { wrappedKey: "", files: [] };
     const claimed: Claimed[] = [];
-    for (const fileId of fileIds) {
+    for (const [index, fileId] of fileIds.entries()) {
       const seq = parseFileId(fileId)?.seq;
       const row = seq === undefined ? null : files.get(seq);
       if (row === null || row.state !== "queued" || this.isLeased(row.seq, now)) continue;
@@ -76,7 +76,11 @@ export class FileLifecycle {
         continue;
       }
       const token = `${row.generation}.${randomBase32(16)}`;
-      this.#leases.set(row.seq, { token, until: now + FILE_LEASE_MS });
+      this.#leases.set(row.seq, {
+        token,
+        until: now + FILE_LEASE_MS,
+        acceptedMs: acceptedMs[index] ?? null,
+      });
       claimed.push({
         fileId,
         token,
@@ -101,6 +105,7 @@ export class FileLifecycle {
     if (row === null || status === null)
       return { applied: false, status: "failed", attempts: 0, nextAttemptAt: null };
     const unchanged = { applied: false, status, attempts: row.attempts, nextAttemptAt: row.dueAt };
+    const known = this.#progressOf(row);
     const current = this.#leases.get(seq)?.token === token;
     if (current) this.#leases.delete(seq);
     const succeeded = outcome.kind === "forwarded" && token.startsWith(`${row.generation}.`);
@@ -109,26 +114,27 @@ export class FileLifecycle {
     switch (outcome.kind) {
       case "forwarded": {
         const progress = {
-          ...(row.progress ?? NO_PROGRESS),
+          ...known,
           ...(outcome.recordsTotal !== null && { recordsTotal: outcome.recordsTotal }),
-          forwardedAt: row.progress?.forwardedAt ?? now,
+          forwardedAt: known.forwardedAt ?? now,
         };
         return this.#finish(row, "processing", row.attempts + 1, now, { progress });
       }
       case "refused":
-        return this.#finish(row, "failed", row.attempts + 1, now, { error: outcome.error });
+        return this.#finish(row, "failed", row.attempts + 1, now, { progress: known, error: outcome.error });
       case "deferred": {
         const attempts = row.attempts + 1;
         if (now - row.queuedAt >= GIVE_UP_AFTER_MS)
-          return this.#finish(row, "failed", attempts, now, { error: outcome.error });
+          return this.#finish(row, "failed", attempts, now, { progress: known, error: outcome.error });
         const dueAt = now + retryDelayMs(attempts, outcome.retryAfterMs, random);
-        files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });
+        const { error } = outcome;
+        files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, progress: known, error });
         return { applied: true, status: "queued", attempts, nextAttemptAt: dueAt };
       }
       case "postponed": {
         const dueAt = now + postponeDelayMs(outcome.retryAfterMs, now - row.queuedAt, random);
         // The file was not tried, so this wake-up says nothing about whether the file crashes the consumer.
-        files.update(seq, { dueAt, wakeUps: Math.max(0, row.wakeUps - 1) });
+        files.update(seq, { dueAt, wakeUps: Math.max(0, row.wakeUps - 1), progress: known });
         return { applied: true, status: "queued", attempts: row.attempts, nextAttemptAt: dueAt };
       }
     }
@@ -142,7 +148,7 @@ export class FileLifecycle {
     const row = this.#state.files.get(seq);
     const status = row && publicStatus(row.state);
     if (row === null || status === null) return { outcome: "unknown" };
-    const known = row.progress ?? NO_PROGRESS;
+    const known = this.#progressOf(row);
     const { employerId, environment, receivedAt } = row.facts;
     const facts = { employerId, environment, receivedAt };
     if (known.eventIds.includes(report.eventId)) {
@@ -238,6 +244,13 @@ export class FileLifecycle {
       failedAt: status === "failed" ? row.updatedAt : null,
       updatedAt: row.updatedAt,
     };
+  }
+
+  /** With how long the acceptance took, if the consumer that has leased the file said so. */
+  #progressOf({ seq, progress }: FileRow): FileProgress {
+    const known = progress ?? NO_PROGRESS;
+    const acceptedMs = known.acceptedMs ?? this.#leases.get(seq)?.acceptedMs ?? null;
+    return acceptedMs === null ? known : { ...known, acceptedMs };
   }
 
   #payloadOf(row: FileRow): Claimed["payload"] | null {

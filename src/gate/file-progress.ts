@@ -19,6 +19,8 @@ export interface FileProgress {
   eventIds: string[];
   /** The reports that are published to webhooks, newest last. Absent if there are none. */
   reports?: TakenReport[];
+  /** From the request's arrival to the acceptance, ms. Absent if the wake-up that says it was lost. */
+  acceptedMs?: number;
   /** When the files-creator first had the file. Absent before that, and in rows of older code. A replay keeps it. */
   forwardedAt?: number;
   /** When the file was first completed, once it has been replayed: before that, it is the row's `updated_at`. */
@@ -70,8 +72,15 @@ export function replayedProgress(
 }
 
 /** Fields of {@link FileProgress} that no report changes. */
-function keptOf({ forwardedAt, completedAt, job, restored }: FileProgress): Partial<FileProgress> {
+function keptOf({
+  acceptedMs,
+  forwardedAt,
+  completedAt,
+  job,
+  restored,
+}: FileProgress): Partial<FileProgress> {
   return {
+    ...(acceptedMs !== undefined && { acceptedMs }),
     ...(forwardedAt !== undefined && { forwardedAt }),
     ...(completedAt !== undefined && { completedAt }),
     ...(job !== undefined && { job }),

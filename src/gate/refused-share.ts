@@ -19,6 +19,8 @@ const SHARE_BEFORE = 0.1;
 const LEAST_REFUSED = LEAST_REQUESTS * SHARE_NOW;
 /** Notes arrive every second; few refusals are not worth reading rows each time. */
 const BETWEEN_LOOKS_MS = 15_000;
+/** Accepted reports are counted from their rows, no further than this: a few milliseconds. */
+const MOST_COUNTED = 50_000;
 /** While the condition holds, it is raised again this often. */
 const AGAIN_MS = 5 * MINUTE_MS;
 /** When the watch did not answer. */
@@ -31,14 +33,14 @@ interface Requests {
   refused: number;
 }
 
-/** The gateway's own failures are nobody's refusals: they spend the error budget. Pure. */
+/** Of evidence, which has no accepted requests. The gateway's own failures are nobody's refusals: they spend the error budget. Pure. */
 export function requestsOf(counts: Counts): Requests {
   let [total, refused] = [0, 0];
   for (const [name, n] of Object.entries(counts)) {
     const code = name.startsWith("refused:") ? name.slice("refused:".length) : null;
     if (code !== null && FAILURE_CODES.includes(code)) continue;
     if (code !== null) refused += n;
-    if (code !== null || name === "duplicate" || name.startsWith("latency_accepted:")) total += n;
+    if (code !== null || name === "duplicate") total += n;
   }
   return { total, refused };
 }
@@ -55,6 +57,8 @@ function isHigh({ total, refused }: Requests): boolean {
 export interface RefusedShareDeps {
   /** The counts of evidence of minutes from `from` up to but not including `to`. */
   countsBetween(from: number, to: number): Counts;
+  /** How many reports were accepted from `from` up to but not including `to`, ms; at most `most`. */
+  acceptedBetween(from: number, to: number, most: number): number;
   /** Whether the gate holds a report that was accepted before this time. */
   acceptedBefore(ms: number): boolean;
   /**
@@ -126,14 +130,22 @@ export class RefusedShare {
 
   /** The requests of the last minutes if their refused share has jumped, or if it is still high after that. */
   #jumped(now: number): Requests | null {
-    const { countsBetween, acceptedBefore } = this.#deps;
+    const { acceptedBefore } = this.#deps;
     const to = Math.floor(now / MINUTE_MS) + 1;
     const from = to - RECENT_MINUTES;
-    const recent = requestsOf(countsBetween(from, to));
+    const recent = this.#requestsBetween(from, to, SHARE_NOW);
     this.#wasHigh = isHigh(recent);
     if (!this.#wasHigh) return null;
     if (this.#isRaised) return recent;
-    const before = requestsOf(countsBetween(from - DAY_MINUTES, from));
+    const before = this.#requestsBetween(from - DAY_MINUTES, from, SHARE_BEFORE);
     return hasJumped(recent, before, acceptedBefore(from * MINUTE_MS)) ? recent : null;
+  }
+
+  /** Counts no more accepted reports than it takes to bring the refused share below `share`. */
+  #requestsBetween(fromMinute: number, toMinute: number, share: number): Requests {
+    const { countsBetween, acceptedBetween } = this.#deps;
+    const { total, refused } = requestsOf(countsBetween(fromMinute, toMinute));
+    const most = Math.min(MOST_COUNTED, Math.ceil(refused / share) + 1);
+    return { total: total + acceptedBetween(fromMinute * MINUTE_MS, toMinute * MINUTE_MS, most), refused };
   }
 }

@@ -33,6 +33,8 @@ export type AppEnv = {
   Bindings: Bindings;
   Variables: {
     requestId: string;
+    /** When the request arrived, ms. */
+    startedAt: number;
     /** The hash of the bearer token, at the intakes for reports with a bearer key. Null without a well-formed token. */
     tokenSha256: string | null;
     /** Set at the intakes for reports, for the evidence of the request. */

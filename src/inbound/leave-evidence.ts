@@ -43,10 +43,7 @@ function diagnosisOfTime(failure: Failure): Diagnosis[] {
   return failure.kind === "timestamp_expired" ? [failure.reason] : [];
 }
 
-/**
- * Called when the response is made, which must not wait for it. Never rejects. An accepted request is in its gate's rows
- * already, so only the time to its 202 is told.
- */
+/** Called when the response is made, which must not wait for it. Never rejects. An accepted request is in its gate's rows already. */
 export async function leaveEvidence(c: AppContext, trace: RequestTrace, at: number): Promise<void> {
   try {
     await leave(c, trace, at);
@@ -57,12 +54,7 @@ export async function leaveEvidence(c: AppContext, trace: RequestTrace, at: numb
 
 async function leave(c: AppContext, trace: RequestTrace, at: number): Promise<void> {
   const ms = Date.now() - at;
-  const { env } = c;
   const { status } = c.res;
-  if (trace.isAccepted) {
-    if (trace.gate !== null && !trace.hasWaited) await evidence.addLatency(trace.gate, at, ms, env);
-    return;
-  }
   const { headers } = c.req.raw;
   const entry: RequestEntry = {
     ...callerFacts(headers, callerRequestId(headers), at),
@@ -76,7 +68,7 @@ async function leave(c: AppContext, trace: RequestTrace, at: number): Promise<vo
     fileId: trace.fileId,
     ms,
   };
-  await evidence.addRequest(senderOf(c, trace), entry, env);
+  await evidence.addRequest(senderOf(c, trace), entry, c.env);
 }
 
 /** A sender that was found has a gate. What a request only claims is looked up later. */

@@ -33,12 +33,10 @@ async function respondAccepted(
   const { fileId, duplicate, ready, waitSeconds } = accepted;
   let { status } = accepted;
   if (ready) {
-    const sent = wakeUps.add(fileId, c.env.FILES);
+    const sent = wakeUps.add(fileId, Date.now() - c.get("startedAt"), c.env.FILES);
     // Not awaited, even for callers that wait for the file: a queue that hangs must not hold the response.
     if (sent !== undefined) c.executionCtx.waitUntil(sent);
   }
-  const trace = c.get("trace");
-  if (trace !== undefined) trace.hasWaited = waitSeconds > 0;
   if (status === "queued" && waitSeconds > 0) status = await waitForFile(c, fileId, waitSeconds);
   addLogFields(c, { outcome: duplicate ? "duplicate" : "accepted", file_id: fileId, file_status: status });
   if (status === "failed") return failureResponse(c, { kind: "processing_failed", fileId }, rate);

@@ -9,6 +9,8 @@ export interface CountedFile {
   /** The sender's timestamp; with an API key, when the report had arrived. */
   sentAt: number;
   receivedAt: number;
+  /** How long its acceptance took; null if that is not known. */
+  acceptedMs: number | null;
   /** When the files-creator first had it; null if it has not, or if that was not yet recorded. */
   forwardedAt: number | null;
   /** When it was first completed; null unless it is. */
@@ -20,6 +22,7 @@ export function countFile(counts: Counts, file: CountedFile): void {
   count(counts, "accepted");
   count(counts, "bytes", file.bytes);
   if (file.status === "completed" || file.status === "failed") count(counts, file.status);
+  if (file.acceptedMs !== null) countLatency(counts, "latency_accepted", file.acceptedMs);
   if (file.forwardedAt !== null)
     countLatency(counts, "latency_forwarded", file.forwardedAt - file.receivedAt);
   if (file.completedAt !== null) countLatency(counts, "latency_completed", file.completedAt - file.sentAt);

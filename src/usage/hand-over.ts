@@ -1,7 +1,8 @@
 /** Hands the changed hours of a gate or request log to D1: from its alarm, under a version that grows. */
+
+import { chunks } from "../chunks.ts";
 import { logError } from "../log.ts";
 import type { ChangedHours } from "./changed-hours.ts";
-import { chunks } from "./chunks.ts";
 import type { Counts } from "./counts.ts";
 import { monthOf } from "./periods.ts";
 import {

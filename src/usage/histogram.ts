@@ -6,7 +6,7 @@ import { type Counts, count } from "./counts.ts";
 
 /** What is timed. Each name ends in a colon and a bucket in {@link Counts}. */
 export const LATENCIES = [
-  /** From the request's arrival to its 202. */
+  /** From the request's arrival until the report was accepted. */
   "latency_accepted",
   /** From the 202 to the files-creator's first success answer. */
   "latency_forwarded",

@@ -7,9 +7,9 @@
  * what changes meanwhile leaves a mark of its own, and what a run took that died is taken by a later one.
  */
 import * as z from "zod";
+import { chunks } from "../chunks.ts";
 import { newObjectId } from "../crypto/ids.ts";
 import { HANDED_OVER_WITHIN_MS } from "./changed-hours.ts";
-import { chunks } from "./chunks.ts";
 import { DAY_MS, dayOf } from "./periods.ts";
 import { OWNERS_WITH_COUNTS } from "./usage-store.ts";
 

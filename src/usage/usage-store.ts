@@ -19,7 +19,7 @@ export interface HourCounts {
  * The measures that come from evidence. They only grow, so the greater count wins. That keeps them when the evidence of the hour has
  * been deleted, while files of the hour still change.
  */
-const FROM_EVIDENCE = "key = 'duplicate' OR key GLOB 'refused:*' OR key GLOB 'latency_accepted:*'";
+const FROM_EVIDENCE = "key = 'duplicate' OR key GLOB 'refused:*'";
 
 const UPSERT_HOURS = `ON CONFLICT (scope, period, at, environment) DO UPDATE SET
     counts = (SELECT json_group_object(key, n) FROM (

@@ -236,6 +236,7 @@ export class Bench {
       }),
       refusedShare: new RefusedShare({
         countsBetween: (from, to) => this.state.evidence.countsBetween(from, to),
+        acceptedBetween: (from, to, most) => this.files.countBetween(from, to, most),
         acceptedBefore: () => true,
         raisedAt: this.state.watermarks.of("refused_raised_at"),
         ...ofWatch,
@@ -278,8 +279,8 @@ export class Bench {
     return this.files.get(seqOf(fileId));
   }
 
-  claim(fileId: string): Claimed | undefined {
-    return this.lifecycle.claim([fileId], this.clock.now).files[0];
+  claim(fileId: string, acceptedMs: number | null = null): Claimed | undefined {
+    return this.lifecycle.claim([fileId], this.clock.now, [acceptedMs]).files[0];
   }
 
   settle(fileId: string, token: string, outcome: Outcome) {

@@ -109,7 +109,12 @@ export const MEASURES = {
     means:
       "The guide's *accuracy* as far as the gateway sees it: by how much `audit.adjusted` events moved premiums, in cents: `results.actualPremium` minus `results.estimatedPremium`, or else `results.adjustment`.",
   },
-  latency_accepted: latency("reports", "latency_accepted", false, "From a request's arrival to its 202."),
+  latency_accepted: latency(
+    "reports",
+    "latency_accepted",
+    false,
+    "From a request's arrival until its report was accepted.",
+  ),
   latency_forwarded: latency(
     "reports",
     "latency_forwarded",

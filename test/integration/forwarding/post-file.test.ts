@@ -47,7 +47,7 @@ describe("with the files-creator's service bound", () => {
     const connection = await createBoundConnection();
     const body = report();
     const fileId = await accepted(connection, body);
-    expect(wakeUps).toEqual([{ file_ids: [fileId] }]);
+    expect(wakeUps).toEqual([{ file_ids: [fileId], accepted_ms: [expect.any(Number)] }]);
     expect(await deliverFiles([fileId])).toEqual({ acked: [0], retried: [] });
     const [received, ...more] = await filesCreator.receivedFile(fileId);
     expect(more).toEqual([]);

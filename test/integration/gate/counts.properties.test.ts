@@ -157,7 +157,7 @@ function note(
   { code, n, times }: { code: string; n: number; times: number },
 ) {
   const minute = Math.floor(bench.clock.now / MINUTE);
-  const sent = { id: newObjectId(), counts: [{ minute, code, n }], samples: [], latencies: [] };
+  const sent = { id: newObjectId(), counts: [{ minute, code, n }], samples: [] };
   for (let time = 0; time < times; time++) {
     bench.state.note(bench.gate.address, sent, bench.clock.now);
     if (time === 1) bench.restart();

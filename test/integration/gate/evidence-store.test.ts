@@ -18,7 +18,7 @@ function noteAt(at: number, n: number): Note {
     };
   });
   const counts = [{ minute: Math.floor(at / MINUTE), code: "INVALID_SIGNATURE", n }];
-  return { id: `note_${ids++}`, counts, samples, latencies: [] };
+  return { id: `note_${ids++}`, counts, samples };
 }
 
 function refuse(bench: Bench, n: number): void {
@@ -71,15 +71,10 @@ describe("details", () => {
       const counted = new Bench(bench.gate, sql);
       for (let i = 0; i < 500; i++) {
         const minute = Math.floor(bench.clock.now / MINUTE) + i - 1_000;
-        const latencies = [{ minute, counts: { "latency_accepted:7": 1 } }];
-        counted.state.evidence.note(
-          { id: `note_${ids++}`, counts: [], samples: [], latencies },
-          bench.clock.now,
-          {
-            inDetail: true,
-          },
-        );
-        counted.state.evidence.writeLatencies(bench.clock.now);
+        const counts = [{ minute, code: "DUPLICATE", n: 1 }];
+        counted.state.evidence.note({ id: `note_${ids++}`, counts, samples: [] }, bench.clock.now, {
+          inDetail: true,
+        });
       }
       expect(kept(bench).minutes).toBeGreaterThan(490);
       const before = read();

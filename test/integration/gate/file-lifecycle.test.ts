@@ -50,6 +50,40 @@ function bring(bench: Bench, fileId: string, status: FileStatus): void {
   if (status === "completed") report(bench, fileId, "completed", { eventId: "evt_earlier" });
 }
 
+describe("how long an acceptance took", () => {
+  it.each([
+    ["forwarded", (bench: Bench, fileId: string, token: string) => bench.settle(fileId, token, FORWARDED)],
+    ["refused", (bench: Bench, fileId: string, token: string) => bench.settle(fileId, token, REFUSED)],
+    ["deferred", (bench: Bench, fileId: string, token: string) => bench.settle(fileId, token, DEFERRED)],
+    ["postponed", (bench: Bench, fileId: string, token: string) => bench.settle(fileId, token, POSTPONED)],
+    ["reported on first", (bench: Bench, fileId: string) => report(bench, fileId, "completed")],
+  ])("is kept with the file once it is %s, through later claims and a replay", async (_how, settle) => {
+    await inGate(await newGate(), (bench) => {
+      const fileId = bench.accept();
+      const token = bench.claim(fileId, 12)?.token ?? "";
+      settle(bench, fileId, token);
+      expect(bench.row(fileId)?.progress?.acceptedMs).toBe(12);
+      bench.clock.now += HOUR;
+      if (bench.row(fileId)?.state === "queued") bench.forward(fileId);
+      report(bench, fileId, "completed", { eventId: "evt_later" });
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
+      bench.claim(fileId, 99);
+      report(bench, fileId, "completed", { eventId: "evt_last" });
+      expect(bench.row(fileId)?.progress?.acceptedMs).toBe(12);
+    });
+  });
+
+  it("stays unknown if the wake-up that says it was lost", async () => {
+    await inGate(await newGate(), (bench) => {
+      const fileId = bench.accept();
+      bench.claim(fileId, 12);
+      bench.restart();
+      bench.forward(fileId);
+      expect(bench.row(fileId)?.progress).not.toHaveProperty("acceptedMs");
+    });
+  });
+});
+
 describe("a claim", () => {
   it("hands out the payload, the facts, and the number of the attempt", async () => {
     await inGate(await newGate(), (bench) => {

@@ -13,10 +13,9 @@ describe("requestsOf", () => {
       "refused:INTERNAL_ERROR": 100,
       "refused:NOT_CONFIGURED": 100,
       duplicate: 2,
-      "latency_accepted:7": 4,
       "latency_completed:7": 100,
     };
-    expect(requestsOf(counts)).toEqual({ total: 9, refused: 3 });
+    expect(requestsOf(counts)).toEqual({ total: 5, refused: 3 });
   });
 });
 
@@ -41,6 +40,8 @@ describe("hasJumped", () => {
 describe("RefusedShare", () => {
   let now: number;
   let minutes: Map<number, Counts>;
+  /** Accepted reports, by minute. */
+  let accepted: Map<number, number>;
   let calls: string[];
   let away: boolean;
   let mark: string;
@@ -49,6 +50,7 @@ describe("RefusedShare", () => {
   beforeEach(() => {
     now = 100 * DAY_MS;
     minutes = new Map();
+    accepted = new Map();
     calls = [];
     away = false;
     mark = "";
@@ -67,6 +69,15 @@ describe("RefusedShare", () => {
         for (const [minute, counts] of minutes) if (minute >= from && minute < to) addCounts(sum, counts);
         return sum;
       },
+      acceptedBetween: (from, to, most) => {
+        const minutesOf = [...accepted].filter(
+          ([minute]) => minute * MINUTE_MS >= from && minute * MINUTE_MS < to,
+        );
+        return Math.min(
+          most,
+          minutesOf.reduce((sum, [, n]) => sum + n, 0),
+        );
+      },
       acceptedBefore: () => true,
       raisedAt: {
         get: () => mark,
@@ -80,9 +91,10 @@ describe("RefusedShare", () => {
     });
   }
 
-  /** Requests of this minute, and the note that speaks of them. */
-  function note(counts: Counts): void {
+  /** Requests of this minute, the note that reports them, and the reports that were accepted beside them. */
+  function note(counts: Counts, acceptedNow = 0): void {
     const minute = Math.floor(now / MINUTE_MS);
+    accepted.set(minute, (accepted.get(minute) ?? 0) + acceptedNow);
     minutes.set(minute, { ...minutes.get(minute), ...counts });
     share.noted(counts["refused:INVALID_SIGNATURE"] ?? 0);
   }
@@ -97,7 +109,7 @@ describe("RefusedShare", () => {
 
   it("asks for no alarm and raises nothing while few are refused", async () => {
     for (let i = 0; i < 30; i++) {
-      note({ "refused:INVALID_SIGNATURE": 9, "latency_accepted:3": 11 });
+      note({ "refused:INVALID_SIGNATURE": 9 }, 11);
       expect(share.nextAt()).toBeNull();
       await pass(1);
     }
@@ -163,7 +175,7 @@ describe("RefusedShare", () => {
       now += 1_000;
       note({ "refused:INVALID_SIGNATURE": 9 + i });
     }
-    note({ "latency_accepted:1": 5, "refused:INVALID_SIGNATURE": 15 });
+    note({ "refused:INVALID_SIGNATURE": 15 }, 5);
     expect(share.nextAt()).toBe(now);
   });
 
@@ -174,6 +186,7 @@ describe("RefusedShare", () => {
         looks++;
         return {};
       },
+      acceptedBetween: () => 0,
       acceptedBefore: () => true,
       raisedAt: { get: () => "", set: () => undefined },
       raise: async () => true,
@@ -197,6 +210,7 @@ describe("RefusedShare", () => {
         if (to - from > 60) days++;
         return { "refused:INVALID_SIGNATURE": 10_000 };
       },
+      acceptedBetween: () => 0,
       acceptedBefore: () => true,
       raisedAt: { get: () => "", set: () => undefined },
       raise: async () => true,

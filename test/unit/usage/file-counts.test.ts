@@ -8,6 +8,7 @@ const FILE: CountedFile = {
   bytes: 100,
   sentAt: 1_000,
   receivedAt: 1_200,
+  acceptedMs: null,
   forwardedAt: null,
   completedAt: null,
 };
@@ -23,6 +24,14 @@ it("counts every accepted file with its bytes, and each by how it ended", () => 
     status,
   }));
   expect(countsOf(...files)).toEqual({ accepted: 5, bytes: 500, failed: 1, completed: 2 });
+});
+
+it("times the acceptance of a file, if it is known", () => {
+  expect(countsOf({ acceptedMs: 12 }, {})).toEqual({
+    accepted: 2,
+    bytes: 200,
+    [`latency_accepted:${bucketOf(12)}`]: 1,
+  });
 });
 
 it("times a file from its 202 to the files-creator, and from the sender's timestamp to its completion", () => {
