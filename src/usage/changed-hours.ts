@@ -48,9 +48,12 @@ export class ChangedHours {
     this.#write();
   }
 
-  /** When they are to be handed over; null if there are none. A due time far ahead is that of a clock that was set back since. */
+  /** When they are to be handed over; null if there are none. */
   dueAt(now: number): number | null {
-    return this.#hours.size === 0 ? null : Math.min(this.#dueAt, now + HANDED_OVER_WITHIN_MS);
+    if (this.#hours.size === 0) return null;
+    // A due time far ahead is that of a clock that was set back since. The wait begins again, and ends.
+    this.#dueAt = Math.min(this.#dueAt, now + HANDED_OVER_WITHIN_MS);
+    return this.#dueAt;
   }
 
   /** The oldest hours, to be handed over under the returned version. Then call {@link done} or {@link failed}. */

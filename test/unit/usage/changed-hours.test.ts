@@ -61,6 +61,7 @@ describe("the hours that have changed", () => {
     const { hours } = marked();
     hours.mark(TEN, NOW + 365 * 24 * HOUR_MS);
     expect(hours.dueAt(NOW)).toBe(NOW + HANDED_OVER_WITHIN_MS);
+    expect(hours.dueAt(NOW + 60_000)).toBe(NOW + HANDED_OVER_WITHIN_MS);
   });
 
   it("are handed over oldest first, so many at a time", () => {
