@@ -10,7 +10,7 @@ import {
   type Json,
   signedRequest,
 } from "../../support/gateway.ts";
-import { expectNothingStored } from "../../support/intake.ts";
+import { expectNothingStored, leaveNoEvidence } from "../../support/intake.ts";
 
 const DEPLOYED = { ...bindings, ALLOW_INSECURE_ENDPOINTS: "" };
 
@@ -57,6 +57,7 @@ async function everyDoor(): Promise<[name: string, path: string, init: RequestIn
 }
 
 it("plain http is refused at every endpoint, before anything is read", async () => {
+  leaveNoEvidence();
   const prepare = vi.spyOn(bindings.DB, "prepare");
   for (const [name, path, init] of await everyDoor()) {
     prepare.mockClear();
