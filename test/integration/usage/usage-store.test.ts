@@ -97,7 +97,6 @@ describe("hours of a gate", () => {
       completed: 1,
       "refused:INVALID_SIGNATURE": 7,
       duplicate: 1,
-      "latency_accepted:9": 2,
     };
     await storeGateHours(DB, gate, [hour(1, before)], NOW).run();
 
@@ -110,7 +109,6 @@ describe("hours of a gate", () => {
           failed: 1,
           "refused:INVALID_SIGNATURE": 7,
           duplicate: 3,
-          "latency_accepted:9": 2,
         },
       },
     ]);
