@@ -1,5 +1,6 @@
 /** `GET /files` for portal clients: all files of one sender, or an owner's stuck and failed ones. */
 import { Hono } from "hono";
+import { chunks } from "../../chunks.ts";
 import { findGateOwner } from "../../db/gates.ts";
 import { countStuckFilesOf, listStuckFilesOf } from "../../forwarding/stuck-file-list.ts";
 import { parseFileId } from "../../gate/file-id.ts";
@@ -15,7 +16,6 @@ import {
   senderOf,
 } from "../../inbound/file-list.ts";
 import { gateName } from "../../model.ts";
-import { chunks } from "../../usage/chunks.ts";
 import { DEFAULT_ENVIRONMENT, ownerOf, withinScope } from "../owner.ts";
 import { listFiles } from "./file-list-contract.ts";
 

@@ -68,9 +68,9 @@ export const MUTATIONS: Mutation[] = [
       },
       {
         file: "src/gate/file-lifecycle.ts",
-        find: "files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });",
+        find: "files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, progress: known, error });",
         replace:
-          'files.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, error: outcome.error });',
+          'files.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, progress: known, error });',
       },
     ],
   },
