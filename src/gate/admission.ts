@@ -7,7 +7,6 @@ import { type RateStatus, SIGNATURE_WINDOW_MS } from "../model.ts";
 import { segmentKey } from "./archive-format.ts";
 import { fileIdOf, seqOfFileId } from "./file-id.ts";
 import { publicStatus } from "./file-row.ts";
-import { KEY_MEMORY_MS } from "./file-store.ts";
 import type { Admission, Admitted, ArchiveLocation, Charged, FileFacts, Snapshot } from "./protocol.ts";
 import {
   COUNTS_FOR_MS,
@@ -17,6 +16,7 @@ import {
   UNNOTICED_STEP_MS,
 } from "./rate-window.ts";
 import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS } from "./recent-requests.ts";
+import { KEY_MEMORY_MS } from "./repeat-store.ts";
 import type { GateState } from "./state.ts";
 
 /** An object holds 10 GB. Above this size the gate refuses reports, so that archiving still has room. */
@@ -40,7 +40,7 @@ export class Admissions {
 
   /** Idempotent per file id. Checks in order: version, clock, signature, key, body, rate, room; then writes the row. */
   admit(admission: Admission, now: number): Admitted {
-    const { files, recent } = this.#state;
+    const { files, repeats, recent } = this.#state;
     const { known, fileId, signed, bodyMac, keyMac } = admission;
     const minted = seqOfFileId(fileId);
     if (minted === null) throw new Error("cannot admit a report without a file id");
@@ -58,7 +58,7 @@ export class Admissions {
     const bySignature = signed && recent.bySignature(signed.signature, now);
     if (bySignature !== null) return this.#repeat(bySignature, seq, now);
     if (signed === null && files.get(seq) !== null) return this.#repeat(seq, seq, now);
-    const byKey = keyMac === null ? null : files.byKey(keyMac, now);
+    const byKey = keyMac === null ? null : repeats.byKey(keyMac, now);
     if (byKey !== null) {
       if (byKey.seq !== seq && byKey.bodyMac !== bodyMac)
         return { outcome: "conflict", rate: this.#standing(now) };
@@ -185,16 +185,17 @@ export class Admissions {
     ownSeq: string,
     now: number,
   ): Admitted {
-    const { files, recent } = this.#state;
+    const { repeats, recent } = this.#state;
     if (seq === ownSeq) return this.#repeat(seq, ownSeq, now);
     if (signed !== null || newKeyMac !== null) {
-      if (files.countAliases() >= MAX_ALIASES) files.purgeAliases(now);
-      if (files.countAliases() >= MAX_ALIASES) return { outcome: "unavailable", reason: "too_many_repeats" };
+      if (repeats.countAliases() >= MAX_ALIASES) repeats.purgeAliases(now);
+      if (repeats.countAliases() >= MAX_ALIASES)
+        return { outcome: "unavailable", reason: "too_many_repeats" };
     }
-    if (newKeyMac !== null) files.addAlias(newKeyMac, seq, now + KEY_MEMORY_MS);
+    if (newKeyMac !== null) repeats.addAlias(newKeyMac, seq, now + KEY_MEMORY_MS);
     if (signed !== null) {
       const signedUntil = signed.timestampMs + SIGNATURE_WINDOW_MS;
-      files.addAlias(signed.signature, seq, signedUntil);
+      repeats.addAlias(signed.signature, seq, signedUntil);
       recent.add({ seq, admittedAt: null, signature: signed.signature, signedUntil, bodyMac: null });
     }
     return this.#repeat(seq, ownSeq, now);

@@ -1,18 +1,15 @@
-/** The rows of single files: how they are written and read, and how repeats are found. */
+/** The rows of files: how they are written and read. */
 import type { Bytes } from "../crypto/encoding.ts";
 import { type DayPartitions, rowsOf } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
 import type { FileProgress } from "./file-progress.ts";
 import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file-row.ts";
 import type { ArchiveLocation, FileFacts, FileFilter } from "./protocol.ts";
-import { MAX_CLOCK_SKEW_MS, type RememberedRequest } from "./recent-requests.ts";
 
-/** HMAC-SHA256 in hex. Fingerprints of keys are shorter, so the length distinguishes the two kinds of alias. */
-const SIGNATURE_DIGITS = 64;
-/** How long an `Idempotency-Key` is remembered. From the wire contract. */
-export const KEY_MEMORY_MS = 86_400_000;
 /** One file: by its row key, and by its whole `seq`, because two files may have equal row keys. */
 const IS_FILE = "key = ? AND seq = ?";
+/** Reservations and dropped ones are not files yet, or no longer. */
+const IS_PUBLIC = `state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")})`;
 
 const INSERT = `INSERT INTO inbox (key, seq, state, admitted_at, signature, signed_until, body_mac, key_mac, facts,
     generation, attempts, wake_ups, due_at, queued_at, updated_at, stored, payload)
@@ -22,22 +19,17 @@ const RESTORE = `INSERT INTO inbox (key, seq, state, admitted_at, body_mac, fact
   VALUES (?, ?, ${stateCode("queued")}, ?, '', ?, ?, 0, 0, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`;
 const GET = `SELECT ${FILE_COLUMNS} FROM inbox WHERE ${IS_FILE}`;
 const GET_PAYLOAD = `SELECT payload FROM inbox WHERE ${IS_FILE}`;
-const GET_BODY_MAC = `SELECT body_mac FROM inbox WHERE ${IS_FILE}`;
-const BY_KEY = `SELECT seq, body_mac, admitted_at FROM inbox
-  WHERE key_mac = ?1 AND admitted_at > ?2 AND state <> ${stateCode("dropped")}`;
-const REMEMBERED = `SELECT seq, admitted_at, signature, signed_until, body_mac FROM inbox
-  WHERE key >= ? AND state <> ${stateCode("dropped")}`;
-const LIST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key < ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")})
+const LIST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key < ? AND ${IS_PUBLIC}
   ORDER BY key DESC LIMIT ?`;
 const RANGE = `SELECT ${FILE_COLUMNS} FROM inbox
-  WHERE key >= ? AND key < ? AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) ORDER BY key LIMIT ?`;
+  WHERE key >= ? AND key < ? AND ${IS_PUBLIC} ORDER BY key LIMIT ?`;
 const BY_REQUEST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key >= ? AND key < ? AND json_extract(facts, '$.requestId') = ?
   ORDER BY key LIMIT ?`;
 const COUNT_BETWEEN = `SELECT count(*) AS n FROM (SELECT 1 FROM inbox WHERE key >= ? AND key < ?
-  AND state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) LIMIT ?)`;
+  AND ${IS_PUBLIC} LIMIT ?)`;
 /** Of the newest rows of a range. A parameter that is null matches every file. */
 const COUNT_MATCHING = `SELECT count(*) AS examined, coalesce(sum(matches), 0) AS found FROM (
-  SELECT state NOT IN (${stateCode("receiving")}, ${stateCode("dropped")}) AND (?3 IS NULL OR state = ?3)
+  SELECT ${IS_PUBLIC} AND (?3 IS NULL OR state = ?3)
     AND (?4 IS NULL OR json_extract(facts, '$.employerId') = ?4)
     AND (?5 IS NULL OR json_extract(facts, '$.environment') = ?5) AS matches
   FROM inbox WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT ?6)`;
@@ -50,7 +42,7 @@ export class FileStore {
   readonly #partitions: DayPartitions;
   readonly #changed: (seq: string, now: number) => void;
 
-  /** `changed` is told of each file that is accepted or whose status changes. */
+  /** `changed` is called for each file that is accepted or whose status changes. */
   constructor(sql: SqlStorage, partitions: DayPartitions, changed: (seq: string, now: number) => void) {
     this.#sql = sql;
     this.#partitions = partitions;
@@ -140,65 +132,6 @@ export class FileStore {
   payload(seq: string): Bytes | null {
     const row = this.#oneRow(GET_PAYLOAD, seq);
     return row?.payload instanceof ArrayBuffer ? new Uint8Array(row.payload) : null;
-  }
-
-  /** The newest file that was admitted with this `Idempotency-Key`, or returned to it, and the fingerprint of its body. */
-  byKey(keyMac: string, now: number): { seq: string; bodyMac: string } | null {
-    const since = now - KEY_MEMORY_MS;
-    const mintedSince = rowKeyOf(seqAt(since - MAX_CLOCK_SKEW_MS));
-    const [admitted] = this.#partitions
-      .select(this.#partitions.between(mintedSince, Number.POSITIVE_INFINITY), BY_KEY, keyMac, since)
-      .sort((a, b) => Number(b.admitted_at) - Number(a.admitted_at));
-    if (admitted !== undefined) return { seq: String(admitted.seq), bodyMac: String(admitted.body_mac) };
-    const [alias] = this.#sql
-      .exec("SELECT seq FROM aliases WHERE mac = ? AND until > ?", keyMac, now)
-      .toArray();
-    if (alias === undefined) return null;
-    const seq = String(alias.seq);
-    const row = this.#oneRow(GET_BODY_MAC, seq);
-    return row === undefined ? null : { seq, bodyMac: String(row.body_mac) };
-  }
-
-  /** The requests that are remembered: all rows from `fromSeq` on, and the signatures among the unexpired aliases. */
-  *remembered(fromSeq: string, now: number): Generator<RememberedRequest> {
-    const from = rowKeyOf(fromSeq);
-    for (const partition of this.#partitions.between(from, Number.POSITIVE_INFINITY)) {
-      for (const row of partition.exec(REMEMBERED, from)) {
-        yield {
-          seq: String(row.seq),
-          admittedAt: Number(row.admitted_at),
-          signature: row.signature === null ? null : String(row.signature),
-          signedUntil: row.signed_until === null ? null : Number(row.signed_until),
-          bodyMac: String(row.body_mac),
-        };
-      }
-    }
-    for (const row of this.#sql.exec(
-      `SELECT mac, seq, until FROM aliases WHERE length(mac) = ${SIGNATURE_DIGITS} AND until >= ?`,
-      now,
-    )) {
-      yield {
-        seq: String(row.seq),
-        admittedAt: null,
-        signature: String(row.mac),
-        signedUntil: Number(row.until),
-        bodyMac: null,
-      };
-    }
-  }
-
-  /** Records another signature of a file, or the fingerprint of another key. */
-  addAlias(mac: string, seq: string, until: number): void {
-    this.#sql.exec("INSERT OR REPLACE INTO aliases (mac, seq, until) VALUES (?, ?, ?)", mac, seq, until);
-  }
-
-  countAliases(): number {
-    return Number(this.#sql.exec("SELECT count(*) AS n FROM aliases").one().n);
-  }
-
-  /** Deletes the aliases that expired before `before`. */
-  purgeAliases(before: number): void {
-    this.#sql.exec("DELETE FROM aliases WHERE until < ?", before);
   }
 
   /** Writes the changed columns of one row. */

@@ -183,13 +183,13 @@ export class Maintenance {
   }
 
   #purge(): void {
-    const { dueFiles, files, readCounter, watermarks } = this.#state;
+    const { dueFiles, repeats, readCounter, watermarks } = this.#state;
     const now = this.#deps.now();
     this.#purgedAt = now;
     this.#purgeGoesOn = false;
     this.#crowded = this.#isCrowded();
     const keepMs = this.#crowded ? KEEP_ROWS_CROWDED_MS : KEEP_ROWS_MS;
-    files.purgeAliases(now - ALIASES_KEPT_MS);
+    repeats.purgeAliases(now - ALIASES_KEPT_MS);
     readCounter.purge(now);
     const before = seqAt(now - keepMs);
     const atLatest = seqAt(now - keepMs - KEEP_ROWS_LONGER_MS);

@@ -17,6 +17,7 @@ import type { Snapshot } from "./protocol.ts";
 import { COUNTS_FOR_MS } from "./rate-window.ts";
 import { ReadCounter } from "./read-counter.ts";
 import { MAX_CLOCK_SKEW_MS, RecentRequests } from "./recent-requests.ts";
+import { RepeatStore } from "./repeat-store.ts";
 import { Watermarks } from "./watermarks.ts";
 
 /** How long a report may wait for its first settlement before the gate wakes the consumer again. */
@@ -32,6 +33,7 @@ export const STEP_RETRY_MS = 60_000;
 
 export class GateState {
   readonly files: FileStore;
+  readonly repeats: RepeatStore;
   readonly dueFiles: DueFiles;
   readonly watermarks: Watermarks;
   readonly readCounter: ReadCounter;
@@ -47,6 +49,7 @@ export class GateState {
     this.watermarks = new Watermarks(sql);
     this.changedHours = new ChangedHours(this.watermarks.of("changed_hours"), random);
     this.files = new FileStore(sql, this.#partitions, (seq, at) => this.#markHour(mintedAt(seq), at));
+    this.repeats = new RepeatStore(sql, this.#partitions);
     this.evidence = new EvidenceStore(sql, (at, now) => this.#markHour(at, now));
     this.dueFiles = new DueFiles(this.#partitions);
     this.readCounter = new ReadCounter(sql);
@@ -127,6 +130,6 @@ export class GateState {
   }
 
   #remember(now: number): void {
-    this.recent.rebuild(now, this.files.remembered(seqAt(now - REACH_MS), now));
+    this.recent.rebuild(now, this.repeats.remembered(seqAt(now - REACH_MS), now));
   }
 }

@@ -137,7 +137,7 @@ export const MUTATIONS: Mutation[] = [
     edits: [
       {
         file: "src/gate/admission.ts",
-        find: "files.addAlias(signed.signature, seq, signedUntil);",
+        find: "repeats.addAlias(signed.signature, seq, signedUntil);",
         replace: "",
       },
       {
