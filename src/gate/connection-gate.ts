@@ -9,7 +9,6 @@ import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
 import type { Note } from "../evidence/request-entry.ts";
 import type { RequestPage, RequestQuery } from "../evidence/request-page.ts";
-import { logError, stackOf } from "../log.ts";
 import type { GateAddress } from "../model.ts";
 import { gateName } from "../model.ts";
 import {
@@ -52,6 +51,7 @@ import type {
   Snapshot,
 } from "./protocol.ts";
 import { RefusedShare } from "./refused-share.ts";
+import { withStacksLogged } from "./stack-logging.ts";
 import { CHECK_AFTER_MS, GateState } from "./state.ts";
 import { WaitingFiles } from "./waiting-files.ts";
 
@@ -299,23 +299,6 @@ export class ConnectionGate extends DurableObject<Bindings> {
     if (isSetEarlier) return;
     this.#alarmAt = at;
     this.ctx.waitUntil(this.ctx.storage.setAlarm(at));
-  }
-}
-
-/** Logs the exceptions of a gate's methods with their stacks, which do not reach the caller. */
-function withStacksLogged(prototype: object): void {
-  for (const name of Object.getOwnPropertyNames(prototype)) {
-    const method: unknown = Reflect.get(prototype, name);
-    if (name === "constructor" || typeof method !== "function") continue;
-    const logged = function (this: unknown, ...args: unknown[]): unknown {
-      try {
-        return Reflect.apply(method, this, args);
-      } catch (error) {
-        logError("failed in a method of a gate", { method: name, stack: stackOf(error) }, error);
-        throw error;
-      }
-    };
-    Object.defineProperty(prototype, name, { value: logged, writable: true, configurable: true });
   }
 }
 
