@@ -28,7 +28,8 @@ import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
 import type { Accepted, Intake, ReceiveDeps, Received, Unverified } from "./intake.ts";
 import { resolveEmployer } from "./resolve-employer.ts";
 import type { CachedSender, ReportSender } from "./sender-cache.ts";
-import { type FoundSender, SenderLookup } from "./sender-lookup.ts";
+import { checkSender, findSender, type TurnedAway } from "./sender-check.ts";
+import { SenderLookup } from "./sender-lookup.ts";
 import { submitReport } from "./submit-report.ts";
 import type { ValidBody } from "./validate-body.ts";
 
@@ -104,38 +105,6 @@ async function judgeTwice<S extends ReportSender>(
   const second = await request.judge(newest.value);
   if (second.ok) return accept(second.value, newest.value.sender);
   return (await refuse(second.error, newest.value.sender, deps)).received;
-}
-
-interface TurnedAway<S> {
-  failure: Failure;
-  sender: S | null;
-  /** Whether the cause is the row that was found, or that no row exists. */
-  isRefusal: boolean;
-}
-
-/** The sender, which may send reports. A refusal is confirmed on the primary. */
-async function findSender<S extends ReportSender>(
-  intake: Intake<S>,
-  lookup: SenderLookup<S>,
-): Promise<Result<CachedSender<S>, TurnedAway<S>>> {
-  const found = await lookup.find();
-  const checked = checkSender(intake, found, null);
-  if (checked.ok || !checked.error.isRefusal) return checked;
-  if (found.ok && found.value !== null && lookup.isConfirmed(found.value)) return checked;
-  return checkSender(intake, await lookup.confirmOnPrimary({ verified: false }), null);
-}
-
-/** `before` is the sender as an earlier reading had it. */
-function checkSender<S extends ReportSender>(
-  intake: Intake<S>,
-  found: FoundSender<S>,
-  before: S | null,
-): Result<CachedSender<S>, TurnedAway<S>> {
-  if (!found.ok) return err({ failure: found.error, sender: before, isRefusal: false });
-  const cached = found.value;
-  if (cached === null) return err({ failure: intake.unknownSender, sender: before, isRefusal: true });
-  const failure = intake.refusalFor(cached.sender);
-  return failure === null ? ok(cached) : err({ failure, sender: cached.sender, isRefusal: true });
 }
 
 /** A request whose body was read. What does not depend on the sender's row is worked out once. */
