@@ -1,249 +1,200 @@
 /**
- * Gathers in the isolate what becomes of requests at the intakes for reports, and tells it to the gates and request logs: after
- * the answer, and at most once a second each. The first request of a quiet second is told at once.
+ * Gathers evidence of refused and repeated requests in the isolate, and sends it to the gates and request logs after the response: at
+ * most one note per second to each. The first request after a quiet second is sent at once. After three failures, a note waits for the
+ * next refused request of any sender.
  *
- * Only plain data is kept between requests, and times instead of flags, so that a request that dies leaves nothing that blocks
- * later ones. What could not be told is kept as counts, and told with what comes later. Everything is bounded: what has no room
- * is counted where there is some, or logged and lost. An isolate that is killed loses what it has not told.
+ * Only plain data is kept between requests. A note that was not confirmed is repeated under its id. Memory is bounded: when too many
+ * senders wait for their look-up, requests of others are counted as nobody's; when too many gates are away, the notes to the first are
+ * dropped. An isolate that is killed loses what it has not sent.
  */
 import type { Bindings } from "../bindings.ts";
 import { isOutage } from "../deadline.ts";
 import { logError } from "../log.ts";
 import { type GateAddress, gateName } from "../model.ts";
+import { type ClaimedSender, gatesOfSenders } from "./claimed-senders.ts";
+import { PacedWork, type Progress } from "./paced-work.ts";
 import { PendingNote } from "./pending-note.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
 import { logName, logShardOf, NOBODYS_SHARD } from "./request-log-name.ts";
-import { type Claimed, resolveSenders } from "./resolve-senders.ts";
 
-/** Gates and request logs that are remembered. */
-const MAX_RECEIVERS = 1_000;
-/** Senders that wait to be resolved. More are counted as nobody's. */
+/** Gates and request logs with a queue. */
+const MAX_QUEUES = 1_000;
+/** Claimed senders that wait for their look-up. */
 const MAX_CLAIMED = 200;
-/** Longer than any call of a flush: after this, another request takes over from one that died. */
-const TAKEN_OVER_AFTER_MS = 15_000;
-/** How long one request goes on telling what others have added meanwhile. */
-const GOES_ON_MS = 15_000;
 
-type Receiver = { kind: "gate"; gate: GateAddress } | { kind: "log"; shard: number };
+/** The sender of a request, as far as it is known. */
+export type Sender = { gate: GateAddress } | ClaimedSender | "nobody";
 
-/** Who a request came from. */
-export type Sender = { gate: GateAddress } | Claimed | "nobody";
+type Recipient = { kind: "gate"; gate: GateAddress } | { kind: "log"; shard: number };
+
+const NOBODYS_LOG: Recipient = { kind: "log", shard: NOBODYS_SHARD };
 
 interface Queue {
+  name: string;
+  recipient: Recipient;
   pending: PendingNote;
-  /** A note whose answer was lost. It is repeated before anything else is told. */
-  inDoubt: Note | null;
-  toldAt: number;
-  /** When the pending note is due, or will have been told; 0 when nobody is about to tell it. */
-  dueAt: number;
-}
-
-function newQueue(): Queue {
-  return { pending: new PendingNote(), inDoubt: null, toldAt: 0, dueAt: 0 };
+  /** A note that was sent, and not confirmed. It is repeated before the next one. */
+  unconfirmed: Note | null;
+  sending: PacedWork;
 }
 
 export class EvidenceCollector {
-  /** Between two notes to one receiver, and between two looks at who is who. */
+  /** Between two notes to one recipient, and between two look-ups of claimed senders. */
   pauseMs = 1_000;
-  readonly #queues = new Map<string, Queue & { receiver: Receiver }>();
-  readonly #claimed = new Map<string, { sender: Claimed; pending: PendingNote }>();
-  /** The names of those that could not be told something. */
-  readonly #away = new Set<string>();
-  readonly #resolving = { doneAt: 0, dueAt: 0 };
+  readonly #queues = new Map<string, Queue>();
+  /** Names of the queues that hold something. */
+  readonly #unsent = new Set<string>();
+  readonly #claimed = new Map<string, { sender: ClaimedSender; pending: PendingNote }>();
+  #resolving = new PacedWork();
 
-  /** A refused or repeated request. Returns what is to be kept running, and never rejects. */
-  addRequest(sender: Sender, entry: RequestEntry, env: Bindings): Promise<void> | undefined {
-    const code = entry.code ?? "DUPLICATE";
-    return this.#andOthers(
-      this.#add(sender, (pending) => pending.add(entry.at, code, entry), env),
-      env,
-    );
+  /** A refused or repeated request. Never rejects. Keep the request running until it resolves. */
+  async addRequest(sender: Sender, entry: RequestEntry, env: Bindings): Promise<void> {
+    await Promise.all([this.#add(sender, entry, env), this.#retryOne(env), this.#resolveSoon(env)]);
   }
 
   /** Forgets everything. */
   clear(): void {
     this.#queues.clear();
+    this.#unsent.clear();
     this.#claimed.clear();
-    this.#away.clear();
-    Object.assign(this.#resolving, { doneAt: 0, dueAt: 0 });
+    this.#resolving = new PacedWork();
   }
 
-  /** What could not be told before is tried again with any other request: one gate or log at a time. */
-  #andOthers(told: Promise<void> | undefined, env: Bindings): Promise<void> | undefined {
-    if (this.#claimed.size === 0 && this.#away.size === 0) return told;
-    const now = Date.now();
-    const claimed = this.#claimed.size === 0 ? undefined : this.#resolveSoon(env, now);
-    const [name] = this.#away;
+  #add(sender: Sender, entry: RequestEntry, env: Bindings): Promise<void> | undefined {
+    if (sender === "nobody") return this.#addTo(NOBODYS_LOG, (pending) => pending.add(entry), env);
+    if ("gate" in sender)
+      return this.#addTo({ kind: "gate", gate: sender.gate }, (pending) => pending.add(entry), env);
+    const claimed = this.#claimed.get(sender.name);
+    if (claimed !== undefined) claimed.pending.add(entry);
+    else if (this.#claimed.size >= MAX_CLAIMED) return this.#add("nobody", entry, env);
+    else {
+      const pending = new PendingNote();
+      pending.add(entry);
+      this.#claimed.set(sender.name, { sender, pending });
+    }
+    return undefined;
+  }
+
+  #addTo(
+    recipient: Recipient,
+    add: (pending: PendingNote) => void,
+    env: Bindings,
+  ): Promise<void> | undefined {
+    const queue = this.#queueOf(recipient);
+    add(queue.pending);
+    this.#unsent.add(queue.name);
+    return this.#sendSoon(queue, env);
+  }
+
+  #sendSoon(queue: Queue, env: Bindings): Promise<void> | undefined {
+    return queue.sending.soon(this.pauseMs, () => this.#send(queue, env));
+  }
+
+  async #send(queue: Queue, env: Bindings): Promise<Progress> {
+    if (isEmpty(queue)) return "done";
+    queue.unconfirmed ??= queue.pending.take(crypto.randomUUID().slice(-12));
+    const note = queue.unconfirmed;
+    if (!(await send(queue.recipient, note, env))) return "failed";
+    // A request that took over from this one may have sent the next note.
+    if (queue.unconfirmed === note) queue.unconfirmed = null;
+    if (!isEmpty(queue)) return "more";
+    this.#unsent.delete(queue.name);
+    return "done";
+  }
+
+  /** Sends the note of another queue, whose own requests may have ended. Each request tries the next queue. */
+  #retryOne(env: Bindings): Promise<void> | undefined {
+    const [name] = this.#unsent;
     const queue = name === undefined ? undefined : this.#queues.get(name);
-    if (name !== undefined) this.#away.delete(name);
-    const again = queue === undefined ? undefined : this.#tellSoon(queue, env, now);
-    return Promise.all([told, claimed, again]).then(() => undefined);
+    if (queue === undefined) return undefined;
+    this.#unsent.delete(queue.name);
+    this.#unsent.add(queue.name);
+    return this.#sendSoon(queue, env);
   }
 
-  #add(sender: Sender, into: (pending: PendingNote) => void, env: Bindings): Promise<void> | undefined {
-    const now = Date.now();
-    if (sender !== "nobody" && "claims" in sender) {
-      const claimed = this.#claimed.get(sender.name) ?? { sender, pending: new PendingNote() };
-      if (this.#claimed.size >= MAX_CLAIMED && !this.#claimed.has(sender.name))
-        return this.#add("nobody", into, env);
-      this.#claimed.set(sender.name, claimed);
-      into(claimed.pending);
-      return this.#resolveSoon(env, now);
+  async #resolveSoon(env: Bindings): Promise<void> {
+    if (this.#claimed.size === 0) return;
+    const sending: (Promise<void> | undefined)[] = [];
+    await this.#resolving.soon(this.pauseMs, () => this.#resolve(env, sending));
+    await Promise.all(sending);
+  }
+
+  /** One look-up for all claimed senders. They stay claimed until it has succeeded. */
+  async #resolve(env: Bindings, sending: (Promise<void> | undefined)[]): Promise<Progress> {
+    const senders = [...this.#claimed.values()].map(({ sender }) => sender);
+    if (senders.length === 0) return "done";
+    const gates = await lookUp(senders, env);
+    if (gates === null) return "failed";
+    for (const { name, id } of senders) {
+      const claimed = this.#claimed.get(name);
+      if (claimed === undefined) continue;
+      this.#claimed.delete(name);
+      const gate = gates.get(name);
+      const recipient: Recipient =
+        gate === undefined ? { kind: "log", shard: logShardOf(id) } : { kind: "gate", gate };
+      sending.push(this.#addTo(recipient, (pending) => pending.merge(claimed.pending), env));
     }
-    const receiver: Receiver =
-      sender === "nobody" ? { kind: "log", shard: NOBODYS_SHARD } : { kind: "gate", gate: sender.gate };
-    const queue = this.#queueOf(receiver);
-    into(queue.pending);
-    return this.#tellSoon(queue, env, now);
+    return this.#claimed.size > 0 ? "more" : "done";
   }
 
-  #tellSoon(queue: Queue & { receiver: Receiver }, env: Bindings, now: number): Promise<void> | undefined {
-    if (isTaken(queue.dueAt, now)) return undefined;
-    const wait = untilQuiet(queue.toldAt, this.pauseMs, now);
-    queue.dueAt = now + wait;
-    return this.#tell(queue, wait, env);
-  }
-
-  async #tell(queue: Queue & { receiver: Receiver }, wait: number, env: Bindings): Promise<void> {
-    // Even for no time: the answer goes first.
-    await scheduler.wait(wait);
-    const until = Date.now() + GOES_ON_MS;
-    for (;;) {
-      queue.toldAt = Date.now();
-      queue.dueAt = queue.toldAt;
-      const told = await this.#tellOnce(queue, env);
-      if (!told || queue.pending.isEmpty || Date.now() >= until) break;
-      await scheduler.wait(this.pauseMs);
-    }
-    queue.dueAt = 0;
-    if (queue.inDoubt !== null) this.#away.add(nameOf(queue.receiver));
-  }
-
-  /** Returns false if the receiver is away. */
-  async #tellOnce(queue: Queue & { receiver: Receiver }, env: Bindings): Promise<boolean> {
-    if (queue.inDoubt !== null) {
-      if (!(await send(queue.receiver, queue.inDoubt, env))) {
-        queue.pending.forgetSamples();
-        return false;
-      }
-      queue.inDoubt = null;
-    }
-    if (queue.pending.isEmpty) return true;
-    const note = queue.pending.take(crypto.randomUUID().slice(-12));
-    if (await send(queue.receiver, note, env)) return true;
-    queue.inDoubt = { ...note, samples: [] };
-    queue.pending.forgetSamples();
-    return false;
-  }
-
-  #resolveSoon(env: Bindings, now: number): Promise<void> | undefined {
-    if (isTaken(this.#resolving.dueAt, now)) return undefined;
-    const wait = untilQuiet(this.#resolving.doneAt, this.pauseMs, now);
-    this.#resolving.dueAt = now + wait;
-    return this.#resolve(wait, env);
-  }
-
-  /** One look-up for all senders that wait. What comes meanwhile is resolved by the next request, or by another round. */
-  async #resolve(wait: number, env: Bindings): Promise<void> {
-    // Even for no time: the answer goes first.
-    await scheduler.wait(wait);
-    const told: (Promise<void> | undefined)[] = [];
-    const until = Date.now() + GOES_ON_MS;
-    for (;;) {
-      const now = Date.now();
-      this.#resolving.doneAt = now;
-      this.#resolving.dueAt = now;
-      const taken = [...this.#claimed.values()];
-      this.#claimed.clear();
-      const gates = await resolved(taken, env);
-      for (const { sender, pending } of taken) {
-        const gate = gates?.get(sender.name) ?? null;
-        if (gates === null) this.#putBack(sender, pending);
-        else {
-          const queue = this.#queueOf(
-            gate === null ? { kind: "log", shard: logShardOf(sender.id) } : { kind: "gate", gate },
-          );
-          queue.pending.merge(pending);
-          told.push(this.#tellSoon(queue, env, Date.now()));
-        }
-      }
-      if (gates === null || this.#claimed.size === 0 || Date.now() >= until) break;
-      await scheduler.wait(this.pauseMs);
-    }
-    this.#resolving.dueAt = 0;
-    await Promise.all(told);
-  }
-
-  #putBack(sender: Claimed, pending: PendingNote): void {
-    const known = this.#claimed.get(sender.name);
-    if (known !== undefined) known.pending.merge(pending);
-    else if (this.#claimed.size < MAX_CLAIMED) this.#claimed.set(sender.name, { sender, pending });
-    else this.#queueOf({ kind: "log", shard: NOBODYS_SHARD }).pending.merge(pending);
-  }
-
-  #queueOf(receiver: Receiver): Queue & { receiver: Receiver } {
-    const name = nameOf(receiver);
+  #queueOf(recipient: Recipient): Queue {
+    const name = nameOf(recipient);
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    if (this.#queues.size >= MAX_RECEIVERS) this.#makeRoom();
-    const queue = { ...newQueue(), receiver };
+    if (this.#queues.size >= MAX_QUEUES) this.#makeRoom();
+    const queue = {
+      name,
+      recipient,
+      pending: new PendingNote(),
+      unconfirmed: null,
+      sending: new PacedWork(),
+    };
     this.#queues.set(name, queue);
     return queue;
   }
 
-  /** Forgets a receiver that everything has been told to; if there is none, the oldest. */
+  /** Drops a queue that holds nothing; if there is none, the oldest. */
   #makeRoom(): void {
-    const names = [...this.#queues];
-    const [name, queue] =
-      names.find(([, { pending, inDoubt }]) => pending.isEmpty && inDoubt === null) ?? names[0] ?? [];
-    if (name === undefined) return;
-    if (queue !== undefined && !(queue.pending.isEmpty && queue.inDoubt === null))
-      logError("failed to keep the evidence of requests: there are too many gates", { gate: name });
-    this.#queues.delete(name);
-    this.#away.delete(name);
+    const names = [...this.#queues.keys()];
+    const empty = names.find((name) => !this.#unsent.has(name));
+    const dropped = empty ?? names[0];
+    if (dropped === undefined) return;
+    if (empty === undefined) logError("dropped evidence: too many gates are away", { gate: dropped });
+    this.#queues.delete(dropped);
+    this.#unsent.delete(dropped);
   }
 }
 
-function nameOf(receiver: Receiver): string {
-  return receiver.kind === "gate" ? gateName(receiver.gate) : logName(receiver.shard);
+function isEmpty({ unconfirmed, pending }: Queue): boolean {
+  return unconfirmed === null && pending.isEmpty;
 }
 
-/** Whether a living request is about to tell. A clock that was set back takes it over. */
-function isTaken(dueAt: number, now: number): boolean {
-  return dueAt !== 0 && Math.abs(now - dueAt) < TAKEN_OVER_AFTER_MS;
+function nameOf(recipient: Recipient): string {
+  return recipient.kind === "gate" ? gateName(recipient.gate) : logName(recipient.shard);
 }
 
-function untilQuiet(toldAt: number, pauseMs: number, now: number): number {
-  const since = now - toldAt;
-  return since < 0 || since >= pauseMs ? 0 : pauseMs - since;
-}
-
-/** Null if the database is away. */
-async function resolved(
-  taken: readonly { sender: Claimed }[],
+/** The gates of the senders that exist. Null if the database is away. */
+async function lookUp(
+  senders: readonly ClaimedSender[],
   env: Bindings,
 ): Promise<Map<string, GateAddress> | null> {
-  if (taken.length === 0) return new Map();
   try {
-    return await resolveSenders(
-      env.DB,
-      taken.map(({ sender }) => sender),
-    );
+    return await gatesOfSenders(env.DB, senders);
   } catch (error) {
-    logError("failed to look up whose requests were refused", { senders: taken.length }, error);
+    logError("failed to look up the senders of refused requests", { senders: senders.length }, error);
     return null;
   }
 }
 
-/** Returns false if the receiver is away. A note that it rejects for good is lost. */
-async function send(receiver: Receiver, note: Note, env: Bindings): Promise<boolean> {
+/** Returns false if the recipient is away. A note that it will never accept is dropped. */
+async function send(recipient: Recipient, note: Note, env: Bindings): Promise<boolean> {
   try {
-    if (receiver.kind === "gate")
-      await env.CONNECTION_GATE.getByName(gateName(receiver.gate)).note(receiver.gate, note);
-    else await env.REQUEST_LOG.getByName(logName(receiver.shard)).note(receiver.shard, note);
+    if (recipient.kind === "gate")
+      await env.CONNECTION_GATE.getByName(gateName(recipient.gate)).note(recipient.gate, note);
+    else await env.REQUEST_LOG.getByName(logName(recipient.shard)).note(recipient.shard, note);
     return true;
   } catch (error) {
-    logError("failed to hand over the evidence of requests", { gate: nameOf(receiver) }, error);
+    logError("failed to send evidence of requests", { gate: nameOf(recipient) }, error);
     return !isOutage(error);
   }
 }

@@ -5,33 +5,25 @@
  * Deleted by the object's alarm: rows 30 days after their minute; details of the oldest minutes when there are more than a
  * thousand; all details when the data key of the connection or key is erased. After that only counts are kept.
  */
-import { setBounded } from "../bounded-map.ts";
 import { addCounts, type Counts } from "../usage/counts.ts";
-import { HOUR_MS } from "../usage/periods.ts";
+import { HOUR_MS, MINUTE_MS, minuteOf } from "../usage/periods.ts";
+import { CodeCounts, measureOf } from "./code-counts.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
 import { isBefore, type PartOfPage, type PlacedRequest, type RequestQuery } from "./request-page.ts";
 
-export const MINUTE_MS = 60_000;
 export const KEEP_EVIDENCE_MS = 30 * 86_400_000;
 export const MAX_SAMPLES = 1_000;
-/** Of a minute: so many of its first requests, and of its newest. */
+/** So many of a minute's first requests are kept in detail, and as many of its newest. */
 export const SAMPLES_AT_EACH_END = 10;
 /** The clock of an isolate is at most this far ahead. */
 const AHEAD_MINUTES = 5;
-/** A note is repeated within minutes; each isolate sends one a second. */
+/** Enough for the minute of a gate with one isolate, which sends a note a second, and for most repeats with several. */
 const REMEMBERED_NOTES = 100;
 const BETWEEN_PURGES_MS = 3_600_000;
 /** Rows that one page reads. */
 const MINUTES_PER_PAGE = 500;
-const HOUR_MINUTES = HOUR_MS / MINUTE_MS;
-/** Hours whose counts by code are remembered: all that are kept. */
-const REMEMBERED_HOURS = KEEP_EVIDENCE_MS / HOUR_MS + 2;
-/** Hours that are counted without a break: some ten milliseconds for a busy gate. */
-const HOURS_AT_A_TIME = 12;
-/** Codes and measures of one minute. The code's own set is smaller. */
-const MAX_COUNTS = 1_000;
 
-/** Part of the first migration of a request log and of the second of a gate: never edit it. */
+/** A migration of request logs and gates: never edit it. */
 export function createEvidenceTable(sql: SqlStorage): void {
   sql.exec(`
     CREATE TABLE evidence (
@@ -43,7 +35,7 @@ export function createEvidenceTable(sql: SqlStorage): void {
     )`);
 }
 
-/** Part of the next migration of both: never edit it. The alarm of a busy gate rings twice a minute, and must not read a month of rows to find those with details. */
+/** A migration: never edit it. The alarm of a busy gate runs twice a minute, and must not read a month of rows to find those with details. */
 export function createSampledIndex(sql: SqlStorage): void {
   sql.exec("CREATE INDEX evidence_sampled ON evidence (minute, sampled) WHERE sampled > 0");
 }
@@ -55,17 +47,10 @@ interface MinuteRow {
   newest: RequestEntry[];
 }
 
-/** The measure that counts a code. */
-export function measureOf(code: string): string {
-  return code === "DUPLICATE" ? "duplicate" : `refused:${code}`;
-}
-
 export class EvidenceStore {
+  readonly codes = new CodeCounts(this);
   readonly #sql: SqlStorage;
   readonly #onChange: (at: number, now: number) => void;
-  /** Of whole hours, until they change. */
-  readonly #codes = new Map<number, Record<string, number>>();
-  #recentNotes: string[] = [];
   #oldest: number | null;
   #purgedAt = 0;
   #addedSamples = 0;
@@ -80,8 +65,6 @@ export class EvidenceStore {
 
   /** Writes one row for each minute of the note. A repeated note changes nothing. */
   note(note: Note, now: number, { inDetail }: { inDetail: boolean }): void {
-    if (this.#recentNotes.includes(note.id)) return;
-    this.#recentNotes = [...this.#recentNotes, note.id].slice(-REMEMBERED_NOTES);
     const minutes = new Map<number, { counts: Counts; samples: RequestEntry[] }>();
     const of = (minute: number) => {
       const known = minutes.get(within(minute, now)) ?? { counts: {}, samples: [] };
@@ -104,42 +87,13 @@ export class EvidenceStore {
     return Object.fromEntries(rows.toArray().map(({ key, n }) => [String(key), Number(n)]));
   }
 
-  /**
-   * The counts of refused and repeated requests by code, over whole minutes. A month of a busy gate takes more than a second to count,
-   * so other calls are served in between, and an hour that has been counted is remembered. `pause`: ends when they have had their turn.
-   */
-  async codesBetween(
-    since: number,
-    until: number,
-    pause: () => Promise<void>,
-  ): Promise<Record<string, number>> {
-    const codes: Record<string, number> = {};
-    const end = Math.ceil(until / MINUTE_MS);
-    let counted = 0;
-    let next: number | null = minuteOf(since);
-    while (next !== null && next < end) {
-      const from: number = next;
-      const hour = Math.floor(from / HOUR_MINUTES);
-      const to = Math.min((hour + 1) * HOUR_MINUTES, end);
-      const isWhole = to - from === HOUR_MINUTES;
-      const known = isWhole ? this.#codes.get(hour) : undefined;
-      next = to;
-      if (known !== undefined) {
-        addCounts(codes, known);
-        continue;
-      }
-      const counts = this.countsBetween(from, to);
-      const found = codesOf(counts);
-      addCounts(codes, found);
-      if (Object.keys(counts).length === 0) next = this.#hourFrom(to, end);
-      else if (isWhole) setBounded(this.#codes, hour, found, REMEMBERED_HOURS);
-      if (++counted % HOURS_AT_A_TIME === 0) await pause();
-    }
-    return codes;
+  /** The counts of the hour that begins at `at`. */
+  countsOfHour(at: number): Counts {
+    return this.countsBetween(at / MINUTE_MS, (at + HOUR_MS) / MINUTE_MS);
   }
 
-  /** The first minute of the first hour that has a row from `fromMinute` on, before `toMinute`. */
-  #hourFrom(fromMinute: number, toMinute: number): number | null {
+  /** The first minute that has a row, from `fromMinute` up to but not including `toMinute`. */
+  firstBetween(fromMinute: number, toMinute: number): number | null {
     const { first } = this.#sql
       .exec(
         "SELECT min(minute) AS first FROM evidence WHERE minute >= ? AND minute < ?",
@@ -147,10 +101,10 @@ export class EvidenceStore {
         toMinute,
       )
       .one();
-    return first === null ? null : Math.floor(Number(first) / HOUR_MINUTES) * HOUR_MINUTES;
+    return first === null ? null : Number(first);
   }
 
-  /** The requests in detail that the query asks for, up to one more than its limit. */
+  /** The requests that match the query and are kept in detail, up to one more than its limit. */
   page({ outcome, code, since, until, before, limit }: RequestQuery): PartOfPage {
     if (outcome === "accepted") return { requests: [], more: false, readTo: null };
     const newest = Math.min(until, before === null ? Number.POSITIVE_INFINITY : before.at + 1);
@@ -164,13 +118,12 @@ export class EvidenceStore {
       .toArray();
     const requests: PlacedRequest[] = [];
     for (const row of rows) {
-      const { first, newest } = parsedSamples(row.samples);
-      for (const entry of [...first, ...newest].reverse()) {
+      for (const entry of samplesOf(row.samples)) {
         const placed = { at: entry.at, tie: entry.requestId, entry };
-        const within = entry.at >= since && entry.at < until && isBefore(placed, before);
-        const asked =
+        const isInRange = entry.at >= since && entry.at < until && isBefore(placed, before);
+        const matches =
           (outcome === null || entry.outcome === outcome) && (code === null || entry.code === code);
-        if (within && asked) requests.push(placed);
+        if (isInRange && matches) requests.push(placed);
       }
       if (requests.length > limit) return { requests: inOrder(requests), more: true, readTo: null };
     }
@@ -183,11 +136,10 @@ export class EvidenceStore {
     };
   }
 
-  /** The request with this id that came at `at`, if it is kept in detail. */
+  /** The request with this id, which arrived at `at`, if it is kept in detail. */
   find(requestId: string, at: number): RequestEntry | null {
     const [row] = this.#sql.exec("SELECT samples FROM evidence WHERE minute = ?", minuteOf(at)).toArray();
-    const { first, newest } = parsedSamples(row?.samples ?? null);
-    return [...first, ...newest].find((entry) => entry.requestId === requestId) ?? null;
+    return samplesOf(row?.samples).find((entry) => entry.requestId === requestId) ?? null;
   }
 
   /** Deletes all details. Counts stay. */
@@ -195,7 +147,7 @@ export class EvidenceStore {
     this.#sql.exec("UPDATE evidence SET samples = NULL, sampled = 0 WHERE sampled > 0");
   }
 
-  /** When the alarm has to ring for it; null if there is nothing to delete. */
+  /** When the alarm must call {@link purge}; null if there is nothing to delete. */
   nextAt(): number | null {
     if (this.#oldest === null) return null;
     if (this.#addedSamples > MAX_SAMPLES / SAMPLES_AT_EACH_END) return this.#purgedAt + MINUTE_MS;
@@ -208,7 +160,7 @@ export class EvidenceStore {
     this.#addedSamples = 0;
     const keptFrom = minuteOf(now - KEEP_EVIDENCE_MS);
     this.#sql.exec("DELETE FROM evidence WHERE minute < ?", keptFrom);
-    for (const hour of [...this.#codes.keys()]) if (hour * HOUR_MINUTES < keptFrom) this.#codes.delete(hour);
+    this.codes.forgetBefore(keptFrom);
     const { oldest, sampled } = this.#sql
       .exec(
         `SELECT (SELECT min(minute) FROM evidence) AS oldest,
@@ -230,7 +182,7 @@ export class EvidenceStore {
   #add(minute: number, noteId: string, more: Counts, samples: RequestEntry[], now: number): void {
     const row = this.#read(minute);
     if (row.notes.includes(noteId)) return;
-    this.#codes.delete(Math.floor(minute / HOUR_MINUTES));
+    this.codes.forget(minute);
     addCounts(row.counts, more);
     row.notes.push(noteId);
     for (const entry of samples.toSorted((a, b) => a.at - b.at))
@@ -242,7 +194,7 @@ export class EvidenceStore {
       `INSERT INTO evidence (minute, counts, notes, sampled, samples) VALUES (?1, ?2, ?3, ?4, ?5)
        ON CONFLICT (minute) DO UPDATE SET counts = ?2, notes = ?3, sampled = ?4, samples = ?5`,
       minute,
-      JSON.stringify(bounded(row.counts)),
+      JSON.stringify(row.counts),
       JSON.stringify(row.notes.slice(-REMEMBERED_NOTES)),
       sampled,
       sampled === 0 ? null : JSON.stringify({ first: row.first, newest }),
@@ -265,30 +217,17 @@ export class EvidenceStore {
   }
 }
 
-function codesOf(counts: Counts): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(counts).flatMap(([measure, n]) => {
-      if (measure === "duplicate") return [["DUPLICATE", n]];
-      return measure.startsWith("refused:") ? [[measure.slice("refused:".length), n]] : [];
-    }),
-  );
-}
-
-export function minuteOf(ms: number): number {
-  return Math.floor(ms / MINUTE_MS);
-}
-
 function within(minute: number, now: number): number {
   return Math.min(minute, minuteOf(now) + AHEAD_MINUTES);
 }
 
-function bounded(counts: Counts): Counts {
-  const all = Object.entries(counts);
-  return all.length <= MAX_COUNTS ? counts : Object.fromEntries(all.slice(0, MAX_COUNTS));
-}
-
 function parsedSamples(text: SqlStorageValue | undefined): Pick<MinuteRow, "first" | "newest"> {
   return typeof text === "string" ? JSON.parse(text) : { first: [], newest: [] };
+}
+
+function samplesOf(text: SqlStorageValue | undefined): RequestEntry[] {
+  const { first, newest } = parsedSamples(text);
+  return [...first, ...newest];
 }
 
 function inOrder(requests: PlacedRequest[]): PlacedRequest[] {

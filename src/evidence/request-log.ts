@@ -1,12 +1,11 @@
-/** The Durable Object that keeps evidence of requests whose connection or key does not exist: a few objects, chosen by hash. */
+/** The Durable Object that keeps evidence of requests from senders that do not exist. There are a few of them, chosen by hash. */
 import { DurableObject } from "cloudflare:workers";
 import type { Bindings } from "../bindings.ts";
 import { boundedForBackground } from "../bounded.ts";
 import { logError } from "../log.ts";
 import { ChangedHours } from "../usage/changed-hours.ts";
 import { HandOver } from "../usage/hand-over.ts";
-import { HOUR_MS } from "../usage/periods.ts";
-import { createEvidenceTable, createSampledIndex, EvidenceStore, MINUTE_MS } from "./evidence-store.ts";
+import { createEvidenceTable, createSampledIndex, EvidenceStore } from "./evidence-store.ts";
 import type { Note, RequestEntry } from "./request-entry.ts";
 import { mergeParts, type RequestPage, type RequestQuery } from "./request-page.ts";
 
@@ -38,10 +37,7 @@ export class RequestLog extends DurableObject<Bindings> {
       db: boundedForBackground(env).DB,
       hours: this.#hours,
       scope: () => ({ kind: "unknown", id: this.#mark("shard") }),
-      countHour: async (at) => ({
-        counts: this.#store.countsBetween(at / MINUTE_MS, (at + HOUR_MS) / MINUTE_MS),
-        employers: new Set(),
-      }),
+      countHour: async (at) => ({ counts: this.#store.countsOfHour(at), employers: new Set() }),
       now: () => Date.now(),
     });
   }
@@ -55,7 +51,7 @@ export class RequestLog extends DurableObject<Bindings> {
   async requests(query: RequestQuery): Promise<RequestPage> {
     const merged = mergeParts([this.#store.page(query)], query.limit);
     const { since, until } = query;
-    return { ...merged, counts: await this.#store.codesBetween(since, until, () => scheduler.wait(0)) };
+    return { ...merged, counts: await this.#store.codes.between(since, until, () => scheduler.wait(0)) };
   }
 
   findRequest(requestId: string, at: number): RequestEntry | null {

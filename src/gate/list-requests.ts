@@ -11,15 +11,15 @@ import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import { acceptedEntry } from "./find-request.ts";
 import type { GateState } from "./state.ts";
 
-/** What accepted requests are counted as. An accepted request itself has no code. */
+/** Accepted requests are counted under this name. The requests themselves have no code. */
 const ACCEPTED = "ACCEPTED";
 /** The file rows that one page reads. */
 const ROWS_PER_PAGE = 2_000;
 const ROWS_AT_A_TIME = 200;
 /** Counting goes no further. */
-export const MOST_COUNTED = 10_000;
+const MOST_COUNTED = 10_000;
 
-/** `pause`: see `EvidenceStore.codesBetween`. */
+/** `pause`: see `CodeCounts.between`. */
 export async function listRequests(
   state: GateState,
   query: RequestQuery,
@@ -27,7 +27,7 @@ export async function listRequests(
 ): Promise<RequestPage> {
   const { evidence, files } = state;
   const merged = mergeParts([acceptedRequests(state, query), evidence.page(query)], query.limit);
-  const counts = await evidence.codesBetween(query.since, query.until, pause);
+  const counts = await evidence.codes.between(query.since, query.until, pause);
   const accepted = files.countBetween(query.since, query.until, MOST_COUNTED);
   return { ...merged, counts: accepted === 0 ? counts : { [ACCEPTED]: accepted, ...counts } };
 }

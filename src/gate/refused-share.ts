@@ -6,8 +6,8 @@ import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
 import type { MarkPlace } from "../usage/changed-hours.ts";
 import type { Counts } from "../usage/counts.ts";
 import { FAILURE_CODES } from "../usage/error-budget.ts";
+import { MINUTE_MS, minuteOf } from "../usage/periods.ts";
 
-const MINUTE_MS = 60_000;
 /** The minutes that are compared with the day before them. */
 const RECENT_MINUTES = 15;
 const DAY_MINUTES = 1_440;
@@ -131,7 +131,7 @@ export class RefusedShare {
   /** The requests of the last minutes if their refused share has jumped, or if it is still high after that. */
   #jumped(now: number): Requests | null {
     const { acceptedBefore } = this.#deps;
-    const to = Math.floor(now / MINUTE_MS) + 1;
+    const to = minuteOf(now) + 1;
     const from = to - RECENT_MINUTES;
     const recent = this.#requestsBetween(from, to, SHARE_NOW);
     this.#wasHigh = isHigh(recent);

@@ -1,12 +1,12 @@
 /** State that the parts of a gate share: its rows, its recent requests, and the latest snapshot of its row in D1. */
 
-import { EvidenceStore, MINUTE_MS } from "../evidence/evidence-store.ts";
+import { EvidenceStore } from "../evidence/evidence-store.ts";
 import type { Note } from "../evidence/request-entry.ts";
 import { type GateAddress, gateName, parseGateName, SIGNATURE_WINDOW_MS } from "../model.ts";
 import { ChangedHours } from "../usage/changed-hours.ts";
 import { addCounts } from "../usage/counts.ts";
 import type { CountedHour } from "../usage/hand-over.ts";
-import { HOUR_MS, hourOf } from "../usage/periods.ts";
+import { hourOf } from "../usage/periods.ts";
 import { countHour } from "./counted-hour.ts";
 import { DayPartitions } from "./day-partitions.ts";
 import { DueFiles } from "./due-files.ts";
@@ -90,7 +90,7 @@ export class GateState {
     return true;
   }
 
-  /** Records what an isolate has gathered. A gate may get evidence before it gets its first report. */
+  /** Records evidence that an isolate has gathered. It may arrive before the first report. */
   note(address: GateAddress, note: Note, now: number): void {
     if (this.#snapshot === null) this.watermarks.set("address", gateName(address));
     this.evidence.note(note, now, { inDetail: !this.erased });
@@ -125,7 +125,7 @@ export class GateState {
   async countHour(at: number, pause: () => Promise<void>): Promise<CountedHour | null> {
     if (!this.#isCounted(at)) return null;
     const counted = await countHour(this.#partitions, at, pause);
-    addCounts(counted.counts, this.evidence.countsBetween(at / MINUTE_MS, (at + HOUR_MS) / MINUTE_MS));
+    addCounts(counted.counts, this.evidence.countsOfHour(at));
     return counted;
   }
 

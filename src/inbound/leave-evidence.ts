@@ -1,9 +1,9 @@
-/** Evidence of the requests at the intakes for reports, left after the answer: see `src/evidence`. */
+/** Leaves evidence of a request at an intake for reports, after its response: see `src/evidence`. */
 import { callerFacts } from "../evidence/caller-facts.ts";
+import { claimedConnection, claimedKey } from "../evidence/claimed-senders.ts";
 import { evidence, type Sender } from "../evidence/collector.ts";
 import type { Diagnosis, RequestEntry } from "../evidence/request-entry.ts";
 import type { RequestTrace } from "../evidence/request-trace.ts";
-import { claimedConnection, claimedKey } from "../evidence/resolve-senders.ts";
 import type { AppContext } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { callerRequestId, isKeyIntake, parseRequestId } from "../http/request-id.ts";
@@ -19,7 +19,7 @@ export function isIntake(c: AppContext): boolean {
   return method === "POST" && (SIGNED_INTAKE.test(path) || isKeyIntake(path));
 }
 
-/** Keeps what an intake has found, for the evidence of its request. */
+/** Records the findings of an intake, for the evidence of its request. */
 export function traceReceived(
   c: AppContext,
   { outcome, sender, bytes, diagnosis }: Received<ReportSender>,
@@ -38,7 +38,7 @@ export function traceReceived(
   }
 }
 
-/** A refused timestamp says itself what is wrong with it. */
+/** A timestamp was diagnosed when it was refused. */
 function diagnosisOfTime(failure: Failure): Diagnosis[] {
   return failure.kind === "timestamp_expired" ? [failure.reason] : [];
 }
@@ -71,7 +71,7 @@ async function leave(c: AppContext, trace: RequestTrace, at: number): Promise<vo
   await evidence.addRequest(senderOf(c, trace), entry, c.env);
 }
 
-/** A sender that was found has a gate. What a request only claims is looked up later. */
+/** A sender that was found has a gate. A sender that is only claimed is looked up later. */
 function senderOf(c: AppContext, { gate }: RequestTrace): Sender {
   if (gate !== null) return { gate };
   const tokenSha256 = c.get("tokenSha256");

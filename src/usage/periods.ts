@@ -1,7 +1,13 @@
-/** Hours and UTC days. Pure. */
+/** Minutes, hours and UTC days. Pure. */
 
+export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
+
+/** In Unix minutes. */
+export function minuteOf(ms: number): number {
+  return Math.floor(ms / MINUTE_MS);
+}
 
 export function hourOf(ms: number): number {
   return ms - (ms % HOUR_MS);

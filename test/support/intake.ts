@@ -79,7 +79,7 @@ export async function exhaust(connection: { id: string }): Promise<void> {
 
 /** Until mocks are restored, requests leave no evidence: the calls that are counted are those of the intakes alone. */
 export function leaveNoEvidence(): void {
-  vi.spyOn(evidence, "addRequest").mockReturnValue(undefined);
+  vi.spyOn(evidence, "addRequest").mockResolvedValue(undefined);
   vi.spyOn(examinationTurns, "take").mockReturnValue(null);
 }
 

@@ -116,7 +116,7 @@ describe("counts by code", () => {
       const counted = async (since: number, until: number) => {
         counting.mockClear();
         pauses = 0;
-        const codes = await evidence.codesBetween(since, until, async () => void pauses++);
+        const codes = await evidence.codes.between(since, until, async () => void pauses++);
         return [codes.INVALID_SIGNATURE, counting.mock.calls.length];
       };
       expect(await counted(0, Number.MAX_SAFE_INTEGER)).toEqual([3 * hours, hours + 2]);

@@ -1,8 +1,10 @@
 /** Evidence of refused and repeated requests: each counted once, in detail while there is room, after the answer. */
 import { createExecutionContext, evictDurableObject, waitOnExecutionContext } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { evidence } from "../../../src/evidence/collector.ts";
+import { claimedConnection } from "../../../src/evidence/claimed-senders.ts";
+import { evidence, type Sender } from "../../../src/evidence/collector.ts";
 import { KEEP_EVIDENCE_MS } from "../../../src/evidence/evidence-store.ts";
+import type { RequestEntry } from "../../../src/evidence/request-entry.ts";
 import { abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
 import worker from "../../../src/index.ts";
@@ -36,6 +38,25 @@ afterEach(() => {
 });
 
 const WRONG = { secret: "another" };
+
+function refusal({ id }: { id: string }, number = 0): RequestEntry {
+  return {
+    requestId: `req_c${id}${String(number).padStart(23, "0")}`,
+    callerRequestId: null,
+    at: Date.now(),
+    outcome: "refused",
+    status: 401,
+    code: "INVALID_SIGNATURE",
+    diagnosis: [],
+    clockSkewMs: 0,
+    bytes: 100,
+    contentType: null,
+    userAgent: null,
+    country: null,
+    fileId: null,
+    ms: 1,
+  };
+}
 
 describe("a refused request leaves one entry, whose code is the answer's", () => {
   it.each([
@@ -252,33 +273,13 @@ describe("a flood of wrong signatures", () => {
       await Promise.resolve();
       if (ms > 0) vi.setSystemTime(Date.now() + ms);
     });
-    const telling: Promise<void>[] = [];
+    const sending: Promise<void>[] = [];
     for (let i = 0; i < 10_000; i++) {
       vi.setSystemTime(begin + i * 5.9);
-      const told = evidence.addRequest(
-        { gate },
-        {
-          requestId: `req_c${connection.id}${String(i).padStart(23, "0")}`,
-          callerRequestId: null,
-          at: Date.now(),
-          outcome: "refused",
-          status: 401,
-          code: "INVALID_SIGNATURE",
-          diagnosis: [],
-          clockSkewMs: 0,
-          bytes: 100,
-          contentType: null,
-          userAgent: null,
-          country: null,
-          fileId: null,
-          ms: 1,
-        },
-        counting,
-      );
-      if (told !== undefined) telling.push(told);
-      if (i % 170 === 169) await Promise.all(telling.splice(0));
+      sending.push(evidence.addRequest({ gate }, refusal(connection, i), counting));
+      if (i % 170 === 169) await Promise.all(sending.splice(0));
     }
-    await Promise.all(telling);
+    await Promise.all(sending);
     wait.mockRestore();
     vi.useRealTimers();
     expect(rows.length).toBeLessThan(100);
@@ -331,13 +332,70 @@ describe("when what evidence needs is away", () => {
     expect(await countedOf(connection)).toEqual({ INVALID_SIGNATURE: 2 });
   });
 
-  it("a database that is away leaves the counts of senders to be resolved later", async () => {
+  it("a gate that is away for a moment gets the note from the same request", async () => {
+    const connection = await createBoundConnection();
+    await post({ ...connection, ...WRONG }, report(), {}, without("CONNECTION_GATE.note", 1));
+    const { entries, counts } = await requestsOf(connection);
+    expect(counts).toEqual({ INVALID_SIGNATURE: 1 });
+    expect(entries).toHaveLength(1);
+  });
+
+  it("a gate that was away gets its counts with the next refused request of another", async () => {
+    const [away, other] = [await createBoundConnection(), await createBoundConnection()];
+    await post({ ...away, ...WRONG }, report(), {}, without("CONNECTION_GATE.note"));
+    expect(await countedOf(away)).toEqual({});
+    await post({ ...other, ...WRONG });
+    expect(await countedOf(away)).toEqual({ INVALID_SIGNATURE: 1 });
+  });
+
+  it.each([
+    ["throws", without("REQUEST_LOG.note")],
+    ["hangs", hanging("REQUEST_LOG.note")],
+  ])("a request log that %s gets the counts later", async (_, using) => {
+    const total = async () => Object.values((await unknownRequests()).counts).reduce((sum, n) => sum + n, 0);
+    const before = await total();
+    for (const bound of [using, bindings])
+      await send("/api/v1/webhook/inbound/short", { method: "POST" }, bound);
+    expect((await total()) - before).toBe(2);
+  });
+
+  it.each([
+    ["throws", without("DB")],
+    ["hangs", hanging("DB")],
+  ])("a database that %s leaves the counts of senders to be resolved later", async (_, using) => {
     const connection = await createConnection();
     connectionSenders.clear();
-    await send(inboundPath(connection), { method: "POST" }, without("DB"));
+    await send(inboundPath(connection), { method: "POST" }, using);
     expect(await hasGate(connection)).toBe(false);
     await send(inboundPath(connection), { method: "POST" });
     expect(Object.values(await countedOf(connection))).toEqual([2]);
+  });
+});
+
+describe("a request that the platform cuts off loses no counts", () => {
+  /** Bindings with which the request goes no further. Resolves once it is there. */
+  function cutOffAt(binding: string) {
+    const { promise: reached, resolve } = Promise.withResolvers<void>();
+    const using = intercepted((call, proceed) => {
+      if (!call.startsWith(binding)) return proceed();
+      resolve();
+      return new Promise(() => undefined);
+    });
+    return { using, reached };
+  }
+
+  it.each<[string, string, (id: string) => Sender]>([
+    ["while it sends a note", "CONNECTION_GATE.note", (id) => ({ gate: { kind: "connection", id } })],
+    ["while it looks up a sender", "DB", claimedConnection],
+  ])("%s", async (_, binding, senderOf) => {
+    const [first, second] = [await createBoundConnection(), await createBoundConnection()];
+    const { using, reached } = cutOffAt(binding);
+    void evidence.addRequest(senderOf(first.id), refusal(first), using);
+    await reached;
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 20_000 });
+    await evidence.addRequest(senderOf(second.id), refusal(second), bindings);
+    for (const connection of [first, second])
+      expect(await countedOf(connection)).toEqual({ INVALID_SIGNATURE: 1 });
   });
 });
 
