@@ -1,4 +1,4 @@
-/** The names of the request logs: a few objects, so that a flood from invented ids is spread. Pure. */
+/** The names of the request logs: a few objects, so that a flood of invented ids is spread over them. Pure. */
 
 export const LOG_SHARDS = 4;
 /** The shard of requests that name no connection and no key. */
@@ -8,7 +8,7 @@ export function logName(shard: number): string {
   return `unknown:${shard}`;
 }
 
-/** By the connection's id, or by the first digits of a token's hash. */
+/** `id`: a connection's id, or a token's hash. */
 export function logShardOf(id: string): number {
   return Number.parseInt(id.slice(0, 4), 16) % LOG_SHARDS;
 }

@@ -2,7 +2,7 @@
 import type { RequestEntry, RequestOutcome } from "./request-entry.ts";
 
 /** The place of a request in the order of time. The text decides between requests of one millisecond. */
-export interface RequestPosition {
+interface RequestPosition {
   at: number;
   tie: string;
 }
@@ -25,7 +25,7 @@ export interface PlacedRequest {
   entry: RequestEntry;
 }
 
-/** What one place has read. */
+/** The requests that one place has read for a page. */
 export interface PartOfPage {
   /** Newest first. */
   requests: PlacedRequest[];

@@ -1,19 +1,19 @@
-/** What an intake for reports knows of a request that its answer does not say. The intake fills it in; evidence is made of it after the answer. */
+/** Facts about a request that its response does not show. The intake records them, and evidence is made from them after the response. */
 import type { GateAddress } from "../model.ts";
 import type { Diagnosis } from "./request-entry.ts";
 
 export interface RequestTrace {
   /** The sender's gate. Null while it is not known whether there is such a sender. */
   gate: GateAddress | null;
-  /** A file was made of the request, whatever its answer is. */
+  /** The request made a file, whatever its response is. */
   isAccepted: boolean;
   isDuplicate: boolean;
   fileId: string | null;
   /** The body's size; null if it was not read. */
   bytes: number | null;
-  /** The code of the error that was answered. */
+  /** The code of the error response. */
   code: string | null;
-  /** Settles after the answer, and never rejects. */
+  /** Settles after the response, and never rejects. */
   diagnosis: Promise<Diagnosis[]> | Diagnosis[];
 }
 

@@ -186,7 +186,7 @@ export class Archiver {
   }
 }
 
-/** Nothing of how a request came is kept for as long as its report. */
+/** The facts about the request are not kept as long as its report. */
 function archivedFacts({
   userAgent: _agent,
   country: _country,

@@ -1,9 +1,9 @@
 /**
- * The gate's part of a bulk replay: walks the gate's files by time and queues those that the replay concerns again, and restores files
- * whose rows have been purged from what the archive says of them.
+ * The gate's part of a bulk replay: walks the gate's files by time and queues the matching ones again, and restores files whose rows have
+ * been purged from their descriptions in the archive.
  *
  * A row keeps the job that queued it last. So a step that is repeated, because its result was lost, finds the same files and queues
- * none of them again, whatever has become of them since.
+ * none of them again, whatever their status is by then.
  */
 import { fileIdOf, parseFileId, seqAfter } from "./file-id.ts";
 import type { FileLifecycle } from "./file-lifecycle.ts";

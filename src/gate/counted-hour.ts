@@ -8,7 +8,7 @@ import type { DayPartitions } from "./day-partitions.ts";
 import { rowKeyOf, seqAt } from "./file-id.ts";
 import { publicStatus, stateOf } from "./file-row.ts";
 
-/** Files that are counted without a break: a few milliseconds. */
+/** Files counted without a pause: a few milliseconds. */
 const FILES_AT_A_TIME = 1_000;
 
 const COUNTED = `SELECT key, state, signed_until, updated_at, facts ->> 'size' AS bytes, facts ->> 'receivedAt' AS received_at,
@@ -17,8 +17,8 @@ const COUNTED = `SELECT key, state, signed_until, updated_at, facts ->> 'size' A
   FROM inbox WHERE key >= ? AND key < ? ORDER BY key LIMIT ${FILES_AT_A_TIME}`;
 
 /**
- * Other calls of the gate are served in between, and what they change marks the hour again. `pause`: ends when they have had their
- * turn.
+ * Other calls of the gate are served during the pauses, and their changes mark the hour again. `pause` resolves once waiting calls have
+ * been served.
  */
 export async function countHour(
   partitions: DayPartitions,

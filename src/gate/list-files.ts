@@ -7,7 +7,7 @@ import type { GateState } from "./state.ts";
 
 /** A page reads at most this many rows, and its count at most the others: fewer than 2 000 together. */
 export const ROWS_PER_PAGE = 900;
-export const ROWS_COUNTED = 1_001;
+const ROWS_COUNTED = 1_001;
 const ROWS_AT_A_TIME = 200;
 
 export function listFiles(state: GateState, lifecycle: FileLifecycle, query: FileQuery): FilePage {

@@ -31,7 +31,7 @@ export interface FileFacts {
   size: number;
   /** When the Worker had read the whole request, in milliseconds. */
   receivedAt: number;
-  /** The first product of the sender's user agent, and its country as the platform tells. */
+  /** The first product of the sender's user agent, and its country, determined by the platform. */
   userAgent?: string;
   country?: string;
   /** The sender's timestamp minus the server's clock, in milliseconds. */

@@ -789,7 +789,7 @@ export const ERRORS = {
   }),
   too_many_jobs: conflict<{ most: number }>("too_many_jobs", {
     message: ({ most }) => `The owner has ${most} running jobs. Wait until one is done, or cancel one.`,
-    cause: "An owner may have ten running jobs, and has as many.",
+    cause: "An owner may have ten jobs running at a time, and this one has ten.",
     fix: "Wait for one to finish, or cancel one with `DELETE /jobs/{id}`.",
   }),
   range_empty: invalid({

@@ -1,4 +1,4 @@
-/** `GET /files` of one connection or key: what a key and a portal client may ask, and the answer from the sender's gate. */
+/** `GET /files` of one connection or key, for API keys and portal clients: its query, and its page from the sender's gate. */
 import * as z from "zod";
 import type { Bindings } from "../bindings.ts";
 import { type ListCount, listCount } from "../db/list-count.ts";
@@ -39,8 +39,8 @@ export const fileListFields = {
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be 1 to 64 characters of A-Za-z0-9_-")
     .optional(),
-  since: timeParameter.optional().meta({ description: "Files that came at this time or later." }),
-  until: timeParameter.optional().meta({ description: "Files that came before this time." }),
+  since: timeParameter.optional().meta({ description: "Files that arrived at this time or later." }),
+  until: timeParameter.optional().meta({ description: "Files that arrived before this time." }),
   limit: pageLimit,
   cursor: z
     .string()
@@ -82,7 +82,7 @@ export function ownersPosition(cursor: string | undefined): Result<string | null
   return position?.ofOwner ? ok(position.fileId) : err(FOREIGN_CURSOR);
 }
 
-export interface FileListFilter {
+interface FileListFilter {
   status: FileStatus | undefined;
   employerId: string | undefined;
   since: number | undefined;

@@ -1,4 +1,4 @@
-/** A file as the answers of the API show it. */
+/** A file as the API shows it. */
 import * as z from "zod";
 import { once } from "../contract/answer.ts";
 import { EXAMPLE, like } from "../contract/examples.ts";

@@ -16,7 +16,7 @@ import { findSlips, type RefusedRequest } from "./find-slips.ts";
 import type { KnownSecrets } from "./guesses.ts";
 import { EXAMINED_BYTES } from "./work-budget.ts";
 
-/** Each holds its body, and at most four times as much that is made from it. */
+/** Each holds its body, and up to 2 MB of forms of it. */
 const AT_A_TIME = 2;
 const APART_MS = 1_000;
 const MAX_CONNECTIONS = 1_000;
@@ -25,18 +25,18 @@ const EXAMINATION_MS = 1_500;
 /** Whatever began earlier has ended, or belongs to a request that the platform has cut off. */
 const ABANDONED_MS = 2 * EXAMINATION_MS;
 
-/** The connection that refused it. */
-export interface Refusing {
+/** The connection whose signature was refused. */
+interface RefusedConnection {
   id: string;
   owner: { type: OwnerType; id: string };
 }
 
-/** Who may be examined when. Plain data, kept by the isolate between requests. */
-export class ExaminationTurns {
+/** Limits the examinations of an isolate. Plain data, kept between requests. */
+class ExaminationTurns {
   readonly #last = new Map<string, number>();
   #running: { since: number }[] = [];
 
-  /** The function that ends the turn; null if it is nobody's turn now. */
+  /** Returns the function that ends the turn; null if the request must not be examined now. */
   take(connectionId: string, bodyBytes: number, now: number): (() => void) | null {
     if (bodyBytes > EXAMINED_BYTES) return null;
     const last = this.#last.get(connectionId);
@@ -61,16 +61,16 @@ export class ExaminationTurns {
 /** The turns of the isolate. */
 export const examinationTurns = new ExaminationTurns();
 
-/** The slips that explain the refused signature. Empty if that could not be found out. Begins after the response; never rejects. */
+/** The slips that explain the refused signature. Empty if the examination failed. Begins after the response; never rejects. */
 export async function examine(
-  connection: Refusing,
+  connection: RefusedConnection,
   requestId: string,
   request: RefusedRequest,
   { db, keyRing }: { db: D1Database; keyRing: KeyRing },
 ): Promise<Diagnosis[]> {
   const ids = { request_id: requestId, connection_id: connection.id };
   try {
-    // Everything up to the response is done when a timer fires.
+    // A timer fires only after the response.
     await scheduler.wait(0);
     const slips = await withDeadline("an examination", EXAMINATION_MS, async () => {
       const rows = await findSecretsOfOwner(db, connection.id, connection.owner);
@@ -99,7 +99,7 @@ async function unsealed(
   return { active, ended, others: foreign.flat() };
 }
 
-/** None if they cannot be unsealed. */
+/** Empty if they cannot be unsealed. */
 async function textsOf(
   { id, data_key }: SecretsRow,
   secrets: readonly { id: string; sealed: string }[],

@@ -1,6 +1,6 @@
 /**
- * Finds the usual slips that explain a signature that does not verify: for which key, with what before the body, and over
- * which form of the body it would be right. Pure but for WebCrypto, which compares in constant time.
+ * Finds the usual slips that explain why a signature does not verify, by trying other keys, other prefixes and other forms of the
+ * body. Pure but for WebCrypto, which compares in constant time.
  */
 import { type Bytes, concat } from "../../crypto/encoding.ts";
 import { DIAGNOSES, type Diagnosis } from "../../evidence/request-entry.ts";
@@ -18,7 +18,7 @@ export interface RefusedRequest {
   body: Bytes;
 }
 
-/** More slips at once are not looked for, nor are unusual ones together. The form of the header does not count. */
+/** Neither more slips at once are tried, nor combinations of unusual ones. The form of the header does not count. */
 const MOST_SLIPS = 3;
 const HIGHEST_RANK_TOGETHER = 6;
 

@@ -1,4 +1,4 @@
-/** What a sender may have signed, and with which key, each with the slip that it would be. The usual ones have the lowest rank. Pure. */
+/** Guesses at the bytes that a sender has signed and at its key, each with its slip. The usual ones have the lowest rank. Pure. */
 import { type Bytes, concat, fromBase64, fromHex, utf8 } from "../../crypto/encoding.ts";
 import type { Diagnosis } from "../../evidence/request-entry.ts";
 import { reprinted } from "./reprinted-json.ts";
@@ -20,7 +20,7 @@ export interface KnownSecrets {
   others: readonly string[];
 }
 
-/** What stands before the body. */
+/** The bytes before the body. */
 export function prefixGuesses(timestamp: string): Guess[] {
   const inSeconds = (seconds: number): Guess => ({
     bytes: utf8(`${seconds}.`),
@@ -68,7 +68,7 @@ function whiteSpaceGuesses(body: Bytes): Guess[] {
   return guesses;
 }
 
-/** Tools such as `jq` end what they print with a newline. */
+/** Tools such as `jq` end their output with a newline. */
 function reprintGuesses(body: Bytes, budget: WorkBudget): Guess[] {
   const guesses: Guess[] = [];
   let rank = 1;

@@ -13,10 +13,10 @@ export interface HeaderSignature {
 /** Longer headers hold no signature in any of the known forms. */
 const LONGEST_CHARS = 256;
 
-/** What stands before a signature: an algorithm, a version, a scheme, the label of `openssl dgst`. */
+/** A label before the signature: an algorithm, a version, a scheme, or that of `openssl dgst`. */
 const LABEL =
   /^(?:[^=]{0,32}\(stdin\)\s*=|(?:hmac[-_]?)?sha-?(?:2-)?256\s*[=:]|t=\d+,\s*v\d+=|v\d+\s*[=:,]|(?:bearer|basic|hmac|signature)\s|0x)\s*/i;
-/** What checksum tools print after it: the name of a file, or that there was none. */
+/** Checksum tools print the name of the file after it, or `-` if there was none. */
 const FILE_NAME = /\s+[*-]\S*$/;
 const QUOTED = /^(["'`])(.*)\1$/;
 
