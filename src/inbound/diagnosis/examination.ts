@@ -1,7 +1,7 @@
 /**
  * Examines refused signatures after the response: reads the secrets that a sender may have used, and finds the slip that fits
- * one. A request is examined only if no other of its connection was within the second, and only a few run at a time, so a
- * flood of wrong signatures costs an isolate next to nothing. Whatever fails, the request counts as not examined.
+ * one. A request is examined only if no other of its connection was within the second, and an isolate examines only a few per
+ * second and at a time, so a flood of wrong signatures costs it next to nothing. Whatever fails, the request counts as not examined.
  */
 import { setBounded } from "../../bounded-map.ts";
 import { dataKeyContext, secretContext } from "../../crypto/contexts.ts";
@@ -19,6 +19,8 @@ import { EXAMINED_BYTES } from "./work-budget.ts";
 /** Each holds its body, and up to 2 MB of forms of it. */
 const AT_A_TIME = 2;
 const APART_MS = 1_000;
+/** Of all connections. Each may hash as much as some hundred acceptances. */
+const PER_SECOND = 5;
 const MAX_CONNECTIONS = 1_000;
 /** The evidence of the request waits for it, and has to be visible within three seconds. */
 const EXAMINATION_MS = 1_500;
@@ -35,6 +37,8 @@ interface RefusedConnection {
 class ExaminationTurns {
   readonly #last = new Map<string, number>();
   #running: { since: number }[] = [];
+  /** When the latest turns began. */
+  #begun: number[] = [];
 
   /** Returns the function that ends the turn; null if the request must not be examined now. */
   take(connectionId: string, bodyBytes: number, now: number): (() => void) | null {
@@ -42,7 +46,9 @@ class ExaminationTurns {
     const last = this.#last.get(connectionId);
     if (last !== undefined && Math.abs(now - last) < APART_MS) return null;
     this.#running = this.#running.filter(({ since }) => Math.abs(now - since) < ABANDONED_MS);
-    if (this.#running.length >= AT_A_TIME) return null;
+    this.#begun = this.#begun.filter((at) => Math.abs(now - at) < APART_MS);
+    if (this.#running.length >= AT_A_TIME || this.#begun.length >= PER_SECOND) return null;
+    this.#begun.push(now);
     const turn = { since: now };
     this.#running.push(turn);
     setBounded(this.#last, connectionId, now, MAX_CONNECTIONS);
@@ -55,6 +61,7 @@ class ExaminationTurns {
   clear(): void {
     this.#last.clear();
     this.#running = [];
+    this.#begun = [];
   }
 }
 

@@ -266,6 +266,21 @@ describe("the bounds", () => {
     expect(examinationTurns.take(last, 1, now + 3_000)).not.toBeNull();
   });
 
+  it("five per second and isolate, whichever connections they are for", () => {
+    const now = Date.now();
+    const take = (connection: number, at: number) => {
+      const end = examinationTurns.take(String(connection), 1, at);
+      end?.();
+      return end !== null;
+    };
+    expect([1, 2, 3, 4, 5, 6].map((connection) => take(connection, now))).toEqual([
+      ...Array(5).fill(true),
+      false,
+    ]);
+    expect(take(6, now + 999)).toBe(false);
+    expect(take(6, now + 1_000)).toBe(true);
+  });
+
   it("bodies of 64 KB, which the budget counts until the examination ends, whatever becomes of it", async () => {
     const connection = await createBoundConnection();
     await post(connection);
