@@ -9,19 +9,13 @@ import { boundedForBackground } from "../bounded.ts";
 import { readSettings } from "../env.ts";
 import type { Note } from "../evidence/request-entry.ts";
 import type { RequestPage, RequestQuery } from "../evidence/request-page.ts";
-import type { GateAddress } from "../model.ts";
-import { gateName } from "../model.ts";
-import {
-  type ConditionKind,
-  clearCondition,
-  type RaisedCondition,
-  raiseCondition,
-} from "../raised-conditions.ts";
+import { type GateAddress, gateName } from "../model.ts";
+import { clearCondition, raiseCondition } from "../raised-conditions.ts";
 import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
 import { restoreFiles, walkFiles } from "./bulk-replay.ts";
-import { parseFileId, seqAt } from "./file-id.ts";
+import { parseFileId } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
 import { listFiles } from "./list-files.ts";
@@ -50,10 +44,8 @@ import type {
   Settled,
   Snapshot,
 } from "./protocol.ts";
-import { RefusedShare } from "./refused-share.ts";
 import { withStacksLogged } from "./stack-logging.ts";
 import { CHECK_AFTER_MS, GateState } from "./state.ts";
-import { WaitingFiles } from "./waiting-files.ts";
 
 /** An alarm that is this late has been dropped: the platform gives up on an alarm after six failures. */
 const DROPPED_ALARM_MS = 60_000;
@@ -63,8 +55,6 @@ export class ConnectionGate extends DurableObject<Bindings> {
   readonly #admissions: Admissions;
   readonly #lifecycle: FileLifecycle;
   readonly #maintenance: Maintenance;
-  readonly #waitingFiles: WaitingFiles;
-  readonly #refusedShare: RefusedShare;
   #alarmAt: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -76,24 +66,6 @@ export class ConnectionGate extends DurableObject<Bindings> {
     this.#admissions = new Admissions(this.#state);
     this.#lifecycle = new FileLifecycle(this.#state, archiveAfterMs);
     const subject = () => gateName(this.#state.gate);
-    const ofWatch = {
-      raise: (condition: Omit<RaisedCondition, "subject">) =>
-        raiseCondition({ WATCH }, { ...condition, subject: subject() }),
-      clear: (kind: ConditionKind) => clearCondition({ WATCH }, { kind, subject: subject() }),
-      now: () => Date.now(),
-    };
-    this.#waitingFiles = new WaitingFiles({
-      oldestQueuedAt: () => this.#state.dueFiles.oldestQueuedAt(),
-      raisedAt: this.#state.watermarks.of("waiting_raised_at"),
-      ...ofWatch,
-    });
-    this.#refusedShare = new RefusedShare({
-      countsBetween: (from, to) => this.#state.evidence.countsBetween(from, to),
-      acceptedBetween: (from, to, most) => this.#state.files.countBetween(from, to, most),
-      acceptedBefore: (ms) => this.#state.dueFiles.holdsAny("", seqAt(ms)),
-      raisedAt: this.#state.watermarks.of("refused_raised_at"),
-      ...ofWatch,
-    });
     this.#maintenance = new Maintenance(this.#state, {
       archiver: new Archiver(this.#state, { bucket: env.ARCHIVE, archiveAfterMs, now: () => Date.now() }),
       handOver: new HandOver({
@@ -103,8 +75,8 @@ export class ConnectionGate extends DurableObject<Bindings> {
         countHour: (at) => this.#state.countHour(at, () => scheduler.wait(0)),
         now: () => Date.now(),
       }),
-      waitingFiles: this.#waitingFiles,
-      refusedShare: this.#refusedShare,
+      raise: (condition) => raiseCondition({ WATCH }, { ...condition, subject: subject() }),
+      clear: (kind) => clearCondition({ WATCH }, { kind, subject: subject() }),
       wake: (messages) => FILES.sendBatch(messages.map((body) => ({ body }))).then(() => undefined),
       isLeased: (seq, now) => this.#lifecycle.isLeased(seq, now),
       now: () => Date.now(),
@@ -176,7 +148,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const event = before === null ? null : eventOfSettlement(before, outcome.kind, settled);
     if (before !== null && event !== null)
       this.#state.outbox.add(seq, event.type, before.generation, event.reason, now);
-    this.#waitingFiles.settled();
+    this.#maintenance.waitingFiles.settled();
     this.#rearm();
     return event === null ? settled : { ...settled, owed: this.#owedOf(fileId) };
   }
@@ -204,7 +176,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
     const reported = this.#lifecycle.report(seq, report, now, listened);
     const type = before === null ? null : eventOfReport(before, reported);
     if (before !== null && type !== null) this.#state.outbox.add(seq, type, before.generation, null, now);
-    this.#waitingFiles.settled();
+    this.#maintenance.waitingFiles.settled();
     this.#rearm();
     if (reported.outcome === "unknown") return reported;
     const owed = this.#owedOf(fileId);
@@ -249,7 +221,7 @@ export class ConnectionGate extends DurableObject<Bindings> {
   note(address: GateAddress, note: Note): void {
     this.#state.note(address, note, Date.now());
     const requests = note.counts.reduce((sum, { n }) => sum + n, 0);
-    if (requests > 0) this.#refusedShare.noted(requests);
+    if (requests > 0) this.#maintenance.refusedShare.noted(requests);
     this.#rearm();
   }
 

@@ -5,14 +5,15 @@
  */
 import { logError } from "../log.ts";
 import { type FileWakeUp, wakeUpsFor } from "../messages.ts";
+import type { ConditionKind, RaisedCondition } from "../raised-conditions.ts";
 import type { HandOver } from "../usage/hand-over.ts";
 import type { Archiver } from "./archiver.ts";
 import { wakeAgainDelayMs } from "./backoff.ts";
 import { fileIdOf, mintedAt, seqAt } from "./file-id.ts";
 import type { FileRow } from "./file-row.ts";
-import type { RefusedShare } from "./refused-share.ts";
+import { RefusedShare } from "./refused-share.ts";
 import { CHECK_AFTER_MS, type GateState, STEP_RETRY_MS, WAKE_AGAIN_AFTER_MS } from "./state.ts";
-import type { WaitingFiles } from "./waiting-files.ts";
+import { WaitingFiles } from "./waiting-files.ts";
 
 /** Files handled by one run of each step. Whatever is left is due at once. */
 const ROWS_PER_RUN = 500;
@@ -39,8 +40,9 @@ const BETWEEN_PURGES_CROWDED_MS = 3_600_000;
 export interface MaintenanceDeps {
   archiver: Archiver;
   handOver: HandOver;
-  waitingFiles: WaitingFiles;
-  refusedShare: RefusedShare;
+  /** Both resolve to whether the watch was reached, and never reject. */
+  raise(condition: Omit<RaisedCondition, "subject">): Promise<boolean>;
+  clear(kind: ConditionKind): Promise<boolean>;
   /** Sends wake-ups to the files queue. */
   wake(messages: FileWakeUp[]): Promise<void>;
   isLeased(seq: string, now: number): boolean;
@@ -49,6 +51,8 @@ export interface MaintenanceDeps {
 }
 
 export class Maintenance {
+  readonly waitingFiles: WaitingFiles;
+  readonly refusedShare: RefusedShare;
   readonly #state: GateState;
   readonly #deps: MaintenanceDeps;
   #freshNotBefore = 0;
@@ -60,6 +64,20 @@ export class Maintenance {
   constructor(state: GateState, deps: MaintenanceDeps) {
     this.#state = state;
     this.#deps = deps;
+    const { watermarks, dueFiles, evidence, files } = state;
+    const { raise, clear, now } = deps;
+    this.waitingFiles = new WaitingFiles({
+      oldestQueuedAt: () => dueFiles.oldestQueuedAt(),
+      raisedAt: watermarks.of("waiting_raised_at"),
+      ...{ raise, clear, now },
+    });
+    this.refusedShare = new RefusedShare({
+      countsBetween: (from, to) => evidence.countsBetween(from, to),
+      acceptedBetween: (from, to, most) => files.countBetween(from, to, most),
+      acceptedBefore: (ms) => dueFiles.holdsAny("", seqAt(ms)),
+      raisedAt: watermarks.of("refused_raised_at"),
+      ...{ raise, clear, now },
+    });
   }
 
   async run(): Promise<void> {
@@ -71,8 +89,8 @@ export class Maintenance {
     await this.#step("drop", () => this.#dropReservations());
     await this.#step("archive", () => this.#deps.archiver.run());
     await this.#step("hand over", () => this.#deps.handOver.run());
-    await this.#step("report waiting files", () => this.#deps.waitingFiles.run());
-    await this.#step("report refusals", () => this.#deps.refusedShare.run());
+    await this.#step("report waiting files", () => this.waitingFiles.run());
+    await this.#step("report refusals", () => this.refusedShare.run());
     await this.#step("purge", async () => this.#purge());
   }
 
@@ -87,8 +105,8 @@ export class Maintenance {
       this.#deps.archiver.nextAt(),
       this.#deps.handOver.nextAt(),
       this.#state.evidence.nextAt(),
-      this.#deps.waitingFiles.nextAt(),
-      this.#deps.refusedShare.nextAt(),
+      this.waitingFiles.nextAt(),
+      this.refusedShare.nextAt(),
       readCounter.expireAt(),
       this.#purgeGoesOn ? now : this.#purgeAt(),
     ].filter((at) => at !== null);

@@ -25,9 +25,7 @@ import type { FileRow } from "../../src/gate/file-row.ts";
 import type { FileStore } from "../../src/gate/file-store.ts";
 import { Maintenance } from "../../src/gate/maintenance.ts";
 import type { Admission, Admitted, Claimed, FileFacts, Outcome, Snapshot } from "../../src/gate/protocol.ts";
-import { RefusedShare } from "../../src/gate/refused-share.ts";
 import { GateState } from "../../src/gate/state.ts";
-import { WaitingFiles } from "../../src/gate/waiting-files.ts";
 import { type GateAddress, type GateKind, gateName } from "../../src/model.ts";
 import { HandOver } from "../../src/usage/hand-over.ts";
 import { bindings } from "./gateway.ts";
@@ -215,11 +213,6 @@ export class Bench {
       archiveAfterMs: this.archiveAfterMs,
       now: () => this.clock.now,
     });
-    const ofWatch = {
-      raise: () => Promise.resolve(true),
-      clear: () => Promise.resolve(true),
-      now: () => this.clock.now,
-    };
     this.maintenance = new Maintenance(this.state, {
       archiver: this.archiver,
       handOver: new HandOver({
@@ -229,18 +222,8 @@ export class Bench {
         countHour: (at) => this.state.countHour(at, () => Promise.resolve()),
         now: () => this.clock.now,
       }),
-      waitingFiles: new WaitingFiles({
-        raisedAt: this.state.watermarks.of("waiting_raised_at"),
-        oldestQueuedAt: () => this.state.dueFiles.oldestQueuedAt(),
-        ...ofWatch,
-      }),
-      refusedShare: new RefusedShare({
-        countsBetween: (from, to) => this.state.evidence.countsBetween(from, to),
-        acceptedBetween: (from, to, most) => this.files.countBetween(from, to, most),
-        acceptedBefore: () => true,
-        raisedAt: this.state.watermarks.of("refused_raised_at"),
-        ...ofWatch,
-      }),
+      raise: () => Promise.resolve(true),
+      clear: () => Promise.resolve(true),
       wake: (messages) =>
         this.#outside("wake", () => void this.woken.push(...messages.map((message) => message.file_ids))),
       isLeased: (seq, now) => lifecycle.isLeased(seq, now),
