@@ -107,7 +107,9 @@ export class RefusedShare {
 
   async run(): Promise<void> {
     const { now, raise, clear } = this.#deps;
-    if (this.#checkAt === null || now() < this.#checkAt) return;
+    const waitMs = this.#checkAt === null ? null : this.#checkAt - now();
+    // A longer wait is that of a clock that was set back.
+    if (waitMs === null || (waitMs > 0 && waitMs <= AGAIN_MS)) return;
     const jumped = this.#jumped(now());
     if (jumped !== null) {
       const facts = { requests: jumped.total, refused: jumped.refused };

@@ -59,7 +59,8 @@ export class WaitingFiles {
 
   async run(): Promise<void> {
     const { now, oldestQueuedAt } = this.#deps;
-    if (this.#checkAt !== null && now() < this.#checkAt) return;
+    // After a check that lies in the future, the clock was set back.
+    if (this.#checkAt !== null && now() < this.#checkAt && now() >= this.#checkedAt) return;
     this.#checkedAt = now();
     const oldestAt = oldestQueuedAt();
     this.#checkAt =
@@ -72,7 +73,7 @@ export class WaitingFiles {
   async #raise(oldestAt: number): Promise<number> {
     const { now, raise } = this.#deps;
     const raisedAt = this.#raisedAt;
-    if (raisedAt !== null && now() < raisedAt + this.#againMs) return raisedAt + this.#againMs;
+    if (raisedAt !== null && Math.abs(now() - raisedAt) < this.#againMs) return raisedAt + this.#againMs;
     const againMs = raisedAt === null ? FIRST_AGAIN_MS : Math.min(2 * this.#againMs, LONGEST_AGAIN_MS);
     if (!(await raise({ kind: KIND, facts: { oldest_at: oldestAt }, againMs }))) return now() + RETRY_MS;
     this.#setRaisedAt(now());

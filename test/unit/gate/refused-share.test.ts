@@ -158,6 +158,14 @@ describe("RefusedShare", () => {
     expect(share.nextAt()).toBeNull();
   });
 
+  it("clears the condition in time although the clock was set back", async () => {
+    note({ "refused:INVALID_SIGNATURE": 30 });
+    await share.run();
+    now -= 5 * 60 * MINUTE_MS;
+    await share.run();
+    expect(calls).toEqual(["raise 30/30", "clear"]);
+  });
+
   it("tries again a minute later if the watch does not answer", async () => {
     away = true;
     note({ "refused:INVALID_SIGNATURE": 30 });
