@@ -85,6 +85,7 @@ export function recordAttempts(
       );
     }
     statements.push(
+      // Before the attempts are recorded, under the same condition: a repeated batch counts none of them again.
       ...countAttempts(db, endpoint, updates, UNRECORDED, now),
       db
         .prepare(

@@ -12,8 +12,7 @@ import { EVENTS_PER_MS } from "../db/events.ts";
 import { findOwnerKey } from "../db/owner-keys.ts";
 import type { Webhook } from "../db/webhooks.ts";
 import type { Settings } from "../env.ts";
-import { addWebhookCounts } from "../usage/usage-store.ts";
-import { countsOfAttempt } from "./attempt-counts.ts";
+import { countAttempts } from "./attempt-counts.ts";
 import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import { deliveryId } from "./delivery-id.ts";
 import { GATEWAY_SOURCE, TEST_DATA, TEST_EVENT } from "./event-types.ts";
@@ -75,6 +74,7 @@ export async function sendTest(
   const stored = await sealAttempt(key, deliveryKey, 1, attempt);
   const status = attempt.kind === "delivered" ? "delivered" : "failed";
   const update = { eventSeq: seq, attempt: stored, status } as const;
+  const recordedAt = Date.now();
   const [inserted] = await db.batch([
     db
       .prepare(
@@ -88,11 +88,11 @@ export async function sendTest(
         status,
         attempt.status,
         lastErrorOf(attempt),
-        Date.now(),
+        recordedAt,
         JSON.stringify([stored]),
       ),
-    // Directly after the insert, whose changes it asks for.
-    ...addWebhookCounts(db, webhook.id, countsOfAttempt(update), endedAt(attempt), "changes() = 1"),
+    // After the insert, so that only an attempt that was recorded counts.
+    ...countAttempts(db, webhook, [update], "d.webhook_id = ?1 AND d.event_seq = o.seq", recordedAt),
   ]);
   if (inserted?.meta.changes === 0) return null;
   if (provesEndpoint(attempt)) await markProven(db, webhook, endedAt(attempt));

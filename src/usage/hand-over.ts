@@ -2,12 +2,12 @@
 
 import { chunks } from "../chunks.ts";
 import { logError } from "../log.ts";
+import type { GateAddress } from "../model.ts";
 import type { ChangedHours } from "./changed-hours.ts";
 import type { Counts } from "./counts.ts";
 import { monthOf } from "./periods.ts";
 import {
   type EmployerMonth,
-  type GateScope,
   markChanged,
   storedVersion,
   storeEmployerMonths,
@@ -32,7 +32,7 @@ export interface CountedHour {
 export interface HandOverDeps {
   db: D1Database;
   hours: ChangedHours;
-  scope(): GateScope | { kind: "unknown"; id: string };
+  scope(): GateAddress | { kind: "unknown"; id: string };
   /** Null if the hour's rows are gone, at least in part: then what was handed over before is right. */
   countHour(at: number): Promise<CountedHour | null>;
   now(): number;

@@ -11,7 +11,6 @@ import { chunks } from "../chunks.ts";
 import { newObjectId } from "../crypto/ids.ts";
 import { HANDED_OVER_WITHIN_MS } from "./changed-hours.ts";
 import { DAY_MS, dayOf } from "./periods.ts";
-import { OWNERS_WITH_COUNTS } from "./usage-store.ts";
 
 /** A changed hour is computed after this, so that the changes of many gates are computed at once. */
 export const COMPUTED_AFTER_MS = 240_000;
@@ -67,6 +66,11 @@ export async function usageAsOf(db: D1Database, now: number): Promise<number> {
 
 const ownerNames = z.array(z.object({ owner: z.string() }));
 const scopeNames = z.array(z.object({ scope: z.string() }));
+
+/** The owners that have counts, by one seek each in the index. */
+const OWNERS_WITH_COUNTS = `owners (owner) AS (
+  SELECT min(owner) FROM usage WHERE owner IS NOT NULL
+  UNION ALL SELECT (SELECT min(u.owner) FROM usage u WHERE u.owner > owners.owner) FROM owners WHERE owner IS NOT NULL)`;
 
 /** The request logs that have counts, by one seek each. */
 const LOGS_WITH_COUNTS = `logs (scope) AS (

@@ -5,12 +5,12 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
+import type { UsagePeriod } from "../../../src/db/schema.ts";
 import { mintedAt } from "../../../src/gate/file-id.ts";
 import type { Outcome } from "../../../src/gate/protocol.ts";
 import { addCounts, type Counts } from "../../../src/usage/counts.ts";
 import { dayOf, hourOf } from "../../../src/usage/periods.ts";
 import { COMPUTED_AFTER_MS, rollUp } from "../../../src/usage/roll-up.ts";
-import { type UsageRange, usageOf } from "../../../src/usage/usage-store.ts";
 import {
   type Bench,
   factsAt,
@@ -23,15 +23,14 @@ import {
 } from "../../support/gate.ts";
 import { bindings } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
+import { deleteUsage, usageOf } from "../../support/usage.ts";
 
 const isCompared = (name: string) => !name.startsWith("latency_");
 const START = Date.UTC(2026, 4, 6, 21, 50);
 
 beforeEach(async () => {
   vi.spyOn(console, "error").mockImplementation(() => undefined);
-  await bindings.DB.batch(
-    ["usage", "usage_changes"].map((table) => bindings.DB.prepare(`DELETE FROM ${table}`)),
-  );
+  await deleteUsage();
 });
 afterEach(() => vi.restoreAllMocks());
 
@@ -190,8 +189,8 @@ function exactly(periods: Map<number, Counts>): Record<number, Counts> {
   return Object.fromEntries([...periods].map(([at, counts]) => [at, exact(counts)]));
 }
 
-async function stored(scope: string, period: UsageRange["period"]): Promise<Record<number, Counts>> {
-  const rows = await usageOf(bindings.DB, scope, { period, from: 0, to: Number.MAX_SAFE_INTEGER });
+async function stored(scope: string, period: UsagePeriod): Promise<Record<number, Counts>> {
+  const rows = await usageOf(scope, period);
   return exactly(new Map(rows.map((row) => [row.at, row.counts])));
 }
 

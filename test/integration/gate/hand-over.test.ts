@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Counts } from "../../../src/usage/counts.ts";
 import { bucketOf } from "../../../src/usage/histogram.ts";
-import { usageOf } from "../../../src/usage/usage-store.ts";
 import {
   type Bench,
   countingRows,
@@ -17,6 +16,7 @@ import {
 } from "../../support/gate.ts";
 import { bindings } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
+import { usageOf } from "../../support/usage.ts";
 
 const TEN = Date.UTC(2026, 4, 6, 10);
 /** Within this, every change has been handed over. */
@@ -25,8 +25,7 @@ const SETTLED_MS = 10 * MINUTE;
 afterEach(() => vi.restoreAllMocks());
 
 async function handedOver({ address }: TestGate, at = TEN): Promise<Counts | null> {
-  const range = { period: "hour", from: at, to: at + 1 } as const;
-  const [row] = await usageOf(bindings.DB, `connection:${address.id}`, range);
+  const [row] = await usageOf(`connection:${address.id}`, "hour", { from: at, to: at + 1 });
   return row?.counts ?? null;
 }
 

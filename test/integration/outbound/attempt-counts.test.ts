@@ -6,7 +6,6 @@ import { acquireLease, type EndpointLease } from "../../../src/outbound/endpoint
 import { type Counts, count } from "../../../src/usage/counts.ts";
 import { bucketOf } from "../../../src/usage/histogram.ts";
 import { HOUR_MS, hourOf } from "../../../src/usage/periods.ts";
-import { usageOf } from "../../../src/usage/usage-store.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings, type Json, portal } from "../../support/gateway.ts";
 import {
@@ -19,10 +18,10 @@ import {
   wake,
 } from "../../support/outbound.ts";
 import { seeded } from "../../support/random.ts";
+import { usageOf } from "../../support/usage.ts";
 
 const { DB } = bindings;
 const STARTED_AT = Date.parse("2026-05-04T09:20:00.000Z");
-const ALL_HOURS = { period: "hour", from: 0, to: Number.MAX_SAFE_INTEGER } as const;
 
 let owners = 0;
 const hookWith = (fields: Partial<WebhookRow> = {}) =>
@@ -31,7 +30,9 @@ const of = (hook: WebhookRow) => ({ owner: { type: hook.owner_type, id: hook.own
 
 beforeEach(async () => {
   // Events are stored after all others, and each test begins at the same time.
-  await DB.batch([DB.prepare("DELETE FROM events"), DB.prepare("DELETE FROM deliveries")]);
+  await DB.batch(
+    ["events", "deliveries", "usage_changes"].map((table) => DB.prepare(`DELETE FROM ${table}`)),
+  );
   catchEndpointWakeUps();
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(STARTED_AT);
@@ -43,7 +44,7 @@ afterEach(() => {
 
 /** By hour, without the latencies. */
 async function countedOf(hook: WebhookRow): Promise<Record<number, Counts>> {
-  const rows = await usageOf(DB, `webhook:${hook.id}`, ALL_HOURS);
+  const rows = await usageOf(`webhook:${hook.id}`, "hour");
   return Object.fromEntries(
     rows.map(({ at, counts }) => [
       at,
@@ -71,7 +72,7 @@ function latenciesIn(counts: Counts | undefined): Counts {
 }
 
 async function latenciesOf(hook: WebhookRow): Promise<Counts> {
-  const [row] = await usageOf(DB, `webhook:${hook.id}`, ALL_HOURS);
+  const [row] = await usageOf(`webhook:${hook.id}`, "hour");
   return latenciesIn(row?.counts);
 }
 
@@ -125,6 +126,8 @@ describe("the hours of a webhook", () => {
     await DB.batch(all);
     expect(await countedOf(hook)).toEqual({ [hourOf(STARTED_AT)]: { "failed_attempts:dns": 3 } });
     expect(await recordedOf(hook)).toEqual(await countedOf(hook));
+    const marks = await DB.prepare("SELECT at, taken_by FROM usage_changes").all();
+    expect(marks.results).toEqual([{ at: hourOf(STARTED_AT), taken_by: "" }]);
   });
 
   it("count one attempt if two consumers made the same", async () => {
@@ -172,7 +175,7 @@ describe("the hours of a webhook", () => {
     const hook = await hookWith();
     for (let i = 0; i < 20; i++) await tell(of(hook));
     await DB.batch(batchOf(await leased(hook), unanswered("dns", Date.now(), Date.now())));
-    const rows = await usageOf(DB, `webhook:${hook.id}`, ALL_HOURS);
+    const rows = await usageOf(`webhook:${hook.id}`, "hour");
     expect(rows).toMatchObject([{ counts: { "failed_attempts:dns": 20 } }]);
     expect(
       await DB.prepare("SELECT version FROM usage WHERE scope = ?").bind(`webhook:${hook.id}`).first(),

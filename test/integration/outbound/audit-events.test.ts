@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { NewEvent } from "../../../src/outbound/fan-out.ts";
 import { hourOf } from "../../../src/usage/periods.ts";
-import { usageOf } from "../../../src/usage/usage-store.ts";
 import { bindings, portal } from "../../support/gateway.ts";
 import { catchEndpointWakeUps, newEvent, tell } from "../../support/outbound.ts";
+import { usageOf } from "../../support/usage.ts";
 
 const { DB } = bindings;
 const NOW = Date.parse("2026-05-04T09:20:00.000Z");
-const ALL_HOURS = { period: "hour", from: 0, to: Number.MAX_SAFE_INTEGER } as const;
 
 let owners = 0;
 const anOwner = () => ({ type: "employer" as const, id: `audited-${++owners}` });
@@ -18,7 +17,7 @@ const columnsOf = ({ owner, id }: Pick<NewEvent, "owner" | "id">) =>
     .bind(owner.type, owner.id, id)
     .first();
 const movedOf = async (owner: { type: string; id: string }) =>
-  (await usageOf(DB, `events:${owner.type}:${owner.id}`, ALL_HOURS)).map(({ at, environment, counts }) => ({
+  (await usageOf(`events:${owner.type}:${owner.id}`, "hour")).map(({ at, environment, counts }) => ({
     at,
     environment,
     counts,

@@ -4,19 +4,13 @@ import type { Counts } from "../../../src/usage/counts.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/usage/periods.ts";
 import { COMPUTED_AFTER_MS, KEEP_HOURS_MS, rollUp, usageAsOf } from "../../../src/usage/roll-up.ts";
 import { purgeUsage } from "../../../src/usage/usage-retention.ts";
-import {
-  addWebhookCounts,
-  markChanged,
-  storeEmployerMonths,
-  storeGateHours,
-  storeLogHours,
-  usageOf,
-} from "../../../src/usage/usage-store.ts";
+import { markChanged, storeEmployerMonths, storeLogHours } from "../../../src/usage/usage-store.ts";
 import { runCron } from "../../support/forwarding.ts";
 import { bindings, createApiKey, createBoundConnection } from "../../support/gateway.ts";
 import { intercepted } from "../../support/interception.ts";
 import { storeWebhook } from "../../support/outbound.ts";
 import { withQueryLog } from "../../support/query-plans.ts";
+import { countGate, countWebhook, deleteUsage, usageOf } from "../../support/usage.ts";
 
 const { DB } = bindings;
 const DAY = Date.UTC(2026, 4, 6);
@@ -24,31 +18,15 @@ const TEN = DAY + 10 * HOUR_MS;
 const NOW = TEN + HOUR_MS / 2;
 const COMPUTED = NOW + COMPUTED_AFTER_MS;
 
-let version = 1;
 let ownerId = "";
 const owner = () => `owner:payroll_company:${ownerId}`;
 
 beforeEach(async () => {
   ownerId = newObjectId();
-  await DB.batch(
-    ["usage", "usage_changes", "employer_months"].map((table) => DB.prepare(`DELETE FROM ${table}`)),
-  );
+  await deleteUsage();
 });
 
 const ownersFields = () => ({ owner_type: "payroll_company", owner_id: ownerId });
-
-/** Hands an hour of a gate over, as its alarm does. */
-async function handOver(
-  gate: { kind: "connection" | "key"; id: string },
-  at: number,
-  counts: Counts,
-  now = NOW,
-): Promise<void> {
-  await DB.batch([
-    storeGateHours(DB, gate, [{ at, version: version++, counts }], now),
-    markChanged(DB, [at], now),
-  ]);
-}
 
 async function newConnection(fields = {}): Promise<{ kind: "connection"; id: string }> {
   const { id } = await createBoundConnection({ ...ownersFields(), ...fields });
@@ -57,7 +35,7 @@ async function newConnection(fields = {}): Promise<{ kind: "connection"; id: str
 
 /** From environment to counts. */
 async function countsOf(scope: string, period: "hour" | "day", at: number): Promise<Record<string, Counts>> {
-  const rows = await usageOf(DB, scope, { period, from: at, to: at + 1 });
+  const rows = await usageOf(scope, period, { from: at, to: at + 1 });
   return Object.fromEntries(rows.map((row) => [row.environment, row.counts]));
 }
 
@@ -68,11 +46,11 @@ describe("rolling up", () => {
     const key = await createApiKey(ownersFields());
     const webhook = await storeWebhook({ owner_id: ownerId });
     const other = await createBoundConnection({ ...ownersFields(), owner_id: "another" });
-    await handOver(first, TEN, { accepted: 1, "latency_forwarded:9": 1 });
-    await handOver(second, TEN, { accepted: 10 });
-    await handOver({ kind: "key", id: key.id }, TEN, { accepted: 100, "latency_forwarded:9": 2 });
-    await handOver({ kind: "connection", id: other.id }, TEN, { accepted: 1_000 });
-    await DB.batch(addWebhookCounts(DB, webhook.id, { delivered: 7 }, NOW));
+    await countGate(first, TEN, { accepted: 1, "latency_forwarded:9": 1 }, NOW);
+    await countGate(second, TEN, { accepted: 10 }, NOW);
+    await countGate({ kind: "key", id: key.id }, TEN, { accepted: 100, "latency_forwarded:9": 2 }, NOW);
+    await countGate({ kind: "connection", id: other.id }, TEN, { accepted: 1_000 }, NOW);
+    await countWebhook(webhook, NOW, { delivered: 7 });
     await DB.batch([
       storeLogHours(DB, "unknown:0", [{ at: TEN, version: 1, counts: { "refused:X": 5 } }], NOW),
       storeLogHours(DB, "unknown:1", [{ at: TEN, version: 1, counts: { "refused:X": 6 } }], NOW),
@@ -99,16 +77,16 @@ describe("rolling up", () => {
 
   it("computes days from their hours, each day from its own", async () => {
     const gate = await newConnection();
-    await handOver(gate, DAY - HOUR_MS, { accepted: 1 });
-    await handOver(gate, DAY, { accepted: 2, completed: 1 });
-    await handOver(gate, DAY + 23 * HOUR_MS, { accepted: 4 });
+    await countGate(gate, DAY - HOUR_MS, { accepted: 1 }, NOW);
+    await countGate(gate, DAY, { accepted: 2, completed: 1 }, NOW);
+    await countGate(gate, DAY + 23 * HOUR_MS, { accepted: 4 }, NOW);
     await rollUp(DB, COMPUTED);
 
     const scope = `connection:${gate.id}`;
     expect(await countsOf(scope, "day", DAY - DAY_MS)).toEqual({ production: { accepted: 1 } });
     expect(await countsOf(scope, "day", DAY)).toEqual({ production: { accepted: 6, completed: 1 } });
 
-    await handOver(gate, DAY, { accepted: 3 });
+    await countGate(gate, DAY, { accepted: 3 }, NOW);
     await rollUp(DB, COMPUTED);
     expect(await countsOf(scope, "day", DAY)).toEqual({ production: { accepted: 7 } });
     expect(await countsOf("all", "day", DAY)).toEqual({ production: { accepted: 7 } });
@@ -116,7 +94,7 @@ describe("rolling up", () => {
 
   it("waits a while, so that the changes of many gates are computed at once", async () => {
     const gate = await newConnection();
-    await handOver(gate, TEN, { accepted: 1 });
+    await countGate(gate, TEN, { accepted: 1 }, NOW);
     await rollUp(DB, COMPUTED - 1);
     expect(await countsOf(owner(), "hour", TEN)).toEqual({});
     await rollUp(DB, COMPUTED);
@@ -124,14 +102,14 @@ describe("rolling up", () => {
   });
 
   it("is a part of the minute cron", async () => {
-    await handOver(await newConnection(), TEN, { accepted: 1 });
+    await countGate(await newConnection(), TEN, { accepted: 1 }, NOW);
     await runCron(COMPUTED);
     expect(await countsOf(owner(), "day", DAY)).toEqual({ production: { accepted: 1 } });
   });
 
   it("writes nothing for what has not changed", async () => {
     const gate = await newConnection();
-    await handOver(gate, TEN, { accepted: 1 });
+    await countGate(gate, TEN, { accepted: 1 }, NOW);
     await rollUp(DB, COMPUTED);
     await markChanged(DB, [TEN], NOW).run();
     const before = await DB.prepare("SELECT * FROM usage ORDER BY scope, period").all();
@@ -143,7 +121,7 @@ describe("rolling up", () => {
 
   it("does what a clock that was set back has marked", async () => {
     const gate = await newConnection();
-    await handOver(gate, TEN, { accepted: 1 }, NOW + DAY_MS);
+    await countGate(gate, TEN, { accepted: 1 }, NOW + DAY_MS);
     await rollUp(DB, COMPUTED);
     expect(await countsOf(owner(), "hour", TEN)).toEqual({ production: { accepted: 1 } });
   });
@@ -151,7 +129,7 @@ describe("rolling up", () => {
   it("catches up with more hours than one run does", async () => {
     const gate = await newConnection();
     const hours = Array.from({ length: 30 }, (_, i) => TEN - i * HOUR_MS);
-    for (const at of hours) await handOver(gate, at, { accepted: 1 });
+    for (const at of hours) await countGate(gate, at, { accepted: 1 }, NOW);
     await rollUp(DB, COMPUTED);
     await rollUp(DB, COMPUTED);
     for (const at of hours)
@@ -161,10 +139,10 @@ describe("rolling up", () => {
 
   it("leaves days alone of which hours are deleted", async () => {
     const gate = await newConnection();
-    await handOver(gate, TEN, { accepted: 5 });
+    await countGate(gate, TEN, { accepted: 5 }, NOW);
     await rollUp(DB, COMPUTED);
     const later = COMPUTED + KEEP_HOURS_MS + DAY_MS;
-    await handOver(gate, TEN, { accepted: 1 }, later - COMPUTED_AFTER_MS);
+    await countGate(gate, TEN, { accepted: 1 }, later - COMPUTED_AFTER_MS);
     await rollUp(DB, later);
     expect(await countsOf(owner(), "day", DAY)).toEqual({ production: { accepted: 5 } });
     expect((await DB.prepare("SELECT * FROM usage_changes").all()).results).toEqual([]);
@@ -176,17 +154,17 @@ describe("two runs, and runs that die", () => {
 
   it("compute the same, whatever their order", async () => {
     const gates = await Promise.all(Array.from({ length: 5 }, () => newConnection()));
-    for (const gate of gates) await handOver(gate, TEN, { accepted: 1 });
+    for (const gate of gates) await countGate(gate, TEN, { accepted: 1 }, NOW);
     await Promise.all([rollUp(DB, COMPUTED), rollUp(DB, COMPUTED), rollUp(DB, COMPUTED)]);
     expect(await countsOf("all", "day", DAY)).toEqual({ production: { accepted: 5 } });
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7])("miss nothing that changes before call %i of a run", async (place) => {
     const gate = await newConnection();
-    await handOver(gate, TEN, { accepted: 1 });
+    await countGate(gate, TEN, { accepted: 1 }, NOW);
     let n = 0;
     const { DB: changing } = intercepted(async (call, proceed) => {
-      if (calls.includes(call) && ++n === place) await handOver(gate, TEN, { accepted: 2 });
+      if (calls.includes(call) && ++n === place) await countGate(gate, TEN, { accepted: 2 }, NOW);
       return proceed();
     });
     await rollUp(changing, COMPUTED);
@@ -197,13 +175,13 @@ describe("two runs, and runs that die", () => {
 
   it.each([1, 2, 3, 4, 5, 6, 7])("are made good for by a later run: death at call %i", async (place) => {
     const gate = await newConnection();
-    await handOver(gate, TEN, { accepted: 3 });
+    await countGate(gate, TEN, { accepted: 3 }, NOW);
     let n = 0;
     const { DB: dying } = intercepted((call, proceed) => {
       if (calls.includes(call) && ++n >= place) return Promise.reject(new Error("the run has died"));
       return proceed();
     });
-    await rollUp(dying, COMPUTED).catch(() => undefined);
+    await expect(rollUp(dying, COMPUTED)).rejects.toThrow("the run has died");
     expect(n).toBeGreaterThanOrEqual(place);
 
     await rollUp(DB, COMPUTED + 11 * 60_000);
@@ -220,7 +198,7 @@ it("says up to when counts are complete", async () => {
 
 it("reads through indexes", async () => {
   const gate = await newConnection();
-  await handOver(gate, TEN, { accepted: 1 });
+  await countGate(gate, TEN, { accepted: 1 }, NOW);
   const { DB: logged, plans } = withQueryLog(DB);
   await rollUp(logged, COMPUTED);
   await purgeUsage(logged, { from: "000000", to: "g" }, NOW);
@@ -235,11 +213,11 @@ describe("retention", () => {
     const key = await createApiKey(ownersFields());
     const webhook = await storeWebhook({ owner_id: ownerId });
     const hours = async (at: number) => {
-      await handOver(gate, at, { accepted: 1 });
-      await handOver({ kind: "key", id: key.id }, at, { accepted: 1 });
-      await DB.batch(addWebhookCounts(DB, webhook.id, { delivered: 1 }, at));
+      await countGate(gate, at, { accepted: 1 }, NOW);
+      await countGate({ kind: "key", id: key.id }, at, { accepted: 1 }, NOW);
+      await countWebhook(webhook, at, { delivered: 1 });
       await DB.batch([
-        storeLogHours(DB, "unknown:0", [{ at, version: version++, counts: { "refused:X": 5 } }], NOW),
+        storeLogHours(DB, "unknown:0", [{ at, version: 1, counts: { "refused:X": 5 } }], NOW),
       ]);
     };
     await hours(DAY);
