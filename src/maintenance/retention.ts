@@ -6,6 +6,7 @@
 import { settled } from "../db/connection-secrets.ts";
 import { KEEP_EVENTS_MS, seqAt } from "../db/events.ts";
 import { findEndedSecrets, replaceSecrets } from "../db/managed-connections.ts";
+import { repeatUntilDone } from "../db/repeat-until-done.ts";
 
 const DAY_MS = 86_400_000;
 const KEEP_DELIVERIES_MS = 30 * DAY_MS;
@@ -17,8 +18,6 @@ const NOTIFY_EXPIRY_MS = 7 * DAY_MS;
 const ROWS_AT_A_TIME = 500;
 /** Connections whose secrets are replaced per batch. */
 const CONNECTIONS_AT_A_TIME = 50;
-/** Statements per run and table. */
-const STATEMENTS_PER_RUN = 40;
 
 /** `from` and `to` bound the ids of the webhooks whose minute it is. Rejects if D1 fails. */
 export async function retain(
@@ -32,6 +31,7 @@ export async function retain(
     db
       .prepare(`DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq < ? ORDER BY seq LIMIT ?)`)
       .bind(seqAt(now - KEEP_EVENTS_MS), ROWS_AT_A_TIME),
+    ROWS_AT_A_TIME,
   );
   const before = now - KEEP_DELIVERIES_MS;
   await repeatUntilDone(
@@ -43,6 +43,7 @@ export async function retain(
            LIMIT ?5)`,
       )
       .bind(from, to, seqAt(before), before, ROWS_AT_A_TIME),
+    ROWS_AT_A_TIME,
   );
   await db
     .prepare(
@@ -97,6 +98,7 @@ async function skipExpired(
            LIMIT ?5)`,
       )
       .bind(from, to, now, seqAt(now - KEEP_EVENTS_MS), ROWS_AT_A_TIME),
+    ROWS_AT_A_TIME,
   );
 }
 
@@ -115,12 +117,4 @@ export async function settleEndedSecrets(
   });
   for (let at = 0; at < changed.length; at += CONNECTIONS_AT_A_TIME)
     await replaceSecrets(db, changed.slice(at, at + CONNECTIONS_AT_A_TIME));
-}
-
-/** Repeats the statement until it changes fewer rows than it may. */
-async function repeatUntilDone(statement: D1PreparedStatement): Promise<void> {
-  for (let i = 0; i < STATEMENTS_PER_RUN; i++) {
-    const { meta } = await statement.run();
-    if (meta.changes < ROWS_AT_A_TIME) return;
-  }
 }

@@ -216,9 +216,7 @@ describe("retention", () => {
       await countGate(gate, at, { accepted: 1 }, NOW);
       await countGate({ kind: "key", id: key.id }, at, { accepted: 1 }, NOW);
       await countWebhook(webhook, at, { delivered: 1 });
-      await DB.batch([
-        storeLogHours(DB, "unknown:0", [{ at, version: 1, counts: { "refused:X": 5 } }], NOW),
-      ]);
+      await DB.batch([storeLogHours(DB, "unknown:0", [{ at, version: 1, counts: { "refused:X": 5 } }], NOW)]);
     };
     await hours(DAY);
     await hours(DAY - HOUR_MS);
@@ -246,6 +244,18 @@ describe("retention", () => {
     expect(await left()).toEqual(Array(7).fill({ period: "day", at: DAY }));
     await purgeUsage(DB, { from: "0", to: "g" }, DAY + (7 * 366 + 1) * DAY_MS);
     expect(await left()).toEqual([]);
+  });
+
+  it("deletes all that is old in one run, however many owners there are", async () => {
+    await DB.prepare(
+      `WITH RECURSIVE owners (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM owners WHERE n < 4500)
+       INSERT INTO usage (scope, period, at, environment, owner, counts, version, updated_at)
+       SELECT 'owner:employer:' || n, 'hour', ?1, 'production', NULL, '{}', 1, ?1 FROM owners`,
+    )
+      .bind(DAY)
+      .run();
+    await purgeUsage(DB, { from: "000000", to: "044445" }, DAY + 91 * DAY_MS);
+    expect(await DB.prepare("SELECT count(*) AS n FROM usage").first("n")).toBe(0);
   });
 
   it("keeps an employer's months for seven years", async () => {
