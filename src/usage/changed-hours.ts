@@ -8,7 +8,7 @@ import { hourOf } from "./periods.ts";
 
 /** A change is handed over after this, and at most as much again later, so that gates do not all come at once. */
 const AFTER_MS = 300_000;
-/** The longest that a change waits for its hand-over, if the database answers. */
+/** The longest that a change waits for its hand-over while the database answers. */
 export const HANDED_OVER_WITHIN_MS = 2 * AFTER_MS;
 
 /** Where the mark is kept: one text, empty at first. */
@@ -64,21 +64,20 @@ export class ChangedHours {
     return { hours: this.#taken, version: this.#version };
   }
 
-  /** What was taken is handed over. Hours that changed meanwhile, or that were not taken, stay marked. */
-  done(now: number): void {
+  /** The taken hours were handed over. Hours that changed meanwhile stay marked; if some were not taken, they are due at once. */
+  done(): void {
     this.#taken = [];
-    if (this.#hours.size > 0) this.#dueAt = this.#after(now);
     this.#write();
   }
 
-  /** What was taken was not handed over. Nothing is written: the mark still has it. */
+  /** The taken hours were not handed over. Nothing is written: they are still in the stored mark. */
   failed(now: number): void {
     for (const hour of this.#taken) this.#hours.add(hour);
     this.#taken = [];
     this.#dueAt = this.#after(now);
   }
 
-  /** The database has this version already, from before a restart or under a clock that was set back since. */
+  /** The database already has this version, from before a restart or from a clock that was set back since. */
   learnVersion(version: number): void {
     this.#version = Math.max(this.#version, version);
   }

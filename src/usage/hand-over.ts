@@ -15,11 +15,11 @@ import {
   storeLogHours,
 } from "./usage-store.ts";
 
-/** Hours of one hand-over. The others follow in the next. */
+/** Hours of one hand-over. The next one, with more, follows at once. */
 const HOURS_AT_A_TIME = 24;
 /** Employers of one statement, whose ids are at most some hundred bytes. */
 const EMPLOYERS_AT_A_TIME = 1_000;
-/** Employers and months that are known to be stored already. */
+/** Months of employers that are remembered as stored. */
 const REMEMBERED_EMPLOYERS = 10_000;
 
 /** An hour as it is counted from the rows of its object. */
@@ -33,7 +33,7 @@ export interface HandOverDeps {
   db: D1Database;
   hours: ChangedHours;
   scope(): GateAddress | { kind: "unknown"; id: string };
-  /** Null if the hour's rows are gone, at least in part: then what was handed over before is right. */
+  /** Null if some of the hour's rows have been purged: then the counts that were handed over before stay. */
   countHour(at: number): Promise<CountedHour | null>;
   now(): number;
 }
@@ -46,7 +46,7 @@ export class HandOver {
     this.#deps = deps;
   }
 
-  /** When the alarm has to ring for it; null if nothing has changed. */
+  /** When the alarm has to ring for a hand-over; null if nothing has changed. */
   nextAt(): number | null {
     return this.#deps.hours.dueAt(this.#deps.now());
   }
@@ -59,14 +59,14 @@ export class HandOver {
     const taken = hours.take(HOURS_AT_A_TIME, this.#deps.now());
     try {
       if (!(await this.#store(taken.hours, taken.version))) hours.failed(this.#deps.now());
-      else hours.done(this.#deps.now());
+      else hours.done();
     } catch (error) {
       hours.failed(this.#deps.now());
       throw error;
     }
   }
 
-  /** Returns false if the database has hours under a version that is no lower. The next hand-over then has a greater one. */
+  /** Returns false if the database has one of the hours under this version or a greater one. The next hand-over has a greater one. */
   async #store(taken: readonly number[], version: number): Promise<boolean> {
     const { db, scope: scopeOf, hours: marks, now } = this.#deps;
     const scope = scopeOf();

@@ -271,6 +271,29 @@ describe("a hand-over", () => {
       expect(await handedOver(gate)).toMatchObject({ accepted: 2 });
     }));
 
+  it("does not wait until a clock that was set back has caught up", () =>
+    atHalfPastTen(async (bench, gate) => {
+      bench.clock.now += 24 * HOUR;
+      bench.accept();
+      bench.clock.now -= 24 * HOUR;
+      await settle(bench);
+      expect(await handedOver(gate, TEN + 24 * HOUR)).toMatchObject({ accepted: 1 });
+    }));
+
+  it("has all hours that changed within ten minutes, however many there are", () =>
+    atHalfPastTen(async (bench, gate) => {
+      const hours = Array.from({ length: 60 }, (_, i) => TEN + i * HOUR);
+      const files = hours.map((at) => {
+        bench.clock.now = at;
+        return bench.accept();
+      });
+      await settle(bench);
+      for (const fileId of files)
+        bench.forward(fileId, { kind: "refused", responseStatus: 422, error: new Uint8Array() });
+      await settle(bench);
+      for (const at of hours) expect(await handedOver(gate, at)).toMatchObject({ failed: 1 });
+    }));
+
   it("leaves an hour alone whose files have been purged", () =>
     atHalfPastTen(async (bench, gate) => {
       const kept = bench.accept();

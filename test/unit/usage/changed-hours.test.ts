@@ -53,7 +53,7 @@ describe("the hours that have changed", () => {
     expect(hours.dueAt(NOW)).toBeNull();
     hours.mark(TEN, NOW);
     hours.take(24, NOW);
-    hours.done(NOW);
+    hours.done();
     expect(hours.dueAt(NOW)).toBeNull();
   });
 
@@ -68,8 +68,9 @@ describe("the hours that have changed", () => {
     const { hours } = marked();
     for (const back of [1, 3, 0, 2]) hours.mark(TEN - back * HOUR_MS, NOW);
     expect(hours.take(3, NOW).hours).toEqual([TEN - 3 * HOUR_MS, TEN - 2 * HOUR_MS, TEN - HOUR_MS]);
-    hours.done(NOW);
-    expect(hours.dueAt(NOW)).not.toBeNull();
+    const dueAt = hours.dueAt(NOW);
+    hours.done();
+    expect(hours.dueAt(NOW)).toBe(dueAt);
     expect(hours.take(3, NOW).hours).toEqual([TEN]);
   });
 
@@ -78,7 +79,9 @@ describe("the hours that have changed", () => {
     hours.mark(TEN, NOW);
     hours.take(24, NOW);
     hours.mark(TEN, NOW + 1);
-    hours.done(NOW + 2);
+    expect(hours.dueAt(NOW + 1)).toBe(NOW + 450_001);
+    hours.done();
+    expect(hours.dueAt(NOW + 1)).toBe(NOW + 450_001);
     expect(hours.take(24, NOW + 3).hours).toEqual([TEN]);
     expect(restarted().take(24, NOW + 3).hours).toEqual([TEN]);
   });
@@ -100,7 +103,7 @@ describe("the hours that have changed", () => {
     hours.take(24, NOW);
     hours.mark(TEN + HOUR_MS, NOW);
     expect(restarted().take(24, NOW).hours).toEqual([TEN, TEN + HOUR_MS]);
-    hours.done(NOW);
+    hours.done();
     expect(restarted().take(24, NOW).hours).toEqual([TEN + HOUR_MS]);
   });
 });
@@ -110,11 +113,11 @@ describe("versions", () => {
     const { hours, restarted } = marked();
     hours.mark(TEN, NOW);
     const first = hours.take(24, NOW).version;
-    hours.done(NOW);
+    hours.done();
     hours.mark(TEN, NOW - 24 * HOUR_MS);
     const second = hours.take(24, NOW - 24 * HOUR_MS).version;
     expect(second).toBeGreaterThan(first);
-    hours.done(NOW);
+    hours.done();
     const after = restarted();
     after.mark(TEN, NOW);
     expect(after.take(24, NOW - 24 * HOUR_MS).version).toBeGreaterThan(second);
