@@ -434,7 +434,7 @@ export const events = sqliteTable(
     size: integer("size").notNull(),
     /** Base64 of the sealed data. */
     data: text("data").notNull(),
-    /** Of `audit.completed`, in clear for the automation metric: whom the audit is about, if the data names it usably. */
+    /** Of `audit.completed`, in clear for the automation metric: the audited employer. Null if the data has no usable id. */
     employer_id: text("employer_id"),
     /** The policy period's first and last day, `YYYY-MM-DD`. */
     period_start: text("period_start"),
@@ -444,7 +444,7 @@ export const events = sqliteTable(
     uniqueIndex("events_id").on(table.owner_type, table.owner_id, table.environment, table.id),
     // Every SQLite index ends with the primary key, so this one is in the order of `seq`.
     index("events_listed").on(table.owner_type, table.owner_id, table.environment),
-    // Holds all that the automation metric reads: the columns after the sealed data would be slow to reach in the table.
+    // Covers the automation metric: in the table, the columns behind the sealed data are slow to reach.
     index("events_audits")
       .on(
         table.owner_type,
@@ -595,13 +595,13 @@ export const jobs = sqliteTable(
     /** Counted when the job began. With `matched_more`, there were more. */
     matched: integer("matched").notNull(),
     matched_more: integer("matched_more", { mode: "boolean" }).notNull(),
-    /** What the job has found so far, and how much of it was queued. The rest was skipped. */
+    /** The number found so far, and the number of these that were queued. The others were skipped. */
     found: integer("found").notNull(),
     done: integer("done").notNull(),
     status: text("status", { enum: JOB_STATUSES }).notNull(),
     /** Why it failed, in one word. */
     reason: text("reason"),
-    /** Who began it, and with which request: for the audit rows of its steps. */
+    /** The principal and the request that began it, for the audit rows of its steps. */
     actor: text("actor").notNull(),
     request_id: text("request_id").notNull(),
     created_at: integer("created_at").notNull(),
@@ -619,9 +619,9 @@ export type UsagePeriod = (typeof USAGE_PERIODS)[number];
 
 /**
  * Counts of an hour or of a UTC day: of a connection, key, webhook or request log, of an owner, and of everything. Each gate writes its
- * own hours, the batches that record attempts those of webhooks. The minute cron computes the rest from them.
+ * own hours, and the batches that record attempts write those of webhooks. The minute cron computes the rest from them.
  *
- * Deletion: by the minute cron, hours after 90 days and days after seven years. Erasing a customer keeps them: they are numbers.
+ * Deletion: by the minute cron, hours after 90 days and days after seven years. An erasure keeps them, since they are only numbers.
  */
 export const usage = sqliteTable(
   "usage",
@@ -631,7 +631,7 @@ export const usage = sqliteTable(
     period: text("period", { enum: USAGE_PERIODS }).notNull(),
     /** The beginning of the period. */
     at: integer("at").notNull(),
-    /** Empty in the rows of request logs and in what is computed from them. Not null, because null never conflicts with null. */
+    /** Empty in the rows of request logs and in their sums. Not null, because null never conflicts with null. */
     environment: text("environment", { enum: [...ENVIRONMENTS, ""] }).notNull(),
     /** `{type}:{id}`. Null in the rows of owners, of everything, and of request logs, which the index leaves out. */
     owner: text("owner"),
@@ -644,7 +644,7 @@ export const usage = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.scope, table.period, table.at, table.environment] }),
     index("usage_owner").on(table.owner, table.period, table.at).where(sql`owner IS NOT NULL`),
-    // To find an owner's scopes by one seek each.
+    // Finds each scope of an owner by one seek.
     index("usage_owners_scopes")
       .on(table.owner, table.scope)
       .where(sql`owner IS NOT NULL AND period = 'day'`),
@@ -652,7 +652,7 @@ export const usage = sqliteTable(
 );
 
 /**
- * Hours with counts that are not yet in the counts of days, owners and everything.
+ * Hours whose changed counts are not yet in the counts of days, owners and everything.
  *
  * Deletion: by the minute cron once they are.
  */
@@ -663,14 +663,16 @@ export const usageChanges = sqliteTable(
     at: integer("at").notNull(),
     /** The run of the cron that works on it; empty if none does. Changes during a run leave a row of their own. */
     taken_by: text("taken_by").notNull(),
-    /** When the first of these changes was made, or taken. */
+    /** When the first of these changes was made. */
     changed_at: integer("changed_at").notNull(),
+    /** When the run took it. Null if none has. */
+    taken_at: integer("taken_at"),
   },
   (table) => [primaryKey({ columns: [table.at, table.taken_by] })],
 );
 
 /**
- * The months in which a connection or key received reports of an employer. Written by gates.
+ * The months in which a connection or key received reports for an employer. Written by gates.
  *
  * Deletion: by the minute cron after seven years.
  */

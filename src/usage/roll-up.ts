@@ -1,10 +1,10 @@
 /**
- * Computes from changed hours what nobody writes: the days of all scopes, and the hours of owners and of everything. Each result is a
- * pure function of the hours that it is computed from, in one statement, so that it does not matter how often, by how many runs at
- * once, or after which crash it is computed.
+ * Computes, from the hours that have changed, the days of all scopes and the hours of owners and of everything. Each row is a pure
+ * function of the hours that it is computed from, in one statement, so that it does not matter how often, by how many runs at once,
+ * or after which crash it is computed.
  *
- * `usage_changes` says which hours have changed. A run takes them under its name, and removes only its own marks, once it is done:
- * what changes meanwhile leaves a mark of its own, and what a run took that died is taken by a later one.
+ * `usage_changes` lists the hours that have changed. A run takes their marks under its name, and deletes them when it is done: a
+ * change during the run leaves a mark of its own, and a later run takes the marks of a run that died.
  */
 import * as z from "zod";
 import { chunks } from "../chunks.ts";
@@ -30,16 +30,16 @@ export async function rollUp(db: D1Database, now: number, run = newObjectId()): 
   }
 }
 
-/** The hours that this run has taken, oldest change first. */
+/** Takes the hours with the oldest changes for this run, and returns them. */
 async function take(db: D1Database, run: string, now: number): Promise<number[]> {
-  const due = `taken_by <> ?1 AND CASE taken_by WHEN '' THEN changed_at NOT BETWEEN ?2 AND ?4 ELSE changed_at NOT BETWEEN ?3 AND ?4 END`;
+  const due = `taken_by <> ?1 AND CASE taken_by WHEN '' THEN changed_at NOT BETWEEN ?2 AND ?4 ELSE taken_at NOT BETWEEN ?3 AND ?4 END`;
   // A time that is further ahead than this is that of a clock that was set back since.
   const times = [now - COMPUTED_AFTER_MS + 1, now - DEAD_AFTER_MS + 1, now + DEAD_AFTER_MS];
   const [, , taken] = await db.batch<{ at: number }>([
     db
       .prepare(
-        `INSERT INTO usage_changes (at, taken_by, changed_at)
-         SELECT at, ?1, ?5 FROM usage_changes WHERE ${due} GROUP BY at ORDER BY min(changed_at) LIMIT ${HOURS_PER_RUN}`,
+        `INSERT INTO usage_changes (at, taken_by, changed_at, taken_at)
+         SELECT at, ?1, min(changed_at), ?5 FROM usage_changes WHERE ${due} GROUP BY at ORDER BY min(changed_at) LIMIT ${HOURS_PER_RUN}`,
       )
       .bind(run, ...times, now),
     db
@@ -53,8 +53,8 @@ async function take(db: D1Database, run: string, now: number): Promise<number[]>
 }
 
 /**
- * Up to when counts of days, owners and everything are complete, as far as D1 knows: whatever changed later may not be in them yet. A
- * gate that cannot reach D1 is not known here.
+ * The time up to which the counts of days, owners and everything are complete, as far as D1 knows: later changes may be missing. D1
+ * does not know of a gate that cannot reach it.
  */
 export async function usageAsOf(db: D1Database, now: number): Promise<number> {
   const oldest = await db

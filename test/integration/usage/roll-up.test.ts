@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
+import { HANDED_OVER_WITHIN_MS } from "../../../src/usage/changed-hours.ts";
 import type { Counts } from "../../../src/usage/counts.ts";
 import { DAY_MS, HOUR_MS } from "../../../src/usage/periods.ts";
 import { COMPUTED_AFTER_MS, KEEP_HOURS_MS, rollUp, usageAsOf } from "../../../src/usage/roll-up.ts";
@@ -119,7 +120,7 @@ describe("rolling up", () => {
     );
   });
 
-  it("does what a clock that was set back has marked", async () => {
+  it("computes an hour that was marked under a clock that was set back since", async () => {
     const gate = await newConnection();
     await countGate(gate, TEN, { accepted: 1 }, NOW + DAY_MS);
     await rollUp(DB, COMPUTED);
@@ -173,16 +174,27 @@ describe("two runs, and runs that die", () => {
     expect(await countsOf(owner(), "day", DAY)).toEqual({ production: { accepted: 2 } });
   });
 
-  it.each([1, 2, 3, 4, 5, 6, 7])("are made good for by a later run: death at call %i", async (place) => {
+  it.each(
+    [1, 2, 3, 4, 5, 6, 7].flatMap(
+      (place) =>
+        [
+          ["before", place],
+          ["after", place],
+        ] as const,
+    ),
+  )("are completed by a later run: death %s call %i", async (when, place) => {
     const gate = await newConnection();
     await countGate(gate, TEN, { accepted: 3 }, NOW);
     let n = 0;
-    const { DB: dying } = intercepted((call, proceed) => {
-      if (calls.includes(call) && ++n >= place) return Promise.reject(new Error("the run has died"));
-      return proceed();
+    const { DB: dying } = intercepted(async (call, proceed) => {
+      if (!calls.includes(call) || ++n < place) return proceed();
+      if (n === place && when === "after") await proceed();
+      throw new Error("the run has died");
     });
     await expect(rollUp(dying, COMPUTED)).rejects.toThrow("the run has died");
-    expect(n).toBeGreaterThanOrEqual(place);
+    expect(n).toBe(place);
+    const isComplete = place === 7 && when === "after";
+    expect(await usageAsOf(DB, COMPUTED)).toBe((isComplete ? COMPUTED : NOW) - HANDED_OVER_WITHIN_MS);
 
     await rollUp(DB, COMPUTED + 11 * 60_000);
     expect(await countsOf("all", "day", DAY)).toEqual({ production: { accepted: 3 } });
@@ -191,9 +203,9 @@ describe("two runs, and runs that die", () => {
 });
 
 it("says up to when counts are complete", async () => {
-  expect(await usageAsOf(DB, NOW)).toBe(NOW - 600_000);
+  expect(await usageAsOf(DB, NOW)).toBe(NOW - HANDED_OVER_WITHIN_MS);
   await markChanged(DB, [TEN], NOW - 60_000).run();
-  expect(await usageAsOf(DB, NOW)).toBe(NOW - 660_000);
+  expect(await usageAsOf(DB, NOW)).toBe(NOW - 60_000 - HANDED_OVER_WITHIN_MS);
 });
 
 it("reads through indexes", async () => {

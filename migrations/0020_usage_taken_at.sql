@@ -1,0 +1,1 @@
+ALTER TABLE `usage_changes` ADD `taken_at` integer;
