@@ -1,8 +1,9 @@
-/** `GET /metrics`: a measure over time, of what the client may see. */
+/** `GET /metrics`: a measure over time, within the client's scope. */
 import { Hono } from "hono";
 import { type AppEnv, failureResponse } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import { encodeCursor } from "../../http/page.ts";
+import { millisecondsOf } from "../../http/time-parameter.ts";
 import { adoptionOf } from "../../usage/adoption.ts";
 import { automationOf } from "../../usage/automation.ts";
 import { usageAsOf } from "../../usage/roll-up.ts";
@@ -18,7 +19,8 @@ export const metrics = new Hono<AppEnv>().get("/metrics", getMetrics, async (c) 
   const query = c.req.valid("query");
   const measure: Measure = MEASURES[query.measure];
   const now = Date.now();
-  const range = rangeOf(measure.kind, query.granularity, timesOf(query), now);
+  const times = { since: millisecondsOf(query.since), until: millisecondsOf(query.until) };
+  const range = rangeOf(measure.kind, query.granularity, times, now);
   if (!range.ok) return failureResponse(c, { kind: "invalid_fields", details: range.error });
   const target = await targetOf(c, query);
   if (!target.ok) return failureResponse(c, target.error);
@@ -62,11 +64,4 @@ async function answerOf(
     names: measure.names,
   });
   return { series: seriesOf(measure, by, rows), next };
-}
-
-function timesOf({ since, until }: MetricQuery): { since?: number; until?: number } {
-  return {
-    ...(since !== undefined && { since: Date.parse(since) }),
-    ...(until !== undefined && { until: Date.parse(until) }),
-  };
 }

@@ -1,23 +1,18 @@
-/** Makes the values of a metric of counts. Pure. */
+/** Makes the values of a metric from counts. Pure. */
 import type { Counts } from "../../usage/counts.ts";
 import { errorBudgetOf } from "../../usage/error-budget.ts";
-import { EXACT_BOUND_BUCKET, histogramOf, type Percentiles, percentilesOf } from "../../usage/histogram.ts";
+import { EXACT_BOUND_BUCKET, histogramOf, percentilesOf } from "../../usage/histogram.ts";
 import type { CountedMeasure } from "./measures.ts";
+import type { MetricValue } from "./metric-contract.ts";
 
-export interface Share {
-  /** Null of nothing. */
+interface Share {
+  /** Null if `of` is 0. */
   share: number | null;
   count: number;
   of: number;
 }
 
-export type Value =
-  | number
-  | Percentiles
-  | (Percentiles & { within_goal: number | null })
-  | (Share & { budget_left: number });
-
-export function metricValue(measure: CountedMeasure, counts: Counts): Value {
+export function metricValue(measure: CountedMeasure, counts: Counts): MetricValue {
   switch (measure.kind) {
     case "count":
       return sumOf(Object.values(counts));

@@ -18,7 +18,7 @@ import {
   type Json,
   portal,
 } from "../../support/gateway.ts";
-import { intercepted, without } from "../../support/interception.ts";
+import { hanging, intercepted, without } from "../../support/interception.ts";
 import { catchEndpointWakeUps, newEvent, storeWebhook, tell } from "../../support/outbound.ts";
 import { seeded } from "../../support/random.ts";
 import { computeUsage, countGate, countWebhook, deleteUsage } from "../../support/usage.ts";
@@ -535,9 +535,12 @@ describe("counts", () => {
     expect((await metric({ measure: "delivered" })).series[0].total).toBe(2);
   });
 
-  it("are a 503, not zero, while the database is away", async () => {
+  it.each([
+    ["is away", without],
+    ["hangs", hanging],
+  ])("are a 503, not zero, while the database %s", async (_how, failing) => {
     const path = "/metrics?measure=accepted";
-    const { status, json } = await portal("GET", path, undefined, "portal", without("DB"));
+    const { status, json } = await portal("GET", path, undefined, "portal", failing("DB"));
     expect({ status, code: json.code }).toEqual({ status: 503, code: "SERVICE_UNAVAILABLE" });
   });
 });
