@@ -45,7 +45,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("propagate rows to gates", () => propagateChanged(env));
   await part("poke gates", () => pokeSlice(env, now));
   await part("reconcile stuck files", () => reconcileStuckFiles(env, now));
-  // After what deliveries and files wait for: jobs may take a third of the minute.
+  // After the parts that deliveries and files wait for, since jobs may take a third of the minute.
   await part("run jobs", () => runJobs(env, now));
   await part("complete stuck files", () => completeStuckFiles(env));
   await part("roll counts up", () => rollUp(env.DB, now));

@@ -1,7 +1,7 @@
 /**
- * What the gateway reads from the data of audit events, for its metrics: whom a completed audit is about and for which policy
- * period, and by how much an adjusted audit moved the premium. Other data rests sealed. A field that is missing or does not make
- * sense is left out; it never rejects an event. Pure.
+ * Reads from the data of audit events what metrics need: the employer and the policy period of a completed audit, and by how much an
+ * adjusted audit moved the premium. All other data stays sealed. A field that is missing or unusable is left out; it never causes a
+ * rejection. Pure.
  */
 import type { EventType } from "./event-types.ts";
 
@@ -23,7 +23,7 @@ const LONGEST_PERIOD_DAYS = 3 * 366;
 /** No adjustment of one audit is larger, in cents: a billion dollars. */
 const MOST_CENTS = 100_000_000_000;
 
-/** Of `audit.completed`; nothing of any other event. `data` is the event's data as JSON. */
+/** Empty for any other event than `audit.completed`. `data` is the event's data as JSON. */
 export function auditFactsOf(type: EventType, data: string): AuditFacts {
   if (type !== "audit.completed") return NO_AUDIT_FACTS;
   const audit = auditIn(data);

@@ -176,8 +176,8 @@ async function fanOutUnder(
 }
 
 /**
- * Adds what an adjusted audit moved to the counts of its owner. Before the event is stored, under the conditions on which it is: a
- * repeat counts no more.
+ * The statements that add the premium that an adjusted audit moved to the counts of its owner. They run before the event is stored,
+ * under the same conditions, so that a repeat is not counted again.
  */
 function countPremium(
   db: D1Database,

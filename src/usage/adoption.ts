@@ -3,9 +3,9 @@ import type { OwnerAddress } from "../db/owner-keys.ts";
 import { type Environment, OWNER_TYPES } from "../model.ts";
 
 interface Reporters {
-  /** Those with an accepted report. */
+  /** The number with an accepted report. */
   count: number;
-  /** Those that are set up, and active. */
+  /** The number that are set up and active. */
   of: number;
 }
 
@@ -14,7 +14,7 @@ export interface Adoption {
   keys: Reporters;
 }
 
-/** `from` and `to` are beginnings of days. Null: of all owners, of both environments. */
+/** `from` and `to` are beginnings of days. A null `owner` means all owners, a null `environment` both. */
 export async function adoptionOf(
   db: D1Database,
   owner: OwnerAddress | null,

@@ -26,8 +26,8 @@ export interface AutomationRange {
 }
 
 /**
- * To an owner, only what it sent itself may be visible, or, of its own payroll, what anybody sent. Otherwise an owner that reports
- * an audit of any employer would learn who else reports for it.
+ * For an owner, only the reports that it sent itself count, or, if it is the audited employer, the reports that anybody sent.
+ * Otherwise an owner could publish an audit of any employer and learn whether others send reports for that employer.
  */
 const OWN = `((e.owner_type = 'employer' AND e.owner_id = e.employer_id)
   OR EXISTS (SELECT 1 FROM connections g WHERE m.scope GLOB 'connection:*' AND g.id = substr(m.scope, 12)
@@ -35,7 +35,7 @@ const OWN = `((e.owner_type = 'employer' AND e.owner_id = e.employer_id)
   OR EXISTS (SELECT 1 FROM api_keys g WHERE m.scope GLOB 'key:*' AND g.id = substr(m.scope, 5)
     AND g.owner_type = e.owner_type AND g.owner_id = e.owner_id))`;
 
-/** Oldest first. Null: of all owners, where anybody's reports count; of both environments. */
+/** Oldest first. A null `owner` means all owners, and then anybody's reports count; a null `environment` means both. */
 export async function automationOf(
   db: D1Database,
   owner: OwnerAddress | null,

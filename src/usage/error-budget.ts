@@ -1,6 +1,5 @@
 /**
- * The error budget: of the requests at the report endpoints, 99.9 % are to be answered by something else than a failure of the gateway
- * itself. Pure.
+ * The error budget: at most 0.1 % of the requests at the report endpoints may be answered with a failure of the gateway itself. Pure.
  */
 import type { Counts } from "./counts.ts";
 

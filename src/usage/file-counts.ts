@@ -1,8 +1,8 @@
-/** What the files of an hour count: a pure function of the files, so that counting an hour again gives the same. */
+/** Counts the files of an hour: a pure function of the files, so that counting an hour again gives the same. */
 import { type Counts, count } from "./counts.ts";
 import { countLatency } from "./histogram.ts";
 
-/** What is counted of an accepted file. Times in milliseconds. */
+/** The facts of an accepted file that are counted. Times in milliseconds. */
 export interface CountedFile {
   status: "queued" | "processing" | "completed" | "failed";
   bytes: number;

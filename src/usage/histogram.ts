@@ -4,18 +4,16 @@
  */
 import { type Counts, count } from "./counts.ts";
 
-/** What is timed. Each name ends in a colon and a bucket in {@link Counts}. */
-export const LATENCIES = [
+/** In {@link Counts}, a colon and a bucket follow the name. */
+export type Latency =
   /** From the request's arrival until the report was accepted. */
-  "latency_accepted",
+  | "latency_accepted"
   /** From the 202 to the files-creator's first success answer. */
-  "latency_forwarded",
+  | "latency_forwarded"
   /** From the sender's timestamp to `completed`. */
-  "latency_completed",
-  /** From an event's storing to the receiver's success answer. */
-  "latency_delivered",
-] as const;
-export type Latency = (typeof LATENCIES)[number];
+  | "latency_completed"
+  /** From the storing of an event to the receiver's success answer. */
+  | "latency_delivered";
 
 const BUCKETS_PER_OCTAVE = 8;
 /** The bound that is exact: 15 minutes. */

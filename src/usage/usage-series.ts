@@ -1,6 +1,6 @@
 /**
- * Reads the table `usage` for metrics: of some scopes, the counts of some measures, period by period. What is read is bounded: the
- * scopes are found by one seek each, and a page has few enough for the number of periods.
+ * Reads the table `usage` for metrics: the counts of some measures and scopes, period by period. Reads are bounded: each scope is found
+ * by one seek, and the more periods there are, the fewer scopes a page has.
  */
 import * as z from "zod";
 import type { UsagePeriod } from "../db/schema.ts";
@@ -19,7 +19,7 @@ const MAX_PICKED_ROWS = 1_500;
  */
 const PERIODS_PER_TEXT = 32;
 
-/** Which names of {@link Counts} are read: some, and all that begin with a prefix. */
+/** The names of {@link Counts} to read: the exact ones, and all that begin with the prefix. */
 export interface Names {
   exact?: readonly string[];
   /** Ends in a colon. */
@@ -40,22 +40,22 @@ export interface SeriesQuery {
 export interface SeriesRow {
   scope: string;
   at: number;
-  /** Empty for what belongs to no owner. */
+  /** Empty for counts that belong to no owner. */
   environment: Environment | "";
   counts: Counts;
 }
 
 export type ScopeKind = "connection" | "key" | "webhook" | "owner";
 
-/** Which scopes a page is about. */
+/** The scopes of a page. */
 export type Scopes =
   | { scope: string }
-  /** All of one kind, of one owner (`{type}:{id}`) or of all, after a position of the list. */
+  /** All of one kind, of one owner (`{type}:{id}`) or, if null, of all owners. `after` is a position in the list. */
   | { kind: ScopeKind; owner: string | null; after: string | null; limit: number };
 
 export interface SeriesPage {
   rows: SeriesRow[];
-  /** The last scope of a page that may not be the last one. */
+  /** The last scope of the page if another page may follow. Null if none does. */
   next: string | null;
 }
 

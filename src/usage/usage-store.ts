@@ -13,8 +13,8 @@ export interface HourCounts {
 }
 
 /**
- * The measures that come from evidence. They only grow, so the greater count wins. That keeps them when the evidence of the hour has
- * been deleted, while files of the hour still change.
+ * The measures that come from evidence. They only grow, so the greater count wins: they stay when the evidence of the hour has been
+ * deleted and files of the hour still change.
  */
 const FROM_EVIDENCE = "key = 'duplicate' OR key GLOB 'refused:*'";
 
@@ -64,7 +64,7 @@ export function storeLogHours(
     .bind(scope, JSON.stringify(hours), now);
 }
 
-/** Ends an insert into `usage`: counts that are there already are added to. */
+/** Ends an insert into `usage` that adds to the stored counts. */
 export const ADD_COUNTS = `ON CONFLICT (scope, period, at, environment) DO UPDATE SET
   counts = (SELECT json_group_object(key, n) FROM (
     SELECT key, sum(value) AS n FROM (
@@ -72,7 +72,7 @@ export const ADD_COUNTS = `ON CONFLICT (scope, period, at, environment) DO UPDAT
       UNION ALL SELECT key, value FROM json_each(excluded.counts)) GROUP BY key ORDER BY key)),
   version = usage.version + 1, updated_at = excluded.updated_at`;
 
-/** The greatest version of these hours of a scope. Null if there is none of them. */
+/** The greatest stored version of these hours of a scope. Null if none of them is stored. */
 export async function storedVersion(
   db: D1Database,
   scope: string,
@@ -87,7 +87,7 @@ export async function storedVersion(
     .first<number | null>("version");
 }
 
-/** The statement that has the cron compute days, owners and everything from these hours. In the batch that changes them. */
+/** The statement that makes the cron compute days, owners and everything from these hours. It belongs in the batch that changes them. */
 export function markChanged(db: D1Database, hours: readonly number[], now: number): D1PreparedStatement {
   return db
     .prepare(
@@ -97,10 +97,10 @@ export function markChanged(db: D1Database, hours: readonly number[], now: numbe
     .bind(JSON.stringify(hours), now);
 }
 
-/** An employer, and the month (`yyyy-mm`) in which reports on it were received. */
+/** An employer, and a month (`yyyy-mm`) in which reports for that employer were received. */
 export type EmployerMonth = readonly [employerId: string, month: string];
 
-/** The statement that stores in which months a gate received reports of which employers. */
+/** The statement that stores the months in which a gate received reports for employers. */
 export function storeEmployerMonths(
   db: D1Database,
   scope: string,

@@ -1,4 +1,4 @@
-/** Makes the series of the two business metrics that are not made of counts. Pure. */
+/** Makes the series of the two business metrics that are not sums of counts. Pure. */
 import { iso } from "../../http/iso.ts";
 import type { Adoption } from "../../usage/adoption.ts";
 import type { AuditedPart } from "../../usage/automation.ts";

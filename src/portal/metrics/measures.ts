@@ -1,6 +1,6 @@
 /**
- * The measures of `GET /metrics`: which counts each is made of, what it is split by, and whether it is exact. `metric-values.ts` makes
- * values of counts. Pure.
+ * The measures of `GET /metrics`: the counts that each is made of, its splits, and whether it is exact. `metric-values.ts` makes
+ * values from counts. Pure.
  */
 import type { Latency } from "../../usage/histogram.ts";
 import type { Names } from "../../usage/usage-series.ts";
@@ -17,15 +17,15 @@ export const SPLITS = [
 ] as const;
 export type Split = (typeof SPLITS)[number];
 
-/** What a measure is counted of. */
+/** What a measure counts. */
 export type Subject = "reports" | "deliveries" | "events";
 
 interface Common {
   of: Subject;
   splits: readonly Split[];
-  /** If not, what the last second of a killed isolate counted may be missing. */
+  /** If false, the counts of a killed isolate's last second may be missing. */
   exact: boolean;
-  /** What counts. */
+  /** For the API document. */
   means: string;
 }
 
@@ -147,7 +147,7 @@ export const MEASURES = {
     splits: ["none", "environment"],
     exact: true,
     means:
-      "The share of `audit.completed` events whose employer had reports through the gateway in a month of the policy period. For an owner, only its own reports count, or, if the owner is the employer, everybody's. `unknown` events name no usable employer or period, and are in neither number.",
+      "The share of `audit.completed` events whose employer had reports through the gateway in a month of the policy period. For an owner, only its own reports count, or, if the owner is the employer, everybody's. `unknown` events name no usable employer or period, and count in neither number.",
   },
   freshness: {
     kind: "freshness",

@@ -17,9 +17,7 @@ export const METRIC_LIST = "metrics";
 
 const oneOf = (names: readonly string[]) => ({ error: `Must be one of ${names.join(", ")}` });
 
-const { cursor } = pageFields(METRIC_LIST, z.string().max(160));
-const MOST_SERIES = 100;
-const LIMIT = { error: `Must be a whole number from 1 to ${MOST_SERIES}` };
+const { limit, cursor } = pageFields(METRIC_LIST, z.string().max(160));
 
 const metricQuery = z.strictObject({
   ...ownerFields,
@@ -32,7 +30,7 @@ const metricQuery = z.strictObject({
   connection_id: z.string().max(64).optional(),
   api_key_id: z.string().max(64).optional(),
   webhook_id: z.string().max(64).optional(),
-  limit: z.coerce.number(LIMIT).int(LIMIT).min(1, LIMIT).max(MOST_SERIES, LIMIT).default(MOST_SERIES),
+  limit: limit.unwrap().default(100),
   cursor,
 });
 export type MetricQuery = z.infer<typeof metricQuery>;
@@ -80,7 +78,7 @@ export type MetricSeries = z.infer<ReturnType<typeof series>>;
 function described(name: MeasureName): string {
   const { splits, exact, means } = MEASURES[name];
   const by = splits.filter((split) => split !== "none");
-  return `- \`${name}\`: ${means}${exact ? "" : " May miss the last second of an isolate that was killed."}${by.length === 0 ? "" : ` By ${by.join(", ")}.`}`;
+  return `- \`${name}\`: ${means}${exact ? "" : " May miss the last second of a killed isolate."}${by.length === 0 ? "" : ` By ${by.join(", ")}.`}`;
 }
 
 export const getMetrics = portalContracts("Metrics")({ query: metricQuery }, () => ({
@@ -88,7 +86,7 @@ export const getMetrics = portalContracts("Metrics")({ query: metricQuery }, () 
   summary: "Read a measure over time",
   description: `Counts, latencies and the business metrics of the developer guide, of one connection, key or webhook, of an owner, or, for a client that is bound to no owner and names none, of everything. Both environments count, unless \`environment\` names one.
 
-Counts of any two periods, or of all series of a split, add up to the whole: they are added up from the same hours. They stay when a customer is erased. Latencies are histograms with eight buckets per octave: a percentile is at most 9 % too high.
+Counts of any two periods, or of all series of a split, add up to the whole: all are sums of the same hours. They are kept when a customer is erased. Latencies are histograms with eight buckets per octave: a percentile is at most 9 % too high.
 
 A period without counts has no point. Days are those of UTC. By default a day per point and the last 30 days; hours cover at most 31 days and are kept for 90 days, days cover at most 400 and are kept for seven years. \`since\` and \`until\` are widened to whole periods, and a period that has not ended is included as far as it is counted: \`as_of\` says up to when. Split by connection, key, webhook or owner, an answer is a page of at most 100 series, in no special order.
 
@@ -102,12 +100,12 @@ ${MEASURE_NAMES.map(described).join("\n")}`,
       until: moment("2026-03-17T00:00:00.000Z"),
       as_of: moment().meta({
         description:
-          "What happened by then is counted, provided that the gates could reach the database since. Later counts may be missing.",
+          "Everything before this time is counted, unless a gate could not reach the database. Later counts may be missing.",
       }),
       exact: like(
         z.boolean(),
         true,
-        "If false, what an isolate counted in its last second is missing if it was killed.",
+        "If false, the counts of a killed isolate's last second may be missing.",
       ),
       series: z.array(series()),
       next_cursor: nextCursor(),

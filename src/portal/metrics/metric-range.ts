@@ -13,7 +13,7 @@ export interface Range {
 
 /** How many days a query may cover. Events are deleted after 90. */
 const MOST_DAYS = { hour: 31, day: 400, automation: 90 } as const;
-/** What a query covers that does not say. */
+/** The length of a query without `since`. */
 const DEFAULT_DAYS = { hour: 2, day: 30 } as const satisfies Record<UsagePeriod, number>;
 const ADOPTION_DAYS = 30;
 

@@ -1,4 +1,4 @@
-/** Makes the series of a metric of the rows that it was read from. Pure. */
+/** Makes the series of a metric from its rows. Pure. */
 import { iso } from "../../http/iso.ts";
 import { addCounts, type Counts } from "../../usage/counts.ts";
 import type { SeriesRow } from "../../usage/usage-series.ts";

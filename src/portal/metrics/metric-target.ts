@@ -1,4 +1,4 @@
-/** Whose counts a metric is about, within the client's scope. Another owner's connection, key or webhook does not exist. */
+/** Finds the object or owner whose counts a query asks for, within the client's scope. Another owner's object does not exist. */
 import { getApiKey } from "../../db/api-keys.ts";
 import { getAnyConnection } from "../../db/managed-connections.ts";
 import { getAnyWebhook } from "../../db/webhooks.ts";
@@ -50,10 +50,10 @@ const OBJECTS = {
 } as const satisfies Record<string, Named>;
 const FIELDS = Object.keys(OBJECTS) as (keyof typeof OBJECTS)[];
 
-/** What an owner's or all counts can be split by, besides what any counts can. */
+/** Splits that the counts of one object do not have. */
 const OF_MANY: readonly Split[] = ["connection", "key", "webhook", "owner"];
 
-/** The first thing that makes no sense about a query; null if it can be answered. Maps a field to a message. */
+/** The first problem of a query: its field, and a message. Null if the query can be answered. */
 export function problemOf(
   measure: Measure,
   query: MetricQuery,
@@ -94,7 +94,7 @@ export async function targetOf(c: AppContext, query: MetricQuery): Promise<Resul
   return owned.ok ? ok({ of: "owner", owner: owned.value }) : owned;
 }
 
-/** Which rows of the table `usage` answer the query. */
+/** Selects the rows of the table `usage` that answer the query. */
 export function scopesOf(target: Target, { by, cursor, limit }: MetricQuery): Scopes {
   const owner = target.of === "owner" ? `${target.owner.type}:${target.owner.id}` : null;
   if (OF_MANY.includes(by)) return { kind: by as ScopeKind, owner, after: cursor ?? null, limit };

@@ -25,7 +25,7 @@ export class Meter {
   readonly #cursors: { cursor: SqlStorageCursor<Record<string, SqlStorageValue>>; part: Part | null }[] = [];
   readonly #wakeUps: FileWakeUp[] = [];
   readonly #restore: (() => void)[] = [];
-  /** Who calls D1, if it is about counts: the gate's alarm hands them over, the cron adds them up. */
+  /** The caller of D1 while counts are handed over (the gate's alarm) or added up (the cron). Null otherwise. */
   #handles: "alarm" | "cron" | null = null;
   #cronRanAt = 0;
   readonly using = intercepted(async (call, proceed) => {
@@ -78,7 +78,7 @@ export class Meter {
       return result;
     };
     this.#restore.push(() => Object.assign(database, { batch }));
-    // How long a hand-over waits, so that the numbers do not depend on chance.
+    // Decides how long a hand-over waits: fixed, so that the numbers do not depend on chance.
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     vi.spyOn(bindings.FILES, "sendBatch").mockImplementation(async (messages) => {
       for (const { body } of messages) this.#wakeUps.push(body);
@@ -123,7 +123,7 @@ export class Meter {
     return perReport(this.#counts, reports);
   }
 
-  /** What of it was spent on what people see. To be called after {@link stop}. */
+  /** The part of it that was spent on what people see. To be called after {@link stop}. */
   parts(reports: number): Record<Part, Partial<Counts>> {
     const spent = (part: Part) =>
       Object.fromEntries(Object.entries(perReport(this.#parts[part], reports)).filter(([, n]) => n > 0));

@@ -32,7 +32,7 @@ export const NOTHING: Counts = {
   bucketReads: 0,
 };
 
-/** What of the counts is spent on what people see. The alarms that it causes are not told apart. */
+/** The parts of the cost that are spent on what people see. The alarms that they cause are not included. */
 export const PARTS = ["evidence", "counters", "watch"] as const;
 export type Part = (typeof PARTS)[number];
 
@@ -55,14 +55,14 @@ const SEAL_BYTES = 29;
 
 export type Line = [what: string, dollars: number];
 
-/** What the watch and its cron call cost a month, whatever the traffic: each minute, as test/integration/watch/health.test.ts counts. */
+/** Dollars a month for the watch and the cron's call to it, whatever the traffic. test/integration/watch/health.test.ts counts a minute. */
 export function watchMonth(): number {
   const MINUTES = 43_800;
   const counts = { ...NOTHING, objectRequests: 2 * MINUTES, objectRowsWritten: 3 * MINUTES };
   return sum(operations(counts, null)) / 1e6;
 }
 
-/** Dollars per million reports for one part. Its CPU is not told apart. */
+/** Dollars per million reports for one part, without its CPU. */
 export function partOf(counts: Partial<Counts>): number {
   return sum(operations({ ...NOTHING, ...counts }, null));
 }
