@@ -1,1 +1,0 @@
-CREATE INDEX `audit_request` ON `audit` (`request_id`) WHERE request_id <> '';

@@ -1,1 +1,0 @@
-CREATE INDEX `attention_waiting` ON `attention` (`first_at`) WHERE reason IN ('deferred', 'consumer_died', 'ring_key_missing', 'not_configured');

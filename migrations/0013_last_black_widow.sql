@@ -1,1 +1,0 @@
-ALTER TABLE `connections` ADD `ended_secrets` text DEFAULT '[]' NOT NULL;

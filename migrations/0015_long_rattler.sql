@@ -1,1 +1,0 @@
-CREATE INDEX `usage_owners_scopes` ON `usage` (`owner`,`scope`) WHERE owner IS NOT NULL AND period = 'day';

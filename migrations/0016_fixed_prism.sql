@@ -1,2 +1,0 @@
-ALTER TABLE `connections` ADD `notification_email` text;--> statement-breakpoint
-CREATE INDEX `webhooks_given_up` ON `webhooks` (`id`) WHERE status = 'disabled' AND disabled_reason IN ('gone', 'failing') AND deleted_at IS NULL;

@@ -1,2 +1,0 @@
-CREATE INDEX `deliveries_failed` ON `deliveries` (`webhook_id`,`event_seq`) WHERE status = 'failed';--> statement-breakpoint
-CREATE INDEX `webhooks_merged` ON `webhooks` (`owner_type`,`owner_id`,`environment`,`deleted_at`,`id`);

@@ -1,1 +1,0 @@
-ALTER TABLE `usage_changes` ADD `taken_at` integer;
