@@ -2,11 +2,12 @@
 import * as z from "zod";
 import { once } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
-import { environment, fileId, fileStatus, moment, owner, plan, sequence } from "../../contract/fields.ts";
+import { environment, fileStatus, moment, owner, plan, sequence } from "../../contract/fields.ts";
 import { DELIVERY_STATUSES, SUBJECT_KINDS, WEBHOOK_STATUSES } from "../../db/schema.ts";
-import { DIAGNOSES, OUTCOMES } from "../../evidence/request-entry.ts";
+import { file as fileObject } from "../../inbound/file-presenter.ts";
 import { ENVIRONMENTS } from "../../model.ts";
 import { portalContracts } from "../portal-contract.ts";
+import { requestFields } from "../requests/request-contract.ts";
 
 export const LOOKUP_KINDS = [
   "request",
@@ -27,16 +28,14 @@ const lookupQuery = z.strictObject({
     .meta({ description: "Of an event. Without it, the event is looked up in both environments." }),
 });
 
-const count = () => z.int().nonnegative().nullable();
-
 const link = once(() =>
   z
     .strictObject({
-      kind: like(z.enum(LOOKUP_KINDS), "file"),
-      id: like(z.string(), EXAMPLE.fileId),
+      kind: like(z.enum(LOOKUP_KINDS), "connection"),
+      id: like(z.string(), EXAMPLE.connectionId),
       href: like(
         z.string(),
-        `/api/v1/lookup/${EXAMPLE.fileId}`,
+        `/api/v1/connections/${EXAMPLE.connectionId}`,
         "Where to read it with the same credentials.",
       ),
     })
@@ -61,28 +60,10 @@ export type ShownChange = z.infer<ReturnType<typeof change>>;
 /** A request to an intake for reports. */
 const report = once(() =>
   z.strictObject({
-    request_id: like(z.string(), EXAMPLE.requestId),
-    caller_request_id: like(z.string().nullable(), "payroll-run-2026-03-16", "The sender's `X-Request-Id`."),
-    at: moment(),
-    outcome: like(z.enum(OUTCOMES), "accepted"),
-    status: like(z.int(), 202),
-    code: z.string().nullable().meta({ description: "The code of the error that the sender received." }),
-    diagnosis: like(
-      z.array(z.enum(DIAGNOSES)),
-      [],
-      "The mistakes that explain the rejection; empty if the request was not examined.",
-    ),
-    clock_skew_ms: z.int().nullable(),
-    bytes: like(count(), 254),
-    content_type: like(z.string().nullable(), "application/json"),
-    user_agent: z.string().nullable(),
-    country: z.string().nullable(),
-    file_id: like(fileId().nullable(), EXAMPLE.fileId),
-    ms: z.number().nullable(),
-    file_status: like(fileStatus().nullable(), "completed", "Of the file, now."),
+    ...requestFields(),
+    file_status: fileStatus().nullable().meta({ description: "Of the file, now." }),
   }),
 );
-export type ShownReportRequest = z.infer<ReturnType<typeof report>>;
 
 /** A request to the portal API that changed something. */
 const portalRequest = once(() =>
@@ -93,25 +74,7 @@ const portalRequest = once(() =>
   }),
 );
 
-const file = once(() =>
-  z.strictObject({
-    status: like(fileStatus(), "completed"),
-    kind: like(z.enum(["payroll_report", "employee_sync"]), "payroll_report"),
-    environment: environment(),
-    employer_id: like(z.string(), EXAMPLE.employerId),
-    request_id: like(z.string(), EXAMPLE.requestId),
-    caller_request_id: z.string().nullable(),
-    size: like(z.int().nonnegative(), 254),
-    generation: like(z.int().positive(), 1),
-    attempts: like(z.int().nonnegative(), 1),
-    next_attempt_at: moment().nullable(),
-    records_total: like(count(), 1),
-    records_processed: like(count(), 1),
-    records_failed: like(count(), 0),
-    received_at: moment(),
-    updated_at: moment(EXAMPLE.later),
-  }),
-);
+const file = once(() => fileObject().omit({ file_id: true, connection_id: true, api_key_id: true }));
 
 const delivery = once(() =>
   z.strictObject({

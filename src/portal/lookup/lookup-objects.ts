@@ -11,6 +11,7 @@ import type { FileRecord } from "../../gate/protocol.ts";
 import type { AppContext } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import { parseRequestId } from "../../http/request-id.ts";
+import { presentFile } from "../../inbound/file-presenter.ts";
 import { ENVIRONMENTS, type Environment, type GateAddress, gateName } from "../../model.ts";
 import { type DeliveryKey, deliveryId } from "../../outbound/delivery-id.ts";
 import { fileOfEvent, ownEventIds } from "../../outbound/file-event-id.ts";
@@ -37,26 +38,11 @@ export async function findFile(
   const record = await c.env.CONNECTION_GATE.getByName(gateName(gate)).status(fileId);
   if (record === null) return null;
   const { facts } = record;
+  const { file_id: _id, connection_id: _connection, api_key_id: _key, ...summary } = presentFile(record);
   return {
     ...link("file", fileId),
     console_url: null,
-    summary: {
-      status: record.status,
-      kind: facts.kind,
-      environment: facts.environment,
-      employer_id: facts.employerId,
-      request_id: facts.requestId,
-      caller_request_id: facts.callerRequestId ?? null,
-      size: facts.size,
-      generation: record.generation,
-      attempts: record.attempts,
-      next_attempt_at: iso(record.nextAttemptAt),
-      records_total: record.recordsTotal,
-      records_processed: record.recordsProcessed,
-      records_failed: record.recordsFailed,
-      received_at: iso(facts.receivedAt),
-      updated_at: iso(record.updatedAt),
-    },
+    summary,
     related: [
       // Reports from before request ids led anywhere have ids of another form.
       ...(parseRequestId(facts.requestId) === null ? [] : [link("request", facts.requestId)]),

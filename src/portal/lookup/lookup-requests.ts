@@ -2,17 +2,16 @@
 import { findKeyByHashStart } from "../../db/api-keys.ts";
 import { type AuditRow, auditOfRequest } from "../../db/audit.ts";
 import { findGateOwner } from "../../db/gates.ts";
-import type { RequestEntry } from "../../evidence/request-entry.ts";
 import { logName, logShardOf, NOBODYS_SHARD } from "../../evidence/request-log-name.ts";
 import type { FoundRequest } from "../../gate/find-request.ts";
-import type { FileRecord } from "../../gate/protocol.ts";
 import type { AppContext, Client } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import type { RequestId } from "../../http/request-id.ts";
 import { type GateAddress, gateName } from "../../model.ts";
 import { shownActor } from "../audit-presenter.ts";
 import { actsForEverybody, type OwnedRow, withinScope } from "../owner.ts";
-import type { Found, Link, ShownChange, ShownReportRequest } from "./lookup-contract.ts";
+import { presentRequest } from "../requests/request-presenter.ts";
+import type { Found, Link, ShownChange } from "./lookup-contract.ts";
 import { byLookup, keyLink, link, senderLink } from "./lookup-links.ts";
 
 /** An import of employers makes thousands of changes. */
@@ -69,27 +68,8 @@ function presentReport({ entry, file }: FoundRequest, senders: readonly Link[]):
   const related = [...senders];
   if (entry.fileId !== null) related.push(link("file", entry.fileId));
   if (file !== null) related.push(link("employer", file.facts.employerId));
-  return { ...link("request", entry.requestId), console_url: null, summary: summaryOf(entry, file), related };
-}
-
-function summaryOf(entry: RequestEntry, file: FileRecord | null): ShownReportRequest {
-  return {
-    request_id: entry.requestId,
-    caller_request_id: entry.callerRequestId,
-    at: iso(entry.at),
-    outcome: entry.outcome,
-    status: entry.status,
-    code: entry.code,
-    diagnosis: entry.diagnosis,
-    clock_skew_ms: entry.clockSkewMs,
-    bytes: entry.bytes,
-    content_type: entry.contentType,
-    user_agent: entry.userAgent,
-    country: entry.country,
-    file_id: entry.fileId,
-    ms: entry.ms,
-    file_status: file?.status ?? null,
-  };
+  const summary = { ...presentRequest(entry), file_status: file?.status ?? null };
+  return { ...link("request", entry.requestId), console_url: null, summary, related };
 }
 
 async function findChanges(c: AppContext, request: RequestId): Promise<Found | null> {

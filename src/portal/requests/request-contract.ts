@@ -55,34 +55,32 @@ const MEANINGS: Record<Diagnosis, string> = {
 };
 const EXPLAINED = DIAGNOSES.map((each) => `\`${each}\`: ${MEANINGS[each]}`).join("; ");
 
-const entry = once(() =>
-  z
-    .strictObject({
-      request_id: like(z.string(), EXAMPLE.requestId),
-      caller_request_id: like(
-        z.string().nullable(),
-        "payroll-run-2026-03-16",
-        "The sender's own `X-Request-Id`.",
-      ),
-      at: moment(),
-      outcome: like(z.enum(OUTCOMES), "refused"),
-      status: like(z.int(), 401, "The HTTP status."),
-      code: like(z.string().nullable(), "INVALID_SIGNATURE", "The code of the error; null if accepted."),
-      diagnosis: like(
-        z.array(z.enum(DIAGNOSES)),
-        ["newline_after_body"],
-        `The mistakes that together explain the rejection; empty if the request was not examined. The sender: ${EXPLAINED}.`,
-      ),
-      clock_skew_ms: like(z.int().nullable(), 120, "The sender's timestamp minus the gateway's clock."),
-      bytes: like(z.int().nonnegative().nullable(), 254, "The size of the body; null if it was not read."),
-      content_type: like(z.string().nullable(), "application/json"),
-      user_agent: like(z.string().nullable(), "curl/8.9.1", "The first product of the user agent."),
-      country: like(z.string().nullable(), "US"),
-      file_id: fileId().nullable(),
-      ms: like(z.number().nullable(), 18, "The time that the request took."),
-    })
-    .meta({ id: "ReportRequest" }),
-);
+export const requestFields = once(() => ({
+  request_id: like(z.string(), EXAMPLE.requestId),
+  caller_request_id: like(
+    z.string().nullable(),
+    "payroll-run-2026-03-16",
+    "The sender's own `X-Request-Id`.",
+  ),
+  at: moment(),
+  outcome: like(z.enum(OUTCOMES), "refused"),
+  status: like(z.int(), 401, "The HTTP status."),
+  code: like(z.string().nullable(), "INVALID_SIGNATURE", "The code of the error; null if accepted."),
+  diagnosis: like(
+    z.array(z.enum(DIAGNOSES)),
+    ["newline_after_body"],
+    `The mistakes that together explain the rejection; empty if the request was not examined. The sender: ${EXPLAINED}.`,
+  ),
+  clock_skew_ms: like(z.int().nullable(), 120, "The sender's timestamp minus the gateway's clock."),
+  bytes: like(z.int().nonnegative().nullable(), 254, "The size of the body; null if it was not read."),
+  content_type: like(z.string().nullable(), "application/json"),
+  user_agent: like(z.string().nullable(), "curl/8.9.1", "The first product of the user agent."),
+  country: like(z.string().nullable(), "US"),
+  file_id: fileId().nullable(),
+  ms: like(z.number().nullable(), 18, "The time that the request took."),
+}));
+
+const entry = once(() => z.strictObject(requestFields()).meta({ id: "ReportRequest" }));
 export type ShownRequest = z.infer<ReturnType<typeof entry>>;
 
 const counts = () =>

@@ -1,10 +1,9 @@
-/** The requests of a connection or key, and those of nobody: what arrived, and why it was refused. */
+/** Lists the requests of a connection or key, and the requests for connections and keys that do not exist. */
 import { Hono } from "hono";
 import type * as z from "zod";
 import { LOG_SHARDS, logName } from "../../evidence/request-log-name.ts";
 import { mergeParts, partOf, type RequestPage, type RequestQuery } from "../../evidence/request-page.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
-import { iso } from "../../http/iso.ts";
 import { encodeCursor } from "../../http/page.ts";
 import { type GateAddress, gateName } from "../../model.ts";
 import { API_KEY } from "../api-keys/api-key-presenter.ts";
@@ -17,8 +16,8 @@ import {
   listUnknownRequests,
   REQUEST_LIST,
   type requestQuery,
-  type ShownRequest,
 } from "./request-contract.ts";
+import { presentRequest } from "./request-presenter.ts";
 
 /** As long as evidence is kept. */
 const DEFAULT_WINDOW_MS = 30 * 86_400_000;
@@ -71,24 +70,8 @@ function queryOf({
 }
 
 function present(c: AppContext, { requests: found, next, counts }: RequestPage): Response {
-  const shown: ShownRequest[] = found.map(({ entry }) => ({
-    request_id: entry.requestId,
-    caller_request_id: entry.callerRequestId,
-    at: iso(entry.at),
-    outcome: entry.outcome,
-    status: entry.status,
-    code: entry.code,
-    diagnosis: entry.diagnosis,
-    clock_skew_ms: entry.clockSkewMs,
-    bytes: entry.bytes,
-    content_type: entry.contentType,
-    user_agent: entry.userAgent,
-    country: entry.country,
-    file_id: entry.fileId,
-    ms: entry.ms,
-  }));
   return c.json({
-    requests: shown,
+    requests: found.map(({ entry }) => presentRequest(entry)),
     next_cursor: next === null ? null : encodeCursor(REQUEST_LIST, [next.at, next.tie]),
     counts,
   });

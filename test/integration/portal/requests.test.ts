@@ -131,7 +131,7 @@ describe("a key's requests", () => {
   });
 });
 
-describe("requests of nobody", () => {
+describe("requests for connections that do not exist", () => {
   it("are listed for operators only, and found by their id", async () => {
     const answer = await post({ id: newObjectId(), secret: "s" });
     const { json } = await portal("GET", "/requests?unknown=true&limit=100");
