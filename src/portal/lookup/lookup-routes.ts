@@ -1,6 +1,6 @@
 /**
  * `GET /lookup/{id}`: what any id names, and everything related. The id's form decides where to look, and only that place is
- * asked. What is outside the client's scope is answered like an id that nothing has.
+ * asked. An object outside the client's scope is answered like an id that does not exist.
  */
 import { Hono } from "hono";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
@@ -46,7 +46,7 @@ async function find(
     case "api_key":
       return ok(await findApiKey(c, form.id));
     case "object":
-      return ok(await findObject(c, form.id));
+      return ok(await findObject(c, form.id, environment));
     case "event": {
       const owner = ownerOf(c.get("client"), {});
       return owner.ok ? ok(await findEvent(c, form.id, owner.value, environment)) : err(owner.error);
@@ -57,9 +57,13 @@ async function find(
 }
 
 /** Ids of connections, webhooks and keys are random, so at most one of these exists. */
-async function findObject(c: AppContext, id: string): Promise<Found | null> {
+async function findObject(
+  c: AppContext,
+  id: string,
+  environment: Environment | undefined,
+): Promise<Found | null> {
   const found = await Promise.all([findConnection(c, id), findWebhook(c, id), findApiKey(c, id)]);
-  return found.find((each) => each !== null) ?? findChosen(c, id, undefined);
+  return found.find((each) => each !== null) ?? findChosen(c, id, environment);
 }
 
 /** An employer; or, if the request implies an owner, an event with an id that its reporter chose. */

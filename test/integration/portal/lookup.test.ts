@@ -368,6 +368,16 @@ describe("an object's id", () => {
     expect((await lookUp(acme.chosenEvent)).status).toBe(404);
   });
 
+  it("of an event may look like an object's, and is searched for in the named environment", async () => {
+    const event = { ...ACME, id: newObjectId(), type: "policy.created", data: {} };
+    for (const environment of ["sandbox", "production"])
+      expect((await portal("POST", "/events", { ...event, environment })).status).toBe(202);
+    const environmentOf = async (query: Json) =>
+      (await lookUp(event.id, { ...ACME, ...query })).json.summary.environment;
+    expect(await environmentOf({})).toBe("production");
+    expect(await environmentOf({ environment: "sandbox" })).toBe("sandbox");
+  });
+
   it.each([
     ["connection", () => acme.connection, () => acme.connection],
     ["connection", () => acme.connection.toUpperCase(), () => acme.connection],
