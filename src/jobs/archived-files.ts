@@ -31,13 +31,13 @@ export interface TimeRange {
   to: number;
 }
 
-/** The first segment after the object key `after` that may hold files of the range. Null if there is none. */
-export async function nextSegment(
+/** The segments after the object key `after` that may hold files of the range, in the order of their keys. */
+export async function* segmentsOf(
   bucket: R2Bucket,
   { kind, id }: GateAddress,
   { from, to }: TimeRange,
   after: string,
-): Promise<string | null> {
+): AsyncGenerator<string> {
   const { delimitedPrefixes } = await bucket.list({ prefix: "archive/", delimiter: "/" });
   for (const retention of delimitedPrefixes.toSorted()) {
     const prefix = `${retention}${kind}/${id}/`;
@@ -46,16 +46,14 @@ export async function nextSegment(
     let startAfter: string | undefined = after > begin ? after : begin;
     while (startAfter !== undefined) {
       const page: R2Objects = await bucket.list({ prefix, startAfter });
-      const dated = page.objects.map(({ key, uploaded }) => ({ key, uploaded, day: dayIn(key) }));
       // What was stored before the range holds nothing of it.
-      const found = dated.find(({ day, uploaded }) => day < to + NAMED_LATE_MS && uploaded.getTime() >= from);
-      if (found !== undefined) return found.key;
-      const last = dated.at(-1);
+      for (const { key, uploaded } of page.objects)
+        if (dayIn(key) < to + NAMED_LATE_MS && uploaded.getTime() >= from) yield key;
+      const last = page.objects.at(-1)?.key;
       startAfter =
-        page.truncated && last !== undefined && last.day < to + NAMED_LATE_MS ? last.key : undefined;
+        page.truncated && last !== undefined && dayIn(last) < to + NAMED_LATE_MS ? last : undefined;
     }
   }
-  return null;
 }
 
 /** The day of a segment's first file. Never reached for an object that is no segment. */

@@ -1,6 +1,6 @@
 /**
  * The job `files.replay`: has the files that its filters find forwarded again, gate by gate, by time. First the files that the gate has
- * rows of; then, if completed ones are wanted, those that only the archive has any more.
+ * rows of; then, if completed ones are wanted, those that only the archive still has.
  *
  * The gates' rows are the truth: they keep which job queued them, so that a step that is repeated queues nothing twice. While many files
  * of a gate wait, the job waits too, so that the files-creator is not overrun.
@@ -13,7 +13,7 @@ import type { ArchivedFile, ReplayedFile } from "../gate/protocol.ts";
 import { logError } from "../log.ts";
 import { wakeUpsFor } from "../messages.ts";
 import { type GateAddress, gateName, parseGateName } from "../model.ts";
-import { filesIn, nextSegment } from "./archived-files.ts";
+import { filesIn, segmentsOf, type TimeRange } from "./archived-files.ts";
 import { finishJob, type Job, moveJob, type Stepped } from "./job-store.ts";
 import {
   archivedRange,
@@ -84,7 +84,7 @@ async function walkRows(
     case "walked": {
       const { next } = walked;
       const archive = job.gate === null || !statuses.includes("completed") ? null : at.segment;
-      return record(env, job, { ...at, seq: next, segment: archive }, walked.files, walked.files.length, now);
+      return record(env, job, { ...at, seq: next, segment: archive }, walked.files, now);
     }
   }
 }
@@ -99,25 +99,30 @@ async function walkArchive(
   now: number,
 ): Promise<Stepped> {
   const range = archivedRange(filter, job.created_at);
-  const segment =
-    range === null
-      ? null
-      : at.file === null
-        ? await nextSegment(env.ARCHIVE, gate, range, at.segment)
-        : at.segment;
-  if (range === null || segment === null)
-    return record(env, job, { ...at, segment: null, file: null }, [], 0, now);
+  if (range === null) return record(env, job, { ...at, segment: null, file: null }, [], now);
+  const segment = at.file === null ? await nextSegment(env, gate, range, at.segment) : at.segment;
+  if (segment === null) return record(env, job, { ...at, segment: null, file: null }, [], now);
   const after = at.file ?? "";
   const files = (await filesIn(env.ARCHIVE, segment, range))
     .filter(ofEmployer(filter.employerId))
     .filter(({ fileId }) => fileId > after);
   const batch: ArchivedFile[] = files.slice(0, limit);
-  if (batch.length === 0) return record(env, job, { ...at, segment, file: null }, [], 0, now);
+  if (batch.length === 0) return record(env, job, { ...at, segment, file: null }, [], now);
   const restored = await env.CONNECTION_GATE.getByName(at.gate).restore(job.id, batch);
   if (restored.outcome === "full") return wait(env, job, now);
   if (restored.outcome === "erased") return finish(env, job, "failed", "erased", now);
   const last = batch.length < files.length ? (batch.at(-1)?.fileId ?? null) : null;
-  return record(env, job, { ...at, segment, file: last }, restored.files, restored.files.length, now);
+  return record(env, job, { ...at, segment, file: last }, restored.files, now);
+}
+
+async function nextSegment(
+  { ARCHIVE }: Bindings,
+  gate: GateAddress,
+  range: TimeRange,
+  after: string,
+): Promise<string | null> {
+  for await (const key of segmentsOf(ARCHIVE, gate, range, after)) return key;
+  return null;
 }
 
 async function toNextGate(env: Bindings, job: Job, at: Position, now: number): Promise<Stepped> {
@@ -145,13 +150,15 @@ async function wait(env: Bindings, job: Job, now: number): Promise<Stepped> {
   return "waits";
 }
 
-/** Moves the job past what its gate has queued, with an audit row for each file. A job that was cancelled meanwhile counts it too. */
+/**
+ * Moves the job past what its gate has queued, with an audit row for each file, and counts the files. Two segments may hold the same
+ * file, so a file that the job has recorded already is not counted again. A job that was cancelled meanwhile is moved too.
+ */
 async function record(
   env: Bindings,
   job: Job,
   to: Position,
   files: readonly ReplayedFile[],
-  found: number,
   now: number,
 ): Promise<Stepped> {
   const rows = files.map(({ fileId, generation }) =>
@@ -169,15 +176,20 @@ async function record(
   );
   await env.DB.batch([
     env.DB.prepare(
-      `UPDATE jobs SET position = ?3, found = found + ?4, done = done + ?5, updated_at = ?6
+      `UPDATE jobs SET position = ?3, updated_at = ?4
        WHERE id = ?1 AND position = ?2 AND status IN ('running', 'cancelled')`,
-    ).bind(job.id, job.position, JSON.stringify(to), found, files.length, now),
+    ).bind(job.id, job.position, JSON.stringify(to), now),
     env.DB.prepare(
       `INSERT INTO audit (id, at, actor, action, subject_kind, subject_id, owner_type, owner_id, request_id, before, after)
        SELECT value ->> 'id', value ->> 'at', value ->> 'actor', value ->> 'action', value ->> 'subject_kind', value ->> 'subject_id',
          value ->> 'owner_type', value ->> 'owner_id', value ->> 'request_id', NULL, value -> 'after'
-       FROM json_each(?) WHERE changes() = 1`,
+       FROM json_each(?) WHERE changes() = 1 AND NOT EXISTS (
+         SELECT 1 FROM audit AS known WHERE known.subject_kind = value ->> 'subject_kind'
+           AND known.subject_id = value ->> 'subject_id' AND known.request_id = value ->> 'request_id')`,
     ).bind(JSON.stringify(rows)),
+    env.DB.prepare("UPDATE jobs SET found = found + changes(), done = done + changes() WHERE id = ?").bind(
+      job.id,
+    ),
   ]);
   await wake(env, files);
   return "goes_on";

@@ -7,7 +7,7 @@ import { KEEP_ROWS_CROWDED_MS } from "../gate/maintenance.ts";
 import type { ReplayWalk } from "../gate/protocol.ts";
 import { type GateAddress, gateName, parseGateName } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
-import { filesIn, nextSegment, type TimeRange } from "./archived-files.ts";
+import { filesIn, segmentsOf, type TimeRange } from "./archived-files.ts";
 import type { Count } from "./job-store.ts";
 
 /** The filters of a job, as its row stores them and answers show them. */
@@ -57,8 +57,9 @@ export function ofEmployer(employerId: string | null) {
 
 const MAX_COUNTED = 1_000;
 const MAX_GATES = 100;
+/** Calls of gates that a count makes, and segments that it opens with up to three calls each. A request may make a thousand calls. */
 const MAX_CALLS = 100;
-const MAX_SEGMENTS = 200;
+const MAX_SEGMENTS = 100;
 
 /** Exact up to a thousand, unless more would have to be read than a request may. The gate may have been erased. */
 export async function countFiles(
@@ -119,15 +120,13 @@ async function countArchived(
   const stub = env.CONNECTION_GATE.getByName(gateName(gate));
   // A put that met its deadline may have left a second segment with the same files.
   const found = new Set<string>();
-  let after = "";
-  for (let segments = 0; left.n > found.size; segments++) {
-    const key = await nextSegment(env.ARCHIVE, gate, range, after);
-    if (key === null) break;
-    if (segments === MAX_SEGMENTS) return true;
+  let segments = 0;
+  for await (const key of segmentsOf(env.ARCHIVE, gate, range, "")) {
+    if (left.n <= found.size) break;
+    if (segments++ === MAX_SEGMENTS) return true;
     const files = (await filesIn(env.ARCHIVE, key, range)).filter(ofEmployer(filter.employerId));
     const restored = files.length === 0 ? null : await stub.restore(null, files);
     if (restored?.outcome === "restored") for (const { fileId } of restored.files) found.add(fileId);
-    after = key;
   }
   left.n = Math.max(0, left.n - found.size);
   return false;

@@ -1,6 +1,6 @@
 /**
  * Advances jobs: by the request that begins one, once it has responded, and by the minute cron. Each run makes a bounded number of
- * steps per job, the job that has waited longest first, so that a large job delays no other.
+ * steps, in all and per job, the job that has waited longest first, so that a large job delays no other.
  */
 import type { Bindings } from "../bindings.ts";
 import { inParallel } from "../concurrency.ts";
@@ -12,9 +12,17 @@ import { stepRetry } from "./retry-deliveries.ts";
 
 const JOBS_PER_RUN = 20;
 const JOBS_AT_A_TIME = 4;
-const STEPS_PER_RUN = 10;
+const STEPS_PER_JOB = 10;
+/** Of all jobs together. A step makes up to nine calls, and an invocation may make a thousand; the cron has other work besides. */
+const STEPS_PER_RUN = 60;
 /** No step starts later, so that a run ends before the next one begins even if its calls are slow. */
 const RUN_MS = 20_000;
+
+/** What is left of a run. */
+interface Run {
+  until: number;
+  steps: number;
+}
 
 const STEPS: Record<JobKind, (env: Bindings, job: Job, now: number) => Promise<Stepped>> = {
   "deliveries.retry": stepRetry,
@@ -23,22 +31,22 @@ const STEPS: Record<JobKind, (env: Bindings, job: Job, now: number) => Promise<S
 
 /** A job that fails does not delay the others. Rejects if D1 does not respond. */
 export async function runJobs(env: Bindings, now: number): Promise<void> {
-  const startUntil = Date.now() + RUN_MS;
+  const run: Run = { until: Date.now() + RUN_MS, steps: STEPS_PER_RUN };
   const jobs = await findRunningJobs(env.DB, JOBS_PER_RUN);
-  await inParallel(jobs, JOBS_AT_A_TIME, (job) => advance(env, job, now, startUntil));
+  await inParallel(jobs, JOBS_AT_A_TIME, (job) => advance(env, job, now, run));
 }
 
 /** For the request that began the job. Never rejects: the minute cron continues the job. */
 export async function startJob(env: Bindings, job: Job, now: number): Promise<void> {
-  await advance(env, job, now, Date.now() + RUN_MS);
+  await advance(env, job, now, { until: Date.now() + RUN_MS, steps: STEPS_PER_JOB });
 }
 
 /** Never rejects. */
-async function advance(env: Bindings, begun: Job, now: number, startUntil: number): Promise<void> {
+async function advance(env: Bindings, begun: Job, now: number, run: Run): Promise<void> {
   let job: Job | null = begun;
   try {
-    for (let step = 0; step < STEPS_PER_RUN && job?.status === "running"; step++) {
-      if (Date.now() > startUntil) return;
+    for (let step = 0; step < STEPS_PER_JOB && job?.status === "running"; step++) {
+      if (Date.now() > run.until || run.steps-- <= 0) return;
       if ((await STEPS[job.kind](env, job, now)) !== "goes_on") return;
       job = await findJob(env.DB, job.id);
     }

@@ -4,7 +4,6 @@ import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { fileIdOf, mintFileId, parseFileId } from "../../../src/gate/file-id.ts";
 import { GateState } from "../../../src/gate/state.ts";
-import { findJob } from "../../../src/jobs/job-store.ts";
 import { runJobs } from "../../../src/jobs/run-jobs.ts";
 import {
   accepted,
@@ -31,9 +30,10 @@ import {
   portal,
   report,
 } from "../../support/gateway.ts";
-import { hanging, intercepted, outage, without } from "../../support/interception.ts";
+import { hanging, without } from "../../support/interception.ts";
+import { beginOnly, jobOf, runToTheEnd, runUntilLost } from "../../support/jobs.ts";
 
-const { DB } = bindings;
+const { ARCHIVE, DB } = bindings;
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
 const wakeUps = wakeUpsOfEachTest();
@@ -64,33 +64,16 @@ async function completedFile(body?: string | Uint8Array<ArrayBuffer>): Promise<s
 
 const replay = (filters: Json = {}, client = "portal", using?: Bindings) =>
   portal("POST", "/files/replay", { connection_id: connection.id, ...filters }, client, using);
-const jobOf = async (id: string): Promise<Json> => (await portal("GET", `/jobs/${id}`)).json.job;
 const statusesOf = (fileIds: string[]) =>
   Promise.all(fileIds.map(async (fileId) => (await recordOf(fileId)).status));
 
-/** Begins a job whose first steps are lost, as if the isolate had died after its response. */
-async function begun(filters: Json = {}): Promise<string> {
-  let stored = false;
-  const dying = intercepted(async (call, proceed) => {
-    if (stored) throw outage("injected: the isolate has died");
-    const result = await proceed();
-    if (call === "DB.batch") stored = true;
-    return result;
-  });
-  const { status, json } = await replay(filters, "portal", dying);
-  expect(status).toBe(202);
-  expect(await findJob(DB, json.job.id)).toMatchObject({ found: 0, done: 0, status: "running" });
-  return json.job.id;
-}
+/** What the audit trail says of the replays of a file. */
+const replaysOf = async (fileId: string): Promise<Json[]> =>
+  (await portal("GET", `/audit?subject=file:${fileId}`)).json.audit;
 
-async function runToTheEnd(id: string): Promise<Json> {
-  for (let run = 0; run < 30; run++) {
-    const job = await jobOf(id);
-    if (job.status !== "running") return job;
-    await runJobs(bindings, Date.now());
-  }
-  throw new Error("the job does not end");
-}
+/** Begins a job whose first steps are lost. */
+const begun = async (filters: Json = {}): Promise<string> =>
+  (await beginOnly((using) => replay(filters, "portal", using))).id;
 
 describe("a bulk replay of files", () => {
   it("counts first, then forwards the failed files again, each once", async () => {
@@ -115,8 +98,8 @@ describe("a bulk replay of files", () => {
       ...["completed", "queued"],
     ]);
     for (const fileId of failed) {
-      const { audit } = (await portal("GET", `/audit?subject=file:${fileId}`)).json;
-      expect(audit[0]).toMatchObject({
+      const [audited] = await replaysOf(fileId);
+      expect(audited).toMatchObject({
         action: "file.replayed",
         actor: "client:portal",
         after: { job: json.job.id, generation: 2 },
@@ -220,32 +203,25 @@ describe("a bulk replay of files", () => {
   });
 
   it("queues and counts nothing twice, wherever the cron dies between two calls", async () => {
-    let calls = 0;
-    for (let dies = 1; dies === 1 || dies <= calls + 1; dies++) {
+    let dies = 0;
+    let made = 0;
+    do {
+      dies++;
       for (const took of [true, false]) {
         connection = await createBoundConnection();
         const files = [await failedFile(), await failedFile()];
         const id = await begun();
-        let made = 0;
-        const dying = intercepted(async (_call, proceed) => {
-          const position = ++made;
-          if (position === dies && took) await proceed();
-          if (position >= dies) throw outage("injected: the cron has died");
-          return proceed();
-        });
-        await runJobs(dying, Date.now()).catch(() => undefined);
-        calls = Math.max(calls, made);
+        made = await runUntilLost(dies, took);
         // What was queued already fails again: it was replayed, so it stays as it is.
         await deliverFiles(files, refusing());
         expect(await runToTheEnd(id)).toMatchObject({ done: 2, skipped: 0, status: "done" });
         for (const fileId of files) {
           expect((await recordOf(fileId)).generation).toBe(2);
-          const { audit } = (await portal("GET", `/audit?subject=file:${fileId}`)).json;
-          expect(audit).toHaveLength(1);
+          expect(await replaysOf(fileId)).toHaveLength(1);
         }
       }
-    }
-    expect(calls).toBeGreaterThan(4);
+    } while (made >= dies);
+    expect(dies).toBeGreaterThan(4);
   }, 60_000);
 
   it("makes each step once when several crons run at once", async () => {
@@ -260,14 +236,43 @@ describe("a bulk replay of files", () => {
     ["the gate is away", () => without("CONNECTION_GATE")],
     ["the gate hangs", () => hanging("CONNECTION_GATE")],
     ["the gate hangs after the call took effect", () => hanging("CONNECTION_GATE", { took: true })],
-    ["D1 is away", () => without("DB.")],
+    ["D1 is away", () => without("DB.batch")],
     ["D1 hangs", () => hanging("DB.batch")],
     ["the queue is away", () => without("FILES")],
   ])("continues once it can: %s", async (_how, broken) => {
     const file = await failedFile();
     const id = await begun();
-    await runJobs(broken(), Date.now()).catch(() => undefined);
+    await runJobs(broken(), Date.now());
     expect(await runToTheEnd(id)).toMatchObject({ done: 1, status: "done" });
+    expect(await recordOf(file)).toMatchObject({ status: "queued", generation: 2 });
+  });
+
+  it.each([
+    ["D1 is away", () => without("DB.")],
+    ["the gate is away", () => without("CONNECTION_GATE")],
+    ["the gate hangs", () => hanging("CONNECTION_GATE")],
+    ["the bucket is away", () => without("ARCHIVE")],
+    ["the bucket hangs", () => hanging("ARCHIVE")],
+  ])("is not begun while it cannot be counted: %s", async (_why, broken) => {
+    await completedFile();
+    const wanted = { since: at(Date.now() - 30 * DAY), include_completed: true };
+    for (const body of [
+      { ...wanted, dry_run: true },
+      { ...wanted, count: 1 },
+    ])
+      expect((await replay(body, "portal", broken())).status).toBe(503);
+    expect((await DB.prepare("SELECT 1 FROM jobs").all()).results).toEqual([]);
+  });
+
+  it("whose answer was lost runs once, and a repeat names it", async () => {
+    const file = await completedFile();
+    const wanted = { include_completed: true, count: 1 };
+    const lost = await replay(wanted, "portal", hanging("DB.batch", { took: true }));
+    expect(lost.status).toBe(503);
+    const repeat = await replay(wanted);
+    expect(repeat).toMatchObject({ status: 409, json: { error: "job_running" } });
+    expect(await runToTheEnd(repeat.json.details.job_id)).toMatchObject({ done: 1, status: "done" });
+    expect(await replay(wanted)).toMatchObject({ status: 409, json: { error: "count_differs" } });
     expect(await recordOf(file)).toMatchObject({ status: "queued", generation: 2 });
   });
 
@@ -312,7 +317,7 @@ describe("a bulk replay of files", () => {
   }, 60_000);
 });
 
-describe("files that only the archive has any more", () => {
+describe("files that only the archive still has", () => {
   /** Archives the files of the connection's gate, and has it forget them. */
   async function forget(fileIds: string[]): Promise<void> {
     const gate = gateOfFile(fileIds[0] ?? "");
@@ -321,6 +326,16 @@ describe("files that only the archive has any more", () => {
       await runDurableObjectAlarm(gate);
     }
     for (const fileId of fileIds) expect(await gate.status(fileId)).toBeNull();
+  }
+
+  /** As a put does that meets its deadline, arrives all the same, and is repeated. */
+  async function copySegments(): Promise<void> {
+    const { objects } = await ARCHIVE.list({ prefix: `archive/7y/connection/${connection.id}/` });
+    expect(objects).toHaveLength(1);
+    for (const { key } of objects) {
+      const bytes = await (await ARCHIVE.get(key))?.arrayBuffer();
+      await ARCHIVE.put(key.replace(".seg", "-1.seg"), bytes ?? null);
+    }
   }
 
   it.each([
@@ -357,8 +372,10 @@ describe("files that only the archive has any more", () => {
   });
 
   it("are restored once, wherever the cron dies between two calls, and stay until they have been settled for a week", async () => {
-    let calls = 0;
-    for (let dies = 1; dies === 1 || dies <= calls + 1; dies++) {
+    let dies = 0;
+    let made = 0;
+    do {
+      dies++;
       vi.useRealTimers();
       connection = await createBoundConnection();
       const since = at(Date.now() - HOUR);
@@ -366,15 +383,7 @@ describe("files that only the archive has any more", () => {
       const until = at(Date.now() + HOUR);
       await forget([file]);
       const id = await begun({ since, until, include_completed: true, count: 1 });
-      let made = 0;
-      const dying = intercepted(async (_call, proceed) => {
-        const position = ++made;
-        if (position === dies) await proceed();
-        if (position >= dies) throw outage("injected: the cron has died");
-        return proceed();
-      });
-      await runJobs(dying, Date.now()).catch(() => undefined);
-      calls = Math.max(calls, made);
+      made = await runUntilLost(dies, true);
       const { received, using } = creatorThat();
       await deliverFiles([file], using);
       expect(await runToTheEnd(id)).toMatchObject({ done: 1, status: "done" });
@@ -390,9 +399,28 @@ describe("files that only the archive has any more", () => {
         await runDurableObjectAlarm(gate);
       }
       expect(await gate.status(file)).toBeNull();
-    }
-    expect(calls).toBeGreaterThan(8);
+    } while (made >= dies);
+    expect(dies).toBeGreaterThan(8);
   }, 90_000);
+
+  it("count once each, although a second segment holds them too", async () => {
+    const since = at(Date.now() - HOUR);
+    const first = await completedFile();
+    const until = at(Date.now() + 12 * HOUR);
+    for (const ms of [2 * 60_000, 3 * HOUR]) {
+      advance(ms);
+      await runDurableObjectAlarm(gateOfFile(first));
+    }
+    await copySegments();
+    const second = await completedFile();
+    await forget([first, second]);
+    const wanted = { since, until, include_completed: true };
+    expect((await replay({ ...wanted, dry_run: true })).json.matched).toBe(2);
+    const { json } = await replay({ ...wanted, count: 2 });
+    expect(await runToTheEnd(json.job.id)).toMatchObject({ matched: 2, done: 2, status: "done" });
+    expect(await statusesOf([first, second])).toEqual(["queued", "queued"]);
+    for (const file of [first, second]) expect(await replaysOf(file)).toHaveLength(1);
+  });
 
   it.each([
     ["away", () => without("ARCHIVE")],
@@ -408,7 +436,7 @@ describe("files that only the archive has any more", () => {
     expect(await runToTheEnd(id)).toMatchObject({ done: 1, status: "done" });
   });
 
-  it("cannot be restored after an erasure, which is said", async () => {
+  it("cannot be restored after an erasure, and the job says so", async () => {
     const since = at(Date.now() - HOUR);
     const file = await completedFile();
     const until = at(Date.now() + HOUR);
