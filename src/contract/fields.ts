@@ -46,9 +46,11 @@ export const version = () =>
   like(z.int().nonnegative(), EXAMPLE.version, "Grows with every change. The `ETag` is derived from it.");
 export const nextCursor = () =>
   z.string().nullable().meta({ description: "The `cursor` of the next page; null at the end of the list." });
+/** A number, or `37+` for at least 37. */
+export const countOrLeast = () => z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]);
 export const listCount = () =>
   like(
-    z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]).nullable(),
+    countOrLeast().nullable(),
     1,
     "How many entries the list has; null on all pages but the first. A number is exact, `1000+` is more than 1000. Where a filter would need the whole list to be read, another text with a `+` is the least number: `37+` is 37 or more.",
   );

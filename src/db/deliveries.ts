@@ -143,7 +143,19 @@ const skippedRow = z.object({
   last: z.number().nullable(),
 });
 
-/** Makes a delivery due now. A settled delivery begins a new round. */
+/** Of an UPDATE: makes deliveries due at the time that the parameter `now` holds. A settled delivery begins a new round. */
+export function madeDue(now: string): string {
+  return `status = CASE WHEN next_attempt_at IS NULL THEN 'pending' ELSE status END,
+    round_start = CASE WHEN next_attempt_at IS NULL THEN attempts ELSE round_start END,
+    last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
+    next_attempt_at = min(${now}, coalesce(next_attempt_at, ${now})), updated_at = ${now}`;
+}
+
+/** Whether a webhook `w` subscribes to the type of an event `e`. */
+export const SUBSCRIBES = `EXISTS (SELECT 1 FROM json_each(w.events)
+  WHERE value IN ('*', e.type, substr(e.type, 1, instr(e.type, '.')) || '*'))`;
+
+/** Makes a delivery due now. */
 export async function reopenDelivery(
   db: D1Database,
   { webhookId, eventSeq }: { webhookId: string; eventSeq: number },
@@ -152,14 +164,7 @@ export async function reopenDelivery(
 ): Promise<void> {
   await db.batch([
     db
-      .prepare(
-        `UPDATE deliveries SET
-           status = CASE WHEN next_attempt_at IS NULL THEN 'pending' ELSE status END,
-           round_start = CASE WHEN next_attempt_at IS NULL THEN attempts ELSE round_start END,
-           last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
-           next_attempt_at = min(?3, coalesce(next_attempt_at, ?3)), updated_at = ?3
-         WHERE webhook_id = ?1 AND event_seq = ?2`,
-      )
+      .prepare(`UPDATE deliveries SET ${madeDue("?3")} WHERE webhook_id = ?1 AND event_seq = ?2`)
       .bind(webhookId, eventSeq, now),
     asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
   ]);

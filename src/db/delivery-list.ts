@@ -11,8 +11,8 @@ import { type ListCount, listCount, MAX_COUNT } from "./list-count.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import type { DeliveryStatus } from "./schema.ts";
 
-/** The webhooks whose deliveries are listed: those of an owner in one environment, or one webhook, whose owner the caller has checked. */
-export type DeliveryScope = { owner: OwnerAddress; environment: Environment } | { webhookId: string };
+/** The webhooks of one environment whose deliveries are listed: those of an owner, or one webhook, whose owner the caller has checked. */
+export type DeliveryScope = { environment: Environment } & ({ owner: OwnerAddress } | { webhookId: string });
 
 /** Restricts a list. Times are milliseconds at which events were stored, from `since` up to but not including `until`. */
 export interface DeliveryFilter {
@@ -112,8 +112,20 @@ export async function countDeliveriesOf(
   filter: DeliveryFilter,
   now: number,
 ): Promise<ListCount> {
+  const { found, complete } = await countAmong(db, scope, filter, now, EXAMINED);
+  return listCount(found, complete);
+}
+
+/** As {@link countDeliveriesOf}, among at most `most` deliveries. */
+export async function countAmong(
+  db: D1Database,
+  scope: DeliveryScope,
+  filter: DeliveryFilter,
+  now: number,
+  most: number,
+): Promise<{ found: number; complete: boolean }> {
   const { ours, range, conditions, values } = parts(scope, filter, null, now);
-  const examined = conditions.length === 0 ? MAX_COUNT + 1 : EXAMINED;
+  const examined = conditions.length === 0 ? MAX_COUNT + 1 : most;
   const row = await db
     .prepare(
       `WITH ${ours}
@@ -124,7 +136,7 @@ export async function countDeliveriesOf(
     .bind(...values)
     .first();
   const counted = countRow.parse(row);
-  return listCount(counted.found, counted.examined < examined);
+  return { found: counted.found, complete: counted.examined < examined };
 }
 const countRow = z.object({ examined: z.number(), found: z.number() });
 
@@ -132,40 +144,47 @@ const countRow = z.object({ examined: z.number(), found: z.number() });
 const FIRST_BEFORE = "?6 + (ours.id < ?7)";
 
 function parts(scope: DeliveryScope, filter: DeliveryFilter, after: DeliveryPosition | null, now: number) {
-  const until = filter.until === undefined ? Number.MAX_SAFE_INTEGER : seqAt(Math.max(0, filter.until));
+  const { since, until } = seqRangeOf(filter);
   const [before, webhookId] = after === null || after[0] >= until ? [until, ""] : after;
-  const since = filter.since === undefined ? 0 : seqAt(Math.max(0, filter.since));
-  const values: unknown[] =
-    "webhookId" in scope
-      ? [scope.webhookId, null, null, null, since, before, webhookId]
-      : [
-          scope.owner.type,
-          scope.owner.id,
-          scope.environment,
-          now - DELETED_LISTED_MS,
-          since,
-          before,
-          webhookId,
-        ];
-  const conditions: string[] = [];
-  const require = (condition: (value: string) => string, value: unknown) => {
-    if (value !== undefined) conditions.push(condition(`?${values.push(value)}`));
-  };
+  const of = "webhookId" in scope ? [scope.webhookId, null] : [scope.owner.type, scope.owner.id];
+  const values: unknown[] = [...of, scope.environment, now - DELETED_LISTED_MS, since, before, webhookId];
   const indexed = INDEXED.find((status) => status === filter.status);
-  if (indexed === undefined) require((status) => `d.status = ${status}`, filter.status);
-  require((code) => `d.response_code IS ${code}`, filter.responseCode);
-  if (filter.error === ANY_STATUS) conditions.push("d.last_error GLOB 'HTTP *'");
-  else require((error) => `d.last_error IS ${error}`, filter.error);
-  require((type) => `(SELECT e.type FROM events AS e WHERE e.seq = d.event_seq) IS ${type}`, filter.type);
+  const conditions = conditionsOf(indexed === undefined ? filter : { ...filter, status: undefined }, values);
   const only = indexed === undefined ? "" : ` AND d.status = '${indexed}'`;
   return {
-    ours: `ours (id) AS (${"webhookId" in scope ? "SELECT ?1" : OF_OWNER})`,
+    ours: `ours (id) AS (${"webhookId" in scope ? ONE : OF_OWNER})`,
     range: (end: string) => `d.event_seq >= ?5 AND d.event_seq < ${end}${only}`,
     conditions,
     values,
   };
 }
 
+/** The range of a filter in values of `event_seq`. */
+export function seqRangeOf({ since, until }: DeliveryFilter): { since: number; until: number } {
+  return {
+    since: since === undefined ? 0 : seqAt(Math.max(0, since)),
+    until: until === undefined ? Number.MAX_SAFE_INTEGER : seqAt(Math.max(0, until)),
+  };
+}
+
+/** The conditions of a filter on a delivery `d`, apart from its range. Adds their values to `values`, of which the first is `?1`. */
+export function conditionsOf(
+  { status, responseCode, error, type }: DeliveryFilter,
+  values: unknown[],
+): string[] {
+  const conditions: string[] = [];
+  const require = (condition: (value: string) => string, value: unknown) => {
+    if (value !== undefined) conditions.push(condition(`?${values.push(value)}`));
+  };
+  require((value) => `d.status = ${value}`, status);
+  require((value) => `d.response_code IS ${value}`, responseCode);
+  if (error === ANY_STATUS) conditions.push("d.last_error GLOB 'HTTP *'");
+  else require((value) => `d.last_error IS ${value}`, error);
+  require((value) => `(SELECT type FROM events WHERE seq = d.event_seq) IS ${value}`, type);
+  return conditions;
+}
+
+const ONE = "SELECT id FROM webhooks WHERE id = ?1 AND environment = ?3";
 const OF_OWNER = `
   SELECT id FROM webhooks WHERE owner_type = ?1 AND owner_id = ?2 AND environment = ?3 AND deleted_at IS NULL
   UNION ALL SELECT * FROM (

@@ -508,7 +508,7 @@ export const ERRORS = {
   two_senders: invalid({
     message: "Name at most one sender.",
     details: () => ({ api_key_id: "Cannot be combined with connection_id" }),
-    cause: "The list of files was requested for a connection and for a key at once.",
+    cause: "The request names a connection and a key at once.",
     fix: "Send `connection_id` or `api_key_id`, not both.",
   }),
   foreign_cursor: invalid({
@@ -793,12 +793,6 @@ export const ERRORS = {
     fix: "Wait for one to finish, or cancel one with `DELETE /jobs/{id}`.",
   }),
   range_empty: invalid({
-    message: "The range is empty: since must be before until, and in the past",
-    details: () => ({ since: "The range is empty: since must be before until, and in the past" }),
-    cause: "`since` is not before `until`, or lies in the future.",
-    fix: "Send a `since` in the past and before `until`.",
-  }),
-  replay_range_empty: invalid({
     message: "The range is empty: since must be before until, and in the past",
     details: () => ({ since: "The range is empty: since must be before until, and in the past" }),
     cause: "`since` is not before `until`, or lies in the future.",

@@ -23,7 +23,8 @@ const OWNER_FILE_LIST = "files_of_owner";
 const ownFilePosition = z.string().refine((text) => parseFileId(text)?.fileId === text);
 const ownerCursor = z.object(pageFields(OWNER_FILE_LIST, ownFilePosition)).pick({ cursor: true });
 
-export const fileListFields = {
+/** The sender whose files are meant. */
+export const senderFields = {
   connection_id: z
     .string()
     .refine((text) => objectIdOf(text, "") !== null, "Must be 24 hex characters")
@@ -34,13 +35,23 @@ export const fileListFields = {
     .refine((text) => objectIdOf(text, API_KEY_PREFIX) !== null, "Must be ak_ and 24 hex characters")
     .meta({ pattern: "^(ak_)?[0-9a-fA-F]{24}$" })
     .optional(),
-  status: z.enum(["queued", "processing", "completed", "failed"]).optional(),
+};
+type SenderFields = z.infer<z.ZodObject<typeof senderFields>>;
+
+/** What selects among the files, besides their status. */
+export const fileFilterFields = {
   employer_id: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be 1 to 64 characters of A-Za-z0-9_-")
     .optional(),
   since: timeParameter.optional().meta({ description: "Files that arrived at this time or later." }),
   until: timeParameter.optional().meta({ description: "Files that arrived before this time." }),
+};
+
+export const fileListFields = {
+  ...senderFields,
+  status: z.enum(["queued", "processing", "completed", "failed"]).optional(),
+  ...fileFilterFields,
   limit: pageLimit,
   cursor: z
     .string()
@@ -55,8 +66,8 @@ export const NO_SUCH_SENDER: Record<GateKind, Failure> = {
   key: { kind: "api_key_not_found" },
 };
 
-/** The sender that the query names. Null if it names none. */
-export function senderOf({ connection_id, api_key_id }: FileListFields): Result<GateAddress | null, Failure> {
+/** The sender that a request names. Null if it names none. */
+export function senderOf({ connection_id, api_key_id }: SenderFields): Result<GateAddress | null, Failure> {
   if (connection_id !== undefined && api_key_id !== undefined) return err({ kind: "two_senders" });
   if (connection_id !== undefined) return ok({ kind: "connection", id: connection_id.toLowerCase() });
   const id = api_key_id === undefined ? null : objectIdOf(api_key_id, API_KEY_PREFIX);

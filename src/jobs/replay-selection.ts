@@ -1,25 +1,26 @@
 /** Which files a bulk replay concerns, and how many there are. */
 import * as z from "zod";
 import type { Bindings } from "../bindings.ts";
+import { MAX_COUNT } from "../db/list-count.ts";
 import type { OwnerAddress } from "../db/owner-keys.ts";
 import { seqAt } from "../gate/file-id.ts";
 import { KEEP_ROWS_CROWDED_MS } from "../gate/maintenance.ts";
 import type { ReplayWalk } from "../gate/protocol.ts";
+import { fileFilterFields, senderFields } from "../inbound/file-list.ts";
 import { type GateAddress, gateName, parseGateName } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 import { filesIn, segmentsOf, type TimeRange } from "./archived-files.ts";
 import type { Count } from "./job-store.ts";
 
-/** The filters of a job, as its row stores them and answers show them. */
-export const fileFilters = z.object({
-  connection_id: z.string().optional(),
-  api_key_id: z.string().optional(),
-  employer_id: z.string().optional(),
+/** The fields of a request that select files to replay. */
+export const replayFields = {
+  ...senderFields,
+  ...fileFilterFields,
   status: z.enum(["failed", "completed"]).optional(),
   include_completed: z.literal(true).optional(),
-  since: z.string().optional(),
-  until: z.string(),
-});
+};
+/** The filters of a job, as its row stores them and answers show them. */
+export const fileFilters = z.object({ ...replayFields, until: z.string() });
 export type FileFilters = z.infer<typeof fileFilters>;
 
 export interface FileFilter extends Pick<ReplayWalk, "statuses" | "employerId"> {
@@ -55,13 +56,12 @@ export function ofEmployer(employerId: string | null) {
     employerId === null || facts.employerId === employerId;
 }
 
-const MAX_COUNTED = 1_000;
 const MAX_GATES = 100;
 /** Calls of gates that a count makes, and segments that it opens with up to three calls each. A request may make a thousand calls. */
 const MAX_CALLS = 100;
 const MAX_SEGMENTS = 100;
 
-/** Exact up to a thousand, unless more would have to be read than a request may. The gate may have been erased. */
+/** Exact up to {@link MAX_COUNT}, unless more would have to be read than a request may. The gate may have been erased. */
 export async function countFiles(
   env: Bindings,
   owner: OwnerAddress,
@@ -69,7 +69,7 @@ export async function countFiles(
   filter: FileFilter,
   now: number,
 ): Promise<Result<Count, "erased">> {
-  const left = { calls: MAX_CALLS, n: MAX_COUNTED + 1 };
+  const left = { calls: MAX_CALLS, n: MAX_COUNT + 1 };
   let more = false;
   if (gate !== null) {
     const counted = await countRows(env, gate, filter, left);
@@ -84,8 +84,8 @@ export async function countFiles(
       name = gateName(next);
     }
   }
-  const n = MAX_COUNTED + 1 - left.n;
-  return ok({ n: Math.min(n, MAX_COUNTED), more: more || n > MAX_COUNTED });
+  const n = MAX_COUNT + 1 - left.n;
+  return ok({ n: Math.min(n, MAX_COUNT), more: more || n > MAX_COUNT });
 }
 
 async function countRows(

@@ -7,24 +7,19 @@
  * only made due, so that neither queues a delivery twice.
  */
 import * as z from "zod";
+import { madeDue, SUBSCRIBES } from "../db/deliveries.ts";
+import { type DeliveryFilter, seqRangeOf } from "../db/delivery-list.ts";
 import { WEBHOOK_STATUSES } from "../db/schema.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
+import { deliveryFilterOf } from "../outbound/delivery-filter.ts";
 import { TEST_EVENT } from "../outbound/event-types.ts";
 import { laneOf } from "../outbound/lanes.ts";
+import { MAX_WAITING } from "../outbound/replay.ts";
 import { finishJob, IS_AT, type Job, moveJob, type Stepped } from "./job-store.ts";
-import {
-  type DeliveryFilter,
-  deliveryFilterOf,
-  deliveryFilters,
-  filtersOn,
-  filterValues,
-} from "./retry-selection.ts";
+import { type RetryFilters, retryConditionsOf, retryFilters } from "./retry-selection.ts";
 
 /** Deliveries read per step. */
 const DELIVERIES_PER_STEP = 500;
-/** While an endpoint has this many unsettled deliveries, no more are queued for it. */
-const MAX_WAITING = 500;
-
 /** A webhook, and the `event_seq` of the last delivery of it that was read. */
 const place = z.tuple([z.string(), z.number()]);
 const position = z.object({
@@ -54,9 +49,11 @@ export async function stepRetry(
   job: Job,
   now: number,
 ): Promise<Stepped> {
-  const filter = deliveryFilterOf(deliveryFilters.parse(job.filters));
+  const filters = retryFilters.parse(job.filters);
+  const filter = deliveryFilterOf(filters);
+  const { since, until } = seqRangeOf(filter);
   const from = position.parse(JSON.parse(job.position));
-  const at = from.at ?? (await nextWebhook(env.DB, job, filter, from.after)) ?? from.held[0];
+  const at = from.at ?? (await nextWebhook(env.DB, job, filters, from.after, since)) ?? from.held[0];
   if (at === undefined) {
     await finishJob(env.DB, job, "done", null, now).run();
     return "ended";
@@ -64,7 +61,7 @@ export async function stepRetry(
   const [webhookId, seq] = at;
   const held = from.held.filter(([id]) => id !== webhookId);
   const after = webhookId > from.after ? webhookId : from.after;
-  const { webhook, page } = await readPage(env.DB, webhookId, seq, filter);
+  const { webhook, page } = await readPage(env.DB, webhookId, seq, until);
   const isOff = webhook.status === "disabled" || webhook.deleted === 1;
   if (!isOff && (webhook.status === "paused" || webhook.waiting >= MAX_WAITING)) {
     const next: Position = { after, at: null, held: [...held, at] };
@@ -72,7 +69,7 @@ export async function stepRetry(
     return held.length === 0 && from.held.length > 0 ? "waits" : "goes_on";
   }
   const isLast = page.n < DELIVERIES_PER_STEP;
-  const to = isLast ? filter.until - 1 : page.last;
+  const to = isLast ? until - 1 : page.last;
   const next: Position = { after, at: isLast ? null : [webhookId, to], held };
   await retryPage(env.DB, job, JSON.stringify(next), { webhookId, webhook, from: seq, to, filter }, now);
   const lane = laneOf({ slowAt: webhook.slow_at, provenAt: webhook.proven_at }, now);
@@ -83,24 +80,25 @@ export async function stepRetry(
 async function nextWebhook(
   db: D1Database,
   { owner_type, owner_id }: Job,
-  { webhookId, environment, from }: DeliveryFilter,
+  { webhook_id, environment }: RetryFilters,
   after: string,
+  since: number,
 ): Promise<z.infer<typeof place> | undefined> {
   const row = await db
     .prepare(
       `SELECT id FROM webhooks WHERE owner_type = ?1 AND owner_id = ?2 AND id > ?3 AND (?4 IS NULL OR id = ?4)
          AND (?5 IS NULL OR environment = ?5) ORDER BY id LIMIT 1`,
     )
-    .bind(owner_type, owner_id, after, webhookId, environment)
+    .bind(owner_type, owner_id, after, webhook_id ?? null, environment ?? null)
     .first<{ id: string }>();
-  return row === null ? undefined : [row.id, from - 1];
+  return row === null ? undefined : [row.id, since - 1];
 }
 
 async function readPage(
   db: D1Database,
   webhookId: string,
   seq: number,
-  { until }: DeliveryFilter,
+  until: number,
 ): Promise<{ webhook: WebhookState; page: { n: number; last: number } }> {
   const [state, page] = await db.batch<Record<string, unknown>>([
     db
@@ -141,31 +139,28 @@ async function retryPage(
   { webhookId, webhook, from, to, filter }: Page,
   now: number,
 ): Promise<void> {
-  const matching = `d.webhook_id = ?3 AND d.event_seq > ?4 AND d.event_seq <= ?5 AND ${filtersOn("d")}`;
-  const values = [job.id, job.position, webhookId, from, to, ...filterValues(filter)];
+  const values: unknown[] = [job.id, job.position, webhookId, from, to, now];
+  const conditions = ["d.event_seq > ?4", "d.event_seq <= ?5", ...retryConditionsOf(filter, values)];
+  const matching = `d.webhook_id = ?3 AND ${conditions.join(" AND ")}`;
+  const [toNext, status, deleted] = [1, 2, 3].map((n) => `?${values.length + n}`);
   await db.batch([
     db
       .prepare(
-        `UPDATE jobs SET position = ?10, updated_at = ?11, found = found + (
-           SELECT count(*) FROM deliveries d LEFT JOIN events e ON e.seq = d.event_seq WHERE ${matching})
+        `UPDATE jobs SET position = ${toNext}, updated_at = ?6, found = found + (
+           SELECT count(*) FROM deliveries d WHERE ${matching})
          WHERE ${IS_AT} AND EXISTS (
-           SELECT 1 FROM webhooks WHERE id = ?3 AND status = ?12 AND (deleted_at IS NOT NULL) = ?13)`,
+           SELECT 1 FROM webhooks WHERE id = ?3 AND status = ${status} AND (deleted_at IS NOT NULL) = ${deleted})`,
       )
-      .bind(...values, next, now, webhook.status, webhook.deleted),
+      .bind(...values, next, webhook.status, webhook.deleted),
     db
       .prepare(
-        `UPDATE deliveries SET
-           status = CASE WHEN next_attempt_at IS NULL THEN 'pending' ELSE status END,
-           round_start = CASE WHEN next_attempt_at IS NULL THEN attempts ELSE round_start END,
-           last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
-           next_attempt_at = min(?10, coalesce(next_attempt_at, ?10)), updated_at = ?10
+        `UPDATE deliveries SET ${madeDue("?6")}
          WHERE changes() = 1 AND webhook_id = ?3 AND event_seq IN (
            SELECT d.event_seq FROM webhooks w CROSS JOIN deliveries d JOIN events e ON e.seq = d.event_seq
            WHERE w.id = ?3 AND w.status = 'active' AND w.deleted_at IS NULL AND ${matching}
-             AND (e.type = ?11 OR EXISTS (SELECT 1 FROM json_each(w.events)
-               WHERE value IN ('*', e.type, substr(e.type, 1, instr(e.type, '.')) || '*'))))`,
+             AND (e.type = '${TEST_EVENT}' OR ${SUBSCRIBES}))`,
       )
-      .bind(...values, now, TEST_EVENT),
+      .bind(...values),
     db.prepare("UPDATE jobs SET done = done + changes() WHERE id = ?").bind(job.id),
   ]);
 }

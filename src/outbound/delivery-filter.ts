@@ -1,9 +1,9 @@
-/** The fields of a request that select deliveries of an owner, for the list and for everything that acts on the same selection. */
+/** The fields of a request that select deliveries of an owner: of the list, and of a bulk retry. */
 import * as z from "zod";
 import { ANY_STATUS, type DeliveryFilter } from "../db/delivery-list.ts";
 import { DELIVERY_STATUSES } from "../db/schema.ts";
 import { millisecondsOf, timeParameter } from "../http/time-parameter.ts";
-import { parseWebhookId } from "../model.ts";
+import { ENVIRONMENTS, parseWebhookId } from "../model.ts";
 import { FAILURE_KINDS } from "./attempt-result.ts";
 import { EVENT_TYPES } from "./event-types.ts";
 
@@ -19,6 +19,10 @@ export const deliveryFilterFields = {
     .refine((text) => parseWebhookId(text) !== null, "Must be 24 hex characters, with or without wh_")
     .meta({ pattern: "^(wh_)?[0-9a-fA-F]{24}$" })
     .optional(),
+  environment: z
+    .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
+    .optional()
+    .meta({ description: "Production, unless `webhook_id` names a webhook." }),
   type: z
     .enum(EVENT_TYPES, { error: "Must be an event type such as file.processed" })
     .meta({ description: "Finds no delivery whose event is no longer stored." })

@@ -6,6 +6,7 @@
 import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import { type AuditRow, asStatement, insertAuditIfChanged } from "../db/audit.ts";
+import { SUBSCRIBES } from "../db/deliveries.ts";
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
 import { logError } from "../log.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
@@ -19,8 +20,8 @@ import { TEST_EVENT } from "./event-types.ts";
 const REPLAYS_PER_RUN = 20;
 /** Events per page. */
 const EVENTS_PER_PAGE = 500;
-/** While an endpoint has this many unsettled deliveries, its replay pauses. */
-const MAX_WAITING = 500;
+/** While an endpoint has this many unsettled deliveries, no replay or bulk retry queues more for it. */
+export const MAX_WAITING = 500;
 
 const replayRow = z.object({
   id: z.string(),
@@ -161,9 +162,7 @@ async function stepReplay(
          FROM replays r JOIN webhooks w ON w.id = r.webhook_id JOIN events e
            ON e.owner_type = w.owner_type AND e.owner_id = w.owner_id AND e.environment = w.environment
          WHERE r.id = ?1 AND r.position = ?2 AND r.status = 'running' AND e.seq > ?2 AND e.seq <= ?3 AND e.type <> ?4
-           AND w.status = 'active' AND w.deleted_at IS NULL
-           AND EXISTS (SELECT 1 FROM json_each(w.events)
-             WHERE value IN ('*', e.type, substr(e.type, 1, instr(e.type, '.')) || '*'))
+           AND w.status = 'active' AND w.deleted_at IS NULL AND ${SUBSCRIBES}
          ON CONFLICT (webhook_id, event_seq) DO UPDATE SET status = 'pending', round_start = attempts,
            last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
            next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at

@@ -1,19 +1,44 @@
 /** Begins jobs, and presents them. */
 import { newObjectId } from "../../crypto/ids.ts";
 import { type AuditEntry, type AuditRow, newAuditRow } from "../../db/audit.ts";
+import { type ListCount, listCount } from "../../db/list-count.ts";
 import type { JobKind } from "../../db/schema.ts";
 import { type AppContext, addLogFields, failureResponse } from "../../http/context.ts";
+import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
 import { beginJob, type Count, type Job } from "../../jobs/job-store.ts";
 import { startJob } from "../../jobs/run-jobs.ts";
-import type { Owner, ownerOf } from "../owner.ts";
+import { err, ok, type Result } from "../../result.ts";
+import { type OwnedRow, type Owner, ownerIn, ownerOf, withinScope } from "../owner.ts";
 import { type ShownJob, TOO_MANY_JOBS } from "./job-contract.ts";
 
-export function isNamed(
-  { type, id }: Owner,
-  { owner_type, owner_id }: Parameters<typeof ownerOf>[1],
-): boolean {
-  return (owner_type ?? type) === type && (owner_id ?? id) === id;
+/**
+ * The owner whose objects a job concerns: that of the object that the request names, or the owner that it names itself. `object` is
+ * undefined if the request names no object, and null if there is none.
+ */
+export function ownerOfJob(
+  c: AppContext,
+  named: Parameters<typeof ownerOf>[1],
+  object: OwnedRow | null | undefined,
+  missing: Failure,
+): Result<Owner, Failure> {
+  const client = c.get("client");
+  if (object === undefined) return ownerOf(client, named);
+  if (object === null || !withinScope(client, object)) return err(missing);
+  const { type, id } = ownerIn(object);
+  const isNamed = (named.owner_type ?? type) === type && (named.owner_id ?? id) === id;
+  return isNamed ? ok({ type, id }) : err(missing);
+}
+
+/** The range that a job keeps, whenever it runs. It ends now at the latest. */
+export function rangeOf(
+  { since, until }: { since?: string | undefined; until?: string | undefined },
+  now: number,
+) {
+  return {
+    ...(since !== undefined && { since: iso(Date.parse(since)) }),
+    until: iso(Math.min(now, until === undefined ? now : Date.parse(until))),
+  };
 }
 
 interface Begun extends Pick<Job, "gate" | "position"> {
@@ -76,8 +101,8 @@ export function presentJob(job: Job): ShownJob {
   };
 }
 
-export function presentCount({ n, more }: Count): number | string {
-  return more ? `${n}+` : n;
+export function presentCount({ n, more }: Count): ListCount {
+  return listCount(n, !more);
 }
 
 export function auditRowOf(

@@ -3,27 +3,28 @@ import { Hono } from "hono";
 import { findGateOwner } from "../../db/gates.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
-import { iso } from "../../http/iso.ts";
+import { NO_SUCH_SENDER, senderOf } from "../../inbound/file-list.ts";
 import type { Count } from "../../jobs/job-store.ts";
 import { firstFile } from "../../jobs/replay-files.ts";
 import { countFiles, type FileFilters, fileFilterOf } from "../../jobs/replay-selection.ts";
-import { API_KEY_PREFIX, type GateAddress, gateName, OWNER_TYPES } from "../../model.ts";
-import { err, ok, type Result } from "../../result.ts";
-import { mayActFor, type Owner, ownerOf } from "../owner.ts";
-import { begin, isNamed, presentCount } from "./begin-job.ts";
+import { API_KEY_PREFIX, type GateAddress, gateName } from "../../model.ts";
+import { begin, ownerOfJob, presentCount, rangeOf } from "./begin-job.ts";
 import { replayFiles } from "./job-contract.ts";
 
 export const bulkReplays = new Hono<AppEnv>().post("/files/replay", replayFiles, async (c) => {
-  const { owner_type, owner_id, dry_run, count, since, until, ...rest } = c.req.valid("json");
-  const gate = gateOf(rest);
-  const owner = await ownerOfReplay(c, { owner_type, owner_id }, gate);
+  const { owner_type, owner_id, dry_run, count, connection_id, api_key_id, since, until, ...rest } =
+    c.req.valid("json");
+  const sender = senderOf({ connection_id, api_key_id });
+  if (!sender.ok) return failureResponse(c, sender.error);
+  const gate = sender.value;
+  const row = gate === null ? undefined : await findGateOwner(c.env.DB, gate);
+  const owner = ownerOfJob(c, { owner_type, owner_id }, row, NO_SUCH_SENDER[gate?.kind ?? "connection"]);
   if (!owner.ok) return failureResponse(c, owner.error);
   const now = Date.now();
   const filters: FileFilters = {
+    ...(gate !== null && nameOf(gate)),
     ...rest,
-    ...(gate !== null && named(gate)),
-    ...(since !== undefined && { since: iso(Date.parse(since)) }),
-    until: iso(Math.min(now, until === undefined ? now : Date.parse(until))),
+    ...rangeOf({ since, until }, now),
   };
   const filter = fileFilterOf(filters);
   const takesCompleted = filter.statuses.includes("completed");
@@ -45,35 +46,8 @@ export const bulkReplays = new Hono<AppEnv>().post("/files/replay", replayFiles,
   return begin(c, owner.value, begun, counted.value, now);
 });
 
-interface Named {
-  connection_id?: string | undefined;
-  api_key_id?: string | undefined;
-}
-
-function gateOf({ connection_id, api_key_id }: Named): GateAddress | null {
-  if (connection_id !== undefined) return { kind: "connection", id: connection_id.toLowerCase() };
-  if (api_key_id !== undefined) return { kind: "key", id: api_key_id.toLowerCase().slice(-24) };
-  return null;
-}
-
-function named({ kind, id }: GateAddress): Named {
+function nameOf({ kind, id }: GateAddress) {
   return kind === "connection" ? { connection_id: id } : { api_key_id: `${API_KEY_PREFIX}${id}` };
-}
-
-/** The owner whose files are replayed: that of the named connection or key, if one is named. */
-async function ownerOfReplay(
-  c: AppContext,
-  given: Parameters<typeof ownerOf>[1],
-  gate: GateAddress | null,
-): Promise<Result<Owner, Failure>> {
-  const client = c.get("client");
-  if (gate === null) return ownerOf(client, given);
-  const row = await findGateOwner(c.env.DB, gate);
-  const type = OWNER_TYPES.find((each) => each === row?.owner_type);
-  const owner = row === null || type === undefined ? null : { type, id: row.owner_id };
-  if (owner === null || !mayActFor(client, owner) || !isNamed(owner, given))
-    return err({ kind: gate.kind === "key" ? "api_key_not_found" : "connection_not_found" });
-  return ok(owner);
 }
 
 /** A completed file that is replayed may be a doubled premium, so only the portal itself may ask for it, and only for one sender. */

@@ -2,14 +2,15 @@
 import * as z from "zod";
 import { type Answer, answer, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
-import { moment, objectId, owner, success } from "../../contract/fields.ts";
-import { DELIVERY_STATUSES, JOB_KINDS, JOB_STATUSES } from "../../db/schema.ts";
+import { countOrLeast, moment, objectId, owner, success } from "../../contract/fields.ts";
+import { JOB_KINDS, JOB_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
-import { timeParameter } from "../../http/time-parameter.ts";
+import { NO_SUCH_SENDER } from "../../inbound/file-list.ts";
 import { jobPosition, MAX_RUNNING_JOBS } from "../../jobs/job-store.ts";
-import { ENVIRONMENTS } from "../../model.ts";
-import { EVENT_TYPES } from "../../outbound/event-types.ts";
+import { replayFields } from "../../jobs/replay-selection.ts";
+import { deliveryFilterFields } from "../../outbound/delivery-filter.ts";
+import { notFound } from "../change.ts";
 import { ownerFields } from "../owner.ts";
 import { portalContracts } from "../portal-contract.ts";
 
@@ -21,65 +22,18 @@ export const TOO_MANY_JOBS: Failure = { kind: "too_many_jobs", most: MAX_RUNNING
 
 const dryRun = z.boolean().default(false);
 
-const retryRequest = z.strictObject({
+const retryRequest = z.strictObject({ ...ownerFields, ...deliveryFilterFields, dry_run: dryRun });
+
+const replayRequest = z.strictObject({
   ...ownerFields,
-  webhook_id: z
-    .string()
-    .regex(/^(?:wh_)?[0-9a-fA-F]{24}$/, "Must be a webhook's id")
-    .optional(),
-  environment: z.enum(ENVIRONMENTS).optional(),
-  type: z.enum(EVENT_TYPES).optional(),
-  status: z.enum(DELIVERY_STATUSES).optional(),
-  response_code: z.int().min(100).max(999).optional(),
-  error: z
-    .string()
-    .regex(/^(?:[a-z_]{1,64}|HTTP [1-9][0-9]{2})$/, "Must be a lastError such as timeout or HTTP 503")
-    .meta({
-      description: "A `lastError`, such as `timeout` or `HTTP 503`; `status` stands for every HTTP status.",
-    })
-    .optional(),
-  since: timeParameter.optional(),
-  until: timeParameter.optional(),
+  ...replayFields,
+  count: z.int().nonnegative().optional().meta({
+    description: "With `include_completed`: the count that the dry run returned.",
+  }),
   dry_run: dryRun,
 });
 
-const replayRequest = z
-  .strictObject({
-    ...ownerFields,
-    connection_id: z
-      .string()
-      .regex(/^[0-9a-fA-F]{24}$/, "Must be a connection's id")
-      .optional(),
-    api_key_id: z
-      .string()
-      .regex(/^(?:ak_)?[0-9a-fA-F]{24}$/, "Must be an API key's id")
-      .optional(),
-    employer_id: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be an employer's id")
-      .optional(),
-    status: z.enum(["failed", "completed"]).optional(),
-    include_completed: z.literal(true).optional(),
-    count: z.int().nonnegative().optional().meta({
-      description: "With `include_completed`: the count that the dry run returned.",
-    }),
-    since: timeParameter.optional(),
-    until: timeParameter.optional(),
-    dry_run: dryRun,
-  })
-  .refine(({ connection_id, api_key_id }) => connection_id === undefined || api_key_id === undefined, {
-    path: ["api_key_id"],
-    message: "Name a connection or an API key, not both",
-  });
-
 const jobQuery = z.strictObject({ ...ownerFields, ...pageFields(JOB_LIST, jobPosition) });
-
-const matched = () =>
-  like(
-    z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]),
-    412,
-    "How many the filters match: exact up to 1 000, then `1000+`.",
-  );
 
 const job = once(() =>
   z
@@ -93,9 +47,9 @@ const job = once(() =>
         until: "2026-03-16T00:00:00.000Z",
       }),
       matched: like(
-        z.union([z.int().nonnegative(), z.string().regex(/^\d+\+$/)]),
+        countOrLeast(),
         412,
-        "How many the filters matched when the job began, exact up to 1 000, then `1000+`; once the job is done, how many it found.",
+        "How many the filters matched when the job began, as the dry run counts them. Once the job is done, how many it found.",
       ),
       done: like(z.int().nonnegative(), 0, "How many were queued so far."),
       skipped: like(
@@ -115,8 +69,15 @@ export type ShownJob = z.infer<ReturnType<typeof job>>;
 /** A dry run answers 200 with the count alone; otherwise the job is begun. */
 function begun(): Partial<Record<200 | 202, Answer>> {
   return {
-    200: answer("The count. Nothing was queued.", { dry_run: z.literal(true), matched: matched() }),
-    202: answer("Begun.", { success: success(), job: job() }),
+    200: answer("The count. Nothing was queued.", {
+      dry_run: z.literal(true),
+      matched: like(
+        countOrLeast(),
+        412,
+        "How many the filters match. A number is exact; a text is the least number, `1000+` if more than 1000 were counted.",
+      ),
+    }),
+    202: answer("The job has begun.", { success: success(), job: job() }),
   };
 }
 
@@ -130,13 +91,13 @@ const failedOnOneDay = {
 export const retryDeliveries = portalContracts("Webhooks")({ body: retryRequest }, () => ({
   id: "retryDeliveries",
   summary: "Send deliveries again",
-  description: `Sends those of an owner's deliveries that the filters match again, in the background, each as a single retry would. Without \`status\`, those that failed or were skipped. \`since\` and \`until\` filter by when events were stored; \`until\` itself is excluded, and is now by default. Ask for the count first, with \`dry_run\`. A delivery is skipped, and counted as skipped, if its webhook is disabled or no longer subscribes to the type, or if the event has expired. Paused webhooks wait. While 500 deliveries of a webhook wait, the job queues no more for it. A replay of the webhook may run at the same time; a delivery that already waits is not queued twice. An owner has at most ${MAX_RUNNING_JOBS} running jobs.`,
+  description: `Sends those of an owner's deliveries that the filters match again, in the background, each as a single retry would. The filters and their defaults are those of the list, except that without \`status\` it takes only deliveries that failed or were skipped; \`until\` is now by default. Ask for the count first, with \`dry_run\`. A delivery is skipped, and counted as skipped, if its webhook is disabled or no longer subscribes to the type, or if the event has expired. Paused webhooks wait. While 500 deliveries of a webhook wait, the job queues no more for it. A replay of the webhook may run at the same time; a delivery that already waits is not queued twice. An owner has at most ${MAX_RUNNING_JOBS} running jobs.`,
   examples: {
     count: { summary: "How many failed on one day", value: { ...failedOnOneDay, dry_run: true } },
     retry: { summary: "Send them again", value: failedOnOneDay },
   },
   answers: begun(),
-  failures: [{ kind: "webhook_not_found" }, { kind: "range_empty" }, TOO_MANY_JOBS],
+  failures: [notFound("webhook"), { kind: "range_empty" }, TOO_MANY_JOBS],
 }));
 
 const contract = portalContracts("Operations");
@@ -144,7 +105,7 @@ const contract = portalContracts("Operations");
 export const replayFiles = contract({ body: replayRequest }, () => ({
   id: "replayFiles",
   summary: "Forward files again",
-  description: `Has the files that the filters match forwarded again, in the background, each as a new generation, with an audit row for each. Names one connection or API key, or takes all of an owner. Without \`status\`, files that failed. \`since\` and \`until\` filter by when reports were accepted; \`until\` itself is excluded, and is now by default. Ask for the count first, with \`dry_run\`. While 500 files of a connection or key wait to be forwarded, the job queues no more. Completed files are replayed only with \`include_completed\`, by a client that is bound to no owner, for one connection or key, and with the \`count\` of a dry run, which must be exact and at most 1 000; a job never replays more. They include files that are older than the gateway's own records and only in the archive any more, up to its retention: the archive does not say whether a file failed, so each of them counts as completed. One job at a time replays the files of a connection or key. Nothing can be replayed once the connection or key has been erased.`,
+  description: `Has the files that the filters match forwarded again, in the background, each as a new generation, with an audit row for each. Name one connection or API key, or an owner for all of its connections and keys. Without \`status\`, it takes files that failed; \`until\` is now by default. Ask for the count first, with \`dry_run\`. While 500 files of a connection or key wait to be forwarded, the job queues no more. Completed files are replayed only with \`include_completed\`, by a client that is bound to no owner, for one connection or key, and with the \`count\` of a dry run, which must be exact and at most 1 000; a job never replays more. They include files that are older than the gateway's own records and that only the archive still has, up to its retention: the archive does not say whether a file failed, so each of them counts as completed. One job at a time replays the files of a connection or key. Nothing can be replayed once the connection or key has been erased.`,
   examples: {
     count: {
       summary: "How many failed on one day",
@@ -166,8 +127,9 @@ export const replayFiles = contract({ body: replayRequest }, () => ({
   },
   answers: begun(),
   failures: [
-    { kind: "connection_not_found" },
-    { kind: "api_key_not_found" },
+    { kind: "two_senders" },
+    NO_SUCH_SENDER.connection,
+    NO_SUCH_SENDER.key,
     { kind: "range_empty" },
     { kind: "files_erased" },
     { kind: "count_differs", count: 37 },

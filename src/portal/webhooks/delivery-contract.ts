@@ -7,7 +7,6 @@ import { DELIVERY_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
 import { timeParameter } from "../../http/time-parameter.ts";
-import { ENVIRONMENTS } from "../../model.ts";
 import { HEADER_CHARS } from "../../outbound/attempt.ts";
 import { FAILURE_KINDS, TLS_CAUSES } from "../../outbound/attempt-result.ts";
 import { deliveryFilterFields } from "../../outbound/delivery-filter.ts";
@@ -27,10 +26,6 @@ export const OWNER_DELIVERY_LIST = "deliveries_of_owner";
 
 const ownerDeliveryQuery = z.strictObject({
   ...ownerFields,
-  environment: z
-    .enum(ENVIRONMENTS, { error: `Must be one of ${ENVIRONMENTS.join(", ")}` })
-    .optional()
-    .meta({ description: "Production, unless `webhook_id` names a webhook." }),
   ...deliveryFilterFields,
   ...pageFields(OWNER_DELIVERY_LIST, z.tuple([z.int().nonnegative(), z.string().regex(/^[0-9a-f]{24}$/)])),
 });

@@ -76,7 +76,7 @@ export const deliveries = new Hono<AppEnv>()
     const now = Date.now();
     const since = Date.parse(body.since);
     const until = Math.min(now, body.until === undefined ? now : Date.parse(body.until));
-    if (since >= until) return failureResponse(c, { kind: "replay_range_empty" });
+    if (since >= until) return failureResponse(c, { kind: "range_empty" });
     const before = seqAt(Math.max(0, since)) - 1;
     const replay: Replay = {
       id: newObjectId(),

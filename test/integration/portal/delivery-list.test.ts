@@ -314,11 +314,16 @@ describe("100 000 deliveries over 200 webhooks", () => {
     const [hook] = webhooks;
     await listDeliveriesOf(
       DB,
-      { webhookId: hook?.id ?? "" },
+      { webhookId: hook?.id ?? "", environment: "production" },
       { status: "pending" },
       { after: null, limit: 9, now },
     );
-    await countDeliveriesOf(DB, { webhookId: hook?.id ?? "" }, { type: "file.failed" }, now);
+    await countDeliveriesOf(
+      DB,
+      { webhookId: hook?.id ?? "", environment: "production" },
+      { type: "file.failed" },
+      now,
+    );
 
     const steps = await plans();
     expect(steps.length).toBeGreaterThan(5);

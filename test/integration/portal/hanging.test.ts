@@ -52,6 +52,9 @@ describe("a call that hangs is a 503", () => {
     ["GET", "/lookup/{request}", undefined, "DB"],
     ["GET", "/lookup/{request}", undefined, "CONNECTION_GATE.findRequest"],
     ["GET", `/lookup/${mintRequestId(`c${"a".repeat(24)}`, 0)}`, undefined, "REQUEST_LOG.findRequest"],
+    ["GET", `/deliveries?${OWNER}`, undefined, "DB"],
+    ["GET", "/connections/{connection}/requests", undefined, "CONNECTION_GATE.requests"],
+    ["GET", "/requests?unknown=true", undefined, "REQUEST_LOG.requests"],
     [
       "POST",
       "/events",
