@@ -31,7 +31,7 @@ export const ANY_STATUS = "status";
 /** The sort key. Of two deliveries of one event, the one to the webhook with the higher id comes first. */
 export type DeliveryPosition = [eventSeq: number, webhookId: string];
 
-export interface DeliveryPage {
+interface DeliveryPage {
   rows: Delivery[];
   /** The position to continue from. Null at the end of the list. */
   next: DeliveryPosition | null;

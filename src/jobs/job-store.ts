@@ -44,7 +44,7 @@ export const MAX_RUNNING_JOBS = 10;
 const KEEP_JOBS_MS = 30 * 86_400_000;
 const PURGED_PER_RUN = 500;
 
-export type BeginProblem = { reason: "running"; id: string } | { reason: "too_many" };
+type BeginProblem = { reason: "running"; id: string } | { reason: "too_many" };
 
 /**
  * `auditRow` is recorded when the job begins. Of the jobs that replay files, one at a time may cover a gate; a job without a gate
@@ -95,7 +95,7 @@ export async function findJob(db: D1Database, id: string): Promise<Job | null> {
 
 /** The place of a job in the list. */
 export const jobPosition = z.tuple([z.number(), z.string()]);
-export type JobPosition = z.infer<typeof jobPosition>;
+type JobPosition = z.infer<typeof jobPosition>;
 
 /** Newest first, from below `before`. Returns `limit + 1` rows if there are more. */
 export async function listJobs(

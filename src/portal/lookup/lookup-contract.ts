@@ -9,7 +9,7 @@ import { ENVIRONMENTS } from "../../model.ts";
 import { portalContracts } from "../portal-contract.ts";
 import { requestFields } from "../requests/request-contract.ts";
 
-export const LOOKUP_KINDS = [
+const LOOKUP_KINDS = [
   "request",
   "file",
   "delivery",

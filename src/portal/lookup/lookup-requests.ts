@@ -1,4 +1,4 @@
-/** Looks up requests. The id's kind and address decide who has the record; D1 confirms whose it is before a gate is asked. */
+/** Looks up requests. The id's kind and address decide where the record is; D1 confirms its owner before a gate is asked. */
 import { findKeyByHashStart } from "../../db/api-keys.ts";
 import { type AuditRow, auditOfRequest } from "../../db/audit.ts";
 import { findGateOwner } from "../../db/gates.ts";
