@@ -187,12 +187,6 @@ export class Archiver {
 }
 
 /** The facts about the request are not kept as long as its report. */
-function archivedFacts({
-  userAgent: _agent,
-  country: _country,
-  skewMs: _skew,
-  ms: _ms,
-  ...facts
-}: FileFacts) {
+function archivedFacts({ userAgent: _agent, country: _country, skewMs: _skew, ...facts }: FileFacts) {
   return facts;
 }

@@ -29,7 +29,7 @@ export function findRequest(
 ): FoundRequest | null {
   const row = files.byRequest(requestId, at, at + MINTED_WITHIN_MS);
   const file = row && recordOf(row);
-  if (file !== null) return { entry: acceptedEntry(file.fileId, file.facts, erased), file };
+  if (row !== null && file !== null) return { entry: acceptedEntry(file.fileId, row, erased), file };
   const entry = evidence.find(requestId, at);
   const seq = entry?.fileId == null ? undefined : parseFileId(entry.fileId)?.seq;
   const repeated = seq === undefined ? null : files.get(seq);
@@ -37,7 +37,11 @@ export function findRequest(
 }
 
 /** An accepted request, as its file's row describes it. */
-export function acceptedEntry(fileId: string, facts: FileFacts, erased: boolean): RequestEntry {
+export function acceptedEntry(
+  fileId: string,
+  { facts, progress }: Pick<FileRow, "facts" | "progress">,
+  erased: boolean,
+): RequestEntry {
   const { requestId, receivedAt, size } = facts;
   const shown: Partial<FileFacts> = erased ? {} : facts;
   const time = TIME_IN_ID.exec(requestId)?.[1];
@@ -55,6 +59,6 @@ export function acceptedEntry(fileId: string, facts: FileFacts, erased: boolean)
     userAgent: shown.userAgent ?? null,
     country: shown.country ?? null,
     fileId,
-    ms: shown.ms ?? null,
+    ms: progress?.acceptedMs ?? null,
   };
 }

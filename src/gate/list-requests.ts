@@ -41,10 +41,11 @@ function acceptedRequests(state: GateState, query: RequestQuery): PartOfPage {
   let from: string | null = Number.isFinite(end) ? seqAt(end) : null;
   for (let read = 0; read < ROWS_PER_PAGE; read += ROWS_AT_A_TIME) {
     const rows = state.files.list(from, ROWS_AT_A_TIME);
-    for (const { seq, facts } of rows) {
+    for (const row of rows) {
+      const { seq } = row;
       const at = mintedAt(seq);
       if (at < since) return { requests, more: false, readTo: null };
-      const entry = acceptedEntry(fileIdOf(state.gate, seq), facts, state.erased);
+      const entry = acceptedEntry(fileIdOf(state.gate, seq), row, state.erased);
       const placed = { at, tie: seq, entry };
       if (at < until && isBefore(placed, before)) requests.push(placed);
       if (requests.length > limit) return { requests, more: true, readTo: null };

@@ -36,8 +36,6 @@ export interface FileFacts {
   country?: string;
   /** The sender's timestamp minus the server's clock, in milliseconds. */
   skewMs?: number;
-  /** From the request's arrival until it was verified, in milliseconds. */
-  ms?: number;
   /** An earlier file with the same bytes. Set by the gate. */
   sameBodyAs?: string;
 }

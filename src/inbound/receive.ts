@@ -193,25 +193,19 @@ class ReportRequest<S extends ReportSender> {
       ...(callersId !== null && { callerRequestId: callersId }),
       size: this.#bytes.body.byteLength,
       receivedAt,
-      ...acceptedFacts(this.#headers, this.#intake.signed?.timestampMs ?? null, this.#startedAt, receivedAt),
+      ...callerOf(this.#headers, this.#intake.signed?.timestampMs ?? null, this.#startedAt),
     };
   }
 }
 
 /** How the request came, as its file's row keeps it. */
-function acceptedFacts(
-  headers: Headers,
-  timestampMs: number | null,
-  startedAt: number,
-  now: number,
-): Partial<FileFacts> {
+function callerOf(headers: Headers, timestampMs: number | null, startedAt: number): Partial<FileFacts> {
   const userAgent = userAgentProduct(headers);
   const country = countryOf(headers);
   return {
     ...(userAgent !== null && { userAgent }),
     ...(country !== null && { country }),
     ...(timestampMs !== null && { skewMs: timestampMs - startedAt }),
-    ms: now - startedAt,
   };
 }
 

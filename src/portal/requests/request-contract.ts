@@ -77,7 +77,11 @@ export const requestFields = once(() => ({
   user_agent: like(z.string().nullable(), "curl/8.9.1", "The first product of the user agent."),
   country: like(z.string().nullable(), "US"),
   file_id: fileId().nullable(),
-  ms: like(z.number().nullable(), 18, "The time that the request took."),
+  ms: like(
+    z.number().nullable(),
+    18,
+    "The time that the request took; of an accepted one, until it was accepted: null while that is not known yet.",
+  ),
 }));
 
 const entry = once(() => z.strictObject(requestFields()).meta({ id: "ReportRequest" }));
