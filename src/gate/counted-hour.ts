@@ -12,7 +12,7 @@ import { publicStatus, stateOf } from "./file-row.ts";
 const FILES_AT_A_TIME = 1_000;
 
 const COUNTED = `SELECT key, state, signed_until, updated_at, facts ->> 'size' AS bytes, facts ->> 'receivedAt' AS received_at,
-    facts ->> 'employerId' AS employer, progress ->> 'acceptedMs' AS accepted_ms,
+    facts ->> 'employerId' AS employer, progress ->> 'ms' AS accepted_ms,
     progress ->> 'forwardedAt' AS forwarded_at, progress ->> 'completedAt' AS completed_at
   FROM inbox WHERE key >= ? AND key < ? ORDER BY key LIMIT ${FILES_AT_A_TIME}`;
 

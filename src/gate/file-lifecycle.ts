@@ -249,8 +249,8 @@ export class FileLifecycle {
   /** With how long the acceptance took, if the consumer that has leased the file said so. */
   #progressOf({ seq, progress }: FileRow): FileProgress {
     const known = progress ?? NO_PROGRESS;
-    const acceptedMs = known.acceptedMs ?? this.#leases.get(seq)?.acceptedMs ?? null;
-    return acceptedMs === null ? known : { ...known, acceptedMs };
+    const acceptedMs = known.ms ?? this.#leases.get(seq)?.acceptedMs ?? null;
+    return acceptedMs === null ? known : { ...known, ms: acceptedMs };
   }
 
   #payloadOf(row: FileRow): Claimed["payload"] | null {

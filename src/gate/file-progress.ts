@@ -19,8 +19,11 @@ export interface FileProgress {
   eventIds: string[];
   /** The reports that are published to webhooks, newest last. Absent if there are none. */
   reports?: TakenReport[];
-  /** From the request's arrival to the acceptance, ms. Absent if the wake-up that says it was lost. */
-  acceptedMs?: number;
+  /**
+   * From the request's arrival to the acceptance, ms. Absent if the wake-up that says it was lost. The name is short because a longer
+   * one makes one row less fit on a page of SQLite.
+   */
+  ms?: number;
   /** When the files-creator first had the file. Absent before that, and in rows of older code. A replay keeps it. */
   forwardedAt?: number;
   /** When the file was first completed, once it has been replayed: before that, it is the row's `updated_at`. */
@@ -72,15 +75,9 @@ export function replayedProgress(
 }
 
 /** Fields of {@link FileProgress} that no report changes. */
-function keptOf({
-  acceptedMs,
-  forwardedAt,
-  completedAt,
-  job,
-  restored,
-}: FileProgress): Partial<FileProgress> {
+function keptOf({ ms, forwardedAt, completedAt, job, restored }: FileProgress): Partial<FileProgress> {
   return {
-    ...(acceptedMs !== undefined && { acceptedMs }),
+    ...(ms !== undefined && { ms }),
     ...(forwardedAt !== undefined && { forwardedAt }),
     ...(completedAt !== undefined && { completedAt }),
     ...(job !== undefined && { job }),

@@ -59,6 +59,6 @@ export function acceptedEntry(
     userAgent: shown.userAgent ?? null,
     country: shown.country ?? null,
     fileId,
-    ms: progress?.acceptedMs ?? null,
+    ms: progress?.ms ?? null,
   };
 }

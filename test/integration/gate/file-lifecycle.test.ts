@@ -62,14 +62,14 @@ describe("how long an acceptance took", () => {
       const fileId = bench.accept();
       const token = bench.claim(fileId, 12)?.token ?? "";
       settle(bench, fileId, token);
-      expect(bench.row(fileId)?.progress?.acceptedMs).toBe(12);
+      expect(bench.row(fileId)?.progress?.ms).toBe(12);
       bench.clock.now += HOUR;
       if (bench.row(fileId)?.state === "queued") bench.forward(fileId);
       report(bench, fileId, "completed", { eventId: "evt_later" });
       bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
       bench.claim(fileId, 99);
       report(bench, fileId, "completed", { eventId: "evt_last" });
-      expect(bench.row(fileId)?.progress?.acceptedMs).toBe(12);
+      expect(bench.row(fileId)?.progress?.ms).toBe(12);
     });
   });
 
@@ -79,7 +79,7 @@ describe("how long an acceptance took", () => {
       bench.claim(fileId, 12);
       bench.restart();
       bench.forward(fileId);
-      expect(bench.row(fileId)?.progress).not.toHaveProperty("acceptedMs");
+      expect(bench.row(fileId)?.progress).not.toHaveProperty("ms");
     });
   });
 });
