@@ -249,7 +249,7 @@ describe("when a payload cannot be read", () => {
 });
 
 describe("wake-ups", () => {
-  it("contain file ids and nothing else, whether from the intake, the alarm or a replay", async () => {
+  it("contain file ids and the time of acceptance, nothing else, whether from the intake, the alarm or a replay", async () => {
     const connection = await createBoundConnection();
     const fileId = await accepted(connection, report({ secret: "marker-of-the-payload" }));
     await bringToTheEnd(fileId, wakeUps);
@@ -260,7 +260,12 @@ describe("wake-ups", () => {
     ].filter(([messages]) => JSON.stringify(messages).includes(fileId));
     expect(sent.length).toBeGreaterThanOrEqual(2);
     for (const [messages] of sent) {
-      expect(messages).toEqual([{ body: { file_ids: [expect.stringMatching(/^FILE_[0-9A-Z]{40}$/)] } }]);
+      const [{ body }] = messages as [{ body: Record<string, unknown> }];
+      expect(messages).toEqual([{ body }]);
+      const { file_ids, accepted_ms = [], ...others } = body;
+      expect(file_ids).toEqual([expect.stringMatching(/^FILE_[0-9A-Z]{40}$/)]);
+      expect([[], [expect.any(Number)]]).toContainEqual(accepted_ms);
+      expect(others).toEqual({});
       expect(JSON.stringify(messages)).not.toContain("marker");
     }
   });

@@ -33,7 +33,7 @@ const FOLDERS: Record<string, string[]> = {
   inbound: ["crypto", "db", "gate", "http", "contract", "evidence", "usage"],
   forwarding: ["crypto", "db", "gate", "http", "outbound", "watch"],
   watch: ["crypto", "db", "gate", "outbound", "usage"],
-  jobs: ["crypto", "db", "gate", "outbound"],
+  jobs: ["crypto", "db", "gate", "inbound", "outbound"],
   maintenance: ["crypto", "db", "evidence", "forwarding", "gate", "jobs", "outbound", "usage", "watch"],
   developer: ["crypto", "db", "gate", "http", "contract", "evidence", "inbound", "outbound"],
   portal: [
