@@ -43,6 +43,8 @@ import { ownerData } from "./portal/owner-data-routes.ts";
 import { portalFiles } from "./portal/portal-file-routes.ts";
 import { requests } from "./portal/requests/request-routes.ts";
 import { vault } from "./portal/rewrap-routes.ts";
+import { portalLinks } from "./portal/sessions/portal-link-routes.ts";
+import { sessions } from "./portal/sessions/session-routes.ts";
 import { deliveryLists } from "./portal/webhooks/delivery-list-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
@@ -72,6 +74,8 @@ const portal = behindPortalAuth([
   metrics,
   jobs,
   bulkReplays,
+  portalLinks,
+  sessions,
 ]);
 
 const INTAKE_PATHS = ["/api/v1/webhook/", "/api/v1/payroll/", "/api/v1/employees/"];

@@ -10,6 +10,9 @@ import type { SettingsPart, UrlPolicy } from "./model.ts";
 import {
   type AccessTeam,
   accessTeam,
+  type Console,
+  consoleFrameAncestors,
+  consoleOrigin,
   emailAddress,
   filesCreatorToken,
   filesCreatorUrl,
@@ -46,6 +49,8 @@ export interface Settings {
   readonly emailFrom: string | EmailAddress;
   /** Operators' webhook: where events about alerts are posted. Null if there is none. */
   readonly operatorsWebhook: OperatorsWebhook | null;
+  /** Console. Where its pages are, and what may embed them. */
+  readonly console: Console;
   /** Portal clients. The ids of unusable entries. */
   readonly unusableClients: ReadonlySet<string>;
   /** The problems of all settings, as they are logged. Never contains a secret. */
@@ -96,6 +101,8 @@ function settingsOf(env: Bindings): Settings {
   const inbound = of("own_hosts", "INBOUND_ORIGIN", () => inboundOrigin(env));
   const policy = of("own_hosts", "OWN_ZONES", () => urlPolicy(env, inbound()));
   const alerts = of("operators_webhook", "OPERATORS_WEBHOOK_URL", () => operatorsWebhook(env));
+  const consoleAt = of("console", "CONSOLE_ORIGIN", () => consoleOrigin(env));
+  const ancestors = of("console", "CONSOLE_FRAME_ANCESTORS", () => consoleFrameAncestors(env));
   const size = { lowest: SMALLEST_LIMIT_BYTES, highest: LARGEST_BODY_BYTES, otherwise: LARGEST_BODY_BYTES };
   const delay = { lowest: 1, highest: LONGEST_ARCHIVE_AFTER_S, otherwise: DEFAULT_ARCHIVE_AFTER_S };
   return {
@@ -130,6 +137,9 @@ function settingsOf(env: Bindings): Settings {
     },
     get operatorsWebhook() {
       return alerts();
+    },
+    get console() {
+      return { origin: consoleAt(), frameAncestors: ancestors() };
     },
     problems,
   };

@@ -11,6 +11,10 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 export const PLANS = ["sandbox", "production", "enterprise"] as const;
 export type Plan = (typeof PLANS)[number];
 
+/** What a person may do in the console. `manage` includes `view`. */
+export const CAPABILITIES = ["view", "manage"] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
 /** The rate limit state of a caller, for the window that would block first. */
 export interface RateStatus {
   allowed: boolean;
@@ -64,6 +68,7 @@ export const SETTINGS_PARTS = [
   "mail",
   "own_hosts",
   "operators_webhook",
+  "console",
 ] as const;
 export type SettingsPart = (typeof SETTINGS_PARTS)[number];
 

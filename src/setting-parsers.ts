@@ -17,6 +17,13 @@ const portalClient = z
   .refine(({ owner, role }) => owner === undefined || role === undefined, "a pair with a role has no owner");
 export type PortalClient = z.infer<typeof portalClient>;
 
+export interface Console {
+  /** Null for none; on a gateway for local development, for the origin of the current request. */
+  origin: string | null;
+  /** The origins whose pages may embed the console. */
+  frameAncestors: readonly string[];
+}
+
 /** The Cloudflare Access application in front of the portal's paths. */
 export interface AccessTeam {
   issuer: string;
@@ -169,9 +176,27 @@ function hostNames(value: unknown): string[] {
 
 export function inboundOrigin(env: Bindings): string | null {
   const origin = text(env.INBOUND_ORIGIN);
-  if (origin === "") return null;
-  const url = URL.canParse(origin) ? new URL(origin) : null;
-  if (url === null || url.href !== `${url.origin}/`) throw new Error("must be an address without a path");
+  return origin === "" ? null : originIn(origin, env);
+}
+
+export function consoleOrigin(env: Bindings): string | null {
+  const origin = text(env.CONSOLE_ORIGIN);
+  return origin === "" ? null : originIn(origin, env);
+}
+
+/** Origins separated by commas or blanks. They become part of a header, so each is normalized by `URL`. */
+export function consoleFrameAncestors(env: Bindings): string[] {
+  const origins = text(env.CONSOLE_FRAME_ANCESTORS)
+    .split(/[\s,]+/)
+    .filter((origin) => origin !== "");
+  return [...new Set(origins.map((origin) => originIn(origin, env)))];
+}
+
+function originIn(text: string, env: Bindings): string {
+  const url = URL.parse(text);
+  // A host may have characters that mean something in a header.
+  if (url === null || url.href !== `${url.origin}/` || !/^(?:[\w.-]+|\[[\da-f:.]+\])$/.test(url.hostname))
+    throw new Error("must be an address without a path");
   if (url.protocol !== "https:" && !(allowsInsecure(env) && url.protocol === "http:"))
     throw new Error("must be an https address");
   return url.origin;

@@ -99,6 +99,16 @@ export const PATH_PARAMETERS: Record<string, () => z.ZodType> = {
       .string()
       .regex(/^[0-9a-fA-F]{24}$/)
       .meta({ examples: [EXAMPLE.jobId] }),
+  portal_link_id: () =>
+    z
+      .string()
+      .regex(/^plk_[0-9a-f]{24}$/)
+      .meta({ examples: [EXAMPLE.portalLinkId] }),
+  session_id: () =>
+    z
+      .string()
+      .regex(/^ses_[0-9a-f]{24}$/)
+      .meta({ examples: [EXAMPLE.sessionId] }),
   owner_type: () => z.enum(OWNER_TYPES),
   owner_id: () =>
     z

@@ -8,6 +8,7 @@ export const TAGS = {
   Webhooks: "Where an owner's events are sent, and the outcome of each delivery. For the portal.",
   Events: "Events that Audit1's services and the files-creator report, and that their owner reads back.",
   Metrics: "What was received, refused and delivered, how fast, and the business metrics.",
+  Sessions: "Links that let people into the console, and the sessions they make. For the portal.",
   Operations:
     "The audit trail, forwarding files again, erasing owners, rewrapping data keys. For the portal.",
   Outbound: "Events as webhooks receive them.",

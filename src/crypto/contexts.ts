@@ -29,6 +29,11 @@ export function keyTokenContext(apiKeyId: string): string {
   return `api-key-token:${apiKeyId}`;
 }
 
+/** A portal link's token, stored for as long as a repeated creation may return it. */
+export function linkTokenContext(linkId: string): string {
+  return `portal-link-token:${linkId}`;
+}
+
 export function webhookSecretContext(webhookId: string, secretId: string): string {
   return `webhook-secret:${webhookId}:${secretId}`;
 }

@@ -1,5 +1,5 @@
 /** Identifiers and secrets that the gateway generates, all from the platform's CSPRNG. */
-import { integerToBase32, toHex } from "./encoding.ts";
+import { integerToBase32, toBase64, toHex } from "./encoding.ts";
 
 /** 24 lower-case hex digits, like an ObjectId. For connections, API keys and webhooks. */
 export function newObjectId(): string {
@@ -18,6 +18,12 @@ export function randomToken(length: number): string {
     }
   }
   return token;
+}
+
+/** 256 random bits in 43 characters of `A-Za-z0-9_-`. */
+export function randomSecret(): string {
+  const base64 = toBase64(crypto.getRandomValues(new Uint8Array(32)));
+  return base64.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }
 
 /** `digits` × 5 random bits in Crockford's base32. */

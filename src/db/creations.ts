@@ -5,7 +5,14 @@ import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import type { SQLiteUpdateSetSource } from "drizzle-orm/sqlite-core";
 import { type AuditRow, insertAuditIfChanged, wasAudited } from "./audit.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
-import { type apiKeys, type connections, creations, type webhooks } from "./schema.ts";
+import {
+  type apiKeys,
+  type connections,
+  creations,
+  type portalLinks,
+  type sessions,
+  type webhooks,
+} from "./schema.ts";
 
 /** How long a repeat of the key returns the object that it created. From the wire contract. */
 export const KEEP_CREATIONS_MS = 24 * 3_600_000;
@@ -13,7 +20,8 @@ const PURGED_PER_RUN = 500;
 
 export type Creation = typeof creations.$inferSelect;
 
-type CreatedTable = typeof apiKeys | typeof connections | typeof webhooks;
+type VersionedTable = typeof apiKeys | typeof connections | typeof webhooks;
+type CreatedTable = VersionedTable | typeof portalLinks;
 
 /** `refused`: a condition of the caller was not met. */
 export type Inserted = { outcome: "inserted" | "refused" } | { outcome: "made_before"; earlier: Creation };
@@ -79,7 +87,7 @@ export async function insertOnce<Table extends CreatedTable>(
  * Writes `change` if the row is still as it was read, with its audit row and the statements of `also`, which must check
  * {@link wasAudited} themselves. Returns false if the row was changed meanwhile. `endsSecret`: see {@link endSecret}.
  */
-export async function changeIfUnchanged<Table extends CreatedTable>(
+export async function changeIfUnchanged<Table extends VersionedTable>(
   db: D1Database,
   table: Table,
   read: Pick<Table["$inferSelect"], "id" | "version" | "owner_type" | "owner_id">,
@@ -148,8 +156,8 @@ function unexpired({ type, id }: OwnerAddress, name: string, now: number): SQL |
   );
 }
 
-/** Values in the order of the schema, in which the query builder lists the columns. */
-function valuesIf<Table extends CreatedTable | typeof creations>(
+/** For an insert: the row if the condition holds, else nothing. The query builder lists the columns in the order of the schema. */
+export function valuesIf<Table extends CreatedTable | typeof creations | typeof sessions>(
   table: Table,
   row: Table["$inferSelect"],
   condition: SQL,

@@ -75,7 +75,7 @@ export async function deleteEvents(
 const AFTER_SCHEME = "substr(url, instr(url, '://') + 3)";
 const HOST = `substr(${AFTER_SCHEME}, 1, instr(${AFTER_SCHEME}, '/') - 1)`;
 
-/** Deletes the owner's key, its remaining events, its creations, and its webhooks with all sealed values. */
+/** Deletes the owner's key, its remaining events, its creations, its portal links and sessions, and its webhooks with all sealed values. */
 export async function eraseOwner(
   db: D1Database,
   { type, id }: OwnerAddress,
@@ -88,6 +88,8 @@ export async function eraseOwner(
     asStatement(db, insertAuditIfChanged(drizzle(db), auditRow)),
     db.prepare(`DELETE FROM events WHERE ${OF_OWNER} AND ${wasAudited}`).bind(type, id, auditRow.id),
     db.prepare(`DELETE FROM creations WHERE ${OF_OWNER} AND ${wasAudited}`).bind(type, id, auditRow.id),
+    db.prepare(`DELETE FROM portal_links WHERE ${OF_OWNER} AND ${wasAudited}`).bind(type, id, auditRow.id),
+    db.prepare(`DELETE FROM sessions WHERE ${OF_OWNER} AND ${wasAudited}`).bind(type, id, auditRow.id),
     db
       .prepare(
         `UPDATE webhooks SET status = 'disabled', disabled_reason = coalesce(disabled_reason, 'requested'), secrets = '[]',

@@ -7,7 +7,7 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
+import { CAPABILITIES, ENVIRONMENTS, OWNER_TYPES, PLANS } from "../model.ts";
 
 /** The fields of an object in an audit row. */
 export type AuditedFields = Readonly<Record<string, unknown>>;
@@ -199,6 +199,8 @@ export const SUBJECT_KINDS = [
   "owner",
   "alert",
   "job",
+  "portal_link",
+  "session",
 ] as const;
 export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 
@@ -217,7 +219,10 @@ export const audit = sqliteTable(
     /** Sorts by time, and for one object in the order of its changes. */
     id: text("id").primaryKey(),
     at: integer("at").notNull(),
-    /** `client:{id}` for a portal client, `access:{e-mail address}` for a person, `system:{part}` for the gateway itself. */
+    /**
+     * `client:{id}` for a portal client, `access:{e-mail address}` for a person of Audit1, `system:{part}` for the gateway itself. For an
+     * owner's session `person:{name}`, or `link:{id of the link}` if the link names nobody.
+     */
     actor: text("actor").notNull(),
     /** `{subject kind}.{action}`, such as `connection.updated`. */
     action: text("action").notNull(),
@@ -280,7 +285,10 @@ export const creations = sqliteTable(
     object_id: text("object_id").notNull(),
     /** Base64 of the body's fingerprint with the object's data key. Distinguishes a repeat from another request with the same key. */
     body_mac: text("body_mac").notNull(),
-    /** Base64 of an API key's token, sealed with its data key. Null for objects that store their secrets themselves. */
+    /**
+     * Base64 of the token of an API key or a portal link, sealed with the object's data key. Null for objects that store their secrets
+     * themselves.
+     */
     sealed_token: text("sealed_token"),
     /** Whether the secret was rotated, deactivated or deleted. If so, no repeat returns it. */
     secret_ended: integer("secret_ended", { mode: "boolean" }).notNull(),
@@ -611,6 +619,83 @@ export const jobs = sqliteTable(
     index("jobs_running").on(table.updated_at).where(sql`status = 'running'`),
     index("jobs_listed").on(table.owner_type, table.owner_id, table.created_at, table.id),
     index("jobs_settled").on(table.updated_at).where(sql`status <> 'running'`),
+  ],
+);
+
+/** `staff`: of a person of Audit1, who acts for everybody. `owner`: of an owner's person. */
+export const SESSION_KINDS = ["staff", "owner"] as const;
+
+/**
+ * Links that let a person into the console. Each makes one session, unless it is `reusable`.
+ *
+ * Deletion: by the minute cron 30 days after `expires_at`, and when the owner is erased.
+ */
+export const portalLinks = sqliteTable(
+  "portal_links",
+  {
+    /** `plk_` and 24 hex digits. */
+    id: text("id").primaryKey(),
+    /** Hex SHA-256 of the token, which has 256 random bits and so needs no salt. */
+    token_sha256: text("token_sha256").notNull(),
+    /** Both null for a link for staff, which only a gateway for local development makes. */
+    owner_type: text("owner_type", { enum: OWNER_TYPES }),
+    owner_id: text("owner_id"),
+    capability: text("capability", { enum: CAPABILITIES }).notNull(),
+    /** Whom the link is for, as the portal calls them: a name or an e-mail address. */
+    person: text("person"),
+    /** The path in the console that it leads to. */
+    next: text("next").notNull(),
+    /** Whether the session's cookie works inside a page of another site. */
+    embedded: integer("embedded", { mode: "boolean" }).notNull(),
+    /** Only on a gateway for local development. */
+    reusable: integer("reusable", { mode: "boolean" }).notNull(),
+    created_at: integer("created_at").notNull(),
+    expires_at: integer("expires_at").notNull(),
+    /** When it last made a session. */
+    used_at: integer("used_at"),
+    revoked_at: integer("revoked_at"),
+  },
+  (table) => [
+    uniqueIndex("portal_links_token").on(table.token_sha256),
+    index("portal_links_owner").on(table.owner_type, table.owner_id, table.created_at, table.id),
+    index("portal_links_listed").on(table.created_at, table.id),
+    index("portal_links_expired").on(table.expires_at),
+  ],
+);
+
+/**
+ * Sessions of people in the console. The cookie holds the token.
+ *
+ * Deletion: by the minute cron 30 days after `expires_at`, and when the owner is erased.
+ */
+export const sessions = sqliteTable(
+  "sessions",
+  {
+    /** `ses_` and 24 hex digits. */
+    id: text("id").primaryKey(),
+    /** Hex SHA-256 of the token, which has 256 random bits and so needs no salt. */
+    token_sha256: text("token_sha256").notNull(),
+    kind: text("kind", { enum: SESSION_KINDS }).notNull(),
+    /** Both null for staff. */
+    owner_type: text("owner_type", { enum: OWNER_TYPES }),
+    owner_id: text("owner_id"),
+    capability: text("capability", { enum: CAPABILITIES }).notNull(),
+    /** Staff: the e-mail address. Otherwise, as in the link. */
+    person: text("person"),
+    /** The link that made it. Null for a person who signed in through Access. */
+    link_id: text("link_id"),
+    /** As in the link. */
+    embedded: integer("embedded", { mode: "boolean" }).notNull(),
+    created_at: integer("created_at").notNull(),
+    expires_at: integer("expires_at").notNull(),
+    revoked_at: integer("revoked_at"),
+  },
+  (table) => [
+    uniqueIndex("sessions_token").on(table.token_sha256),
+    index("sessions_owner").on(table.owner_type, table.owner_id, table.created_at, table.id),
+    index("sessions_listed").on(table.created_at, table.id),
+    index("sessions_link").on(table.link_id).where(sql`link_id IS NOT NULL`),
+    index("sessions_expired").on(table.expires_at),
   ],
 );
 

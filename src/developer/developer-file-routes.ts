@@ -7,6 +7,7 @@ import { findGateOwner } from "../db/gates.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { clientOf } from "../http/in-process.ts";
 import { parseQuery } from "../http/validation.ts";
 import { fileListFields, filesOfSender, NO_SUCH_SENDER, senderOf } from "../inbound/file-list.ts";
 import { file, presentFile } from "../inbound/file-presenter.ts";
@@ -50,6 +51,7 @@ export const files = new Hono<AppEnv>()
   .get("/files", (c, next) => (isOfPortal(c) ? next() : list(c, next)));
 
 function isOfPortal(c: AppContext): boolean {
+  if (clientOf(c.req.raw) !== undefined) return true;
   const has = (name: string) => c.req.header(name) !== undefined;
   if (has("X-Client-ID") || has("X-Client-Secret")) return true;
   return has("Cf-Access-Jwt-Assertion") && !has("Authorization");

@@ -5,12 +5,12 @@ import type { ApiKey } from "../db/api-keys.ts";
 import type { Settings } from "../env.ts";
 import type { RequestTrace } from "../evidence/request-trace.ts";
 import type { LogFields } from "../log.ts";
-import type { OwnerType, RateStatus } from "../model.ts";
+import type { Capability, OwnerType, RateStatus } from "../model.ts";
 import type { Result } from "../result.ts";
 import { describeFailure, type Failure } from "./failure.ts";
 import { repeatPromise } from "./repeat-promise.ts";
 
-/** The caller of a management endpoint: a client pair, or a person who signed in. */
+/** The caller of a management endpoint: a client pair, a person who signed in through Access, or a person's session. */
 export interface Client {
   /** For the audit trail only: it may be an e-mail address, which must not appear in logs. */
   actor: string;
@@ -18,6 +18,10 @@ export interface Client {
   owner?: { type: OwnerType; id: string } | undefined;
   /** The owner that this request names, which restricts the request to that owner's objects. */
   named?: Named | undefined;
+  /** Undefined for everything that the endpoints offer. With `view`, the client may only read. */
+  capability?: Capability | undefined;
+  /** The id of the session that the request belongs to. Sessions create neither links nor sessions. */
+  session?: string | undefined;
 }
 
 /** At least one of the two is set. */

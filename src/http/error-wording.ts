@@ -15,6 +15,7 @@ export const SETTINGS_PARTS: Record<SettingsPart, string> = {
   mail: "mail is",
   own_hosts: "list of its own hosts is",
   operators_webhook: "operators' webhook is",
+  console: "console is",
 };
 
 export const SIGNATURE_RULE =

@@ -7,6 +7,7 @@ import { inParallel } from "../concurrency.ts";
 import { purgeAudit } from "../db/audit.ts";
 import { purgeCreations } from "../db/creations.ts";
 import { findGatesInRange, findUnpropagated } from "../db/gates.ts";
+import { purgeSessions } from "../db/portal-links.ts";
 import { withDeadline } from "../deadline.ts";
 import { ConfigurationError, readSettings } from "../env.ts";
 import { completeStuckFiles, reconcileStuckFiles } from "../forwarding/stuck-files.ts";
@@ -57,6 +58,7 @@ export async function runScheduled(cron: string, now: number, env: Bindings): Pr
   await part("seal webhook URLs", () => sealClearUrls(env.DB, readSettings(env).keyRing, now));
   await part("purge creations", () => purgeCreations(env.DB, now));
   await part("purge jobs", () => purgeJobs(env.DB, now));
+  await part("purge sessions", () => purgeSessions(env.DB, now));
   await part("purge the audit trail", () => purgeAudit(env.DB, now));
   await part("notify the watch", () => env.WATCH.getByName(WATCH_NAME).cronRan());
 }

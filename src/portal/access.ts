@@ -42,6 +42,8 @@ export interface SignedIn {
   name: string;
   /** An id that may appear in logs. */
   logId: string;
+  /** When the token expires, ms. */
+  expiresAt: number;
 }
 
 const keySets = new WeakMap<AccessTeam, JWTVerifyGetKey>();
@@ -57,8 +59,10 @@ export async function verifyAccessToken(token: string, team: AccessTeam): Promis
     });
     const parsed = identity.safeParse(payload);
     const name = parsed.data?.email ?? parsed.data?.common_name;
-    if (name === undefined) return err({ kind: "access_token_refused" });
-    return ok({ name, logId: parsed.data?.sub || parsed.data?.common_name || "unnamed" });
+    const { exp } = payload;
+    if (name === undefined || exp === undefined) return err({ kind: "access_token_refused" });
+    const logId = parsed.data?.sub || parsed.data?.common_name || "unnamed";
+    return ok({ name, logId, expiresAt: exp * 1_000 });
   } catch (error) {
     if (error instanceof errors.JOSEError && REFUSED.has(error.code))
       return err({ kind: "access_token_refused" });

@@ -47,7 +47,7 @@ const auditEntry = once(() =>
       actor: like(
         z.string(),
         "client:portal",
-        "`client:…` of a portal client, `access:…` of a person, `system:…` of the gateway itself.",
+        "`client:…` of a portal client, `access:…` of a person of Audit1, `person:…` of an owner's person in the console (`link:…` if the portal link names nobody), `system:…` of the gateway itself.",
       ),
       action: like(z.string(), "connection.updated"),
       subject: like(z.strictObject({ kind: z.enum(SUBJECT_KINDS), id: z.string() }), {

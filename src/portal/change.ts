@@ -22,7 +22,9 @@ import { mayActFor } from "./owner.ts";
 
 type VersionedKind = "connection" | "api_key" | "webhook";
 /** The kinds of object that a path of the portal can name. */
-export type ObjectKind = VersionedKind | "alert" | "employer" | "file";
+export type ObjectKind = VersionedKind | "alert" | "employer" | "file" | "portal_link" | "session";
+/** The kinds of object that a request can create, once per `Idempotency-Key`. */
+export type CreatedKind = VersionedKind | "portal_link";
 
 export interface Managed {
   id: string;
@@ -31,6 +33,9 @@ export interface Managed {
   owner_type: OwnerType;
   owner_id: string;
 }
+
+/** The first version of an object with versions is the time of its creation. */
+export type CreatedRow = Pick<Managed, "id" | "owner_type" | "owner_id"> & { created_at: number };
 
 /** How objects of one kind are changed. */
 export interface ManagedKind<Row extends Managed, Change extends Partial<Row>> {
@@ -92,12 +97,13 @@ export async function changeManaged<Row extends Managed, Change extends Partial<
 }
 
 /** The audit row of an object that is being created. */
-export function createdRow<Row extends Managed>(
+export function createdRow<Row extends CreatedRow>(
   c: AppContext,
-  { kind, audited }: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">,
+  { kind, audited }: { kind: CreatedKind; audited(row: Row): AuditedFields },
   row: Row,
 ): AuditRow {
-  return newAuditRow(entryOf(c, kind, "created", row, { before: null, after: audited(row) }));
+  const fields = { before: null, after: audited(row) };
+  return newAuditRow(entryOf(c, kind, "created", { ...row, version: row.created_at }, fields));
 }
 
 /** The response to a read or a change of a managed object: its failure, or what `present` makes of the row. */
@@ -125,9 +131,9 @@ async function propagated<Row extends Managed, Change extends Partial<Row>>(
 
 function entryOf(
   c: AppContext,
-  kind: VersionedKind,
+  kind: CreatedKind,
   what: string,
-  row: Managed,
+  row: Omit<Managed, "updated_at">,
   fields: Pick<AuditEntry, "before" | "after">,
 ): AuditEntry {
   return {

@@ -1,12 +1,16 @@
 /**
  * Authentication of the management endpoints: client pairs of the portal and of Audit1's own services, and, where it is set
  * up, people who sign in through Cloudflare Access. A developer key gets 403, a request without credentials 401.
+ *
+ * The Worker's own requests for a person's session have their client beside them (`http/in-process.ts`). It is asked for first, and
+ * no credential of such a request counts. Cookies never count.
  */
 import { Hono } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchesSha256 } from "../crypto/credentials.ts";
 import { type AppContext, type AppEnv, addLogFields, type Client, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
+import { clientOf } from "../http/in-process.ts";
 import { conditionalRead } from "../http/precondition.ts";
 import { onlyValue } from "../http/repeated-header.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -22,6 +26,8 @@ interface Authenticated {
   logId: string;
   role?: PortalClient["role"] | undefined;
 }
+
+const READS = new Set(["GET", "HEAD"]);
 
 /** The path where the files-creator reports. Its reports are not rate-limited. */
 const REPORTS = /^\/api\/v1\/events\/?$/;
@@ -44,6 +50,8 @@ export const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
   const { client, logId, role } = authenticated.value;
   c.set("client", client);
   addLogFields(c, { client_id: logId });
+  if (client.capability === "view" && !READS.has(c.req.method))
+    return failureResponse(c, { kind: "view_only" });
   const reports = role === "files_creator" && c.req.method === "POST" && REPORTS.test(c.req.path);
   const now = Date.now();
   const rate = reports ? null : clientLimits.exceeded(client, now);
@@ -53,12 +61,15 @@ export const portalAuth = createMiddleware<AppEnv>(async (c, next) => {
 
 /** Whether the request has credentials that {@link portalAuth} would check. */
 export function hasPortalCredentials(c: AppContext): boolean {
+  if (clientOf(c.req.raw) !== undefined) return true;
   return ["X-Client-ID", "X-Client-Secret", "Cf-Access-Jwt-Assertion"].some(
     (name) => c.req.header(name) !== undefined,
   );
 }
 
 async function authenticate(c: AppContext): Promise<Result<Authenticated, Failure>> {
+  const inside = clientOf(c.req.raw);
+  if (inside !== undefined) return ok({ client: inside, logId: inside.session ?? "in_process" });
   const id = credential(c, "X-Client-ID");
   const secret = credential(c, "X-Client-Secret");
   if (id && secret) {

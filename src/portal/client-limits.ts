@@ -20,8 +20,10 @@ export class ClientLimits {
   /** Counts a request that is within the limit and returns null. Otherwise returns the state of the exceeded limit. */
   exceeded({ actor, owner }: Pick<Client, "actor" | "owner">, now: number): RateStatus | null {
     const plan = owner === undefined ? UNBOUND : BOUND;
-    const windows = this.#windows.get(actor) ?? new RateWindows();
-    setBounded(this.#windows, actor, windows, MAX_CLIENTS);
+    // People of two owners may have the same name.
+    const name = owner === undefined ? actor : `${owner.type}:${owner.id} ${actor}`;
+    const windows = this.#windows.get(name) ?? new RateWindows();
+    setBounded(this.#windows, name, windows, MAX_CLIENTS);
     if (!windows.allows(plan, now)) return windows.standing(plan, now);
     windows.add(now);
     return null;

@@ -1,5 +1,5 @@
 /**
- * Creating requests: `POST` of connections, webhooks and API keys, with and without an `Idempotency-Key`.
+ * Creating requests: `POST` of connections, webhooks, API keys and portal links, with and without an `Idempotency-Key`.
  *
  * With a key, the same body returns the same object for 24 hours, within one client, route and owner; another body is a 409.
  * The batch that inserts the object also inserts the key, so of two concurrent requests one creates the object and both
@@ -9,11 +9,12 @@ import { sha256Hex, utf8 } from "../crypto/encoding.ts";
 import { type DataKey, fingerprint } from "../crypto/vault.ts";
 import type { AuditRow } from "../db/audit.ts";
 import { type Creation, findCreation, type Inserted } from "../db/creations.ts";
+import type { AuditedFields } from "../db/schema.ts";
 import { type AppContext, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { idempotencyKey } from "../http/idempotency-key.ts";
 import type { Result } from "../result.ts";
-import { createdRow, type Managed, type ManagedKind } from "./change.ts";
+import { type CreatedKind, type CreatedRow, createdRow } from "./change.ts";
 import type { Owner } from "./owner.ts";
 
 /** A new object, not yet stored. */
@@ -22,7 +23,7 @@ export interface Made<Row> {
   secret: string;
   /** Seals the object's secrets. */
   dataKey: DataKey;
-  /** An API key's token, sealed. */
+  /** The token of an API key or a portal link, sealed. */
   sealedToken: string | null;
   insert(auditRow: AuditRow, creation: Creation | null): Promise<Inserted>;
   /** Finds out why it was not inserted; null if another attempt may succeed. */
@@ -32,8 +33,8 @@ export interface Made<Row> {
 /** An owner can be erased while an object is being created, but not several times in a row. */
 const MAX_TRIES = 3;
 
-export interface Creatable<Row extends Managed> {
-  managed: Pick<ManagedKind<Row, Partial<Row>>, "kind" | "audited">;
+export interface Creatable<Row extends CreatedRow> {
+  managed: { kind: CreatedKind; audited(row: Row): AuditedFields };
   /** Also finds deleted and inactive objects. */
   find(c: AppContext, id: string): Promise<Row | null>;
   /** Null if the key has been erased. */
@@ -48,7 +49,7 @@ export interface Creatable<Row extends Managed> {
 export type Secret = { secret: string } | { secret_unavailable: true };
 
 /** `body` is the parsed body; `make` is called unless an earlier request with this key has created the object. */
-export async function create<Row extends Managed>(
+export async function create<Row extends CreatedRow>(
   c: AppContext,
   kind: Creatable<Row>,
   { owner, body }: { owner: Owner; body: unknown },
@@ -79,7 +80,7 @@ export function insertsUnconditionally(): Promise<never> {
   return Promise.reject(new Error("a new object was not stored"));
 }
 
-async function repeat<Row extends Managed>(
+async function repeat<Row extends CreatedRow>(
   c: AppContext,
   kind: Creatable<Row>,
   { object_id: id, body_mac: mac, secret_ended: ended, sealed_token: token }: Creation,
@@ -97,11 +98,11 @@ async function repeat<Row extends Managed>(
 }
 
 /** Identifies the client, the kind of object and the key. Hashed, because the client may be a person's e-mail address. */
-function nameOf<Row extends Managed>(c: AppContext, kind: Creatable<Row>, key: string): Promise<string> {
+function nameOf<Row extends CreatedRow>(c: AppContext, kind: Creatable<Row>, key: string): Promise<string> {
   return sha256Hex(JSON.stringify([c.get("client").actor, kind.managed.kind, key]));
 }
 
-async function creationOf<Row extends Managed>(
+async function creationOf<Row extends CreatedRow>(
   name: string,
   { row, dataKey, sealedToken }: Made<Row>,
   body: unknown,
@@ -114,7 +115,7 @@ async function creationOf<Row extends Managed>(
     body_mac: await macOf(dataKey, body),
     sealed_token: sealedToken,
     secret_ended: false,
-    created_at: row.updated_at,
+    created_at: row.created_at,
   };
 }
 

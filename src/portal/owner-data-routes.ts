@@ -22,7 +22,7 @@ const eraseData = portalContracts("Operations")({ query: deletion }, () => ({
   id: "eraseOwnerData",
   summary: "Erase an owner's outbound data",
   description:
-    "Disables the owner's webhooks at once. After seven days its events, webhooks and data key are deleted: stored secrets, headers and responses become unreadable, and pending deliveries are closed. Until then `erase=false` cancels the erasure; the webhooks stay disabled. Safe to repeat. Connections and API keys are not affected.",
+    "Disables the owner's webhooks at once. After seven days its events, webhooks, portal links, sessions and data key are deleted: stored secrets, headers and responses become unreadable, pending deliveries are closed, and the people of its sessions are signed out. Until then `erase=false` cancels the erasure; the webhooks stay disabled. Safe to repeat. Connections and API keys are not affected.",
   answers: {
     200: answer(
       "`erase_at` is when the data is erased; null for never, or if the owner has no outbound data.",

@@ -48,13 +48,26 @@ export function withinScope(client: Client, row: OwnedRow): boolean {
   return mayActFor(client, ownerIn(row));
 }
 
+/** As {@link mayActFor}. What has no owner exists for those who act for everybody. */
+export function mayReach(client: Client, owner: Owner | null): boolean {
+  return owner === null ? actsForEverybody(client) : mayActFor(client, owner);
+}
+
 export interface OwnedRow {
   owner_type: OwnerType;
   owner_id: string;
 }
 
-export function ownerIn({ owner_type: type, owner_id: id }: OwnedRow): Owner {
-  return { type, id };
+/** Null for a row without an owner. */
+export function ownerIn(row: OwnedRow): Owner;
+export function ownerIn(row: { [Field in keyof OwnedRow]: OwnedRow[Field] | null }): Owner | null;
+export function ownerIn({
+  owner_type: type,
+  owner_id: id,
+}: {
+  [Field in keyof OwnedRow]: OwnedRow[Field] | null;
+}): Owner | null {
+  return type === null || id === null ? null : { type, id };
 }
 
 /** Whether nothing limits the request to one owner. Only such a request may act on data of all owners. */

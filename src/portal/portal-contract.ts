@@ -67,6 +67,8 @@ const CREATION: readonly Failure[] = [
   { kind: "creation_key_reused" },
 ];
 
+const UNVERSIONED = ["alert", "file", "portal_link", "session"] as const;
+
 /** By default, the old secret stays valid this long after a rotation. */
 const DEFAULT_OVERLAP_S = 86_400;
 const LONGEST_OVERLAP_S = 7 * 86_400;
@@ -116,9 +118,13 @@ function operationOf(
       ...(creates ? CREATION : []),
       ...(of ? [notFound(of)] : []),
       ...(details.failures ?? []),
-      ...(of && of !== "file" && of !== "alert" && changes ? [{ kind: `${of}_changed` } as const] : []),
+      ...(changes && of && hasVersions(of) ? [{ kind: `${of}_changed` } as const] : []),
     ],
   };
+}
+
+function hasVersions(of: ObjectKind): of is Exclude<ObjectKind, (typeof UNVERSIONED)[number]> {
+  return !UNVERSIONED.some((kind) => kind === of);
 }
 
 /** In the query, and in the body if there is one. `ownerScope` removes both fields before the schemas validate the request. */
@@ -166,15 +172,23 @@ const idempotencyKey = once(() =>
   }),
 );
 
-/** The response to a creating request: a new object with its secret, or the object that the same key created before. */
-export function created(description: string, fields: z.core.$ZodShape, secret: z.ZodType): Answer {
-  const first = answer(description, { ...fields, secret });
+/**
+ * The response to a creating request: a new object with its secret, in the field `name`, or the object that the same key created
+ * before.
+ */
+export function created(
+  description: string,
+  fields: z.core.$ZodShape,
+  secret: z.ZodType,
+  { name = "secret", versioned = true }: { name?: string; versioned?: boolean } = {},
+): Answer {
+  const first = answer(description, { ...fields, [name]: secret });
   const repeated = answer(description, { ...fields, secret_unavailable: z.literal(true) });
   return {
     ...first,
     description: `${description} A repeat with the same \`Idempotency-Key\` has \`secret_unavailable\` instead once the secret was rotated, deactivated, deleted or used.`,
     schema: z.union([first.schema, repeated.schema]),
-    headers: ["ETag"],
+    ...(versioned && VERSIONED),
     sometimes: ["Idempotent-Replayed"],
   };
 }

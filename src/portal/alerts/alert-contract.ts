@@ -51,7 +51,7 @@ const alert = once(() =>
       acknowledged_at: moment().nullable(),
       acknowledged_by: z.string().nullable().meta({
         description:
-          "`client:…` of a portal client, `access:…` of a person. `owner:` precedes it if the request acted for one owner.",
+          "`client:…` of a portal client, `access:…` of a person of Audit1, `person:…` or `link:…` of an owner's person in the console. `owner:` precedes it if the request acted for one owner.",
       }),
     })
     .meta({ id: "Alert" }),

@@ -11,7 +11,7 @@ import { ok } from "../../result.ts";
 import { type Alert, acknowledgementCounts, acknowledger } from "../../watch/alert-store.ts";
 import { presentAlert } from "../../watch/present-alert.ts";
 import { notFound } from "../change.ts";
-import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
+import { actsForEverybody, mayReach, ownerOf } from "../owner.ts";
 import * as contract from "./alert-contract.ts";
 import { ALERT_ID, ALERT_LIST, type AlertAnswer } from "./alert-contract.ts";
 
@@ -30,7 +30,7 @@ export const alerts = new Hono<AppEnv>()
     const id = c.req.param("alert_id");
     const client = c.get("client");
     const alert = ALERT_ID.test(id) ? await watchOf(c).findAlert(id) : null;
-    if (alert === null || !maySee(client, alert)) return failureResponse(c, notFound("alert"));
+    if (alert === null || !mayReach(client, alert.owner)) return failureResponse(c, notFound("alert"));
     const by = acknowledger(client.actor, { forOwner: !actsForEverybody(client) });
     if (!acknowledgementCounts(by, alert)) return c.json({ success: true, alert: present(alert, client) });
     await recordAudit(
@@ -54,11 +54,6 @@ export const alerts = new Hono<AppEnv>()
 
 function watchOf(c: AppContext) {
   return c.env.WATCH.getByName(WATCH_NAME);
-}
-
-/** An alert without an owner concerns the whole gateway. */
-function maySee(client: Client, { owner }: Alert): boolean {
-  return owner === null ? actsForEverybody(client) : mayActFor(client, owner);
 }
 
 function present(alert: Alert, client: Client): AlertAnswer {

@@ -188,6 +188,36 @@ const BROKEN: [string, object, SettingsPart, RegExp][] = [
     "operators_webhook",
     /OPERATORS_WEBHOOK_SECRET must be whsec_/,
   ],
+  [
+    "a console with a path",
+    { CONSOLE_ORIGIN: "https://console.example/console" },
+    "console",
+    /CONSOLE_ORIGIN: .* without a path/,
+  ],
+  [
+    "a console without TLS",
+    { CONSOLE_ORIGIN: "http://console.example", ALLOW_INSECURE_ENDPOINTS: "" },
+    "console",
+    /CONSOLE_ORIGIN: must be an https/,
+  ],
+  [
+    "any page as a frame ancestor",
+    { CONSOLE_FRAME_ANCESTORS: "https://a.example *" },
+    "console",
+    /CONSOLE_FRAME_ANCESTORS: must be an address/,
+  ],
+  [
+    "a frame ancestor without a scheme",
+    { CONSOLE_FRAME_ANCESTORS: "a.example" },
+    "console",
+    /CONSOLE_FRAME_ANCESTORS: must be an address/,
+  ],
+  [
+    "a frame ancestor that ends the header's directive",
+    { CONSOLE_FRAME_ANCESTORS: "https://a.example;script-src" },
+    "console",
+    /CONSOLE_FRAME_ANCESTORS: must be an address/,
+  ],
 ];
 
 const READ: Record<SettingsPart, (settings: Settings) => unknown> = {
@@ -198,6 +228,7 @@ const READ: Record<SettingsPart, (settings: Settings) => unknown> = {
   mail: (settings) => [settings.operatorsEmail, settings.emailFrom],
   own_hosts: (settings) => settings.urlPolicy,
   operators_webhook: (settings) => settings.operatorsWebhook,
+  console: (settings) => settings.console,
 };
 
 describe("readSettings", () => {
@@ -258,6 +289,20 @@ describe("readSettings", () => {
     ],
     ["a sender with a name in quotes", { EMAIL_FROM: `"A, B" <a@b.test>` }, { emailFrom: { name: "A, B" } }],
     ["no operators' webhook", {}, { operatorsWebhook: null }],
+    ["no console", {}, { console: { origin: null, frameAncestors: [] } }],
+    [
+      "a console, and the pages that may embed it",
+      {
+        CONSOLE_ORIGIN: " https://Console.example/\n",
+        CONSOLE_FRAME_ANCESTORS: " https://portal.example, https://B.example:8443/\nhttps://portal.example ",
+      },
+      {
+        console: {
+          origin: "https://console.example",
+          frameAncestors: ["https://portal.example", "https://b.example:8443"],
+        },
+      },
+    ],
     [
       "an operators' webhook",
       { OPERATORS_WEBHOOK_URL: " https://hooks.example/alerts\n", OPERATORS_WEBHOOK_SECRET: WEBHOOK_SECRET },

@@ -50,7 +50,7 @@ describe("the document", () => {
         parameters.some((parameter: Json) => resolved(parameter).name === "Idempotency-Key"),
       )
       .map(({ method, path }) => `${method} ${placed(path)}`);
-    expect(keyed).toHaveLength(6);
+    expect(keyed).toHaveLength(7);
     expect([...new Set(repeatable)].sort()).toEqual(keyed.sort());
   });
 

@@ -21,6 +21,7 @@ import {
   resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
+import { createLink, signIn } from "../../support/sessions.ts";
 import { computeUsage, countGate } from "../../support/usage.ts";
 import { openAlert } from "../../support/watch.ts";
 
@@ -91,6 +92,9 @@ const jobOf = async () => {
   return { params: { job_id: json.job.id as string } };
 };
 
+const linkOf = async () => ({ params: { portal_link_id: (await createLink(owner)).id } });
+const sessionOf = async () => ({ params: { session_id: (await signIn(owner)).session.id } });
+
 const GIVEN: Record<string, () => Promise<Given>> = {
   receiveReport: async () => {
     const { id, secret } = await createConnection(owner);
@@ -154,6 +158,18 @@ const GIVEN: Record<string, () => Promise<Given>> = {
     await jobOf();
     return { query: owner };
   },
+  listPortalLinks: async () => {
+    await createLink(owner);
+    return { query: owner };
+  },
+  getPortalLink: linkOf,
+  revokePortalLink: linkOf,
+  listSessions: async () => {
+    await signIn(owner);
+    return { query: owner };
+  },
+  getSession: sessionOf,
+  revokeSession: sessionOf,
   getJob: jobOf,
   cancelJob: jobOf,
   getDocsPage: async () => ({ params: { page: "webhooks" } }),

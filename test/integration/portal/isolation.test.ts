@@ -15,6 +15,7 @@ import {
   send,
 } from "../../support/gateway.ts";
 import { catchEndpointWakeUps } from "../../support/outbound.ts";
+import { createLink, signIn } from "../../support/sessions.ts";
 import { openAlert } from "../../support/watch.ts";
 
 /** Acme's client and key ask; the objects are this owner's. */
@@ -46,6 +47,8 @@ let theirReplay = "";
 let theirRequest = "";
 let theirAlert = "";
 let theirJob = "";
+let theirLink = "";
+let theirSession = "";
 
 beforeEach(async () => {
   catchWakeUps();
@@ -79,6 +82,8 @@ beforeAll(async () => {
   theirDelivery = (await portal("POST", `/webhooks/${theirWebhook}/test`)).json.delivery_id;
   const range = { since: "2026-03-15T00:00:00Z" };
   theirReplay = (await portal("POST", `/webhooks/${theirWebhook}/replay`, range)).json.replay.id;
+  theirLink = (await createLink(THEIRS)).id;
+  theirSession = (await signIn(THEIRS)).session.id;
   // It matches nothing: a delivery that is sent in the background would change the database under the tests.
   const nothing = { ...range, until: "2026-03-15T00:00:01Z" };
   theirJob = (await portal("POST", "/deliveries/retry", { ...THEIRS, ...nothing })).json.job.id;
@@ -109,6 +114,8 @@ const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
   },
   alert_id: { theirs: () => theirAlert, nobodys: () => `alt_${"0".repeat(20)}` },
   job_id: { theirs: () => theirJob, nobodys: newObjectId },
+  portal_link_id: { theirs: () => theirLink, nobodys: () => `plk_${newObjectId()}` },
+  session_id: { theirs: () => theirSession, nobodys: () => `ses_${newObjectId()}` },
   employer_id: { theirs: () => theirEmployer, nobodys: () => "EMP_nobodys" },
   owner_id: { theirs: () => THEIRS.owner_id, nobodys: () => "nobody" },
   subject: { theirs: () => `connection:${theirConnection.id}`, nobodys: () => `connection:${newObjectId()}` },
@@ -196,6 +203,8 @@ const OWN: Record<string, () => string> = {
   owner_type: () => "payroll_company",
   replay_id: newObjectId,
   job_id: newObjectId,
+  portal_link_id: () => `plk_${newObjectId()}`,
+  session_id: () => `ses_${newObjectId()}`,
 };
 /** Where another field is being tried, the path names an object of the asker's own. */
 function ownOr(name: string): string {

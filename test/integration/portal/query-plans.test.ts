@@ -3,6 +3,12 @@ import type { Bindings } from "../../../src/bindings.ts";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { mintRequestId } from "../../../src/http/request-id.ts";
 import { connectionSenders } from "../../../src/inbound/inbound-routes.ts";
+import {
+  endSession,
+  redeemLink,
+  sessionOf,
+  startStaffSession,
+} from "../../../src/portal/sessions/signed-in.ts";
 import { EMPLOYEES, submit } from "../../support/developer.ts";
 import {
   accepted,
@@ -24,6 +30,7 @@ import {
   send,
 } from "../../support/gateway.ts";
 import { storeWebhook } from "../../support/outbound.ts";
+import { tokenIn } from "../../support/sessions.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -156,6 +163,25 @@ describe("every query of the Worker to D1", () => {
     }
     for (const each of [id, fileId, "evt_1", mintRequestId(`k${newObjectId()}`, 0), mintRequestId("p", 0)])
       await ask("GET", `/lookup/${each}?owner_type=payroll_company&owner_id=acme`);
+    const link = { owner_type: "payroll_company", owner_id: "acme" };
+    for (const fields of [link, { staff: true, reusable: true }, { staff: true }]) {
+      const created = await ask("POST", "/portal-links", fields, "portal");
+      const redeemed = await redeemLink(using, tokenIn(created), Date.now(), "");
+      if (!redeemed.ok) throw new Error(redeemed.error);
+      const { session, token } = redeemed.value;
+      await sessionOf(using, token, Date.now());
+      await endSession(using, session, Date.now(), "");
+      await ask("DELETE", `/sessions/${session.id}`, undefined, "portal");
+      await ask("DELETE", `/portal-links/${session.link_id}`, undefined, "portal");
+    }
+    await startStaffSession(using, { name: "a@b.example", expiresAt: Date.now() + 1_000 }, Date.now(), "");
+    for (const list of ["/portal-links", "/sessions"])
+      for (const client of ["portal", "bound"])
+        for (const query of ["?limit=1", "?include_ended=true&limit=1"]) {
+          const { json } = await ask("GET", `${list}${query}`, undefined, client);
+          if (json.next_cursor)
+            await ask("GET", `${list}${query}&cursor=${json.next_cursor}`, undefined, client);
+        }
     const hook = await storeWebhook({ owner_id: owner.owner_id });
     for (const query of [
       "measure=accepted",

@@ -64,6 +64,14 @@ it.each(DEPLOYED)("%s lets no webhook lead to our own zones, and speaks no plain
   });
 });
 
+it("production has the console at a host of its own routes, and staging has none", () => {
+  const { vars, routes } = readConfig({ config, env: "production" });
+  expect(vars.CONSOLE_ORIGIN).toBe("https://console.audit1.com");
+  expect(routes).toContainEqual({ pattern: "console.audit1.com", custom_domain: true });
+  for (const env of [undefined, "staging"])
+    expect(readConfig({ config, env }).vars).not.toHaveProperty("CONSOLE_ORIGIN");
+});
+
 it("production answers addresses of connections at the host of its own routes that is for reports", () => {
   const { vars, routes } = readConfig({ config, env: "production" });
   expect(vars.INBOUND_ORIGIN).toBe("https://webhooks.audit1.com");
