@@ -12,7 +12,10 @@ const dryRun = (env: string) => `wrangler deploy --dry-run --env=${env} --outdir
 
 const CHECKS: Record<string, Check> = {
   lint: { what: "formatting and lint rules (npm run format fixes them)", steps: ["biome check ."] },
-  typecheck: { what: "the three TypeScript programs", steps: ["tsc", "tsc -p test", "tsc -p dev"] },
+  typecheck: {
+    what: "the four TypeScript programs",
+    steps: ["tsc", "tsc -p test", "tsc -p dev", "tsc -p src/console/client"],
+  },
   types: {
     what: "generated binding types are those of wrangler.toml (npm run types)",
     steps: ["npm run -s types -- --check"],
@@ -24,6 +27,10 @@ const CHECKS: Record<string, Check> = {
   openapi: {
     what: "docs/openapi.json is what the code describes (npm run openapi), and a linter finds no fault",
     steps: ["node dev/contract/generate.ts --check", "node dev/contract/lint.ts"],
+  },
+  console: {
+    what: "the console's stylesheets and scripts are what their sources give (npm run console)",
+    steps: ["node dev/console/generate.ts --check"],
   },
   bundle: {
     what: "the Worker bundles for every environment",

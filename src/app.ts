@@ -4,6 +4,7 @@ import { createMiddleware } from "hono/factory";
 import type { RouterRoute } from "hono/types";
 import type { Bindings } from "./bindings.ts";
 import { boundedForRequests } from "./bounded.ts";
+import { consolePages } from "./console/console-routes.ts";
 import { RingKeyMissing } from "./crypto/vault.ts";
 import { isOutage } from "./deadline.ts";
 import { readBearer } from "./developer/bearer.ts";
@@ -139,13 +140,17 @@ export const intakes = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
   .route("/api/v1", reports);
 
-export const app = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
+export const app: Hono<AppEnv> = withEveryAnswer(new Hono<AppEnv>({ strict: false }))
   .route("/api/v1", inbound)
   .route("/api/v1", reports)
   .route("/api/v1", files)
   .route("/api/v1", developerEvents)
   .route("/api/v1", portal)
   .route("/", reference(routes))
+  .route(
+    "/",
+    consolePages((request, c) => app.fetch(request, c.env, c.executionCtx)),
+  )
   .route("/", health);
 
 function routes(): readonly RouterRoute[] {

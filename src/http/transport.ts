@@ -1,11 +1,11 @@
 /**
  * The transport of a request. Requests carry secrets and reports, so a request that others could read in transit is rejected
  * before it is processed. It is never redirected: a client that follows redirects would keep sending in the clear. Requests
- * for documentation pages carry neither, and people type their addresses, so they are redirected to https.
+ * for pages carry neither, and people type their addresses, so they are redirected to https.
  */
 import type { Failure } from "./failure.ts";
 
-const PAGES = /^\/(?:docs(?:\/.*)?|openapi\.json)$/;
+const PAGES = /^\/(?:docs(?:\/.*)?|console(?:\/.*)?|openapi\.json)$/;
 /** Cloudflare's names for SSL and TLS below 1.2. */
 const WEAK_TLS = /^(?:SSL.*|TLSv1(?:\.[01])?)$/;
 

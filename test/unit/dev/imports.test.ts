@@ -40,6 +40,7 @@ const FOLDERS: Record<string, string[]> = {
     ...["crypto", "db", "http", "contract"],
     ...["evidence", "forwarding", "gate", "inbound", "jobs", "maintenance", "outbound", "usage", "watch"],
   ],
+  console: ["crypto", "db", "http", "portal"],
   reference: ["crypto", "http", "contract", "outbound"],
 };
 
@@ -71,7 +72,7 @@ const EXCEPTIONS = [
   "src/http/context.ts -> src/evidence/request-trace.ts",
 ];
 
-const files = globSync("src/**/*.ts").sort();
+const files = globSync("src/**/*.{ts,tsx}").sort();
 const imports = files.flatMap((from) =>
   [...readFileSync(from, "utf8").matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((match) => ({
     from,

@@ -1,0 +1,138 @@
+/** The console's router: what every page gets (headers, session, the client of the API), and the pages. */
+import { Hono } from "hono";
+import { csrf } from "hono/csrf";
+import { createMiddleware } from "hono/factory";
+import { HTTPException } from "hono/http-exception";
+import { RingKeyMissing } from "../crypto/vault.ts";
+import { isOutage } from "../deadline.ts";
+import { ConfigurationError } from "../env.ts";
+import { logError, loggable, stackOf } from "../log.ts";
+import { sessionOf } from "../portal/sessions/signed-in.ts";
+import { Api } from "./api.ts";
+import { assetResponse } from "./assets.ts";
+import type { ConsoleContext, ConsoleEnv } from "./console-host.ts";
+import { sessionToken } from "./cookie.ts";
+import { PlainPage } from "./layout.tsx";
+import { html, page } from "./page.tsx";
+import { scopeOf } from "./page-scope.ts";
+import { now } from "./pages/now.tsx";
+import { signIn } from "./pages/sign-in.tsx";
+import { changed, to } from "./paths.ts";
+import { personSession } from "./session.ts";
+
+const headers = createMiddleware<ConsoleEnv>(async (c, next) => {
+  await next();
+  const { frameAncestors } = c.env.settings.console;
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    `frame-ancestors ${frameAncestors.length === 0 ? "'none'" : frameAncestors.join(" ")}`,
+  ];
+  c.res.headers.set("Content-Security-Policy", policy.join("; "));
+  c.res.headers.set("X-Content-Type-Options", "nosniff");
+  c.res.headers.set("Referrer-Policy", "no-referrer");
+});
+
+/** Requests without a session in force are led to the sign-in, and from there back to the page. */
+const signedIn = createMiddleware<ConsoleEnv>(async (c, next) => {
+  const token = sessionToken(c);
+  const row = token === undefined ? null : await sessionOf(c.env.env, token, c.env.startedAt);
+  if (row === null) {
+    const url = new URL(c.req.url);
+    const next = c.req.method === "GET" ? `${url.pathname}${url.search}` : undefined;
+    return c.redirect(to.signIn({ next, ended: token === undefined ? undefined : "yes" }), 303);
+  }
+  const session = personSession(row);
+  const url = new URL(c.req.url);
+  const scope = scopeOf(url.searchParams);
+  c.set("session", session);
+  c.set("scope", session.owner === null ? scope : { ...scope, owner: null });
+  c.set("api", new Api(url.origin, session.client, c.get("scope"), c.env.callApi));
+  c.env.log.session_id = session.id;
+  return next();
+});
+
+export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
+  .use(headers)
+  .get("/console/assets/:file", (c) => assetResponse(c.req.path) ?? notFound(c))
+  .use(csrf())
+  .route("/", signIn)
+  .use(signedIn)
+  .use(async (c, next) => {
+    await next();
+    c.env.log.route = c.req.routePath;
+  })
+  .route("/", now)
+  .notFound(notFound)
+  .onError(unexpected);
+
+function notFound(c: ConsoleContext): Response {
+  const content = (
+    <div class="state">
+      <h1>No such page</h1>
+      <p>The address may be incomplete, or what it showed may be gone.</p>
+      <p>
+        <a href={to.now()}>Go to Now</a>
+      </p>
+    </div>
+  );
+  if (c.get("session") === undefined)
+    return html(c, <PlainPage title="No such page">{content}</PlainPage>, 404);
+  return page(c, { title: "No such page", section: null, status: 404 }, content);
+}
+
+/** A page that cannot be made says so and names its request. */
+function unexpected(thrown: Error, c: ConsoleContext): Response {
+  if (thrown instanceof HTTPException && thrown.status === 403) return refusedForm(c);
+  const error = loggable(thrown);
+  const { requestId } = c.env;
+  const isExpected =
+    isOutage(error) || error instanceof ConfigurationError || error instanceof RingKeyMissing;
+  logError(
+    "failed to make a page",
+    { request_id: requestId, route: c.req.path, stack: stackOf(error) },
+    error,
+  );
+  const url = new URL(c.req.url);
+  const retry = c.req.method === "GET" ? changed(url, {}) : url.pathname;
+  const content = (
+    <div class="state failed" role="alert">
+      <h1>This page could not be made</h1>
+      <p>
+        {isExpected
+          ? "A part of the gateway does not answer. Reports are still accepted."
+          : "Something unexpected went wrong."}{" "}
+        Request <code>{requestId}</code>
+      </p>
+      <p>
+        <a class="button" href={retry}>
+          Try again
+        </a>
+      </p>
+    </div>
+  );
+  return html(c, <PlainPage title="Error">{content}</PlainPage>, isExpected ? 503 : 500);
+}
+
+/** The form was posted from elsewhere, or by a browser that does not say from where. */
+function refusedForm(c: ConsoleContext): Response {
+  const content = (
+    <div class="state failed" role="alert">
+      <h1>Nothing was changed</h1>
+      <p>
+        The form was not sent from a page of this console. Open the page again and send the form from there.
+      </p>
+      <p>
+        <a class="button" href={to.now()}>
+          Go to Now
+        </a>
+      </p>
+    </div>
+  );
+  return html(c, <PlainPage title="Nothing was changed">{content}</PlainPage>, 403);
+}

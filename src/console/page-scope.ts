@@ -1,0 +1,41 @@
+/**
+ * The part of every address that says whose objects and which environment the reader looks at. Staff choose an owner, or
+ * none for all; an owner's session has its own and never names it.
+ */
+import * as z from "zod";
+import { ENVIRONMENTS, type Environment, OWNER_TYPES, type OwnerType } from "../model.ts";
+
+export interface Scope {
+  owner: { type: OwnerType; id: string } | null;
+  environment: Environment | null;
+}
+
+const OWNER = new RegExp(`^(${OWNER_TYPES.join("|")})/([A-Za-z0-9_.:-]{1,64})$`);
+const environmentOf = z.enum(ENVIRONMENTS);
+
+/** Reads `owner` (`payroll_company/acme`) and `environment` of an address. Values of other forms count as missing. */
+export function scopeOf(query: URLSearchParams): Scope {
+  const [, type, id] = OWNER.exec(query.get("owner") ?? "") ?? [];
+  const environment = environmentOf.safeParse(query.get("environment"));
+  return {
+    owner: id === undefined ? null : { type: type as OwnerType, id },
+    environment: environment.success ? environment.data : null,
+  };
+}
+
+/** The parameters of {@link scopeOf}; those of `over` replace the scope's own. */
+export function scopeQuery({ owner, environment }: Scope): Record<string, string> {
+  return {
+    ...(owner !== null && { owner: `${owner.type}/${owner.id}` }),
+    ...(environment !== null && { environment }),
+  };
+}
+
+/** `path` with the scope's parameters, unless it names them itself. Only the scope of staff travels in addresses. */
+export function withScope(path: string, scope: Scope): string {
+  const [before = "", query = ""] = path.split("?");
+  const params = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(scopeQuery(scope)))
+    if (!params.has(name)) params.set(name, value);
+  return params.size === 0 ? before : `${before}?${params}`;
+}

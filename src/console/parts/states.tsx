@@ -1,0 +1,75 @@
+/** What a list or a panel shows in place of its content. */
+import type { Child } from "hono/jsx";
+import type { ApiError } from "../api.ts";
+import { usePage } from "../page-state.ts";
+import { ButtonLink } from "./link.tsx";
+import { Id } from "./values.tsx";
+
+/** A call of the API failed. */
+export function Failed({ error, what }: { error: ApiError; what: string }) {
+  const { url } = usePage();
+  return (
+    <div class="state failed" role="alert">
+      <p>
+        <strong>{what} could not be read.</strong> {error.message}
+      </p>
+      <p class="quiet">
+        Request <Id id={error.request_id} />
+      </p>
+      <ButtonLink href={`${url.pathname}${url.search}`}>Try again</ButtonLink>
+    </div>
+  );
+}
+
+/** A change was refused. `error.details` names fields. */
+export function Refused({ error, what }: { error: ApiError; what: string }) {
+  const details = Object.entries(error.details ?? {});
+  return (
+    <div class="state failed" role="alert">
+      <p>
+        <strong>{what}</strong> {error.message}
+      </p>
+      {details.length > 0 && (
+        <ul>
+          {details.map(([field, problem]) => (
+            <li>
+              <code>{field}</code>: {typeof problem === "string" ? problem : JSON.stringify(problem)}
+            </li>
+          ))}
+        </ul>
+      )}
+      <p class="quiet">
+        Request <Id id={error.request_id} />
+      </p>
+    </div>
+  );
+}
+
+/** Filters are set and nothing matches. `clear` is the address without them. */
+export function NothingMatches({ clear, what }: { clear: string; what: string }) {
+  return (
+    <div class="state">
+      <p>No {what} match these filters.</p>
+      <ButtonLink href={clear}>Clear filters</ButtonLink>
+    </div>
+  );
+}
+
+/** There is nothing yet. The children are what to do about it. */
+export function NothingYet({ what, children }: { what: string; children?: Child }) {
+  return (
+    <div class="state">
+      <p>{what}</p>
+      {children}
+    </div>
+  );
+}
+
+/** Something was done; the page's address says what. */
+export function Done({ children }: { children: Child }) {
+  return (
+    <p class="done" role="status">
+      {children}
+    </p>
+  );
+}

@@ -1,0 +1,96 @@
+/** What every page of the console has in common. */
+import { describe, expect, it } from "vitest";
+import { asset } from "../../../src/console/assets.ts";
+import { Browser, person, staff } from "../../support/console.ts";
+import { portal } from "../../support/gateway.ts";
+
+const OWNER = { type: "payroll_company", id: "acme" } as const;
+
+describe("a page", () => {
+  it("runs no script and no style but the console's own, and is not kept or framed", async () => {
+    const page = await (await staff()).get("/console");
+    expect(page.text).not.toMatch(
+      /<style|\sstyle=|\son\w+=|<script(?! type="module" src="\/console\/assets\/)/,
+    );
+    expect(page.headers.get("Content-Security-Policy")).toMatch(
+      /^default-src 'none'; script-src 'self'; style-src 'self';.*frame-ancestors 'none'$/,
+    );
+    expect(page.headers.get("Cache-Control")).toBe("no-store");
+    expect(page.headers.get("X-Content-Type-Options")).toBe("nosniff");
+  });
+
+  it("shows the API calls behind it as commands without credentials", async () => {
+    const page = await (await staff()).get("/console");
+    expect(page.text).toContain("GET /health");
+    expect(page.text).toContain("X-Client-Secret: $AUDIT1_CLIENT_SECRET");
+  });
+
+  it("that does not exist is a 404 which leads back", async () => {
+    const page = await (await staff()).get("/console/nowhere");
+    expect(page.status).toBe(404);
+    expect(page.text).toContain('href="/console"');
+  });
+
+  it("keeps the owner and environment that staff look at in its links", async () => {
+    const browser = await staff();
+    const { text } = await browser.get("/console?owner=payroll_company/acme&environment=sandbox");
+    expect(text).toContain('href="/console/reports?owner=payroll_company%2Facme&amp;environment=sandbox"');
+    expect(text).toContain('class="sandbox"');
+  });
+
+  it("ignores an owner that the address names in the session of another", async () => {
+    const browser = await person(OWNER);
+    const { text } = await browser.get("/console?owner=employer/other");
+    expect(text).not.toContain("other");
+  });
+});
+
+describe("files", () => {
+  it("are named after their content and kept by browsers, without a session", async () => {
+    const file = await new Browser().get(asset("console.css"));
+    expect(file.status).toBe(200);
+    expect(file.headers.get("Content-Type")).toBe("text/css; charset=utf-8");
+    expect(file.headers.get("Cache-Control")).toBe("public, max-age=31536000, immutable");
+  });
+
+  it("of another version are not found", async () => {
+    const file = await new Browser().get("/console/assets/console.0000000000.css");
+    expect(file.status).toBe(404);
+  });
+});
+
+describe("a form", () => {
+  it.each([
+    { from: "another site", headers: { Origin: "https://evil.example", "Sec-Fetch-Site": "cross-site" } },
+    {
+      from: "a sibling site",
+      headers: { Origin: "https://other.audit1.com", "Sec-Fetch-Site": "same-site" },
+    },
+  ])("that was posted from $from changes nothing", async ({ headers }) => {
+    const browser = await person(OWNER);
+    const refused = await browser.post("/console/sign-out", {}, headers);
+    expect(refused.status).toBe(403);
+    expect((await browser.get("/console")).status).toBe(200);
+  });
+
+  it("to sign out ends the session", async () => {
+    const browser = await person(OWNER);
+    const { cookie } = browser;
+    expect((await browser.post("/console/sign-out", {})).status).toBe(303);
+    browser.cookie = cookie;
+    expect((await browser.get("/console")).location).toMatch(/^\/console\/sign-in/);
+  });
+});
+
+it("a session that was revoked ends with the next page", async () => {
+  const browser = await person(OWNER);
+  const { json } = await portal("GET", "/sessions?owner_type=payroll_company&owner_id=acme");
+  for (const { id } of json.sessions) await portal("DELETE", `/sessions/${id}`);
+  expect((await browser.get("/console")).location).toMatch(/^\/console\/sign-in\?.*ended=yes/);
+});
+
+it("the console's cookie means nothing to the API", async () => {
+  const browser = await person(OWNER);
+  const answer = await browser.get("/api/v1/connections");
+  expect(answer.status).toBe(401);
+});
