@@ -26,7 +26,10 @@ export async function setUpDemo(
     portal_client_secret: portal.secret,
     owner_client_id: owner.id,
     owner_client_secret: owner.secret,
+    console_url: await gateway.createConsoleLink("staff"),
+    owner_console_url: await gateway.createConsoleLink("owner"),
   };
+  say("✓ Links to the console created");
   writeDemo(demo);
   return demo;
 }

@@ -17,12 +17,21 @@ const demo = z.object({
   owner_client_id: z.string().min(1),
   owner_client_secret: z.string().min(1),
   files_creator_url: z.url(),
+  /** Signs in to the console as staff, any number of times. */
+  console_url: z.url(),
+  /** As above, as somebody who may manage what the demo's owner has. */
+  owner_console_url: z.url(),
 });
 
 export type Demo = z.infer<typeof demo>;
 
-/** Earlier versions had no client of the owner. */
-const earlierDemo = demo.partial({ owner_client_id: true, owner_client_secret: true });
+/** Earlier versions had no client of the owner and no console. */
+const earlierDemo = demo.partial({
+  owner_client_id: true,
+  owner_client_secret: true,
+  console_url: true,
+  owner_console_url: true,
+});
 export type EarlierDemo = z.infer<typeof earlierDemo>;
 
 export const DEMO_OWNER = { owner_id: "demo-payroll", owner_type: "payroll_company" } as const;

@@ -11,6 +11,7 @@ const connection = z.object({
   secret: z.string().min(1),
 });
 const apiKey = z.object({ secret: z.string().min(1) });
+const portalLink = z.object({ url: z.url() });
 const fileStatus = z.object({
   status: z.enum(["queued", "processing", "completed", "failed"]),
   records_total: z.number().nullish(),
@@ -21,6 +22,8 @@ const fileStatus = z.object({
 export type FileStatus = z.infer<typeof fileStatus>;
 
 const REQUEST_LIMIT_MS = 30_000;
+/** The longest time for which a link of a local gateway may be valid. */
+const CONSOLE_LINK_S = 30 * 86_400;
 
 export class GatewayClient {
   readonly #baseUrl: string;
@@ -53,6 +56,18 @@ export class GatewayClient {
   async createApiKey(): Promise<string> {
     const response = await this.#portal("POST", "api-keys", { ...DEMO_OWNER, environment: "production" });
     return (await body(response, apiKey, "POST /api-keys", [201])).secret;
+  }
+
+  /** The address of a link that signs in to the console any number of times: as staff, or for the demo's owner. */
+  async createConsoleLink(who: "staff" | "owner"): Promise<string> {
+    const response = await this.#portal("POST", "portal-links", {
+      ...(who === "staff"
+        ? { staff: true }
+        : { ...DEMO_OWNER, capabilities: "manage", person: "demo owner" }),
+      reusable: true,
+      expires_in: CONSOLE_LINK_S,
+    });
+    return (await body(response, portalLink, "POST /portal-links", [201])).url;
   }
 
   /** Whether the gateway still knows the connection. */

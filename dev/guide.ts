@@ -7,7 +7,8 @@ import { shown, workspace } from "./workspace.ts";
 const PLACE_WIDTH = 30;
 
 export function guide(demo: Demo, fileId: string | null): string {
-  const { base_url, connection_id, secret, api_key, files_creator_url } = demo;
+  const { base_url, connection_id, secret, api_key, files_creator_url, console_url, owner_console_url } =
+    demo;
   const places = [
     [`${files_creator_url}/files`, "what the files-creator received"],
     ["npm run send -- --help", "send your own reports, one or thousands"],
@@ -19,6 +20,10 @@ export function guide(demo: Demo, fileId: string | null): string {
     .map(([place = "", what]) => `  ${place.padEnd(PLACE_WIDTH)}  ${what}`)
     .join("\n");
   return `
+The console, signed in (each link works for 30 days):
+  as Audit1's staff    ${console_url}
+  as the demo's owner  ${owner_console_url}
+
 Send one yourself (paste into bash or zsh):
 
 TIMESTAMP=$(date +%s)000

@@ -32,6 +32,8 @@ interface Demo {
   owner_client_id: string;
   owner_client_secret: string;
   files_creator_url: string;
+  console_url: string;
+  owner_console_url: string;
 }
 
 const STARTED = { timeout: 60_000, interval: 200 };

@@ -15,6 +15,8 @@ const demo: Demo = {
   owner_client_id: "owner",
   owner_client_secret: "o",
   files_creator_url: "http://127.0.0.1:8788",
+  console_url: "http://127.0.0.1:8787/console/sign-in#staff",
+  owner_console_url: "http://127.0.0.1:8787/console/sign-in#owner",
 };
 
 const parse = (...args: string[]) => parseSendArguments(args, () => demo);
