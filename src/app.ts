@@ -48,6 +48,7 @@ import { portalLinks } from "./portal/sessions/portal-link-routes.ts";
 import { sessions } from "./portal/sessions/session-routes.ts";
 import { deliveryLists } from "./portal/webhooks/delivery-list-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
+import { failingWebhooks } from "./portal/webhooks/failing-webhook-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
 import { raiseRingKeyMissing } from "./raised-conditions.ts";
 import { reference } from "./reference/reference-routes.ts";
@@ -67,6 +68,7 @@ const portal = behindPortalAuth([
   auditTrail,
   vault,
   webhooks,
+  failingWebhooks,
   deliveries,
   deliveryLists,
   ownerData,

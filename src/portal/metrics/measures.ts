@@ -31,7 +31,7 @@ interface Common {
 
 export type CountedMeasure = Common &
   (
-    | { kind: "count" | "error_budget"; names: Names }
+    | { kind: "count" | "error_budget" | "refused_share"; names: Names }
     | { kind: "latency" | "freshness"; latency: Latency; names: Names }
   );
 /** The last two are not made of counts. */
@@ -85,6 +85,15 @@ export const MEASURES = {
     names: { prefix: REFUSED },
     exact: false,
     means: "Requests that were refused. `by=code` splits them by the answer's `code`.",
+  },
+  refused_share: {
+    kind: "refused_share",
+    of: "reports",
+    splits: OF_REPORTS,
+    names: { exact: ["accepted", "duplicate"], prefix: REFUSED },
+    exact: false,
+    means:
+      "The share of requests at the report endpoints that were refused: `count` of them, of all `of` requests.",
   },
   delivered: ofDeliveries(
     "delivered",

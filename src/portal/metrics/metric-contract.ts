@@ -46,6 +46,7 @@ const value = once(() =>
     .union([
       z.number().meta({ description: "Of a count." }),
       z.strictObject(percentiles()).meta({ description: "Of a latency, in milliseconds." }),
+      z.strictObject(counted()).meta({ description: "Of `refused_share`." }),
       z.strictObject({ ...percentiles(), within_goal: share() }).meta({ description: "Of `freshness`." }),
       z.strictObject({ ...counted(), budget_left: z.number() }).meta({ description: "Of `error_budget`." }),
       z.strictObject({ ...counted(), unknown: z.int() }).meta({ description: "Of `automation`." }),

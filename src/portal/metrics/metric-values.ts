@@ -26,6 +26,11 @@ export function metricValue(measure: CountedMeasure, counts: Counts): MetricValu
       const percentiles = percentilesOf(histogram);
       return { ...percentiles, within_goal: shareOf(within, percentiles.count).share };
     }
+    case "refused_share": {
+      const requests = sumOf(Object.values(counts));
+      const taken = (counts.accepted ?? 0) + (counts.duplicate ?? 0);
+      return shareOf(requests - taken, requests);
+    }
     case "error_budget": {
       const { failed, requests, spent } = errorBudgetOf(counts);
       return { ...shareOf(failed, requests), budget_left: rounded(1 - spent) };

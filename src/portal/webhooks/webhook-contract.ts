@@ -168,7 +168,7 @@ const webhook = once(() =>
     .meta({ id: "Webhook" }),
 );
 /** URLs often contain credentials: lists show them masked. */
-const listedWebhook = once(() => webhook().omit({ url: true }).meta({ id: "ListedWebhook" }));
+export const listedWebhook = once(() => webhook().omit({ url: true }).meta({ id: "ListedWebhook" }));
 export type ListedWebhook = z.infer<ReturnType<typeof listedWebhook>>;
 
 const skipped = once(() =>

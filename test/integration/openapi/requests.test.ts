@@ -21,6 +21,7 @@ import {
   resetCircuitBreaker,
 } from "../../support/forwarding.ts";
 import { createApiKey, createConnection, type Json, portal, sign } from "../../support/gateway.ts";
+import { storeWebhook } from "../../support/outbound.ts";
 import { createLink, signIn } from "../../support/sessions.ts";
 import { computeUsage, countGate } from "../../support/usage.ts";
 import { openAlert } from "../../support/watch.ts";
@@ -132,6 +133,10 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   }),
   listWebhooks: async () => {
     await webhookOf();
+    return { query: owner };
+  },
+  listFailingWebhooks: async () => {
+    await storeWebhook({ ...owner, failing_since: Date.now() });
     return { query: owner };
   },
   getWebhook: webhookOf,

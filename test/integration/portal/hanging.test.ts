@@ -65,6 +65,7 @@ describe("a call that hangs is a 503", () => {
     ["GET", `/files?${OWNER}`, undefined, "DB"],
     ["GET", "/files?connection_id={connection}", undefined, "CONNECTION_GATE.listFiles"],
     ["GET", "/stuck-files", undefined, "DB"],
+    ["GET", "/failing-webhooks", undefined, "DB"],
     ["POST", "/portal-links", { owner_type: "payroll_company", owner_id: "acme" }, "DB"],
     ["GET", "/portal-links", undefined, "DB"],
     ["GET", `/sessions?${OWNER}`, undefined, "DB"],

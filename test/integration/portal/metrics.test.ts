@@ -182,6 +182,24 @@ describe("a count", () => {
     expect((await metric({ measure: "refused" })).series[0].total).toBe(3);
   });
 
+  it("of refused requests is also a share of all requests", async () => {
+    const gate = await newConnection();
+    await countGate(gate, TEN, { accepted: 5, duplicate: 1, "refused:INVALID_SIGNATURE": 1, bytes: 900 });
+    await countGate(gate, TEN - HOUR_MS, { "refused:INVALID_SIGNATURE": 2, "refused:RATE_LIMITED": 1 });
+    await computeUsage(NOW);
+    const { series } = await metric({ measure: "refused_share", granularity: "hour" });
+    expect(series).toEqual([
+      {
+        key: {},
+        points: [
+          { at: iso(TEN - HOUR_MS), value: { share: 1, count: 3, of: 3 } },
+          { at: iso(TEN), value: { share: 0.142857, count: 1, of: 7 } },
+        ],
+        total: { share: 0.4, count: 4, of: 10 },
+      },
+    ]);
+  });
+
   it("adds up to the whole in every split, over random counts", async () => {
     const random = seeded(7);
     const gates = await Promise.all(

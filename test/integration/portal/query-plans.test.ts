@@ -145,6 +145,8 @@ describe("every query of the Worker to D1", () => {
       await ask("GET", `/files?owner_type=payroll_company&owner_id=acme${query}`);
     for (const query of ["", "?reason=deferred", "?since=2026-01-01T00:00:00Z&limit=1"])
       expect((await ask("GET", `/stuck-files${query}`)).status).toBe(200);
+    for (const query of ["", "?environment=sandbox&limit=1", "?owner_type=payroll_company&owner_id=acme"])
+      expect((await ask("GET", `/failing-webhooks${query}`)).status).toBe(200);
     await ask("POST", "/events", { id: "evt_1", type: "file.failed", data: { fileId } });
     await ask("POST", `/files/${fileId}/replay`);
     for (const dry_run of [true, false]) await ask("POST", "/deliveries/retry", { ...owner, dry_run });
