@@ -49,6 +49,7 @@ import { sessions } from "./portal/sessions/session-routes.ts";
 import { deliveryLists } from "./portal/webhooks/delivery-list-routes.ts";
 import { deliveries } from "./portal/webhooks/delivery-routes.ts";
 import { failingWebhooks } from "./portal/webhooks/failing-webhook-routes.ts";
+import { replays } from "./portal/webhooks/replay-routes.ts";
 import { webhooks } from "./portal/webhooks/webhook-routes.ts";
 import { raiseRingKeyMissing } from "./raised-conditions.ts";
 import { reference } from "./reference/reference-routes.ts";
@@ -70,6 +71,7 @@ const portal = behindPortalAuth([
   webhooks,
   failingWebhooks,
   deliveries,
+  replays,
   deliveryLists,
   ownerData,
   requests,

@@ -32,6 +32,10 @@ export const deliveryRow = z.object({
   event_created_at: z.number().nullable(),
 });
 const deliveryWithHistoryRow = deliveryRow.extend({
+  /** The value of `attempts` when the current round of tries began. */
+  round_start: z.number(),
+  /** The sealed data of an event about a file; null for other events. */
+  file_event_data: z.string().nullable(),
   history: z.string().transform((text) => z.array(storedAttempt).parse(JSON.parse(text))),
 });
 export type Delivery = z.infer<typeof deliveryRow>;
@@ -82,7 +86,8 @@ export async function getDelivery(
 ): Promise<DeliveryWithHistory | null> {
   const row = await db
     .prepare(
-      `SELECT ${DELIVERY_COLUMNS}, d.history FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
+      `SELECT ${DELIVERY_COLUMNS}, d.history, d.round_start, iif(e.type GLOB 'file.*', e.data, NULL) AS file_event_data
+       FROM deliveries AS d LEFT JOIN events AS e ON e.seq = d.event_seq
        WHERE d.webhook_id = ? AND d.event_seq = ?`,
     )
     .bind(webhookId, eventSeq)

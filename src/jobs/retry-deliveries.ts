@@ -34,6 +34,11 @@ type Position = z.infer<typeof position>;
 
 export const FIRST_WEBHOOK: string = JSON.stringify({ after: "", at: null, held: [] } satisfies Position);
 
+/** The webhooks that the job has come to and will visit again: they are paused, or many of their deliveries wait. */
+export function heldWebhooks(job: Job): string[] {
+  return position.parse(JSON.parse(job.position)).held.map(([id]) => id);
+}
+
 const webhookState = z.object({
   status: z.enum(WEBHOOK_STATUSES),
   deleted: z.number(),

@@ -35,6 +35,8 @@ const KEPT_HEADERS = [
 /** How much of one header is kept. */
 export const HEADER_CHARS = 256;
 export const USER_AGENT = "Audit1-Webhooks/1";
+/** The headers that every request has, whatever the webhook. */
+export const OWN_REQUEST_HEADERS = { "Content-Type": "application/json", "User-Agent": USER_AGENT };
 
 export interface Exchange {
   url: string;
@@ -116,8 +118,13 @@ async function attemptAt(exchange: Exchange, deps: AttemptDeps): Promise<Attempt
 }
 
 function requestOf({ headers, body }: Exchange, signal: AbortSignal): RequestInit {
-  const ours = { "Content-Type": "application/json", "User-Agent": USER_AGENT };
-  return { method: "POST", headers: { ...headers, ...ours }, body, redirect: "manual", signal };
+  return {
+    method: "POST",
+    headers: { ...headers, ...OWN_REQUEST_HEADERS },
+    body,
+    redirect: "manual",
+    signal,
+  };
 }
 
 function keptHeaders(headers: Headers): AnswerHeaders {

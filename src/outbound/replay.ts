@@ -8,6 +8,8 @@ import * as z from "zod";
 import { type AuditRow, asStatement, insertAuditIfChanged } from "../db/audit.ts";
 import { SUBSCRIBES } from "../db/deliveries.ts";
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
+import { type ListCount, listCount } from "../db/list-count.ts";
+import type { OwnerAddress } from "../db/owner-keys.ts";
 import { logError } from "../log.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
 import { err, ok, type Result } from "../result.ts";
@@ -99,6 +101,61 @@ export async function findReplay(db: D1Database, webhookId: string, id: string):
   return row === null ? null : replayRow.parse(row);
 }
 
+/** The place of a replay in the list. */
+export const replayPosition = z.tuple([z.number(), z.string()]);
+type ReplayPosition = z.infer<typeof replayPosition>;
+
+/** Of one webhook or of all, newest first, from below `before`. Returns `limit + 1` rows if there are more. */
+export async function listReplaysOf(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  webhookId: string | null,
+  before: ReplayPosition | null,
+  limit: number,
+): Promise<Replay[]> {
+  const [at, last] = before ?? [Number.MAX_SAFE_INTEGER, ""];
+  const { results } = await db
+    .prepare(
+      `SELECT r.* FROM webhooks w CROSS JOIN replays r ON r.webhook_id = w.id
+       WHERE w.owner_type = ?1 AND w.owner_id = ?2 AND (?3 IS NULL OR w.id = ?3) AND (r.created_at, r.id) < (?4, ?5)
+       ORDER BY r.created_at DESC, r.id DESC LIMIT ?6`,
+    )
+    .bind(type, id, webhookId, at, last, limit + 1)
+    .all();
+  return results.map((row) => replayRow.parse(row));
+}
+
+/** Events that a count reads at most. */
+const EVENTS_COUNTED = 50_000;
+
+/** How many deliveries a replay of this range would queue now. Null if its webhook is off. */
+export async function countReplayed(
+  db: D1Database,
+  { webhook_id, only, position, until }: Pick<Replay, "webhook_id" | "only" | "position" | "until">,
+): Promise<ListCount | null> {
+  const [webhook, counted] = await db.batch<Record<string, unknown>>([
+    db.prepare(`SELECT NOT ${IS_OFF} AS is_on FROM webhooks WHERE id = ?`).bind(webhook_id),
+    db
+      .prepare(
+        `SELECT count(*) AS examined, coalesce(sum(matches), 0) AS found FROM (
+           SELECT e.type <> ?4 AND ${SUBSCRIBES} AND NOT EXISTS (
+             SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id AND d.event_seq = e.seq AND NOT ${MAY_BEGIN_AGAIN("?5")}) AS matches
+           FROM webhooks w JOIN events e
+             ON e.owner_type = w.owner_type AND e.owner_id = w.owner_id AND e.environment = w.environment
+           WHERE w.id = ?1 AND e.seq > ?2 AND e.seq < ?3 ORDER BY e.seq LIMIT ${EVENTS_COUNTED})`,
+      )
+      .bind(webhook_id, position, until, TEST_EVENT, only),
+  ]);
+  if (webhook?.results[0]?.is_on !== 1) return null;
+  const { examined, found } = countRow.parse(counted?.results[0]);
+  return listCount(found, examined < EVENTS_COUNTED);
+}
+const countRow = z.object({ examined: z.number(), found: z.number() });
+
+/** Whether a delivery that exists is begun again. `only` is the parameter that holds the replay's choice. */
+const MAY_BEGIN_AGAIN = (only: string) =>
+  `(next_attempt_at IS NULL AND (status IN ('failed', 'skipped') OR ${only} = 'all'))`;
+
 /** A replay that fails does not delay the others. Rejects if D1 does not respond. */
 export async function runReplays(env: WakeUpQueues & { DB: D1Database }, now: number): Promise<void> {
   await endReplaysOfOff(env.DB, now).run();
@@ -166,7 +223,7 @@ async function stepReplay(
          ON CONFLICT (webhook_id, event_seq) DO UPDATE SET status = 'pending', round_start = attempts,
            last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
            next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
-         WHERE next_attempt_at IS NULL AND (status IN ('failed', 'skipped') OR ?6 = 'all')`,
+         WHERE ${MAY_BEGIN_AGAIN("?6")}`,
       )
       .bind(replay.id, replay.position, to, TEST_EVENT, now, replay.only),
     db

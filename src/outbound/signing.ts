@@ -34,24 +34,32 @@ export interface SignedDelivery {
   now: number;
 }
 
+/** Of the headers that sign a delivery, those that are no signatures: the event's id, and when it was sent, in ms since the epoch. */
+export function identifyingHeaders(id: string, now: number) {
+  return {
+    "X-Webhook-Timestamp": String(now),
+    "webhook-id": id,
+    "webhook-timestamp": String(Math.floor(now / 1_000)),
+  };
+}
+
 /** The headers that sign a delivery. */
 export async function signDelivery({ id, body, signers, rotating, format, now }: SignedDelivery) {
-  const milliseconds = String(now);
-  const seconds = String(Math.floor(now / 1_000));
+  const identifying = identifyingHeaders(id, now);
+  const milliseconds = identifying["X-Webhook-Timestamp"];
+  const seconds = identifying["webhook-timestamp"];
   const ofInbound = await signAll(signers, "whole", `${milliseconds}.`, body);
   const ofAudit1 = await signAll(signers, "whole", format === "sha256" ? "" : `${seconds}.`, body);
   const ofStandard = await signAll(signers, "decoded", `${id}.${seconds}.`, body);
   const next = rotating ? ofInbound.slice(1).at(-1) : undefined;
   return {
+    ...identifying,
     "X-Webhook-Signature": toHex(ofInbound[0]),
-    "X-Webhook-Timestamp": milliseconds,
     ...(next !== undefined && { "X-Webhook-Signature-Next": toHex(next) }),
     "Audit1-Signature":
       format === "sha256"
         ? `sha256=${toHex(ofAudit1[0])}`
         : [`t=${seconds}`, ...ofAudit1.map((signature) => `v1=${toHex(signature)}`)].join(","),
-    "webhook-id": id,
-    "webhook-timestamp": seconds,
     "webhook-signature": ofStandard.map((signature) => `v1,${toBase64(signature)}`).join(" "),
   };
 }

@@ -7,6 +7,7 @@ import { type AppContext, addLogFields, failureResponse } from "../../http/conte
 import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
 import { beginJob, type Count, type Job } from "../../jobs/job-store.ts";
+import { heldWebhooks } from "../../jobs/retry-deliveries.ts";
 import { startJob } from "../../jobs/run-jobs.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { type OwnedRow, type Owner, ownerIn, ownerOf, withinScope } from "../owner.ts";
@@ -96,6 +97,10 @@ export function presentJob(job: Job): ShownJob {
     skipped: found - done,
     status,
     reason,
+    waits_for:
+      kind === "deliveries.retry" && status === "running"
+        ? heldWebhooks(job).map((held) => `wh_${held}`)
+        : [],
     created_at: iso(job.created_at),
     updated_at: iso(job.updated_at),
   };

@@ -59,6 +59,10 @@ const job = once(() =>
       ),
       status: like(z.enum(JOB_STATUSES), "running"),
       reason: z.string().nullable().meta({ description: "Why it failed, in one word." }),
+      waits_for: like(z.array(z.string()), []).meta({
+        description:
+          "The webhooks that a running retry will visit again, because they are paused or 500 of their deliveries wait.",
+      }),
       created_at: moment(),
       updated_at: moment(),
     })

@@ -1,13 +1,12 @@
-/** The contract of deliveries and replays. */
+/** The contract of deliveries. */
 import * as z from "zod";
 import { answer, countedPage, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
-import { deliveryId, moment, objectId, success, webhookId } from "../../contract/fields.ts";
+import { deliveryId, fileId, moment, success, webhookId } from "../../contract/fields.ts";
 import { DELIVERY_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
-import { timeParameter } from "../../http/time-parameter.ts";
-import { HEADER_CHARS } from "../../outbound/attempt.ts";
+import { HEADER_CHARS, USER_AGENT } from "../../outbound/attempt.ts";
 import { FAILURE_KINDS, TLS_CAUSES } from "../../outbound/attempt-result.ts";
 import { deliveryFilterFields } from "../../outbound/delivery-filter.ts";
 import { notFound } from "../change.ts";
@@ -30,15 +29,7 @@ const ownerDeliveryQuery = z.strictObject({
   ...pageFields(OWNER_DELIVERY_LIST, z.tuple([z.int().nonnegative(), z.string().regex(/^[0-9a-f]{24}$/)])),
 });
 
-/** The range filters by when events were stored. `failed`: never sent, failed or skipped; `all`: also delivered. */
-const replayRequest = z.strictObject({
-  since: timeParameter,
-  until: timeParameter.optional(),
-  only: z.enum(["failed", "all"]).default("failed"),
-});
-
 export const NO_DELIVERY: Failure = { kind: "delivery_not_found" };
-export const NO_REPLAY: Failure = { kind: "replay_not_found" };
 export const DISABLED: Failure = { kind: "webhook_disabled" };
 const deliveryFields = once(() => ({
   id: deliveryId(),
@@ -91,6 +82,17 @@ const attempt = once(() => {
   return z.strictObject({
     number: like(z.int().positive(), 1),
     startedAt: moment(),
+    requestHeaders: like(
+      z.record(z.string(), z.string()).nullable(),
+      {
+        "content-type": "application/json",
+        "user-agent": USER_AGENT,
+        "x-webhook-timestamp": "1773657000000",
+        "webhook-id": "evt_0G5ENQ5XTX",
+        "webhook-timestamp": "1773657000",
+      },
+      "Of the request's headers, those that are neither signatures nor custom headers: neither is kept. Null if nothing was sent (`blocked`, `internal`).",
+    ),
     ms,
     outcome,
     responseCode: status,
@@ -102,37 +104,25 @@ const attempt = once(() => {
 export type ShownAttempt = z.infer<ReturnType<typeof attempt>>;
 
 const deliveryWithHistory = once(() =>
-  z.strictObject({ ...deliveryFields(), history: z.array(attempt()) }).meta({ id: "DeliveryWithHistory" }),
+  z
+    .strictObject({
+      ...deliveryFields(),
+      fileId: fileId().nullable().meta({
+        description: "The file that the event is about; null if it is about none, or is no longer stored.",
+      }),
+      retriesLeft: like(
+        z.int().nonnegative(),
+        0,
+        "How often the delivery is tried again at most, the next attempt included. A retry or a replay begins a new schedule.",
+      ),
+      history: z.array(attempt()),
+    })
+    .meta({ id: "DeliveryWithHistory" }),
 );
 export type ShownDeliveryWithHistory = z.infer<ReturnType<typeof deliveryWithHistory>>;
 
-const replay = once(() =>
-  z
-    .strictObject({
-      id: objectId(EXAMPLE.replayId),
-      webhookId: webhookId(),
-      status: like(
-        z.enum(["running", "done", "ended"]),
-        "running",
-        "`ended` before it was done, by a DELETE, or because the webhook was disabled or deleted.",
-      ),
-      only: like(z.enum(["failed", "all"]), "failed"),
-      since: moment("2026-03-15T00:00:00.000Z"),
-      until: moment("2026-03-16T00:00:00.000Z"),
-      position: moment("2026-03-15T00:00:00.000Z").meta({
-        description: "How far the replay has read the events.",
-      }),
-      progress: like(z.number(), 0, "From 0 to 1."),
-      queued: like(z.int().nonnegative(), 0, "Deliveries queued so far."),
-      createdAt: moment(),
-      updatedAt: moment(),
-    })
-    .meta({ id: "Replay" }),
-);
-export type ShownReplay = z.infer<ReturnType<typeof replay>>;
-
 /** The example of an object, with another status. */
-function exampleWith(schema: z.ZodType, status: string): unknown {
+export function exampleWith(schema: z.ZodType, status: string): unknown {
   return { ...(exampleOf(schema) as object), status };
 }
 
@@ -154,46 +144,6 @@ export const listDeliveriesOfOwner = contract({ query: ownerDeliveryQuery }, () 
     "The deliveries of all webhooks of an owner, including paused, disabled and recently deleted ones, newest event first. A filtered page may hold fewer entries than its limit, or none, while `next_cursor` is set: a page walks past at most 250 deliveries. `status=failed` and `status=skipped` are found without walking.",
   answers: { 200: countedPage("A page of deliveries.", "deliveries", delivery()) },
   failures: [notFound("webhook")],
-}));
-
-export const replayWebhook = contract({ body: replayRequest }, () => ({
-  id: "replayWebhook",
-  summary: "Replay a time range",
-  description:
-    "Sends the events that were stored in the range again, of the types that the webhook subscribes to now: those that were never sent, failed or were skipped, or all of them. The replay waits while the webhook is paused. Each webhook has at most one running replay, which ends if the webhook is disabled.",
-  of: "webhook",
-  examples: {
-    outage: {
-      summary: "After a day's outage of the receiver",
-      value: { since: "2026-03-15T00:00:00Z", until: "2026-03-16T00:00:00Z" },
-    },
-  },
-  answers: { 202: answer("Queued.", { success: success(), replay: replay() }) },
-  failures: [DISABLED, { kind: "replay_running", replayId: EXAMPLE.replayId }],
-}));
-
-export const getReplay = contract({}, () => ({
-  id: "getReplay",
-  summary: "Get a replay's progress",
-  description: "Returns how far the replay has read the events, and how many deliveries it has queued.",
-  of: "webhook",
-  answers: { 200: answer("The replay.", { replay: replay() }) },
-  failures: [NO_REPLAY],
-}));
-
-export const endReplay = contract({}, () => ({
-  id: "endReplay",
-  summary: "End a replay",
-  description: "What the replay has queued is still sent. A replay that is done stays done. Safe to repeat.",
-  of: "webhook",
-  answers: {
-    200: answer(
-      "Ended.",
-      { message: z.literal("replay_ended"), replay: replay() },
-      { example: { replay: exampleWith(replay(), "ended") } },
-    ),
-  },
-  failures: [NO_REPLAY],
 }));
 
 export const getDelivery = contract({}, () => ({

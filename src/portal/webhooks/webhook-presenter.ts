@@ -1,4 +1,5 @@
 /** How the portal finds, changes, audits and presents a webhook. */
+import { type AuditRow, newAuditRow } from "../../db/audit.ts";
 import type { AuditedFields } from "../../db/schema.ts";
 import {
   changeWebhook,
@@ -7,6 +8,7 @@ import {
   type Webhook,
   type WebhookChange,
 } from "../../db/webhooks.ts";
+import type { AppContext } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { parseWebhookId } from "../../model.ts";
@@ -93,6 +95,26 @@ export function presentWebhook(row: Webhook, now: number): ListedWebhook {
     updated_at: iso(row.updated_at),
     createdAt: iso(row.created_at),
   };
+}
+
+/** For what is done with a webhook's deliveries; changes of the webhook itself are audited with its fields. */
+export function auditRowOfWebhook(
+  c: AppContext,
+  webhook: Webhook,
+  what: string,
+  after: Record<string, unknown>,
+): AuditRow {
+  return newAuditRow({
+    at: Date.now(),
+    actor: c.get("client").actor,
+    requestId: c.get("requestId"),
+    kind: "webhook",
+    what,
+    subjectId: webhook.id,
+    owner: { type: webhook.owner_type, id: webhook.owner_id },
+    before: null,
+    after,
+  });
 }
 
 /** The webhook as a wake-up names it. */

@@ -151,6 +151,11 @@ describe("every query of the Worker to D1", () => {
     await ask("POST", `/files/${fileId}/replay`);
     for (const dry_run of [true, false]) await ask("POST", "/deliveries/retry", { ...owner, dry_run });
     for (const dry_run of [true, false]) await ask("POST", "/files/replay", { ...owner, dry_run });
+    const address = { url: "https://plans.receiver-audit.com/in", events: ["file.*"] };
+    const { webhook } = (await ask("POST", "/webhooks", { ...owner, ...address })).json;
+    const range = { since: "2026-01-01T00:00:00Z", dry_run: true };
+    expect((await ask("POST", `/webhooks/${webhook.id}/replay`, range)).status).toBe(200);
+    expect((await ask("GET", "/replays?owner_type=payroll_company&owner_id=acme")).status).toBe(200);
     const { jobs } = (await ask("GET", "/jobs?owner_type=payroll_company&owner_id=acme")).json;
     for (const method of ["GET", "DELETE"]) await ask(method, `/jobs/${jobs[0].id}`);
     for (const query of [

@@ -450,7 +450,25 @@ describe("a test", () => {
       eventType: "webhook.test",
       status: "delivered",
       history: [{ number: 1, responseCode: 201, answer: "pong" }],
+      fileId: null,
+      retriesLeft: 0,
     });
+  });
+
+  it("shows the headers that were sent, without signatures and custom headers", async () => {
+    const { id } = await register({ headers: { "X-Token": "tok_secret" } });
+    const { calls } = receiver();
+    const { json } = await portal("POST", `/webhooks/${id}/test`);
+    const { delivery } = (await portal("GET", `/deliveries/${json.delivery_id}`)).json;
+    const shown: Record<string, string> = delivery.history[0].requestHeaders;
+    expect(Object.keys(shown).sort()).toEqual([
+      "content-type",
+      "user-agent",
+      "webhook-id",
+      "webhook-timestamp",
+      "x-webhook-timestamp",
+    ]);
+    for (const [name, value] of Object.entries(shown)) expect(calls[0]?.headers.get(name)).toBe(value);
   });
 
   it("keeps only the response headers that explain its status", async () => {
