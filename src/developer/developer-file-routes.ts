@@ -10,7 +10,7 @@ import type { Failure } from "../http/failure.ts";
 import { clientOf } from "../http/in-process.ts";
 import { parseQuery } from "../http/validation.ts";
 import { fileListFields, filesOfSender, NO_SUCH_SENDER, senderOf } from "../inbound/file-list.ts";
-import { file, presentFile } from "../inbound/file-presenter.ts";
+import { fileDetails, presentFileDetails } from "../inbound/file-presenter.ts";
 import { type Environment, type GateAddress, gateName } from "../model.ts";
 import { developerContract } from "./developer-contract.ts";
 import { developerAuth, readLimit } from "./key-auth.ts";
@@ -23,7 +23,7 @@ const getFileStatus = developerContract({}, () => ({
   id: "getFileStatus",
   summary: "Get a file's status",
   description: "Correct from the moment of the 202 on.",
-  answers: { 200: answerOf("The file.", file(), { headers: ["rate"] }) },
+  answers: { 200: answerOf("The file.", fileDetails(), { headers: ["rate"] }) },
   failures: [NOT_FOUND],
 }));
 
@@ -45,7 +45,7 @@ export const files = new Hono<AppEnv>()
     if (parsed === null || !(await reaches(c, parsed.gate))) return failureResponse(c, NOT_FOUND);
     const record = await c.env.CONNECTION_GATE.getByName(gateName(parsed.gate)).status(parsed.fileId);
     const within = record?.facts.environment === c.get("apiKey").environment;
-    return record === null || !within ? failureResponse(c, NOT_FOUND) : c.json(presentFile(record));
+    return record === null || !within ? failureResponse(c, NOT_FOUND) : c.json(presentFileDetails(record));
   })
   // The portal lists files at the same path, so a request with its credentials passes on to it.
   .get("/files", (c, next) => (isOfPortal(c) ? next() : list(c, next)));

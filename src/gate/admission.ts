@@ -108,6 +108,7 @@ export class Admissions {
         state: "queued",
         dueAt: this.#state.firstDueAt(seq, now),
         updatedAt: now,
+        stored: row.stored && { ...row.stored, at: now },
       });
     }
     return true;

@@ -125,7 +125,7 @@ export class Archiver {
     await this.#putSegment(key, bytes);
     for (const { row } of batch) {
       const location = locations.get(fileIdOf(gate, row.seq));
-      if (location !== undefined) files.markArchived(row.seq, location);
+      if (location !== undefined) files.markArchived(row.seq, { ...location, at: this.#deps.now() });
     }
   }
 
@@ -187,6 +187,7 @@ export class Archiver {
 }
 
 /** The facts about the request are not kept as long as its report. */
-function archivedFacts({ userAgent: _agent, country: _country, skewMs: _skew, ...facts }: FileFacts) {
+function archivedFacts(known: FileFacts) {
+  const { userAgent: _agent, country: _country, skewMs: _skew, warnings: _warnings, ...facts } = known;
   return facts;
 }

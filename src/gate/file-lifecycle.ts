@@ -8,9 +8,11 @@
  */
 import { randomBase32 } from "../crypto/ids.ts";
 import { logError } from "../log.ts";
+import { SIGNATURE_WINDOW_MS } from "../model.ts";
 import { GIVE_UP_AFTER_MS, postponeDelayMs, retryDelayMs } from "./backoff.ts";
-import { fileIdOf, parseFileId } from "./file-id.ts";
+import { fileIdOf, mintedAt, parseFileId } from "./file-id.ts";
 import {
+  attemptsIn,
   type FileProgress,
   NO_PROGRESS,
   orderOf,
@@ -19,6 +21,7 @@ import {
   replayedProgress,
   reportsWith,
   sameCounts,
+  withAttempt,
 } from "./file-progress.ts";
 import { type FileRow, publicStatus } from "./file-row.ts";
 import type {
@@ -111,24 +114,28 @@ export class FileLifecycle {
     const succeeded = outcome.kind === "forwarded" && token.startsWith(`${row.generation}.`);
     if (row.state !== "queued" || !(current || succeeded)) return unchanged;
 
+    const { generation } = row;
     switch (outcome.kind) {
       case "forwarded": {
         const progress = {
-          ...known,
+          ...withAttempt(known, { generation, at: now, outcome: "forwarded", responseStatus: null }),
           ...(outcome.recordsTotal !== null && { recordsTotal: outcome.recordsTotal }),
-          forwardedAt: known.forwardedAt ?? now,
         };
         return this.#finish(row, "processing", row.attempts + 1, now, { progress });
       }
-      case "refused":
-        return this.#finish(row, "failed", row.attempts + 1, now, { progress: known, error: outcome.error });
+      case "refused": {
+        const { kind, responseStatus, error } = outcome;
+        const progress = withAttempt(known, { generation, at: now, outcome: kind, responseStatus });
+        return this.#finish(row, "failed", row.attempts + 1, now, { progress, error });
+      }
       case "deferred": {
         const attempts = row.attempts + 1;
+        const { kind, responseStatus, error } = outcome;
+        const progress = withAttempt(known, { generation, at: now, outcome: kind, responseStatus });
         if (now - row.queuedAt >= GIVE_UP_AFTER_MS)
-          return this.#finish(row, "failed", attempts, now, { progress: known, error: outcome.error });
+          return this.#finish(row, "failed", attempts, now, { progress, error });
         const dueAt = now + retryDelayMs(attempts, outcome.retryAfterMs, random);
-        const { error } = outcome;
-        files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, progress: known, error });
+        files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, progress, error });
         return { applied: true, status: "queued", attempts, nextAttemptAt: dueAt };
       }
       case "postponed": {
@@ -172,9 +179,11 @@ export class FileLifecycle {
       this.#state.files.update(seq, { progress: { ...counted, reports: withIt } });
       return { outcome: "unmoved", status, facts, order: orderOf(report.eventId, withIt, now) };
     }
-    const arrived = status === "queued" && { forwardedAt: known.forwardedAt ?? now };
+    // The report overtook the response to the POST, so it stands for it.
+    const { generation } = row;
+    const arrived = { generation, at: now, outcome: "forwarded", responseStatus: null } as const;
     this.#finish(row, report.status, Math.max(row.attempts, 1), now, {
-      progress: { ...progress, ...arrived },
+      progress: status === "queued" ? withAttempt(progress, arrived) : progress,
     });
     const order = orderOf(report.eventId, withIt, now);
     const wasDeferred = status === "queued" && row.attempts > 0;
@@ -238,12 +247,23 @@ export class FileLifecycle {
       recordsTotal: row.progress?.recordsTotal ?? null,
       recordsProcessed: row.progress?.recordsProcessed ?? null,
       recordsFailed: row.progress?.recordsFailed ?? null,
+      signedAt: row.signedUntil === null ? null : row.signedUntil - SIGNATURE_WINDOW_MS,
+      admittedAt: row.admittedAt,
+      queuedAt: row.queuedAt,
+      tries: attemptsIn(row.progress ?? NO_PROGRESS),
       reportIds: row.progress?.eventIds ?? [],
       forwardedAt: row.progress?.forwardedAt ?? null,
       completedAt: status === "completed" ? (row.progress?.completedAt ?? row.updatedAt) : null,
       failedAt: status === "failed" ? row.updatedAt : null,
+      isArchived: row.stored !== null,
+      archivedAt: row.stored?.at ?? null,
+      archiveDueAt: status === "queued" || row.stored !== null ? null : this.#archiveDueAt(row),
       updatedAt: row.updatedAt,
     };
+  }
+
+  #archiveDueAt({ seq, dueAt }: FileRow): number {
+    return dueAt ?? mintedAt(seq) + this.#archiveAfterMs + WAKE_AGAIN_AFTER_MS;
   }
 
   /** With how long the acceptance took, if the consumer that has leased the file said so. */

@@ -1,5 +1,8 @@
 /** A file's progress: what the status reports of the files-creator add up to, and the order in which they are published. Pure. */
-import type { FileStatus, ProgressReport, ReportOrder, TakenReport } from "./protocol.ts";
+import type { AttemptRecord, FileStatus, ProgressReport, ReportOrder, TakenReport } from "./protocol.ts";
+
+/** Attempts to forward one file. A file that the files-creator does not accept gets about thirty in a day. */
+const KEPT_ATTEMPTS = 20;
 
 /** A file gets a handful of reports. Only this many of the newest are kept. */
 const KEPT_REPORTS = 16;
@@ -26,6 +29,11 @@ export interface FileProgress {
   ms?: number;
   /** When the files-creator first had the file. Absent before that, and in rows of older code. A replay keeps it. */
   forwardedAt?: number;
+  /**
+   * The newest attempts to forward the file, oldest first. Absent while the only one is that at `forwardedAt`, as for most files, and in
+   * rows of older code.
+   */
+  tries?: AttemptRecord[];
   /** When the file was first completed, once it has been replayed: before that, it is the row's `updated_at`. */
   completedAt?: number;
   /** The bulk replay that queued the file last. */
@@ -75,13 +83,35 @@ export function replayedProgress(
 }
 
 /** Fields of {@link FileProgress} that no report changes. */
-function keptOf({ ms, forwardedAt, completedAt, job, restored }: FileProgress): Partial<FileProgress> {
+function keptOf({ ms, forwardedAt, tries, completedAt, job, restored }: FileProgress): Partial<FileProgress> {
   return {
+    ...(tries !== undefined && { tries }),
     ...(ms !== undefined && { ms }),
     ...(forwardedAt !== undefined && { forwardedAt }),
     ...(completedAt !== undefined && { completedAt }),
     ...(job !== undefined && { job }),
     ...(restored !== undefined && { restored }),
+  };
+}
+
+/** The attempts that are known, oldest first. */
+export function attemptsIn({ tries, forwardedAt }: FileProgress): AttemptRecord[] {
+  if (tries !== undefined) return tries;
+  return forwardedAt === undefined
+    ? []
+    : [{ generation: 1, at: forwardedAt, outcome: "forwarded", responseStatus: null }];
+}
+
+/** `known` with one more attempt. The first of most files is the last as well: `forwardedAt` alone says it. */
+export function withAttempt(known: FileProgress, attempt: AttemptRecord): FileProgress {
+  const isFirst = attempt.generation === 1 && known.tries === undefined;
+  if (isFirst && attempt.outcome === "forwarded")
+    return { ...known, forwardedAt: known.forwardedAt ?? attempt.at };
+  const tries = [...attemptsIn(known), attempt].slice(-KEPT_ATTEMPTS);
+  return {
+    ...known,
+    tries,
+    ...(attempt.outcome === "forwarded" && { forwardedAt: known.forwardedAt ?? attempt.at }),
   };
 }
 

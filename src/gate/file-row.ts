@@ -28,6 +28,8 @@ export interface FileRow {
   seq: string;
   state: FileState;
   admittedAt: number;
+  /** Until when its signature is valid. Null for a request without one. */
+  signedUntil: number | null;
   facts: FileFacts;
   generation: number;
   attempts: number;
@@ -42,7 +44,7 @@ export interface FileRow {
 
 /** The columns of a {@link FileRow}: all columns but the payload and those that only queries use. */
 export const FILE_COLUMNS =
-  "seq, state, admitted_at, facts, generation, attempts, wake_ups, due_at, queued_at, updated_at, progress, stored";
+  "seq, state, admitted_at, signed_until, facts, generation, attempts, wake_ups, due_at, queued_at, updated_at, progress, stored";
 
 type SqlRow = Record<string, SqlStorageValue>;
 
@@ -62,6 +64,7 @@ export function parseRow(row: SqlRow): FileRow {
     seq: String(row.seq),
     state: stateOf(Number(row.state)),
     admittedAt: Number(row.admitted_at),
+    signedUntil: row.signed_until === null ? null : Number(row.signed_until),
     facts: JSON.parse(String(row.facts)),
     generation: Number(row.generation),
     attempts: Number(row.attempts),

@@ -17,6 +17,13 @@ export interface Snapshot {
 export type FileKind = "payroll_report" | "employee_sync";
 export type FileStatus = "queued" | "processing" | "completed" | "failed";
 
+/** A message on the field at `path`; with `employees`, such as `0-56,60`, on that field of each of these employees. */
+export interface KeptWarning {
+  message: string;
+  path: string;
+  employees?: string;
+}
+
 /** Metadata of a payload: sent to the files-creator with it, and stored with it in the archive. */
 export interface FileFacts {
   kind: FileKind;
@@ -36,6 +43,8 @@ export interface FileFacts {
   country?: string;
   /** The sender's timestamp minus the server's clock, in milliseconds. */
   skewMs?: number;
+  /** What the sender was told of the report's fields. Absent if there was nothing to tell. */
+  warnings?: KeptWarning[];
   /** An earlier file with the same bytes. Set by the gate. */
   sameBodyAs?: string;
 }
@@ -87,6 +96,8 @@ export interface ArchiveLocation {
   key: string;
   offset: number;
   length: number;
+  /** When the object was stored, in milliseconds. Absent in rows of older code, and of restored files. */
+  at?: number;
 }
 
 export interface Claimed {
@@ -140,6 +151,16 @@ export interface Settled {
   nextAttemptAt: number | null;
   /** The unpublished events of the file. Absent if there are none. */
   owed?: OwedEvent[];
+}
+
+/** How an attempt to forward a file ended. */
+export interface AttemptRecord {
+  generation: number;
+  /** When its result was recorded, in milliseconds. */
+  at: number;
+  outcome: "forwarded" | "deferred" | "refused";
+  /** Null without a response, and for an attempt that was successful. */
+  responseStatus: number | null;
 }
 
 /** A status report of the files-creator about one file. */
@@ -234,12 +255,25 @@ export interface FileRecord {
   recordsFailed: number | null;
   /** Ids of the files-creator's reports, newest last. */
   reportIds: string[];
+  /** The sender's timestamp. Null for a request with a bearer key, and for restored files. */
+  signedAt: number | null;
+  /** When the gate counted its request and stored its row. */
+  admittedAt: number;
+  /** When the current generation was queued. */
+  queuedAt: number;
+  /** The newest ones, oldest first. */
+  tries: AttemptRecord[];
   /** When the files-creator first had it. Null for a file that it does not have, and for files of older code. */
   forwardedAt: number | null;
   /** When it was first completed. Null unless it is. */
   completedAt: number | null;
   /** Null unless it is failed. */
   failedAt: number | null;
+  isArchived: boolean;
+  /** Null if it is not archived, or was archived by older code. */
+  archivedAt: number | null;
+  /** When it is archived at the latest. Null if it is archived or not settled. */
+  archiveDueAt: number | null;
   updatedAt: number;
 }
 

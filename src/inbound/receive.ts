@@ -26,6 +26,7 @@ import type { LookupAccount } from "./abuse-limiter.ts";
 import { type FieldProblems, firstProblems } from "./field-rules.ts";
 import { contentTypeFact, declaredBytes, preferredWait } from "./headers.ts";
 import type { Accepted, Intake, ReceiveDeps, Received, Unverified } from "./intake.ts";
+import { keptWarnings, sameBodyWarning } from "./kept-warnings.ts";
 import { resolveEmployer } from "./resolve-employer.ts";
 import type { CachedSender, ReportSender } from "./sender-cache.ts";
 import { checkSender, findSender, type TurnedAway } from "./sender-check.ts";
@@ -151,11 +152,12 @@ class ReportRequest<S extends ReportSender> {
 
     const key = idempotencyKey(this.#headers);
     if (!key.ok) return counted(key.error);
+    const warnings = { ...employer.value.warnings, ...this.#validated.value.warnings };
 
     const submitted = await submitReport(
       sender,
       {
-        facts: this.#facts(sender, employer.value.employerId, receivedAt),
+        facts: this.#facts(sender, employer.value.employerId, receivedAt, warnings),
         signed: this.#intake.signed,
         body: this.#bytes.body,
         keyMac: key.value === null ? null : await fingerprint(sender.dataKey, utf8(`key:${key.value}`)),
@@ -169,21 +171,20 @@ class ReportRequest<S extends ReportSender> {
     const { rate, sameBodyAs, ...file } = submitted.value;
     if (file.status === "failed") return uncounted({ kind: "processing_failed", fileId: file.fileId }, rate);
 
-    const sameBody: FieldProblems =
-      sameBodyAs === undefined ? {} : { body: `Identical to ${sameBodyAs}, received within the last hour` };
-    const { warnings } = this.#validated.value;
+    const sameBody = sameBodyAs === undefined ? {} : sameBodyWarning(sameBodyAs);
     return ok({
       rate,
       accepted: {
         ...file,
-        warnings: firstProblems({ ...sameBody, ...employer.value.warnings, ...warnings }),
+        warnings: firstProblems({ ...sameBody, ...warnings }),
         waitSeconds: preferredWait(this.#headers, sender.waitSeconds),
       },
     });
   }
 
-  #facts({ snapshot }: S, employerId: string, receivedAt: number): FileFacts {
+  #facts({ snapshot }: S, employerId: string, receivedAt: number, told: FieldProblems): FileFacts {
     const callersId = callerRequestId(this.#headers);
+    const warnings = keptWarnings(told);
     return {
       kind: this.#intake.kind,
       employerId,
@@ -193,6 +194,7 @@ class ReportRequest<S extends ReportSender> {
       ...(callersId !== null && { callerRequestId: callersId }),
       size: this.#bytes.body.byteLength,
       receivedAt,
+      ...(warnings && { warnings }),
       ...callerOf(this.#headers, this.#intake.signed?.timestampMs ?? null, this.#startedAt),
     };
   }

@@ -2,9 +2,9 @@
 import * as z from "zod";
 import { once } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
-import { environment, fileStatus, moment, owner, plan, sequence } from "../../contract/fields.ts";
+import { environment, fileStatus, moment, owner, plan, sequence, webhookId } from "../../contract/fields.ts";
 import { DELIVERY_STATUSES, SUBJECT_KINDS, WEBHOOK_STATUSES } from "../../db/schema.ts";
-import { file as fileObject } from "../../inbound/file-presenter.ts";
+import { fileDetails } from "../../inbound/file-presenter.ts";
 import { ENVIRONMENTS } from "../../model.ts";
 import { portalContracts } from "../portal-contract.ts";
 import { requestFields } from "../requests/request-contract.ts";
@@ -38,6 +38,11 @@ const link = once(() =>
         `/api/v1/connections/${EXAMPLE.connectionId}`,
         "Where to read it with the same credentials.",
       ),
+      type: z.string().optional().meta({ description: "Of an event." }),
+      at: moment().optional().meta({ description: "When an event happened." }),
+      status: z.enum(DELIVERY_STATUSES).optional().meta({ description: "Of a delivery." }),
+      webhook_id: webhookId().optional().meta({ description: "The webhook of a delivery." }),
+      event_id: z.string().optional().meta({ description: "The event of a delivery." }),
     })
     .meta({ id: "Link" }),
 );
@@ -74,7 +79,11 @@ const portalRequest = once(() =>
   }),
 );
 
-const file = once(() => fileObject().omit({ file_id: true, connection_id: true, api_key_id: true }));
+const file = once(() =>
+  fileDetails()
+    .omit({ file_id: true, connection_id: true, api_key_id: true })
+    .extend({ ...owner() }),
+);
 
 const delivery = once(() =>
   z.strictObject({
@@ -152,7 +161,11 @@ function foundAs<Kind extends LookupKind, Summary extends z.ZodType>(kind: Kind,
     kind: z.literal(kind),
     id: like(z.string(), EXAMPLE.requestId),
     href: like(z.string(), `/api/v1/lookup/${EXAMPLE.requestId}`),
-    console_url: z.string().nullable().meta({ description: "Its page for people. Null without a console." }),
+    console_url: like(
+      z.string().nullable(),
+      `https://console.audit1.com/console/requests/${EXAMPLE.requestId}`,
+      "Its page for people. Null without a console.",
+    ),
     summary,
     related: z.array(link()),
   });
@@ -172,6 +185,9 @@ const found = once(() => ({
 type Schemas = ReturnType<typeof found>;
 /** What an id names. */
 export type Found = { [Name in keyof Schemas]: z.infer<Schemas[Name]> }[keyof Schemas];
+type WithoutPage<Each> = Each extends Found ? Omit<Each, "console_url"> : never;
+/** What an id names, before its page in the console is known. */
+export type FoundObject = WithoutPage<Found>;
 
 const anyId = () =>
   z

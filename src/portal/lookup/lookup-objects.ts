@@ -11,12 +11,12 @@ import type { FileRecord } from "../../gate/protocol.ts";
 import type { AppContext } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import { parseRequestId } from "../../http/request-id.ts";
-import { presentFile } from "../../inbound/file-presenter.ts";
+import { presentFileDetails } from "../../inbound/file-presenter.ts";
 import { ENVIRONMENTS, type Environment, type GateAddress, gateName } from "../../model.ts";
 import { type DeliveryKey, deliveryId } from "../../outbound/delivery-id.ts";
 import { fileOfEvent, ownEventIds } from "../../outbound/file-event-id.ts";
 import { actsForEverybody, type Owner, ownerIn, withinScope } from "../owner.ts";
-import type { Found, Link } from "./lookup-contract.ts";
+import type { FoundObject, Link } from "./lookup-contract.ts";
 import {
   byLookup,
   connectionLink,
@@ -32,17 +32,21 @@ const MAX_DELIVERIES = 50;
 export async function findFile(
   c: AppContext,
   { fileId, gate }: { fileId: string; gate: GateAddress },
-): Promise<Found | null> {
+): Promise<FoundObject | null> {
   const row = await findGateOwner(c.env.DB, gate);
   if (row === null || !withinScope(c.get("client"), row)) return null;
   const record = await c.env.CONNECTION_GATE.getByName(gateName(gate)).status(fileId);
   if (record === null) return null;
   const { facts } = record;
-  const { file_id: _id, connection_id: _connection, api_key_id: _key, ...summary } = presentFile(record);
+  const {
+    file_id: _id,
+    connection_id: _connection,
+    api_key_id: _key,
+    ...summary
+  } = presentFileDetails(record);
   return {
     ...link("file", fileId),
-    console_url: null,
-    summary,
+    summary: { owner_type: row.owner_type, owner_id: row.owner_id, ...summary },
     related: [
       // Reports from before request ids led anywhere have ids of another form.
       ...(parseRequestId(facts.requestId) === null ? [] : [link("request", facts.requestId)]),
@@ -59,16 +63,30 @@ async function eventsOf(c: AppContext, record: FileRecord, owner: Owner): Promis
   const ids = [...ownEventIds(record.fileId, record.generation), ...record.reportIds];
   const events = await findEvents(c.env.DB, owner, ENVIRONMENTS, ids);
   const deliveries = await deliveriesOfEvents(c.env.DB, owner, seqsOf(events), MAX_DELIVERIES);
-  return [...events.map((event) => eventLink(event, owner)), ...deliveries.map(deliveryLink)];
+  const idsBySeq = new Map(events.map(({ seq, id }) => [seq, id]));
+  return [
+    ...events.map((event) => ({ ...eventLink(event, owner), ...aboutEvent(event) })),
+    ...deliveries.map((each) => deliveryLink(each, idsBySeq.get(each.event_seq))),
+  ];
+}
+
+function aboutEvent({ type, created_at }: EventFacts) {
+  return { type, at: iso(created_at) };
 }
 
 const seqsOf = (events: readonly EventFacts[]) => events.map(({ seq }) => seq);
 
-function deliveryLink({ webhook_id: webhookId, event_seq: eventSeq }: EventDelivery): Link {
-  return link("delivery", deliveryId({ webhookId, eventSeq }));
+function deliveryLink(delivery: EventDelivery, eventId: string | undefined): Link {
+  const { webhook_id: webhookId, event_seq: eventSeq, status } = delivery;
+  return {
+    ...link("delivery", deliveryId({ webhookId, eventSeq })),
+    status,
+    webhook_id: `wh_${webhookId}`,
+    ...(eventId !== undefined && { event_id: eventId }),
+  };
 }
 
-export async function findDelivery(c: AppContext, key: DeliveryKey): Promise<Found | null> {
+export async function findDelivery(c: AppContext, key: DeliveryKey): Promise<FoundObject | null> {
   const webhook = await getAnyWebhook(c.env.DB, key.webhookId);
   if (webhook === null || !withinScope(c.get("client"), webhook)) return null;
   const delivery = await getDelivery(c.env.DB, key);
@@ -76,7 +94,6 @@ export async function findDelivery(c: AppContext, key: DeliveryKey): Promise<Fou
   const { event_id: id } = delivery;
   return {
     ...link("delivery", deliveryId(key)),
-    console_url: null,
     summary: {
       status: delivery.status,
       event_type: delivery.event_type,
@@ -101,7 +118,7 @@ export async function findEvent(
   id: string,
   owner: Owner,
   environment: Environment | undefined,
-): Promise<Found | null> {
+): Promise<FoundObject | null> {
   const within = environment === undefined ? ENVIRONMENTS : [environment];
   const events = await findEvents(c.env.DB, owner, within, [id]);
   const event = events.find((each) => each.environment === "production") ?? events[0];
@@ -109,7 +126,6 @@ export async function findEvent(
   const deliveries = await deliveriesOfEvents(c.env.DB, owner, [event.seq], MAX_DELIVERIES);
   return {
     ...eventLink(event, owner),
-    console_url: null,
     summary: {
       type: event.type,
       owner_type: owner.type,
@@ -122,7 +138,7 @@ export async function findEvent(
     },
     related: [
       ...fileLinks(id),
-      ...deliveries.flatMap((each) => [deliveryLink(each), webhookLink(each.webhook_id)]),
+      ...deliveries.flatMap((each) => [deliveryLink(each, id), webhookLink(each.webhook_id)]),
     ],
   };
 }
@@ -134,13 +150,12 @@ function fileLinks(eventId: string | null): Link[] {
   return fileId === null || gate === undefined ? [] : [link("file", fileId), senderLink(gate, true)];
 }
 
-export async function findConnection(c: AppContext, id: string): Promise<Found | null> {
+export async function findConnection(c: AppContext, id: string): Promise<FoundObject | null> {
   const row = await getAnyConnection(c.env.DB, id);
   if (row === null || !withinScope(c.get("client"), row)) return null;
   const { type, owner_type, owner_id, status, plan, environment, employer_id } = row;
   return {
     ...connectionLink(row.id, row.deleted_at !== null),
-    console_url: null,
     summary: {
       ...{ type, owner_type, owner_id, status, plan, environment, employer_id },
       created_at: iso(row.created_at),
@@ -151,13 +166,12 @@ export async function findConnection(c: AppContext, id: string): Promise<Found |
   };
 }
 
-export async function findWebhook(c: AppContext, id: string): Promise<Found | null> {
+export async function findWebhook(c: AppContext, id: string): Promise<FoundObject | null> {
   const row = await getAnyWebhook(c.env.DB, id);
   if (row === null || !withinScope(c.get("client"), row)) return null;
   const { owner_type, owner_id, status, environment, events } = row;
   return {
     ...(row.deleted_at === null ? webhookLink(row.id) : byLookup("webhook", `wh_${row.id}`)),
-    console_url: null,
     summary: {
       ...{ owner_type, owner_id, status, environment, events },
       created_at: iso(row.created_at),
@@ -168,13 +182,12 @@ export async function findWebhook(c: AppContext, id: string): Promise<Found | nu
   };
 }
 
-export async function findApiKey(c: AppContext, id: string): Promise<Found | null> {
+export async function findApiKey(c: AppContext, id: string): Promise<FoundObject | null> {
   const row = await getApiKey(c.env.DB, id);
   if (row === null || !withinScope(c.get("client"), row)) return null;
   const { owner_type, owner_id, is_active, plan, environment } = row;
   return {
     ...keyLink(row.id),
-    console_url: null,
     summary: {
       ...{ owner_type, owner_id, is_active, plan, environment },
       last_used_at: iso(row.last_used_at),
@@ -186,10 +199,10 @@ export async function findApiKey(c: AppContext, id: string): Promise<Found | nul
 }
 
 /** For employers, owner means granted. */
-export async function findEmployer(c: AppContext, id: string): Promise<Found | null> {
+export async function findEmployer(c: AppContext, id: string): Promise<FoundObject | null> {
   const client = c.get("client");
   const employer = await getEmployer(c.env.DB, id);
   const owners = employer?.owners.filter((owner) => withinScope(client, owner)) ?? [];
   if (employer === null || (owners.length === 0 && !actsForEverybody(client))) return null;
-  return { ...link("employer", employer.id), console_url: null, summary: { owners }, related: [] };
+  return { ...link("employer", employer.id), summary: { owners }, related: [] };
 }

@@ -11,14 +11,14 @@ import { type GateAddress, gateName } from "../../model.ts";
 import { shownActor } from "../audit-presenter.ts";
 import { actsForEverybody, type OwnedRow, withinScope } from "../owner.ts";
 import { presentRequest } from "../requests/request-presenter.ts";
-import type { Found, Link, ShownChange } from "./lookup-contract.ts";
+import type { FoundObject, Link, ShownChange } from "./lookup-contract.ts";
 import { byLookup, keyLink, link, senderLink } from "./lookup-links.ts";
 
 /** An import of employers makes thousands of changes. */
 const SHOWN_CHANGES = 20;
 
 /** Null if there is no record of the request within the client's scope. */
-export function findRequest(c: AppContext, request: RequestId): Promise<Found | null> {
+export function findRequest(c: AppContext, request: RequestId): Promise<FoundObject | null> {
   switch (request.kind) {
     case "connection":
     case "key":
@@ -30,7 +30,7 @@ export function findRequest(c: AppContext, request: RequestId): Promise<Found | 
   }
 }
 
-async function findReport(c: AppContext, request: RequestId): Promise<Found | null> {
+async function findReport(c: AppContext, request: RequestId): Promise<FoundObject | null> {
   const client = c.get("client");
   const sender = await findSender(c.env.DB, request);
   if (sender === null)
@@ -59,20 +59,20 @@ async function findSender(db: D1Database, { kind, address }: RequestId): Promise
 }
 
 /** A request that names no connection or key, or one that does not exist. It belongs to no owner, so only operators see it. */
-async function findInLog(c: AppContext, { id, at }: RequestId, shard: number): Promise<Found | null> {
+async function findInLog(c: AppContext, { id, at }: RequestId, shard: number): Promise<FoundObject | null> {
   const entry = await c.env.REQUEST_LOG.getByName(logName(shard)).findRequest(id, at);
   return entry && presentReport({ entry, file: null }, []);
 }
 
-function presentReport({ entry, file }: FoundRequest, senders: readonly Link[]): Found {
+function presentReport({ entry, file }: FoundRequest, senders: readonly Link[]): FoundObject {
   const related = [...senders];
   if (entry.fileId !== null) related.push(link("file", entry.fileId));
   if (file !== null) related.push(link("employer", file.facts.employerId));
   const summary = { ...presentRequest(entry), file_status: file?.status ?? null };
-  return { ...link("request", entry.requestId), console_url: null, summary, related };
+  return { ...link("request", entry.requestId), summary, related };
 }
 
-async function findChanges(c: AppContext, request: RequestId): Promise<Found | null> {
+async function findChanges(c: AppContext, request: RequestId): Promise<FoundObject | null> {
   const client = c.get("client");
   const limits = [client.owner, client.named].filter((limit) => limit !== undefined);
   const rows = await auditOfRequest(c.env.DB, request.id, limits, SHOWN_CHANGES);
@@ -80,7 +80,6 @@ async function findChanges(c: AppContext, request: RequestId): Promise<Found | n
   const links = rows.flatMap(linkOf);
   return {
     ...link("request", request.id),
-    console_url: null,
     summary: {
       request_id: request.id,
       at: iso(request.at),

@@ -9,7 +9,9 @@ import { iso } from "../../http/iso.ts";
 import type { Environment } from "../../model.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { ownerOf } from "../owner.ts";
-import { type Found, lookUp } from "./lookup-contract.ts";
+import { consoleOriginOf } from "../sessions/console-origin.ts";
+import { consolePathOf } from "./console-path-of.ts";
+import { type Found, type FoundObject, lookUp } from "./lookup-contract.ts";
 import { formOf, type LookupForm } from "./lookup-form.ts";
 import {
   findApiKey,
@@ -26,14 +28,19 @@ export const lookup = new Hono<AppEnv>().get("/lookup/:any_id", lookUp, async (c
   const form = formOf(c.req.param("any_id"));
   const found = form === null ? ok(null) : await find(c, form, c.req.valid("query").environment);
   if (!found.ok) return failureResponse(c, found.error);
-  return found.value === null ? failureResponse(c, notFound(form)) : c.json(found.value);
+  return found.value === null ? failureResponse(c, notFound(form)) : c.json(withPage(c, found.value));
 });
+
+function withPage(c: AppContext, found: FoundObject): Found {
+  const origin = consoleOriginOf(c);
+  return { ...found, console_url: origin === null ? null : `${origin}${consolePathOf(found)}` };
+}
 
 async function find(
   c: AppContext,
   form: LookupForm,
   environment: Environment | undefined,
-): Promise<Result<Found | null, Failure>> {
+): Promise<Result<FoundObject | null, Failure>> {
   switch (form.form) {
     case "request":
       return ok(await findRequest(c, form.request));
@@ -61,7 +68,7 @@ async function findObject(
   c: AppContext,
   id: string,
   environment: Environment | undefined,
-): Promise<Found | null> {
+): Promise<FoundObject | null> {
   const found = await Promise.all([findConnection(c, id), findWebhook(c, id), findApiKey(c, id)]);
   return found.find((each) => each !== null) ?? findChosen(c, id, environment);
 }
@@ -71,7 +78,7 @@ async function findChosen(
   c: AppContext,
   id: string,
   environment: Environment | undefined,
-): Promise<Found | null> {
+): Promise<FoundObject | null> {
   const owner = ownerOf(c.get("client"), {});
   const [event, employer] = await Promise.all([
     owner.ok ? findEvent(c, id, owner.value, environment) : null,

@@ -115,6 +115,20 @@ describe("a file's status", () => {
     const connection = await createBoundConnection();
     const { token } = await createApiKey();
     const fileId = await accepted(connection, undefined, { headers: { "X-Request-Id": "req-9" } });
+    const moment = expect.stringMatching(/Z$/);
+    const lifecycle = {
+      signed_at: moment,
+      received_at: moment,
+      admitted_at: moment,
+      queued_at: moment,
+      attempts: [] as Json[],
+      forwarded_at: null,
+      completed_at: null,
+      failed_at: null,
+      archived: false,
+      archived_at: null,
+      archive_due_at: null,
+    };
     const shape = {
       file_id: fileId,
       status: "queued",
@@ -133,11 +147,19 @@ describe("a file's status", () => {
       next_attempt_at: null,
       received_at: expect.stringMatching(/Z$/),
       updated_at: expect.stringMatching(/Z$/),
+      warnings: {},
+      lifecycle,
     };
     expect((await fileStatus(token, fileId)).json).toEqual(shape);
     await deliverFiles([fileId], creatorThat(answering(503)).using);
     const deferred = (await fileStatus(token, fileId)).json;
-    expect(deferred).toEqual({ ...shape, attempts: 1, next_attempt_at: expect.stringMatching(/Z$/) });
+    const attempts = [{ generation: 1, at: moment, outcome: "deferred", response_status: 503 }];
+    expect(deferred).toEqual({
+      ...shape,
+      attempts: 1,
+      next_attempt_at: moment,
+      lifecycle: { ...lifecycle, attempts },
+    });
     advance(60_000);
     await deliverFiles([fileId], creatorThat().using);
     expect((await fileStatus(token, fileId)).json).toEqual({
@@ -145,6 +167,12 @@ describe("a file's status", () => {
       status: "processing",
       attempts: 2,
       records_total: 1,
+      lifecycle: {
+        ...lifecycle,
+        attempts: [...attempts, { generation: 1, at: moment, outcome: "forwarded", response_status: null }],
+        forwarded_at: moment,
+        archive_due_at: moment,
+      },
     });
     expect((await fileStatus(token, fileId.toLowerCase())).json.file_id).toBe(fileId);
   });

@@ -376,7 +376,8 @@ describe("a reservation", () => {
       expect(bench.admissions.commit(seqOf(first.fileId), bench.clock.now)).toBe(true);
       expect(bench.admissions.commit(seqOf(first.fileId), bench.clock.now)).toBe(true);
       expect(bench.admit(again(bench, first))).toMatchObject({ outcome: "repeat", fileId: first.fileId });
-      expect(bench.claim(first.fileId)?.payload).toEqual({ stored: { key: place, offset: 0, length: 129 } });
+      const stored = { key: place, offset: 0, length: 129, at: bench.clock.now };
+      expect(bench.claim(first.fileId)?.payload).toEqual({ stored });
     });
   });
 

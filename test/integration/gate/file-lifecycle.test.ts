@@ -50,6 +50,107 @@ function bring(bench: Bench, fileId: string, status: FileStatus): void {
   if (status === "completed") report(bench, fileId, "completed", { eventId: "evt_earlier" });
 }
 
+describe("the way of a file", () => {
+  const recordOf = (bench: Bench, fileId: string) => {
+    const row = bench.row(fileId);
+    return row && bench.lifecycle.record(row);
+  };
+
+  it("tells when it was signed, admitted and queued, and each attempt through restarts and a replay", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const start = bench.clock.now;
+      const fileId = bench.accept({ signed: { signature: "ab".repeat(32), timestampMs: start - 7 } });
+      expect(recordOf(bench, fileId)).toMatchObject({
+        signedAt: start - 7,
+        admittedAt: start,
+        queuedAt: start,
+        tries: [],
+        isArchived: false,
+        archivedAt: null,
+        archiveDueAt: null,
+      });
+      bench.clock.now += SECOND;
+      bench.forward(fileId, DEFERRED);
+      bench.clock.now += MINUTE;
+      bench.forward(fileId, { ...DEFERRED, responseStatus: null });
+      bench.restart();
+      bench.clock.now += MINUTE;
+      bench.forward(fileId, FORWARDED);
+      report(bench, fileId, "failed");
+      bench.clock.now += HOUR;
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
+      bench.clock.now += SECOND;
+      bench.forward(fileId, REFUSED);
+      const forwardedAt = start + SECOND + 2 * MINUTE;
+      expect(recordOf(bench, fileId)).toMatchObject({
+        queuedAt: forwardedAt + HOUR,
+        forwardedAt,
+        tries: [
+          { generation: 1, at: start + SECOND, outcome: "deferred", responseStatus: 503 },
+          { generation: 1, at: start + SECOND + MINUTE, outcome: "deferred", responseStatus: null },
+          { generation: 1, at: forwardedAt, outcome: "forwarded", responseStatus: null },
+          { generation: 2, at: forwardedAt + HOUR + SECOND, outcome: "refused", responseStatus: 422 },
+        ],
+      });
+    });
+  });
+
+  it("costs a file that is forwarded at once no more than before, and its replays are told apart", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const fileId = bench.accept();
+      bring(bench, fileId, "completed");
+      expect(bench.row(fileId)?.progress).not.toHaveProperty("tries");
+      const first = { generation: 1, at: bench.clock.now, outcome: "forwarded", responseStatus: null };
+      expect(recordOf(bench, fileId)?.tries).toEqual([first]);
+      bench.clock.now += HOUR;
+      bench.lifecycle.replay(seqOf(fileId), bench.clock.now);
+      bench.forward(fileId, FORWARDED);
+      expect(recordOf(bench, fileId)?.tries).toEqual([
+        first,
+        { ...first, generation: 2, at: bench.clock.now },
+      ]);
+    });
+  });
+
+  it("counts a report that overtakes the response as the attempt that it stands for", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const fileId = bench.accept();
+      bench.forward(fileId, DEFERRED);
+      const token = tokenOf(bench, fileId);
+      report(bench, fileId, "completed");
+      bench.settle(fileId, token, FORWARDED);
+      expect(recordOf(bench, fileId)?.tries.map(({ outcome }) => outcome)).toEqual(["deferred", "forwarded"]);
+    });
+  });
+
+  it("keeps the newest twenty attempts", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const fileId = bench.accept();
+      for (let i = 0; i < 25; i++) {
+        bench.clock.now += MINUTE;
+        bench.forward(fileId, DEFERRED);
+      }
+      const record = recordOf(bench, fileId);
+      expect([record?.attempts, record?.tries.length]).toEqual([25, 20]);
+      expect(record?.tries.at(-1)?.at).toBe(bench.clock.now);
+    });
+  });
+
+  it("says until when it is archived, and when it was", async () => {
+    await inGate(await newGate(), async (bench) => {
+      const fileId = bench.accept();
+      bring(bench, fileId, "completed");
+      const due = recordOf(bench, fileId)?.archiveDueAt ?? 0;
+      await bench.runAlarmsUntil(due);
+      expect(recordOf(bench, fileId)).toMatchObject({
+        isArchived: true,
+        archivedAt: due,
+        archiveDueAt: null,
+      });
+    });
+  });
+});
+
 describe("how long an acceptance took", () => {
   it.each([
     ["forwarded", (bench: Bench, fileId: string, token: string) => bench.settle(fileId, token, FORWARDED)],

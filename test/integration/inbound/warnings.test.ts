@@ -4,9 +4,11 @@ import { utf8 } from "../../../src/crypto/encoding.ts";
 import { isCalendarDate, MAX_PROBLEMS } from "../../../src/inbound/field-rules.ts";
 import { PARSE_UP_TO_BYTES, validateBody } from "../../../src/inbound/validate-body.ts";
 import {
+  createApiKey,
   createBoundConnection,
   createConnection,
   createEmployer,
+  fileStatus,
   filesCreator,
   post,
 } from "../../support/gateway.ts";
@@ -291,6 +293,20 @@ describe("over HTTP", () => {
       const [file] = await filesCreator.receivedFile(answer.json.file_id);
       expect(file?.text).toBe(body);
     });
+  });
+
+  it("stay with the file as the sender was told them", async () => {
+    const connection = await createBoundConnection();
+    const key = await createApiKey();
+    const { state: _state, ...stateless } = webhookEmployee;
+    const employees = [stateless, webhookEmployee, stateless, { ...stateless, gross_wages: -1 }, 7];
+    const body = JSON.stringify({ ...webhookReport, employer_fein: "no FEIN", employees });
+    const told = (await post(connection, body)).json;
+    expect(Object.keys(told.warnings).length).toBeGreaterThan(5);
+    expect((await fileStatus(key.token, told.file_id)).json.warnings).toEqual(told.warnings);
+    const again = (await post(connection, body, { timestamp: String(Date.now() + 1) })).json;
+    expect(again.warnings).toMatchObject({ ...told.warnings, body: expect.stringContaining(told.file_id) });
+    expect((await fileStatus(key.token, again.file_id)).json.warnings).toEqual(again.warnings);
   });
 
   it("a connection that drops equal bodies answers them as repeats", async () => {

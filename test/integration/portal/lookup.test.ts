@@ -8,6 +8,7 @@ import { PAYROLL, payroll, submit } from "../../support/developer.ts";
 import { accepted, catchWakeUps, deliverFiles, resetCircuitBreaker } from "../../support/forwarding.ts";
 import {
   type Answer,
+  BASE,
   bindings,
   createApiKey,
   createBoundConnection,
@@ -109,7 +110,6 @@ describe("the id of a request", () => {
       kind: "request",
       id: acme.request,
       href: `/api/v1/lookup/${acme.request}`,
-      console_url: null,
       summary: {
         request_id: acme.request,
         caller_request_id: "run-7",
@@ -307,7 +307,7 @@ describe("an object's id", () => {
     expect(found.json).toMatchObject({
       kind: "file",
       id: acme.file,
-      summary: { status: "completed", request_id: acme.request, caller_request_id: "run-7" },
+      summary: { ...ACME, status: "completed", request_id: acme.request, caller_request_id: "run-7" },
     });
     expect(relatedOf(found)).toEqual({
       request: [acme.request],
@@ -317,6 +317,19 @@ describe("an object's id", () => {
       delivery: [expect.stringMatching(/^del_/), acme.delivery],
     });
     expect((await lookUp(acme.file.toLowerCase())).json.id).toBe(acme.file);
+  });
+
+  it("of a file tells its events and deliveries apart", async () => {
+    const { related } = (await lookUp(acme.file)).json;
+    const about = (kind: string) => related.filter((each: Json) => each.kind === kind);
+    expect(about("event")).toMatchObject([
+      { id: acme.uploaded, type: "file.uploaded", at: expect.any(String) },
+      { id: acme.event, type: "file.processed", at: expect.any(String) },
+    ]);
+    expect(about("delivery")).toMatchObject([
+      { status: expect.any(String), event_id: acme.uploaded, webhook_id: acme.webhook },
+      { status: expect.any(String), event_id: acme.event, webhook_id: acme.webhook },
+    ]);
   });
 
   it("of a file leads to the earlier file with the same body", async () => {
@@ -433,6 +446,44 @@ describe("an object's id", () => {
       const text = JSON.stringify((await lookUp(id, ACME)).json);
       expect(text).not.toMatch(/secret|sk_|whsec|Test Employer|John|hooks\.acme/);
     }
+  });
+});
+
+describe("the page of the console", () => {
+  const page = async (id: string, query: Json = {}) => (await lookUp(id, query)).json.console_url;
+
+  it.each([
+    ["request", () => `/console/requests/${acme.request}`],
+    ["file", () => `/console/reports/${acme.file}`],
+    ["delivery", () => `/console/deliveries/${acme.delivery}`],
+    ["connection", () => `/console/connections/${acme.connection}`],
+    ["webhook", () => `/console/webhooks/${acme.webhook}`],
+    ["key", () => `/console/find?q=${acme.key}`],
+    ["employer", () => `/console/find?q=${acme.employer}`],
+    ["change", () => `/console/find?q=${acme.change}`],
+  ] as const)("of a %s is named", async (which, path) => {
+    expect(await page(acme[which])).toBe(`${BASE}${path()}`);
+  });
+
+  it("of an event names its owner and environment", async () => {
+    expect(await page(acme.uploaded, ACME)).toBe(
+      `${BASE}/console/events/${acme.uploaded}?owner=payroll_company%2Facme&environment=production`,
+    );
+  });
+
+  it("of what was deleted is the look-up's own", async () => {
+    const { id } = await createBoundConnection();
+    await portal("DELETE", `/connections/${id}`);
+    expect(await page(id)).toBe(`${BASE}/console/find?q=${id}`);
+  });
+
+  it("is at the console's own host, and null where there is no console", async () => {
+    const at = async (using: Bindings) => (await lookUp(acme.file, {}, "portal", using)).json.console_url;
+    const deployed = { ...bindings, ALLOW_INSECURE_ENDPOINTS: "" };
+    expect(await at({ ...deployed, CONSOLE_ORIGIN: "https://console.audit1.com" })).toBe(
+      `https://console.audit1.com/console/reports/${acme.file}`,
+    );
+    expect(await at(deployed)).toBeNull();
   });
 });
 

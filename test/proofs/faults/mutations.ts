@@ -68,9 +68,9 @@ export const MUTATIONS: Mutation[] = [
       },
       {
         file: "src/gate/file-lifecycle.ts",
-        find: "files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, progress: known, error });",
+        find: "files.update(seq, { attempts, dueAt, wakeUps: 0, updatedAt: now, progress, error });",
         replace:
-          'files.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, progress: known, error });',
+          'files.update(seq, { state: "queued", attempts, dueAt, wakeUps: 0, updatedAt: now, progress, error });',
       },
     ],
   },
@@ -104,8 +104,8 @@ export const MUTATIONS: Mutation[] = [
       },
       {
         file: "src/gate/archiver.ts",
-        find: "if (location !== undefined) files.markArchived(row.seq, location);\n    }",
-        replace: `if (location !== undefined) files.markArchived(row.seq, location);
+        find: "if (location !== undefined) files.markArchived(row.seq, { ...location, at: this.#deps.now() });\n    }",
+        replace: `if (location !== undefined) files.markArchived(row.seq, { ...location, at: this.#deps.now() });
     }
     await this.#putSegment(key, bytes);`,
       },
