@@ -10,6 +10,8 @@ export interface Column<Row> {
   numeric?: boolean;
   /** Left out where the page is narrow. */
   wide?: boolean;
+  /** Sentences, which may take several lines. */
+  isText?: boolean;
   cell(row: Row): Child;
 }
 
@@ -22,11 +24,13 @@ interface TableProps<Row> {
   rows: readonly Row[];
   /** Where the row leads. It becomes the first cell's link. */
   href?: (row: Row) => string;
+  /** What tells rows apart, so that a script can mark those that arrived. */
+  keyOf?: (row: Row) => string;
 }
 
-export function Table<Row>({ caption, id, columns, rows, href }: TableProps<Row>) {
-  const classOf = ({ numeric, wide }: Column<Row>) =>
-    [numeric && "numeric", wide && "wide"].filter(Boolean).join(" ") || undefined;
+export function Table<Row>({ caption, id, columns, rows, href, keyOf }: TableProps<Row>) {
+  const classOf = ({ numeric, wide, isText }: Column<Row>) =>
+    [numeric && "numeric", wide && "wide", isText && "text"].filter(Boolean).join(" ") || undefined;
   return (
     <div class="scroll" id={id}>
       <table>
@@ -42,7 +46,7 @@ export function Table<Row>({ caption, id, columns, rows, href }: TableProps<Row>
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr class={href === undefined ? undefined : "leads"}>
+            <tr class={href === undefined ? undefined : "leads"} data-key={keyOf?.(row)}>
               {columns.map((column, i) => (
                 <td class={classOf(column)}>
                   {i === 0 && href !== undefined ? (
