@@ -7,18 +7,20 @@ import { RingKeyMissing } from "../crypto/vault.ts";
 import { isOutage } from "../deadline.ts";
 import { ConfigurationError } from "../env.ts";
 import { logError, loggable, stackOf } from "../log.ts";
-import { sessionOf } from "../portal/sessions/signed-in.ts";
 import { Api } from "./api.ts";
 import { assetResponse } from "./assets.ts";
 import type { ConsoleContext, ConsoleEnv } from "./console-host.ts";
 import { sessionToken } from "./cookie.ts";
+import { heldBack } from "./held-back.tsx";
 import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
 import { now } from "./pages/now.tsx";
 import { signIn } from "./pages/sign-in.tsx";
+import { staff } from "./pages/staff.tsx";
 import { changed, to } from "./paths.ts";
 import { personSession } from "./session.ts";
+import { sessionIn } from "./sign-in-session.ts";
 
 const headers = createMiddleware<ConsoleEnv>(async (c, next) => {
   await next();
@@ -35,19 +37,20 @@ const headers = createMiddleware<ConsoleEnv>(async (c, next) => {
   ];
   c.res.headers.set("Content-Security-Policy", policy.join("; "));
   c.res.headers.set("X-Content-Type-Options", "nosniff");
-  c.res.headers.set("Referrer-Policy", "no-referrer");
+  // Not `no-referrer`: browsers would then hide the origin of the console's own forms.
+  c.res.headers.set("Referrer-Policy", "same-origin");
 });
 
 /** Requests without a session in force are led to the sign-in, and from there back to the page. */
 const signedIn = createMiddleware<ConsoleEnv>(async (c, next) => {
-  const token = sessionToken(c);
-  const row = token === undefined ? null : await sessionOf(c.env.env, token, c.env.startedAt);
-  if (row === null) {
+  const found = await sessionIn(c);
+  if (!found.ok) return heldBack(c, found.error);
+  if (found.value === null) {
     const url = new URL(c.req.url);
     const next = c.req.method === "GET" ? `${url.pathname}${url.search}` : undefined;
-    return c.redirect(to.signIn({ next, ended: token === undefined ? undefined : "yes" }), 303);
+    return c.redirect(to.signIn({ next, ended: sessionToken(c) === undefined ? undefined : "yes" }), 303);
   }
-  const session = personSession(row);
+  const session = personSession(found.value);
   const url = new URL(c.req.url);
   const scope = scopeOf(url.searchParams);
   c.set("session", session);
@@ -62,6 +65,7 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   .get("/console/assets/:file", (c) => assetResponse(c.req.path) ?? notFound(c))
   .use(csrf())
   .route("/", signIn)
+  .route("/", staff)
   .use(signedIn)
   .use(async (c, next) => {
     await next();

@@ -1,11 +1,12 @@
 /**
  * `/console`: pages for people. Everything behind it is loaded with the first page, so the isolates that only receive reports
- * pay nothing for it.
+ * pay nothing for it. The pages exist at the console's own origin only.
  */
 import { Hono } from "hono";
 import type { AppContext, AppEnv, Client } from "../http/context.ts";
 import { failureResponse } from "../http/context.ts";
 import { asClient } from "../http/in-process.ts";
+import { consoleOriginOf } from "../portal/sessions/console-origin.ts";
 import type { ConsoleHost } from "./console-host.ts";
 
 /** `fetchApi` answers a request like one that came from outside. */
@@ -13,9 +14,8 @@ export function consolePages(
   fetchApi: (request: Request, c: AppContext) => Response | Promise<Response>,
 ): Hono<AppEnv> {
   const show = async (c: AppContext): Promise<Response> => {
-    const { origin } = c.get("settings").console;
-    const url = new URL(c.req.url);
-    if (origin !== null && origin !== url.origin) return failureResponse(c, { kind: "endpoint_not_found" });
+    if (consoleOriginOf(c) !== new URL(c.req.url).origin)
+      return failureResponse(c, { kind: "endpoint_not_found" });
     const { consoleApp } = await import("./console-app.tsx");
     const host: ConsoleHost = {
       env: c.env,

@@ -244,7 +244,7 @@ function Calls({ calls }: { calls: readonly ApiCall[] }) {
 /** Credentials stay variables. A body may hold a secret, so it is read from standard input. */
 function curl({ method, path, body }: ApiCall, origin: string): string {
   const lines = [
-    `curl${method === "GET" ? "" : ` -X ${method}`} '${origin}${path}'`,
+    `curl${method === "GET" ? "" : ` -X ${method}`} '${origin}${path.replaceAll("'", "%27")}'`,
     `-H "X-Client-ID: $AUDIT1_CLIENT_ID"`,
     `-H "X-Client-Secret: $AUDIT1_CLIENT_SECRET"`,
   ];

@@ -5,7 +5,7 @@ import { Shell, type ShellProps } from "./layout.tsx";
 import { PageContext, type PageState } from "./page-state.ts";
 
 interface PageOptions extends Omit<ShellProps, "children"> {
-  status?: 200 | 400 | 403 | 404 | 409 | 412 | 429 | 500 | 502 | 503;
+  status?: 200 | 400 | 401 | 403 | 404 | 409 | 412 | 429 | 500 | 502 | 503;
 }
 
 export function page(c: ConsoleContext, { status = 200, ...shell }: PageOptions, content: Child): Response {

@@ -42,6 +42,8 @@ export interface SignedIn {
   name: string;
   /** An id that may appear in logs. */
   logId: string;
+  /** False for a service token. */
+  isPerson: boolean;
   /** When the token expires, ms. */
   expiresAt: number;
 }
@@ -62,7 +64,8 @@ export async function verifyAccessToken(token: string, team: AccessTeam): Promis
     const { exp } = payload;
     if (name === undefined || exp === undefined) return err({ kind: "access_token_refused" });
     const logId = parsed.data?.sub || parsed.data?.common_name || "unnamed";
-    return ok({ name, logId, expiresAt: exp * 1_000 });
+    const isPerson = parsed.data?.email !== undefined;
+    return ok({ name, logId, isPerson, expiresAt: exp * 1_000 });
   } catch (error) {
     if (error instanceof errors.JOSEError && REFUSED.has(error.code))
       return err({ kind: "access_token_refused" });

@@ -1,5 +1,6 @@
 /** Opens pages of the console as a person's browser does. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
 import { BACKGROUND_LIMITS } from "../../src/deadline.ts";
 import worker from "../../src/index.ts";
@@ -17,6 +18,13 @@ export interface Shown {
 /** A browser with its cookie. */
 export class Browser {
   cookie: string | null = null;
+  readonly #using: Bindings;
+  readonly #origin: string;
+
+  constructor({ using = bindings, origin = BASE }: { using?: Bindings; origin?: string } = {}) {
+    this.#using = using;
+    this.#origin = origin;
+  }
 
   get(path: string): Promise<Shown> {
     return this.request(path, {});
@@ -26,7 +34,7 @@ export class Browser {
   post(path: string, fields: Record<string, string>, headers: Record<string, string> = {}): Promise<Shown> {
     return this.request(path, {
       method: "POST",
-      headers: { Origin: BASE, "Sec-Fetch-Site": "same-origin", ...headers },
+      headers: { Origin: this.#origin, "Sec-Fetch-Site": "same-origin", ...headers },
       body: new URLSearchParams(fields),
     });
   }
@@ -35,16 +43,17 @@ export class Browser {
     const headers = new Headers(init.headers);
     if (this.cookie !== null) headers.set("Cookie", this.cookie);
     const ctx = createExecutionContext();
-    const request = new Request(`${BASE}${path}`, { ...init, headers, redirect: "manual" });
+    const request = new Request(`${this.#origin}${path}`, { ...init, headers, redirect: "manual" });
     const response = await worker.fetch(
       request as Parameters<typeof worker.fetch>[0],
-      bounded(bindings, BACKGROUND_LIMITS),
+      bounded(this.#using, BACKGROUND_LIMITS),
       ctx,
     );
     const text = await response.text();
     await waitOnExecutionContext(ctx);
-    const [set] = response.headers.getSetCookie();
-    if (set !== undefined) this.cookie = set.split(";")[0] ?? null;
+    // As a browser without partitions, to which all forms of the cookie are one.
+    for (const set of response.headers.getSetCookie())
+      this.cookie = /;\s*Max-Age=0/i.test(set) ? null : (set.split(";")[0] ?? null);
     return {
       status: response.status,
       headers: response.headers,

@@ -1,12 +1,14 @@
 /** Sign-in by link, and sign-out. The link's token is in the address's fragment; a script posts it, or the person pastes it. */
 import { Hono } from "hono";
 import { consolePathProblem } from "../../portal/sessions/console-path.ts";
-import { endSession, type LinkProblem, redeemLink, sessionOf } from "../../portal/sessions/signed-in.ts";
+import { endSession, type LinkProblem } from "../../portal/sessions/signed-in.ts";
 import type { ConsoleContext, ConsoleEnv } from "../console-host.ts";
-import { endSessionCookie, sessionToken, setSessionCookie } from "../cookie.ts";
+import { endSessionCookie } from "../cookie.ts";
+import { heldBack } from "../held-back.tsx";
 import { PlainPage } from "../layout.tsx";
 import { html } from "../page.tsx";
 import { to } from "../paths.ts";
+import { sessionIn, signInByLink } from "../sign-in-session.ts";
 
 const PROBLEMS: Record<LinkProblem, string> = {
   unknown: "This link is incomplete or was never made. Copy it whole, or ask for a new one.",
@@ -25,23 +27,17 @@ export const signIn = new Hono<ConsoleEnv>()
   .get("/console/sign-in", (c) => signInPage(c, null))
   .post("/console/sign-in", async (c) => {
     const { token, next } = await c.req.parseBody();
-    const { env, requestId, startedAt } = c.env;
-    const redeemed = await redeemLink(
-      env,
-      typeof token === "string" ? tokenOf(token) : "",
-      startedAt,
-      requestId,
-    );
-    if (!redeemed.ok) return signInPage(c, redeemed.error);
-    setSessionCookie(c, redeemed.value.token, redeemed.value.session);
-    const wanted = typeof next === "string" && consolePathProblem(next) === null ? next : redeemed.value.next;
-    return c.redirect(wanted, 303);
+    const entered = await signInByLink(c, typeof token === "string" ? tokenOf(token) : "");
+    if (!entered.ok)
+      return typeof entered.error === "string" ? signInPage(c, entered.error) : heldBack(c, entered.error);
+    const isUsable = typeof next === "string" && consolePathProblem(next) === null;
+    return c.redirect(isUsable ? next : entered.value, 303);
   })
   .post("/console/sign-out", async (c) => {
     const { env, requestId, startedAt } = c.env;
-    const token = sessionToken(c);
-    const session = token === undefined ? null : await sessionOf(env, token, startedAt);
-    if (session !== null) await endSession(env, session, startedAt, requestId);
+    const found = await sessionIn(c);
+    if (!found.ok) return heldBack(c, found.error);
+    if (found.value !== null) await endSession(env, found.value, startedAt, requestId);
     endSessionCookie(c);
     return c.redirect(to.signIn({ ended: "signed-out" }), 303);
   });

@@ -40,7 +40,7 @@ const FOLDERS: Record<string, string[]> = {
     ...["crypto", "db", "http", "contract"],
     ...["evidence", "forwarding", "gate", "inbound", "jobs", "maintenance", "outbound", "usage", "watch"],
   ],
-  console: ["crypto", "db", "http", "portal"],
+  console: ["crypto", "db", "http", "inbound", "portal"],
   reference: ["crypto", "http", "contract", "outbound"],
 };
 
