@@ -1,6 +1,7 @@
 /**
  * `npm run console`: makes src/console/client-files.ts, the stylesheets and scripts of the console as the Worker serves them,
- * from src/console/client with the bundler that wrangler uses. With `--check`, fails if the file is not what the sources give.
+ * from src/console/client with the bundler that wrangler uses, and src/console/runbook.ts from docs/runbook.md. With `--check`,
+ * fails if a file is not what its sources give.
  */
 
 import { createHash } from "node:crypto";
@@ -8,10 +9,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { build } from "esbuild";
 import { Problem, runCommand } from "../problem.ts";
+import { runbookSections } from "./runbook.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const SOURCES = path.join(ROOT, "src/console/client");
-const MADE = path.join(ROOT, "src/console/client-files.ts");
 /** Each becomes one file. */
 const ENTRIES = ["charts.css", "charts.ts", "console.css", "console.ts", "sign-in.ts"];
 const HASH_LENGTH = 10;
@@ -40,14 +41,22 @@ function moduleOf(files: readonly { name: string; text: string }[]): string {
   return `/** Made by \`npm run console\` from src/console/client. Do not edit. */\n\nexport const CLIENT_FILES = {\n${entries.join("")}} as const;\n`;
 }
 
+function runbookModule(): string {
+  const sections = runbookSections(readFileSync(path.join(ROOT, "docs/runbook.md"), "utf8"));
+  return `/** Made by \`npm run console\` from docs/runbook.md. Do not edit. */\n\nexport const RUNBOOK = ${JSON.stringify(sections, null, 2)} as const;\n`;
+}
+
 async function generate(): Promise<number> {
-  const made = moduleOf(await Promise.all(ENTRIES.map(fileOf)));
-  if (process.argv.includes("--check")) {
-    if (readFileSync(MADE, "utf8") !== made)
-      throw new Problem("src/console/client-files.ts is not what its sources give. Run `npm run console`.");
-    return 0;
+  const made = {
+    "src/console/client-files.ts": moduleOf(await Promise.all(ENTRIES.map(fileOf))),
+    "src/console/runbook.ts": runbookModule(),
+  };
+  for (const [file, text] of Object.entries(made)) {
+    const at = path.join(ROOT, file);
+    if (!process.argv.includes("--check")) writeFileSync(at, text);
+    else if (readFileSync(at, "utf8") !== text)
+      throw new Problem(`${file} is not what its sources give. Run \`npm run console\`.`);
   }
-  writeFileSync(MADE, made);
   return 0;
 }
 

@@ -15,7 +15,7 @@ import { heldBack } from "./held-back.tsx";
 import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
-import { now } from "./pages/now.tsx";
+import { now } from "./pages/now/now.tsx";
 import { signIn } from "./pages/sign-in.tsx";
 import { staff } from "./pages/staff.tsx";
 import { changed, to } from "./paths.ts";

@@ -58,6 +58,8 @@ const checks = once(() =>
 const shown = (status: "ok" | "degraded", lateExample: Health["late"]) =>
   z.strictObject({ status: z.literal(status), late: late(lateExample), checks: checks().optional() });
 
+export type HealthAnswer = z.infer<ReturnType<typeof shown>>;
+
 const getHealth = contract({}, () => ({
   id: "getHealth",
   tag: "Service",

@@ -125,6 +125,8 @@ interface LiveProps {
   id: string;
   /** Refreshed every so many seconds; null once nothing changes any more. */
   seconds: number | null;
+  /** Screen readers do not read the part again each time. For whole pages. */
+  quiet?: boolean;
   children: Child;
 }
 
@@ -132,9 +134,9 @@ interface LiveProps {
  * A part of the page that a script replaces with what the same address now shows. Without scripts, a reload does. An id of
  * every row lets the script mark what arrived.
  */
-export function Live({ id, seconds, children }: LiveProps) {
+export function Live({ id, seconds, quiet = false, children }: LiveProps) {
   return (
-    <div id={id} data-live={seconds === null ? undefined : seconds} aria-live="polite">
+    <div id={id} data-live={seconds === null ? undefined : seconds} aria-live={quiet ? "off" : "polite"}>
       {children}
     </div>
   );

@@ -1,15 +1,15 @@
 /** How single values are shown: ids, times, sizes and numbers. */
+import { duration } from "../format.ts";
 import { usePage } from "../page-state.ts";
+
+export { bytes, duration, number, percent } from "../format.ts";
 
 /** Ids up to this long are shown whole. */
 const SHORT_ID = 20;
 const KEPT_START = 12;
 const KEPT_END = 6;
 
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+const JUST_NOW_MS = 5_000;
 
 interface IdProps {
   id: string;
@@ -63,36 +63,9 @@ export function Instant({ at }: { at: string | number }) {
 /** `ms` before (negative) or after now, in one unit. */
 export function relative(ms: number): string {
   const size = Math.abs(ms);
-  if (size < 5 * SECOND_MS) return "just now";
-  return ms < 0 ? `${duration(size)} ago` : `in ${duration(size)}`;
-}
-
-/** A length of time in its largest unit: `840 ms`, `12 s`, `7 min`, `3 h`, `5 d`. */
-export function duration(ms: number): string {
-  if (ms < SECOND_MS) return `${Math.round(ms)} ms`;
-  if (ms < 10 * SECOND_MS) return `${(ms / SECOND_MS).toFixed(1)} s`;
-  if (ms < 2 * MINUTE_MS) return `${Math.round(ms / SECOND_MS)} s`;
-  if (ms < 2 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
-  if (ms < 2 * DAY_MS) return `${Math.round(ms / HOUR_MS)} h`;
-  return `${Math.round(ms / DAY_MS)} d`;
-}
-
-export function bytes(size: number): string {
-  if (size < 1_000) return `${size} B`;
-  if (size < 1_000_000) return `${(size / 1_000).toFixed(1)} KB`;
-  return `${(size / 1_000_000).toFixed(1)} MB`;
-}
-
-const grouped = new Intl.NumberFormat("en-US");
-
-/** `12,345`. */
-export function number(value: number): string {
-  return grouped.format(value);
-}
-
-/** A share between 0 and 1 as `4.2 %`. */
-export function percent(share: number): string {
-  return `${(share * 100).toFixed(share !== 0 && share < 0.1 ? 2 : 1)} %`;
+  if (size < JUST_NOW_MS) return "just now";
+  const words = duration(Math.round(size / 1_000) * 1_000);
+  return ms < 0 ? `${words} ago` : `in ${words}`;
 }
 
 /** A value, or a dash where there is none. */

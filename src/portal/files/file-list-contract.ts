@@ -18,6 +18,8 @@ const fileQuery = z.strictObject({
   ...fileListFields,
 });
 
+export type ListedFile = z.infer<ReturnType<typeof file>>;
+
 export const listFiles = contract({ query: fileQuery }, () => ({
   id: "listFiles",
   tag: "Developer",

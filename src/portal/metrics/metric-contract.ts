@@ -1,6 +1,6 @@
 /** The contract of `GET /metrics`. */
 import * as z from "zod";
-import { answer, once } from "../../contract/answer.ts";
+import { answerOf, once } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import { moment, nextCursor } from "../../contract/fields.ts";
 import { USAGE_PERIODS } from "../../db/schema.ts";
@@ -41,21 +41,32 @@ const counted = () => ({ share: share(), count: z.int(), of: z.int() });
 const percentiles = () => ({ p50: ms(), p95: ms(), p99: ms(), count: z.int() });
 const part = () => z.strictObject({ count: z.int(), of: z.int() });
 
+const latency = () => z.strictObject(percentiles());
+const refusedShare = () => z.strictObject(counted());
+const freshness = () => z.strictObject({ ...percentiles(), within_goal: share() });
+const errorBudget = () => z.strictObject({ ...counted(), budget_left: z.number() });
+const automation = () => z.strictObject({ ...counted(), unknown: z.int() });
+const adoption = () => z.strictObject({ ...counted(), connections: part(), keys: part() });
+
 const value = once(() =>
   z
     .union([
       z.number().meta({ description: "Of a count." }),
-      z.strictObject(percentiles()).meta({ description: "Of a latency, in milliseconds." }),
-      z.strictObject(counted()).meta({ description: "Of `refused_share`." }),
-      z.strictObject({ ...percentiles(), within_goal: share() }).meta({ description: "Of `freshness`." }),
-      z.strictObject({ ...counted(), budget_left: z.number() }).meta({ description: "Of `error_budget`." }),
-      z.strictObject({ ...counted(), unknown: z.int() }).meta({ description: "Of `automation`." }),
-      z
-        .strictObject({ ...counted(), connections: part(), keys: part() })
-        .meta({ description: "Of `adoption`." }),
+      latency().meta({ description: "Of a latency, in milliseconds." }),
+      refusedShare().meta({ description: "Of `refused_share`." }),
+      freshness().meta({ description: "Of `freshness`." }),
+      errorBudget().meta({ description: "Of `error_budget`." }),
+      automation().meta({ description: "Of `automation`." }),
+      adoption().meta({ description: "Of `adoption`." }),
     ])
     .meta({ id: "MetricValue" }),
 );
+export type LatencyValue = z.infer<ReturnType<typeof latency>>;
+export type RefusedShareValue = z.infer<ReturnType<typeof refusedShare>>;
+export type FreshnessValue = z.infer<ReturnType<typeof freshness>>;
+export type ErrorBudgetValue = z.infer<ReturnType<typeof errorBudget>>;
+export type AutomationValue = z.infer<ReturnType<typeof automation>>;
+export type AdoptionValue = z.infer<ReturnType<typeof adoption>>;
 export type MetricValue = z.infer<ReturnType<typeof value>>;
 
 const EXAMPLE_VALUE = { p50: 3_712, p95: 14_849, p99: 25_244, count: 1_204 };
@@ -76,6 +87,31 @@ const series = once(() =>
 );
 export type MetricSeries = z.infer<ReturnType<typeof series>>;
 
+const metrics = once(() =>
+  z.strictObject({
+    measure: like(z.enum(MEASURE_NAMES), "latency_completed"),
+    by: like(z.enum(SPLITS), "connection"),
+    granularity: like(z.enum(USAGE_PERIODS), "day"),
+    since: moment("2026-03-16T00:00:00.000Z"),
+    until: moment("2026-03-17T00:00:00.000Z"),
+    as_of: moment().meta({
+      description:
+        "Everything before this time is counted, unless a gate could not reach the database. Later counts may be missing.",
+    }),
+    exact: like(z.boolean(), true, "If false, the counts of a killed isolate's last second may be missing."),
+    series: z.array(series()),
+    next_cursor: nextCursor(),
+  }),
+);
+/** The series of one measure, whose values are of one form. */
+export type SeriesOf<Value extends MetricValue> = Pick<MetricSeries, "key"> & {
+  points: { at: string; value: Value }[];
+  total: Value;
+};
+export type MetricsAnswer<Value extends MetricValue> = Omit<z.infer<ReturnType<typeof metrics>>, "series"> & {
+  series: SeriesOf<Value>[];
+};
+
 function described(name: MeasureName): string {
   const { splits, exact, means } = MEASURES[name];
   const by = splits.filter((split) => split !== "none");
@@ -93,24 +129,7 @@ A period without counts has no point. Days are those of UTC. By default a day pe
 
 ${MEASURE_NAMES.map(described).join("\n")}`,
   answers: {
-    200: answer("The series. One without a split has the empty key.", {
-      measure: like(z.enum(MEASURE_NAMES), "latency_completed"),
-      by: like(z.enum(SPLITS), "connection"),
-      granularity: like(z.enum(USAGE_PERIODS), "day"),
-      since: moment("2026-03-16T00:00:00.000Z"),
-      until: moment("2026-03-17T00:00:00.000Z"),
-      as_of: moment().meta({
-        description:
-          "Everything before this time is counted, unless a gate could not reach the database. Later counts may be missing.",
-      }),
-      exact: like(
-        z.boolean(),
-        true,
-        "If false, the counts of a killed isolate's last second may be missing.",
-      ),
-      series: z.array(series()),
-      next_cursor: nextCursor(),
-    }),
+    200: answerOf("The series. One without a split has the empty key.", metrics()),
   },
   failures: [notFound("connection"), notFound("api_key"), notFound("webhook")],
 }));
