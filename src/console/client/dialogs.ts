@@ -4,7 +4,8 @@ export function upgradeDialogs(): void {
   const dialog = document.querySelector<HTMLDialogElement>("dialog[data-dialog]");
   if (dialog === null) return;
   const close = dialog.querySelector<HTMLAnchorElement>("a.close");
-  dialog.close();
+  // Closing it would lead away: the event of `close()` comes after this turn.
+  dialog.open = false;
   dialog.showModal();
   dialog.addEventListener("close", () => {
     if (close !== null) location.replace(close.href);
