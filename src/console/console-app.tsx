@@ -16,6 +16,7 @@ import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
 import { now } from "./pages/now/now.tsx";
+import { setup } from "./pages/setup/setup.tsx";
 import { signIn } from "./pages/sign-in.tsx";
 import { staff } from "./pages/staff.tsx";
 import { changed, to } from "./paths.ts";
@@ -72,6 +73,7 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
     c.env.log.route = c.req.routePath;
   })
   .route("/", now)
+  .route("/", setup)
   .notFound(notFound)
   .onError(unexpected);
 

@@ -12,9 +12,9 @@ function upgrade(root: ParentNode): void {
   upgradeCopyButtons(root);
 }
 
+startLive(upgrade);
 upgrade(document);
 upgradeDialogs();
 upgradeForms();
 upgradeKeys();
-startLive(upgrade);
 setInterval(() => showTimes(document), 15_000);

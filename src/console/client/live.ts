@@ -1,12 +1,18 @@
 /**
  * Replaces parts of the page with what the same address shows now. A part that the reader has focused, selected text in or
- * opened a disclosure in is left alone until the next time. A hidden page asks for nothing.
+ * opened a disclosure in is left alone until the next time, and one that has not changed is left alone, so that no click is lost.
+ * A hidden page asks for nothing.
  */
 
 /** After failures the time between two requests doubles up to this. */
 const SLOWEST_S = 60;
 
+/** What the server said last, by the part's id. */
+const shown = new Map<string, string>();
+
+/** Called before the page is upgraded. */
 export function startLive(upgrade: (root: ParentNode) => void): void {
+  for (const part of liveParts()) shown.set(part.id, contentOf(part));
   let failures = 0;
   const tick = async () => {
     const parts = liveParts();
@@ -42,6 +48,12 @@ async function refresh(parts: HTMLElement[], upgrade: (root: ParentNode) => void
   for (const part of parts) {
     const next = fresh.getElementById(part.id);
     if (next === null || isInUse(part)) continue;
+    const content = contentOf(next);
+    if (shown.get(part.id) === content) {
+      upgrade(part);
+      continue;
+    }
+    shown.set(part.id, content);
     const known = new Set(
       [...part.querySelectorAll("[data-key]")].map((each) => each.getAttribute("data-key")),
     );
@@ -50,6 +62,13 @@ async function refresh(parts: HTMLElement[], upgrade: (root: ParentNode) => void
     part.replaceWith(next);
     upgrade(next);
   }
+}
+
+/** Without "2 min ago", which changes by itself. */
+function contentOf(part: HTMLElement): string {
+  const copy = part.cloneNode(true) as HTMLElement;
+  for (const time of copy.querySelectorAll("time[data-relative]")) time.textContent = "";
+  return copy.outerHTML;
 }
 
 function isInUse(part: HTMLElement): boolean {

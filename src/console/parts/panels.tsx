@@ -70,18 +70,20 @@ export function Facts({ facts }: { facts: readonly (readonly [name: string, valu
 interface TabsProps {
   /** The parameter of the address that holds the tab. The first tab is the one without it. */
   name?: string;
+  /** Other parameters of the address that the tabs keep. A tab's filters are not those of another. */
+  keep?: readonly string[];
   tabs: readonly { value: string; label: string }[];
 }
 
-export function Tabs({ name = "tab", tabs }: TabsProps) {
+export function Tabs({ name = "tab", keep = [], tabs }: TabsProps) {
   const { url } = usePage();
   const chosen = url.searchParams.get(name) ?? tabs[0]?.value;
+  const kept = Object.fromEntries(keep.map((each) => [each, url.searchParams.get(each)]));
   return (
     <nav class="tabs" aria-label="Views">
       {tabs.map(({ value, label }, i) => (
-        // A tab's filters are not those of another.
         <Link
-          href={changed(new URL(url.pathname, url), { [name]: i === 0 ? null : value })}
+          href={changed(new URL(url.pathname, url), { ...kept, [name]: i === 0 ? null : value })}
           current={value === chosen}
         >
           {label}
