@@ -98,11 +98,13 @@ interface CodeProps {
   /** What the button copies: "command", "secret". */
   what?: string;
   label?: string;
+  /** For one long value, such as an address: it is never cut off. */
+  wraps?: boolean;
 }
 
-export function Code({ text, what = "text", label }: CodeProps) {
+export function Code({ text, what = "text", label, wraps = false }: CodeProps) {
   return (
-    <section class="code" aria-label={label ?? what}>
+    <section class={wraps ? "code wraps" : "code"} aria-label={label ?? what}>
       {label !== undefined && <p class="code-label">{label}</p>}
       <pre tabindex={0}>
         <code>{text}</code>

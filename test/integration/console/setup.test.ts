@@ -274,7 +274,7 @@ describe("first request", () => {
     await complete(fileId);
     const completed = await browser.get(stepOf("wait", connection));
     expect(completed.text).toContain("<strong>It works.</strong>");
-    expect(completed.text).toContain('data-live="5"');
+    expect(completed.text).toContain('data-live="2"');
   });
 
   it("shows the newest try, and the accepted report too, in a flood of refused ones", async () => {

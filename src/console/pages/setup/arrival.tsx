@@ -7,7 +7,7 @@ import { Badge, StateBadge } from "../../parts/badge.tsx";
 import { Reasons } from "../../parts/diagnosis.tsx";
 import { Lifecycle } from "../../parts/lifecycle.tsx";
 import { Link } from "../../parts/link.tsx";
-import { Notice } from "../../parts/panels.tsx";
+import { Code, Notice } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
 import { Id, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
@@ -45,14 +45,15 @@ export function Arrival({ connection, requests, file }: Arrived) {
 
 function Waiting({ connection }: { connection: ShownConnection }) {
   return (
-    <div class="state">
+    <div class="stack">
       <h2>
         <Badge meaning="waiting">Waiting for your first request</Badge>
       </h2>
       <p>
-        Nothing has arrived yet at <code class="secret">{connection.url}</code>. Each try appears here within
-        three seconds, whether it is accepted or refused.
+        Each try appears here within three seconds, whether it is accepted or refused. Nothing has arrived yet
+        at
       </p>
+      <Code text={connection.url} what="address" wraps />
     </div>
   );
 }
@@ -60,9 +61,12 @@ function Waiting({ connection }: { connection: ShownConnection }) {
 function Refusal({ connection, request }: { connection: ShownConnection; request: ShownRequest }) {
   return (
     <Notice meaning="bad">
-      <h2>
-        <Badge meaning="bad">Refused with {request.status}</Badge> <Time at={request.at} />
-      </h2>
+      <div class="step-title">
+        <h2>
+          <Badge meaning="bad">Refused with {request.status}</Badge>
+        </h2>
+        <Time at={request.at} />
+      </div>
       <Reasons request={request} />
       <Advice connection={connection} request={request} />
     </Notice>

@@ -26,13 +26,13 @@ export function CreatedStep({ connection, secret, isRotated = false }: CreatedSt
         {isRotated ? "The connection has a new secret." : "The connection is ready to receive reports."}
       </Done>
       <Panel title="Address">
-        <Code text={connection.url} what="address" />
+        <Code text={connection.url} what="address" wraps />
         <p class="quiet">
           Where the payroll system posts its reports. It may be known: without the secret it is of no use.
         </p>
       </Panel>
       <Panel title="Secret">
-        <Code text={secret} what="secret" />
+        <Code text={secret} what="secret" wraps />
         <Notice meaning="warning">
           <p>
             <strong>The secret is shown now, and never again.</strong> Audit1 keeps it sealed, to check
@@ -47,6 +47,7 @@ export function CreatedStep({ connection, secret, isRotated = false }: CreatedSt
         <Code
           text={`export AUDIT1_SECRET='${secret}'`}
           what="command"
+          wraps
           label="For the next step, in the terminal that you will send from. The samples read the secret from there:"
         />
       </Panel>
@@ -81,7 +82,7 @@ export function SecretGone({ connection, etag, refused }: SecretGoneProps) {
     <StepPage step="created" connection={connection}>
       {refused !== undefined && <NotRotated error={refused} />}
       <Panel title="Address">
-        <Code text={connection.url} what="address" />
+        <Code text={connection.url} what="address" wraps />
       </Panel>
       <Panel title="Secret">
         <p>

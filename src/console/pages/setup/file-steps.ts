@@ -26,7 +26,8 @@ function handedOver({ status, attempts, next_attempt_at: next, lifecycle }: Fact
   if (attempts === 0)
     return { title, meaning: "waiting", at: null, isNext: true, text: "In a moment. Nothing to do for you." };
   const tries = attempts === 1 ? "once" : `${number(attempts)} times`;
-  const when = next === null ? "soon" : relative(Math.max(0, Date.parse(next) - now));
+  const inMs = next === null ? 0 : Date.parse(next) - now;
+  const when = inMs <= 0 ? "soon" : relative(inMs);
   return {
     title,
     meaning: "warning",

@@ -7,7 +7,7 @@ export function GenericClient({ values: { url, body } }: { values: SampleValues 
   const { secret, timestamp, body: signed, signature } = WORKED_EXAMPLE;
   return (
     <div class="stack">
-      <Code text={url} what="address" label="POST to" />
+      <Code text={url} what="address" label="POST to" wraps />
       <Facts
         facts={[
           ["Content-Type", <code>application/json</code>],

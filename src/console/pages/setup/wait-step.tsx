@@ -15,8 +15,8 @@ import { StepPage, stepAddress } from "./steps.tsx";
 
 /** A try is noted within a second, and must be seen within three. */
 const REFRESHED_EVERY_S = 1;
-/** Afterwards nobody waits for the page. */
-const REFRESHED_LATER_EVERY_S = 5;
+/** A try after the first report was completed is still seen within three seconds. */
+const REFRESHED_LATER_EVERY_S = 2;
 
 export function WaitStep({ connection, requests, file }: Arrived) {
   const isCompleted = file.ok && file.body?.summary.status === "completed";
@@ -54,7 +54,7 @@ const COLUMNS: readonly Column<ShownRequest>[] = [
     cell: ({ at }) => <Time at={at} />,
   },
   { head: "Outcome", cell: ({ outcome }) => <StateBadge state={outcome} /> },
-  { head: "Status", numeric: true, cell: ({ status }) => status },
+  { head: "Status", numeric: true, wide: true, cell: ({ status }) => status },
   { head: "Why", isText: true, cell: (request) => <Why request={request} /> },
   { head: "Client", wide: true, cell: ({ user_agent: agent }) => <Maybe value={agent} /> },
 ];
@@ -114,7 +114,7 @@ function NothingAppears({ connection }: { connection: ShownConnection }) {
             which.
           </dd>
         </dl>
-        <Code text={connection.url} what="address" />
+        <Code text={connection.url} what="address" wraps />
       </div>
     </details>
   );
