@@ -24,6 +24,8 @@ export type ApiResult<Body> =
   | { ok: true; status: number; body: Body; etag: string | null; requestId: string }
   | { ok: false; status: number; error: ApiError };
 
+export type RefusedCall = Extract<ApiResult<unknown>, { ok: false }>;
+
 export interface ApiCall {
   method: string;
   /** With its query. */

@@ -15,7 +15,9 @@ import { heldBack } from "./held-back.tsx";
 import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
+import { find } from "./pages/find/find.tsx";
 import { now } from "./pages/now/now.tsx";
+import { reports } from "./pages/reports/reports.tsx";
 import { setup } from "./pages/setup/setup.tsx";
 import { signIn } from "./pages/sign-in.tsx";
 import { staff } from "./pages/staff.tsx";
@@ -74,6 +76,8 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   })
   .route("/", now)
   .route("/", setup)
+  .route("/", find)
+  .route("/", reports)
   .notFound(notFound)
   .onError(unexpected);
 

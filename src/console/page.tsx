@@ -4,8 +4,16 @@ import type { ConsoleContext } from "./console-host.ts";
 import { Shell, type ShellProps } from "./layout.tsx";
 import { PageContext, type PageState } from "./page-state.ts";
 
+const STATUSES = [200, 400, 401, 403, 404, 409, 412, 429, 500, 502, 503] as const;
+export type PageStatus = (typeof STATUSES)[number];
+
 interface PageOptions extends Omit<ShellProps, "children"> {
-  status?: 200 | 400 | 401 | 403 | 404 | 409 | 412 | 429 | 500 | 502 | 503;
+  status?: PageStatus;
+}
+
+/** The status of a page whose form the API refused with `status`. */
+export function statusOfRefused({ status }: { status: number }): PageStatus {
+  return STATUSES.find((each) => each === status) ?? 500;
 }
 
 export function page(c: ConsoleContext, { status = 200, ...shell }: PageOptions, content: Child): Response {

@@ -85,3 +85,12 @@ export function person(
 ): Promise<Browser> {
   return signedIn({ owner_type: owner.type, owner_id: owner.id, capabilities });
 }
+
+/** The text of a page as a reader sees it. */
+export function readable(html: string): string {
+  return html
+    .replace(/<(script|style)[\s\S]*?<\/\1>/g, "")
+    .replace(/<[^>]*>/g, " ")
+    .replaceAll("&#39;", "'")
+    .replace(/\s+/g, " ");
+}

@@ -102,6 +102,12 @@ export function clearedOf(url: URL, filters: readonly Filter[]): string {
   return changed(url, Object.fromEntries([...filters.map(({ name }) => [name, null]), ["cursor", null]]));
 }
 
+/** The value of a field for a date and a time, which has no zone, as an instant in UTC. Other texts are left to the API. */
+export function instantOf(text: string | null): string | null {
+  const [, minute, second = ":00"] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d)(:\d\d(?:\.\d+)?)?$/.exec(text ?? "") ?? [];
+  return minute === undefined ? text : `${minute}${second}Z`;
+}
+
 export function isFiltered(url: URL, filters: readonly Filter[]): boolean {
   return filters.some(({ name }) => url.searchParams.get(name));
 }

@@ -19,13 +19,18 @@ interface IdProps {
 
 /** An id in mono, shortened in the middle, whole on hover and on copy. */
 export function Id({ id, whole = false }: IdProps) {
-  const shown = whole || id.length <= SHORT_ID ? id : `${id.slice(0, KEPT_START)}…${id.slice(-KEPT_END)}`;
+  const shown = whole ? id : shortId(id);
   return (
     <span class="id" title={shown === id ? undefined : id}>
       <code>{shown}</code>
       <Copy text={id} what="id" />
     </span>
   );
+}
+
+/** An id for where there is little room, as in a link. */
+export function shortId(id: string): string {
+  return id.length <= SHORT_ID ? id : `${id.slice(0, KEPT_START)}…${id.slice(-KEPT_END)}`;
 }
 
 /** A button that copies `text`. It is shown only where scripts run. */

@@ -3,7 +3,7 @@ import { newObjectId } from "../../../src/crypto/ids.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { HOUR_MS } from "../../../src/usage/periods.ts";
 import { alertsOfEachTest, listAlerts, raiseRingKey } from "../../support/alerts.ts";
-import { Browser, person, staff } from "../../support/console.ts";
+import { Browser, person, readable as read, staff } from "../../support/console.ts";
 import { advance, deliver } from "../../support/forwarding.ts";
 import { bindings, createConnection, type Json } from "../../support/gateway.ts";
 import { without } from "../../support/interception.ts";
@@ -18,13 +18,6 @@ const PAYLOAD = "<img src=x onerror=alert(1)>";
 
 /** Past what an isolate remembers of the gateway's health. */
 const later = () => vi.setSystemTime(Date.now() + 6_000);
-
-/** The text of a page as a reader sees it. */
-const read = (html: string) =>
-  html
-    .replace(/<(script|style)[\s\S]*?<\/\1>/g, "")
-    .replace(/<[^>]*>/g, " ")
-    .replace(/\s+/g, " ");
 
 async function refuse(owner: Json = {}): Promise<string> {
   const { id } = await createConnection(owner);

@@ -1,10 +1,11 @@
 /** What is stuck and what fails, the first few of each. */
 import type { FailingWebhook } from "../../../portal/webhooks/failing-webhook-contract.ts";
 import { usePage } from "../../page-state.ts";
-import { Badge, type Meaning, StateBadge, sentence } from "../../parts/badge.tsx";
+import { Badge, StateBadge, sentence } from "../../parts/badge.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Panel } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
+import { StuckReason } from "../../parts/stuck-reason.tsx";
 import { type Column, Table } from "../../parts/table.tsx";
 import { duration, Id, Maybe, number, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
@@ -14,26 +15,11 @@ import { countOf } from "./owner-tiles.tsx";
 type StuckFile = Extract<NonNullable<Readings["stuck"]>, { ok: true }>["body"]["stuck_files"][number];
 type OwnFile = Extract<Readings["files"][number], { ok: true }>["body"]["files"][number];
 
-const REASONS: Record<StuckFile["reason"], { meaning: Meaning; words: string }> = {
-  deferred: { meaning: "waiting", words: "Tried again later" },
-  consumer_died: { meaning: "bad", words: "The consumer died" },
-  ring_key_missing: { meaning: "bad", words: "A ring key is missing" },
-  not_configured: { meaning: "bad", words: "No files-creator is set" },
-  refused: { meaning: "bad", words: "Refused by the files-creator" },
-  reported_failed: { meaning: "bad", words: "Reported as failed" },
-  gave_up: { meaning: "bad", words: "Given up after a day" },
-};
-
 const STUCK: readonly Column<StuckFile>[] = [
   { head: "File", cell: ({ file_id: id }) => <Id id={id} /> },
   {
     head: "Why",
-    cell: ({ reason, response_status: status }) => (
-      <Badge meaning={REASONS[reason].meaning}>
-        {REASONS[reason].words}
-        {status !== null && ` (${status})`}
-      </Badge>
-    ),
+    cell: ({ reason, response_status: status }) => <StuckReason reason={reason} status={status} />,
   },
   { head: "Tries", numeric: true, wide: true, cell: ({ attempts }) => number(attempts) },
   {
