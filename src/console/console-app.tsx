@@ -16,6 +16,7 @@ import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
 import { find } from "./pages/find/find.tsx";
+import { metrics } from "./pages/metrics/metrics.tsx";
 import { now } from "./pages/now/now.tsx";
 import { reports } from "./pages/reports/reports.tsx";
 import { setup } from "./pages/setup/setup.tsx";
@@ -75,6 +76,7 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
     c.env.log.route = c.req.routePath;
   })
   .route("/", now)
+  .route("/", metrics)
   .route("/", setup)
   .route("/", find)
   .route("/", reports)

@@ -43,21 +43,25 @@ export function axesOf({ unit, step, ground }: Scale): uPlot.Axis[] {
     },
     {
       ...axis,
-      size: 56,
+      size: 52,
       space: 28,
       ...(steps !== null && { incrs: steps }),
-      values: (_, splits) =>
-        splits.map((value) =>
-          unit === "count" ? compact.format(value) : inUnit(value, unit).replace(/\.0+ /, " "),
-        ),
+      values: (_, splits) => splits.map((value) => axisLabel(value, unit)),
     },
   ];
 }
 
-/** From nothing to a little above the highest value. */
-export function valueRange(highest: number | null, unit: Unit): [number, number] {
+function axisLabel(value: number, unit: Unit): string {
+  if (value === 0) return "0";
+  if (unit === "count") return compact.format(value);
+  if (unit === "cents") return `${value < 0 ? "-" : ""}$${compact.format(Math.abs(value) / 100)}`;
+  return inUnit(value, unit).replace(/\.0+ /, " ");
+}
+
+/** From nothing, or a little below the lowest value, to a little above the highest one. */
+export function valueRange(lowest: number | null, highest: number | null, unit: Unit): [number, number] {
   const least = unit === "share" ? 0.01 : 1;
-  return [0, Math.max(least, (highest ?? 0) * 1.08)];
+  return [Math.min(0, (lowest ?? 0) * 1.08), Math.max(least, (highest ?? 0) * 1.08)];
 }
 
 const day = (step: string) =>

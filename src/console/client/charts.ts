@@ -38,7 +38,7 @@ function draw(figure: HTMLElement): void {
     {
       width: plot.clientWidth,
       height: HEIGHT,
-      padding: [8, 0, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -48,7 +48,7 @@ function draw(figure: HTMLElement): void {
       },
       scales: {
         x: { range: () => [(times[0] ?? 0) - stepSeconds / 2, (times.at(-1) ?? 0) + stepSeconds / 2] },
-        y: { range: (_, __, highest) => valueRange(highest, scale.unit) },
+        y: { range: (_, lowest, highest) => valueRange(lowest, highest, scale.unit) },
       },
       axes: axesOf(scale),
       series: [{}, ...(isBars ? lines.toReversed() : lines).map((line) => optionsOf(line, isBars))],
@@ -68,7 +68,7 @@ function draw(figure: HTMLElement): void {
 }
 
 function optionsOf({ colour, faded, dash, width }: Series, isBars: boolean): uPlot.Series {
-  if (isBars) return { fill: faded, stroke: colour, width: 1, points: { show: false }, ...bars };
+  if (isBars) return { fill: faded, width: 0, points: { show: false }, ...bars };
   return { stroke: colour, width, dash, spanGaps: false, points: { show: false, filter: lonely, size: 4 } };
 }
 

@@ -11,6 +11,8 @@ export interface Filter {
   label: string;
   /** The choices; a text field without any. */
   options?: readonly { value: string; label: string }[];
+  /** What no choice means. */
+  any?: string;
   type?: "text" | "datetime-local" | "number";
   placeholder?: string;
 }
@@ -73,7 +75,7 @@ export function Filters({ filters, keep = [] }: FiltersProps) {
 }
 
 function FilterField({ filter, value }: { filter: Filter; value: string }) {
-  const { name, options, type = "text", placeholder } = filter;
+  const { name, options, any = "Any", type = "text", placeholder } = filter;
   if (options === undefined)
     return (
       <input
@@ -87,7 +89,7 @@ function FilterField({ filter, value }: { filter: Filter; value: string }) {
     );
   return (
     <select id={`filter-${name}`} name={name}>
-      <option value="">Any</option>
+      <option value="">{any}</option>
       {options.map((option) => (
         <option value={option.value} selected={option.value === value}>
           {option.label}

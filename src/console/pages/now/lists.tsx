@@ -24,9 +24,16 @@ const STUCK: readonly Column<StuckFile>[] = [
   { head: "Tries", numeric: true, wide: true, cell: ({ attempts }) => number(attempts) },
   {
     head: "Next try",
-    cell: ({ next_attempt_at: at }) => (at === null ? <Maybe value={null} /> : <Time at={at} />),
+    cell: ({ next_attempt_at: at }) => <NextTry at={at} />,
   },
 ];
+
+/** A time that has passed: the attempt is due, or under way. */
+function NextTry({ at }: { at: string | null }) {
+  const { now } = usePage();
+  if (at === null) return <Maybe value={null} />;
+  return Date.parse(at) <= now ? <span>due</span> : <Time at={at} />;
+}
 
 const OWN: readonly Column<OwnFile>[] = [
   { head: "File", cell: ({ file_id: id }) => <Id id={id} /> },

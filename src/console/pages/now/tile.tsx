@@ -3,6 +3,7 @@ import type { Child } from "hono/jsx";
 import type { Unit } from "../../format.ts";
 import type { Meaning } from "../../parts/badge.tsx";
 import { Sparkline } from "../../parts/charts.tsx";
+import { Level } from "../../parts/level.tsx";
 import { Link } from "../../parts/link.tsx";
 
 const SHAPES: Partial<Record<Meaning, string>> = { warning: "▲", bad: "■" };
@@ -39,15 +40,5 @@ export function Tile({ label, value, meaning, note, href, spark, level }: TilePr
       )}
       {level !== undefined && <Level part={level} />}
     </Link>
-  );
-}
-
-function Level({ part }: { part: number }) {
-  const width = Math.round(Math.min(1, Math.max(0, part)) * 100);
-  return (
-    <svg class="level" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="whole" width="100" height="4" />
-      <rect width={width} height="4" />
-    </svg>
   );
 }

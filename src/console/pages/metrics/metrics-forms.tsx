@@ -1,0 +1,72 @@
+/** What the reader chooses: the time, the steps, the object, and what is compared. All of it is in the address. */
+
+import { scopeQuery } from "../../page-scope.ts";
+import { usePage } from "../../page-state.ts";
+import { Filters } from "../../parts/filters.tsx";
+import { type Choice, COMPARED, splitsOf } from "./compare-view.ts";
+import { RANGES } from "./metrics-query.ts";
+
+const KEPT = ["range", "granularity", "since", "until", "of"] as const;
+
+export function MetricFilters() {
+  return (
+    <Filters
+      filters={[
+        { name: "range", label: "Time", options: RANGES, any: "Last 30 days" },
+        {
+          name: "granularity",
+          label: "Steps",
+          options: [
+            { value: "hour", label: "Hours" },
+            { value: "day", label: "Days" },
+          ],
+          any: "As it fits",
+        },
+        { name: "since", label: "From (UTC)", type: "datetime-local" },
+        { name: "until", label: "To (UTC)", type: "datetime-local" },
+        { name: "of", label: "Of one object", placeholder: "Id, ak_… or wh_…" },
+      ]}
+      keep={["tab", "measure", "by"]}
+    />
+  );
+}
+
+export function CompareForm({ choice: { measure, by }, isOfAll }: { choice: Choice; isOfAll: boolean }) {
+  const { url, scope } = usePage();
+  const kept = [
+    ["tab", "senders"] as const,
+    ...Object.entries(scopeQuery(scope)),
+    ...KEPT.flatMap((name) => {
+      const value = url.searchParams.get(name);
+      return value ? [[name, value] as const] : [];
+    }),
+  ];
+  return (
+    <form method="get" action={url.pathname} class="filters compare">
+      {kept.map(([name, value]) => (
+        <input type="hidden" name={name} value={value} />
+      ))}
+      <p class="field">
+        <label for="compare-measure">Compare</label>
+        <select id="compare-measure" name="measure">
+          {COMPARED.map(({ value, label }) => (
+            <option value={value} selected={value === measure}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </p>
+      <p class="field">
+        <label for="compare-by">By</label>
+        <select id="compare-by" name="by">
+          {splitsOf(measure, isOfAll).map(({ value, label }) => (
+            <option value={value} selected={value === by}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </p>
+      <button type="submit">Compare</button>
+    </form>
+  );
+}
