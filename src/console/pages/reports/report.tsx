@@ -78,27 +78,34 @@ function ReportPage({ file, request, refused }: ReportPageProps) {
   const { url } = usePage();
   const { summary, related } = file;
   const done = url.searchParams.get("done");
+  const seconds = refreshOf(file);
   return (
     <>
-      <Heading
-        title="Report"
-        aside={
-          <>
-            <StateBadge state={summary.status} />
-            <Id id={file.id} />
-          </>
-        }
-        actions={
-          <Action name={REPLAY} danger={summary.status === "completed"} unavailable={whyNotReplayed(summary)}>
-            Replay report
-          </Action>
-        }
-      />
+      <Live id="report-head" seconds={seconds}>
+        <Heading
+          title="Report"
+          aside={
+            <>
+              <StateBadge state={summary.status} />
+              <Id id={file.id} />
+            </>
+          }
+          actions={
+            <Action
+              name={REPLAY}
+              danger={summary.status === "completed"}
+              unavailable={whyNotReplayed(summary)}
+            >
+              Replay report
+            </Action>
+          }
+        />
+      </Live>
       {done !== null && /^\d+$/.test(done) && (
         <Done>Replayed: it was queued again, as generation {done}.</Done>
       )}
       <ReplayDialog report={summary} refused={refused} />
-      <Live id="report" seconds={refreshOf(file)}>
+      <Live id="report" seconds={seconds}>
         <div class="stack">
           <About report={summary} related={related} />
           <div class="columns">
