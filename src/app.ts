@@ -32,7 +32,9 @@ import { auditTrail } from "./portal/audit-routes.ts";
 import { behindPortalAuth } from "./portal/client-auth.ts";
 import { connections } from "./portal/connections/connection-routes.ts";
 import { employers } from "./portal/employers/employer-routes.ts";
+import { eventLists } from "./portal/events/event-list-routes.ts";
 import { events } from "./portal/events/event-routes.ts";
+import { eventTypes } from "./portal/events/event-type-routes.ts";
 import { fileLists } from "./portal/files/file-list-routes.ts";
 import { stuckFiles } from "./portal/files/stuck-file-routes.ts";
 import { health } from "./portal/health-routes.ts";
@@ -63,6 +65,8 @@ const portal = behindPortalAuth([
   apiKeys,
   employers,
   events,
+  eventLists,
+  eventTypes,
   portalFiles,
   stuckFiles,
   fileLists,

@@ -9,7 +9,7 @@ import { DELIVERY_COLUMNS, type Delivery, deliveryRow } from "./deliveries.ts";
 import { seqAt } from "./events.ts";
 import { type ListCount, listCount, MAX_COUNT } from "./list-count.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
-import type { DeliveryStatus } from "./schema.ts";
+import { DELIVERY_STATUSES, type DeliveryStatus } from "./schema.ts";
 
 /** The webhooks of one environment whose deliveries are listed: those of an owner, or one webhook, whose owner the caller has checked. */
 export type DeliveryScope = { environment: Environment } & ({ owner: OwnerAddress } | { webhookId: string });
@@ -185,8 +185,58 @@ export function conditionsOf(
 }
 
 const ONE = "SELECT id FROM webhooks WHERE id = ?1 AND environment = ?3";
+/** Of the owner ?1, ?2 in the environment ?3; those that were deleted only after ?4. */
 const OF_OWNER = `
   SELECT id FROM webhooks WHERE owner_type = ?1 AND owner_id = ?2 AND environment = ?3 AND deleted_at IS NULL
   UNION ALL SELECT * FROM (
     SELECT id FROM webhooks WHERE owner_type = ?1 AND owner_id = ?2 AND environment = ?3 AND deleted_at > ?4
     ORDER BY deleted_at DESC LIMIT ${DELETED_LISTED})`;
+
+const fanOutRow = z.object({ event_seq: z.number(), status: z.enum(DELIVERY_STATUSES), n: z.number() });
+
+/** How many deliveries each of the events has, by status. An event that is left out has none. */
+export async function countFanOut(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  environment: Environment,
+  seqs: readonly number[],
+  now: number,
+): Promise<Map<number, Partial<Record<DeliveryStatus, number>>>> {
+  const counts = new Map<number, Partial<Record<DeliveryStatus, number>>>();
+  if (seqs.length === 0) return counts;
+  const { results } = await db
+    .prepare(
+      `WITH ours (id) AS (${OF_OWNER})
+       SELECT d.event_seq, d.status, count(*) AS n FROM ours CROSS JOIN json_each(?5) AS e
+         CROSS JOIN deliveries AS d ON d.webhook_id = ours.id AND d.event_seq = e.value
+       GROUP BY d.event_seq, d.status`,
+    )
+    .bind(type, id, environment, now - DELETED_LISTED_MS, JSON.stringify(seqs))
+    .all();
+  for (const row of results) {
+    const { event_seq: seq, status, n } = fanOutRow.parse(row);
+    counts.set(seq, { ...counts.get(seq), [status]: n });
+  }
+  return counts;
+}
+
+/** The deliveries of one event, to the webhooks with the highest ids first. */
+export async function deliveriesOfEvent(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  environment: Environment,
+  seq: number,
+  { limit, now }: { limit: number; now: number },
+): Promise<Delivery[]> {
+  const { results } = await db
+    .prepare(
+      `WITH ours (id) AS (${OF_OWNER})
+       SELECT ${DELIVERY_COLUMNS} FROM ours
+         CROSS JOIN deliveries AS d ON d.webhook_id = ours.id AND d.event_seq = ?5
+         LEFT JOIN events AS e ON e.seq = d.event_seq
+       ORDER BY d.webhook_id DESC LIMIT ?6`,
+    )
+    .bind(type, id, environment, now - DELETED_LISTED_MS, seq, limit)
+    .all();
+  return results.map((row) => deliveryRow.parse(row));
+}

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import { ENVIRONMENTS, type Environment } from "../model.ts";
+import { type ListCount, listCount, MAX_COUNT } from "./list-count.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import type { events } from "./schema.ts";
 
@@ -55,30 +56,88 @@ export async function findEvents(
 /** The data of one page. It is in memory sealed, unsealed, parsed and serialized at once, which is still far below an isolate's memory. */
 export const MAX_PAGE_BYTES = 4 * 1024 ** 2;
 
+/** Which events of an owner and environment a list takes, by position; `after` and `before` are not included. */
+export interface EventRange {
+  after: number;
+  before: number;
+  type?: string | undefined;
+  /** False for the order of storing, in which a reader who continues from the last event misses none. */
+  newestFirst: boolean;
+}
+
+/** A page of one type walks past at most this many events. */
+const WALKED = 500;
+const OF_OWNER = "e.owner_type = ?1 AND e.owner_id = ?2 AND e.environment = ?3 AND e.seq > ?4 AND e.seq < ?5";
+/** Tests are not news for whoever reads events. Those of the type that says so always were listed. */
+const IS_LISTED = "(e.id NOT GLOB 'evt_test_*' OR e.type = 'webhook.test')";
+
 /**
- * Events after the position `after`, oldest first, so that a reader who continues from the last one misses none. At most `limit`
- * events, and at most {@link MAX_PAGE_BYTES} unless a single event is larger. `goesOn`: there are more.
+ * At most `limit` events, and at most {@link MAX_PAGE_BYTES} unless a single event is larger. `next` is the position to continue
+ * from, null at the end of the list; a page of one type may hold fewer events although the list continues.
  */
 export async function listEvents(
   db: D1Database,
   { type, id }: OwnerAddress,
   environment: Environment,
-  after: number,
+  range: EventRange,
   limit: number,
-): Promise<{ rows: EventRow[]; goesOn: boolean }> {
-  const { results } = await db
+): Promise<{ rows: EventRow[]; next: number | null }> {
+  const order = `ORDER BY seq${range.newestFirst ? " DESC" : ""}`;
+  const place = [type, id, environment, range.after, range.before];
+  const walked = `SELECT e.seq, e.size, e.type, ${IS_LISTED} AS is_listed FROM events AS e WHERE ${OF_OWNER} ${order}`;
+  const page =
+    range.type === undefined
+      ? `SELECT e.seq, e.size FROM events AS e WHERE ${OF_OWNER} AND ${IS_LISTED} ${order} LIMIT ?6 + 1`
+      : `SELECT seq, size FROM (${walked} LIMIT ${WALKED}) WHERE type = ?7 AND is_listed ${order} LIMIT ?6 + 1`;
+  const [found, edge] = await db.batch<EventRow & { goes_on: number }>([
+    db
+      .prepare(
+        `WITH page AS (${page}), counted AS (
+           SELECT seq, sum(size) OVER so_far AS bytes, row_number() OVER so_far AS place, count(*) OVER () AS n
+           FROM page WINDOW so_far AS (${order})
+         )
+         SELECT e.*, place < n AS goes_on FROM counted JOIN events e ON e.seq = counted.seq
+         WHERE place = 1 OR (place <= ?6 AND bytes <= ${MAX_PAGE_BYTES}) ${order.replace("seq", "e.seq")}`,
+      )
+      .bind(...place, limit, ...(range.type === undefined ? [] : [range.type])),
+    ...(range.type === undefined
+      ? []
+      : [db.prepare(`${walked} LIMIT 1 OFFSET ${WALKED - 1}`).bind(...place)]),
+  ]);
+  const rows = found?.results ?? [];
+  const last = rows.at(-1);
+  return { rows, next: last?.goes_on === 1 ? last.seq : (edge?.results[0]?.seq ?? null) };
+}
+
+/** Of a type, among as many events as a count takes. */
+export async function countEvents(
+  db: D1Database,
+  { type, id }: OwnerAddress,
+  environment: Environment,
+  range: Omit<EventRange, "newestFirst">,
+): Promise<ListCount> {
+  const row = await db
     .prepare(
-      `WITH page AS (
-         SELECT seq, size FROM events WHERE owner_type = ?1 AND owner_id = ?2 AND environment = ?3 AND seq > ?4
-         ORDER BY seq LIMIT ?5 + 1
-       ), counted AS (
-         SELECT seq, sum(size) OVER so_far AS bytes, row_number() OVER so_far AS place, count(*) OVER () AS n
-         FROM page WINDOW so_far AS (ORDER BY seq)
-       )
-       SELECT e.*, place < n AS goes_on FROM counted JOIN events e ON e.seq = counted.seq
-       WHERE place = 1 OR (place <= ?5 AND bytes <= ${MAX_PAGE_BYTES}) ORDER BY e.seq`,
+      `SELECT count(*) AS examined, coalesce(sum(matches), 0) AS found FROM (
+         SELECT ${IS_LISTED} AND (?6 IS NULL OR e.type = ?6) AS matches FROM events AS e WHERE ${OF_OWNER}
+         LIMIT ${MAX_COUNT + 1})`,
     )
-    .bind(type, id, environment, after, limit)
-    .all<EventRow & { goes_on: number }>();
-  return { rows: results, goesOn: results.at(-1)?.goes_on === 1 };
+    .bind(type, id, environment, range.after, range.before, range.type ?? null)
+    .first();
+  const { examined, found } = countRow.parse(row);
+  return listCount(found, examined <= MAX_COUNT);
+}
+const countRow = z.object({ examined: z.number(), found: z.number() });
+
+/** An event with its sealed data. */
+export async function getEvent(
+  db: D1Database,
+  { type, id: ownerId }: OwnerAddress,
+  environment: Environment,
+  id: string,
+): Promise<EventRow | null> {
+  return db
+    .prepare("SELECT * FROM events WHERE owner_type = ?1 AND owner_id = ?2 AND environment = ?3 AND id = ?4")
+    .bind(type, ownerId, environment, id)
+    .first<EventRow>();
 }

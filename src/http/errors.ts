@@ -620,6 +620,7 @@ export const ERRORS = {
   alert_not_found: noSuch("alert_not_found", "alert"),
   delivery_not_found: noSuch("delivery_not_found", "delivery"),
   replay_not_found: noSuch("replay_not_found", "replay"),
+  event_not_found: noSuch("event_not_found", "event"),
   id_not_found: notFound<{
     /** When the request came, according to its id, as an ISO time; absent for an id of another form. */
     requestedAt?: string;

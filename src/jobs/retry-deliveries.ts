@@ -12,7 +12,7 @@ import { type DeliveryFilter, seqRangeOf } from "../db/delivery-list.ts";
 import { WEBHOOK_STATUSES } from "../db/schema.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
 import { deliveryFilterOf } from "../outbound/delivery-filter.ts";
-import { TEST_EVENT } from "../outbound/event-types.ts";
+import { IS_TEST } from "../outbound/event-types.ts";
 import { laneOf } from "../outbound/lanes.ts";
 import { MAX_WAITING } from "../outbound/replay.ts";
 import { finishJob, IS_AT, type Job, moveJob, type Stepped } from "./job-store.ts";
@@ -163,7 +163,7 @@ async function retryPage(
          WHERE changes() = 1 AND webhook_id = ?3 AND event_seq IN (
            SELECT d.event_seq FROM webhooks w CROSS JOIN deliveries d JOIN events e ON e.seq = d.event_seq
            WHERE w.id = ?3 AND w.status = 'active' AND w.deleted_at IS NULL AND ${matching}
-             AND (e.type = '${TEST_EVENT}' OR ${SUBSCRIBES}))`,
+             AND (${IS_TEST} OR ${SUBSCRIBES}))`,
       )
       .bind(...values),
     db.prepare("UPDATE jobs SET done = done + changes() WHERE id = ?").bind(job.id),

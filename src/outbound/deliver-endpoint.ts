@@ -122,8 +122,8 @@ async function sendAll(
 ): Promise<{ unrecorded: D1PreparedStatement[]; started: number; startedUntil: number }> {
   const { env, settings, slots } = turn;
   const { endpoint } = lease;
-  const { wanted = [], unwanted = [] } = Object.groupBy(due, ({ type }) =>
-    maySend(endpoint.events, type) ? "wanted" : "unwanted",
+  const { wanted = [], unwanted = [] } = Object.groupBy(due, (event) =>
+    maySend(endpoint.events, event) ? "wanted" : "unwanted",
   );
   const unwantedSeqs = unwanted.map(({ event_seq }) => event_seq);
   await settleUnsent(env.DB, endpoint.id, lease.expired, "event_expired", Date.now());

@@ -1,67 +1,11 @@
-/** Events as webhooks receive them: the envelope, example data of each type, and the headers that sign a delivery. */
+/** Events as webhooks receive them, for the API document: the envelope, and the headers that sign a delivery. */
 
 import * as z from "zod";
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from "zod-openapi";
 import { EXAMPLE } from "../contract/examples.ts";
 import { environment, moment, sequence } from "../contract/fields.ts";
 import { USER_AGENT } from "./attempt.ts";
-import { type EventType, TEST_DATA } from "./event-types.ts";
-
-interface Described {
-  summary: string;
-  data: Record<string, unknown>;
-}
-
-const file = { fileId: EXAMPLE.fileId, fileName: "payroll-2026-03-15.csv", employerId: EXAMPLE.employerId };
-const audit = { auditId: "AUD_1024", employerId: EXAMPLE.employerId };
-const premium = { estimatedPremium: 50_000, actualPremium: 54_500, adjustment: 4_500 };
-const period = { start: "2025-01-01", end: "2025-12-31" };
-const employee = { employeeId: "E-17", employerId: EXAMPLE.employerId };
-const policy = { policyNumber: "WC1025561", employerId: EXAMPLE.employerId };
-const payment = { paymentId: "PAY_88", policyNumber: "WC1025561", amount: 1250.5 };
-
-/** Every event type with example data. `data` passes through as it was reported. */
-const EVENTS: Record<EventType, Described> = {
-  "file.uploaded": {
-    summary: "A report was handed to the files-creator",
-    data: { ...file, status: "uploaded" },
-  },
-  "file.validated": { summary: "A file was checked", data: { ...file, status: "validated" } },
-  "file.processed": {
-    summary: "A file was created",
-    data: { ...file, status: "processed", recordsTotal: 1, recordsProcessed: 1, recordsFailed: 0 },
-  },
-  "file.failed": {
-    summary: "A report could not be turned into a file",
-    data: {
-      ...file,
-      status: "failed",
-      error: { code: "VALIDATION_FAILED", message: "The report was refused.", details: [] },
-    },
-  },
-  "audit.started": { summary: "An audit started", data: audit },
-  "audit.completed": {
-    summary: "An audit ended",
-    data: { ...audit, policyPeriod: period, results: premium },
-  },
-  "audit.adjusted": { summary: "An audit was adjusted", data: { ...audit, results: premium } },
-  "audit.failed": { summary: "An audit failed", data: audit },
-  "employee.created": { summary: "An employee was added", data: employee },
-  "employee.updated": { summary: "An employee was changed", data: employee },
-  "employee.terminated": { summary: "An employee left", data: employee },
-  "policy.created": { summary: "A policy was created", data: policy },
-  "policy.updated": { summary: "A policy was changed", data: policy },
-  "policy.renewed": { summary: "A policy was renewed", data: policy },
-  "policy.cancelled": { summary: "A policy was cancelled", data: policy },
-  "policy.premium_adjusted": { summary: "A premium was adjusted", data: policy },
-  "payment.processed": { summary: "A payment went through", data: payment },
-  "payment.failed": { summary: "A payment failed", data: payment },
-  "payment.refunded": { summary: "A payment was refunded", data: payment },
-  "webhook.test": {
-    summary: "A test requested in the portal",
-    data: TEST_DATA,
-  },
-};
+import { type DescribedEvent, EVENT_EXAMPLES } from "./event-examples.ts";
 
 const EVENT_ID = "evt_01KMTQ3A40ZX8Q1V6N5T";
 
@@ -104,7 +48,7 @@ const DESCRIPTION = [
   "A 2xx response within ten seconds is a success. Redirects are not followed and count as failures. There are six retries: at once, and after 1 minute, 5 minutes, 30 minutes, 2 hours and 6 hours. 410 disables the webhook. `Retry-After` with 429 or 503 can only lengthen the wait.",
 ].join("\n\n");
 
-function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOperationObject {
+function deliveryOf(type: string, { summary, data }: DescribedEvent): ZodOpenApiOperationObject {
   const value = {
     id: EVENT_ID,
     type,
@@ -134,5 +78,5 @@ function deliveryOf(type: string, { summary, data }: Described): ZodOpenApiOpera
 
 /** The `webhooks` of the API document. */
 export const deliveredEvents: ZodOpenApiPathsObject = Object.fromEntries(
-  Object.entries(EVENTS).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
+  Object.entries(EVENT_EXAMPLES).map(([type, described]) => [type, { post: deliveryOf(type, described) }]),
 );

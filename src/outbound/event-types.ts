@@ -11,6 +11,11 @@ export const GATEWAY_SOURCE = "audit1-gateway";
 /** Sent by the portal's test button to one webhook, whether or not it subscribes to the type. */
 export const TEST_EVENT = "webhook.test";
 
+/** How the ids of test events begin, whatever their type. No other event's id may. */
+export const TEST_ID_PREFIX = "evt_test_";
+/** Of an event `e`: it is a test, which belongs to the webhook that it was sent to and to nobody else. */
+export const IS_TEST = `e.id GLOB '${TEST_ID_PREFIX}*'`;
+
 /**
  * Values that receivers get wrong: characters beyond ASCII and beyond 16 bits, characters that JSON escapes, one that some
  * serializers escape, and fractions. A receiver that verifies the signature over anything but the received bytes fails on it.
@@ -82,8 +87,8 @@ export function matches(patterns: readonly string[], type: EventType): boolean {
 }
 
 /** Whether an event may be sent to a webhook with these patterns. A test may always be sent. */
-export function maySend(patterns: readonly string[], type: EventType): boolean {
-  return type === TEST_EVENT || matches(patterns, type);
+export function maySend(patterns: readonly string[], { id, type }: { id: string; type: EventType }): boolean {
+  return id.startsWith(TEST_ID_PREFIX) || matches(patterns, type);
 }
 
 /** The types and patterns as they are stored: each once, in the order given. The error maps field paths to messages. */

@@ -13,7 +13,7 @@ import type { OwnerAddress } from "../db/owner-keys.ts";
 import { logError } from "../log.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
 import { err, ok, type Result } from "../result.ts";
-import { TEST_EVENT } from "./event-types.ts";
+import { IS_TEST } from "./event-types.ts";
 
 /**
  * Replays per run of the minute cron: one per webhook, the longest waiting first. Replays of paused webhooks wait; those of disabled
@@ -138,13 +138,13 @@ export async function countReplayed(
     db
       .prepare(
         `SELECT count(*) AS examined, coalesce(sum(matches), 0) AS found FROM (
-           SELECT e.type <> ?4 AND ${SUBSCRIBES} AND NOT EXISTS (
-             SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id AND d.event_seq = e.seq AND NOT ${MAY_BEGIN_AGAIN("?5")}) AS matches
+           SELECT NOT ${IS_TEST} AND ${SUBSCRIBES} AND NOT EXISTS (
+             SELECT 1 FROM deliveries d WHERE d.webhook_id = w.id AND d.event_seq = e.seq AND NOT ${MAY_BEGIN_AGAIN("?4")}) AS matches
            FROM webhooks w JOIN events e
              ON e.owner_type = w.owner_type AND e.owner_id = w.owner_id AND e.environment = w.environment
            WHERE w.id = ?1 AND e.seq > ?2 AND e.seq < ?3 ORDER BY e.seq LIMIT ${EVENTS_COUNTED})`,
       )
-      .bind(webhook_id, position, until, TEST_EVENT, only),
+      .bind(webhook_id, position, until, only),
   ]);
   if (webhook?.results[0]?.is_on !== 1) return null;
   const { examined, found } = countRow.parse(counted?.results[0]);
@@ -215,17 +215,17 @@ async function stepReplay(
     db
       .prepare(
         `INSERT INTO deliveries (webhook_id, event_seq, status, attempts, round_start, next_attempt_at, created_at, updated_at, history)
-         SELECT w.id, e.seq, 'pending', 0, 0, ?5, ?5, ?5, '[]'
+         SELECT w.id, e.seq, 'pending', 0, 0, ?4, ?4, ?4, '[]'
          FROM replays r JOIN webhooks w ON w.id = r.webhook_id JOIN events e
            ON e.owner_type = w.owner_type AND e.owner_id = w.owner_id AND e.environment = w.environment
-         WHERE r.id = ?1 AND r.position = ?2 AND r.status = 'running' AND e.seq > ?2 AND e.seq <= ?3 AND e.type <> ?4
+         WHERE r.id = ?1 AND r.position = ?2 AND r.status = 'running' AND e.seq > ?2 AND e.seq <= ?3 AND NOT ${IS_TEST}
            AND w.status = 'active' AND w.deleted_at IS NULL AND ${SUBSCRIBES}
          ON CONFLICT (webhook_id, event_seq) DO UPDATE SET status = 'pending', round_start = attempts,
            last_error = CASE WHEN status = 'skipped' THEN NULL ELSE last_error END,
            next_attempt_at = excluded.next_attempt_at, updated_at = excluded.updated_at
-         WHERE ${MAY_BEGIN_AGAIN("?6")}`,
+         WHERE ${MAY_BEGIN_AGAIN("?5")}`,
       )
-      .bind(replay.id, replay.position, to, TEST_EVENT, now, replay.only),
+      .bind(replay.id, replay.position, to, now, replay.only),
     db
       .prepare(
         `UPDATE replays SET queued = queued + changes(), position = ?3, status = ?4, updated_at = ?5

@@ -1,7 +1,7 @@
 /**
- * Sends `webhook.test` at once to one webhook, whether or not it subscribes to the type. The event is stored, signed, sent and kept
- * like any other, but it is attempted only once, and its result does not change the endpoint's health. An answer in time still
- * proves a new endpoint.
+ * Sends a test event of any type at once to one webhook, whether or not it subscribes to the type. The event is stored, signed, sent
+ * and kept like any other, but it is attempted only once, its result does not change the endpoint's health, and no other webhook and
+ * no reader of events receives it, unless it is a `webhook.test`. An answer in time still proves a new endpoint.
  */
 
 import { eventDataContext } from "../crypto/contexts.ts";
@@ -15,7 +15,8 @@ import type { Settings } from "../env.ts";
 import { countAttempts } from "./attempt-counts.ts";
 import { type Attempt, endedAt, lastErrorOf } from "./attempt-result.ts";
 import { deliveryId } from "./delivery-id.ts";
-import { GATEWAY_SOURCE, TEST_DATA, TEST_EVENT } from "./event-types.ts";
+import { testDataOf } from "./event-examples.ts";
+import { type EventType, GATEWAY_SOURCE, TEST_ID_PREFIX } from "./event-types.ts";
 import { contentMac } from "./fan-out.ts";
 import { provesEndpoint } from "./lanes.ts";
 import { sealAttempt } from "./sealed-attempt.ts";
@@ -25,6 +26,7 @@ import { sendDelivery, unsealEndpoint } from "./send-delivery.ts";
 export async function sendTest(
   db: D1Database,
   webhook: Webhook,
+  type: EventType,
   { keyRing, urlPolicy }: Pick<Settings, "keyRing" | "urlPolicy">,
 ): Promise<{ eventId: string; deliveryId: string; attempt: Attempt } | null> {
   const owner = { type: webhook.owner_type, id: webhook.owner_id };
@@ -32,10 +34,10 @@ export async function sendTest(
   if (found === null) return null;
   const { key } = found;
   const now = Date.now();
-  const id = `evt_test_${randomToken(20)}`;
-  const text = JSON.stringify(TEST_DATA);
+  const id = `${TEST_ID_PREFIX}${randomToken(20)}`;
+  const text = JSON.stringify(testDataOf(type));
   const data = await sealText(key, text, eventDataContext(webhook.environment, id));
-  const mac = await contentMac(key, { type: TEST_EVENT, data: text });
+  const mac = await contentMac(key, { type, data: text });
   const open = await unsealEndpoint(webhook, key, now);
   // Stored before it is sent: its sequence number is part of the body.
   const seq = await db
@@ -51,7 +53,7 @@ export async function sendTest(
       webhook.owner_type,
       webhook.owner_id,
       webhook.environment,
-      TEST_EVENT,
+      type,
       now,
       GATEWAY_SOURCE,
       mac,
@@ -64,7 +66,7 @@ export async function sendTest(
   const event = {
     event_seq: seq,
     id,
-    type: TEST_EVENT,
+    type,
     created_at: now,
     source: GATEWAY_SOURCE,
     data,

@@ -1,6 +1,6 @@
 /** The contract of events: Audit1's services and the files-creator report them, their owner reads them back. */
 import * as z from "zod";
-import { once, page } from "../../contract/answer.ts";
+import { answer, once } from "../../contract/answer.ts";
 import { KEY_REFUSED, RATE_LIMITED } from "../../contract/common-failures.ts";
 import { contract } from "../../contract/contract.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
@@ -8,7 +8,10 @@ import {
   environment as environmentField,
   fileId,
   fileStatus,
+  listCount,
   moment,
+  nextCursor,
+  owner,
   sequence,
 } from "../../contract/fields.ts";
 import { utf8 } from "../../crypto/encoding.ts";
@@ -20,6 +23,7 @@ import { EVENT_TYPES, TEST_EVENT } from "../../outbound/event-types.ts";
 import { notFound } from "../change.ts";
 import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
 import { OWNER, portalContracts } from "../portal-contract.ts";
+import { delivery } from "../webhooks/delivery-contract.ts";
 
 /** Of one event, as JSON. */
 const MAX_DATA_BYTES = 256 * 1024;
@@ -165,26 +169,55 @@ const POLICY_EVENT = {
   data: { policyNumber: "WC1025561", employerId: EXAMPLE.employerId },
 };
 
+const fanOut = once(() => {
+  const some = (value: number, description?: string) => like(z.int().nonnegative(), value, description);
+  return z
+    .strictObject({
+      total: some(2, "0 if no webhook subscribed to the type when the event was stored."),
+      delivered: some(1),
+      waiting: some(1, "`pending` and `retrying`."),
+      failed: some(0),
+      skipped: some(0),
+    })
+    .meta({ id: "FanOut", description: "How many deliveries the event has, by status." });
+});
+
+const storedFields = once(() => ({
+  id: like(z.string(), POLICY_EVENT.id),
+  type: like(z.enum(EVENT_TYPES), POLICY_EVENT.type),
+  timestamp: moment(),
+  created_at: moment().meta({ description: "When it happened; the same as `timestamp`." }),
+  data: like(z.record(z.string(), z.unknown()), POLICY_EVENT.data),
+  metadata: z.strictObject({
+    source: like(z.string(), "policies"),
+    environment: environmentField(),
+    sequence: sequence(),
+  }),
+  received_at: moment(EXAMPLE.later).meta({
+    description: "When the event was stored, which `since` and `until` filter by.",
+  }),
+}));
+
 /** An event as its owner reads it: the envelope that webhooks receive, and when it was stored. */
 const stored = once(() =>
   z
     .strictObject({
-      id: like(z.string(), POLICY_EVENT.id),
-      type: like(z.enum(EVENT_TYPES), POLICY_EVENT.type),
-      timestamp: moment(),
-      created_at: moment().meta({ description: "When it happened; the same as `timestamp`." }),
-      data: like(z.record(z.string(), z.unknown()), POLICY_EVENT.data),
-      metadata: z.strictObject({
-        source: like(z.string(), "policies"),
-        environment: environmentField(),
-        sequence: sequence(),
-      }),
-      received_at: moment(EXAMPLE.later).meta({
-        description: "When the event was stored, which `since` filters by.",
-      }),
+      ...storedFields(),
+      deliveries: fanOut().optional().meta({ description: "With `with_deliveries=true`." }),
     })
     .meta({ id: "Event" }),
 );
+export type ShownEvent = z.infer<ReturnType<typeof stored>>;
+
+const eventOfOwner = once(() =>
+  z.strictObject({
+    ...storedFields(),
+    ...owner(),
+    file_id: fileId().nullable().meta({ description: "The file that the event is about, if it names one." }),
+    deliveries: fanOut(),
+  }),
+);
+export type ShownEventOfOwner = z.infer<ReturnType<typeof eventOfOwner>>;
 
 export const reportEvent = portalContracts("Events")(
   { body: eventOrBatch, limits: { limitBytes: MAX_EVENTS_BYTES, limitValues: MAX_EVENTS_VALUES } },
@@ -232,10 +265,16 @@ export const listEvents = contract({ query: eventQuery }, () => ({
   tag: "Events",
   summary: "Read events back",
   description:
-    "In the order in which they were stored, including events that no webhook received. A bearer key reads its owner's events of its own environment, and must not send an owner or environment. A portal client must name the owner unless it is bound to one, and reads production unless it sets `environment`.",
+    "In the order in which they were stored, or newest first, including events that no webhook received. A page of one `type` may hold fewer events than its limit, or none, while `next_cursor` is set. A bearer key reads its owner's events of its own environment, and must not send an owner or environment. A portal client must name the owner unless it is bound to one, and reads production unless it sets `environment`.",
   access: "either",
   query: eventQuery,
-  answers: { 200: page("A page of events.", "events", stored(), { sometimes: ["rate"] }) },
+  answers: {
+    200: answer(
+      "A page of events. `count` is null unless the order is `newest`.",
+      { events: z.array(stored()), next_cursor: nextCursor(), count: listCount() },
+      { sometimes: ["rate"] },
+    ),
+  },
   failures: [
     { kind: "portal_credentials_missing" },
     { kind: "portal_only" },
@@ -248,4 +287,24 @@ export const listEvents = contract({ query: eventQuery }, () => ({
     RATE_LIMITED,
   ],
   failureHeaders: ["rate"],
+}));
+
+export const NO_EVENT: Failure = { kind: "event_not_found" };
+
+/** The most deliveries that an event shows. */
+export const MAX_DELIVERIES = 100;
+
+export const getEvent = portalContracts("Events")({ query: z.strictObject({ environment }) }, () => ({
+  id: "getEvent",
+  summary: "Read an event and its deliveries",
+  description: `An event's id is unique within its owner and environment only, so an unbound client names the owner, and reads production unless it sets \`environment\`. At most ${MAX_DELIVERIES} deliveries are listed; the counts are of all.`,
+  path: {
+    event_id: like(z.string().regex(/^[A-Za-z0-9_-]{1,128}$/), POLICY_EVENT.id).meta({
+      examples: [POLICY_EVENT.id],
+    }),
+  },
+  answers: {
+    200: answer("The event.", { event: eventOfOwner(), deliveries: z.array(delivery()) }),
+  },
+  failures: [...OWNER, NO_EVENT],
 }));

@@ -1,6 +1,6 @@
 /**
  * `POST /events`: Audit1's services report events, and the files-creator reports on files. Safe to repeat: an event counts
- * once per owner, and once per file. `GET /events` lists an owner's events.
+ * once per owner, and once per file.
  */
 import { Hono } from "hono";
 import { recordStuckFiles, type StuckFileChange } from "../../forwarding/stuck-files.ts";
@@ -11,7 +11,6 @@ import { describeFailure, type Failure } from "../../http/failure.ts";
 import { logError, stackOf } from "../../log.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { gateName } from "../../model.ts";
-import { readEvents } from "../../outbound/event-list.ts";
 import { eventTime, fileEventTime } from "../../outbound/event-time.ts";
 import { type EventPlace, fanOut, type NewEvent } from "../../outbound/fan-out.ts";
 import { publishFileEvents } from "../../outbound/publish-file-events.ts";
@@ -70,31 +69,23 @@ type Attempted = Result<Recorded, Refused>;
 
 const UNCONFIRMED: Failure = { kind: "event_unconfirmed" };
 
-export const events = new Hono<AppEnv>()
-  .post("/events", contract.reportEvent, async (c) => {
-    const body = c.req.valid("json");
-    if (!Array.isArray(body)) {
-      const recorded = await record(c, body);
-      if (!recorded.ok) return failureResponse(c, recorded.error.failure);
-      c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(recorded.value.endpoints)));
-      return c.json(recorded.value.body, 202);
-    }
-    addLogFields(c, { events: body.length });
-    const recorded = await recordAll(c, body);
-    const endpoints = recorded.flatMap((each) => (each.ok ? each.value : each.error).endpoints);
-    c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
-    const results = recorded.map(resultOf);
-    const failure = failureOfAll(recorded);
-    if (failure !== null) return failureResponse(c, failure, null, { success: false, results });
-    return c.json({ success: recorded.every((each) => each.ok), results }, 202);
-  })
-  .get("/events", contract.listEvents, async (c) => {
-    const query = c.req.valid("query");
-    const owned = ownerOf(c.get("client"), query);
-    if (!owned.ok) return failureResponse(c, owned.error);
-    const of = { owner: owned.value, environment: query.environment };
-    return c.json(await readEvents(c.env.DB, c.get("settings").keyRing, of, query));
-  });
+export const events = new Hono<AppEnv>().post("/events", contract.reportEvent, async (c) => {
+  const body = c.req.valid("json");
+  if (!Array.isArray(body)) {
+    const recorded = await record(c, body);
+    if (!recorded.ok) return failureResponse(c, recorded.error.failure);
+    c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(recorded.value.endpoints)));
+    return c.json(recorded.value.body, 202);
+  }
+  addLogFields(c, { events: body.length });
+  const recorded = await recordAll(c, body);
+  const endpoints = recorded.flatMap((each) => (each.ok ? each.value : each.error).endpoints);
+  c.executionCtx.waitUntil(tryWakeEndpoints(c.env, distinct(endpoints)));
+  const results = recorded.map(resultOf);
+  const failure = failureOfAll(recorded);
+  if (failure !== null) return failureResponse(c, failure, null, { success: false, results });
+  return c.json({ success: recorded.every((each) => each.ok), results }, 202);
+});
 
 /**
  * Processes the events in order. If the database or a gate fails in between, the events so far are reported as accepted and

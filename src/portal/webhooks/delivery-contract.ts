@@ -74,7 +74,7 @@ export const attemptFields = once(() => ({
   ),
 }));
 
-const delivery = once(() => z.strictObject(deliveryFields()).meta({ id: "Delivery" }));
+export const delivery = once(() => z.strictObject(deliveryFields()).meta({ id: "Delivery" }));
 export type ShownDelivery = z.infer<ReturnType<typeof delivery>>;
 
 const attempt = once(() => {

@@ -60,6 +60,6 @@ async function find(c: AppContext): Promise<Result<FoundDelivery, Failure>> {
   return delivery === null ? err(NO_DELIVERY) : ok({ webhook, delivery });
 }
 
-function mayBeSent(webhook: Webhook, { event_type: type }: Delivery): boolean {
-  return type !== null && isEventType(type) && maySend(webhook.events, type);
+function mayBeSent(webhook: Webhook, { event_id: id, event_type: type }: Delivery): boolean {
+  return id !== null && type !== null && isEventType(type) && maySend(webhook.events, { id, type });
 }

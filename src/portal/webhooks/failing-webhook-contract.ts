@@ -7,7 +7,7 @@ import { pageFields } from "../../http/page.ts";
 import { ENVIRONMENTS } from "../../model.ts";
 import { ownerFields } from "../owner.ts";
 import { portalContracts } from "../portal-contract.ts";
-import { listedWebhook } from "./webhook-contract.ts";
+import { lastFailure, listedWebhook } from "./webhook-contract.ts";
 
 /** The name of the list in its cursors. */
 export const FAILING_WEBHOOK_LIST = "failing_webhooks";
@@ -22,11 +22,7 @@ const failingWebhook = once(() =>
   z
     .strictObject({
       webhook: listedWebhook(),
-      last_failure: like(
-        z.strictObject({ kind: z.string(), status: z.int().nullable(), bot_wall: z.boolean() }).nullable(),
-        { kind: "status", status: 503, bot_wall: false },
-        "The newest failed attempt: its `kind`, the response's status if there was one, and whether the response looks like that of a bot wall.",
-      ),
+      last_failure: lastFailure().nullable(),
       disables_at: like(
         moment().nullable(),
         EXAMPLE.later,

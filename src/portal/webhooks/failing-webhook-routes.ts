@@ -3,9 +3,7 @@ import { Hono } from "hono";
 import { countFailingWebhooks, listFailingWebhooks } from "../../db/failing-webhooks.ts";
 import type { Webhook } from "../../db/webhooks.ts";
 import { type AppEnv, failureResponse } from "../../http/context.ts";
-import { iso } from "../../http/iso.ts";
 import { pageOf } from "../../http/page.ts";
-import { DISABLE_AFTER_MS } from "../../outbound/auto-disable.ts";
 import { ok } from "../../result.ts";
 import { actsForEverybody, ownerOf } from "../owner.ts";
 import {
@@ -35,11 +33,7 @@ export const failingWebhooks = new Hono<AppEnv>().get("/failing-webhooks", contr
 });
 
 function present(row: Webhook, now: number): FailingWebhook {
-  const { failing_since: since, status } = row;
-  return {
-    webhook: presentWebhook(row, now),
-    last_failure: row.last_failure,
-    // A paused webhook is not tried, so it is not disabled either.
-    disables_at: since === null || status !== "active" ? null : iso(since + DISABLE_AFTER_MS),
-  };
+  const webhook = presentWebhook(row, now);
+  const { last_failure, disables_at } = webhook.health;
+  return { webhook, last_failure, disables_at };
 }

@@ -16,6 +16,7 @@ import { WEBHOOK_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
 import { ENVIRONMENTS } from "../../model.ts";
+import { EVENT_TYPES, TEST_EVENT } from "../../outbound/event-types.ts";
 import { SIGNATURE_FORMATS } from "../../outbound/signing.ts";
 import { MAX_URL_CHARS } from "../../outbound/url-policy.ts";
 import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
@@ -114,6 +115,14 @@ const ADDRESS = {
   },
 } as const;
 
+export const lastFailure = once(() =>
+  like(
+    z.strictObject({ kind: z.string(), status: z.int().nullable(), bot_wall: z.boolean() }),
+    { kind: "status", status: 503, bot_wall: false },
+    "The newest failed attempt: its `kind`, the response's status if there was one, and whether the response looks like that of a bot wall.",
+  ),
+);
+
 const webhook = once(() =>
   z
     .strictObject({
@@ -159,7 +168,15 @@ const webhook = once(() =>
         consecutive_failures: like(z.int().nonnegative(), 0),
         failing_since: moment().nullable(),
         last_success_at: moment().nullable(),
+        last_failure: lastFailure().nullable().meta({
+          description: "Of the latest attempt; null if it succeeded, or if there was none.",
+        }),
+        disables_at: moment().nullable().meta({
+          description:
+            "When the gateway disables the webhook if every attempt fails until then. In the past: with the next failed attempt, or the tenth. Null unless it is active and failing.",
+        }),
       }),
+      paused_at: moment().nullable(),
       version: version(),
       created_at: moment(),
       updated_at: moment(),
@@ -274,13 +291,20 @@ export const deleteWebhook = contract({}, () => ({
   answers: { 200: answer("Deleted.", { message: z.literal("webhook_deleted") }) },
 }));
 
-export const testWebhook = contract({}, () => {
+const testQuery = z.strictObject({
+  type: z
+    .enum(EVENT_TYPES, { error: "Must be an event type such as file.processed" })
+    .default(TEST_EVENT)
+    .meta({ description: "The type of the event, whether or not the webhook subscribes to it." }),
+});
+
+export const testWebhook = contract({ query: testQuery }, () => {
   const { outcome, status, ms, answer: body, headers, tlsCause } = attemptFields();
   return {
     id: "testWebhook",
     summary: "Send a test event",
     description:
-      "Sends one event at once, whatever the webhook's status, and returns the receiver's response.",
+      "Sends one event at once, whatever the webhook's status, and returns the receiver's response. Its data is an example of the type; `data.test`, or `data` itself of a `webhook.test`, has accents, an emoji, escapes and fractions. No other webhook receives it, and lists of events leave it out unless it is a `webhook.test`.",
     of: "webhook",
     answers: {
       200: answer("The outcome.", {

@@ -12,6 +12,7 @@ import type { AppContext } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import { type Endpoint, tryWakeEndpoints } from "../../messages.ts";
 import { parseWebhookId } from "../../model.ts";
+import { DISABLE_AFTER_MS } from "../../outbound/auto-disable.ts";
 import { laneOf } from "../../outbound/lanes.ts";
 import { maskedUrl, storedFingerprint } from "../../outbound/sealed-url.ts";
 import { signingOrder } from "../../outbound/secret-rotation.ts";
@@ -89,7 +90,10 @@ export function presentWebhook(row: Webhook, now: number): ListedWebhook {
       consecutive_failures: row.consecutive_failures,
       failing_since: iso(row.failing_since),
       last_success_at: iso(row.last_success_at),
+      last_failure: row.last_failure,
+      disables_at: iso(disablesAt(row)),
     },
+    paused_at: iso(row.paused_at),
     version: row.version,
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
@@ -115,6 +119,11 @@ export function auditRowOfWebhook(
     before: null,
     after,
   });
+}
+
+/** When the gateway disables the webhook if nothing succeeds until then. A paused one is not tried, so it is not disabled either. */
+function disablesAt({ status, failing_since }: Webhook): number | null {
+  return status === "active" && failing_since !== null ? failing_since + DISABLE_AFTER_MS : null;
 }
 
 /** The webhook as a wake-up names it. */

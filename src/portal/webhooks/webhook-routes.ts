@@ -84,7 +84,7 @@ export const webhooks = new Hono<AppEnv>()
   .post("/webhooks/:webhook_id/test", contract.testWebhook, async (c) => {
     const found = await findManaged(c, WEBHOOK);
     if (!found.ok) return failureResponse(c, found.error);
-    const sent = await sendTest(c.env.DB, found.value, c.get("settings"));
+    const sent = await sendTest(c.env.DB, found.value, c.req.valid("query").type, c.get("settings"));
     if (sent === null) return failureResponse(c, notFound("webhook"));
     const { eventId, deliveryId, attempt } = sent;
     addLogFields(c, { outcome: attempt.kind, delivery_id: deliveryId });

@@ -155,6 +155,11 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   retryDelivery: deliveryOf,
   replayWebhook: webhookOf,
   getReplay: replayOf,
+  getEvent: async () => {
+    const example = { id: "evt_policy_1", type: "policy.renewed", ...owner, data: {} };
+    await portal("POST", "/events", example);
+    return { params: { event_id: example.id }, query: owner };
+  },
   endReplay: replayOf,
   listConnectionRequests: connectionOf,
   listApiKeyRequests: keyOf,

@@ -382,7 +382,16 @@ it("no query of the outbound side scans a table", async () => {
   };
   await insertWebhook(DB, { ...fields, id: newObjectId() }, auditRow(), { creation, ...limits });
   await listWebhooks(DB, { type: hook.owner_type, id: hook.owner_id }, {}, [1, ""], 10);
-  await listEvents(DB, { type: hook.owner_type, id: hook.owner_id }, "production", 0, 10);
+  const all = { after: 0, before: Number.MAX_SAFE_INTEGER };
+  for (const newestFirst of [true, false])
+    for (const range of [all, { ...all, type: "policy.renewed" }])
+      await listEvents(
+        DB,
+        { type: hook.owner_type, id: hook.owner_id },
+        "production",
+        { ...range, newestFirst },
+        10,
+      );
   const key = { webhookId: hook.id, eventSeq: updates[0]?.eventSeq ?? 0 };
   expect(await getDelivery(DB, key)).not.toBeNull();
   await reopenDelivery(DB, key, auditRow(), Date.now());

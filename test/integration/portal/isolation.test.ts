@@ -43,6 +43,7 @@ let theirFile = "";
 let theirEmployer = "";
 let theirWebhook = "";
 let theirDelivery = "";
+let theirEvent = "";
 let theirReplay = "";
 let theirRequest = "";
 let theirAlert = "";
@@ -79,7 +80,9 @@ beforeAll(async () => {
     events: ["*"],
   };
   theirWebhook = (await portal("POST", "/webhooks", asked)).json.webhook.id;
-  theirDelivery = (await portal("POST", `/webhooks/${theirWebhook}/test`)).json.delivery_id;
+  const test = (await portal("POST", `/webhooks/${theirWebhook}/test`)).json;
+  theirDelivery = test.delivery_id;
+  theirEvent = test.event_id;
   const range = { since: "2026-03-15T00:00:00Z" };
   theirReplay = (await portal("POST", `/webhooks/${theirWebhook}/replay`, range)).json.replay.id;
   theirLink = (await createLink(THEIRS)).id;
@@ -107,6 +110,7 @@ const IDS: Record<string, { theirs: () => string; nobodys: () => string }> = {
     nobodys: () => `del_${newObjectId()}${theirDelivery.slice(-11)}`,
   },
   replay_id: { theirs: () => theirReplay, nobodys: newObjectId },
+  event_id: { theirs: () => theirEvent, nobodys: () => `evt_test_${newObjectId()}` },
   // Of the same time: the answer says when the request came.
   any_id: {
     theirs: () => theirRequest,
