@@ -155,6 +155,10 @@ const GIVEN: Record<string, () => Promise<Given>> = {
   retryDelivery: deliveryOf,
   replayWebhook: webhookOf,
   getReplay: replayOf,
+  listReplays: async () => {
+    await replayOf();
+    return { query: owner };
+  },
   getEvent: async () => {
     const example = { id: "evt_policy_1", type: "policy.renewed", ...owner, data: {} };
     await portal("POST", "/events", example);
