@@ -2,10 +2,16 @@
 
 const form = document.querySelector<HTMLFormElement>("form[data-sign-in]");
 const field = form?.querySelector<HTMLInputElement>("input[name=token]");
-const token = location.hash.slice(1);
-if (form && field && token !== "") {
+
+function postToken(): void {
+  const token = location.hash.slice(1);
+  if (!form || !field || token === "") return;
   // The token must not stay in the history.
   history.replaceState(null, "", location.pathname + location.search);
   field.value = token;
   form.requestSubmit();
 }
+
+postToken();
+// Another link, opened where this page is shown already, changes the fragment and loads nothing.
+addEventListener("hashchange", postToken);
