@@ -1,16 +1,11 @@
 /** `GET /failing-webhooks`: the webhooks whose endpoint fails, and when each is disabled. */
 import { Hono } from "hono";
 import { countFailingWebhooks, listFailingWebhooks } from "../../db/failing-webhooks.ts";
-import type { Webhook } from "../../db/webhooks.ts";
 import { type AppEnv, failureResponse } from "../../http/context.ts";
 import { pageOf } from "../../http/page.ts";
 import { ok } from "../../result.ts";
 import { actsForEverybody, ownerOf } from "../owner.ts";
-import {
-  failingWebhooks as contract,
-  FAILING_WEBHOOK_LIST,
-  type FailingWebhook,
-} from "./failing-webhook-contract.ts";
+import { failingWebhooks as contract, FAILING_WEBHOOK_LIST } from "./failing-webhook-contract.ts";
 import { presentWebhook } from "./webhook-presenter.ts";
 
 export const failingWebhooks = new Hono<AppEnv>().get("/failing-webhooks", contract, async (c) => {
@@ -26,14 +21,8 @@ export const failingWebhooks = new Hono<AppEnv>().get("/failing-webhooks", contr
   const page = pageOf(FAILING_WEBHOOK_LIST, found, limit, ({ failing_since, id }) => [failing_since, id]);
   const now = Date.now();
   return c.json({
-    failing_webhooks: page.rows.map((row) => present(row, now)),
+    failing_webhooks: page.rows.map((row) => presentWebhook(row, now)),
     next_cursor: page.next_cursor,
     count,
   });
 });
-
-function present(row: Webhook, now: number): FailingWebhook {
-  const webhook = presentWebhook(row, now);
-  const { last_failure, disables_at } = webhook.health;
-  return { webhook, last_failure, disables_at };
-}

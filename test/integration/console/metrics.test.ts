@@ -158,7 +158,7 @@ describe("deliveries and latencies", () => {
     const deliveries = await browser.get(`/console/metrics?tab=deliveries&${of}`);
     expect(read(deliveries.text)).toContain("Attempts Delivered 3 Failed 2");
     expect(read(deliveries.text)).toContain("Failed for good 1");
-    expect(read(deliveries.text)).toMatch(/2 100\.0 %/);
+    expect(read(deliveries.text)).toMatch(/No answer in time 2 100\.0 %/);
     const latencies = await browser.get(`/console/metrics?tab=latencies&${of}`);
     expect(read(latencies.text)).toMatch(/From an event to its receiver p50 1 s p95 8\.\d s p99 8\.\d s/);
     expect(latencies.text).not.toContain("From a request to its answer");

@@ -78,7 +78,7 @@ describe("for staff", () => {
     expect(text).toContain("Find the report or endpoint on which the consumer crashes");
     expect(text).not.toContain("docs/runbook.md");
     expect(shown).toMatch(/Tried again later \(503\)/);
-    expect(shown).toMatch(/hooks\.acme-payroll\.com\/secret-t… Status 502 .* in 20 h/);
+    expect(shown).toMatch(/hooks\.acme-payroll\.com\/secret-t… HTTP 502 .* in 20 h/);
     expect(text).toContain(`href="/console/webhooks/wh_${failing.id}"`);
     expect(text).toContain('href="/console/reports?reason=consumer_died"');
     expect(text).not.toContain("Nothing needs you");

@@ -27,7 +27,7 @@ async function list(query = "", client = "portal"): Promise<Json> {
   return json;
 }
 
-const idsOf = ({ failing_webhooks }: Json) => failing_webhooks.map(({ webhook }: Json) => webhook._id);
+const idsOf = ({ failing_webhooks }: Json) => failing_webhooks.map(({ _id }: Json) => _id);
 
 describe("GET /failing-webhooks", () => {
   it("shows since when and why each fails, and when it is disabled, but not its whole address", async () => {
@@ -36,9 +36,10 @@ describe("GET /failing-webhooks", () => {
     expect({ count, next_cursor }).toEqual({ count: 1, next_cursor: null });
     expect(failing_webhooks).toMatchObject([
       {
-        webhook: { _id: id, url_masked: "hooks.acme-payroll.com/secret-t…", status: "active" },
-        last_failure: REFUSED,
-        disables_at: new Date(NOW + 100 * HOUR_MS).toISOString(),
+        _id: id,
+        url_masked: "hooks.acme-payroll.com/secret-t…",
+        status: "active",
+        health: { last_failure: REFUSED, disables_at: new Date(NOW + 100 * HOUR_MS).toISOString() },
       },
     ]);
     expect(JSON.stringify(failing_webhooks)).not.toContain("secret-token");
@@ -53,7 +54,10 @@ describe("GET /failing-webhooks", () => {
     const [hours2, hours50, hours7] = some.map(({ id }) => id);
     const all = await list();
     expect(idsOf(all)).toEqual([paused.id, hours50, hours7, hours2]);
-    expect(all).toMatchObject({ count: 4, failing_webhooks: [{ disables_at: null }, {}, {}, {}] });
+    expect(all).toMatchObject({
+      count: 4,
+      failing_webhooks: [{ health: { disables_at: null } }, {}, {}, {}],
+    });
     expect(idsOf(await list("?environment=sandbox"))).toEqual([hours7]);
   });
 

@@ -1,6 +1,6 @@
 /** Rows of a measure that is split, the largest first. */
 import type { MetricsAnswer } from "../../../portal/metrics/metric-contract.ts";
-import { sentence } from "../../parts/badge.tsx";
+import { failureWords } from "../../parts/failure-words.ts";
 import { countsIn, periodsOf } from "./metric-periods.ts";
 import type { Breakdown } from "./metrics-view.ts";
 
@@ -25,7 +25,7 @@ export function breakdownOf(
       const name = series.key[key] ?? "";
       return {
         // Codes are shown as the API answers them.
-        name: key === "code" ? name : sentence(name),
+        name: key === "code" ? name : failureWords(name),
         isId: key === "code",
         href: null,
         figures: [

@@ -104,7 +104,8 @@ function Split({ breakdown: { title, of, rows, empty, next } }: { breakdown: Bre
       ({ label }, i): Column<BreakdownRow> => ({
         head: label,
         numeric: true,
-        wide: i > 1,
+        // Beside an id, a narrow page has room for one.
+        wide: i > (rows.some(({ isId, href }) => isId && href !== null) ? 0 : 1),
         cell: ({ figures }) => {
           const figure = figures[i];
           return figure === undefined ? null : shown(figure);

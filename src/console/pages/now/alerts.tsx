@@ -60,15 +60,14 @@ function Alert({ alert }: { alert: AlertAnswer }) {
   return (
     <li class={meaning} data-key={alert.id} id={alert.id}>
       <div class="alert-head">
-        <Badge meaning={meaning}>{WORDS[meaning]}</Badge>
-        <strong>{alert.title}</strong>
-        <Subject alert={alert} />
-        <span class="quiet">
-          opened <Time at={alert.opened_at} />
-        </span>
+        <div class="alert-title">
+          <Badge meaning={meaning}>{WORDS[meaning]}</Badge>
+          <strong>{alert.title}</strong>
+          <Subject alert={alert} />
+        </div>
         <Acknowledgement alert={alert} />
       </div>
-      <Facts facts={alert.facts} />
+      <Facts alert={alert} />
       {session.owner === null ? <Runbook kind={alert.kind} /> : <p>{ADVICE[alert.kind]}</p>}
     </li>
   );
@@ -129,11 +128,13 @@ function personIn(actor: string | null): string {
   return actor?.replace(/^owner:/, "").replace(/^[a-z_]+:/, "") || "Somebody";
 }
 
-function Facts({ facts }: { facts: AlertAnswer["facts"] }) {
+function Facts({ alert: { facts, opened_at: openedAt } }: { alert: AlertAnswer }) {
   const entries = Object.entries(facts);
-  if (entries.length === 0) return null;
   return (
     <p class="alert-facts">
+      <span>
+        Opened <Time at={openedAt} />
+      </span>
       {entries.map(([name, value]) => (
         <span>
           {sentence(name)}{" "}

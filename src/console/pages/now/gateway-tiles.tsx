@@ -18,7 +18,7 @@ export function GatewayTiles({ health: { late, checks } }: { health: HealthAnswe
         seconds={files.oldest_waiting_seconds}
         isLate={late.includes("files")}
         allowedMs={REPORT_WAITING_MS}
-        href={to.reports({ status: "queued" })}
+        href={to.reports()}
       />
       <Waiting
         label="Overdue delivery"
@@ -72,7 +72,7 @@ function Queues({ queues, isLate }: { queues: Queues; isLate: boolean }) {
           {sentence(name)} <b>{backlog === null ? "–" : number(backlog)}</b>
         </span>
       ))}
-      href={queues.files.backlog ? to.reports({ status: "queued" }) : to.deliveries({ status: "pending" })}
+      href={queues.files.backlog ? to.reports() : to.deliveries({ status: "pending" })}
     />
   );
 }

@@ -1,7 +1,8 @@
 /** What is stuck and what fails, the first few of each. */
-import type { FailingWebhook } from "../../../portal/webhooks/failing-webhook-contract.ts";
+import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
 import { usePage } from "../../page-state.ts";
-import { Badge, StateBadge, sentence } from "../../parts/badge.tsx";
+import { Badge, StateBadge } from "../../parts/badge.tsx";
+import { failureWords } from "../../parts/failure-words.ts";
 import { Link } from "../../parts/link.tsx";
 import { Panel } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
@@ -81,34 +82,29 @@ export function Failing({ failing }: Readings) {
     );
   const { failing_webhooks: rows } = failing.body;
   if (rows.length === 0) return null;
-  const columns: readonly Column<FailingWebhook>[] = [
-    { head: "Endpoint", cell: ({ webhook }) => <span class="target">{webhook.url_masked}</span> },
-    { head: "Last failure", wide: true, cell: ({ last_failure: last }) => <LastFailure last={last} /> },
-    { head: "Since", cell: ({ webhook }) => <Time at={webhook.health.failing_since} /> },
-    { head: "Disabled", cell: (row) => <TimeLeft row={row} /> },
+  const columns: readonly Column<ListedWebhook>[] = [
+    { head: "Endpoint", cell: (row) => <span class="target">{row.url_masked}</span> },
+    { head: "Last failure", wide: true, cell: ({ health }) => <LastFailure last={health.last_failure} /> },
+    { head: "Since", cell: ({ health }) => <Time at={health.failing_since} /> },
+    { head: "Disabled", cell: ({ health }) => <TimeLeft at={health.disables_at} /> },
   ];
   return (
     <Panel title="Endpoints that fail" aside={<All href={to.webhooks()} count={countOf([failing.body])} />}>
-      <Table
-        caption="Endpoints that fail"
-        columns={columns}
-        rows={rows}
-        href={({ webhook }) => to.webhook(webhook.id)}
-      />
+      <Table caption="Endpoints that fail" columns={columns} rows={rows} href={({ id }) => to.webhook(id)} />
     </Panel>
   );
 }
 
-function LastFailure({ last }: { last: FailingWebhook["last_failure"] }) {
+function LastFailure({ last }: { last: ListedWebhook["health"]["last_failure"] }) {
   if (last === null) return <Maybe value={null} />;
   if (last.bot_wall) return <span>Bot wall{last.status !== null && ` (${last.status})`}</span>;
-  return <span>{last.status === null ? sentence(last.kind) : `Status ${last.status}`}</span>;
+  return <span>{last.status === null ? failureWords(last.kind) : `HTTP ${last.status}`}</span>;
 }
 
 /** Time left is short in its last day. */
 const SHORT_MS = 24 * 3_600_000;
 
-function TimeLeft({ row: { disables_at: at } }: { row: FailingWebhook }) {
+function TimeLeft({ at }: { at: string | null }) {
   const { now } = usePage();
   if (at === null) return <Badge meaning="off">Paused</Badge>;
   const left = Date.parse(at) - now;

@@ -9,7 +9,7 @@ import type {
   MetricsAnswer,
   RefusedShareValue,
 } from "../../../portal/metrics/metric-contract.ts";
-import type { FailingWebhook } from "../../../portal/webhooks/failing-webhook-contract.ts";
+import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
 import type { ApiResult } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
 
@@ -27,7 +27,7 @@ interface Listed {
 }
 export type StuckFiles = Listed & { stuck_files: ShownStuckFile[] };
 export type OwnFiles = Listed & { files: ListedFile[] };
-export type FailingWebhooks = Listed & { failing_webhooks: FailingWebhook[] };
+export type FailingWebhooks = Listed & { failing_webhooks: ListedWebhook[] };
 
 export interface Readings {
   health: ApiResult<HealthAnswer>;
