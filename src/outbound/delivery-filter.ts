@@ -8,8 +8,16 @@ import { FAILURE_KINDS } from "./attempt-result.ts";
 import { EVENT_TYPES } from "./event-types.ts";
 
 /** What `last_error` may hold where nothing was sent. */
-const UNSENT = ["webhook_disabled", "webhook_deleted", "event_expired", "not_subscribed", "not_configured"];
-const ERROR = new RegExp(`^(?:${[...FAILURE_KINDS, ...UNSENT].join("|")}|HTTP [1-9][0-9]{2})$`);
+const UNSENT = [
+  "webhook_disabled",
+  "webhook_deleted",
+  "event_expired",
+  "not_subscribed",
+  "not_configured",
+] as const;
+/** What `last_error` may hold, apart from the HTTP status of an answer. */
+export const DELIVERY_ERRORS = [...FAILURE_KINDS, ...UNSENT] as const;
+const ERROR = new RegExp(`^(?:${DELIVERY_ERRORS.join("|")}|HTTP [1-9][0-9]{2})$`);
 
 const CODE = { error: "Must be an HTTP status from 100 to 999" };
 

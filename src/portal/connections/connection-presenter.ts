@@ -7,7 +7,6 @@ import {
   type ManagedConnection,
 } from "../../db/managed-connections.ts";
 import { propagate, snapshotOf } from "../../gate/propagate.ts";
-import type { GateActivity } from "../../gate/protocol.ts";
 import type { AppContext } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import type { ManagedKind } from "../change.ts";
@@ -43,11 +42,7 @@ export const DELETABLE_CONNECTION: typeof CONNECTION = {
 };
 
 /** Shows no secret and no key. */
-export function presentConnection(
-  c: AppContext,
-  row: ManagedConnection,
-  activity: GateActivity | null = null,
-): ShownConnection {
+export function presentConnection(c: AppContext, row: ManagedConnection): ShownConnection {
   const {
     data_key: _key,
     gate_version: _gate,
@@ -67,6 +62,5 @@ export function presentConnection(
     })),
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
-    ...(activity !== null && { last_report_at: iso(activity.lastReportAt) }),
   };
 }

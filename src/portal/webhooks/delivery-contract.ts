@@ -3,12 +3,14 @@ import * as z from "zod";
 import { answer, countedPage, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
 import { deliveryId, fileId, moment, success, webhookId } from "../../contract/fields.ts";
+import { ANY_STATUS } from "../../db/delivery-list.ts";
 import { DELIVERY_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
 import { HEADER_CHARS, USER_AGENT } from "../../outbound/attempt.ts";
 import { FAILURE_KINDS, TLS_CAUSES } from "../../outbound/attempt-result.ts";
-import { deliveryFilterFields } from "../../outbound/delivery-filter.ts";
+import { DELIVERY_ERRORS, deliveryFilterFields } from "../../outbound/delivery-filter.ts";
+import { EVENT_TYPES } from "../../outbound/event-types.ts";
 import { notFound } from "../change.ts";
 import { ownerFields } from "../owner.ts";
 import { portalContracts } from "../portal-contract.ts";
@@ -29,6 +31,13 @@ const ownerDeliveryQuery = z.strictObject({
   ...pageFields(OWNER_DELIVERY_LIST, z.tuple([z.int().nonnegative(), z.string().regex(/^[0-9a-f]{24}$/)])),
 });
 
+/** The values of the list's filters. */
+export const DELIVERY_CHOICES = {
+  statuses: DELIVERY_STATUSES,
+  types: EVENT_TYPES,
+  errors: [ANY_STATUS, ...DELIVERY_ERRORS],
+} as const;
+
 export const NO_DELIVERY: Failure = { kind: "delivery_not_found" };
 export const DISABLED: Failure = { kind: "webhook_disabled" };
 const deliveryFields = once(() => ({
@@ -37,6 +46,7 @@ const deliveryFields = once(() => ({
   eventId: like(z.string().nullable(), "evt_0G5ENQ5XTX", "Null once the event is no longer stored."),
   eventType: like(z.string().nullable(), "file.processed", "Null once the event is no longer stored."),
   timestamp: moment().meta({ description: "When the event happened." }),
+  storedAt: moment().meta({ description: "When the event was stored, which `since` and `until` filter by." }),
   status: like(
     z.enum(DELIVERY_STATUSES),
     "delivered",

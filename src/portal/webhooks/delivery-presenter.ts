@@ -12,6 +12,7 @@ export function presentDelivery(row: Delivery): ShownDelivery {
     eventId: row.event_id,
     eventType: row.event_type,
     timestamp: iso(row.event_created_at ?? storedAt(row.event_seq)),
+    storedAt: iso(storedAt(row.event_seq)),
     status: row.status,
     responseCode: row.response_code,
     attempts: row.attempts,
