@@ -15,7 +15,9 @@ import { heldBack } from "./held-back.tsx";
 import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
+import { deliveryPages } from "./pages/deliveries/deliveries.tsx";
 import { find } from "./pages/find/find.tsx";
+import { jobPages } from "./pages/jobs/jobs.tsx";
 import { metrics } from "./pages/metrics/metrics.tsx";
 import { now } from "./pages/now/now.tsx";
 import { reports } from "./pages/reports/reports.tsx";
@@ -76,6 +78,8 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
     c.env.log.route = c.req.routePath;
   })
   .route("/", now)
+  .route("/", deliveryPages)
+  .route("/", jobPages)
   .route("/", metrics)
   .route("/", setup)
   .route("/", find)

@@ -36,6 +36,7 @@ export const to = {
   delivery: object("/console/deliveries"),
   events: below("/console/events"),
   event: object("/console/events"),
+  jobs: below("/console/jobs"),
   job: object("/console/jobs"),
   metrics: below("/console/metrics"),
   settings: below("/console/settings"),

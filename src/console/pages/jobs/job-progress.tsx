@@ -1,0 +1,205 @@
+/** The page of a bulk retry or a bulk replay. */
+import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
+import type { ApiError } from "../../api.ts";
+import type { ConsoleContext } from "../../console-host.ts";
+import { page } from "../../page.tsx";
+import { StateBadge, sentence } from "../../parts/badge.tsx";
+import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
+import { ButtonLink, Link } from "../../parts/link.tsx";
+import { Facts, Heading, Live, Notice, Panel } from "../../parts/panels.tsx";
+import { Progress } from "../../parts/progress.tsx";
+import { Done, Refused } from "../../parts/states.tsx";
+import { duration, Id, Instant, number, Time } from "../../parts/values.tsx";
+import { to } from "../../paths.ts";
+import { handled, KINDS, perMinute, progressWords, reasonWords } from "./job-words.ts";
+
+const REFRESHED_EVERY_S = 2;
+const MINUTE_MS = 60_000;
+
+const DONE: Record<string, string> = {
+  begun: "Begun. This page follows it; its address is enough to come back.",
+  cancelled: "Cancelled. What was queued by then is still sent.",
+};
+
+export function showJob(c: ConsoleContext, job: ShownJob, refused: ApiError | null): Response {
+  const title = KINDS[job.kind];
+  const done = DONE[c.req.query("done") ?? ""];
+  const isRunning = job.status === "running";
+  const refresh = isRunning ? REFRESHED_EVERY_S : null;
+  const ofDeliveries = job.kind === "deliveries.retry";
+  return page(
+    c,
+    { title, section: ofDeliveries ? "deliveries" : "reports", status: refused === null ? 200 : 409 },
+    <>
+      <Heading
+        title={title}
+        aside={
+          <>
+            <Live id="state" seconds={refresh}>
+              <StateBadge state={job.status} />
+            </Live>
+            <Id id={job.id} whole />
+          </>
+        }
+        actions={
+          <>
+            <ButtonLink href={to.jobs()}>All jobs</ButtonLink>
+            <Action name="cancel" danger unavailable={isRunning ? null : "It has ended."}>
+              Cancel
+            </Action>
+          </>
+        }
+      />
+      {done !== undefined && <Done>{done}</Done>}
+      {refused !== null && <Refused error={refused} what="It was not cancelled." />}
+      <Dialog name="cancel" title="Cancel this job">
+        <p>
+          It queues nothing more. What it has queued by now is still {ofDeliveries ? "sent" : "handed over"}.
+          To go on later, begin another one: it takes what is left.
+        </p>
+        <ActionForm hidden={{ do: "cancel" }} submit="Cancel the job" danger busy="Cancelling…" />
+      </Dialog>
+      <Live id="job" quiet seconds={refresh}>
+        <div class="stack wide-gap">
+          <Panel title="Progress">
+            <HowFar job={job} now={c.env.startedAt} />
+            <WaitsFor job={job} />
+            <Rates job={job} now={c.env.startedAt} />
+          </Panel>
+          <Panel
+            title="What it takes"
+            aside={
+              <Link href={resultsOf(job)}>{ofDeliveries ? "Show these deliveries" : "Show reports"}</Link>
+            }
+          >
+            <Facts
+              facts={Object.entries(job.filters).map(([name, value]) => [sentence(name), filterValue(value)])}
+            />
+          </Panel>
+        </div>
+      </Live>
+    </>,
+  );
+}
+
+function HowFar({ job, now }: { job: ShownJob; now: number }) {
+  const count = handled(job);
+  const share =
+    job.status === "done"
+      ? 1
+      : typeof job.matched === "number"
+        ? job.matched === 0
+          ? 1
+          : count / job.matched
+        : null;
+  const words =
+    job.status === "done"
+      ? `${number(count)} found, all of them taken.`
+      : `${progressWords(count, job.matched)}.`;
+  return (
+    <>
+      {job.status === "running" || job.status === "done" ? (
+        <Progress label={KINDS[job.kind]} share={share}>
+          {words}
+        </Progress>
+      ) : (
+        <p>{words}</p>
+      )}
+      <p class="quiet">{stateWords(job, now)}</p>
+    </>
+  );
+}
+
+function stateWords({ status, reason, updated_at, kind }: ShownJob, now: number): string {
+  const what =
+    kind === "deliveries.retry"
+      ? "Whether each was delivered is in the list of deliveries"
+      : "How each ends is in the list of reports";
+  switch (status) {
+    case "running":
+      return `Last step ${duration(Math.max(0, now - Date.parse(updated_at)))} ago. It goes on at least once a minute, also when nobody looks.`;
+    case "done":
+      return `It queued all that it could. ${what}.`;
+    case "cancelled":
+      return `It was cancelled, and queues nothing more. ${what}.`;
+    case "failed":
+      return `It stopped. ${reason === null ? "" : reasonWords(reason)}`;
+  }
+}
+
+function WaitsFor({ job: { waits_for } }: { job: ShownJob }) {
+  if (waits_for.length === 0) return null;
+  return (
+    <Notice meaning="warning">
+      <p>
+        {waits_for.length === 1 ? "A webhook holds" : `${waits_for.length} webhooks hold`} it up: paused, or
+        with 500 deliveries that wait already. The job comes back to{" "}
+        {waits_for.length === 1 ? "it" : "each of them"}.
+      </p>
+      <ul class="plain-list">
+        {waits_for.map((id) => (
+          <li>
+            <Link href={to.webhook(id)}>
+              <code>{id}</code>
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </Notice>
+  );
+}
+
+function Rates({ job, now }: { job: ShownJob; now: number }) {
+  const isRunning = job.status === "running";
+  const rate = perMinute(handled(job), job.created_at, isRunning ? now : Date.parse(job.updated_at));
+  const left = typeof job.matched === "number" ? job.matched - handled(job) : null;
+  const isHeld = job.waits_for.length > 0;
+  return (
+    <Facts
+      facts={[
+        ["Queued", number(job.done)],
+        ["Skipped: could not be queued", number(job.skipped)],
+        ["Per minute", rate === null ? "–" : number(rate)],
+        [
+          "Left",
+          !isRunning || left === null || left <= 0
+            ? null
+            : `${number(left)}${rate === null || isHeld ? "" : `, about ${duration((left / rate) * MINUTE_MS)} at this rate`}`,
+        ],
+        ["Began", <Instant at={job.created_at} />],
+        [isRunning ? "Last step" : "Ended", <Time at={job.updated_at} />],
+      ]}
+    />
+  );
+}
+
+function filterValue(value: unknown) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return /^\d{4}-\d{2}-\d{2}T.*Z$/.test(text) ? <Instant at={text} /> : text;
+}
+
+/** Where what it takes is listed. */
+function resultsOf({ kind, filters }: ShownJob): string {
+  const given = (name: string) => (typeof filters[name] === "string" ? minuteOf(filters[name]) : null);
+  if (kind === "files.replay")
+    return to.reports({
+      sender: given("connection_id") ?? given("api_key_id"),
+      employer: given("employer_id"),
+      since: given("since"),
+      until: given("until"),
+    });
+  const code = filters.response_code;
+  return to.deliveries({
+    webhook_id: given("webhook_id"),
+    environment: given("environment"),
+    type: given("type"),
+    response_code: typeof code === "number" ? code : null,
+    since: given("since"),
+    until: given("until"),
+  });
+}
+
+/** An instant as the fields of filters take it; any other text as it is. */
+function minuteOf(text: string): string {
+  return /^\d{4}-\d{2}-\d{2}T.*Z$/.test(text) ? text.slice(0, -1) : text;
+}

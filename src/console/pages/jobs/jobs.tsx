@@ -1,0 +1,7 @@
+/** The pages of work in the background. */
+import { Hono } from "hono";
+import type { ConsoleEnv } from "../../console-host.ts";
+import { jobList } from "./job-list.tsx";
+import { jobPage } from "./job-page.tsx";
+
+export const jobPages = new Hono<ConsoleEnv>().route("/", jobList).route("/", jobPage);
