@@ -3,6 +3,7 @@
  * browsers keep them.
  */
 import { CLIENT_FILES } from "./client-files.ts";
+import { themeAt } from "./theme.ts";
 
 export type FileName = keyof typeof CLIENT_FILES;
 export type Script = Extract<FileName, `${string}.js`>;
@@ -31,9 +32,13 @@ export function asset(name: FileName): string {
 
 /** Null if no file has this address, for example that of an earlier version. */
 export function assetResponse(path: string): Response | null {
+  const theme = themeAt(path);
+  if (theme !== null) return fileResponse("theme.css", theme);
   const name = names.get(path);
-  if (name === undefined) return null;
-  const { text } = CLIENT_FILES[name as FileName];
+  return name === undefined ? null : fileResponse(name, CLIENT_FILES[name as FileName].text);
+}
+
+function fileResponse(name: string, text: string): Response {
   return new Response(text, {
     headers: {
       "Content-Type": TYPES[name.split(".").at(-1) ?? ""] ?? "text/plain",

@@ -57,7 +57,10 @@ const signedIn = createMiddleware<ConsoleEnv>(async (c, next) => {
     const next = c.req.method === "GET" ? `${url.pathname}${url.search}` : undefined;
     return c.redirect(to.signIn({ next, ended: sessionToken(c) === undefined ? undefined : "yes" }), 303);
   }
-  const session = personSession(found.value);
+  // A frame has no room for navigation, whatever the link said.
+  const isFramed = c.req.header("Sec-Fetch-Dest") === "iframe";
+  const own = personSession(found.value);
+  const session = { ...own, embedded: own.embedded || isFramed };
   const url = new URL(c.req.url);
   const scope = scopeOf(url.searchParams);
   c.set("session", session);

@@ -8,6 +8,7 @@ import { usePage } from "./page-state.ts";
 import { Link } from "./parts/link.tsx";
 import { Copy, Id } from "./parts/values.tsx";
 import { to } from "./paths.ts";
+import { themeAddress } from "./theme.ts";
 
 export type Section =
   | "now"
@@ -85,6 +86,7 @@ export function Shell({ title, section, scripts = [], charts = false, children }
       title={title}
       scripts={all}
       styles={charts ? ["charts.css"] : []}
+      theme={scope.accent === null ? null : themeAddress(scope.accent)}
       bodyClass={bodyClass || undefined}
     >
       <a class="skip" href="#content">

@@ -1,33 +1,38 @@
 /**
  * The part of every address that says whose objects and which environment the reader looks at. Staff choose an owner, or
- * none for all; an owner's session has its own and never names it.
+ * none for all; an owner's session has its own and never names it. The colour of a portal that embeds the page travels along.
  */
 import * as z from "zod";
 import { ENVIRONMENTS, type Environment, OWNER_TYPES, type OwnerType } from "../model.ts";
+import { accentOf } from "./theme.ts";
 
 export interface Scope {
   owner: { type: OwnerType; id: string } | null;
   environment: Environment | null;
+  /** Six hex digits; null for the console's own colour. */
+  accent: string | null;
 }
 
 const OWNER = new RegExp(`^(${OWNER_TYPES.join("|")})/([A-Za-z0-9_.:-]{1,64})$`);
 const environmentOf = z.enum(ENVIRONMENTS);
 
-/** Reads `owner` (`payroll_company/acme`) and `environment` of an address. Values of other forms count as missing. */
+/** Reads `owner` (`payroll_company/acme`), `environment` and `accent` of an address. Values of other forms count as missing. */
 export function scopeOf(query: URLSearchParams): Scope {
   const [, type, id] = OWNER.exec(query.get("owner") ?? "") ?? [];
   const environment = environmentOf.safeParse(query.get("environment"));
   return {
     owner: id === undefined ? null : { type: type as OwnerType, id },
     environment: environment.success ? environment.data : null,
+    accent: accentOf(query.get("accent")),
   };
 }
 
-/** The parameters of {@link scopeOf}; those of `over` replace the scope's own. */
-export function scopeQuery({ owner, environment }: Scope): Record<string, string> {
+/** The parameters of {@link scopeOf}. */
+export function scopeQuery({ owner, environment, accent }: Scope): Record<string, string> {
   return {
     ...(owner !== null && { owner: `${owner.type}/${owner.id}` }),
     ...(environment !== null && { environment }),
+    ...(accent !== null && { accent }),
   };
 }
 

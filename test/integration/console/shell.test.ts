@@ -45,6 +45,28 @@ describe("a page", () => {
   });
 });
 
+describe("a frame of a portal", () => {
+  it("shows a page without navigation", async () => {
+    const browser = await person(OWNER);
+    const { text } = await browser.request("/console/reports", { headers: { "Sec-Fetch-Dest": "iframe" } });
+    expect(text).toContain("<h1>Reports</h1>");
+    expect(text).not.toMatch(/<header class="banner"|<nav class="rail"/);
+  });
+
+  it("shows it in the portal's colour, which its links keep", async () => {
+    const browser = await person(OWNER);
+    const { text } = await browser.get("/console/reports?accent=AA3377");
+    const [, address = ""] = /<link rel="stylesheet" href="([^"]*accent-aa3377[^"]*)"/.exec(text) ?? [];
+    expect((await browser.get(address)).text).toContain("--accent:light-dark(#aa3377,");
+    expect(text).toContain('href="/console/webhooks?accent=aa3377"');
+  });
+
+  it("shows its own colour for one that is none", async () => {
+    const { text } = await (await person(OWNER)).get("/console/reports?accent=red%3B%7D");
+    expect(text).not.toContain("assets/accent");
+  });
+});
+
 describe("files", () => {
   it("are named after their content and kept by browsers, without a session", async () => {
     const file = await new Browser().get(asset("console.css"));

@@ -3,7 +3,8 @@ import { queryOf, tabsFor } from "../../../src/console/pages/metrics/metrics-que
 
 const NOW = Date.UTC(2026, 4, 20, 10, 30);
 const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString().slice(0, 16));
-const of = (query: string) => queryOf(new URLSearchParams(query), { owner: null, environment: null }, NOW);
+const of = (query: string) =>
+  queryOf(new URLSearchParams(query), { owner: null, environment: null, accent: null }, NOW);
 
 describe("the time", () => {
   it.each([
