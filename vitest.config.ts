@@ -41,7 +41,12 @@ const PACKAGES = [
 const MEMORY = "test/e2e/memory.test.ts";
 
 /** These files mostly wait, about a minute each, so they start first and all others run beside them. */
-const LONGEST = ["test/e2e/start.test.ts", "test/e2e/faults.test.ts", "test/e2e/fuzz.test.ts"];
+const LONGEST = [
+  "test/e2e/start.test.ts",
+  "test/e2e/console.test.ts",
+  "test/e2e/faults.test.ts",
+  "test/e2e/fuzz.test.ts",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

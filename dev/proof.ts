@@ -45,6 +45,11 @@ const PROOFS: Record<string, Proof> = {
     what: "an hour without the files-creator at 1 000 reports per second, simulated",
     command: "node test/proofs/cost/simulate.ts",
   },
+  screenshots: {
+    takes: "3 min",
+    what: "a picture of every page of the console, wide and at 360 px, light and dark, in dist/screenshots (needs chromium)",
+    command: "node test/proofs/screenshots.ts",
+  },
   schemathesis: {
     takes: "5 min",
     what: "a public fuzzer of OpenAPI documents against a local gateway (needs Python)",
