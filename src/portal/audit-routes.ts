@@ -76,6 +76,7 @@ const auditEntry = once(() =>
     })
     .meta({ id: "AuditEntry" }),
 );
+export type ShownAuditEntry = z.infer<ReturnType<typeof auditEntry>>;
 
 const listEntries = portalContracts("Operations")({ query: auditQuery }, () => ({
   id: "listAudit",
@@ -109,7 +110,7 @@ function subjectOf(text: string | undefined) {
   return { kind, id: prefix !== undefined && id.startsWith(prefix) ? id.slice(prefix.length) : id };
 }
 
-function present(row: AuditRow, client: Client): z.infer<ReturnType<typeof auditEntry>> {
+function present(row: AuditRow, client: Client): ShownAuditEntry {
   const { id, at, action, subject_kind, subject_id, owner_type, owner_id, request_id, before, after } = row;
   return {
     id,

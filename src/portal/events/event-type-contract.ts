@@ -44,6 +44,11 @@ const eventType = once(() =>
         { fileId: EXAMPLE.fileId, status: "processed", recordsTotal: 1 },
         "The `data` of such an event.",
       ),
+      test_data: like(
+        z.record(z.string(), z.unknown()),
+        { fileId: EXAMPLE.fileId, test: { emoji: "✅ 🧾", share: 0.1 } },
+        "The `data` of a test of the type.",
+      ),
       schema: like(
         z.record(z.string(), z.unknown()),
         { type: "object", properties: { fileId: { type: "string" }, recordsTotal: { type: "number" } } },

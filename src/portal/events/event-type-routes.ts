@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { type Subscriber, subscribersOf } from "../../db/subscriptions.ts";
 import { type AppEnv, failureResponse } from "../../http/context.ts";
-import { EVENT_EXAMPLES } from "../../outbound/event-examples.ts";
+import { EVENT_EXAMPLES, testDataOf } from "../../outbound/event-examples.ts";
 import { EVENT_TYPES, type EventType, patternsOf, TEST_EVENT } from "../../outbound/event-types.ts";
 import { maskedUrl } from "../../outbound/sealed-url.ts";
 import { actsForEverybody, ownerOf } from "../owner.ts";
@@ -32,6 +32,7 @@ function present(type: EventType, subscribers: readonly Subscriber[] | null): Sh
     summary,
     reported_by: reporterOf(type),
     example: data,
+    test_data: testDataOf(type),
     schema: schemaOf(data),
     webhook_count: subscribers === null ? null : matching.length,
     webhooks: matching.slice(0, MAX_SHOWN).map(({ webhook, pattern }) => ({

@@ -23,9 +23,9 @@ import { DEFAULT_ENVIRONMENT, ownerFields } from "../owner.ts";
 import { created, portalContracts, rotation, VERSIONED } from "../portal-contract.ts";
 import { attemptFields } from "./delivery-contract.ts";
 
-const DEFAULT_IN_FLIGHT = 4;
+export const DEFAULT_IN_FLIGHT = 4;
 /** One invocation delivers to an endpoint, and the platform lets six of its requests wait for responses at a time. */
-const MAX_IN_FLIGHT = 6;
+export const MAX_IN_FLIGHT = 6;
 
 /** The name of the list in its cursors. */
 export const WEBHOOK_LIST = "webhooks";
@@ -92,9 +92,10 @@ const webhookPatch = z
   .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
   .meta({ minProperties: 1 });
 export type WebhookPatch = z.infer<typeof webhookPatch>;
+const LISTED = [...ENVIRONMENTS, "all"] as const;
 const webhookQuery = z.strictObject({
   ...ownerFields,
-  environment,
+  environment: z.enum(LISTED, { error: `Must be one of ${LISTED.join(", ")}` }).default(DEFAULT_ENVIRONMENT),
   status: status.optional(),
   ...pageFields(WEBHOOK_LIST, z.tuple([z.int(), z.string()])),
 });
@@ -184,6 +185,7 @@ const webhook = once(() =>
     })
     .meta({ id: "Webhook" }),
 );
+export type ShownWebhook = z.infer<ReturnType<typeof webhook>>;
 /** URLs often contain credentials: lists show them masked. */
 export const listedWebhook = once(() => webhook().omit({ url: true }).meta({ id: "ListedWebhook" }));
 export type ListedWebhook = z.infer<ReturnType<typeof listedWebhook>>;
@@ -243,7 +245,8 @@ export const createWebhook = contract({ body: newWebhook, creates: true }, () =>
 export const listWebhooks = contract({ query: webhookQuery }, () => ({
   id: "listWebhooks",
   summary: "List an owner's webhooks",
-  description: "Newest first; those of production, unless `environment` is set. URLs are masked.",
+  description:
+    "Newest first; those of production, unless `environment` is set; `all` is both. URLs are masked.",
   answers: { 200: page("A page of webhooks.", "webhooks", listedWebhook()) },
 }));
 

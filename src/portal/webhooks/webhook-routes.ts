@@ -55,9 +55,10 @@ export const webhooks = new Hono<AppEnv>()
   })
   .get("/webhooks", contract.listWebhooks, async (c) => {
     const query = c.req.valid("query");
-    const { limit, cursor, environment, status } = query;
+    const { limit, cursor, status } = query;
     const owned = ownerOf(c.get("client"), query);
     if (!owned.ok) return failureResponse(c, owned.error);
+    const environment = query.environment === "all" ? undefined : query.environment;
     const found = await listWebhooks(c.env.DB, owned.value, { environment, status }, cursor ?? null, limit);
     const page = pageOf(WEBHOOK_LIST, found, limit, ({ created_at, id }) => [created_at, id]);
     const now = Date.now();
