@@ -16,15 +16,16 @@ import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
 import { deliveryPages } from "./pages/deliveries/deliveries.tsx";
+import { events } from "./pages/events/events.tsx";
 import { find } from "./pages/find/find.tsx";
 import { jobPages } from "./pages/jobs/jobs.tsx";
 import { metrics } from "./pages/metrics/metrics.tsx";
 import { now } from "./pages/now/now.tsx";
 import { reports } from "./pages/reports/reports.tsx";
-import { settings } from "./pages/settings/settings.tsx";
 import { setup } from "./pages/setup/setup.tsx";
 import { signIn } from "./pages/sign-in.tsx";
 import { staff } from "./pages/staff.tsx";
+import { webhooks } from "./pages/webhooks/webhooks.tsx";
 import { changed, to } from "./paths.ts";
 import { personSession } from "./session.ts";
 import { sessionIn } from "./sign-in-session.ts";
@@ -88,7 +89,8 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   .route("/", setup)
   .route("/", find)
   .route("/", reports)
-  .route("/", settings)
+  .route("/", webhooks)
+  .route("/", events)
   .notFound(notFound)
   .onError(unexpected);
 

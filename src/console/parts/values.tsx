@@ -73,6 +73,13 @@ export function relative(ms: number): string {
   return ms < 0 ? `${words} ago` : `in ${words}`;
 }
 
+/** A time that has passed: the attempt is due, or under way. */
+export function NextAttempt({ at }: { at: string | null }) {
+  const { now } = usePage();
+  if (at === null) return <Maybe value={null} />;
+  return Date.parse(at) <= now ? <span>due</span> : <Time at={at} />;
+}
+
 /** A value, or a dash where there is none. */
 export function Maybe({ value }: { value: string | number | null | undefined }) {
   return value === null || value === undefined || value === "" ? (

@@ -8,7 +8,7 @@ import { Panel } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
 import { StuckReason } from "../../parts/stuck-reason.tsx";
 import { type Column, Table } from "../../parts/table.tsx";
-import { duration, Id, Maybe, number, Time } from "../../parts/values.tsx";
+import { duration, Id, Maybe, NextAttempt, number, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { type Readings, ROWS_SHOWN } from "./now-readings.ts";
 import { countOf } from "./owner-tiles.tsx";
@@ -25,16 +25,9 @@ const STUCK: readonly Column<StuckFile>[] = [
   { head: "Tries", numeric: true, wide: true, cell: ({ attempts }) => number(attempts) },
   {
     head: "Next try",
-    cell: ({ next_attempt_at: at }) => <NextTry at={at} />,
+    cell: ({ next_attempt_at: at }) => <NextAttempt at={at} />,
   },
 ];
-
-/** A time that has passed: the attempt is due, or under way. */
-function NextTry({ at }: { at: string | null }) {
-  const { now } = usePage();
-  if (at === null) return <Maybe value={null} />;
-  return Date.parse(at) <= now ? <span>due</span> : <Time at={at} />;
-}
 
 const OWN: readonly Column<OwnFile>[] = [
   { head: "File", cell: ({ file_id: id }) => <Id id={id} /> },
