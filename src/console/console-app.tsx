@@ -22,6 +22,7 @@ import { jobPages } from "./pages/jobs/jobs.tsx";
 import { metrics } from "./pages/metrics/metrics.tsx";
 import { now } from "./pages/now/now.tsx";
 import { reports } from "./pages/reports/reports.tsx";
+import { settings } from "./pages/settings/settings.tsx";
 import { setup } from "./pages/setup/setup.tsx";
 import { signIn } from "./pages/sign-in.tsx";
 import { staff } from "./pages/staff.tsx";
@@ -91,6 +92,7 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   .route("/", reports)
   .route("/", webhooks)
   .route("/", events)
+  .route("/", settings)
   .notFound(notFound)
   .onError(unexpected);
 

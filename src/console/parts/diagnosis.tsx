@@ -100,6 +100,7 @@ const REFUSALS = [
   ERRORS.connection_inactive,
   ERRORS.invalid_signature,
   ERRORS.invalid_json,
+  ERRORS.invalid_fields,
   ERRORS.no_employees,
   ERRORS.employer_unresolved,
   ERRORS.invalid_idempotency_key,

@@ -48,6 +48,9 @@ const apiKey = once(() =>
       version: version(),
       created_at: moment(),
       updated_at: moment(),
+      erase_at: moment().nullable().meta({
+        description: "When everything sent with the key is, or was, erased. Null for never.",
+      }),
     })
     .meta({ id: "ApiKey" }),
 );

@@ -42,5 +42,6 @@ export function presentApiKey(row: ApiKey): ShownApiKey {
     version: row.version,
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
+    erase_at: iso(row.erase_at),
   };
 }

@@ -12,7 +12,15 @@ const PAGES: Partial<Record<LookupKind, string>> = {
   webhook: "/console/webhooks",
 };
 
+/** Kinds whose page is part of Settings: its tab, and the parameter that names the object. */
+const SETTINGS: Partial<Record<LookupKind, { tab: string; name: string }>> = {
+  api_key: { tab: "keys", name: "key" },
+};
+
 export function consolePathOf({ kind, id, href }: Pick<Link, "kind" | "id" | "href">): string {
+  const setting = SETTINGS[kind];
+  if (setting !== undefined)
+    return `/console/settings?${new URLSearchParams({ tab: setting.tab, [setting.name]: id })}`;
   const page = PAGES[kind];
   if (page === undefined || isDeleted(kind, href) || isPortalRequest(kind, id))
     return `/console/find?${new URLSearchParams({ q: id })}`;

@@ -458,7 +458,7 @@ describe("the page of the console", () => {
     ["delivery", () => `/console/deliveries/${acme.delivery}`],
     ["connection", () => `/console/connections/${acme.connection}`],
     ["webhook", () => `/console/webhooks/${acme.webhook}`],
-    ["key", () => `/console/find?q=${acme.key}`],
+    ["key", () => `/console/settings?tab=keys&key=${acme.key}`],
     ["employer", () => `/console/find?q=${acme.employer}`],
     ["change", () => `/console/find?q=${acme.change}`],
   ] as const)("of a %s is named", async (which, path) => {

@@ -1,4 +1,4 @@
-/** What has no page of its own: an API key, an employer, a change in the portal, and objects that are deleted. */
+/** What has no page of its own: an employer, a change in the portal, and objects that are deleted. */
 import type { Child } from "hono/jsx";
 import { consolePathOf } from "../../../portal/lookup/console-path-of.ts";
 import type { Found, Link as Related, ShownChange } from "../../../portal/lookup/lookup-contract.ts";

@@ -30,7 +30,7 @@ export function TypeStep() {
           </p>
           <p class="quiet">For integrations that also read. Problems with fields refuse the report.</p>
           <p class="buttons">
-            <ButtonLink href={to.settings()}>Go to API keys</ButtonLink>
+            <ButtonLink href={to.settings({ tab: "keys" })}>Go to API keys</ButtonLink>
           </p>
         </section>
       </div>

@@ -82,7 +82,7 @@ export function PlanField({ chosen }: { chosen: Plan | null }) {
           </option>
         ))}
       </select>
-      <span class="hint">How many reports the connection may send. It can be changed later.</span>
+      <span class="hint">How many reports may be sent. It can be changed later.</span>
     </p>
   );
 }
