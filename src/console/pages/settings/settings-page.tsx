@@ -16,7 +16,11 @@ export interface SettingsTab {
   act(c: ConsoleContext, form: Record<string, string>): Promise<Response>;
 }
 
-const TABS = [{ value: "keys", label: "API keys" }] as const;
+const TABS = [
+  { value: "keys", label: "API keys" },
+  { value: "sessions", label: "Sessions" },
+  { value: "links", label: "Portal links" },
+] as const;
 
 export function tabNameOf({ searchParams }: URL): string {
   return searchParams.get("tab") || TABS[0].value;

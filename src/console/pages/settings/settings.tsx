@@ -4,10 +4,12 @@ import type { ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { noSuch } from "../../not-found.tsx";
 import { to } from "../../paths.ts";
+import { linksTab } from "./access/links.tsx";
+import { sessionsTab } from "./access/sessions.tsx";
 import { keysTab } from "./keys/keys.tsx";
 import { type SettingsTab, tabNameOf } from "./settings-page.tsx";
 
-const TABS: Record<string, SettingsTab> = { keys: keysTab };
+const TABS: Record<string, SettingsTab> = { keys: keysTab, sessions: sessionsTab, links: linksTab };
 
 export const settings = new Hono<ConsoleEnv>()
   .get("/console/settings", (c) => tabOf(c.req.url)?.show(c) ?? noTab(c))
