@@ -1,7 +1,7 @@
 /**
  * `npm run console`: makes src/console/client-files.ts, the stylesheets and scripts of the console as the Worker serves them,
- * from src/console/client with the bundler that wrangler uses, and src/console/runbook.ts from docs/runbook.md. With `--check`,
- * fails if a file is not what its sources give.
+ * from src/console/client with the bundler that wrangler uses, src/console/runbook.ts from docs/runbook.md, and
+ * src/console/samples/receivers.ts from docs/receivers. With `--check`, fails if a file is not what its sources give.
  */
 
 import { createHash } from "node:crypto";
@@ -14,7 +14,15 @@ import { runbookSections } from "./runbook.ts";
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const SOURCES = path.join(ROOT, "src/console/client");
 /** Each becomes one file. */
-const ENTRIES = ["charts.css", "charts.ts", "console.css", "console.ts", "sign-in.ts"];
+const ENTRIES = [
+  "calculator.ts",
+  "charts.css",
+  "charts.ts",
+  "console.css",
+  "console.ts",
+  "search-rows.ts",
+  "sign-in.ts",
+];
 const HASH_LENGTH = 10;
 
 async function fileOf(entry: string): Promise<{ name: string; text: string }> {
@@ -46,10 +54,25 @@ function runbookModule(): string {
   return `/** Made by \`npm run console\` from docs/runbook.md. Do not edit. */\n\nexport const RUNBOOK = ${JSON.stringify(sections, null, 2)} as const;\n`;
 }
 
+/** The programs that receive webhooks, as the documentation has them. */
+const RECEIVERS = [
+  { language: "Node", file: "every-v1.mjs", run: "node every-v1.mjs" },
+  { language: "Python", file: "every_v1.py", run: "python3 every_v1.py" },
+];
+
+function receiversModule(): string {
+  const programs = RECEIVERS.map((program) => ({
+    ...program,
+    text: readFileSync(path.join(ROOT, "docs/receivers", program.file), "utf8"),
+  }));
+  return `/** Made by \`npm run console\` from docs/receivers. Do not edit. */\n\nexport const RECEIVERS = ${JSON.stringify(programs, null, 2)} as const;\n`;
+}
+
 async function generate(): Promise<number> {
   const made = {
     "src/console/client-files.ts": moduleOf(await Promise.all(ENTRIES.map(fileOf))),
     "src/console/runbook.ts": runbookModule(),
+    "src/console/samples/receivers.ts": receiversModule(),
   };
   for (const [file, text] of Object.entries(made)) {
     const at = path.join(ROOT, file);

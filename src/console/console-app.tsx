@@ -17,6 +17,7 @@ import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
 import { deliveryPages } from "./pages/deliveries/deliveries.tsx";
 import { events } from "./pages/events/events.tsx";
+import { docs } from "./pages/docs/docs.tsx";
 import { find } from "./pages/find/find.tsx";
 import { jobPages } from "./pages/jobs/jobs.tsx";
 import { metrics } from "./pages/metrics/metrics.tsx";
@@ -93,6 +94,7 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   .route("/", webhooks)
   .route("/", events)
   .route("/", settings)
+  .route("/", docs)
   .notFound(notFound)
   .onError(unexpected);
 

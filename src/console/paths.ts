@@ -41,6 +41,9 @@ export const to = {
   metrics: below("/console/metrics"),
   settings: below("/console/settings"),
   docs: below("/console/docs"),
+  /** The API reference, which is outside the console. */
+  reference: below("/docs"),
+  referencePage: object("/docs"),
   signIn: below("/console/sign-in"),
   staff: below("/console/staff"),
   signOut: below("/console/sign-out"),
