@@ -76,6 +76,7 @@ export const position = z.tuple([
 export type Position = z.infer<typeof position>;
 
 export interface RewrapStep {
+  examined: number;
   rewrapped: number;
   /** Keys that no key of the ring unwraps. */
   failed: number;
@@ -114,7 +115,14 @@ export async function rewrapStep(
         ? null
         : [following.name, ""];
   const remaining = await remainingAfter(next, env.DB);
-  return { rewrapped: replaced.rows.length, failed: replaced.failed, untold: unreached, remaining, next };
+  return {
+    examined: keys.length,
+    rewrapped: replaced.rows.length,
+    failed: replaced.failed,
+    untold: unreached,
+    remaining,
+    next,
+  };
 }
 
 async function replaceAll(

@@ -1,7 +1,7 @@
 /** `POST /vault/rewrap`: one step of rewrapping all data keys. Only for the portal itself; other clients get 404. */
 import { Hono } from "hono";
 import * as z from "zod";
-import { answer } from "../contract/answer.ts";
+import { answerOf, once } from "../contract/answer.ts";
 import { like } from "../contract/examples.ts";
 import { nextCursor, success } from "../contract/fields.ts";
 import { type AuditRow, newAuditRow } from "../db/audit.ts";
@@ -23,6 +23,23 @@ const rewrapBody = z.strictObject({
 
 const count = (example: number) => like(z.int().nonnegative(), example);
 
+const step = once(() =>
+  z.strictObject({
+    success: success(),
+    ring_key: like(z.string(), "v2", "The ring's first key, which wraps data keys."),
+    examined: count(40).meta({ description: "Data keys that the step looked at." }),
+    rewrapped: count(12).meta({ description: "Those of them that another key of the ring had wrapped." }),
+    failed: count(0).meta({ description: "Data keys that no key of the ring unwraps." }),
+    untold: count(0).meta({
+      description: "Gates that could not be notified now; they are notified within a minute.",
+    }),
+    remaining: count(0).meta({ description: "Data keys that are still to be examined." }),
+    done: like(z.boolean(), true),
+    next_cursor: nextCursor(),
+  }),
+);
+export type ShownRewrapStep = z.infer<ReturnType<typeof step>>;
+
 const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
   id: "rewrapDataKeys",
   summary: "Rewrap data keys",
@@ -30,18 +47,7 @@ const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
     "Performs one step of rewrapping all data keys under the first key of the ring. Send `next_cursor` as `cursor` until `done`; then the other keys can be removed from the ring. Safe to repeat and to restart. Only for a client that is bound to no owner.",
   examples: { first: { summary: "The first step", value: { limit: 50 } } },
   answers: {
-    200: answer("What the step did, and what remains.", {
-      success: success(),
-      ring_key: like(z.string(), "v2", "The ring's first key, which wraps data keys."),
-      rewrapped: count(12),
-      failed: count(0).meta({ description: "Data keys that no key of the ring unwraps." }),
-      untold: count(0).meta({
-        description: "Gates that could not be notified now; they are notified within a minute.",
-      }),
-      remaining: count(0),
-      done: like(z.boolean(), true),
-      next_cursor: nextCursor(),
-    }),
+    200: answerOf("What the step did, and what remains.", step()),
   },
   failures: [{ kind: "endpoint_not_found" }],
 }));

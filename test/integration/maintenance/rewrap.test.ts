@@ -81,6 +81,7 @@ describe("POST /vault/rewrap", () => {
     for (let i = 0; i < 2; i++) await createApiKey();
     const steps = await rewrapAll(2);
     expect(sumOf(steps, "rewrapped")).toBe(7);
+    expect(steps.map(({ examined }) => examined)).toEqual([2, 2, 1, 2, 0, 0]);
     expect(steps.map(({ remaining }) => remaining)).toEqual([5, 3, 2, 0, 0, 0]);
     expect(steps.map(({ done }) => done)).toEqual([false, false, false, false, false, true]);
     expect(steps[0]).toMatchObject({ success: true, ring_key: "test-2", failed: 0, untold: 0 });
