@@ -191,3 +191,53 @@ describe("a replay of a webhook", () => {
     );
   });
 });
+
+describe("rewrapping data keys", () => {
+  const REWRAP = "/console/jobs/rewrap";
+
+  it("goes on step by step from its address alone, and ends", async () => {
+    await DB.prepare("DELETE FROM owner_keys").run();
+    for (let i = 0; i < 60; i++) await storeWebhook({ owner_id: `rewrap-${i}` });
+    const of = await staff();
+    const start = await of.get(REWRAP);
+    expect(readable(start.text)).toContain("Begin");
+    expect(start.text).not.toMatch(/data-continue|<progress/);
+    const seen: string[] = [];
+    let at = REWRAP;
+    while (!at.includes("run=done")) {
+      const { location } = await of.post(at, {});
+      at = location ?? expect.fail("the step did not lead on");
+      const { text } = await of.get(at);
+      seen.push(/(\d+ of \d+) keys examined/.exec(readable(text))?.[1] ?? "");
+      expect(text.includes("data-continue"), at).toBe(!at.includes("run=done"));
+      expect(seen.length).toBeLessThan(20);
+    }
+    const counts = seen.map((text) => Number.parseInt(text, 10));
+    expect(counts).toEqual([...counts].sort((a, b) => a - b));
+    expect(counts).toContain(50);
+    const [examined, all] = seen.at(-1)?.split(" of ") ?? [];
+    expect([examined, Number(all) >= 60]).toEqual([all, true]);
+    const paused = await of.get(at.replace("run=done", ""));
+    expect(readable(paused.text)).toMatch(/Paused .*Go on/);
+    expect(paused.text).not.toContain("data-continue");
+  });
+
+  it("says that a step was not made, and goes on from there only when asked", async () => {
+    const away = new Browser({ using: without("DB.batch") });
+    away.cookie = (await staff()).cookie;
+    vi.spyOn(DB, "prepare").mockImplementation((query) => {
+      if (query.includes("data_key")) throw Object.assign(new Error("injected"), { retryable: true });
+      return Object.getPrototypeOf(DB).prepare.call(DB, query);
+    });
+    const { status, text } = await away.post(`${REWRAP}?examined=50&run=yes`, {});
+    expect(status).toBe(503);
+    expect(readable(text)).toContain("The step was not made.");
+    expect(text).not.toContain("data-continue");
+  });
+
+  it("is for staff alone", async () => {
+    expect((await browser.get(REWRAP)).status).toBe(404);
+    expect((await browser.post(REWRAP, {})).status).toBe(404);
+    expect((await browser.get("/console/jobs")).text).not.toContain("rewrap");
+  });
+});

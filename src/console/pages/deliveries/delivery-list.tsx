@@ -192,7 +192,7 @@ function columnsOf(names: Map<string, string>): Column<ShownDelivery>[] {
   return [
     { head: "Event", cell: ({ eventType }) => eventType ?? <span class="quiet">No longer stored</span> },
     { head: "State", cell: ({ status }) => <StateBadge state={status} /> },
-    { head: "Result", cell: (delivery) => <Result {...delivery} /> },
+    { head: "Result", wide: true, cell: (delivery) => <Result {...delivery} /> },
     {
       head: "Webhook",
       wide: true,

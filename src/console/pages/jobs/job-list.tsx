@@ -6,7 +6,7 @@ import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { page } from "../../page.tsx";
 import { AskOwner } from "../../parts/ask-owner.tsx";
 import { StateBadge } from "../../parts/badge.tsx";
-import { Link } from "../../parts/link.tsx";
+import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Heading, Live, Tabs } from "../../parts/panels.tsx";
 import { Failed, NothingYet } from "../../parts/states.tsx";
 import { type Column, Pager, Table } from "../../parts/table.tsx";
@@ -25,7 +25,14 @@ export const jobList = new Hono<ConsoleEnv>().get("/console/jobs", async (c) => 
     c,
     PAGE,
     <>
-      <Heading title="Jobs">
+      <Heading
+        title="Jobs"
+        actions={
+          c.get("session").owner === null ? (
+            <ButtonLink href={to.job("rewrap")}>Rewrap data keys</ButtonLink>
+          ) : undefined
+        }
+      >
         Work that goes on in the background. Each can be followed and cancelled; what ended is listed for 30
         days.
       </Heading>
