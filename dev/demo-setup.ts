@@ -7,12 +7,13 @@ import type { DevSecrets } from "./secrets.ts";
 /** Prints one line. */
 export type Say = (line: string) => void;
 
+/** `isNew`: the gateway has nothing of an earlier start. */
 export async function setUpDemo(
   gateway: GatewayClient,
   { portal, owner }: Pick<DevSecrets, "portal" | "owner">,
   urls: { base_url: string; files_creator_url: string },
   say: Say,
-): Promise<Demo> {
+): Promise<{ demo: Demo; isNew: boolean }> {
   const earlier = readDemo();
   const status = await gateway.putEmployer();
   say(`✓ Employer ${DEMO_EMPLOYER.id} (FEIN ${DEMO_EMPLOYER.fein}) ${status === 201 ? "created" : "exists"}`);
@@ -31,7 +32,7 @@ export async function setUpDemo(
   };
   say("✓ Links to the console created");
   writeDemo(demo);
-  return demo;
+  return { demo, isNew: demo.connection_id !== earlier?.connection_id };
 }
 
 /** The same demonstration with a new connection, for when the old one no longer accepts its secret. */

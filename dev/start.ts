@@ -6,6 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
+import { setScenes } from "./demo-scenes.ts";
 import { setUpDemo } from "./demo-setup.ts";
 import { runExample } from "./example-run.ts";
 import { GatewayClient } from "./gateway-client.ts";
@@ -30,6 +31,8 @@ import { shown, workspace } from "./workspace.ts";
 
 /** Workers that end sooner than this after their start are not started again. */
 const SHORTEST_LIFE_MS = 3_000;
+const SCENES_SET =
+  "✓ The console has more to show: other connections, webhooks, events and requests that were refused";
 /** The log is written to its file with a delay shorter than this. */
 const LOG_DELAY_MS = 200;
 
@@ -90,14 +93,14 @@ async function serveAndShow(place: Place): Promise<never> {
   const serving = keepServing(place, first, clock);
   const show = async () => {
     const gateway = new GatewayClient(urls.base_url, secrets.portal);
-    const given = await setUpDemo(gateway, secrets, urls, say);
+    const { demo: given, isNew } = await setUpDemo(gateway, secrets, urls, say);
     const { demo, fileId } = await runExample(gateway, given, say);
     say(guide(demo, fileId));
+    if (isNew) await setScenes(demo).then(() => say(SCENES_SET), sayProblem);
     if (changes !== null) say(`Watching ${WATCHED.join(", ")} for changes.`);
   };
   // While sources change, the walkthrough may reach a gateway that is just restarting.
-  const walkthrough =
-    changes === null ? show() : show().catch((error: unknown) => say(`! ${messageOf(error)}`));
+  const walkthrough = changes === null ? show() : show().catch(sayProblem);
   await Promise.race([walkthrough, serving]);
   return serving;
 }
@@ -149,6 +152,10 @@ async function keepServing(place: Place, first: ServedWorkers, clock: { stop(): 
     startedAt = Date.now();
     say("✓ The Workers are running again");
   }
+}
+
+function sayProblem(error: unknown): void {
+  say(`! ${messageOf(error)}`);
 }
 
 function messageOf(error: unknown): string {

@@ -7,9 +7,20 @@ export type OwnerType = (typeof OWNER_TYPES)[number];
 export const ENVIRONMENTS = ["sandbox", "production"] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-/** Each plan has its own rate limits. */
 export const PLANS = ["sandbox", "production", "enterprise"] as const;
 export type Plan = (typeof PLANS)[number];
+
+/** How many requests a plan admits. */
+export interface RateLimits {
+  perMinute: number;
+  perHour: number;
+}
+
+export const PLAN_LIMITS: Record<Plan, RateLimits> = {
+  sandbox: { perMinute: 100, perHour: 1_000 },
+  production: { perMinute: 500, perHour: 10_000 },
+  enterprise: { perMinute: 2_000, perHour: 50_000 },
+};
 
 /** What a person may do in the console. `manage` includes `view`. */
 export const CAPABILITIES = ["view", "manage"] as const;

@@ -62,6 +62,20 @@ app.delete("/faults", async (c) => {
   return c.json({ faults: [] });
 });
 
+/** Endpoints for webhooks of a demonstration. They keep nothing. */
+app.post("/receivers/:name", (c) => {
+  switch (c.req.param("name")) {
+    case "ok":
+      return c.json({ received: true });
+    case "failing":
+      return c.json({ error: "the warehouse is read-only for maintenance" }, 503);
+    case "gone":
+      return c.json({ error: "this endpoint was removed" }, 410);
+    default:
+      return refusal(404, "Not found", "The receivers are ok, failing and gone.");
+  }
+});
+
 app.notFound(() => refusal(404, "Not found", "See dev/files-creator/README.md for the endpoints."));
 
 /** Errors are not turned into answers: a fault that breaks the connection must break it for the caller. */

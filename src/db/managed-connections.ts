@@ -1,8 +1,22 @@
 /** Connections as the portal writes them. Every change is a compare-and-set on `version`, so that no change is lost. */
-import { and, desc, eq, gte, isNotNull, isNull, lt, lte, or, type SQLWrapper, sql } from "drizzle-orm";
+import {
+  and,
+  desc,
+  eq,
+  gte,
+  isNotNull,
+  isNull,
+  lt,
+  lte,
+  or,
+  type SQL,
+  type SQLWrapper,
+  sql,
+} from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AuditRow } from "./audit.ts";
 import { type Creation, changeIfUnchanged, type Inserted, insertOnce } from "./creations.ts";
+import { type ListCount, listCount, MAX_COUNT } from "./list-count.ts";
 import { connections } from "./schema.ts";
 
 export type ManagedConnection = typeof connections.$inferSelect;
@@ -35,6 +49,18 @@ export async function getAnyConnection(db: D1Database, id: string): Promise<Mana
   return row ?? null;
 }
 
+/** The owners of those connections that exist, even of deleted ones. */
+export function ownersOfConnections(
+  db: D1Database,
+  ids: readonly string[],
+): Promise<Pick<ManagedConnection, "owner_type" | "owner_id">[]> {
+  const { owner_type, owner_id } = connections;
+  return drizzle(db)
+    .select({ owner_type, owner_id })
+    .from(connections)
+    .where(sql`${connections.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`);
+}
+
 /** Deleted connections whose data key is due for deletion. */
 export function findConnectionsToErase(
   db: D1Database,
@@ -53,6 +79,7 @@ export interface ConnectionFilter {
   status?: ManagedConnection["status"] | undefined;
   environment?: ManagedConnection["environment"] | undefined;
   type?: string | undefined;
+  employer_id?: string | undefined;
 }
 
 /** The sort key of lists. */
@@ -99,13 +126,7 @@ export async function listConnections(
     orm
       .select()
       .from(scanned)
-      .where(
-        and(
-          filter.status === undefined ? undefined : eq(scanned.status, filter.status),
-          filter.environment === undefined ? undefined : eq(scanned.environment, filter.environment),
-          filter.type === undefined ? undefined : eq(scanned.type, filter.type),
-        ),
-      )
+      .where(matches(scanned, filter))
       .orderBy(...inOrder(scanned))
       .limit(limit + 1),
     orm
@@ -117,6 +138,48 @@ export async function listConnections(
       .offset(SCANNED_ROWS - 1),
   ]);
   return { rows, scannedTo: end === undefined ? null : positionOf(end) };
+}
+
+function matches(
+  columns: Record<keyof ConnectionFilter, SQLWrapper>,
+  { status, environment, type, employer_id }: ConnectionFilter,
+): SQL | undefined {
+  return and(
+    status === undefined ? undefined : sql`${columns.status} = ${status}`,
+    environment === undefined ? undefined : sql`${columns.environment} = ${environment}`,
+    type === undefined ? undefined : sql`${columns.type} = ${type}`,
+    employer_id === undefined ? undefined : sql`${columns.employer_id} = ${employer_id}`,
+  );
+}
+
+/** How many of an owner's newest connections match: of one more than are counted exactly. */
+export async function countConnections(
+  db: D1Database,
+  owner: Pick<ManagedConnection, "owner_type" | "owner_id">,
+  filter: ConnectionFilter,
+): Promise<ListCount> {
+  const orm = drizzle(db);
+  const { status, environment, type, employer_id, created_at, id } = connections;
+  const scanned = orm
+    .select({ status, environment, type, employer_id })
+    .from(connections)
+    .where(
+      and(
+        eq(connections.owner_type, owner.owner_type),
+        eq(connections.owner_id, owner.owner_id),
+        isNull(connections.deleted_at),
+      ),
+    )
+    .orderBy(desc(created_at), desc(id))
+    .limit(MAX_COUNT + 1)
+    .as("scanned");
+  const [counted] = await orm
+    .select({
+      examined: sql<number>`count(*)`,
+      found: sql<number>`coalesce(sum(${matches(scanned, filter) ?? sql`1`}), 0)`,
+    })
+    .from(scanned);
+  return listCount(counted?.found ?? 0, (counted?.examined ?? 0) <= MAX_COUNT);
 }
 
 /** The secrets of a row, and its version. */

@@ -87,6 +87,18 @@ export class EvidenceStore {
     return Object.fromEntries(rows.toArray().map(({ key, n }) => [String(key), Number(n)]));
   }
 
+  /** The counts of each minute that has any, from `from` up to but not including `to`, both ms, by measure. */
+  minutesBetween(from: number, to: number): { at: number; counts: Counts }[] {
+    return this.#sql
+      .exec(
+        "SELECT minute, counts FROM evidence WHERE minute >= ? AND minute < ?",
+        minuteOf(from),
+        minuteOf(to),
+      )
+      .toArray()
+      .map(({ minute, counts }) => ({ at: Number(minute) * MINUTE_MS, counts: JSON.parse(String(counts)) }));
+  }
+
   /** The counts of the hour that begins at `at`. */
   countsOfHour(at: number): Counts {
     return this.countsBetween(at / MINUTE_MS, (at + HOUR_MS) / MINUTE_MS);

@@ -3,18 +3,12 @@
  * object's output gate holds the result back until the writes are on disk.
  */
 import { SEAL_OVERHEAD_BYTES } from "../crypto/vault.ts";
-import { type RateStatus, SIGNATURE_WINDOW_MS } from "../model.ts";
+import { PLAN_LIMITS, type RateLimits, type RateStatus, SIGNATURE_WINDOW_MS } from "../model.ts";
 import { segmentKey } from "./archive-format.ts";
 import { fileIdOf, seqOfFileId } from "./file-id.ts";
 import { publicStatus } from "./file-row.ts";
 import type { Admission, Admitted, ArchiveLocation, Charged, FileFacts, Snapshot } from "./protocol.ts";
-import {
-  COUNTS_FOR_MS,
-  PLAN_LIMITS,
-  type RateLimits,
-  RateWindows,
-  UNNOTICED_STEP_MS,
-} from "./rate-window.ts";
+import { COUNTS_FOR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 import { MAX_CLOCK_SKEW_MS, RETRIED_BODY_MS } from "./recent-requests.ts";
 import { KEY_MEMORY_MS } from "./repeat-store.ts";
 import type { GateState } from "./state.ts";

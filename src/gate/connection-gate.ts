@@ -15,6 +15,7 @@ import { HandOver } from "../usage/hand-over.ts";
 import { Admissions } from "./admission.ts";
 import { Archiver } from "./archiver.ts";
 import { restoreFiles, walkFiles } from "./bulk-replay.ts";
+import { type CountedMinute, countMinutes } from "./counted-minutes.ts";
 import { parseFileId } from "./file-id.ts";
 import { FileLifecycle } from "./file-lifecycle.ts";
 import { type FoundRequest, findRequest } from "./find-request.ts";
@@ -33,6 +34,7 @@ import type {
   FileQuery,
   FileRecord,
   FileStatus,
+  GateActivity,
   Outcome,
   OwedEvent,
   ProgressReport,
@@ -228,6 +230,16 @@ export class ConnectionGate extends DurableObject<Bindings> {
   /** See {@link listRequests}. */
   requests(query: RequestQuery): Promise<RequestPage> {
     return listRequests(this.#state, query, () => scheduler.wait(0));
+  }
+
+  /** What the portal shows of the gate beside its row in D1. */
+  activity(): GateActivity {
+    return { lastReportAt: this.#state.files.list(null, 1)[0]?.facts.receivedAt ?? null };
+  }
+
+  /** See {@link countMinutes}. */
+  minutes(from: number, to: number): Promise<CountedMinute[]> {
+    return countMinutes(this.#state, { from, to }, () => scheduler.wait(0));
   }
 
   /** Newest first. `before` is the last file id of the previous page. */

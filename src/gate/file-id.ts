@@ -73,6 +73,9 @@ export function rowKeyOf(seq: string): number {
   return seq.length > TIME_DIGITS + RANDOM_DIGITS ? number + 1 : number;
 }
 
+/** Row keys divided by this, and rounded down, are the minutes of the files. */
+export const ROW_KEYS_PER_MINUTE = 60_000 * 2 ** ROW_KEY_RANDOM_BITS;
+
 /** When the file was minted, in milliseconds. */
 export function mintedAt(seq: string): number {
   return integerFromBase32(seq.slice(0, TIME_DIGITS));

@@ -1,7 +1,7 @@
 /** The rows of files: how they are written and read. */
 import type { Bytes } from "../crypto/encoding.ts";
 import { type DayPartitions, rowsOf } from "./day-partitions.ts";
-import { rowKeyOf, seqAt } from "./file-id.ts";
+import { ROW_KEYS_PER_MINUTE, rowKeyOf, seqAt } from "./file-id.ts";
 import type { FileProgress } from "./file-progress.ts";
 import { FILE_COLUMNS, type FileRow, parseRow, SETTLED, stateCode } from "./file-row.ts";
 import type { ArchiveLocation, FileFacts, FileFilter } from "./protocol.ts";
@@ -27,6 +27,8 @@ const BY_REQUEST = `SELECT ${FILE_COLUMNS} FROM inbox WHERE key >= ? AND key < ?
   ORDER BY key LIMIT ?`;
 const COUNT_BETWEEN = `SELECT count(*) AS n FROM (SELECT 1 FROM inbox WHERE key >= ? AND key < ?
   AND ${IS_PUBLIC} LIMIT ?)`;
+const COUNT_BY_MINUTE = `SELECT key / ${ROW_KEYS_PER_MINUTE} AS minute, count(*) AS n FROM inbox
+  WHERE key >= ? AND key < ? AND ${IS_PUBLIC} GROUP BY minute`;
 /** Of the newest rows of a range. A parameter that is null matches every file. */
 const COUNT_MATCHING = `SELECT count(*) AS examined, coalesce(sum(matches), 0) AS found FROM (
   SELECT ${IS_PUBLIC} AND (?3 IS NULL OR state = ?3)
@@ -192,6 +194,17 @@ export class FileStore {
       n += Number(partition.exec(COUNT_BETWEEN, first, end, most - n).one().n);
     }
     return n;
+  }
+
+  /** How many files were minted in each minute of the range that has any. Both ends in milliseconds. */
+  countByMinute(from: number, to: number): { at: number; n: number }[] {
+    const [first, end] = [rowKeyOf(seqAt(from)), rowKeyOf(seqAt(to))];
+    return this.#partitions.between(first, end).flatMap((partition) =>
+      partition
+        .exec(COUNT_BY_MINUTE, first, end)
+        .toArray()
+        .map(({ minute, n }) => ({ at: Number(minute) * 60_000, n: Number(n) })),
+    );
   }
 
   /** How many files match, among the newest `most` rows of the range; `complete` if it has no more. */

@@ -89,6 +89,11 @@ export type Admitted =
   | { outcome: "unknown_version" }
   | { outcome: "unavailable"; reason: "full" | "clock_skew" | "too_many_repeats" };
 
+export interface GateActivity {
+  /** When the last report was accepted, ms. Null if the gate has none. */
+  lastReportAt: number | null;
+}
+
 export type Charged = { outcome: "charged"; rate: RateStatus } | { outcome: "stale" };
 
 /** Where a sealed payload is in the archive bucket. */

@@ -4,18 +4,7 @@
  * A bucket counts until the last instant that it may hold has left the window. So a window never admits more than the plan allows,
  * and refuses a request at most one sub-bucket too early. Buckets in the future count too: the clock may have been set back.
  */
-import type { Plan, RateStatus } from "../model.ts";
-
-export interface RateLimits {
-  perMinute: number;
-  perHour: number;
-}
-
-export const PLAN_LIMITS: Record<Plan, RateLimits> = {
-  sandbox: { perMinute: 100, perHour: 1_000 },
-  production: { perMinute: 500, perHour: 10_000 },
-  enterprise: { perMinute: 2_000, perHour: 50_000 },
-};
+import type { RateLimits, RateStatus } from "../model.ts";
 
 export const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;

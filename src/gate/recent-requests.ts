@@ -3,8 +3,8 @@
  * and the rate windows.
  */
 
-import type { RateStatus } from "../model.ts";
-import { HOUR_MS, type RateLimits, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
+import type { RateLimits, RateStatus } from "../model.ts";
+import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "./rate-window.ts";
 
 /** An equal body is recognized for this long. From the wire contract. */
 export const SAME_BODY_MS = HOUR_MS;

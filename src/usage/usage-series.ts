@@ -50,6 +50,8 @@ export type ScopeKind = "connection" | "key" | "webhook" | "owner";
 /** The scopes of a page. */
 export type Scopes =
   | { scope: string }
+  /** Some, in the order of their names. `after` is a position in the list. */
+  | { scopes: readonly string[]; after: string | null; limit: number }
   /** All of one kind, of one owner (`{type}:{id}`) or, if null, of all owners. `after` is a position in the list. */
   | { kind: ScopeKind; owner: string | null; after: string | null; limit: number };
 
@@ -114,6 +116,12 @@ function foundBy(
   most: number,
 ): { sql: string; values: [string, string | null, string | null]; limit: number } {
   if ("scope" in scopes) return { sql: "SELECT ?1 LIMIT ?4", values: [scopes.scope, null, null], limit: 1 };
+  if ("scopes" in scopes)
+    return {
+      sql: "SELECT value FROM json_each(?1) WHERE value > coalesce(?2, ?3, '') ORDER BY value LIMIT ?4",
+      values: [JSON.stringify(scopes.scopes), scopes.after, null],
+      limit: Math.min(scopes.limit, most),
+    };
   const { kind, owner, after, limit } = scopes;
   const among = owner === null ? "" : "owner = ?3 AND period = 'day' AND";
   return {
@@ -123,6 +131,12 @@ function foundBy(
     values: [after !== null && after > `${kind}:` ? after : `${kind}:`, `${kind};`, owner],
     limit: Math.min(limit, most),
   };
+}
+
+/** The counts that a measure is made of, of counts that are at hand. */
+export function namedCounts(counts: Counts, { exact = [], prefix }: Names): Counts {
+  const isNamed = (name: string) => exact.includes(name) || (prefix !== undefined && name.startsWith(prefix));
+  return Object.fromEntries(Object.entries(counts).filter(([name]) => isNamed(name)));
 }
 
 /**

@@ -11,8 +11,8 @@ import {
 import { evidence } from "../../src/evidence/collector.ts";
 import { propagate, snapshotOf } from "../../src/gate/propagate.ts";
 import type { Snapshot } from "../../src/gate/protocol.ts";
-import { PLAN_LIMITS } from "../../src/gate/rate-window.ts";
 import { examinationTurns } from "../../src/inbound/diagnosis/examination.ts";
+import { PLAN_LIMITS } from "../../src/model.ts";
 import { type Answer, bindings, type Connection, filesCreator, gateOf, portal } from "./gateway.ts";
 
 export async function rowOf(connection: { id: string }): Promise<ManagedConnection> {

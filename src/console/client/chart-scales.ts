@@ -2,6 +2,9 @@
 import type uPlot from "uplot";
 import { inUnit, type Unit } from "../format.ts";
 
+/** The lengths of periods. */
+export const STEP_SECONDS: Record<string, number> = { minute: 60, hour: 3_600, day: 86_400 };
+
 interface Scale {
   unit: Unit;
   step: string;
@@ -84,7 +87,7 @@ function timeLabel(at: number, before: number | undefined, step: string): string
 export function periodLabel(at: number, step: string): string {
   const time = new Date(at * SECOND);
   if (step === "day") return `${day(step).format(time)} (UTC)`;
-  return `${day(step).format(time)}, ${hour.format(time)} to ${hour.format(new Date((at + 3_600) * SECOND))}`;
+  return `${day(step).format(time)}, ${hour.format(time)} to ${hour.format(new Date((at + (STEP_SECONDS[step] ?? 3_600)) * SECOND))}`;
 }
 
 export function shown(value: number | null, unit: Unit): string {

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import type { Unit } from "../format.ts";
 import { bars, drawGoal, lonely } from "./chart-marks.ts";
-import { axesOf, periodLabel, shown, valueRange } from "./chart-scales.ts";
+import { axesOf, periodLabel, STEP_SECONDS, shown, valueRange } from "./chart-scales.ts";
 import { type Series, seriesOf, stacked } from "./chart-series.ts";
 
 const HEIGHT = 120;
@@ -12,7 +12,7 @@ function draw(figure: HTMLElement): void {
   const table = figure.querySelector<HTMLTableElement>("table[data-times]");
   if (plot === null || table === null) return;
   const { unit = "count", step = "hour", chart: kind, goal: goalText } = figure.dataset;
-  const stepSeconds = step === "day" ? 86_400 : 3_600;
+  const stepSeconds = STEP_SECONDS[step] ?? 3_600;
   const isBars = kind === "bars";
   const times = (table.dataset.times ?? "").split(",").map((at) => Number(at) / 1_000 + stepSeconds / 2);
   const keys = [...figure.querySelectorAll<HTMLElement>(".keys li")];

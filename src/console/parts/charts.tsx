@@ -1,6 +1,6 @@
 /** Charts: sparklines as inline SVG, and larger ones that a script draws from the table beside them. */
 import { inUnit, type Unit } from "../format.ts";
-import type { Meaning } from "./badge.tsx";
+import { type Meaning, sentence } from "./badge.tsx";
 
 const WIDTH = 96;
 const HEIGHT = 24;
@@ -79,7 +79,7 @@ export interface ChartProps {
   /** Of the values. */
   unit?: Unit;
   /** The length of a period. Days are those of UTC. */
-  step?: "hour" | "day";
+  step?: "minute" | "hour" | "day";
   /** Bars of one period stand on each other, so only counts can be shown with them. */
   kind?: "lines" | "bars";
   /** A line across the chart, where the scale reaches it. */
@@ -132,7 +132,7 @@ function Numbers({ title, times, lines, unit, step }: NumbersProps) {
           <caption class="unseen">{title}</caption>
           <thead>
             <tr>
-              <th scope="col">{step === "day" ? "Day (UTC)" : "Hour (UTC)"}</th>
+              <th scope="col">{sentence(step)} (UTC)</th>
               {lines.map(({ label, values }) => (
                 <th scope="col" data-values={values.join()}>
                   {label}

@@ -1,6 +1,6 @@
 /** The contract of inbound connections. */
 import * as z from "zod";
-import { answer, once, page } from "../../contract/answer.ts";
+import { answer, countedPage, once } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import { environment, moment, objectId, owner, plan, success, version } from "../../contract/fields.ts";
 import { DEFAULT_RETENTION_YEARS } from "../../db/gates.ts";
@@ -67,11 +67,18 @@ const connectionPatch = z
   })
   .refine((fields) => Object.keys(fields).length > 0, "Name at least one field to change")
   .meta({ minProperties: 1 });
+const include = z
+  .literal("activity", { error: "Must be activity" })
+  .optional()
+  .meta({ description: "`activity` adds `last_report_at`, which is asked of each connection's gate." });
+const connectionRead = z.strictObject({ include });
 const connectionQuery = z.strictObject({
   ...ownerFields,
   status: status.optional(),
   environment: settings.environment.optional(),
   type: connectionType.optional(),
+  employer_id: settings.employer_id.unwrap().optional(),
+  include,
   ...pageFields(CONNECTION_LIST, z.tuple([z.int(), z.string()])),
 });
 
@@ -121,6 +128,10 @@ const connection = once(() =>
         .meta({ description: "The secrets in force, newest first. Their values are never shown again." }),
       created_at: moment(),
       updated_at: moment(),
+      last_report_at: moment().nullable().optional().meta({
+        description:
+          "When the last report was accepted; null for none in the last 90 days. Only with `include=activity`, and left out while it cannot be read.",
+      }),
     })
     .meta({ id: "Connection" }),
 );
@@ -165,10 +176,10 @@ export const listConnections = contract({ query: connectionQuery }, () => ({
   summary: "List an owner's connections",
   description:
     "Newest first. A filtered page may hold fewer entries than its limit even if the list continues.",
-  answers: { 200: page("A page of connections.", "connections", connection()) },
+  answers: { 200: countedPage("A page of connections.", "connections", connection()) },
 }));
 
-export const getConnection = contract({}, () => ({
+export const getConnection = contract({ query: connectionRead }, () => ({
   id: "getConnection",
   summary: "Read a connection",
   description: "Returns everything but secrets.",

@@ -7,6 +7,7 @@ import {
   type ManagedConnection,
 } from "../../db/managed-connections.ts";
 import { propagate, snapshotOf } from "../../gate/propagate.ts";
+import type { GateActivity } from "../../gate/protocol.ts";
 import type { AppContext } from "../../http/context.ts";
 import { iso } from "../../http/iso.ts";
 import type { ManagedKind } from "../change.ts";
@@ -42,7 +43,11 @@ export const DELETABLE_CONNECTION: typeof CONNECTION = {
 };
 
 /** Shows no secret and no key. */
-export function presentConnection(c: AppContext, row: ManagedConnection): ShownConnection {
+export function presentConnection(
+  c: AppContext,
+  row: ManagedConnection,
+  activity: GateActivity | null = null,
+): ShownConnection {
   const {
     data_key: _key,
     gate_version: _gate,
@@ -62,5 +67,6 @@ export function presentConnection(c: AppContext, row: ManagedConnection): ShownC
     })),
     created_at: iso(row.created_at),
     updated_at: iso(row.updated_at),
+    ...(activity !== null && { last_report_at: iso(activity.lastReportAt) }),
   };
 }

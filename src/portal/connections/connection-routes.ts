@@ -6,6 +6,7 @@ import { createDataKey, type DataKey, sealText, unsealText, unwrapDataKey } from
 import { ending } from "../../db/connection-secrets.ts";
 import { isGranted } from "../../db/employers.ts";
 import {
+  countConnections,
   getAnyConnection,
   insertConnection,
   listConnections,
@@ -24,6 +25,7 @@ import { err, ok, type Result } from "../../result.ts";
 import { answerManaged, changeManaged, findManaged } from "../change.ts";
 import { type Creatable, create, insertsUnconditionally, type Made } from "../creation.ts";
 import { choiceOfPlan, type Owner, ownerOf } from "../owner.ts";
+import { activitiesOf } from "./connection-activity.ts";
 import * as contract from "./connection-contract.ts";
 import {
   CONNECTION_LIST,
@@ -43,19 +45,30 @@ export const connections = new Hono<AppEnv>()
     return create(c, CREATABLE, { owner, body }, () => makeConnection(c, owner, body));
   })
   .get("/connections", contract.listConnections, async (c) => {
-    const { owner_type, owner_id, limit, cursor, ...filter } = c.req.valid("query");
+    const { owner_type, owner_id, limit, cursor, include, ...filter } = c.req.valid("query");
     const owned = ownerOf(c.get("client"), { owner_type, owner_id });
     if (!owned.ok) return failureResponse(c, owned.error);
     const owner = { owner_type: owned.value.type, owner_id: owned.value.id };
-    const { rows, scannedTo } = await listConnections(c.env.DB, owner, filter, cursor ?? null, limit);
+    const [{ rows, scannedTo }, count] = await Promise.all([
+      listConnections(c.env.DB, owner, filter, cursor ?? null, limit),
+      cursor === undefined ? countConnections(c.env.DB, owner, filter) : null,
+    ]);
     const page = pageOf(CONNECTION_LIST, rows, limit, positionOf);
+    const activities = include === undefined ? [] : await activitiesOf(c.env, page.rows);
     return c.json({
-      connections: page.rows.map((row) => presentConnection(c, row)),
+      connections: page.rows.map((row, i) => presentConnection(c, row, activities[i])),
       next_cursor: page.next_cursor ?? (scannedTo && encodeCursor(CONNECTION_LIST, scannedTo)),
+      count,
     });
   })
   .get("/connections/:connection_id", contract.getConnection, async (c) => {
-    return answerManaged(c, await findManaged(c, CONNECTION), (row) => shown(c, row));
+    const { include } = c.req.valid("query");
+    return answerManaged(c, await findManaged(c, CONNECTION), async (row) => {
+      if (include === undefined) return shown(c, row);
+      const [activity = null] = await activitiesOf(c.env, [row]);
+      setETag(c, row.version, activity);
+      return c.json({ connection: presentConnection(c, row, activity) });
+    });
   })
   .patch("/connections/:connection_id", contract.changeConnection, async (c) => {
     const body = c.req.valid("json");

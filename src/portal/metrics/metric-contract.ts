@@ -3,7 +3,6 @@ import * as z from "zod";
 import { answerOf, once } from "../../contract/answer.ts";
 import { EXAMPLE, like } from "../../contract/examples.ts";
 import { moment, nextCursor } from "../../contract/fields.ts";
-import { USAGE_PERIODS } from "../../db/schema.ts";
 import { pageFields } from "../../http/page.ts";
 import { timeParameter } from "../../http/time-parameter.ts";
 import { ENVIRONMENTS } from "../../model.ts";
@@ -11,6 +10,7 @@ import { notFound } from "../change.ts";
 import { ownerFields } from "../owner.ts";
 import { portalContracts } from "../portal-contract.ts";
 import { MEASURE_NAMES, MEASURES, type MeasureName, SPLITS } from "./measures.ts";
+import { GRANULARITIES } from "./metric-range.ts";
 
 /** The name of the list, in its cursors. */
 export const METRIC_LIST = "metrics";
@@ -23,11 +23,19 @@ const metricQuery = z.strictObject({
   ...ownerFields,
   measure: z.enum(MEASURE_NAMES, oneOf(MEASURE_NAMES)),
   by: z.enum(SPLITS, oneOf(SPLITS)).default("none"),
-  granularity: z.enum(USAGE_PERIODS, oneOf(USAGE_PERIODS)).default("day"),
+  granularity: z.enum(GRANULARITIES, oneOf(GRANULARITIES)).default("day"),
   since: timeParameter.optional(),
   until: timeParameter.optional(),
   environment: z.enum(ENVIRONMENTS, oneOf(ENVIRONMENTS)).optional(),
   connection_id: z.string().max(64).optional(),
+  connection_ids: z
+    .string()
+    .regex(
+      /^[0-9a-f]{24}(?:,[0-9a-f]{24}){0,99}$/i,
+      "Must be 1 to 100 ids of connections, separated by commas",
+    )
+    .optional()
+    .meta({ description: "With `by=connection`: only these, at most 100, separated by commas." }),
   api_key_id: z.string().max(64).optional(),
   webhook_id: z.string().max(64).optional(),
   limit: limit.unwrap().default(100),
@@ -91,7 +99,7 @@ const metrics = once(() =>
   z.strictObject({
     measure: like(z.enum(MEASURE_NAMES), "latency_completed"),
     by: like(z.enum(SPLITS), "connection"),
-    granularity: like(z.enum(USAGE_PERIODS), "day"),
+    granularity: like(z.enum(GRANULARITIES), "day"),
     since: moment("2026-03-16T00:00:00.000Z"),
     until: moment("2026-03-17T00:00:00.000Z"),
     as_of: moment().meta({
@@ -125,7 +133,7 @@ export const getMetrics = portalContracts("Metrics")({ query: metricQuery }, () 
 
 Counts of any two periods, or of all series of a split, add up to the whole: all are sums of the same hours. They are kept when a customer is erased. Latencies are histograms with eight buckets per octave: a percentile is at most 9 % too high.
 
-A period without counts has no point. Days are those of UTC. By default a day per point and the last 30 days; hours cover at most 31 days and are kept for 90 days, days cover at most 400 and are kept for seven years. \`since\` and \`until\` are widened to whole periods, and a period that has not ended is included as far as it is counted: \`as_of\` says up to when. Split by connection, key, webhook or owner, an answer is a page of at most 100 series, in no special order.
+A period without counts has no point. Days are those of UTC. By default a day per point and the last 30 days; hours cover at most 31 days and are kept for 90 days, days cover at most 400 and are kept for seven years. Minutes are those of \`accepted\`, \`duplicate\` and \`refused\` of one connection or key: they cover at most 6 hours, are kept for 30 days, and are counted when they are asked for. \`since\` and \`until\` are widened to whole periods, and a period that has not ended is included as far as it is counted: \`as_of\` says up to when. Split by connection, key, webhook or owner, an answer is a page of at most 100 series, in no special order.
 
 ${MEASURE_NAMES.map(described).join("\n")}`,
   answers: {

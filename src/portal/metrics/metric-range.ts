@@ -1,8 +1,16 @@
 /** The periods that a metric covers. Pure. */
-import type { UsagePeriod } from "../../db/schema.ts";
+import { USAGE_PERIODS } from "../../db/schema.ts";
 import { err, ok, type Result } from "../../result.ts";
-import { DAY_MS, dayOf, HOUR_MS, hourOf } from "../../usage/periods.ts";
+import { DAY_MS, dayOf, HOUR_MS, MINUTE_MS } from "../../usage/periods.ts";
 import type { Measure } from "./measures.ts";
+
+export const GRANULARITIES = ["minute", ...USAGE_PERIODS] as const;
+export type Granularity = (typeof GRANULARITIES)[number];
+
+const PERIOD_MS = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS } as const satisfies Record<
+  Granularity,
+  number
+>;
 
 export interface Range {
   /** The beginning of the first period. */
@@ -11,20 +19,29 @@ export interface Range {
   to: number;
 }
 
-/** How many days a query may cover. Events are deleted after 90. */
-const MOST_DAYS = { hour: 31, day: 400, automation: 90 } as const;
+/** How much a query may cover. Events are deleted after 90 days. */
+const MOST = {
+  minute: { ms: 6 * HOUR_MS, text: "6 hours" },
+  hour: { ms: 31 * DAY_MS, text: "31 days" },
+  day: { ms: 400 * DAY_MS, text: "400 days" },
+  automation: { ms: 90 * DAY_MS, text: "90 days" },
+} as const;
 /** The length of a query without `since`. */
-const DEFAULT_DAYS = { hour: 2, day: 30 } as const satisfies Record<UsagePeriod, number>;
+const DEFAULT_MS = { minute: HOUR_MS, hour: 2 * DAY_MS, day: 30 * DAY_MS } as const satisfies Record<
+  Granularity,
+  number
+>;
 const ADOPTION_DAYS = 30;
 
 /** `since` and `until` in milliseconds. The error maps fields to messages. */
 export function rangeOf(
   kind: Measure["kind"],
-  granularity: UsagePeriod,
+  granularity: Granularity,
   { since, until = Number.MAX_SAFE_INTEGER }: { since?: number | undefined; until?: number | undefined },
   now: number,
 ): Result<Range, Record<string, string>> {
-  const [floor, length] = granularity === "hour" ? [hourOf, HOUR_MS] : [dayOf, DAY_MS];
+  const length = PERIOD_MS[granularity];
+  const floor = (ms: number) => ms - (ms % length);
   const end = Math.max(1, Math.min(until, now));
   const to = floor(end - 1) + length;
   if (kind === "adoption" || kind === "error_budget") {
@@ -33,12 +50,13 @@ export function rangeOf(
     const month = new Date(end - 1);
     return ok({ from: Date.UTC(month.getUTCFullYear(), month.getUTCMonth()), to });
   }
-  const from = floor(Math.max(0, since ?? to - DEFAULT_DAYS[granularity] * DAY_MS));
+  const from = floor(Math.max(0, since ?? to - DEFAULT_MS[granularity]));
   if (from >= to) return err({ since: "Must be before until, and not in the future" });
-  const most = kind === "automation" ? MOST_DAYS.automation : MOST_DAYS[granularity];
-  if (to - from > (most + 1) * DAY_MS)
+  const most = kind === "automation" ? MOST.automation : MOST[granularity];
+  // Both ends are widened to whole periods.
+  if (to - from > most.ms + (granularity === "minute" ? HOUR_MS : DAY_MS))
     return err({
-      since: `At most ${most} days before until, for ${kind === "automation" ? kind : `granularity=${granularity}`}`,
+      since: `At most ${most.text} before until, for ${kind === "automation" ? kind : `granularity=${granularity}`}`,
     });
   return ok({ from, to });
 }

@@ -1,25 +1,38 @@
 /** Finds the object or owner whose counts a query asks for, within the client's scope. Another owner's object does not exist. */
 import { getApiKey } from "../../db/api-keys.ts";
-import { getAnyConnection } from "../../db/managed-connections.ts";
+import { getAnyConnection, ownersOfConnections } from "../../db/managed-connections.ts";
 import { getAnyWebhook } from "../../db/webhooks.ts";
 import type { AppContext } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
-import { API_KEY_PREFIX, type OwnerType, objectIdOf, parseWebhookId } from "../../model.ts";
+import {
+  API_KEY_PREFIX,
+  type GateAddress,
+  type GateKind,
+  type OwnerType,
+  objectIdOf,
+  parseWebhookId,
+} from "../../model.ts";
 import { err, ok, type Result } from "../../result.ts";
 import type { ScopeKind, Scopes } from "../../usage/usage-series.ts";
 import { notFound } from "../change.ts";
-import { actsForEverybody, mayActFor, type Owner, ownerOf } from "../owner.ts";
+import { actsForEverybody, type Owner, ownerOf, withinScope } from "../owner.ts";
 import type { Measure, Split, Subject } from "./measures.ts";
 import type { MetricQuery } from "./metric-contract.ts";
 
-/** One object, one owner, or everything. */
-export type Target = { of: "object"; scope: string } | { of: "owner"; owner: Owner } | { of: "all" };
+/** One object, some of one kind, one owner, or everything. */
+export type Target =
+  | { of: "object"; scope: string; gate: GateAddress | null }
+  | { of: "objects"; scopes: string[] }
+  | { of: "owner"; owner: Owner }
+  | { of: "all" };
 
 interface Named {
   kind: "connection" | "api_key" | "webhook";
   /** The subject that such an object has counts of. */
   subject: Subject;
   scope: string;
+  /** Of the object, which counts requests. Null if it has none. */
+  gate: GateKind | null;
   /** The bare id, or null. */
   id(text: string): string | null;
   find(db: D1Database, id: string): Promise<{ owner_type: OwnerType; owner_id: string } | null>;
@@ -30,6 +43,7 @@ const OBJECTS = {
     kind: "connection",
     subject: "reports",
     scope: "connection",
+    gate: "connection",
     id: (text) => objectIdOf(text, ""),
     find: getAnyConnection,
   },
@@ -37,6 +51,7 @@ const OBJECTS = {
     kind: "api_key",
     subject: "reports",
     scope: "key",
+    gate: "key",
     id: (text) => objectIdOf(text, API_KEY_PREFIX),
     find: getApiKey,
   },
@@ -44,6 +59,7 @@ const OBJECTS = {
     kind: "webhook",
     subject: "deliveries",
     scope: "webhook",
+    gate: null,
     id: parseWebhookId,
     find: getAnyWebhook,
   },
@@ -64,11 +80,22 @@ export function problemOf(
     return { by: `${query.measure} can be split by ${measure.splits.join(", ")}` };
   const given = FIELDS.filter((field) => query[field] !== undefined);
   const [first, second] = given;
+  if (query.connection_ids !== undefined) {
+    if (first !== undefined) return { connection_ids: `Name connections either here or in ${first}` };
+    if (by !== "connection") return { connection_ids: "Only with by=connection" };
+  }
   if (second !== undefined) return { [second]: `Name one object; ${first} names another` };
   if (first !== undefined && (OBJECTS[first].subject !== measure.of || !isCounted(measure)))
     return { [first]: `${query.measure} is not counted for one ${OBJECTS[first].kind}` };
   if (target === "object" && OF_MANY.includes(by))
     return { by: `One ${first?.replace(/_id$/, "")} cannot be split by ${by}` };
+  if (query.granularity === "minute") {
+    const isCountedByGate = ["accepted", "duplicate", "refused"].includes(query.measure);
+    if (!isCountedByGate || first === undefined || first === "webhook_id")
+      return { granularity: "minute is for accepted, duplicate and refused of one connection or API key" };
+    if (query.environment !== undefined)
+      return { environment: "Minutes are counted whatever the environment: leave it out" };
+  }
   if (target === "owner" && by === "owner") return { by: "One owner cannot be split by owner" };
   return null;
 }
@@ -82,20 +109,32 @@ export async function targetOf(c: AppContext, query: MetricQuery): Promise<Resul
   for (const field of FIELDS) {
     const text = query[field];
     if (text === undefined) continue;
-    const { kind, scope, id: parse, find }: Named = OBJECTS[field];
+    const { kind, scope, gate, id: parse, find }: Named = OBJECTS[field];
     const id = parse(text);
     const row = id === null ? null : await find(c.env.DB, id);
-    if (row === null || !mayActFor(client, { type: row.owner_type, id: row.owner_id }))
-      return err(notFound(kind));
-    return ok({ of: "object", scope: `${scope}:${id}` });
+    if (id === null || row === null || !withinScope(client, row)) return err(notFound(kind));
+    return ok({ of: "object", scope: `${scope}:${id}`, gate: gate && { kind: gate, id } });
   }
+  if (query.connection_ids !== undefined) return connectionsNamed(c, query.connection_ids);
   if (actsForEverybody(client)) return ok({ of: "all" });
   const owned = ownerOf(client, query);
   return owned.ok ? ok({ of: "owner", owner: owned.value }) : owned;
 }
 
+/** `text`: ids, separated by commas. Each must be within the client's scope. */
+async function connectionsNamed(c: AppContext, text: string): Promise<Result<Target, Failure>> {
+  const ids = [...new Set(text.toLowerCase().split(","))];
+  const owners = await ownersOfConnections(c.env.DB, ids);
+  const areAllWithin =
+    owners.length === ids.length && owners.every((row) => withinScope(c.get("client"), row));
+  return areAllWithin
+    ? ok({ of: "objects", scopes: ids.map((id) => `connection:${id}`) })
+    : err(notFound("connection"));
+}
+
 /** Selects the rows of the table `usage` that answer the query. */
 export function scopesOf(target: Target, { by, cursor, limit }: MetricQuery): Scopes {
+  if (target.of === "objects") return { scopes: target.scopes, after: cursor ?? null, limit };
   const owner = target.of === "owner" ? `${target.owner.type}:${target.owner.id}` : null;
   if (OF_MANY.includes(by)) return { kind: by as ScopeKind, owner, after: cursor ?? null, limit };
   return { scope: target.of === "object" ? target.scope : owner === null ? "all" : `owner:${owner}` };

@@ -1,8 +1,9 @@
 /** Rate windows against a naive log of exact times: any plan, any traffic, with restarts in between. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, PLAN_LIMITS, type RateLimits } from "../../../src/gate/rate-window.ts";
+import { HOUR_MS } from "../../../src/gate/rate-window.ts";
 import { RecentRequests, type RememberedRequest } from "../../../src/gate/recent-requests.ts";
+import { PLAN_LIMITS, type RateLimits } from "../../../src/model.ts";
 import { inGate, newGate } from "../../support/gate.ts";
 
 const SECOND_MS = 1_000;

@@ -83,6 +83,49 @@ describe("GET /connections", () => {
     expect(await found({ status: "active", environment: "production", type: "webhook" })).toEqual([live.id]);
   });
 
+  it("counts what matches on the first page, and finds the connections of an employer", async () => {
+    const owner = newOwner();
+    const bound = await createBoundConnection(owner);
+    const off = await createConnection(owner);
+    await createConnection(owner);
+    await remove((await createConnection(owner)).id);
+    await patch(off.id, { status: "inactive" });
+    const first = await list({ ...owner, limit: "2" });
+    expect(first.json.count).toBe(3);
+    expect((await list({ ...owner, limit: "2", cursor: first.json.next_cursor })).json.count).toBeNull();
+    const found = await list({ ...owner, employer_id: bound.employerId });
+    expect([ids(found), found.json.count]).toEqual([[bound.id], 1]);
+    expect((await list({ ...owner, status: "active" })).json.count).toBe(2);
+    expect((await list(newOwner())).json.count).toBe(0);
+  });
+
+  it("says when each last accepted a report, if it is asked, and leaves out what a gate does not say", async () => {
+    const owner = newOwner();
+    const silent = await createBoundConnection(owner);
+    const used = await createBoundConnection(owner);
+    const received = (await post(used)).json.received_at;
+    const lastOf = ({ json }: { json: Json }) =>
+      json.connections.map(({ id, last_report_at: at }: Json) => [id, at]);
+    expect(lastOf(await list({ ...owner, include: "activity" }))).toEqual([
+      [used.id, received],
+      [silent.id, null],
+    ]);
+    expect(JSON.stringify(await list(owner))).not.toContain("last_report_at");
+    const { json } = await portal("GET", `/connections/${used.id}?include=activity`);
+    expect(json.connection.last_report_at).toBe(received);
+    const query = new URLSearchParams({ ...owner, include: "activity" });
+    const broken = await portal(
+      "GET",
+      `/connections?${query}`,
+      undefined,
+      "portal",
+      withBrokenGates(bindings, "activity"),
+    );
+    expect(broken.status).toBe(200);
+    expect(ids(broken)).toEqual([used.id, silent.id]);
+    expect(JSON.stringify(broken.json)).not.toContain("last_report_at");
+  });
+
   it("shows no secret, and none that are deleted", async () => {
     const owner = newOwner();
     const { secret } = await createConnection(owner);
@@ -170,7 +213,9 @@ describe("with 100 000 connections of one owner", () => {
     const last = await page({ cursor });
     expect(ids(first)).toHaveLength(20);
     expect(ids(last)).toHaveLength(20);
+    expect([first.json.count, last.json.count]).toEqual(["1000+", null]);
     const rare = await page({ status: "inactive" });
+    expect(rare.json.count).toBe("0+");
     expect(rare.json).toMatchObject({ connections: [], next_cursor: expect.any(String) });
     for (const rows of read) expect(rows).toBeLessThan(5_000);
     const found = await pagesOf({ ...owner, status: "inactive" });

@@ -8,15 +8,17 @@ import { countLatency, EXACT_BOUND_BUCKET } from "../../../src/usage/histogram.t
 import { DAY_MS, HOUR_MS } from "../../../src/usage/periods.ts";
 import { storeEmployerMonths } from "../../../src/usage/usage-store.ts";
 import { operationNamed, problemsWith } from "../../support/contract.ts";
-import { runCron } from "../../support/forwarding.ts";
+import { accepted, runCron } from "../../support/forwarding.ts";
 import {
   type Answer,
   bindings,
   createApiKey,
   createBoundConnection,
   createConnection,
+  gateOf,
   type Json,
   portal,
+  report,
 } from "../../support/gateway.ts";
 import { hanging, intercepted, without } from "../../support/interception.ts";
 import { catchEndpointWakeUps, newEvent, storeWebhook, tell } from "../../support/outbound.ts";
@@ -441,12 +443,110 @@ describe("a split", () => {
   });
 });
 
+describe("some connections by their ids", () => {
+  it("have a series each, whatever else their owner has, page by page", async () => {
+    const [one, other, unnamed] = [await newConnection(), await newConnection(), await newConnection()];
+    const silent = await newConnection();
+    await countGate(one, TEN - HOUR_MS, { accepted: 1, "refused:A": 4 });
+    await countGate(one, TEN, { accepted: 2 });
+    await countGate(other, TEN, { accepted: 3 });
+    await countGate(unnamed, TEN, { accepted: 9 });
+    await computeUsage(NOW);
+    const named = [one, other, silent].map(({ id }) => id);
+    const query = { by: "connection", granularity: "hour", connection_ids: named.join(",").toUpperCase() };
+    const totals = ({ series }: Json) =>
+      series.map(({ key, total }: Json) => [key.connection_id, total]).sort();
+    const whole = await metric({ ...query, measure: "accepted" });
+    expect(totals(whole)).toEqual([[one.id, 3] as const, [other.id, 3] as const].sort());
+    expect(whole.next_cursor).toBeNull();
+    expect(totals(await metric({ ...query, measure: "refused" }))).toEqual([[one.id, 4]]);
+    const first = await metric({ ...query, measure: "accepted", limit: "2" });
+    expect(first.next_cursor).not.toBeNull();
+    const second = await metric({ ...query, measure: "accepted", limit: "2", cursor: first.next_cursor });
+    expect(totals({ series: [...first.series, ...second.series] })).toEqual(totals(whole));
+  });
+
+  it("must all be the client's own, and ask for a split by connection", async () => {
+    const own = await newConnection();
+    const other = await createBoundConnection({ owner_type: "software_company", owner_id: "b" });
+    const of = (ids: string, more = {}) =>
+      ask({ measure: "accepted", by: "connection", connection_ids: ids, ...owner(), ...more });
+    expect((await of(own.id)).status).toBe(200);
+    expect((await of(`${own.id},${other.id}`)).status).toBe(404);
+    expect((await of(newObjectId())).status).toBe(404);
+    expect((await of("x")).json.details.connection_ids).toMatch(/1 to 100 ids/);
+    expect((await of(own.id, { by: "none" })).json.details.connection_ids).toMatch(/by=connection/);
+    expect((await of(own.id, { connection_id: own.id })).json.details.connection_ids).toMatch(
+      /either here or/,
+    );
+    expect((await of(own.id, { measure: "delivered", by: "connection" })).status).toBe(400);
+  });
+});
+
+describe("minutes", () => {
+  const noteOf = (minute: number, code: string, n: number) => ({
+    id: newObjectId(),
+    counts: [{ minute: minute / 60_000, code, n }],
+    samples: [],
+  });
+
+  it("are counted by the gate when they are asked for", async () => {
+    const connection = await createBoundConnection({ ...owner(), environment: "production" });
+    const { id } = connection;
+    const before = NOW - 5 * 60_000;
+    vi.setSystemTime(before + 1_000);
+    await accepted(connection);
+    vi.setSystemTime(NOW + 1_000);
+    await accepted(connection);
+    await accepted(connection, report({ policy_number: "another" }));
+    const gate = gateOf({ id });
+    await gate.note({ kind: "connection", id }, noteOf(before, "INVALID_SIGNATURE", 7));
+    await gate.note({ kind: "connection", id }, noteOf(NOW, "INVALID_JSON", 2));
+    await gate.note({ kind: "connection", id }, noteOf(NOW, "DUPLICATE", 1));
+    const of = (measure: string, more = {}) =>
+      metric({ measure, granularity: "minute", connection_id: id, ...more });
+    expect(await of("accepted")).toMatchObject({
+      granularity: "minute",
+      since: iso(NOW + 60_000 - HOUR_MS),
+      until: iso(NOW + 60_000),
+      as_of: iso(NOW + 1_000),
+      series: [
+        {
+          key: {},
+          points: [
+            { at: iso(before), value: 1 },
+            { at: iso(NOW), value: 2 },
+          ],
+          total: 3,
+        },
+      ],
+    });
+    expect((await of("duplicate")).series[0].points).toEqual([{ at: iso(NOW), value: 1 }]);
+    const refused = await of("refused", { by: "code" });
+    expect(Object.fromEntries(refused.series.map(({ key, total }: Json) => [key.code, total]))).toEqual({
+      INVALID_SIGNATURE: 7,
+      INVALID_JSON: 2,
+    });
+    expect((await of("refused", { since: iso(NOW) })).series[0].total).toBe(2);
+  });
+
+  it("are of one connection or key, of what its gate counts, and of a few hours", async () => {
+    const { id } = await newConnection();
+    const problems = async (query: Record<string, string>) =>
+      Object.keys((await ask({ measure: "accepted", granularity: "minute", ...query })).json.details);
+    expect(await problems({})).toEqual(["granularity"]);
+    expect(await problems({ connection_id: id, measure: "bytes" })).toEqual(["granularity"]);
+    expect(await problems({ connection_id: id, environment: "sandbox" })).toEqual(["environment"]);
+    expect(await problems({ connection_id: id, since: iso(NOW - 8 * HOUR_MS) })).toEqual(["since"]);
+  });
+});
+
 describe("a query that makes no sense", () => {
   it.each<[string, Record<string, string>, string, RegExp]>([
     ["no measure", { measure: "" }, "measure", /accepted, completed/],
     ["an unknown measure", { measure: "constructor" }, "measure", /Must be one of accepted/],
     ["an unknown split", { by: "__proto__" }, "by", /Must be one of none/],
-    ["an unknown granularity", { granularity: "minute" }, "granularity", /hour, day/],
+    ["an unknown granularity", { granularity: "week" }, "granularity", /minute, hour, day/],
     ["a since that is no time", { since: "yesterday" }, "since", /Must be a time/],
     ["an empty range", { since: iso(NOW), until: iso(NOW - DAY_MS) }, "since", /before until/],
     ["the future", { since: iso(NOW + 9 * DAY_MS) }, "since", /before until/],

@@ -1,5 +1,6 @@
 /** Invariants of reports and files, checked from what senders heard, the files that the files-creator has, and the gates' rows. Pure. */
-import { HOUR_MS, PLAN_LIMITS } from "../../../src/gate/rate-window.ts";
+import { HOUR_MS } from "../../../src/gate/rate-window.ts";
+import { PLAN_LIMITS } from "../../../src/model.ts";
 import type { Check } from "./check.ts";
 import { COUNT_INVARIANTS } from "./count-invariants.ts";
 import { DELIVERY_INVARIANTS } from "./delivery-invariants.ts";

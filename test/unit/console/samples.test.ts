@@ -3,8 +3,7 @@ import { PLAN_RATES } from "../../../src/console/pages/setup/who-fields.tsx";
 import { exampleReport } from "../../../src/console/samples/example-report.ts";
 import { SAMPLE_LANGUAGES, SAMPLES } from "../../../src/console/samples/samples.ts";
 import { WORKED_EXAMPLE } from "../../../src/console/samples/scheme.ts";
-import { PLAN_LIMITS } from "../../../src/gate/rate-window.ts";
-import { PLANS } from "../../../src/model.ts";
+import { PLAN_LIMITS, PLANS } from "../../../src/model.ts";
 import { sign } from "../../support/gateway.ts";
 
 const EMPLOYER = { id: "EMP_1", fein: "123456789" };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { HOUR_MS, type RateLimits, RateWindows, UNNOTICED_STEP_MS } from "../../../src/gate/rate-window.ts";
+import { HOUR_MS, RateWindows, UNNOTICED_STEP_MS } from "../../../src/gate/rate-window.ts";
+import type { RateLimits } from "../../../src/model.ts";
 import { seeded } from "../../support/random.ts";
 
 const MINUTE_MS = 60_000;

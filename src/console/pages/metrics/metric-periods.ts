@@ -2,11 +2,12 @@
 import type { MetricsAnswer, MetricValue, SeriesOf } from "../../../portal/metrics/metric-contract.ts";
 import { DAY_MS, HOUR_MS } from "./metrics-query.ts";
 
-/** Hours are kept for this long. */
-const HOURS_KEPT_MS = 90 * DAY_MS;
+const LENGTH_MS = { minute: 60_000, hour: HOUR_MS, day: DAY_MS } as const;
+/** Minutes and hours are kept for this long; days, as far as anybody asks for them. */
+const KEPT_MS = { minute: 30 * DAY_MS, hour: 90 * DAY_MS, day: Number.POSITIVE_INFINITY } as const;
 
 export interface Periods {
-  step: "hour" | "day";
+  step: keyof typeof LENGTH_MS;
   /** The beginning of each, oldest first. */
   times: readonly number[];
   /** Everything before is counted. */
@@ -18,14 +19,14 @@ export interface Periods {
 type Answered = Pick<MetricsAnswer<MetricValue>, "granularity" | "since" | "until" | "as_of">;
 
 export function periodsOf({ granularity: step, since, until, as_of: asOf }: Answered, now: number): Periods {
-  const length = step === "hour" ? HOUR_MS : DAY_MS;
+  const length = LENGTH_MS[step];
   const from = Date.parse(since);
   const count = Math.max(0, Math.round((Date.parse(until) - from) / length));
   return {
     step,
     times: Array.from({ length: count }, (_, i) => from + i * length),
     asOf: Date.parse(asOf),
-    keptSince: step === "hour" ? now - HOURS_KEPT_MS : 0,
+    keptSince: Math.max(0, now - KEPT_MS[step]),
   };
 }
 
