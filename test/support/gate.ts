@@ -172,6 +172,7 @@ export class Bench {
   readonly archive = new Map<string, Bytes>();
   /** Called for every outside call, in order: `wake`, `put …`, `delete …`. Throw or wait here to simulate an outage. */
   onCall: (call: string) => Failing | undefined | Promise<undefined> = () => undefined;
+  readonly #deaths = Promise.withResolvers<never>();
   readonly sql: SqlStorage;
   readonly gate: TestGate;
   archiveAfterMs = HOUR;
@@ -237,8 +238,14 @@ export class Bench {
     if (failing === "before") throw new Error(`${call}: away`);
     const result = effect();
     if (failing === "after") throw new Error(`${call}: the answer was lost`);
-    if (failing === "death") return new Promise(() => undefined);
+    if (failing === "death") return this.#deaths.promise;
     return result;
+  }
+
+  /** Ends the calls during which the object died, which otherwise hold it until their deadlines. */
+  end(): void {
+    this.#deaths.promise.catch(() => undefined);
+    this.#deaths.reject(new Error("the object died"));
   }
 
   admission(fields: Partial<Admission> = {}): Admission {
@@ -328,9 +335,14 @@ export function onInbox(
 
 /** Runs `work` with the parts of `gate` inside its object, which is evicted afterwards. */
 export async function inGate<R>(gate: TestGate, work: (bench: Bench) => R | Promise<R>): Promise<R> {
-  const result = await runInDurableObject(gate.stub, (_object, { storage }) =>
-    work(new Bench(gate, storage.sql)),
-  );
+  const result = await runInDurableObject(gate.stub, async (_object, { storage }) => {
+    const bench = new Bench(gate, storage.sql);
+    try {
+      return await work(bench);
+    } finally {
+      bench.end();
+    }
+  });
   await evictDurableObject(gate.stub);
   return result;
 }

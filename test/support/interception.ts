@@ -89,6 +89,8 @@ const LIMIT_OF: Record<string, keyof Limits> = {
 };
 /** Long enough for the calls of the same binding that do not hang. */
 export const SHORT_MS = 400;
+/** For a binding of which every call hangs. */
+const SHORTEST_MS = 40;
 
 /** As {@link without}, but the calls never settle. Their deadlines are short. With `took`, a call still takes effect. */
 export function hanging(
@@ -102,12 +104,17 @@ export function hanging(
     if (took) await proceed();
     return new Promise(() => undefined);
   }, using);
-  return bounded(never, shortened(list));
+  return bounded(never, shortened(list, took || times !== Number.POSITIVE_INFINITY));
 }
 
-function shortened(prefixes: readonly string[]): Limits {
+/** A deadline is the shortest if every call that has it hangs. */
+function shortened(prefixes: readonly string[], someSettle: boolean): Limits {
   const limits = { ...REQUEST_LIMITS };
-  for (const prefix of prefixes) limits[LIMIT_OF[prefix.split(".")[0] ?? ""] ?? "d1Ms"] = SHORT_MS;
+  for (const prefix of prefixes) {
+    const kind = LIMIT_OF[prefix.split(".")[0] ?? ""] ?? "d1Ms";
+    const allHang = Object.keys(LIMIT_OF).every((name) => LIMIT_OF[name] !== kind || prefixes.includes(name));
+    limits[kind] = allHang && !someSettle ? SHORTEST_MS : SHORT_MS;
+  }
   return limits;
 }
 
