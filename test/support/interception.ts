@@ -1,8 +1,9 @@
 /** Bindings whose calls a test can watch, fail, delay or hang: every call that leaves the Worker passes through a hook. */
 
+import { vi } from "vitest";
 import type { Bindings } from "../../src/bindings.ts";
 import { bounded } from "../../src/bounded.ts";
-import { type Limits, REQUEST_LIMITS } from "../../src/deadline.ts";
+import { BACKGROUND_LIMITS, type Limits, REQUEST_LIMITS } from "../../src/deadline.ts";
 import { bindings } from "./gateway.ts";
 
 /**
@@ -116,6 +117,14 @@ function shortened(prefixes: readonly string[], someSettle: boolean): Limits {
     limits[kind] = allHang && !someSettle ? SHORTEST_MS : SHORT_MS;
   }
   return limits;
+}
+
+/** Until mocks are restored, the deadlines of what objects and the cron call in the background are a second instead of ten. */
+export function shortenBackgroundDeadlines(): void {
+  const real = setTimeout as (callback: () => void, ms?: number) => ReturnType<typeof setTimeout>;
+  const shortened = (callback: () => void, ms?: number) =>
+    real(callback, ms === BACKGROUND_LIMITS.d1Ms ? 1_000 : ms);
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(shortened as typeof setTimeout);
 }
 
 /** Bindings that record every call, in order. */

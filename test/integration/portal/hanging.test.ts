@@ -3,7 +3,6 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { boundedForRequests } from "../../../src/bounded.ts";
-import { BACKGROUND_LIMITS } from "../../../src/deadline.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { mintRequestId } from "../../../src/http/request-id.ts";
 import { advance, runCron } from "../../support/forwarding.ts";
@@ -17,13 +16,11 @@ import {
   post,
   send,
 } from "../../support/gateway.ts";
-import { hanging, SHORT_MS } from "../../support/interception.ts";
+import { hanging, shortenBackgroundDeadlines } from "../../support/interception.ts";
 
 const OWNER = "owner_type=payroll_company&owner_id=acme";
-const USUAL_LIMITS = { ...BACKGROUND_LIMITS };
 
 afterEach(() => {
-  Object.assign(BACKGROUND_LIMITS, USUAL_LIMITS);
   vi.restoreAllMocks();
   vi.useRealTimers();
 });
@@ -135,10 +132,9 @@ it("a gate's alarm ends while the archive hangs, and archives afterwards", async
   const put = vi.spyOn(Object.getPrototypeOf(bindings.ARCHIVE), "put");
   put.mockImplementationOnce(() => new Promise(() => undefined));
   advance(3 * 3_600_000);
-  BACKGROUND_LIMITS.r2Ms = SHORT_MS;
+  shortenBackgroundDeadlines();
   await runDurableObjectAlarm(gateOf(connection));
   expect(put).toHaveBeenCalledTimes(1);
-  Object.assign(BACKGROUND_LIMITS, USUAL_LIMITS);
   advance(120_000);
   await runDurableObjectAlarm(gateOf(connection));
   expect((await bindings.ARCHIVE.list(list)).objects).toHaveLength(1);

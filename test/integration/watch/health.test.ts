@@ -5,7 +5,7 @@ import { recordStuckFiles } from "../../../src/forwarding/stuck-files.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
 import { advance, catchWakeUps, deliver, runCron } from "../../support/forwarding.ts";
 import { bindings, send } from "../../support/gateway.ts";
-import { hanging, outage, without } from "../../support/interception.ts";
+import { hanging, outage, shortenBackgroundDeadlines, without } from "../../support/interception.ts";
 import { catchEndpointWakeUps, handOver, storeWebhook, tell } from "../../support/outbound.ts";
 import {
   afterMinutes,
@@ -221,6 +221,7 @@ describe("late is", () => {
 
   it("what hangs, while the alarm rings on", async () => {
     await health();
+    shortenBackgroundDeadlines();
     vi.spyOn(bindings.FILES, "metrics").mockImplementation(() => new Promise(() => undefined));
     vi.spyOn(bindings.DB, "batch").mockImplementation(() => new Promise(() => undefined));
     await whileCronRuns();
