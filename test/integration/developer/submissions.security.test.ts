@@ -24,6 +24,7 @@ import {
   portal,
   send,
 } from "../../support/gateway.ts";
+import { leaveNoEvidence } from "../../support/intake.ts";
 import { watched } from "../../support/interception.ts";
 
 beforeEach(() => {
@@ -214,12 +215,14 @@ describe("an address that keeps sending", () => {
 
   /** Until it is held back. */
   async function insist(address: string, key: () => { token: string }) {
-    let status = 0;
+    leaveNoEvidence();
+    const statuses: number[] = [];
     // The limiter counts by the minute: when one ends meanwhile, it takes up to twice as many.
-    for (let i = 0; i < 250 && status !== 429; i++) {
-      ({ status } = await submit(key(), PAYROLL, {}, from(address)));
+    while (!statuses.includes(429) && statuses.length < 250) {
+      const ask = async () => (await submit(key(), PAYROLL, {}, from(address))).status;
+      statuses.push(...(await Promise.all(Array.from({ length: 10 }, ask))));
     }
-    expect(status).toBe(429);
+    expect(statuses).toContain(429);
   }
 
   it("unknown keys is held back, except for cached keys, and others are not", async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/bindings.ts";
 import { AbuseLimiter, abuseLimiter } from "../../../src/inbound/abuse-limiter.ts";
 import { bindings, type Connection, createBoundConnection, post, report } from "../../support/gateway.ts";
-import { rateHeadersOf } from "../../support/intake.ts";
+import { leaveNoEvidence, rateHeadersOf } from "../../support/intake.ts";
 
 /** A limiter that lets `limit` refusals of each key pass, and what it was asked. */
 function limiter(limit: number): { using: Bindings; keys: string[] } {
@@ -25,8 +25,10 @@ const from = (address: string, connection: Connection, using: Bindings, body = r
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+  leaveNoEvidence();
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   abuseLimiter.clear();
   vi.useRealTimers();
 });
@@ -115,15 +117,15 @@ it("the platform's limiter is asked: 120 refusals a minute, then 429", async () 
   const connection = await createBoundConnection();
   const address = newAddress();
   const statuses: number[] = [];
+  const insist = async () => (await from(address, { ...connection, secret: "another" }, bindings)).status;
   // The limiter counts by the minute: when one ends meanwhile, it takes up to twice as many.
-  while (statuses.at(-1) !== 429 && statuses.length < 250) {
+  while (!statuses.includes(429) && statuses.length < 250) {
     // Few enough per second for the address's allowance of lookups.
-    vi.setSystemTime(Date.now() + 40);
-    statuses.push((await from(address, { ...connection, secret: "another" }, bindings)).status);
+    vi.setSystemTime(Date.now() + 400);
+    statuses.push(...(await Promise.all(Array.from({ length: 10 }, insist))));
   }
-  expect(statuses.at(-1)).toBe(429);
-  expect(statuses.length).toBeGreaterThan(121);
-  expect(new Set(statuses.slice(0, -1))).toEqual(new Set([401]));
+  expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  expect(statuses.filter((status) => status === 401).length).toBeGreaterThan(120);
 });
 
 describe("AbuseLimiter", () => {
