@@ -90,6 +90,10 @@ beforeAll(async () => {
   // It matches nothing: a delivery that is sent in the background would change the database under the tests.
   const nothing = { ...range, until: "2026-03-15T00:00:01Z" };
   theirJob = (await portal("POST", "/deliveries/retry", { ...THEIRS, ...nothing })).json.job.id;
+  own = (await createConnection()).id;
+  ownKey = (await createApiKey()).id;
+  const mine = { url: "https://hooks.acme-audit.com/x", events: ["*"], environment: "production" };
+  ownWebhook = (await portal("POST", "/webhooks", mine, "bound")).json.webhook.id;
 });
 
 /** By the name of a field that holds an id: another owner's, and one that nobody has. */
@@ -227,9 +231,6 @@ function learned({ status, json, headers }: Answer) {
   return { status, ...rest, names };
 }
 
-/** A least number once this walk has made the owner more senders than one request asks. */
-const NONE = expect.toSatisfy((matched) => matched === 0 || matched === "0+");
-
 /** All of D1, and the other owner's gates. */
 async function everything(): Promise<Json> {
   const all = await wholeDatabase();
@@ -254,17 +255,13 @@ describe("another owner's id", () => {
     async (_w, _f, _o, place) => {
       const ids = IDS[lastOf(place.field)];
       if (ids === undefined) throw new Error(`no ids for ${place.field}`);
-      own = (await createConnection()).id;
-      ownKey = (await createApiKey()).id;
-      const asked = { url: "https://hooks.acme-audit.com/x", events: ["*"], environment: "production" };
-      ownWebhook = (await portal("POST", "/webhooks", asked, "bound")).json.webhook.id;
       const before = await everything();
       expect(before.files).toHaveLength(1);
       const [theirs, nobodys] = [await ask(place, ids.theirs()), await ask(place, ids.nobodys())];
       expect(learned(theirs)).toEqual(learned(nobodys));
       // A filter finds nothing; everything else is not found.
       if (place.operation.id === "replayFiles" && place.field === "employer_id")
-        expect(theirs).toMatchObject({ status: 200, json: { dry_run: true, matched: NONE } });
+        expect(theirs).toMatchObject({ status: 200, json: { dry_run: true, matched: 0 } });
       else if (place.operation.id === "listFiles" && place.field === "employer_id")
         expect(theirs).toMatchObject({ status: 200, json: { files: [], next_cursor: null, count: 0 } });
       else if (place.field === "subject") expect(theirs).toMatchObject({ status: 200, json: { audit: [] } });
