@@ -121,6 +121,9 @@ const connection = once(() =>
     created_at: moment(),
     updated_at: moment(EXAMPLE.later),
     deleted_at: moment().nullable(),
+    erase_at: moment()
+      .nullable()
+      .meta({ description: "When its data key is deleted, or was. Null if it is not erased." }),
   }),
 );
 

@@ -161,6 +161,7 @@ export async function findConnection(c: AppContext, id: string): Promise<FoundOb
       created_at: iso(row.created_at),
       updated_at: iso(row.updated_at),
       deleted_at: iso(row.deleted_at),
+      erase_at: iso(row.erase_at),
     },
     related: employer_id === null ? [] : [link("employer", employer_id)],
   };
