@@ -1,4 +1,5 @@
 /** The page in place of an object that does not exist, or that the reader may not see. */
+import type { Child } from "hono/jsx";
 import type { ConsoleContext } from "./console-host.ts";
 import type { Section } from "./layout.tsx";
 import { page } from "./page.tsx";
@@ -10,9 +11,11 @@ interface Missing {
   section: Section;
   /** Where the others of its kind are. */
   list: { href: string; label: string };
+  /** A paragraph about where it may be. */
+  more?: Child;
 }
 
-export function noSuch(c: ConsoleContext, { noun, section, list }: Missing): Response {
+export function noSuch(c: ConsoleContext, { noun, section, list, more }: Missing): Response {
   const title = `No such ${noun}`;
   return page(
     c,
@@ -20,8 +23,10 @@ export function noSuch(c: ConsoleContext, { noun, section, list }: Missing): Res
     <div class="state">
       <h1>{title}</h1>
       <p>
-        The id may be incomplete, or the {noun} may belong to another owner than the one that is chosen above.
+        The id may be incomplete, or the {noun} may belong to{" "}
+        {c.get("scope").owner === null ? "somebody else" : "another owner than the one that is chosen above"}.
       </p>
+      {more !== undefined && <p>{more}</p>}
       <ButtonLink href={list.href}>{list.label}</ButtonLink>
     </div>,
   );

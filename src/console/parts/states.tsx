@@ -13,6 +13,7 @@ export function Failed({ error, what }: { error: ApiError; what: string }) {
       <p>
         <strong>{what} could not be read.</strong> {error.message}
       </p>
+      <Problems error={error} />
       <p class="quiet">
         Request <Id id={error.request_id} />
       </p>
@@ -23,25 +24,31 @@ export function Failed({ error, what }: { error: ApiError; what: string }) {
 
 /** A change was refused. `error.details` names fields. */
 export function Refused({ error, what }: { error: ApiError; what: string }) {
-  const details = Object.entries(error.details ?? {});
   return (
     <div class="state failed" role="alert">
       <p>
         <strong>{what}</strong> {error.message}
       </p>
-      {details.length > 0 && (
-        <ul>
-          {details.map(([field, problem]) => (
-            <li>
-              <code>{field}</code>: {typeof problem === "string" ? problem : JSON.stringify(problem)}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Problems error={error} />
       <p class="quiet">
         Request <Id id={error.request_id} />
       </p>
     </div>
+  );
+}
+
+/** The fields that the API complains about, such as a filter's. */
+function Problems({ error }: { error: ApiError }) {
+  const details = Object.entries(error.details ?? {});
+  if (details.length === 0) return null;
+  return (
+    <ul>
+      {details.map(([field, problem]) => (
+        <li>
+          <code>{field}</code>: {typeof problem === "string" ? problem : JSON.stringify(problem)}
+        </li>
+      ))}
+    </ul>
   );
 }
 
