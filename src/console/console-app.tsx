@@ -15,6 +15,7 @@ import { heldBack } from "./held-back.tsx";
 import { PlainPage } from "./layout.tsx";
 import { html, page } from "./page.tsx";
 import { scopeOf } from "./page-scope.ts";
+import { connections } from "./pages/connections/connections.tsx";
 import { deliveryPages } from "./pages/deliveries/deliveries.tsx";
 import { docs } from "./pages/docs/docs.tsx";
 import { events } from "./pages/events/events.tsx";
@@ -23,6 +24,7 @@ import { jobPages } from "./pages/jobs/jobs.tsx";
 import { metrics } from "./pages/metrics/metrics.tsx";
 import { now } from "./pages/now/now.tsx";
 import { reports } from "./pages/reports/reports.tsx";
+import { oneRequest } from "./pages/requests/one-request.tsx";
 import { settings } from "./pages/settings/settings.tsx";
 import { setup } from "./pages/setup/setup.tsx";
 import { signIn } from "./pages/sign-in.tsx";
@@ -89,6 +91,8 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   .route("/", jobPages)
   .route("/", metrics)
   .route("/", setup)
+  .route("/", connections)
+  .route("/", oneRequest)
   .route("/", find)
   .route("/", reports)
   .route("/", webhooks)

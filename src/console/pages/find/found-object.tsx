@@ -107,7 +107,7 @@ function Owners({ owners }: { owners: readonly { owner_type: string; owner_id: s
   );
 }
 
-function RelatedPanel({ related }: { related: readonly Related[] }) {
+export function RelatedPanel({ related }: { related: readonly Related[] }) {
   return (
     <Panel title="Related">
       <Table

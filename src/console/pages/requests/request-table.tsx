@@ -17,7 +17,7 @@ export interface RequestsBody {
 const COLUMNS: readonly Column<ShownRequest>[] = [
   { head: "Arrived", cell: ({ at }) => <Time at={at} /> },
   { head: "Outcome", cell: ({ outcome }) => <StateBadge state={outcome} /> },
-  { head: "Status", numeric: true, cell: ({ status }) => status },
+  { head: "Status", numeric: true, wide: true, cell: ({ status }) => status },
   { head: "Why, or what came of it", isText: true, cell: (request) => <Reason request={request} /> },
   {
     head: "Size",

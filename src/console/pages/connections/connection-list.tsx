@@ -1,0 +1,210 @@
+/** The list of an owner's connections. */
+import type { ShownConnection } from "../../../portal/connections/connection-contract.ts";
+import type { ConsoleContext } from "../../console-host.ts";
+import { page } from "../../page.tsx";
+import { AskOwner } from "../../parts/ask-owner.tsx";
+import { Badge, StateBadge, sentence } from "../../parts/badge.tsx";
+import { Sparkline } from "../../parts/charts.tsx";
+import { clearedOf, type Filter, Filters, isFiltered } from "../../parts/filters.tsx";
+import { ButtonLink } from "../../parts/link.tsx";
+import { Heading } from "../../parts/panels.tsx";
+import { Failed, NothingMatches, NothingYet } from "../../parts/states.tsx";
+import { type Column, Pager, Table } from "../../parts/table.tsx";
+import { Id, Maybe, number, Time } from "../../parts/values.tsx";
+import { to } from "../../paths.ts";
+import { mayManage } from "../../session.ts";
+import { type DayOfHours, lastDayOf } from "./connection-usage.ts";
+
+export interface ConnectionsBody {
+  connections: ShownConnection[];
+  next_cursor: string | null;
+  count: number | string | null;
+}
+
+const ROWS = 25;
+
+const FILTERS: readonly Filter[] = [
+  {
+    name: "status",
+    label: "Status",
+    options: ["active", "inactive"].map((value) => ({ value, label: sentence(value) })),
+  },
+  { name: "employer_id", label: "Employer", placeholder: "EMP_1042" },
+];
+
+export async function showList(c: ConsoleContext): Promise<Response> {
+  const { owner } = c.get("session");
+  if (owner === null && c.get("scope").owner === null)
+    return page(
+      c,
+      { title: "Connections", section: "connections" },
+      <>
+        <ListHeading mayAdd={false} />
+        <AskOwner what="connections" />
+      </>,
+    );
+  return page(c, { title: "Connections", section: "connections" }, await listOf(c));
+}
+
+function ListHeading({ mayAdd }: { mayAdd: boolean }) {
+  return (
+    <Heading
+      title="Connections"
+      actions={
+        mayAdd ? (
+          <ButtonLink href={to.newConnection()} class="primary">
+            Set up connection
+          </ButtonLink>
+        ) : undefined
+      }
+    >
+      Each is an address with a secret, to which one payroll system sends its reports.
+    </Heading>
+  );
+}
+
+async function listOf(c: ConsoleContext) {
+  const url = new URL(c.req.url);
+  const query = url.searchParams;
+  const api = c.get("api");
+  const found = await api.get<ConnectionsBody>("/connections", {
+    status: query.get("status"),
+    employer_id: query.get("employer_id"),
+    environment: c.get("scope").environment,
+    cursor: query.get("cursor"),
+    include: "activity",
+    limit: ROWS,
+  });
+  const heading = <ListHeading mayAdd={mayManage(c.get("session"))} />;
+  if (!found.ok)
+    return (
+      <>
+        {heading}
+        <Filters filters={FILTERS} />
+        <Failed error={found.error} what="The connections" />
+      </>
+    );
+  const { connections, next_cursor, count } = found.body;
+  const isAny = connections.length > 0;
+  if (!isAny && !isFiltered(url, FILTERS) && !query.has("cursor"))
+    return (
+      <>
+        {heading}
+        <NothingYet what="No system is connected yet. Setting one up takes a few minutes: you get an address and a secret, and see the first report arrive.">
+          {mayManage(c.get("session")) && (
+            <ButtonLink href={to.newConnection()} class="primary">
+              Set up connection
+            </ButtonLink>
+          )}
+        </NothingYet>
+      </>
+    );
+  const day = isAny
+    ? await lastDayOf(
+        api,
+        connections.map(({ id }) => id),
+        c.env.startedAt,
+      )
+    : null;
+  const failed = day === null ? null : !day.accepted.ok ? day.accepted : !day.refused.ok ? day.refused : null;
+  return (
+    <>
+      {heading}
+      <Filters filters={FILTERS} />
+      {isAny ? (
+        <Table
+          caption="Connections, newest first"
+          columns={columnsOf(failed === null && day !== null ? day.of : null)}
+          rows={connections}
+          href={({ id }) => to.connection(id)}
+        />
+      ) : (
+        <NothingMatches clear={clearedOf(url, FILTERS)} what="connections" />
+      )}
+      {failed !== null && !failed.ok && (
+        <Failed error={failed.error} what="The counts of the last 24 hours" />
+      )}
+      {(isAny || next_cursor !== null) && (
+        <Pager
+          nextCursor={next_cursor}
+          count={count === null ? undefined : String(count)}
+          what={count === 1 ? "connection" : "connections"}
+          shown={connections.length}
+        />
+      )}
+      {day?.accepted.ok && (
+        <p class="quiet small">
+          Accepted and refused requests are those of the last 24 hours, by the hour, counted up to{" "}
+          <Time at={day.accepted.body.as_of} />.
+        </p>
+      )}
+    </>
+  );
+}
+
+function columnsOf(dayOf: ((id: string) => DayOfHours) | null): Column<ShownConnection>[] {
+  return [
+    {
+      head: "Connection",
+      cell: ({ id, description }) => <ConnectionName id={id} description={description} />,
+    },
+    { head: "Status", cell: ({ status }) => <StateBadge state={status} /> },
+    {
+      head: "Environment",
+      wide: true,
+      cell: ({ environment }) =>
+        environment === "sandbox" ? <Badge meaning="warning">Sandbox</Badge> : sentence(environment),
+    },
+    { head: "Plan", wide: true, cell: ({ plan }) => sentence(plan) },
+    { head: "Employer", wide: true, cell: ({ employer_id }) => <Maybe value={employer_id} /> },
+    { head: "Last report", cell: ({ last_report_at }) => <LastReport at={last_report_at} /> },
+    {
+      head: "Accepted",
+      numeric: true,
+      wide: true,
+      cell: ({ id }) => <Hours label="Accepted per hour" meaning="good" values={dayOf?.(id).accepted} />,
+    },
+    {
+      head: "Refused",
+      numeric: true,
+      wide: true,
+      cell: ({ id }) => <Hours label="Refused per hour" meaning="bad" values={dayOf?.(id).refused} />,
+    },
+  ];
+}
+
+/** What people call a connection: its description, or its id. */
+export function ConnectionName({ id, description }: Pick<ShownConnection, "id" | "description">) {
+  if (description === null || description === "") return <Id id={id} />;
+  return (
+    <span class="named">
+      <span class="name">{description}</span> <Id id={id} />
+    </span>
+  );
+}
+
+/** Undefined: the gate did not say. */
+export function LastReport({ at }: { at: string | null | undefined }) {
+  if (at === undefined) return <span class="none">not known</span>;
+  if (at === null) return <span class="none">none</span>;
+  return <Time at={at} />;
+}
+
+function Hours({
+  label,
+  meaning,
+  values,
+}: {
+  label: string;
+  meaning: "good" | "bad";
+  values: readonly number[] | undefined;
+}) {
+  if (values === undefined) return <span class="none">–</span>;
+  const sum = values.reduce((total, value) => total + value, 0);
+  return (
+    <span class="with-sparkline">
+      <Sparkline values={values} label={label} meaning={sum === 0 ? "off" : meaning} />
+      <span>{number(sum)}</span>
+    </span>
+  );
+}
