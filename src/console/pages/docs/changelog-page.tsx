@@ -8,7 +8,7 @@ export function ChangelogPage() {
     <div class="stack wide">
       {CHANGELOG.map(({ date, changes }) => (
         <Panel title={date} id={date}>
-          <ul class="plain-list">
+          <ul class="bullets">
             {changes.map((change) => (
               <li>
                 <Prose text={change} />

@@ -80,7 +80,7 @@ function Answer() {
         what="answer"
         label="202: the report is on durable storage and will be processed"
       />
-      <ul class="plain-list">
+      <ul class="bullets">
         <li>
           <strong>No answer, 429 or 503:</strong> send the same request again. At most one file comes of it.
         </li>
