@@ -258,7 +258,7 @@ describe("pausing and disabling", () => {
     const enabled = await browser.post(page(id, "?do=enable"), { ...fields, ...range });
     expect(enabled.location).toBe(page(id, "?done=replaying"));
     expect(readable((await browser.get(page(id, "?done=replaying"))).text)).toMatch(
-      /Replaying .*0 queued so far.*Cancel replay/,
+      /Replaying: 0 queued so far.*Cancel replay/,
     );
     await runCron();
     expect(readable((await browser.get(page(id, "?done=replaying"))).text)).toContain("Replayed 1 delivery");

@@ -50,7 +50,7 @@ export function EventsField({ types, chosen, problem, now, isNew }: EventsFieldP
       <span class="small quiet">
         {isNew
           ? "Only events that are stored from now on are sent. Earlier ones can be replayed."
-          : "Takes effect for events that are stored from now on. Deliveries that wait for a type that is no longer chosen are skipped when they are due."}
+          : "Takes effect for events that are stored from now on. Deliveries that wait for a type that is no longer chosen are not sent: they fail when they are due."}
       </span>
     </fieldset>
   );

@@ -96,7 +96,8 @@ function Failing({ reading: { webhook } }: { reading: WebhookReading }) {
   );
 }
 
-function Skipped({ reading: { webhook, skipped } }: { reading: WebhookReading }) {
+function Skipped({ reading: { webhook, skipped, replays } }: { reading: WebhookReading }) {
+  const isReplaying = replays.ok && replays.body.replays[0]?.status === "running";
   if (skipped.count === 0 || skipped.first_at === null || skipped.last_at === null) return null;
   return (
     <Notice meaning="warning">
@@ -115,7 +116,7 @@ function Skipped({ reading: { webhook, skipped } }: { reading: WebhookReading })
         )}
         . {webhook.status === "disabled" ? "Enable the webhook to send what it missed." : ""}
       </p>
-      {webhook.status !== "disabled" && (
+      {webhook.status !== "disabled" && !isReplaying && (
         <p>
           <Action name="replay">Send what was missed</Action>
         </p>
@@ -144,23 +145,18 @@ function NewestReplay({ reading: { webhook, replays } }: { reading: WebhookReadi
   );
 }
 
-const ENDINGS = { done: "Replayed", ended: "The replay was cancelled after", running: "Replaying" } as const;
-
 function Progress({ replay, isPaused }: { replay: ShownReplay; isPaused: boolean }) {
   const { status, since, until, progress, queued } = replay;
+  const deliveries = `${number(queued)} ${queued === 1 ? "delivery" : "deliveries"}`;
   return (
     <div class="progress">
       <p>
         <strong>
-          {ENDINGS[status]}{" "}
-          {status !== "running" && (
-            <>
-              {number(queued)} {queued === 1 ? "delivery" : "deliveries"}
-            </>
-          )}
+          {status === "running" && `Replaying: ${number(queued)} queued so far,`}
+          {status === "done" && `Replayed ${deliveries},`}
+          {status === "ended" && `The replay was cancelled after ${deliveries},`}
         </strong>{" "}
-        of events from <Instant at={since} /> to <Instant at={until} />
-        {status === "running" && `: ${number(queued)} queued so far`}.{" "}
+        of events from <Instant at={since} /> to <Instant at={until} />.{" "}
         {status === "running" && isPaused && "It waits until the webhook is active again."}
         {status === "ended" && "What it had queued is still sent."}
       </p>
