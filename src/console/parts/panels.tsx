@@ -68,6 +68,8 @@ export function Facts({ facts }: { facts: readonly (readonly [name: string, valu
 }
 
 interface TabsProps {
+  /** What the tabs choose, where a page has more than one row of them. */
+  label?: string;
   /** The parameter of the address that holds the tab. The first tab is the one without it. */
   name?: string;
   /** Other parameters of the address that the tabs keep. A tab's filters are not those of another. */
@@ -75,18 +77,18 @@ interface TabsProps {
   tabs: readonly { value: string; label: string }[];
 }
 
-export function Tabs({ name = "tab", keep = [], tabs }: TabsProps) {
+export function Tabs({ name = "tab", keep = [], label = "Views", tabs }: TabsProps) {
   const { url } = usePage();
   const chosen = url.searchParams.get(name) ?? tabs[0]?.value;
   const kept = Object.fromEntries(keep.map((each) => [each, url.searchParams.get(each)]));
   return (
-    <nav class="tabs" aria-label="Views">
-      {tabs.map(({ value, label }, i) => (
+    <nav class="tabs" aria-label={label}>
+      {tabs.map((tab, i) => (
         <Link
-          href={changed(new URL(url.pathname, url), { ...kept, [name]: i === 0 ? null : value })}
-          current={value === chosen}
+          href={changed(new URL(url.pathname, url), { ...kept, [name]: i === 0 ? null : tab.value })}
+          current={tab.value === chosen}
         >
-          {label}
+          {tab.label}
         </Link>
       ))}
     </nav>
@@ -104,13 +106,13 @@ interface CodeProps {
 
 export function Code({ text, what = "text", label, wraps = false }: CodeProps) {
   return (
-    <section class={wraps ? "code wraps" : "code"} aria-label={label ?? what}>
+    <figure class={wraps ? "code wraps" : "code"} aria-label={label ?? what}>
       {label !== undefined && <p class="code-label">{label}</p>}
       <pre tabindex={0}>
         <code>{text}</code>
       </pre>
       <Copy text={text} what={what} label="Copy" />
-    </section>
+    </figure>
   );
 }
 

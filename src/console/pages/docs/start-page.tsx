@@ -54,6 +54,7 @@ function Send({ connection }: { connection: ShownConnection | null }) {
         label="Run this, paste the connection's secret, and press Enter. The samples read it from there:"
       />
       <Tabs
+        label="Languages"
         name="with"
         keep={["page", "owner", "environment"]}
         tabs={SAMPLE_LANGUAGES.map((each) => ({ value: each, label: SAMPLES[each].label }))}

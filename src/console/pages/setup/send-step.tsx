@@ -44,6 +44,7 @@ export function SendStep({ connection, employer }: SendStepProps) {
       </Panel>
       <Panel title="2. One signed report">
         <Tabs
+          label="Languages"
           name="with"
           keep={["step", "connection", "owner", "environment"]}
           tabs={[

@@ -98,7 +98,7 @@ function columnsOf(isStaff: boolean): Column<ShownLink>[] {
     { head: "Opened", cell: ({ used_at: at }) => <Time at={at} /> },
     { head: "Link", wide: true, cell: ({ id }) => <Id id={id} /> },
     {
-      head: "",
+      head: "Actions",
       cell: ({ id, status, person }) =>
         status === "revoked" || status === "expired" ? null : (
           <RevokeButton name="link" id={id} what={`the link for ${person ?? id}`} />

@@ -110,7 +110,7 @@ function columnsOf(ownId: string, isStaff: boolean): Column<ShownSession>[] {
     },
     { head: "Session", wide: true, cell: ({ id }) => <Id id={id} /> },
     {
-      head: "",
+      head: "Actions",
       cell: ({ id, status, person }) =>
         status === "active" ? (
           <RevokeButton name="session" id={id} what={`the session of ${person ?? id}`} />
