@@ -30,6 +30,19 @@ describe("the quick start", () => {
     },
   );
 
+  it("fills in a connection in production only where production is chosen, and says so", async () => {
+    const owner = newOwner();
+    const made = { owner_type: owner.type, owner_id: owner.id, environment: "production" };
+    const connection = await createBoundConnection(made);
+    const browser = await person(owner);
+    const chosen = await browser.get(`${DOCS}?environment=production`);
+    expect(chosen.text).toContain(inboundPath(connection));
+    expect(chosen.text).toContain("what you send is a real report");
+    const other = await browser.get(DOCS);
+    expect(other.text).not.toContain(connection.id);
+    expect(other.text).not.toContain("what you send is a real report");
+  });
+
   it("shows a placeholder to an owner without a connection, and to staff who look at all owners", async () => {
     for (const browser of [await person(newOwner()), await staff()]) {
       const { status, text } = await browser.get(DOCS);

@@ -3,7 +3,7 @@ import type { ShownConnection } from "../../../portal/connections/connection-con
 import type { ApiResult } from "../../api.ts";
 import { usePage } from "../../page-state.ts";
 import { Link } from "../../parts/link.tsx";
-import { Code, Panel, Tabs } from "../../parts/panels.tsx";
+import { Code, Notice, Panel, Tabs } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
 import { Id } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
@@ -47,6 +47,13 @@ function Send({ connection }: { connection: ShownConnection | null }) {
           . <Link href={to.newConnection({ step: "send", connection: connection.id })}>The wizard</Link> also
           names an employer of yours, and shows each try within three seconds.
         </p>
+      )}
+      {connection?.environment === "production" && (
+        <Notice meaning="warning">
+          <p>
+            <strong>This connection is in production: what you send is a real report.</strong>
+          </p>
+        </Notice>
       )}
       <Code
         text="read -rs AUDIT1_SECRET; export AUDIT1_SECRET"
