@@ -63,7 +63,8 @@ export function History({ found }: { found: ApiResult<HistoryBody> }) {
   );
 }
 
-function Changes({ entry: { before, after } }: { entry: ShownAuditEntry }) {
+/** What a change made of each field. */
+export function Changes({ entry: { before, after } }: { entry: ShownAuditEntry }) {
   const changed = Object.entries(after ?? {}).filter(
     ([field, value]) => (before !== null || value !== null) && !isFingerprint(field),
   );

@@ -58,7 +58,44 @@ const alert = once(() =>
 );
 export type AlertAnswer = z.infer<ReturnType<typeof alert>>;
 
+const usability = () =>
+  like(z.enum(["set", "unset", "unusable"]), "set", "`unusable`: set, but wrong. The log says why.");
+
+const alertSettings = once(() =>
+  z
+    .strictObject({
+      mail: z
+        .strictObject({
+          status: usability(),
+          from: like(z.string().nullable(), "gateway@audit1.com", "`EMAIL_FROM`, without a name."),
+          operators: like(z.string().nullable(), "operators@audit1.com", "`OPERATORS_EMAIL`."),
+        })
+        .meta({ description: "Without both addresses, mails wait." }),
+      webhook: z
+        .strictObject({
+          status: usability(),
+          url: like(
+            z.string().nullable(),
+            "hooks.example.com/alerts…",
+            "`OPERATORS_WEBHOOK_URL`, masked. Its secret is never shown.",
+          ),
+        })
+        .meta({ description: "Where events about alerts are posted." }),
+    })
+    .meta({ id: "AlertSettings" }),
+);
+export type ShownAlertSettings = z.infer<ReturnType<typeof alertSettings>>;
+
 const contract = portalContracts("Operations");
+
+export const getAlertSettings = contract({}, () => ({
+  id: "getAlertSettings",
+  summary: "Read where alerts are sent",
+  description:
+    "The gateway's settings for alerts, which a deployment changes. Only for a client that is bound to no owner.",
+  answers: { 200: answer("The settings.", { alert_settings: alertSettings() }) },
+  failures: [{ kind: "endpoint_not_found" }],
+}));
 
 export const listAlerts = contract({ query: alertQuery }, () => ({
   id: "listAlerts",

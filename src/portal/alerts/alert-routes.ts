@@ -12,10 +12,15 @@ import { type Alert, acknowledgementCounts, acknowledger } from "../../watch/ale
 import { presentAlert } from "../../watch/present-alert.ts";
 import { notFound } from "../change.ts";
 import { actsForEverybody, mayReach, ownerOf } from "../owner.ts";
+import { forEveryOwner } from "../scope.ts";
 import * as contract from "./alert-contract.ts";
 import { ALERT_ID, ALERT_LIST, type AlertAnswer } from "./alert-contract.ts";
+import { shownSettings } from "./alert-settings.ts";
 
 export const alerts = new Hono<AppEnv>()
+  .get("/alert-settings", forEveryOwner, contract.getAlertSettings, (c) =>
+    c.json({ alert_settings: shownSettings(c.get("settings")) }),
+  )
   .get("/alerts", contract.listAlerts, async (c) => {
     const { owner_type, owner_id, status, kind, limit, cursor } = c.req.valid("query");
     const client = c.get("client");

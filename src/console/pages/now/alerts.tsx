@@ -73,7 +73,8 @@ function Alert({ alert }: { alert: AlertAnswer }) {
   );
 }
 
-function Subject({ alert: { subject, owner_id: owner } }: { alert: AlertAnswer }) {
+/** What the alert is about, and whose it is. */
+export function Subject({ alert: { subject, owner_id: owner } }: { alert: AlertAnswer }) {
   const { session } = usePage();
   const { kind, id } = subject;
   if (kind === "gateway") return null;
@@ -83,7 +84,7 @@ function Subject({ alert: { subject, owner_id: owner } }: { alert: AlertAnswer }
       : kind === "webhook"
         ? to.webhook(id)
         : kind === "api_key"
-          ? to.settings({ tab: "keys" })
+          ? to.settings({ tab: "keys", key: `ak_${id}` })
           : null;
   return (
     <span class="subject">
@@ -93,7 +94,8 @@ function Subject({ alert: { subject, owner_id: owner } }: { alert: AlertAnswer }
   );
 }
 
-function Acknowledgement({ alert }: { alert: AlertAnswer }) {
+/** Who looks after the alert, or a form that posts its id as `alert`. */
+export function Acknowledgement({ alert }: { alert: AlertAnswer }) {
   const { session, url } = usePage();
   const by = alert.acknowledged_by;
   if (alert.acknowledged_at !== null)

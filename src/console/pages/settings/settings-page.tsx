@@ -20,6 +20,8 @@ const TABS = [
   { value: "keys", label: "API keys" },
   { value: "sessions", label: "Sessions" },
   { value: "links", label: "Portal links" },
+  { value: "alerts", label: "Alerts" },
+  { value: "audit", label: "Audit trail" },
 ] as const;
 
 export function tabNameOf({ searchParams }: URL): string {
@@ -55,17 +57,20 @@ interface ChangeDialogProps {
   name: string;
   title: string;
   refused: RefusedForm | null;
+  /** What the change is about, for everybody who opens it. */
+  facts?: Child;
   /** What the object is now, where it has changed since the form was opened. */
   overtaken?: Child;
   children: Child;
 }
 
 /** A dialog with one change. Says why there is no form for those who may only look. */
-export function ChangeDialog({ name, title, refused, overtaken, children }: ChangeDialogProps) {
+export function ChangeDialog({ name, title, refused, facts, overtaken, children }: ChangeDialogProps) {
   const { session } = usePage();
   const error = refused?.act === name ? refused.call.error : null;
   return (
     <Dialog name={name} title={title}>
+      {facts}
       {mayManage(session) ? (
         <>
           {error !== null &&

@@ -6,10 +6,18 @@ import { noSuch } from "../../not-found.tsx";
 import { to } from "../../paths.ts";
 import { linksTab } from "./access/links.tsx";
 import { sessionsTab } from "./access/sessions.tsx";
+import { alertsTab } from "./alerts/alerts-tab.tsx";
+import { auditTab } from "./audit/audit.tsx";
 import { keysTab } from "./keys/keys.tsx";
 import { type SettingsTab, tabNameOf } from "./settings-page.tsx";
 
-const TABS: Record<string, SettingsTab> = { keys: keysTab, sessions: sessionsTab, links: linksTab };
+const TABS: Record<string, SettingsTab> = {
+  keys: keysTab,
+  sessions: sessionsTab,
+  links: linksTab,
+  alerts: alertsTab,
+  audit: auditTab,
+};
 
 export const settings = new Hono<ConsoleEnv>()
   .get("/console/settings", (c) => tabOf(c.req.url)?.show(c) ?? noTab(c))

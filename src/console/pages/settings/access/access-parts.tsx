@@ -1,12 +1,9 @@
 /** What the tabs of sessions and of portal links share. */
 import type { ShownSession } from "../../../../portal/sessions/session-contract.ts";
 import type { ConsoleContext } from "../../../console-host.ts";
-import { usePage } from "../../../page-state.ts";
 import { sentence } from "../../../parts/badge.tsx";
 import type { Filter } from "../../../parts/filters.tsx";
-import { ButtonLink, useChanged } from "../../../parts/link.tsx";
 import { Maybe } from "../../../parts/values.tsx";
-import { mayManage } from "../../../session.ts";
 
 /** The dialog's name in the address, and the act of its form. */
 export const REVOKE = "revoke";
@@ -42,28 +39,6 @@ export function OwnerOf({ row }: { row: Pick<ShownSession, "owner_type" | "owner
   const { owner_type: type, owner_id: id } = row;
   if (type === null || id === null) return <span class="quiet">Audit1</span>;
   return <span title={sentence(type)}>{id}</span>;
-}
-
-/** `name`: the parameter of the address that names the object. */
-export function RevokeButton({ name, id, what }: { name: string; id: string; what: string }) {
-  const { session } = usePage();
-  const change = useChanged();
-  const why = mayManage(session) ? null : "You may look, but not change anything.";
-  if (why !== null)
-    return (
-      <button type="button" aria-disabled="true" title={why}>
-        Revoke
-        <span class="unseen">
-          {" "}
-          {what} (not available: {why})
-        </span>
-      </button>
-    );
-  return (
-    <ButtonLink href={change({ do: REVOKE, [name]: id, done: null })}>
-      Revoke<span class="unseen"> {what}</span>
-    </ButtonLink>
-  );
 }
 
 export function PersonOf({ person }: { person: string | null }) {

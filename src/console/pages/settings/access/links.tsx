@@ -4,25 +4,17 @@ import type { ApiResult } from "../../../api.ts";
 import type { ConsoleContext } from "../../../console-host.ts";
 import { statusOfRefused } from "../../../page.tsx";
 import { usePage } from "../../../page-state.ts";
-import { StateBadge } from "../../../parts/badge.tsx";
+import { Badge, StateBadge } from "../../../parts/badge.tsx";
 import { Action, ActionForm } from "../../../parts/dialog.tsx";
 import { clearedOf, Filters, isFiltered } from "../../../parts/filters.tsx";
+import { useChanged } from "../../../parts/link.tsx";
 import { Code, Facts, Heading, Panel } from "../../../parts/panels.tsx";
 import { Done, Failed, NothingMatches, NothingYet } from "../../../parts/states.tsx";
 import { type Column, Pager, Table } from "../../../parts/table.tsx";
 import { Id, Instant, Time } from "../../../parts/values.tsx";
 import { changed } from "../../../paths.ts";
 import { ChangeDialog, type RefusedForm, type SettingsTab, settingsPage } from "../settings-page.tsx";
-import {
-  endedFilter,
-  listQueryOf,
-  mayWords,
-  namedIn,
-  OwnerOf,
-  PersonOf,
-  REVOKE,
-  RevokeButton,
-} from "./access-parts.tsx";
+import { endedFilter, listQueryOf, mayWords, namedIn, OwnerOf, PersonOf, REVOKE } from "./access-parts.tsx";
 
 const FILTERS = endedFilter({ any: "Open", all: "Open and ended" });
 
@@ -76,6 +68,11 @@ async function showLinks(c: ConsoleContext, refused: RefusedForm | null): Promis
   );
 }
 
+/** An open link waits for its person. An open alert is something else. */
+function LinkState({ status }: Pick<ShownLink, "status">) {
+  return status === "open" ? <Badge meaning="waiting">Open</Badge> : <StateBadge state={status} />;
+}
+
 function columnsOf(isStaff: boolean): Column<ShownLink>[] {
   return [
     { head: "For", cell: ({ person }) => <PersonOf person={person} /> },
@@ -83,7 +80,7 @@ function columnsOf(isStaff: boolean): Column<ShownLink>[] {
       head: "State",
       cell: ({ status, reusable }) => (
         <>
-          <StateBadge state={status} />
+          <LinkState status={status} />
           {reusable && <span class="quiet"> reusable</span>}
         </>
       ),
@@ -96,19 +93,12 @@ function columnsOf(isStaff: boolean): Column<ShownLink>[] {
     { head: "Created", cell: ({ created_at: at }) => <Time at={at} /> },
     { head: "Ends", cell: ({ expires_at: at }) => <Time at={at} /> },
     { head: "Opened", cell: ({ used_at: at }) => <Time at={at} /> },
-    { head: "Link", wide: true, cell: ({ id }) => <Id id={id} /> },
-    {
-      head: "Actions",
-      cell: ({ id, status, person }) =>
-        status === "revoked" || status === "expired" ? null : (
-          <RevokeButton name="link" id={id} what={`the link for ${person ?? id}`} />
-        ),
-    },
   ];
 }
 
 function LinkList({ listed }: { listed: ApiResult<LinksBody> }) {
   const { url, session } = usePage();
+  const change = useChanged();
   if (!listed.ok) return <Failed error={listed.error} what="The portal links" />;
   const { portal_links: links, next_cursor: nextCursor } = listed.body;
   return (
@@ -120,6 +110,7 @@ function LinkList({ listed }: { listed: ApiResult<LinksBody> }) {
             caption="Portal links, newest first"
             columns={columnsOf(session.owner === null)}
             rows={links}
+            href={({ id }) => change({ do: REVOKE, link: id, done: null })}
             keyOf={({ id }) => id}
           />
           <Pager nextCursor={nextCursor} what="links" shown={links.length} />
@@ -142,24 +133,33 @@ function RevokeDialog({ named, refused }: { named: Named; refused: RefusedForm |
         <p>{named.error.message}</p>
       </ChangeDialog>
     );
-  const { id, person, capabilities, status, expires_at: ends } = named.body.portal_link;
+  const link = named.body.portal_link;
+  const { id, person, status } = link;
   return (
-    <ChangeDialog name={REVOKE} title="Revoke this link" refused={refused}>
-      <Facts
-        facts={[
-          ["For", person ?? "Nobody in particular"],
-          ["May", mayWords(capabilities)],
-          ["Of", <OwnerOf row={named.body.portal_link} />],
-          ["Ends by itself", <Instant at={ends} />],
-        ]}
-      />
-      {status === "revoked" ? (
-        <p>It was revoked already.</p>
-      ) : (
+    <ChangeDialog
+      name={REVOKE}
+      title={person === null ? "Portal link" : `Link for ${person}`}
+      refused={refused}
+      facts={
+        <Facts
+          facts={[
+            ["State", <LinkState status={status} />],
+            ["May", mayWords(link.capabilities)],
+            ["Of", <OwnerOf row={link} />],
+            ["Leads to", <code>{link.next}</code>],
+            ["Created", <Instant at={link.created_at} />],
+            ["Ends by itself", <Instant at={link.expires_at} />],
+            ["Opened", link.used_at === null ? "Never" : <Instant at={link.used_at} />],
+            ["Link", <Id id={id} />],
+          ]}
+        />
+      }
+    >
+      {status !== "revoked" && (
         <>
           <p>
-            The link lets nobody in any more, and every session that it made ends at once. This cannot be
-            undone; another link can be made.
+            Revoked, the link lets nobody in any more, and every session that it made ends at once. This
+            cannot be undone; another link can be made.
           </p>
           <ActionForm hidden={{ act: REVOKE, link: id }} submit="Revoke link" danger busy="Revoking…" />
         </>

@@ -7,22 +7,14 @@ import { usePage } from "../../../page-state.ts";
 import { StateBadge } from "../../../parts/badge.tsx";
 import { ActionForm } from "../../../parts/dialog.tsx";
 import { clearedOf, Filters, isFiltered } from "../../../parts/filters.tsx";
+import { useChanged } from "../../../parts/link.tsx";
 import { Facts, Heading } from "../../../parts/panels.tsx";
 import { Done, Failed, NothingMatches, NothingYet } from "../../../parts/states.tsx";
 import { type Column, Pager, Table } from "../../../parts/table.tsx";
 import { Id, Instant, Time } from "../../../parts/values.tsx";
 import { changed } from "../../../paths.ts";
 import { ChangeDialog, type RefusedForm, type SettingsTab, settingsPage } from "../settings-page.tsx";
-import {
-  endedFilter,
-  listQueryOf,
-  mayWords,
-  namedIn,
-  OwnerOf,
-  PersonOf,
-  REVOKE,
-  RevokeButton,
-} from "./access-parts.tsx";
+import { endedFilter, listQueryOf, mayWords, namedIn, OwnerOf, PersonOf, REVOKE } from "./access-parts.tsx";
 
 const FILTERS = endedFilter({ any: "Signed in", all: "Signed in and ended" });
 
@@ -103,24 +95,12 @@ function columnsOf(ownId: string, isStaff: boolean): Column<ShownSession>[] {
       : []),
     { head: "Signed in", cell: ({ created_at: at }) => <Time at={at} /> },
     { head: "Ends", cell: ({ expires_at, revoked_at }) => <Time at={revoked_at ?? expires_at} /> },
-    {
-      head: "By",
-      wide: true,
-      cell: ({ portal_link_id: link }) => (link === null ? "Cloudflare Access" : <Id id={link} />),
-    },
-    { head: "Session", wide: true, cell: ({ id }) => <Id id={id} /> },
-    {
-      head: "Actions",
-      cell: ({ id, status, person }) =>
-        status === "active" ? (
-          <RevokeButton name="session" id={id} what={`the session of ${person ?? id}`} />
-        ) : null,
-    },
   ];
 }
 
 function SessionList({ listed }: { listed: ApiResult<SessionsBody> }) {
   const { url, session } = usePage();
+  const change = useChanged();
   if (!listed.ok) return <Failed error={listed.error} what="The sessions" />;
   const { sessions, next_cursor: nextCursor } = listed.body;
   return (
@@ -132,6 +112,7 @@ function SessionList({ listed }: { listed: ApiResult<SessionsBody> }) {
             caption="Sessions, newest first"
             columns={columnsOf(session.id, session.owner === null)}
             rows={sessions}
+            href={({ id }) => change({ do: REVOKE, session: id, done: null })}
             keyOf={({ id }) => id}
           />
           <Pager nextCursor={nextCursor} what="sessions" shown={sessions.length} />
@@ -155,28 +136,39 @@ function RevokeDialog({ named, refused }: { named: Named; refused: RefusedForm |
         <p>{named.error.message}</p>
       </ChangeDialog>
     );
-  const { id, person, capabilities, status, expires_at: ends } = named.body.session;
+  const { id, person, capabilities, status, created_at: since, expires_at: ends } = named.body.session;
+  const link = named.body.session.portal_link_id;
   return (
-    <ChangeDialog name={REVOKE} title="Revoke this session" refused={refused}>
-      <Facts
-        facts={[
-          ["Person", person ?? "The link names nobody"],
-          ["May", mayWords(capabilities)],
-          ["Of", <OwnerOf row={named.body.session} />],
-          ["Ends by itself", <Instant at={ends} />],
-        ]}
-      />
-      {status === "active" ? (
+    <ChangeDialog
+      name={REVOKE}
+      title={person === null ? "Session" : `Session of ${person}`}
+      refused={refused}
+      facts={
+        <Facts
+          facts={[
+            ["State", <StateBadge state={status} />],
+            ["May", mayWords(capabilities)],
+            ["Of", <OwnerOf row={named.body.session} />],
+            ["Came in by", link === null ? "Cloudflare Access" : <Id id={link} />],
+            ["Signed in", <Instant at={since} />],
+            [
+              status === "active" ? "Ends by itself" : "Ended",
+              <Instant at={named.body.session.revoked_at ?? ends} />,
+            ],
+            ["Session", <Id id={id} />],
+          ]}
+        />
+      }
+    >
+      {status === "active" && (
         <>
           <p>
             {id === session.id
-              ? "This is your own session: you are signed out at once, and need another link to come back."
-              : "The person is signed out at once, in all windows. A link that is still open lets the person in again: revoke it, too."}
+              ? "This is your own session. Revoked, you are signed out at once, and need another link to come back."
+              : "Revoked, the person is signed out at once, in all windows. A link that is still open lets the person in again: revoke it, too."}
           </p>
           <ActionForm hidden={{ act: REVOKE, session: id }} submit="Revoke session" danger busy="Revoking…" />
         </>
-      ) : (
-        <p>It has ended already.</p>
       )}
     </ChangeDialog>
   );
