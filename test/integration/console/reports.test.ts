@@ -293,7 +293,7 @@ describe("the page of a report", () => {
     const employer = await createEmployer();
     const { json } = await submit(key, PAYROLL, payroll({ employerId: employer.id }));
     const { text } = await (await person(ACME)).get(page(json.file_id));
-    expect(text).toContain(`href="/console/find?q=ak_${key.id}"`);
+    expect(text).toContain(`href="/console/settings?tab=keys&amp;key=ak_${key.id}"`);
     expect(readable(text)).not.toContain("Signed");
   });
 
