@@ -425,6 +425,7 @@ describe("POST /api-keys", () => {
       plan: environment,
       ...OWNER,
       is_active: true,
+      erase_at: null,
       last_used_at: null,
       version: expect.any(Number),
       created_at: expect.stringMatching(/Z$/),
