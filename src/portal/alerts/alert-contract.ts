@@ -88,7 +88,7 @@ export type ShownAlertSettings = z.infer<ReturnType<typeof alertSettings>>;
 
 const contract = portalContracts("Operations");
 
-export const getAlertSettings = contract({}, () => ({
+export const getAlertSettings = contract({ query: z.strictObject({}) }, () => ({
   id: "getAlertSettings",
   summary: "Read where alerts are sent",
   description:

@@ -264,6 +264,8 @@ describe("another owner's id", () => {
         expect(theirs).toMatchObject({ status: 200, json: { dry_run: true, matched: 0 } });
       else if (place.operation.id === "listFiles" && place.field === "employer_id")
         expect(theirs).toMatchObject({ status: 200, json: { files: [], next_cursor: null, count: 0 } });
+      else if (place.operation.id === "listConnections" && place.field === "employer_id")
+        expect(theirs).toMatchObject({ status: 200, json: { connections: [], next_cursor: null, count: 0 } });
       else if (place.field === "subject") expect(theirs).toMatchObject({ status: 200, json: { audit: [] } });
       else expect(theirs.status).toBe(404);
       for (const answer of [theirs, nobodys]) expect(JSON.stringify(answer.json)).not.toMatch(/other|EMP_\d/);
