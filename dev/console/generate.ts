@@ -20,6 +20,7 @@ const ENTRIES = [
   "charts.ts",
   "console.css",
   "console.ts",
+  "import.ts",
   "continue.ts",
   "search-rows.ts",
   "sign-in.ts",

@@ -40,6 +40,8 @@ interface SendOptions {
   body?: unknown;
   /** The `ETag` that the change was made on. */
   ifMatch?: string | null;
+  /** `*`: only if the object does not exist. */
+  ifNoneMatch?: "*";
   idempotencyKey?: string | null;
   /** For a body that is not JSON. */
   contentType?: string;
@@ -74,17 +76,35 @@ export class Api {
 
   /** Never throws for an answer of the API, whatever its status. */
   async send<Body>(method: string, path: string, options: SendOptions = {}): Promise<ApiResult<Body>> {
-    const { body, ifMatch, idempotencyKey, contentType = "application/json" } = options;
+    const response = await this.#fetch(method, path, options);
+    return resultOf<Body>(response);
+  }
+
+  /** For an answer that is read as it comes. */
+  async stream(
+    method: string,
+    path: string,
+    options: SendOptions,
+  ): Promise<{ ok: true; body: ReadableStream<Uint8Array> } | RefusedCall> {
+    const response = await this.#fetch(method, path, options);
+    if (response.ok && response.body !== null) return { ok: true, body: response.body };
+    const refused = await resultOf(response);
+    if (refused.ok) throw new Error(`nothing to read: ${method} ${path}`);
+    return refused;
+  }
+
+  async #fetch(method: string, path: string, options: SendOptions): Promise<Response> {
+    const { body, ifMatch, ifNoneMatch, idempotencyKey, contentType = "application/json" } = options;
     const address = this.#addressOf(path, options);
     const headers = new Headers();
     const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
     if (text !== null) headers.set("Content-Type", contentType);
     if (ifMatch) headers.set("If-Match", ifMatch);
+    if (ifNoneMatch) headers.set("If-None-Match", ifNoneMatch);
     if (idempotencyKey) headers.set("Idempotency-Key", idempotencyKey);
     const request = new Request(`${this.#origin}${address}`, { method, headers, body: text });
     const startedAt = Date.now();
     const response = await this.#call(request, this.#client);
-    const result = await resultOf<Body>(response);
     this.calls.push({
       method,
       path: address,
@@ -92,7 +112,7 @@ export class Api {
       status: response.status,
       ms: Date.now() - startedAt,
     });
-    return result;
+    return response;
   }
 
   #addressOf(path: string, { query = {}, scoped = true }: SendOptions): string {

@@ -72,17 +72,25 @@ interface PagerProps {
   count?: string | undefined;
   what: string;
   shown: number;
+  /** The words of the links, of a list that is not sorted by time. */
+  words?: { first: string; next: string };
 }
 
 /** How many there are, and the way to the older ones. The first page is a link away. */
-export function Pager({ nextCursor, count, what, shown }: PagerProps) {
+export function Pager({
+  nextCursor,
+  count,
+  what,
+  shown,
+  words = { first: "Newest", next: "Older" },
+}: PagerProps) {
   const { url } = usePage();
   const isFirst = !url.searchParams.has("cursor");
   return (
     <p class="pager">
       <span>{count === undefined ? `${shown} shown` : `${count} ${what}`}</span>
-      {!isFirst && <Link href={changed(url, { cursor: null })}>Newest</Link>}
-      {nextCursor !== null && <Link href={changed(url, { cursor: nextCursor })}>Older</Link>}
+      {!isFirst && <Link href={changed(url, { cursor: null })}>{words.first}</Link>}
+      {nextCursor !== null && <Link href={changed(url, { cursor: nextCursor })}>{words.next}</Link>}
     </p>
   );
 }

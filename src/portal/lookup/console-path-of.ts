@@ -15,6 +15,7 @@ const PAGES: Partial<Record<LookupKind, string>> = {
 /** Kinds whose page is part of Settings: its tab, and the parameter that names the object. */
 const SETTINGS: Partial<Record<LookupKind, { tab: string; name: string }>> = {
   api_key: { tab: "keys", name: "key" },
+  employer: { tab: "employers", name: "employer" },
 };
 
 export function consolePathOf({ kind, id, href }: Pick<Link, "kind" | "id" | "href">): string {

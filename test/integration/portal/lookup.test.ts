@@ -459,7 +459,7 @@ describe("the page of the console", () => {
     ["connection", () => `/console/connections/${acme.connection}`],
     ["webhook", () => `/console/webhooks/${acme.webhook}`],
     ["key", () => `/console/settings?tab=keys&key=${acme.key}`],
-    ["employer", () => `/console/find?q=${acme.employer}`],
+    ["employer", () => `/console/settings?tab=employers&employer=${acme.employer}`],
     ["change", () => `/console/find?q=${acme.change}`],
   ] as const)("of a %s is named", async (which, path) => {
     expect(await page(acme[which])).toBe(`${BASE}${path()}`);

@@ -1,4 +1,4 @@
-/** What has no page of its own: an employer, a change in the portal, and objects that are deleted. */
+/** What has no page of its own: a change in the portal, and objects that are deleted. */
 import type { Child } from "hono/jsx";
 import { consolePathOf } from "../../../portal/lookup/console-path-of.ts";
 import type { Found, Link as Related, ShownChange } from "../../../portal/lookup/lookup-contract.ts";
@@ -6,7 +6,6 @@ import { StateBadge, sentence } from "../../parts/badge.tsx";
 import { Facts, Heading, Panel } from "../../parts/panels.tsx";
 import { Table } from "../../parts/table.tsx";
 import { Id, Instant, Time } from "../../parts/values.tsx";
-import { to } from "../../paths.ts";
 
 const NOUNS: Record<Found["kind"], string> = {
   request: "Request",
@@ -38,7 +37,6 @@ export function FoundObject({ found }: { found: Found }) {
       </Heading>
       {facts.length > 0 && <Facts facts={facts} />}
       {"changes" in summary && <Changes changes={summary.changes} />}
-      {"owners" in summary && <Owners owners={summary.owners} />}
       {related.length > 0 && <RelatedPanel related={related} />}
     </>
   );
@@ -83,26 +81,6 @@ function Changes({ changes }: { changes: readonly ShownChange[] }) {
         ]}
         rows={changes}
       />
-    </Panel>
-  );
-}
-
-function Owners({ owners }: { owners: readonly { owner_type: string; owner_id: string }[] }) {
-  return (
-    <Panel title="Owners that may report for it">
-      {owners.length === 0 ? (
-        <p class="quiet">None. Reports for it are refused until an owner is granted it.</p>
-      ) : (
-        <Table
-          caption="Owners"
-          columns={[
-            { head: "Owner", cell: ({ owner_id }) => owner_id },
-            { head: "Type", cell: ({ owner_type }) => sentence(owner_type) },
-          ]}
-          rows={owners}
-          href={({ owner_type, owner_id }) => to.connections({ owner: `${owner_type}/${owner_id}` })}
-        />
-      )}
     </Panel>
   );
 }

@@ -20,6 +20,7 @@ const TABS = [
   { value: "keys", label: "API keys" },
   { value: "sessions", label: "Sessions" },
   { value: "links", label: "Portal links" },
+  { value: "employers", label: "Employers" },
   { value: "alerts", label: "Alerts" },
   { value: "audit", label: "Audit trail" },
 ] as const;

@@ -21,7 +21,7 @@ export function subjectHref({ kind, id }: ShownAuditEntry["subject"]): string | 
     case "portal_link":
       return to.settings({ tab: "links", ended: "true", do: "revoke", link: id });
     case "employer":
-      return to.find({ q: `employer ${id}` });
+      return to.settings({ tab: "employers", employer: id });
     case "alert":
       return to.settings({ tab: "alerts" });
     case "owner":
