@@ -143,7 +143,7 @@ describe("a job", () => {
     const job = await running();
     const viewer = await person(owner, "view");
     expect(readable((await viewer.get(`/console/jobs/${job.id}`)).text)).toContain("You may look");
-    expect((await viewer.post(`/console/jobs/${job.id}`, { do: "cancel" })).status).toBe(409);
+    expect((await viewer.post(`/console/jobs/${job.id}`, { do: "cancel" })).status).toBe(403);
     expect((await browser.post(`/console/jobs/${job.id}`, {})).location).toBe(`/console/jobs/${job.id}`);
     expect((await portal("GET", `/jobs/${job.id}`)).json.job.status).toBe("running");
   });

@@ -18,7 +18,14 @@ import { Id, Maybe, Time } from "../../parts/values.tsx";
 import { changed, to } from "../../paths.ts";
 import { filterQuery, filtersOf, nameOf } from "./delivery-filters.ts";
 import { errorWords } from "./delivery-words.ts";
-import { RecoverDialog, type Recovery, recoveryOf, runRecovery, type Target } from "./recover.tsx";
+import {
+  RecoverDialog,
+  type Recovery,
+  recoveryOf,
+  runRecovery,
+  statusOfRun,
+  type Target,
+} from "./recover.tsx";
 
 const ROWS = 50;
 const REFRESHED_EVERY_S = 5;
@@ -53,7 +60,9 @@ export const deliveryList = new Hono<ConsoleEnv>()
   })
   .post("/console/deliveries", async (c) => {
     const run = await runRecovery(c, targetOf(c), await formOf(c));
-    return run instanceof Response ? run : page(c, { ...PAGE, status: 409 }, await listOf(c, run));
+    return run instanceof Response
+      ? run
+      : page(c, { ...PAGE, status: statusOfRun(run) }, await listOf(c, run));
   });
 
 /** What the list's filters select can be recovered, whatever their status. */

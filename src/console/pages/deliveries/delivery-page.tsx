@@ -6,7 +6,7 @@ import type { ApiError, ApiResult } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { noSuch } from "../../not-found.tsx";
-import { page } from "../../page.tsx";
+import { type PageStatus, page, statusOfRefused } from "../../page.tsx";
 import { withScope } from "../../page-scope.ts";
 import { StateBadge } from "../../parts/badge.tsx";
 import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
@@ -20,7 +20,14 @@ import { AttemptExchange } from "./attempt-exchange.tsx";
 import { nameOf } from "./delivery-filters.ts";
 import { stepsOf } from "./delivery-steps.ts";
 import { isFinal } from "./delivery-words.ts";
-import { RecoverDialog, type Recovery, recoveryOf, runRecovery, type Target } from "./recover.tsx";
+import {
+  RecoverDialog,
+  type Recovery,
+  recoveryOf,
+  runRecovery,
+  statusOfRun,
+  type Target,
+} from "./recover.tsx";
 
 const REFRESHED_EVERY_S = 3;
 
@@ -45,12 +52,12 @@ export const deliveryPage = new Hono<ConsoleEnv>()
     const { id } = found.delivery;
     if (form.do === "recover") {
       const run = await runRecovery(c, targetOf(found.delivery), form);
-      return run instanceof Response ? run : show(c, found, { recovery: run, status: 409 });
+      return run instanceof Response ? run : show(c, found, { recovery: run, status: statusOfRun(run) });
     }
     if (form.do !== "retry") return c.redirect(withScope(to.delivery(id), c.get("scope")), 303);
     const sent = await c.get("api").send("POST", `/deliveries/${id}/retry`);
     if (sent.ok) return c.redirect(withScope(to.delivery(id, { done: "retry" }), c.get("scope")), 303);
-    return show(c, found, { refused: sent.error, status: 409 });
+    return show(c, found, { refused: sent.error, status: statusOfRefused(sent) });
   });
 
 interface Found {
@@ -90,7 +97,7 @@ function targetOf({ webhookId, storedAt }: ShownDeliveryWithHistory): Target {
 interface Shown {
   recovery?: Recovery | null;
   refused?: ApiError;
-  status?: 200 | 409;
+  status?: PageStatus;
 }
 
 function show(c: ConsoleContext, found: Found, { recovery = null, refused, status = 200 }: Shown): Response {

@@ -5,8 +5,9 @@
 import type { ListCount } from "../../../db/list-count.ts";
 import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
 import type { ShownReplay } from "../../../portal/webhooks/replay-contract.ts";
-import type { Api, ApiError, ApiResult } from "../../api.ts";
+import type { Api, ApiResult, RefusedCall } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
+import { type PageStatus, statusOfRefused } from "../../page.tsx";
 import { withScope } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { ActionForm, Dialog } from "../../parts/dialog.tsx";
@@ -63,7 +64,7 @@ export interface Recovery {
   /** The range that was counted, and that is run. */
   since: string;
   until: string;
-  refused: ApiError | null;
+  refused: RefusedCall | null;
 }
 
 export function choicesFor({ webhookId, narrow }: Target): Choice[] {
@@ -130,12 +131,17 @@ export async function runRecovery(
   if (choice === null) return { target, choice, counted: null, since, until, refused: null };
   const { path, body } = requestOf(choice, target, { since, until });
   const begun = await c.get("api").send<{ job: ShownJob } | { replay: ShownReplay }>("POST", path, { body });
-  if (!begun.ok) return { target, choice, counted: null, since, until, refused: begun.error };
+  if (!begun.ok) return { target, choice, counted: null, since, until, refused: begun };
   const at =
     "job" in begun.body
       ? to.job(begun.body.job.id, { done: "begun" })
       : to.job(begun.body.replay.id, { webhook: begun.body.replay.webhookId, done: "begun" });
   return c.redirect(withScope(at, c.get("scope")), 303);
+}
+
+/** Of the page whose form began nothing: the API's, or that of a form without a choice. */
+export function statusOfRun({ refused }: Recovery): PageStatus {
+  return refused === null ? 400 : statusOfRefused(refused);
 }
 
 interface DialogProps {
@@ -158,7 +164,7 @@ export function RecoverDialog({ recovery, keep, children, from = "" }: DialogPro
   }
   return (
     <Dialog name="recover" title="Send deliveries again">
-      {refused !== null && <RefusedRun error={refused} webhookId={target.webhookId} />}
+      {refused !== null && <RefusedRun refused={refused} webhookId={target.webhookId} />}
       <form method="get" action={url.pathname} class="fields">
         {[...kept, ["do", "recover"]].map(([name, value]) => (
           <input type="hidden" name={name} value={value} />
@@ -234,7 +240,7 @@ function Counted({
 }
 
 /** Names what runs already, where that is the reason. */
-function RefusedRun({ error, webhookId }: { error: ApiError; webhookId: string | null }) {
+function RefusedRun({ refused: { error }, webhookId }: { refused: RefusedCall; webhookId: string | null }) {
   const running = error.details?.replay_id;
   return (
     <>

@@ -5,7 +5,7 @@
 import { Hono } from "hono";
 import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
 import type { ShownReplay } from "../../../portal/webhooks/replay-contract.ts";
-import type { ApiError } from "../../api.ts";
+import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { noSuch } from "../../not-found.tsx";
@@ -24,7 +24,7 @@ export const jobPage = new Hono<ConsoleEnv>()
     const { id, webhook, path } = placeOf(c);
     if (act === "cancel") {
       const cancelled = await c.get("api").send("DELETE", path);
-      if (!cancelled.ok) return show(c, cancelled.error);
+      if (!cancelled.ok) return show(c, cancelled);
     }
     const at = to.job(id, { webhook, done: act === "cancel" && "cancelled" });
     return c.redirect(withScope(at, c.get("scope")), 303);
@@ -46,7 +46,7 @@ function placeOf(c: ConsoleContext): Place {
 }
 
 /** `refused`: why it could not be cancelled. */
-async function show(c: ConsoleContext, refused: ApiError | null): Promise<Response> {
+async function show(c: ConsoleContext, refused: RefusedCall | null): Promise<Response> {
   const { webhook, path } = placeOf(c);
   const found = await c.get("api").get<{ job: ShownJob } | { replay: ShownReplay }>(path);
   if (found.ok)

@@ -1,8 +1,8 @@
 /** The page of a bulk retry or a bulk replay. */
 import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
-import type { ApiError } from "../../api.ts";
+import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
-import { page } from "../../page.tsx";
+import { page, statusOfRefused } from "../../page.tsx";
 import { StateBadge, sentence } from "../../parts/badge.tsx";
 import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
 import { ButtonLink, Link } from "../../parts/link.tsx";
@@ -21,7 +21,7 @@ const DONE: Record<string, string> = {
   cancelled: "Cancelled. What was queued by then is still sent.",
 };
 
-export function showJob(c: ConsoleContext, job: ShownJob, refused: ApiError | null): Response {
+export function showJob(c: ConsoleContext, job: ShownJob, refused: RefusedCall | null): Response {
   const title = KINDS[job.kind];
   const done = DONE[c.req.query("done") ?? ""];
   const isRunning = job.status === "running";
@@ -29,7 +29,11 @@ export function showJob(c: ConsoleContext, job: ShownJob, refused: ApiError | nu
   const ofDeliveries = job.kind === "deliveries.retry";
   return page(
     c,
-    { title, section: ofDeliveries ? "deliveries" : "reports", status: refused === null ? 200 : 409 },
+    {
+      title,
+      section: ofDeliveries ? "deliveries" : "reports",
+      status: refused === null ? 200 : statusOfRefused(refused),
+    },
     <>
       <Heading
         title={title}
@@ -51,7 +55,7 @@ export function showJob(c: ConsoleContext, job: ShownJob, refused: ApiError | nu
         }
       />
       {done !== undefined && <Done>{done}</Done>}
-      {refused !== null && <Refused error={refused} what="It was not cancelled." />}
+      {refused !== null && <Refused error={refused.error} what="It was not cancelled." />}
       <Dialog name="cancel" title="Cancel this job">
         <p>
           It queues nothing more. What it has queued by now is still {ofDeliveries ? "sent" : "handed over"}.

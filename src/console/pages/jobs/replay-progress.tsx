@@ -1,9 +1,9 @@
 /** The page of a replay of one webhook. */
 import type { ShownReplay } from "../../../portal/webhooks/replay-contract.ts";
 import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
-import type { ApiError } from "../../api.ts";
+import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
-import { page } from "../../page.tsx";
+import { page, statusOfRefused } from "../../page.tsx";
 import { StateBadge } from "../../parts/badge.tsx";
 import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
 import { ButtonLink, Link } from "../../parts/link.tsx";
@@ -24,7 +24,7 @@ const DONE: Record<string, string> = {
 export async function showReplay(
   c: ConsoleContext,
   replay: ShownReplay,
-  refused: ApiError | null,
+  refused: RefusedCall | null,
 ): Promise<Response> {
   const found = await c.get("api").get<{ webhook: ListedWebhook }>(`/webhooks/${replay.webhookId}`);
   const webhook = found.ok ? found.body.webhook : null;
@@ -34,7 +34,7 @@ export async function showReplay(
   const refresh = isRunning ? REFRESHED_EVERY_S : null;
   return page(
     c,
-    { title, section: "deliveries", status: refused === null ? 200 : 409 },
+    { title, section: "deliveries", status: refused === null ? 200 : statusOfRefused(refused) },
     <>
       <Heading
         title={title}
@@ -56,7 +56,7 @@ export async function showReplay(
         }
       />
       {done !== undefined && <Done>{done}</Done>}
-      {refused !== null && <Refused error={refused} what="It was not ended." />}
+      {refused !== null && <Refused error={refused.error} what="It was not ended." />}
       <Dialog name="cancel" title="End this replay">
         <p>
           It queues nothing more. What it has queued by now is still sent. A later replay takes what is left.

@@ -5,10 +5,10 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import type { ShownRewrapStep } from "../../../portal/rewrap-routes.ts";
-import type { ApiError } from "../../api.ts";
+import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { noSuch } from "../../not-found.tsx";
-import { page } from "../../page.tsx";
+import { page, statusOfRefused } from "../../page.tsx";
 import { withScope } from "../../page-scope.ts";
 import { Badge } from "../../parts/badge.tsx";
 import { ButtonLink } from "../../parts/link.tsx";
@@ -43,7 +43,7 @@ export const rewrapPage = new Hono<ConsoleEnv>()
     const before = soFar.parse(c.req.query());
     const body = { limit: KEYS_PER_STEP, ...(before.cursor && { cursor: before.cursor }) };
     const step = await c.get("api").send<ShownRewrapStep>("POST", "/vault/rewrap", { body, scoped: false });
-    if (!step.ok) return show(c, step.error);
+    if (!step.ok) return show(c, step);
     const { ring_key, remaining, done, next_cursor, ...did } = step.body;
     const after = {
       ring_key,
@@ -59,7 +59,7 @@ export const rewrapPage = new Hono<ConsoleEnv>()
   });
 
 /** `refused`: why the step was not made. */
-function show(c: ConsoleContext, refused: ApiError | null): Response {
+function show(c: ConsoleContext, refused: RefusedCall | null): Response {
   if (c.get("session").owner !== null)
     return noSuch(c, { noun: "job", section: "deliveries", list: { href: to.jobs(), label: "All jobs" } });
   const url = new URL(c.req.url);
@@ -71,27 +71,27 @@ function show(c: ConsoleContext, refused: ApiError | null): Response {
       title: "Rewrap data keys",
       section: "settings",
       scripts: ["continue.js"],
-      status: refused === null ? 200 : 503,
+      status: refused === null ? 200 : statusOfRefused(refused),
     },
     <div class="stack wide-gap" id="rewrap" data-steps>
       <Heading
         title="Rewrap data keys"
-        aside={<State state={state} refused={refused} />}
+        aside={<State state={state} isInterrupted={refused !== null} />}
         actions={<ButtonLink href={to.jobs()}>All jobs</ButtonLink>}
       >
         Every data key is wrapped again with the first key of the ring, so that the others can be removed from
         it. Nothing stops meanwhile, and repeating it is safe.
       </Heading>
-      {refused !== null && <Refused error={refused} what="The step was not made." />}
+      {refused !== null && <Refused error={refused.error} what="The step was not made." />}
       {(state.run !== undefined || state.examined > 0) && <HowFar state={state} />}
       <Next url={url} state={state} goesOn={goesOn} />
     </div>,
   );
 }
 
-function State({ state: { run, examined }, refused }: { state: SoFar; refused: ApiError | null }) {
+function State({ state: { run, examined }, isInterrupted }: { state: SoFar; isInterrupted: boolean }) {
   if (run === "done") return <Badge meaning="good">Done</Badge>;
-  if (refused !== null) return <Badge meaning="warning">Interrupted</Badge>;
+  if (isInterrupted) return <Badge meaning="warning">Interrupted</Badge>;
   if (run === "yes") return <Badge meaning="waiting">Running</Badge>;
   return examined > 0 ? <Badge meaning="off">Paused</Badge> : null;
 }

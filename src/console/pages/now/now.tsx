@@ -1,9 +1,9 @@
 /** What needs somebody now: for staff the whole gateway, for everybody else their owner's part. */
 import { Hono } from "hono";
-import type { ApiError } from "../../api.ts";
+import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
-import { page } from "../../page.tsx";
+import { page, statusOfRefused } from "../../page.tsx";
 import { usePage } from "../../page-state.ts";
 import { StateBadge } from "../../parts/badge.tsx";
 import { Heading, Live, Panel } from "../../parts/panels.tsx";
@@ -29,17 +29,12 @@ export const now = new Hono<ConsoleEnv>()
     return c.redirect(changed(new URL(c.req.url), { done: "acknowledged" }), 303);
   });
 
-interface RefusedAct {
-  status: number;
-  error: ApiError;
-}
-
-async function show(c: ConsoleContext, refused: RefusedAct | null): Promise<Response> {
+async function show(c: ConsoleContext, refused: RefusedCall | null): Promise<Response> {
   const readings = await readNow(c);
   const isDone = refused === null && new URL(c.req.url).searchParams.get("done") === "acknowledged";
   return page(
     c,
-    { title: "Now", section: "now", status: statusOf(refused) },
+    { title: "Now", section: "now", status: refused === null ? 200 : statusOfRefused(refused) },
     <>
       {isDone && <Done>Acknowledged: others see that you look after it.</Done>}
       {refused !== null && <Refused error={refused.error} what="The alert was not acknowledged." />}
@@ -48,19 +43,6 @@ async function show(c: ConsoleContext, refused: RefusedAct | null): Promise<Resp
       </Live>
     </>,
   );
-}
-
-function statusOf(refused: RefusedAct | null): 200 | 403 | 404 | 429 | 503 {
-  switch (refused?.status) {
-    case undefined:
-      return 200;
-    case 403:
-    case 404:
-    case 429:
-      return refused.status;
-    default:
-      return 503;
-  }
 }
 
 function Now({ readings }: { readings: Readings }) {
