@@ -1,4 +1,5 @@
 /** How the portal changes, audits and presents a connection. */
+import { settled } from "../../db/connection-secrets.ts";
 import {
   type ConnectionChange,
   changeConnection,
@@ -42,7 +43,7 @@ export const DELETABLE_CONNECTION: typeof CONNECTION = {
   find: (db, id) => getAnyConnection(db, id.toLowerCase()),
 };
 
-/** Shows no secret and no key. */
+/** Shows no secret and no key. A secret that has ended is left out, though its row is settled only once a day. */
 export function presentConnection(
   c: AppContext,
   row: ManagedConnection,
@@ -54,13 +55,14 @@ export function presentConnection(
     deleted_at: _deleted,
     erase_at: _erase,
     ended_secrets: _ended,
-    secrets,
+    secrets: _secrets,
     ...shown
   } = row;
+  const { secrets: inForce } = settled(row, Date.now());
   return {
     ...shown,
     url: new URL(`/api/v1/webhook/inbound/${row.id}`, c.get("settings").inboundOrigin ?? c.req.url).href,
-    secrets: secrets.map(({ id, created_at, expires_at }) => ({
+    secrets: inForce.map(({ id, created_at, expires_at }) => ({
       id,
       created_at: iso(created_at),
       expires_at: iso(expires_at),

@@ -4,7 +4,7 @@ import { newObjectId } from "../../../src/crypto/ids.ts";
 import type { OwnerType } from "../../../src/model.ts";
 import { Browser, person, readable, type Shown, staff } from "../../support/console.ts";
 import { withBrokenGates } from "../../support/faults.ts";
-import { accepted, catchWakeUps } from "../../support/forwarding.ts";
+import { accepted, advance, catchWakeUps } from "../../support/forwarding.ts";
 import {
   bindings,
   createBoundConnection,
@@ -26,7 +26,10 @@ beforeEach(async () => {
   owner = { type: "payroll_company", id: `console-${newObjectId()}` };
   manager = await person(owner);
 });
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
 
 /** The value of a hidden or visible field. */
 function fieldOf({ text }: Shown, name: string): string {
@@ -309,6 +312,20 @@ describe("rotating the secret", () => {
     expect(twice.status).toBe(412);
     expect(readable(twice.text)).toContain("No new secret was made");
     expect((await stored(connection)).secrets).toHaveLength(2);
+  });
+
+  it("leaves no secret that has ended in the list of those in force", async () => {
+    const connection = await createConnection(owned());
+    await manager.post(pathOf(connection), {
+      act: "rotate",
+      etag: await etagOf(connection),
+      overlap: "3600",
+    });
+    advance(3_601_000);
+    const { text } = await manager.get(pathOf(connection, "?tab=secrets"));
+    expect(readable(text)).toContain("Until it is rotated");
+    expect(readable(text)).not.toContain("Ends");
+    expect(readable((await manager.get(pathOf(connection))).text)).toContain("Secrets in force 1");
   });
 
   it("with an overlap that makes no sense is refused by the API", async () => {

@@ -81,6 +81,16 @@ it("none of them verifies or reaches the isolate's cache, and the portal shows n
   expect(JSON.stringify(audit.json)).not.toContain("ended_secrets");
 });
 
+it("a secret whose overlap is over is not shown, even before the cron has settled it", async () => {
+  const connection = await createBoundConnection();
+  await rotate(connection, HOUR_S);
+  const shown = async () => (await portal("GET", `/connections/${connection.id}`)).json.connection.secrets;
+  expect(await shown()).toHaveLength(2);
+  advance((HOUR_S + 1) * 1_000);
+  expect(await shown()).toMatchObject([{ expires_at: null }]);
+  expect((await rowWithDeleted(connection)).secrets).toHaveLength(2);
+});
+
 it("they leave the limit of secrets in force as it was", async () => {
   const connection = await createBoundConnection();
   await rotated(connection, 3);
