@@ -131,6 +131,8 @@ describe("the page", () => {
     });
     const hour = readable((await manager.get(pathOf(connection, "?range=1h"))).text);
     expect(hour).toMatch(/Accepted 1 .*Repeated 0 .*Refused 1 /);
+    for (const unknown of ["1y", "constructor"])
+      expect((await manager.get(pathOf(connection, `?range=${unknown}`))).status).toBe(200);
     const list = await manager.get(pathOf(connection, "?tab=requests&outcome=accepted"));
     expect(list.text).toContain(fileId);
     expect(list.text).not.toContain(refused.json.request_id);

@@ -30,12 +30,12 @@ interface Range {
 
 const DEFAULT_RANGE = "24h";
 const DEFAULT: Range = { label: "24 h", ms: DAY_MS, granularity: "hour" };
-const RANGES: Record<string, Range> = {
-  "1h": { label: "1 h", ms: HOUR_MS, granularity: "minute" },
-  [DEFAULT_RANGE]: DEFAULT,
-  "7d": { label: "7 d", ms: 7 * DAY_MS, granularity: "hour" },
-  "30d": { label: "30 d", ms: 30 * DAY_MS, granularity: "day" },
-};
+const RANGES: ReadonlyMap<string, Range> = new Map([
+  ["1h", { label: "1 h", ms: HOUR_MS, granularity: "minute" }],
+  [DEFAULT_RANGE, DEFAULT],
+  ["7d", { label: "7 d", ms: 7 * DAY_MS, granularity: "hour" }],
+  ["30d", { label: "30 d", ms: 30 * DAY_MS, granularity: "day" }],
+]);
 const PERIOD_MS: Record<Granularity, number> = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 /** Codes that have a bar of their own. The rarer ones share one. */
 const CODES = 4;
@@ -44,7 +44,7 @@ export async function overviewTab(c: ConsoleContext, connection: ShownConnection
   const { id } = connection;
   const api = c.get("api");
   const now = c.env.startedAt;
-  const range = RANGES[c.req.query("range") ?? ""] ?? DEFAULT;
+  const range = RANGES.get(c.req.query("range") ?? "") ?? DEFAULT;
   const { granularity } = range;
   // The period that has just begun is one of them.
   const since = new Date(now - range.ms + PERIOD_MS[granularity]).toISOString();
@@ -106,7 +106,7 @@ function Ranges({ chosen }: { chosen: Range }) {
   const { url } = usePage();
   return (
     <nav class="ranges" aria-label="Time shown">
-      {Object.entries(RANGES).map(([name, range]) => (
+      {[...RANGES].map(([name, range]) => (
         <Link href={changed(url, { range: name === DEFAULT_RANGE ? null : name })} current={range === chosen}>
           {range.label}
         </Link>
