@@ -145,6 +145,16 @@ function settingsOf(env: Bindings): Settings {
   };
 }
 
+/** The value that `read` takes from {@link Settings}; `otherwise` if it is unusable. */
+export function settingOr<Value, Other>(read: () => Value, otherwise: Other): Value | Other {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ConfigurationError) return otherwise;
+    throw error;
+  }
+}
+
 /** Parses a value now. If that fails, reading the value later throws the error. */
 function setting<T>(part: SettingsPart, name: string, parse: () => T, problems: string[]): () => T {
   try {

@@ -1,15 +1,17 @@
 /** How the portal shows where alerts are sent. */
-import { ConfigurationError, type Settings } from "../../env.ts";
+import { type Settings, settingOr } from "../../env.ts";
 import { maskUrl } from "../../outbound/url-policy.ts";
 import type { ShownAlertSettings } from "./alert-contract.ts";
+
+const UNUSABLE = "unusable";
 
 type AlertSettings = Pick<Settings, "emailFrom" | "operatorsEmail" | "operatorsWebhook">;
 
 /** Never shows a secret, nor the part of an address that may be one. */
 export function shownSettings(settings: AlertSettings): ShownAlertSettings {
-  const from = readable(() => settings.emailFrom);
-  const operators = readable(() => settings.operatorsEmail);
-  const webhook = readable(() => settings.operatorsWebhook);
+  const from = settingOr(() => settings.emailFrom, UNUSABLE);
+  const operators = settingOr(() => settings.operatorsEmail, UNUSABLE);
+  const webhook = settingOr(() => settings.operatorsWebhook, UNUSABLE);
   return {
     mail: {
       status: from === UNUSABLE || operators === UNUSABLE ? UNUSABLE : "set",
@@ -21,15 +23,4 @@ export function shownSettings(settings: AlertSettings): ShownAlertSettings {
       url: webhook === UNUSABLE || webhook === null ? null : maskUrl(webhook.url),
     },
   };
-}
-
-const UNUSABLE = "unusable";
-
-function readable<Value>(read: () => Value): Value | typeof UNUSABLE {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof ConfigurationError) return UNUSABLE;
-    throw error;
-  }
 }

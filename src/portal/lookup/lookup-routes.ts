@@ -3,6 +3,7 @@
  * asked. An object outside the client's scope is answered like an id that does not exist.
  */
 import { Hono } from "hono";
+import { settingOr } from "../../env.ts";
 import { type AppContext, type AppEnv, failureResponse } from "../../http/context.ts";
 import type { Failure } from "../../http/failure.ts";
 import { iso } from "../../http/iso.ts";
@@ -32,7 +33,7 @@ export const lookup = new Hono<AppEnv>().get("/lookup/:any_id", lookUp, async (c
 });
 
 function withPage(c: AppContext, found: FoundObject): Found {
-  const origin = consoleOriginOf(c);
+  const origin = settingOr(() => consoleOriginOf(c), null);
   return { ...found, console_url: origin === null ? null : `${origin}${consolePathOf(found)}` };
 }
 

@@ -477,13 +477,15 @@ describe("the page of the console", () => {
     expect(await page(id)).toBe(`${BASE}/console/find?q=${id}`);
   });
 
-  it("is at the console's own host, and null where there is no console", async () => {
+  it("is at the console's own host, and null where there is no console or its settings cannot be used", async () => {
     const at = async (using: Bindings) => (await lookUp(acme.file, {}, "portal", using)).json.console_url;
     const deployed = { ...bindings, ALLOW_INSECURE_ENDPOINTS: "" };
     expect(await at({ ...deployed, CONSOLE_ORIGIN: "https://console.audit1.com" })).toBe(
       `https://console.audit1.com/console/reports/${acme.file}`,
     );
     expect(await at(deployed)).toBeNull();
+    expect(await at({ ...deployed, CONSOLE_ORIGIN: "https://console.audit1.com/console" })).toBeNull();
+    expect(await at({ ...deployed, CONSOLE_FRAME_ANCESTORS: "*" })).toBeNull();
   });
 });
 
