@@ -95,6 +95,7 @@ export function problemOf(
       return { granularity: "minute is for accepted, duplicate and refused of one connection or API key" };
     if (query.environment !== undefined)
       return { environment: "Minutes are counted whatever the environment: leave it out" };
+    if (by === "environment") return { by: "Minutes are counted whatever the environment" };
   }
   if (target === "owner" && by === "owner") return { by: "One owner cannot be split by owner" };
   return null;

@@ -537,6 +537,7 @@ describe("minutes", () => {
     expect(await problems({})).toEqual(["granularity"]);
     expect(await problems({ connection_id: id, measure: "bytes" })).toEqual(["granularity"]);
     expect(await problems({ connection_id: id, environment: "sandbox" })).toEqual(["environment"]);
+    expect(await problems({ connection_id: id, by: "environment" })).toEqual(["by"]);
     expect(await problems({ connection_id: id, since: iso(NOW - 8 * HOUR_MS) })).toEqual(["since"]);
   });
 });
