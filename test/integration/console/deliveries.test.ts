@@ -225,6 +225,19 @@ describe("a delivery", () => {
     expect(readable(text)).toContain("(not available: The webhook was deleted.)");
   });
 
+  it("whose webhook could not be read does not call it deleted", async () => {
+    const id = await tried(() => new Response("ok"));
+    vi.spyOn(DB, "prepare").mockImplementation((query) => {
+      if (query.includes('"webhooks"."deleted_at" is null'))
+        throw Object.assign(new Error("injected"), { retryable: true });
+      return Object.getPrototypeOf(DB).prepare.call(DB, query);
+    });
+    const { status, text } = await browser.get(`${LIST}/${id}`);
+    expect(status).toBe(200);
+    expect(readable(text)).toMatch(/The webhook could not be read\..*The receiver accepted it\./);
+    expect(readable(text)).not.toContain("deleted");
+  });
+
   it("of another owner does not exist, nor does one whose id is made up", async () => {
     const id = await tried(() => new Response("ok"));
     const other = await person({ type: "payroll_company", id: "somebody-else" });

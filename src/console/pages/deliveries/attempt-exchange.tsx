@@ -8,7 +8,7 @@ import { causeOf, outcomeMeaning, outcomeWords } from "./delivery-words.ts";
 
 interface AttemptProps {
   attempt: ShownAttempt;
-  /** Null if it was deleted. */
+  /** Null if it was deleted or could not be read. */
   webhook: ListedWebhook | null;
 }
 
@@ -44,7 +44,7 @@ function Request({ attempt: { requestHeaders }, webhook }: AttemptProps) {
     <section class="exchange">
       <h4>Request</h4>
       <p>
-        <code>POST {webhook === null ? "(the webhook was deleted)" : webhook.url_masked}</code>
+        <code>POST {webhook?.url_masked}</code>
       </p>
       <Headers headers={requestHeaders} />
       <p class="quiet small">
@@ -62,7 +62,7 @@ function Request({ attempt: { requestHeaders }, webhook }: AttemptProps) {
             )
           </>
         )}
-        . The body is the event. The address is the webhook's present one.
+        . The body is the event.{webhook !== null && " The address is the webhook's present one."}
       </p>
     </section>
   );

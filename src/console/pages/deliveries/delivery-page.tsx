@@ -173,9 +173,14 @@ function refreshOf(delivery: ShownDeliveryWithHistory): number | null {
   return isFinal(delivery) ? null : REFRESHED_EVERY_S;
 }
 
-function whyOff({ webhook: read }: Found, webhook: ListedWebhook | null): string | null {
+/** A webhook that could not be read may still exist. */
+function isDeleted({ webhook }: Found): boolean {
+  return !webhook.ok && webhook.status === 404;
+}
+
+function whyOff(found: Found, webhook: ListedWebhook | null): string | null {
   if (webhook === null)
-    return !read.ok && read.status === 404 ? "The webhook was deleted." : "The webhook could not be read.";
+    return isDeleted(found) ? "The webhook was deleted." : "The webhook could not be read.";
   return webhook.status === "disabled" ? "The webhook is disabled. Enable it first." : null;
 }
 
@@ -205,7 +210,8 @@ function Related({
               <Link href={to.webhook(webhookId, { owner })}>
                 {webhook === null ? webhookId : nameOf(webhook)}
               </Link>{" "}
-              {webhook === null ? <span class="quiet">deleted</span> : <StateBadge state={webhook.status} />}
+              {webhook !== null && <StateBadge state={webhook.status} />}
+              {isDeleted(found) && <span class="quiet">deleted</span>}
             </>,
           ],
           [
@@ -231,9 +237,7 @@ function Related({
           ["Last change", <Instant at={updatedAt} />],
         ]}
       />
-      {!found.webhook.ok && found.webhook.status !== 404 && (
-        <Failed error={found.webhook.error} what="The webhook" />
-      )}
+      {!found.webhook.ok && !isDeleted(found) && <Failed error={found.webhook.error} what="The webhook" />}
     </>
   );
 }

@@ -5,7 +5,7 @@ import type { Step } from "../../parts/lifecycle.tsx";
 import { duration } from "../../parts/values.tsx";
 import { outcomeMeaning, outcomeWords, unsentReason } from "./delivery-words.ts";
 
-/** `webhook`: null if it was deleted. `now` in ms. */
+/** `webhook`: null if it was deleted or could not be read. `now` in ms. */
 export function stepsOf(
   delivery: ShownDeliveryWithHistory,
   webhook: Pick<ListedWebhook, "status"> | null,
