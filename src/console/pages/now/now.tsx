@@ -69,7 +69,7 @@ function Now({ readings }: { readings: Readings }) {
       )}
       {health.ok ? <Late late={health.body.late} /> : <Failed error={health.error} what="Health" />}
       <div class="tiles">
-        {isStaff && health.ok ? <GatewayTiles health={health.body} /> : <OwnerTiles {...readings} />}
+        {isStaff ? health.ok && <GatewayTiles health={health.body} /> : <OwnerTiles {...readings} />}
         <RefusedShareTile read={refusedShare} />
         <FreshnessTile read={freshness} />
         <ErrorBudgetTile read={errorBudget} />
