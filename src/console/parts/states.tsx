@@ -72,7 +72,14 @@ export function NothingYet({ what, children }: { what: string; children?: Child 
   );
 }
 
-/** Something was done; the page's address says what. */
+/** Says in `words` what was done, if the page's address names it. */
+export function DoneAsNamed({ words }: { words: Readonly<Record<string, string>> }) {
+  const { url } = usePage();
+  const name = url.searchParams.get("done") ?? "";
+  return Object.hasOwn(words, name) ? <Done>{words[name] ?? ""}</Done> : null;
+}
+
+/** Something was done. */
 export function Done({ children }: { children: Child }) {
   return (
     <p class="done" role="status">

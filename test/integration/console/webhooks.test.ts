@@ -207,6 +207,13 @@ describe("the page of a webhook", () => {
     expect(failed).toContain("The deliveries could not be read.");
   });
 
+  it("says only what it has words for", async () => {
+    const owner = freshOwner();
+    const { id } = await register(owner);
+    const { status, text } = await (await person(owner)).get(page(id, "?done=constructor"));
+    expect([status, text.includes('class="done"')]).toEqual([200, false]);
+  });
+
   it("opens where a part of it fails", async () => {
     const owner = freshOwner();
     const { id } = await register(owner);
@@ -279,6 +286,7 @@ describe("pausing and disabling", () => {
     expect(readable((await browser.get(page(id, "?done=replay-ended"))).text)).toContain(
       "The replay was cancelled after 0 deliveries",
     );
+    expect(readable((await browser.get(page(id, "?done=paused"))).text)).not.toContain("after 0 deliveries");
     const wrong = await browser.post(page(id, "?do=replay"), { act: "replay", since: PAYLOAD });
     expect(wrong.status).toBe(400);
     expect(wrong.text).not.toContain(PAYLOAD);

@@ -8,7 +8,7 @@ import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
 import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Facts, Heading, Live, Notice, Panel } from "../../parts/panels.tsx";
 import { Progress } from "../../parts/progress.tsx";
-import { Done, Refused } from "../../parts/states.tsx";
+import { DoneAsNamed, Refused } from "../../parts/states.tsx";
 import { duration, Id, Instant, number, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { handled, KINDS, perMinute, progressWords, reasonWords } from "./job-words.ts";
@@ -23,7 +23,6 @@ const DONE: Record<string, string> = {
 
 export function showJob(c: ConsoleContext, job: ShownJob, refused: RefusedCall | null): Response {
   const title = KINDS[job.kind];
-  const done = DONE[c.req.query("done") ?? ""];
   const isRunning = job.status === "running";
   const refresh = isRunning ? REFRESHED_EVERY_S : null;
   const ofDeliveries = job.kind === "deliveries.retry";
@@ -54,7 +53,7 @@ export function showJob(c: ConsoleContext, job: ShownJob, refused: RefusedCall |
           </>
         }
       />
-      {done !== undefined && <Done>{done}</Done>}
+      <DoneAsNamed words={DONE} />
       {refused !== null && <Refused error={refused.error} what="It was not cancelled." />}
       <Dialog name="cancel" title="Cancel this job">
         <p>

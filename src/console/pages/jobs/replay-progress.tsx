@@ -9,7 +9,7 @@ import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
 import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Facts, Heading, Live, Notice, Panel } from "../../parts/panels.tsx";
 import { Progress } from "../../parts/progress.tsx";
-import { Done, Refused } from "../../parts/states.tsx";
+import { DoneAsNamed, Refused } from "../../parts/states.tsx";
 import { Id, Instant, number, percent, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { perMinute, REPLAY_KINDS } from "./job-words.ts";
@@ -29,7 +29,6 @@ export async function showReplay(
   const found = await c.get("api").get<{ webhook: ListedWebhook }>(`/webhooks/${replay.webhookId}`);
   const webhook = found.ok ? found.body.webhook : null;
   const title = REPLAY_KINDS[replay.only];
-  const done = DONE[c.req.query("done") ?? ""];
   const isRunning = replay.status === "running";
   const refresh = isRunning ? REFRESHED_EVERY_S : null;
   return page(
@@ -55,7 +54,7 @@ export async function showReplay(
           </>
         }
       />
-      {done !== undefined && <Done>{done}</Done>}
+      <DoneAsNamed words={DONE} />
       {refused !== null && <Refused error={refused.error} what="It was not ended." />}
       <Dialog name="cancel" title="End this replay">
         <p>

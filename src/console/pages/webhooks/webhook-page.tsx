@@ -8,7 +8,7 @@ import { usePage } from "../../page-state.ts";
 import { sentence } from "../../parts/badge.tsx";
 import { History, readHistory } from "../../parts/history.tsx";
 import { Facts, Heading, Live, Tabs } from "../../parts/panels.tsx";
-import { Done, Failed, Refused } from "../../parts/states.tsx";
+import { DoneAsNamed, Failed, Refused } from "../../parts/states.tsx";
 import { Id, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { nameOf } from "../deliveries/delivery-filters.ts";
@@ -61,7 +61,7 @@ export async function showWebhook(c: ConsoleContext, outcome: Outcome = {}): Pro
     { title: nameOf(reading.webhook), section: "webhooks", status: outcome.status ?? 200 },
     <>
       <Head reading={reading} />
-      <DoneLine />
+      <DoneAsNamed words={DONE} />
       <Live id="webhook-state" seconds={REFRESH_S}>
         <div class="stack">
           <WebhookState reading={reading} />
@@ -154,9 +154,3 @@ const DONE: Record<string, string> = {
     "The webhook is active again, but a replay of what it missed could not begin. Begin it below.",
   "replay-ended": "The replay was cancelled.",
 };
-
-function DoneLine() {
-  const { url } = usePage();
-  const words = DONE[url.searchParams.get("done") ?? ""];
-  return words === undefined ? null : <Done>{words}</Done>;
-}

@@ -125,12 +125,16 @@ function Skipped({ reading: { webhook, skipped, replays } }: { reading: WebhookR
   );
 }
 
+/** Of a replay: the words of the address that say what was done to it. */
+const REPLAY_DONE: readonly (string | null)[] = ["replaying", "replay-ended"];
+
 /** Shown while it runs, and after it until another page is opened. */
 function NewestReplay({ reading: { webhook, replays } }: { reading: WebhookReading }) {
   const { session, url } = usePage();
   if (!replays.ok) return <Failed error={replays.error} what="The replays" />;
   const [replay] = replays.body.replays;
-  if (replay === undefined || (replay.status !== "running" && !url.searchParams.has("done"))) return null;
+  const isFollowed = replay?.status === "running" || REPLAY_DONE.includes(url.searchParams.get("done"));
+  if (replay === undefined || !isFollowed) return null;
   return (
     <Notice meaning={replay.status === "ended" ? "warning" : replay.status === "done" ? "good" : "waiting"}>
       <Progress replay={replay} isPaused={webhook.status === "paused"} />
