@@ -1,57 +1,24 @@
 /** `npm start` as a new user meets it: a real process in a copy of the project, the README's curl, a kill -9 in between. */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { createServer } from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
+import { networkInterfaces } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import type { Demo } from "../../dev/demo.ts";
 import { edited } from "../proofs/faults/build.ts";
 import { localMails } from "./mailbox.ts";
-import { root, shellBlock } from "./pages.ts";
-
-interface Demo {
-  base_url: string;
-  connection_id: string;
-  secret: string;
-  api_key: string;
-  employer_id: string;
-  employer_fein: string;
-  portal_client_id: string;
-  portal_client_secret: string;
-  owner_client_id: string;
-  owner_client_secret: string;
-  files_creator_url: string;
-  console_url: string;
-  owner_console_url: string;
-}
+import { shellBlock } from "./pages.ts";
+import { copyProject, freePort } from "./project-copy.ts";
 
 const STARTED = { timeout: 60_000, interval: 200 };
-const copy = mkdtempSync(path.join(tmpdir(), "gateway-"));
+const copy = copyProject();
 let port = 0;
 let running: ChildProcess | null = null;
 let output = "";
 
 beforeAll(async () => {
-  const files = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  for (const file of files.split("\n").filter((name) => name !== "" && existsSync(path.join(root, name)))) {
-    mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
-    cpSync(path.join(root, file), path.join(copy, file));
-  }
-  symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
   wakeSoonAgain();
   port = await freePort();
 });
@@ -342,15 +309,6 @@ async function expectFile(fileId: string, body: string): Promise<void> {
   const raw = await fetch(`${readDemo().files_creator_url}/files/${fileId}/raw`);
   const digest = (bytes: string | Buffer) => createHash("sha256").update(bytes).digest("hex");
   expect(digest(Buffer.from(await raw.arrayBuffer()))).toBe(digest(body));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function expectClosed(closed: number): Promise<void> {

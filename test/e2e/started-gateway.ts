@@ -1,11 +1,9 @@
 /** `npm start`, with everything that its demonstration sets up, in a copy of the project, as a new user has it. */
-import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { spawn } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import type { Demo } from "../../dev/demo.ts";
-import { root } from "./pages.ts";
+import { copyProject, freePort } from "./project-copy.ts";
 
 /** A busy machine takes a minute. */
 const STARTED_WITHIN_MS = 110_000;
@@ -18,7 +16,7 @@ export interface StartedGateway {
 }
 
 export async function startGatewayInCopy(): Promise<StartedGateway> {
-  const copy = copyOfProject();
+  const copy = copyProject();
   const port = await freePort();
   const child = spawn("npm", ["start"], {
     cwd: copy,
@@ -71,29 +69,4 @@ async function callPortal(demo: Demo, method: string, route: string, body?: unkn
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${text}`);
   return JSON.parse(text);
-}
-
-/** The files that a checkout has, with the packages that are installed. */
-function copyOfProject(): string {
-  const copy = mkdtempSync(path.join(tmpdir(), "gateway-"));
-  const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  for (const file of listed.split("\n").filter((name) => name !== "" && existsSync(path.join(root, name)))) {
-    mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
-    cpSync(path.join(root, file), path.join(copy, file));
-  }
-  symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
-  return copy;
-}
-
-/** A port whose neighbour, which the files-creator stand-in takes, is likely to be free too. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,9 +1,7 @@
 /** Workers in their own runtime: bundled as for a deployment, bound as in their wrangler.toml, without a proxy. */
 import { type ChildProcess, execFile } from "node:child_process";
 import { subscribe } from "node:diagnostics_channel";
-import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import path from "node:path";
 import { promisify } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, NoOpLog } from "miniflare";
@@ -149,16 +147,6 @@ function dataModules(folder: string): { type: "Data"; path: string }[] {
 /** The port of a Worker; of the first without a name. */
 export async function portOf(miniflare: Miniflare, worker?: string): Promise<number> {
   return Number((await miniflare.unsafeGetDirectURL(worker)).port);
-}
-
-/** A free port, for a server whose port must be known before it starts. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** A text at the top level of a wrangler.toml. */

@@ -4,11 +4,12 @@
  * become files of the one for local development.
  */
 import path from "node:path";
+import { freePort } from "../../e2e/project-copy.ts";
 import type { FileReceipt } from "./files-creator-process.ts";
 import { type Gateway, INBOUND_PATH, PORTAL, standInSource, startGateway } from "./gateway.ts";
 import type { Load } from "./load.ts";
 import type { Sender } from "./requests.ts";
-import { freePort, type Modules, startWorkers, withoutPrinting } from "./runtime.ts";
+import { type Modules, startWorkers, withoutPrinting } from "./runtime.ts";
 import { ServerProcess } from "./server-process.ts";
 import { quantile } from "./statistics.ts";
 
