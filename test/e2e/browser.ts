@@ -15,8 +15,8 @@ export function browserPath(): string | null {
   return found;
 }
 
-export function launchBrowser(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
+export function launchBrowser(executablePath: string, args: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath, args: ["--no-sandbox", ...args] });
 }
 
 /** Collects what a page must never have: errors in its console (reports of its content security policy too) and exceptions. */

@@ -30,6 +30,8 @@ export interface ReceivedFile {
 
 export interface Gateway {
   port: number;
+  /** Through the runtime's proxy. */
+  origin: string;
   /** The runtime's process. */
   pid: number;
   /** The debugger's URL for the gateway's isolate; null when it was not opened. */
@@ -58,15 +60,20 @@ subscribe("child_process", (message) => {
 });
 
 /**
+ * With `https`, `origin` is an https one with a certificate that nobody signed. `settings` replace variables of wrangler.toml.
  * `inspected` opens the runtime's debugger on a free port. With `filesCreatorPort`, reports go over HTTP to the files-creator that
  * listens there on loopback, and `received` stays empty.
  */
 export async function startGateway({
   inspected = false,
   filesCreatorPort,
+  https = false,
+  settings = {},
 }: {
   inspected?: boolean;
   filesCreatorPort?: number;
+  https?: boolean;
+  settings?: Record<string, string>;
 } = {}): Promise<Gateway> {
   const scratch = mkdtempSync(path.join(tmpdir(), "gateway-"));
   const module = await bundle(path.join(scratch, "bundle"));
@@ -81,6 +88,7 @@ export async function startGateway({
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,
+      https,
       cf: false,
       log: new NoOpLog(),
       handleStructuredLogs: ({ level, message }) => {
@@ -95,6 +103,7 @@ export async function startGateway({
           name: "audit1-webhook-gateway",
           bindings: {
             ...(bindings as object),
+            ...settings,
             VAULT_KEYS: `fuzz:${randomBytes(32).toString("base64")}`,
             PORTAL_CLIENTS: JSON.stringify([{ id: client.id, secret_sha256: sha256(client.secret) }]),
           },
@@ -120,7 +129,7 @@ export async function startGateway({
       ],
     } as Parameters<typeof convertV4MiniflareOptions>[0]),
   );
-  await miniflare.ready;
+  const { origin } = await miniflare.ready;
   const runtime = children.slice(before).find(({ spawnfile }) => spawnfile.includes("workerd"));
   if (runtime?.pid === undefined) throw new Error("the runtime's process was not seen");
   const port = Number((await miniflare.unsafeGetDirectURL()).port);
@@ -144,6 +153,7 @@ export async function startGateway({
 
   return {
     port,
+    origin,
     pid: runtime.pid,
     inspector: inspected ? new URL(INSPECTED, await miniflare.getInspectorURL()).href : null,
     client,
