@@ -4,13 +4,17 @@ import { createHmac } from "node:crypto";
 import { promisify } from "node:util";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { report, send, signedProperly } from "../../dev/demo-requests.ts";
 import { accessibilityProblems, browserPath, launchBrowser, overflowOf, problemsIn } from "./browser.ts";
 import { walkConsole } from "./console-walk.ts";
 import { type StartedGateway, startGatewayInCopy } from "./started-gateway.ts";
 
+const OWNER = { owner_type: "payroll_company", owner_id: "demo-payroll" };
 const SHOWN_WITHIN_MS = 3_000;
 /** Beside all other tests, about a hundred pages take a minute or two. */
 const WALK_LIMIT_MS = 400_000;
+/** The cron goes on with a replay every minute. */
+const RUN_LIMIT_MS = 90_000;
 const executable = browserPath();
 
 describe.skipIf(executable === null)("in a browser", () => {
@@ -37,6 +41,13 @@ describe.skipIf(executable === null)("in a browser", () => {
     await page.goto(link);
     await page.waitForURL((url) => !url.pathname.includes("sign-in"));
     return { context, page, problems };
+  }
+
+  /** The status of a report that the connection's sender signs with `secret`. */
+  async function reportBy(id: string, secret: string): Promise<number> {
+    const sender = { url: gateway.demo.base_url, id, secret };
+    const body = report(1, { fein: gateway.demo.employer_fein });
+    return send(sender, body, signedProperly(body, sender));
   }
 
   it("every page that links lead to is sound, accessible and fits, in both schemes and on a phone", {
@@ -153,10 +164,68 @@ describe.skipIf(executable === null)("in a browser", () => {
     await Promise.all([staff.context.close(), other.context.close()]);
   });
 
+  it("a secret is rotated with an overlap, and shown once", async () => {
+    const { connection, secret: first } = (await gateway.portal("POST", "/connections", {
+      ...OWNER,
+      type: "webhook",
+      environment: "production",
+      plan: "production",
+    })) as { connection: { id: string }; secret: string };
+    const { context, problems, page } = await signedIn(gateway.demo.owner_console_url);
+    await page.goto(`${gateway.demo.base_url}/console/connections/${connection.id}?tab=secrets`);
+    await page.getByRole("link", { name: "Rotate secret" }).click();
+    const dialog = page.getByRole("dialog", { name: "Rotate the secret" });
+    await dialog.getByLabel("Keep it for an hour").check();
+    await dialog.getByRole("button", { name: "Rotate secret" }).click();
+    await page.getByText("It is shown this once.").waitFor();
+    const shown = await page.locator("pre code").allTextContents();
+    const second = shown.find((text) => text.startsWith("whsec_")) ?? "";
+    expect([second === "", second === first]).toEqual([false, false]);
+    for (const secret of [first, second]) expect(await reportBy(connection.id, secret)).toBe(202);
+    await page.goto(`${gateway.demo.base_url}/console/connections/${connection.id}?tab=secrets`);
+    expect(await page.locator("tbody tr").count()).toBe(2);
+    expect(await page.content()).not.toContain(second);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
+  it("deliveries that an endpoint missed are counted, sent again and followed to the end", async () => {
+    const { webhooks } = (await gateway.portal("GET", `/webhooks?${new URLSearchParams(OWNER)}`)) as {
+      webhooks: { id: string; description: string }[];
+    };
+    const missed = webhooks.find(({ description }) => description === "Retired CRM");
+    await gateway.portal("PATCH", `/webhooks/${missed?.id}`, {
+      ...OWNER,
+      status: "active",
+      url: `${gateway.demo.files_creator_url}/receivers/ok`,
+    });
+    const { context, problems, page } = await signedIn(gateway.demo.owner_console_url);
+    await page.goto(`${gateway.demo.base_url}/console/deliveries?webhook_id=${missed?.id}`);
+    await page.getByRole("link", { name: "Send many again" }).click();
+    await page.getByLabel("All that were missed").check();
+    await page.getByRole("button", { name: "Count them" }).click();
+    await page.getByRole("button", { name: /^Send (it|\d+) again$/ }).click();
+    await page.waitForURL("**/console/jobs/**");
+    await page.locator(".badge", { hasText: "Done" }).waitFor({ timeout: RUN_LIMIT_MS });
+    // The address is all that progress needs.
+    await page.reload();
+    await page.locator(".badge", { hasText: "Done" }).waitFor();
+
+    await page.goto(`${gateway.demo.base_url}/console/deliveries?webhook_id=${missed?.id}&status=delivered`);
+    await page.locator("tbody tr a.row").first().click();
+    const attempts = page.locator(".attempt");
+    const before = await attempts.count();
+    await page.getByRole("link", { name: "Send again" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Send again" }).click();
+    await page.getByRole("status").waitFor();
+    await expect.poll(() => attempts.count(), { timeout: RUN_LIMIT_MS }).toBe(before + 1);
+    expect(problems).toEqual([]);
+    await context.close();
+  });
+
   it("a link signs in once, and a session that was revoked is out with the next page", async () => {
     const { portal_link: link, url } = (await gateway.portal("POST", "/portal-links", {
-      owner_type: "payroll_company",
-      owner_id: "demo-payroll",
+      ...OWNER,
       capabilities: "view",
       person: "vera@demo-payroll.example",
       next: "/console/reports",
@@ -168,10 +237,7 @@ describe.skipIf(executable === null)("in a browser", () => {
     const second = await again.newPage();
     await second.goto(url);
     await second.getByText("This link was used already").waitFor();
-    await gateway.portal(
-      "DELETE",
-      `/portal-links/${link.id}?owner_type=payroll_company&owner_id=demo-payroll`,
-    );
+    await gateway.portal("DELETE", `/portal-links/${link.id}?${new URLSearchParams(OWNER)}`);
     await page.reload();
     expect(new URL(page.url()).pathname).toBe("/console/sign-in");
     await Promise.all([context.close(), again.close()]);
