@@ -124,9 +124,14 @@ export class Api {
     }
     for (const [name, value] of Object.entries(query))
       if (value !== undefined && value !== null && value !== "") params.set(name, String(value));
-    const at = path === "/health" ? path : `${API}${path}`;
+    const at = path === "/health" ? path : `${API}${withoutSteps(path)}`;
     return params.size === 0 ? at : `${at}?${params}`;
   }
+}
+
+/** An id of dots would be a step to another address. Encoded twice it is an id that nothing has. */
+function withoutSteps(path: string): string {
+  return path.replaceAll(/(?<=\/)\.{1,2}(?=\/|$)/g, (dots) => dots.replaceAll(".", "%252E"));
 }
 
 async function resultOf<Body>(response: Response): Promise<ApiResult<Body>> {

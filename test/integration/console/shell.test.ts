@@ -31,6 +31,13 @@ describe("a page", () => {
     expect(page.text).toContain('href="/console"');
   });
 
+  it.each(["keys&key=.", "employers&employer=..", "sessions&do=revoke&session=.", "links&do=revoke&link=."])(
+    "of an id that is a step in a path is a 404: %s",
+    async (query) => {
+      expect((await (await staff()).get(`/console/settings?tab=${query}`)).status).toBe(404);
+    },
+  );
+
   it("keeps the owner and environment that staff look at in its links", async () => {
     const browser = await staff();
     const { text } = await browser.get("/console?owner=payroll_company/acme&environment=sandbox");
