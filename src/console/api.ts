@@ -35,6 +35,11 @@ export interface ApiCall {
   ms: number;
 }
 
+/** The same call may be answered later: a part of the gateway is away, or this client has asked too much in a minute. */
+export function isTransient({ status }: { status: number }): boolean {
+  return status >= 500 || status === 429;
+}
+
 interface SendOptions {
   query?: ApiQuery;
   body?: unknown;

@@ -1,7 +1,8 @@
 /** The lists of reports, the page of each, and replaying them. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { newObjectId } from "../../../src/crypto/ids.ts";
 import { mintFileId } from "../../../src/gate/file-id.ts";
+import { clientLimits } from "../../../src/portal/client-limits.ts";
 import { Browser, person, readable, staff } from "../../support/console.ts";
 import { PAYROLL, payroll, submit } from "../../support/developer.ts";
 import {
@@ -316,6 +317,20 @@ describe("the page of a report", () => {
     const failed = await away.get(page(file));
     expect(failed.status).toBe(503);
     expect(readable(failed.text)).toContain("The report could not be read.");
+  });
+
+  it("is not called missing when too much was asked in a minute", async () => {
+    const browser = await staff();
+    const file = await accepted(await createBoundConnection());
+    vi.spyOn(clientLimits, "exceeded").mockReturnValue({
+      allowed: false,
+      limit: 600,
+      remaining: 0,
+      resetAt: Date.now() + 30_000,
+      window: "1 minute",
+    });
+    const { status, text } = await browser.get(page(file));
+    expect([status, readable(text).includes("The report could not be read.")]).toEqual([429, true]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The page of one connection, and what is posted to it. */
 import type { ShownConnection } from "../../../portal/connections/connection-contract.ts";
 import type { Found } from "../../../portal/lookup/lookup-contract.ts";
-import type { ApiError, ApiResult } from "../../api.ts";
+import { type ApiError, type ApiResult, isTransient } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
 import { noSuch } from "../../not-found.tsx";
 import { page, statusOfRefused } from "../../page.tsx";
@@ -131,7 +131,7 @@ async function tabOf(
 /** The connection is deleted, or there never was one. */
 async function missing(c: ConsoleContext, id: string, outcome: Outcome | null): Promise<Response> {
   const found = await c.get("api").get<Found>(`/lookup/${encodeURIComponent(id)}`);
-  if (!found.ok && found.status >= 500) return failed(c, found);
+  if (!found.ok && isTransient(found)) return failed(c, found);
   if (found.ok && found.body.kind === "connection") return deletedConnection(c, found.body, outcome);
   return noSuch(c, {
     noun: "connection",

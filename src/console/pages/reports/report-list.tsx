@@ -1,7 +1,7 @@
 /** The lists of reports: of one sender, of one owner, and the stuck and failed ones of everybody. */
 import type { ListedFile } from "../../../portal/files/file-list-contract.ts";
 import type { ShownStuckFile } from "../../../portal/files/stuck-file-contract.ts";
-import type { ApiError } from "../../api.ts";
+import { isTransient, type RefusedCall } from "../../api.ts";
 import { usePage } from "../../page-state.ts";
 import { StateBadge, sentence } from "../../parts/badge.tsx";
 import { clearedOf, type Filter, isFiltered } from "../../parts/filters.tsx";
@@ -128,17 +128,10 @@ function ReportTable<Row extends { file_id: string }>({
 }
 
 /** The API does not take the filters, or could not be asked. */
-export function Unlisted({
-  status,
-  error,
-  filters,
-}: {
-  status: number;
-  error: ApiError;
-  filters: readonly Filter[];
-}) {
+export function Unlisted({ refused, filters }: { refused: RefusedCall; filters: readonly Filter[] }) {
   const { url } = usePage();
-  if (status >= 500 || status === 429) return <Failed error={error} what="The reports" />;
+  const { error } = refused;
+  if (isTransient(refused)) return <Failed error={error} what="The reports" />;
   return (
     <>
       <Refused error={error} what="These filters cannot be used." />

@@ -1,7 +1,7 @@
 /** What belongs to a report beside its way: warnings, its request, and its events with their deliveries. */
 import { consolePathOf } from "../../../portal/lookup/console-path-of.ts";
 import type { Link as Related } from "../../../portal/lookup/lookup-contract.ts";
-import type { ApiResult, RefusedCall } from "../../api.ts";
+import { type ApiResult, isTransient, type RefusedCall } from "../../api.ts";
 import { StateBadge } from "../../parts/badge.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Facts, Panel } from "../../parts/panels.tsx";
@@ -48,7 +48,7 @@ export function RequestPanel({ request, id }: { request: ApiResult<FoundRequest>
 }
 
 function MissingRequest({ id, request }: { id: string; request: RefusedCall }) {
-  if (request.status >= 500) return <Failed error={request.error} what="The request" />;
+  if (isTransient(request)) return <Failed error={request.error} what="The request" />;
   return (
     <p class="quiet">
       Nothing more is known of the request <Id id={id} />.

@@ -1,7 +1,7 @@
 /** The page of one report: its way so far and what is next, its warnings, its request, its events, and replaying it. */
 import { consolePathOf } from "../../../portal/lookup/console-path-of.ts";
 import type { Found, Link as Related } from "../../../portal/lookup/lookup-contract.ts";
-import type { ApiError, ApiResult, RefusedCall } from "../../api.ts";
+import { type ApiError, type ApiResult, isTransient, type RefusedCall } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { noSuch } from "../../not-found.tsx";
@@ -26,7 +26,7 @@ const UNDELIVERED_S = 15;
 export async function showReport(c: ConsoleContext, refused: RefusedCall | null): Promise<Response> {
   const api = c.get("api");
   const found = await api.get<Found>(`/lookup/${encodeURIComponent(c.req.param("file_id") ?? "")}`);
-  if (!found.ok && found.status >= 500) return failed(c, found.error);
+  if (!found.ok && isTransient(found)) return failed(c, found);
   if (!found.ok || found.body.kind !== "file")
     return noSuch(c, {
       noun: "report",
@@ -59,11 +59,11 @@ export async function replayOne(c: ConsoleContext): Promise<Response> {
   return c.redirect(withScope(to.report(id, { done: replayed.body.generation }), c.get("scope")), 303);
 }
 
-function failed(c: ConsoleContext, error: ApiError): Response {
+function failed(c: ConsoleContext, refused: RefusedCall): Response {
   return page(
     c,
-    { title: "Report", section: "reports", status: 503 },
-    <Failed error={error} what="The report" />,
+    { title: "Report", section: "reports", status: statusOfRefused(refused) },
+    <Failed error={refused.error} what="The report" />,
   );
 }
 

@@ -113,7 +113,7 @@ function shown<Body, Row>(
   table: (list: Listed<Row>) => Child,
 ): ShowList {
   return (filters) => {
-    if (!result.ok) return <Unlisted status={result.status} error={result.error} filters={filters} />;
+    if (!result.ok) return <Unlisted refused={result} filters={filters} />;
     const list = listOf(result.body);
     const isEmpty = list.rows.length === 0 && list.next_cursor === null;
     return isEmpty ? <NothingListed filters={filters} ofOne={ofOne} /> : table(list);
