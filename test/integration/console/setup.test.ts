@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { DIAGNOSES } from "../../../src/console/parts/diagnosis.tsx";
 import { examinationTurns } from "../../../src/inbound/diagnosis/examination.ts";
-import { type Browser, person, type Shown, staff } from "../../support/console.ts";
+import { Browser, person, readable, type Shown, staff } from "../../support/console.ts";
 import { accepted, deliverFiles, wakeUpsOfEachTest } from "../../support/forwarding.ts";
 import {
   type Connection,
@@ -17,6 +17,7 @@ import {
   sign,
 } from "../../support/gateway.ts";
 import { setStatus } from "../../support/intake.ts";
+import { without } from "../../support/interception.ts";
 
 wakeUpsOfEachTest();
 
@@ -223,6 +224,15 @@ describe("first request", () => {
     expect(text).toContain("Waiting for your first request");
     expect(text).toContain('id="tries" data-live="1"');
     expect(text).toContain("Sent it, and nothing appears here?");
+  });
+
+  it("says so if it cannot be told whether a report came", async () => {
+    const connection = await createConnection();
+    const browser = new Browser({ using: without("CONNECTION_GATE.list") });
+    browser.cookie = (await person(ACME)).cookie;
+    const { status, text } = await browser.get(stepOf("wait", connection));
+    expect([status, readable(text).includes("The file could not be read.")]).toEqual([200, true]);
+    expect(text).not.toContain("Waiting for your first request");
   });
 
   it("explains a refused signature within three seconds, with what to change", async () => {

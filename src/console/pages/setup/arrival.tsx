@@ -32,8 +32,8 @@ export interface Arrived {
 export function Arrival({ connection, requests, file }: Arrived) {
   const newest = requests.ok ? requests.body.requests[0] : undefined;
   const followed = file.ok ? file.body : null;
-  if (newest === undefined && followed === null)
-    return requests.ok && file.ok ? <Waiting connection={connection} /> : null;
+  if (requests.ok && newest === undefined && file.ok && followed === null)
+    return <Waiting connection={connection} />;
   return (
     <>
       {newest?.outcome === "refused" && <Refusal connection={connection} request={newest} />}
