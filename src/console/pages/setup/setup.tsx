@@ -6,7 +6,7 @@ import type { ApiResult } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { noSuch } from "../../not-found.tsx";
-import { page } from "../../page.tsx";
+import { type PageStatus, page, statusOfRefused } from "../../page.tsx";
 import { type Scope, scopeOf } from "../../page-scope.ts";
 import { Failed } from "../../parts/states.tsx";
 import { to } from "../../paths.ts";
@@ -43,7 +43,6 @@ export const setup = new Hono<ConsoleEnv>()
   });
 
 type Content = Parameters<typeof page>[2];
-type PageStatus = Parameters<typeof page>[1]["status"];
 
 function show(c: ConsoleContext, content: Content, status: PageStatus = 200): Response {
   return page(c, { title: "Set up connection", section: "connections", status }, content);
@@ -98,10 +97,10 @@ async function create(c: ConsoleContext, values: WhoValues): Promise<Response> {
       );
     return show(c, content);
   }
-  const { status, error } = created;
+  const { error } = created;
   if (error.error === "idempotency_key_reused")
     return showWho(c, owner, { ...values, key: newKey() }, { isSecond: true }, 409);
-  return showWho(c, owner, values, { refused: error }, status as PageStatus);
+  return showWho(c, owner, values, { refused: error }, statusOfRefused(created));
 }
 
 type ConnectionResult = ApiResult<{ connection: ShownConnection }>;
@@ -120,7 +119,7 @@ function missing(c: ConsoleContext, found: Extract<ConnectionResult, { ok: false
       section: "connections",
       list: { href: to.connections(), label: "All connections" },
     });
-  return show(c, <Failed error={found.error} what="The connection" />, found.status as PageStatus);
+  return show(c, <Failed error={found.error} what="The connection" />, statusOfRefused(found));
 }
 
 async function showStep(
@@ -192,10 +191,9 @@ async function rotate(
       c,
       <CreatedStep connection={rotated.body.connection} secret={rotated.body.secret} isRotated />,
     );
-  const { status, error } = rotated;
   return show(
     c,
-    <SecretGone connection={connection} etag={found.etag} refused={error} />,
-    status as PageStatus,
+    <SecretGone connection={connection} etag={found.etag} refused={rotated.error} />,
+    statusOfRefused(rotated),
   );
 }
