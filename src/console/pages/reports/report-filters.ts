@@ -6,6 +6,7 @@ import type { ConsoleContext } from "../../console-host.ts";
 import { sentence } from "../../parts/badge.tsx";
 import { type Filter, instantOf } from "../../parts/filters.tsx";
 import { STUCK_REASONS } from "../../parts/stuck-reason.tsx";
+import { shortId } from "../../parts/values.tsx";
 
 /** Senders that the filter offers. Of an owner with more, the id is typed. */
 const OFFERED_SENDERS = 100;
@@ -110,5 +111,5 @@ async function sendersOf(c: ConsoleContext): Promise<{ value: string; label: str
 
 function nameOf({ id, description, environment }: ShownConnection): string {
   const where = environment === "sandbox" ? " (sandbox)" : "";
-  return `${description ?? `Connection ${id.slice(0, 6)}…${id.slice(-4)}`}${where}`;
+  return `${description || `Connection ${shortId(id)}`}${where}`;
 }
