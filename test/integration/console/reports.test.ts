@@ -89,6 +89,17 @@ describe("the list", () => {
     expect(sandbox.text).not.toContain(failed);
   });
 
+  it("calls an attempt due whose time has passed", async () => {
+    const connection = await createBoundConnection();
+    const queued = await accepted(connection);
+    await deliverFiles([queued], creatorThat(answering(503)).using);
+    const browser = await person(ACME);
+    const list = async () => readable((await browser.get(`/console/reports?sender=${connection.id}`)).text);
+    expect(await list()).toMatch(/Queued .* 1 in \d+ (s|min) /);
+    advance(3_600_000);
+    expect(await list()).toMatch(/Queued .* 1 due /);
+  });
+
   it("of one sender: all of its reports, in pages, by status, employer and time", async () => {
     const connection = await createBoundConnection();
     const files: string[] = [];

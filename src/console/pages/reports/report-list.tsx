@@ -9,7 +9,7 @@ import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Failed, NothingMatches, NothingYet, Refused } from "../../parts/states.tsx";
 import { StuckReason } from "../../parts/stuck-reason.tsx";
 import { type Column, Pager, Table } from "../../parts/table.tsx";
-import { bytes, Id, Maybe, number, shortId, Time } from "../../parts/values.tsx";
+import { bytes, Id, Maybe, NextAttempt, number, shortId, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 
 export interface Listed<Row> {
@@ -78,10 +78,6 @@ function Records({ file }: { file: ListedFile }) {
   const done =
     processed === null ? number(total ?? 0) : `${number(processed)} of ${number(total ?? processed)}`;
   return <span>{failed ? `${done}, ${number(failed)} failed` : done}</span>;
-}
-
-function NextAttempt({ at }: { at: string | null }) {
-  return at === null ? <Maybe value={null} /> : <Time at={at} />;
 }
 
 export function FileList({ list, ofOne }: { list: Listed<ListedFile>; ofOne: boolean }) {
