@@ -3,7 +3,6 @@ import * as z from "zod";
 import { answer, countedPage, once, page } from "../../contract/answer.ts";
 import { EXAMPLE, exampleOf, like } from "../../contract/examples.ts";
 import { deliveryId, fileId, moment, success, webhookId } from "../../contract/fields.ts";
-import { ANY_STATUS } from "../../db/delivery-list.ts";
 import { DELIVERY_STATUSES } from "../../db/schema.ts";
 import type { Failure } from "../../http/failure.ts";
 import { pageFields } from "../../http/page.ts";
@@ -35,7 +34,7 @@ const ownerDeliveryQuery = z.strictObject({
 export const DELIVERY_CHOICES = {
   statuses: DELIVERY_STATUSES,
   types: EVENT_TYPES,
-  errors: [ANY_STATUS, ...DELIVERY_ERRORS],
+  errors: DELIVERY_ERRORS,
 } as const;
 
 export const NO_DELIVERY: Failure = { kind: "delivery_not_found" };
