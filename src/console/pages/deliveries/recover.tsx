@@ -2,6 +2,7 @@
  * Recover: sends many deliveries of an owner again. The dialog counts first, with the dry run of the call that it would make, and its
  * button makes that call for the same range. The run is a job, or a replay of one webhook, which has a page of its own.
  */
+import type { Child } from "hono/jsx";
 import type { ListCount } from "../../../db/list-count.ts";
 import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
 import type { ShownReplay } from "../../../portal/webhooks/replay-contract.ts";
@@ -149,8 +150,8 @@ interface DialogProps {
   /** Parameters of the address that the form of choices keeps. */
   keep: readonly string[];
   /** Fields that change the range; none where it is fixed. */
-  children?: unknown;
-  /** What a fixed range begins with: "since this one". */
+  children?: Child;
+  /** Where a fixed range begins: ", from this one on". */
   from?: string;
 }
 
@@ -182,7 +183,7 @@ export function RecoverDialog({ recovery, keep, children, from = "" }: DialogPro
             </label>
           ))}
         </fieldset>
-        {children as never}
+        {children}
         <p>
           <button type="submit" class={counted === null ? "primary" : undefined}>
             {counted === null ? "Count them" : "Count again"}
