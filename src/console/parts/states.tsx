@@ -2,7 +2,7 @@
 import type { Child } from "hono/jsx";
 import type { ApiError } from "../api.ts";
 import { usePage } from "../page-state.ts";
-import { ButtonLink } from "./link.tsx";
+import { ButtonLink, useChanged } from "./link.tsx";
 import { Id } from "./values.tsx";
 
 /** A call of the API failed. */
@@ -58,6 +58,17 @@ export function NothingMatches({ clear, what }: { clear: string; what: string })
     <div class="state">
       <p>No {what} match these filters.</p>
       <ButtonLink href={clear}>Clear filters</ButtonLink>
+    </div>
+  );
+}
+
+/** Nothing on a page of a filtered list matches, and older pages follow. */
+export function LookFurther({ what, cursor }: { what: string; cursor: string }) {
+  const change = useChanged();
+  return (
+    <div class="state">
+      <p>None of the {what} that were examined match. There are older ones.</p>
+      <ButtonLink href={change({ cursor })}>Look further back</ButtonLink>
     </div>
   );
 }

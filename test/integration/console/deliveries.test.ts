@@ -77,6 +77,7 @@ describe("the list", () => {
     const { text } = await browser.get(LIST);
     expect(readable(text)).toContain("Nothing was delivered yet.");
     expect(text).toContain('href="/console/webhooks"');
+    expect(text.match(/>Any HTTP status</g)).toHaveLength(1);
   });
 
   it("shows deliveries with their count, by filters of the address that it shows as chips", async () => {
@@ -89,6 +90,8 @@ describe("the list", () => {
     expect(readable(all.text)).toContain("3 deliveries");
     expect(readable(all.text)).toContain("No answer in time");
     expect(readable(all.text)).toContain("Webhook was disabled");
+    // The third waits for an attempt that is due.
+    expect(readable(all.text)).toMatch(/ due 0 /);
     const cases: [string, (Json | undefined)[]][] = [
       ["status=failed", [first]],
       ["type=policy.created", [third, second]],

@@ -1,23 +1,29 @@
 /** The log of all deliveries of an owner. */
 import { Hono } from "hono";
-import type { ListCount } from "../../../db/list-count.ts";
 import type { ShownDelivery } from "../../../portal/webhooks/delivery-contract.ts";
 import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { page } from "../../page.tsx";
 import { AskOwner } from "../../parts/ask-owner.tsx";
-import { StateBadge } from "../../parts/badge.tsx";
 import { Action } from "../../parts/dialog.tsx";
-import { clearedOf, type Filter, Filters, instantOf, isFiltered } from "../../parts/filters.tsx";
+import { Filters, instantOf } from "../../parts/filters.tsx";
 import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Heading, Live } from "../../parts/panels.tsx";
-import { Failed, NothingMatches, NothingYet } from "../../parts/states.tsx";
-import { type Column, Pager, Table } from "../../parts/table.tsx";
-import { Id, Maybe, Time } from "../../parts/values.tsx";
-import { changed, to } from "../../paths.ts";
+import { Failed, NothingYet } from "../../parts/states.tsx";
+import type { Column } from "../../parts/table.tsx";
+import { Id, Time } from "../../parts/values.tsx";
+import { to } from "../../paths.ts";
 import { filterQuery, filtersOf, nameOf } from "./delivery-filters.ts";
-import { errorWords } from "./delivery-words.ts";
+import {
+  ATTEMPTS,
+  type DeliveriesBody,
+  DeliveryTable,
+  EVENT_TYPE,
+  NEXT_ATTEMPT,
+  RESULT,
+  STATE,
+} from "./delivery-table.tsx";
 import {
   RecoverDialog,
   type Recovery,
@@ -31,12 +37,6 @@ const ROWS = 50;
 const REFRESHED_EVERY_S = 5;
 /** More webhooks are not offered as choices: their ids are typed. */
 const MAX_CHOICES = 100;
-
-interface DeliveriesBody {
-  deliveries: ShownDelivery[];
-  next_cursor: string | null;
-  count: ListCount | null;
-}
 
 interface WebhooksBody {
   webhooks: ListedWebhook[];
@@ -78,8 +78,7 @@ function targetOf(c: ConsoleContext): Target {
 }
 
 async function listOf(c: ConsoleContext, recovery: Recovery | null) {
-  const url = new URL(c.req.url);
-  const query = url.searchParams;
+  const query = new URL(c.req.url).searchParams;
   const api = c.get("api");
   const environment = c.get("scope").environment ?? undefined;
   const cursor = query.get("cursor");
@@ -115,7 +114,13 @@ async function listOf(c: ConsoleContext, recovery: Recovery | null) {
       )}
       <Filters filters={filters} />
       {found.ok ? (
-        <Rows url={url} filters={filters} body={found.body} names={namesOf(webhooks)} />
+        <Live id="deliveries" seconds={cursor === null ? REFRESHED_EVERY_S : null}>
+          <DeliveryTable body={found.body} filters={filters} columns={columnsOf(namesOf(webhooks))}>
+            <NothingYet what="Nothing was delivered yet. A delivery is made for each event that a webhook asks for.">
+              <ButtonLink href={to.webhooks()}>Go to webhooks</ButtonLink>
+            </NothingYet>
+          </DeliveryTable>
+        </Live>
       ) : (
         <Failed error={found.error} what="The deliveries" />
       )}
@@ -150,58 +155,11 @@ function namesOf(webhooks: readonly ListedWebhook[]): Map<string, string> {
   return new Map(webhooks.map((webhook) => [webhook.id, nameOf(webhook)]));
 }
 
-interface RowsProps {
-  url: URL;
-  filters: readonly Filter[];
-  body: DeliveriesBody;
-  names: Map<string, string>;
-}
-
-function Rows({ url, filters, body: { deliveries, next_cursor, count }, names }: RowsProps) {
-  const isFirst = !url.searchParams.has("cursor");
-  const isAny = deliveries.length > 0;
-  const continues = next_cursor !== null;
-  if (!isAny && isFirst && !continues && !isFiltered(url, filters))
-    return (
-      <NothingYet what="Nothing was delivered yet. A delivery is made for each event that a webhook asks for.">
-        <ButtonLink href={to.webhooks()}>Go to webhooks</ButtonLink>
-      </NothingYet>
-    );
-  return (
-    <Live id="deliveries" seconds={isFirst ? REFRESHED_EVERY_S : null}>
-      {isAny && (
-        <Table
-          caption="Deliveries, the newest event first"
-          columns={columnsOf(names)}
-          rows={deliveries}
-          href={({ id }) => to.delivery(id)}
-          keyOf={({ id }) => id}
-        />
-      )}
-      {!isAny && !continues && <NothingMatches clear={clearedOf(url, filters)} what="deliveries" />}
-      {!isAny && continues && (
-        <div class="state">
-          <p>None of the deliveries that were examined match. There are older ones.</p>
-          <ButtonLink href={changed(url, { cursor: next_cursor })}>Look further back</ButtonLink>
-        </div>
-      )}
-      {isAny && (
-        <Pager
-          nextCursor={next_cursor}
-          count={count === null ? undefined : String(count)}
-          what={count === 1 ? "delivery" : "deliveries"}
-          shown={deliveries.length}
-        />
-      )}
-    </Live>
-  );
-}
-
 function columnsOf(names: Map<string, string>): Column<ShownDelivery>[] {
   return [
-    { head: "Event", cell: ({ eventType }) => eventType ?? <span class="quiet">No longer stored</span> },
-    { head: "State", cell: ({ status }) => <StateBadge state={status} /> },
-    { head: "Result", wide: true, cell: (delivery) => <Result {...delivery} /> },
+    EVENT_TYPE,
+    STATE,
+    { ...RESULT, wide: true },
     {
       head: "Webhook",
       wide: true,
@@ -212,17 +170,7 @@ function columnsOf(names: Map<string, string>): Column<ShownDelivery>[] {
       ),
     },
     { head: "Stored", cell: ({ storedAt }) => <Time at={storedAt} /> },
-    {
-      head: "Next attempt",
-      wide: true,
-      cell: ({ nextAttemptAt }) =>
-        nextAttemptAt === null ? <Maybe value={null} /> : <Time at={nextAttemptAt} />,
-    },
-    { head: "Attempts", numeric: true, wide: true, cell: ({ attempts }) => attempts },
+    NEXT_ATTEMPT,
+    ATTEMPTS,
   ];
-}
-
-function Result({ responseCode, lastError }: ShownDelivery) {
-  if (lastError === null) return <Maybe value={responseCode && `HTTP ${responseCode}`} />;
-  return <span>{errorWords(lastError)}</span>;
 }

@@ -14,7 +14,7 @@ import { Lifecycle } from "../../parts/lifecycle.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Facts, Heading, Live, Notice, Panel } from "../../parts/panels.tsx";
 import { Done, Failed, Refused } from "../../parts/states.tsx";
-import { Id, Instant } from "../../parts/values.tsx";
+import { Id, Instant, shortId } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { AttemptExchange } from "./attempt-exchange.tsx";
 import { nameOf } from "./delivery-filters.ts";
@@ -220,7 +220,7 @@ function Related({
               <span class="quiet">No longer stored</span>
             ) : (
               <Link href={to.event(eventId, { owner, environment: webhook?.environment })}>
-                <Shortened id={eventId} />
+                <code title={eventId}>{shortId(eventId)}</code>
               </Link>
             ),
           ],
@@ -228,7 +228,7 @@ function Related({
             "File",
             fileId === null ? null : (
               <Link href={to.report(fileId, { owner })}>
-                <Shortened id={fileId} />
+                <code title={fileId}>{shortId(fileId)}</code>
               </Link>
             ),
           ],
@@ -240,8 +240,4 @@ function Related({
       {!found.webhook.ok && !isDeleted(found) && <Failed error={found.webhook.error} what="The webhook" />}
     </>
   );
-}
-
-function Shortened({ id }: { id: string }) {
-  return <code title={id}>{id.length <= 28 ? id : `${id.slice(0, 16)}…${id.slice(-8)}`}</code>;
 }

@@ -10,7 +10,7 @@ import { Action } from "../../parts/dialog.tsx";
 import { clearedOf, type Filter, Filters, instantOf, isFiltered } from "../../parts/filters.tsx";
 import { ButtonLink, Link, useChanged } from "../../parts/link.tsx";
 import { Heading, Live } from "../../parts/panels.tsx";
-import { Failed, NothingMatches, NothingYet } from "../../parts/states.tsx";
+import { Failed, LookFurther, NothingMatches, NothingYet } from "../../parts/states.tsx";
 import { Pager, Table } from "../../parts/table.tsx";
 import { Id, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
@@ -98,16 +98,9 @@ function Lead() {
 
 function Listed({ found }: { found: ApiResult<EventsBody> }) {
   const { url } = usePage();
-  const change = useChanged();
   if (!found.ok) return <Failed error={found.error} what="The events" />;
   const { events, next_cursor, count } = found.body;
-  if (events.length === 0 && next_cursor !== null)
-    return (
-      <div class="state">
-        <p>None of the events that were examined match. There are older ones.</p>
-        <ButtonLink href={change({ cursor: next_cursor })}>Look further back</ButtonLink>
-      </div>
-    );
+  if (events.length === 0 && next_cursor !== null) return <LookFurther what="events" cursor={next_cursor} />;
   if (events.length === 0 && isFiltered(url, FILTERS))
     return <NothingMatches clear={clearedOf(url, FILTERS)} what="events" />;
   if (events.length === 0)

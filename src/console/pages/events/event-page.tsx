@@ -7,15 +7,15 @@ import { noSuch } from "../../not-found.tsx";
 import { page } from "../../page.tsx";
 import { usePage } from "../../page-state.ts";
 import { AskOwner } from "../../parts/ask-owner.tsx";
-import { StateBadge, sentence } from "../../parts/badge.tsx";
+import { sentence } from "../../parts/badge.tsx";
 import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Code, Facts, Heading, Live, Panel } from "../../parts/panels.tsx";
 import { Done, Failed } from "../../parts/states.tsx";
 import { Table } from "../../parts/table.tsx";
-import { Id, Instant, Maybe, NextAttempt, number, shortId } from "../../parts/values.tsx";
+import { Id, Instant, number, shortId } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { nameOf } from "../deliveries/delivery-filters.ts";
-import { errorWords } from "../deliveries/delivery-words.ts";
+import { ATTEMPTS, NEXT_ATTEMPT, RESULT, STATE } from "../deliveries/delivery-table.tsx";
 import { FanOut } from "./fan-out.tsx";
 
 const REFRESH_S = 3;
@@ -131,13 +131,9 @@ function Deliveries({ event, deliveries, names }: EventPageProps) {
         caption="Deliveries of the event"
         columns={[
           { head: "Delivery", cell: ({ id }: ShownDelivery) => <Id id={id} /> },
-          { head: "State", cell: ({ status }: ShownDelivery) => <StateBadge state={status} /> },
-          {
-            head: "Result",
-            cell: ({ lastError, responseCode }: ShownDelivery) =>
-              lastError === null ? <Maybe value={responseCode} /> : <span>{errorWords(lastError)}</span>,
-          },
-          { head: "Attempts", numeric: true, wide: true, cell: ({ attempts }: ShownDelivery) => attempts },
+          STATE,
+          RESULT,
+          ATTEMPTS,
           {
             head: "Webhook",
             cell: ({ webhookId }: ShownDelivery) => (
@@ -146,11 +142,7 @@ function Deliveries({ event, deliveries, names }: EventPageProps) {
               </Link>
             ),
           },
-          {
-            head: "Next attempt",
-            wide: true,
-            cell: ({ nextAttemptAt }: ShownDelivery) => <NextAttempt at={nextAttemptAt} />,
-          },
+          NEXT_ATTEMPT,
         ]}
         rows={deliveries}
         href={({ id }) => to.delivery(id)}
