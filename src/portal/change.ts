@@ -18,6 +18,7 @@ import { preconditionFailure } from "../http/precondition.ts";
 import { logError } from "../log.ts";
 import type { OwnerType } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
+import { madeBy } from "./audit-row.ts";
 import { mayActFor } from "./owner.ts";
 
 type VersionedKind = "connection" | "api_key" | "webhook";
@@ -138,8 +139,7 @@ function entryOf(
 ): AuditEntry {
   return {
     at: row.version,
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
+    ...madeBy(c),
     kind,
     what,
     subjectId: row.id,

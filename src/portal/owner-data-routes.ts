@@ -7,12 +7,12 @@ import * as z from "zod";
 import { answer } from "../contract/answer.ts";
 import { like } from "../contract/examples.ts";
 import { moment, success } from "../contract/fields.ts";
-import { newAuditRow } from "../db/audit.ts";
 import { setErasure } from "../db/owner-erasure.ts";
 import { ownerName } from "../db/owner-keys.ts";
 import { type AppEnv, failureResponse } from "../http/context.ts";
 import { iso } from "../http/iso.ts";
 import { ERASE_AFTER_MS } from "../maintenance/erasure.ts";
+import { actionRow } from "./audit-row.ts";
 import { mayActFor, type Owner, ownerId, ownerType } from "./owner.ts";
 import { deletion, portalContracts } from "./portal-contract.ts";
 
@@ -42,15 +42,12 @@ export const ownerData = new Hono<AppEnv>().delete(
     if (!mayActFor(c.get("client"), owner)) return failureResponse(c, { kind: "owner_not_found" });
     const now = Date.now();
     const eraseAt = c.req.valid("query").erase === "false" ? null : now + ERASE_AFTER_MS;
-    const auditRow = newAuditRow({
+    const auditRow = actionRow(c, {
       at: now,
-      actor: c.get("client").actor,
-      requestId: c.get("requestId"),
       kind: "owner",
       what: eraseAt === null ? "erasure_withdrawn" : "erasure_set",
       subjectId: ownerName(owner),
       owner,
-      before: null,
       after: eraseAt === null ? { erase_at: null } : { erase_at: eraseAt, webhooks: "disabled" },
     });
     const erasure = await setErasure(c.env.DB, owner, eraseAt, auditRow, now);

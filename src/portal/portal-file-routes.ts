@@ -7,13 +7,14 @@ import * as z from "zod";
 import { answer } from "../contract/answer.ts";
 import { like } from "../contract/examples.ts";
 import { fileId, success } from "../contract/fields.ts";
-import { newAuditRow, recordAudit } from "../db/audit.ts";
+import { recordAudit } from "../db/audit.ts";
 import { findGateOwner } from "../db/gates.ts";
 import { parseFileId } from "../gate/file-id.ts";
 import { type AppEnv, addLogFields, failureResponse } from "../http/context.ts";
 import type { Failure } from "../http/failure.ts";
 import { logError } from "../log.ts";
 import { gateName } from "../model.ts";
+import { actionRow } from "./audit-row.ts";
 import { notFound } from "./change.ts";
 import { ownerIn, withinScope } from "./owner.ts";
 import { portalContracts } from "./portal-contract.ts";
@@ -46,15 +47,12 @@ export const portalFiles = new Hono<AppEnv>().post("/files/:file_id/replay", rep
   const { fileId: id } = parsed;
   await recordAudit(
     c.env.DB,
-    newAuditRow({
+    actionRow(c, {
       at: Date.now(),
-      actor: c.get("client").actor,
-      requestId: c.get("requestId"),
       kind: "file",
       what: "replay_asked",
       subjectId: id,
       owner: ownerIn(owner),
-      before: null,
       after: null,
     }),
   );

@@ -4,10 +4,10 @@ import * as z from "zod";
 import { answerOf, once } from "../contract/answer.ts";
 import { like } from "../contract/examples.ts";
 import { nextCursor, success } from "../contract/fields.ts";
-import { type AuditRow, newAuditRow } from "../db/audit.ts";
-import type { AppContext, AppEnv } from "../http/context.ts";
+import type { AppEnv } from "../http/context.ts";
 import { encodeCursor, pageFields } from "../http/page.ts";
 import { position, rewrapStep } from "../maintenance/rewrap.ts";
+import { actionRow } from "./audit-row.ts";
 import { portalContracts } from "./portal-contract.ts";
 import { forEveryOwner } from "./scope.ts";
 
@@ -55,8 +55,15 @@ const rewrapKeys = portalContracts("Operations")({ body: rewrapBody }, () => ({
 export const vault = new Hono<AppEnv>().post("/vault/rewrap", forEveryOwner, rewrapKeys, async (c) => {
   const { limit, cursor } = c.req.valid("json");
   const { keyRing } = c.get("settings");
+  const rewrapped = {
+    kind: "vault",
+    what: "rewrapped",
+    subjectId: keyRing.first,
+    owner: null,
+    after: null,
+  } as const;
   const { next, ...progress } = await rewrapStep(cursor ?? null, limit, keyRing, c.env, (now) =>
-    auditRowOf(c, keyRing.first, now),
+    actionRow(c, { at: now, ...rewrapped }),
   );
   return c.json({
     success: true,
@@ -66,18 +73,3 @@ export const vault = new Hono<AppEnv>().post("/vault/rewrap", forEveryOwner, rew
     next_cursor: next && encodeCursor(LIST, next),
   });
 });
-
-/** One audit row for all keys of a step. */
-function auditRowOf(c: AppContext, ringKey: string, now: number): AuditRow {
-  return newAuditRow({
-    at: now,
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
-    kind: "vault",
-    what: "rewrapped",
-    subjectId: ringKey,
-    owner: null,
-    before: null,
-    after: null,
-  });
-}

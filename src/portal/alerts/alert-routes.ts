@@ -3,13 +3,14 @@
  * it.
  */
 import { Hono } from "hono";
-import { newAuditRow, recordAudit } from "../../db/audit.ts";
+import { recordAudit } from "../../db/audit.ts";
 import { type AppContext, type AppEnv, type Client, failureResponse } from "../../http/context.ts";
 import { pageOf } from "../../http/page.ts";
 import { WATCH_NAME } from "../../raised-conditions.ts";
 import { ok } from "../../result.ts";
 import { type Alert, acknowledgementCounts, acknowledger } from "../../watch/alert-store.ts";
 import { presentAlert } from "../../watch/present-alert.ts";
+import { actionRow } from "../audit-row.ts";
 import { notFound } from "../change.ts";
 import { actsForEverybody, mayReach, ownerOf } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
@@ -40,15 +41,12 @@ export const alerts = new Hono<AppEnv>()
     if (!acknowledgementCounts(by, alert)) return c.json({ success: true, alert: present(alert, client) });
     await recordAudit(
       c.env.DB,
-      newAuditRow({
+      actionRow(c, {
         at: Date.now(),
-        actor: client.actor,
-        requestId: c.get("requestId"),
         kind: "alert",
         what: "acknowledged",
         subjectId: id,
         owner: alert.owner,
-        before: null,
         after: null,
       }),
     );

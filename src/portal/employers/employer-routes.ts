@@ -16,6 +16,7 @@ import { pageOf } from "../../http/page.ts";
 import { preconditionFailure, setETag } from "../../http/precondition.ts";
 import { contentTypeFailure } from "../../http/validation.ts";
 import { ok } from "../../result.ts";
+import { madeBy } from "../audit-row.ts";
 import { notFound } from "../change.ts";
 import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
@@ -57,7 +58,7 @@ export const employers = new Hono<AppEnv>()
     const wrongType = contentTypeFailure(c, NDJSON);
     if (wrongType !== null) return failureResponse(c, wrongType);
     if (c.req.raw.body === null) return failureResponse(c, { kind: "import_empty" });
-    const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
+    const by = madeBy(c);
     const body = new StreamedBody(c.req.raw.body, bodyBudget, "management");
     const events = importEmployers(body, c.env.DB, by);
     return c.body(ndjsonStream(events), 200, { "Content-Type": NDJSON });
@@ -65,7 +66,7 @@ export const employers = new Hono<AppEnv>()
 
 async function put(c: AppContext, id: string, body: EmployerBody): Promise<Response> {
   const client = c.get("client");
-  const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
+  const by = madeBy(c);
   const force = body.force === true || c.req.query("force") === "true";
   for (let attempt = 1; ; attempt++) {
     const read = await getEmployer(c.env.DB, id);

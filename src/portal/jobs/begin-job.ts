@@ -1,6 +1,5 @@
 /** Begins jobs, and presents them. */
 import { newObjectId } from "../../crypto/ids.ts";
-import { type AuditEntry, type AuditRow, newAuditRow } from "../../db/audit.ts";
 import { type ListCount, listCount } from "../../db/list-count.ts";
 import type { JobKind } from "../../db/schema.ts";
 import { type AppContext, addLogFields, failureResponse } from "../../http/context.ts";
@@ -10,6 +9,7 @@ import { beginJob, type Count, type Job } from "../../jobs/job-store.ts";
 import { heldWebhooks } from "../../jobs/retry-deliveries.ts";
 import { startJob } from "../../jobs/run-jobs.ts";
 import { err, ok, type Result } from "../../result.ts";
+import { actionRow } from "../audit-row.ts";
 import { type OwnedRow, type Owner, ownerIn, ownerOf, withinScope } from "../owner.ts";
 import { type ShownJob, TOO_MANY_JOBS } from "./job-contract.ts";
 
@@ -73,7 +73,8 @@ export async function begin(
     updated_at: now,
   };
   const after = { kind: job.kind, ...job.filters, matched: presentCount({ n, more }) };
-  const stored = await beginJob(c.env.DB, job, auditRowOf(c, job.id, owner, "begun", after, now));
+  const auditRow = actionRow(c, { at: now, kind: "job", what: "begun", subjectId: job.id, owner, after });
+  const stored = await beginJob(c.env.DB, job, auditRow);
   if (!stored.ok)
     return failureResponse(
       c,
@@ -108,25 +109,4 @@ export function presentJob(job: Job): ShownJob {
 
 export function presentCount({ n, more }: Count): ListCount {
   return listCount(n, !more);
-}
-
-export function auditRowOf(
-  c: AppContext,
-  jobId: string,
-  owner: Owner,
-  what: string,
-  after: AuditEntry["after"],
-  now: number,
-): AuditRow {
-  return newAuditRow({
-    at: now,
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
-    kind: "job",
-    what,
-    subjectId: jobId,
-    owner,
-    before: null,
-    after,
-  });
 }

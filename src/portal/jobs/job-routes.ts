@@ -9,11 +9,12 @@ import { FIRST_WEBHOOK } from "../../jobs/retry-deliveries.ts";
 import { countDeliveries, type RetryFilters } from "../../jobs/retry-selection.ts";
 import { deliveryFilterOf } from "../../outbound/delivery-filter.ts";
 import { err, ok, type Result } from "../../result.ts";
+import { actionRow } from "../audit-row.ts";
 import { notFound } from "../change.ts";
 import { ownerIn, ownerOf, withinScope } from "../owner.ts";
 import { deliveryScopeOf } from "../webhooks/delivery-scope.ts";
 import { ANY_WEBHOOK } from "../webhooks/webhook-presenter.ts";
-import { auditRowOf, begin, ownerOfJob, presentCount, presentJob, rangeOf } from "./begin-job.ts";
+import { begin, ownerOfJob, presentCount, presentJob, rangeOf } from "./begin-job.ts";
 import * as contract from "./job-contract.ts";
 import { JOB_LIST, NO_JOB } from "./job-contract.ts";
 
@@ -57,8 +58,9 @@ export const jobs = new Hono<AppEnv>()
     if (!found.ok) return failureResponse(c, found.error);
     const { id } = found.value;
     const now = Date.now();
-    const auditRow = auditRowOf(c, id, ownerIn(found.value), "cancelled", null, now);
-    await cancelJob(c.env.DB, id, auditRow, now);
+    const owner = ownerIn(found.value);
+    const cancelled = { at: now, kind: "job", what: "cancelled", subjectId: id, owner, after: null } as const;
+    await cancelJob(c.env.DB, id, actionRow(c, cancelled), now);
     const job = (await findJob(c.env.DB, id)) ?? found.value;
     return c.json({ message: "job_cancelled", job: presentJob(job) });
   });

@@ -4,7 +4,7 @@ import { linkTokenContext } from "../../crypto/contexts.ts";
 import { sha256Hex } from "../../crypto/encoding.ts";
 import { newObjectId, randomSecret } from "../../crypto/ids.ts";
 import { sealText, unsealText } from "../../crypto/vault.ts";
-import { type AuditRow, newAuditRow } from "../../db/audit.ts";
+import type { AuditRow } from "../../db/audit.ts";
 import { currentOwnerKey, findOwnerKey } from "../../db/owner-keys.ts";
 import {
   getPortalLink,
@@ -21,6 +21,7 @@ import { idempotencyKey } from "../../http/idempotency-key.ts";
 import { pageOf } from "../../http/page.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { allowsInsecure } from "../../setting-parsers.ts";
+import { actionRow } from "../audit-row.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
 import { actsForEverybody, mayReach, type Owner, ownerIn, ownerOf } from "../owner.ts";
 import { consoleOriginOf } from "./console-origin.ts";
@@ -172,15 +173,12 @@ function auditRowOf(
   after: AuditRow["after"],
   now: number,
 ): AuditRow {
-  return newAuditRow({
+  return actionRow(c, {
     at: now,
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
     kind: "portal_link",
     what,
     subjectId: row.id,
     owner: ownerIn(row),
-    before: null,
     after,
   });
 }

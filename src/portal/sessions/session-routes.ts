@@ -5,6 +5,7 @@ import { type AppContext, type AppEnv, failureResponse } from "../../http/contex
 import type { Failure } from "../../http/failure.ts";
 import { pageOf } from "../../http/page.ts";
 import { err, ok, type Result } from "../../result.ts";
+import { madeBy } from "../audit-row.ts";
 import { actsForEverybody, mayReach, ownerIn, ownerOf } from "../owner.ts";
 import { presentSession } from "./present-access.ts";
 import * as contract from "./session-contract.ts";
@@ -32,7 +33,7 @@ export const sessions = new Hono<AppEnv>()
     const found = await findSession(c);
     if (!found.ok) return failureResponse(c, found.error);
     const now = Date.now();
-    const by = { actor: c.get("client").actor, requestId: c.get("requestId") };
+    const by = madeBy(c);
     await revokeSession(c.env.DB, found.value.id, sessionRow(found.value, "revoked", by, now), now);
     const row = (await getSession(c.env.DB, found.value.id)) ?? found.value;
     return c.json({ message: "session_revoked", session: presentSession(row, now) });

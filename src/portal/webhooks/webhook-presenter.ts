@@ -1,5 +1,5 @@
 /** How the portal finds, changes, audits and presents a webhook. */
-import { type AuditRow, newAuditRow } from "../../db/audit.ts";
+import type { AuditRow } from "../../db/audit.ts";
 import type { AuditedFields } from "../../db/schema.ts";
 import {
   changeWebhook,
@@ -17,6 +17,7 @@ import { laneOf } from "../../outbound/lanes.ts";
 import { maskedUrl, storedFingerprint } from "../../outbound/sealed-url.ts";
 import { signingOrder } from "../../outbound/secret-rotation.ts";
 import { settleAllUnsent } from "../../outbound/unsent-deliveries.ts";
+import { actionRow } from "../audit-row.ts";
 import type { ManagedKind } from "../change.ts";
 import type { ListedWebhook } from "./webhook-contract.ts";
 
@@ -108,15 +109,12 @@ export function auditRowOfWebhook(
   what: string,
   after: Record<string, unknown>,
 ): AuditRow {
-  return newAuditRow({
+  return actionRow(c, {
     at: Date.now(),
-    actor: c.get("client").actor,
-    requestId: c.get("requestId"),
     kind: "webhook",
     what,
     subjectId: webhook.id,
     owner: { type: webhook.owner_type, id: webhook.owner_id },
-    before: null,
     after,
   });
 }
