@@ -11,9 +11,8 @@ import { iso } from "../http/iso.ts";
 import { pageFields, pageOf } from "../http/page.ts";
 import { timeParameter } from "../http/time-parameter.ts";
 import { API_KEY_PREFIX, OWNER_TYPES } from "../model.ts";
-import { ok } from "../result.ts";
 import { shownActor } from "./audit-presenter.ts";
-import { actsForEverybody, ownerFields, ownerOf } from "./owner.ts";
+import { ownerFields, ownerOrAll } from "./owner.ts";
 import { portalContracts } from "./portal-contract.ts";
 
 const LIST = "audit";
@@ -89,7 +88,7 @@ const listEntries = portalContracts("Operations")({ query: auditQuery }, () => (
 export const auditTrail = new Hono<AppEnv>().get("/audit", listEntries, async (c) => {
   const { owner_type, owner_id, subject, action, since, limit, cursor } = c.req.valid("query");
   const client = c.get("client");
-  const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+  const owned = ownerOrAll(client, { owner_type, owner_id });
   if (!owned.ok) return failureResponse(c, owned.error);
   const filter = {
     owner: owned.value,

@@ -38,6 +38,14 @@ export function ownerOf(
   return ok({ type, id });
 }
 
+/** As {@link ownerOf}, for a list that those who act for everybody read whole: null for them. */
+export function ownerOrAll(
+  client: Client,
+  given: Parameters<typeof ownerOf>[1],
+): Result<Owner | null, Failure> {
+  return actsForEverybody(client) ? ok(null) : ownerOf(client, given);
+}
+
 /** Whether the owner is within both limits: the client's own, and the scope that the request names. */
 export function mayActFor({ owner: bound, named }: Client, { type, id }: Owner): boolean {
   return [bound, named].every((limit) => !differ(limit?.type, type) && !differ(limit?.id, id));

@@ -7,12 +7,11 @@ import { recordAudit } from "../../db/audit.ts";
 import { type AppContext, type AppEnv, type Client, failureResponse } from "../../http/context.ts";
 import { pageOf } from "../../http/page.ts";
 import { WATCH_NAME } from "../../raised-conditions.ts";
-import { ok } from "../../result.ts";
 import { type Alert, acknowledgementCounts, acknowledger } from "../../watch/alert-store.ts";
 import { presentAlert } from "../../watch/present-alert.ts";
 import { actionRow } from "../audit-row.ts";
 import { notFound } from "../change.ts";
-import { actsForEverybody, mayReach, ownerOf } from "../owner.ts";
+import { actsForEverybody, mayReach, ownerOrAll } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
 import * as contract from "./alert-contract.ts";
 import { ALERT_ID, ALERT_LIST, type AlertAnswer } from "./alert-contract.ts";
@@ -25,7 +24,7 @@ export const alerts = new Hono<AppEnv>()
   .get("/alerts", contract.listAlerts, async (c) => {
     const { owner_type, owner_id, status, kind, limit, cursor } = c.req.valid("query");
     const client = c.get("client");
-    const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+    const owned = ownerOrAll(client, { owner_type, owner_id });
     if (!owned.ok) return failureResponse(c, owned.error);
     const filter = { owner: owned.value, status: status ?? null, kind: kind ?? null };
     const found = await watchOf(c).listAlerts(filter, cursor ?? null, limit);

@@ -15,10 +15,9 @@ import { NDJSON, ndjsonStream } from "../../http/ndjson.ts";
 import { pageOf } from "../../http/page.ts";
 import { preconditionFailure, setETag } from "../../http/precondition.ts";
 import { contentTypeFailure } from "../../http/validation.ts";
-import { ok } from "../../result.ts";
 import { madeBy } from "../audit-row.ts";
 import { notFound } from "../change.ts";
-import { actsForEverybody, mayActFor, ownerOf } from "../owner.ts";
+import { actsForEverybody, mayActFor, ownerOrAll } from "../owner.ts";
 import { forEveryOwner } from "../scope.ts";
 import * as contract from "./employer-contract.ts";
 import { EMPLOYER_ID, EMPLOYER_LIST, type EmployerBody, INVALID_ID, REFUSALS } from "./employer-contract.ts";
@@ -38,7 +37,7 @@ export const employers = new Hono<AppEnv>()
   .get("/employers", contract.listEmployers, async (c) => {
     const { owner_type, owner_id, limit, cursor } = c.req.valid("query");
     const client = c.get("client");
-    const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+    const owned = ownerOrAll(client, { owner_type, owner_id });
     if (!owned.ok) return failureResponse(c, owned.error);
     const found = await listEmployers(c.env.DB, owned.value, cursor ?? "", limit);
     const { rows, next_cursor } = pageOf(EMPLOYER_LIST, found, limit, ({ id }) => id);

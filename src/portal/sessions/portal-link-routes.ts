@@ -23,7 +23,7 @@ import { err, ok, type Result } from "../../result.ts";
 import { allowsInsecure } from "../../setting-parsers.ts";
 import { actionRow } from "../audit-row.ts";
 import { type Creatable, create, type Made } from "../creation.ts";
-import { actsForEverybody, mayReach, type Owner, ownerIn, ownerOf } from "../owner.ts";
+import { actsForEverybody, mayReach, type Owner, ownerIn, ownerOf, ownerOrAll } from "../owner.ts";
 import { consoleOriginOf } from "./console-origin.ts";
 import * as contract from "./portal-link-contract.ts";
 import {
@@ -55,8 +55,7 @@ export const portalLinks = new Hono<AppEnv>()
   })
   .get("/portal-links", contract.listPortalLinks, async (c) => {
     const { include_ended, limit, cursor, ...named } = c.req.valid("query");
-    const client = c.get("client");
-    const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, named);
+    const owned = ownerOrAll(c.get("client"), named);
     if (!owned.ok) return failureResponse(c, owned.error);
     const now = Date.now();
     const filter = { endedToo: include_ended === "true", now };

@@ -6,7 +6,7 @@ import type { Failure } from "../../http/failure.ts";
 import { pageOf } from "../../http/page.ts";
 import { err, ok, type Result } from "../../result.ts";
 import { madeBy } from "../audit-row.ts";
-import { actsForEverybody, mayReach, ownerIn, ownerOf } from "../owner.ts";
+import { mayReach, ownerIn, ownerOrAll } from "../owner.ts";
 import { presentSession } from "./present-access.ts";
 import * as contract from "./session-contract.ts";
 import { NO_SESSION, SESSION_LIST } from "./session-contract.ts";
@@ -15,8 +15,7 @@ import { sessionRow } from "./signed-in.ts";
 export const sessions = new Hono<AppEnv>()
   .get("/sessions", contract.listSessions, async (c) => {
     const { include_ended, limit, cursor, ...named } = c.req.valid("query");
-    const client = c.get("client");
-    const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, named);
+    const owned = ownerOrAll(c.get("client"), named);
     if (!owned.ok) return failureResponse(c, owned.error);
     const now = Date.now();
     const filter = { endedToo: include_ended === "true", now };

@@ -3,15 +3,13 @@ import { Hono } from "hono";
 import { countFailingWebhooks, listFailingWebhooks } from "../../db/failing-webhooks.ts";
 import { type AppEnv, failureResponse } from "../../http/context.ts";
 import { pageOf } from "../../http/page.ts";
-import { ok } from "../../result.ts";
-import { actsForEverybody, ownerOf } from "../owner.ts";
+import { ownerOrAll } from "../owner.ts";
 import { failingWebhooks as contract, FAILING_WEBHOOK_LIST } from "./failing-webhook-contract.ts";
 import { presentWebhook } from "./webhook-presenter.ts";
 
 export const failingWebhooks = new Hono<AppEnv>().get("/failing-webhooks", contract, async (c) => {
   const { owner_type, owner_id, environment = null, limit, cursor = null } = c.req.valid("query");
-  const client = c.get("client");
-  const owned = actsForEverybody(client) ? ok(null) : ownerOf(client, { owner_type, owner_id });
+  const owned = ownerOrAll(c.get("client"), { owner_type, owner_id });
   if (!owned.ok) return failureResponse(c, owned.error);
   const filter = { owner: owned.value, environment };
   const [found, count] = await Promise.all([
