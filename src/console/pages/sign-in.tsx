@@ -42,13 +42,13 @@ export const signIn = new Hono<ConsoleEnv>()
     return c.redirect(to.signIn({ ended: "signed-out" }), 303);
   });
 
-const ENDED: Record<string, string> = {
-  yes: "Your session has ended. Nothing that you had saved is lost.",
-  "signed-out": "You are signed out.",
-};
+const ENDED: ReadonlyMap<string, string> = new Map([
+  ["yes", "Your session has ended. Nothing that you had saved is lost."],
+  ["signed-out", "You are signed out."],
+]);
 
 function signInPage(c: ConsoleContext, problem: LinkProblem | null): Response {
-  const ended = ENDED[c.req.query("ended") ?? ""];
+  const ended = ENDED.get(c.req.query("ended") ?? "");
   const next = c.req.query("next");
   const content = (
     <>

@@ -274,6 +274,12 @@ describe("signing out", () => {
     expect((await browser.post("/console/sign-out", {})).status).toBe(303);
   });
 
+  it("is said by the sign-in page only in words of its own", async () => {
+    const pageOf = (ended: string) => new Browser().get(`/console/sign-in?ended=${ended}`);
+    expect((await pageOf("signed-out")).text).toContain('class="notice');
+    expect((await pageOf("constructor")).text).not.toContain('class="notice');
+  });
+
   it("is no link: GET does nothing", async () => {
     const browser = await person(OWNER);
     await browser.get("/console/sign-out");

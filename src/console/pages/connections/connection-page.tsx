@@ -8,7 +8,7 @@ import { page, statusOfRefused } from "../../page.tsx";
 import { StateBadge } from "../../parts/badge.tsx";
 import { History, readHistory } from "../../parts/history.tsx";
 import { Heading, Tabs } from "../../parts/panels.tsx";
-import { Done, Failed } from "../../parts/states.tsx";
+import { DoneAsNamed, Failed } from "../../parts/states.tsx";
 import { Id } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import type { Employers } from "../setup/who-fields.tsx";
@@ -58,7 +58,7 @@ export async function showConnection(c: ConsoleContext, outcome: Outcome | null)
       status: refused === null ? 200 : statusOfRefused(refused.refused),
     },
     <>
-      <ConnectionHead connection={connection} done={c.req.query("done") ?? ""} />
+      <ConnectionHead connection={connection} />
       <ConnectionDialogs
         etag={found.etag}
         refused={refused && { act: refused.act, error: refused.refused.error }}
@@ -72,7 +72,7 @@ export async function showConnection(c: ConsoleContext, outcome: Outcome | null)
   );
 }
 
-function ConnectionHead({ connection, done }: { connection: ShownConnection; done: string }) {
+function ConnectionHead({ connection }: { connection: ShownConnection }) {
   const { id, description, status, environment } = connection;
   return (
     <>
@@ -87,7 +87,7 @@ function ConnectionHead({ connection, done }: { connection: ShownConnection; don
         }
         actions={<ConnectionButtons connection={connection} />}
       />
-      {DONE[done] !== undefined && <Done>{DONE[done]}</Done>}
+      <DoneAsNamed words={DONE} />
     </>
   );
 }

@@ -7,7 +7,7 @@ import { StateBadge } from "../../parts/badge.tsx";
 import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
 import { History, readHistory } from "../../parts/history.tsx";
 import { Facts, Heading, Notice, Panel } from "../../parts/panels.tsx";
-import { Done } from "../../parts/states.tsx";
+import { DoneAsNamed } from "../../parts/states.tsx";
 import { Id, Instant } from "../../parts/values.tsx";
 import { EraseWords, NotDone } from "./connection-actions.tsx";
 import type { Outcome } from "./post-outcome.ts";
@@ -34,7 +34,7 @@ export async function deletedConnection(
       status: refused === null ? 200 : statusOfRefused(refused),
     },
     <>
-      <DeletedHead found={found} done={DONE[c.req.query("done") ?? ""]} />
+      <DeletedHead found={found} />
       {refused !== null && <NotDone error={refused.error} />}
       <ErasureDialogs />
       <WhatIsLeft found={found} />
@@ -45,12 +45,7 @@ export async function deletedConnection(
   );
 }
 
-interface HeadProps {
-  found: FoundConnection;
-  done: string | undefined;
-}
-
-function DeletedHead({ found: { id, summary }, done }: HeadProps) {
+function DeletedHead({ found: { id, summary } }: { found: FoundConnection }) {
   const { now } = usePage();
   const { erase_at: eraseAt } = summary;
   const isErased = eraseAt !== null && Date.parse(eraseAt) <= now;
@@ -79,7 +74,7 @@ function DeletedHead({ found: { id, summary }, done }: HeadProps) {
         It accepts no reports and cannot be brought back: set up another one, with an address and a secret of
         its own.
       </Heading>
-      {done !== undefined && <Done>{done}</Done>}
+      <DoneAsNamed words={DONE} />
       {eraseAt !== null && (
         <Notice meaning={isErased ? "waiting" : "bad"}>
           {isErased ? (

@@ -9,7 +9,7 @@ import { sentence } from "../../../parts/badge.tsx";
 import { Action, ActionForm } from "../../../parts/dialog.tsx";
 import { ButtonLink, Link } from "../../../parts/link.tsx";
 import { Facts, Heading, Notice, Panel } from "../../../parts/panels.tsx";
-import { Done, Failed } from "../../../parts/states.tsx";
+import { DoneAsNamed, Failed } from "../../../parts/states.tsx";
 import { Table } from "../../../parts/table.tsx";
 import { Id, Maybe } from "../../../parts/values.tsx";
 import { changed, to } from "../../../paths.ts";
@@ -86,9 +86,8 @@ interface EmployerPageProps {
 }
 
 function EmployerPage({ employer, etag, refused }: EmployerPageProps) {
-  const { session, url } = usePage();
+  const { session } = usePage();
   const isStaff = session.owner === null;
-  const done = DONE[url.searchParams.get("done") ?? ""];
   return (
     <>
       <Heading
@@ -105,7 +104,7 @@ function EmployerPage({ employer, etag, refused }: EmployerPageProps) {
           )
         }
       />
-      {done !== undefined && refused === null && <Done>{done}</Done>}
+      {refused === null && <DoneAsNamed words={DONE} />}
       {isStaff && <ChangeEmployer employer={employer} etag={etag} refused={refused} />}
       <Facts facts={[["FEIN", <Maybe value={feinWords(employer.fein)} />]]} />
       <Owners employer={employer} />

@@ -9,7 +9,7 @@ import { StateBadge, sentence } from "../../../parts/badge.tsx";
 import { Action } from "../../../parts/dialog.tsx";
 import { ButtonLink } from "../../../parts/link.tsx";
 import { Facts, Heading, Notice } from "../../../parts/panels.tsx";
-import { Done, Failed } from "../../../parts/states.tsx";
+import { DoneAsNamed, Failed } from "../../../parts/states.tsx";
 import { Id, Instant, Time } from "../../../parts/values.tsx";
 import { changed, to } from "../../../paths.ts";
 import { PLAN_RATES } from "../../setup/who-fields.tsx";
@@ -96,9 +96,8 @@ interface KeyPageProps {
 }
 
 function KeyPage({ found, requests, refused }: KeyPageProps) {
-  const { url, session } = usePage();
+  const { session } = usePage();
   const { apiKey } = found.body;
-  const done = KEY_ACTS.find((each) => each === url.searchParams.get("done"));
   return (
     <>
       <Heading
@@ -111,7 +110,7 @@ function KeyPage({ found, requests, refused }: KeyPageProps) {
         }
         actions={<KeyActions apiKey={apiKey} />}
       />
-      {done !== undefined && refused === null && <Done>{DONE[done]}</Done>}
+      {refused === null && <DoneAsNamed words={DONE} />}
       <ErasureNotice apiKey={apiKey} />
       <KeyDialogs apiKey={apiKey} etag={found.etag} refused={refused} />
       <Facts
