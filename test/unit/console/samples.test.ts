@@ -1,9 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { PLAN_RATES } from "../../../src/console/pages/setup/who-fields.tsx";
 import { exampleReport } from "../../../src/console/samples/example-report.ts";
 import { SAMPLE_LANGUAGES, SAMPLES } from "../../../src/console/samples/samples.ts";
 import { WORKED_EXAMPLE } from "../../../src/console/samples/scheme.ts";
-import { PLAN_LIMITS, PLANS } from "../../../src/model.ts";
 import { sign } from "../../support/gateway.ts";
 
 const EMPLOYER = { id: "EMP_1", fein: "123456789" };
@@ -76,10 +74,4 @@ describe("the example report", () => {
 it("the worked example is signed by the scheme", async () => {
   const { secret, timestamp, body, signature } = WORKED_EXAMPLE;
   expect(signature).toBe(await sign(secret, timestamp, body));
-});
-
-it.each(PLANS)("the rates of the plan %s are those that gates enforce", (plan) => {
-  const { perMinute, perHour } = PLAN_LIMITS[plan];
-  const format = new Intl.NumberFormat("en-US").format;
-  expect(PLAN_RATES[plan]).toBe(`${format(perMinute)} reports a minute, ${format(perHour)} an hour`);
 });

@@ -7,6 +7,7 @@ import { usePage } from "../../page-state.ts";
 import { Chart, type Line } from "../../parts/charts.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Code, Facts, Live, Panel } from "../../parts/panels.tsx";
+import { PLAN_WORDS } from "../../parts/plan-words.ts";
 import { Failed, NothingYet } from "../../parts/states.tsx";
 import { Id, Instant, Time } from "../../parts/values.tsx";
 import { changed, to } from "../../paths.ts";
@@ -14,7 +15,6 @@ import { countsIn, type Periods, periodsOf, sumOf } from "../metrics/metric-peri
 import { type RequestsBody, RequestTable } from "../requests/request-table.tsx";
 import { LastReport } from "./connection-list.tsx";
 import type { Metrics } from "./connection-usage.ts";
-import { PLAN_WORDS } from "./connection-words.tsx";
 
 const NEWEST = 10;
 const REFRESHED_EVERY_S = 5;

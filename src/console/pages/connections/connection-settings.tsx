@@ -4,14 +4,19 @@ import type { ShownConnection } from "../../../portal/connections/connection-con
 import type { ApiError, ApiResult } from "../../api.ts";
 import { usePage } from "../../page-state.ts";
 import { sentence } from "../../parts/badge.tsx";
+import { ChoiceField, type FieldProps, TextField } from "../../parts/fields.tsx";
 import { Notice, Panel } from "../../parts/panels.tsx";
+import { PLAN_WORDS } from "../../parts/plan-words.ts";
 import { Refused } from "../../parts/states.tsx";
 import { Table } from "../../parts/table.tsx";
 import { mayManage } from "../../session.ts";
 import { EmployerField, type Employers } from "../setup/who-fields.tsx";
-import { PLAN_WORDS, SAME_BODY_WORDS } from "./connection-words.tsx";
-import { ChoiceField, type FieldProps, TextField } from "./setting-fields.tsx";
 import { LABELS, SETTINGS, type Setting, type Settings, settingsOf, type Typed } from "./setting-values.ts";
+
+const SAME_BODY_WORDS: Record<ShownConnection["same_body"], string> = {
+  accept: "Accept it as a report of its own, with a warning",
+  deduplicate: "Treat it as a repeat of the first one",
+};
 
 interface SettingsTabProps {
   connection: ShownConnection;

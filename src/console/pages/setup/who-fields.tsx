@@ -6,6 +6,7 @@ import type { Scope } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { sentence } from "../../parts/badge.tsx";
 import { Notice } from "../../parts/panels.tsx";
+import { PLAN_WORDS } from "../../parts/plan-words.ts";
 import { Failed } from "../../parts/states.tsx";
 import { stepAddress } from "./steps.tsx";
 
@@ -52,13 +53,6 @@ export function EnvironmentField({ chosen }: { chosen: Environment }) {
   );
 }
 
-/** As gates enforce them. */
-export const PLAN_RATES: Record<Plan, string> = {
-  sandbox: "100 reports a minute, 1,000 an hour",
-  production: "500 reports a minute, 10,000 an hour",
-  enterprise: "2,000 reports a minute, 50,000 an hour",
-};
-
 export function PlanField({ chosen }: { chosen: Plan | null }) {
   const { session } = usePage();
   if (session.owner !== null)
@@ -66,8 +60,7 @@ export function PlanField({ chosen }: { chosen: Plan | null }) {
       <div class="field">
         <span>Plan</span>
         <span class="hint">
-          Follows the environment. Sandbox: {PLAN_RATES.sandbox}. Production: {PLAN_RATES.production}. For
-          more, ask Audit1.
+          Follows the environment. {PLAN_WORDS.sandbox}. {PLAN_WORDS.production}. For more, ask Audit1.
         </span>
       </div>
     );
@@ -78,7 +71,7 @@ export function PlanField({ chosen }: { chosen: Plan | null }) {
         <option value="">As the environment</option>
         {PLANS.map((plan) => (
           <option value={plan} selected={plan === chosen}>
-            {sentence(plan)}: {PLAN_RATES[plan]}
+            {PLAN_WORDS[plan]}
           </option>
         ))}
       </select>
@@ -165,25 +158,5 @@ function EmployerText({ list, chosen }: { list: readonly ShownEmployer[]; chosen
       </datalist>
       <span class="hint">The first {list.length} are suggested while you type.</span>
     </>
-  );
-}
-
-interface TextFieldProps {
-  name: string;
-  label: string;
-  value: string;
-  hint: string;
-  problem: string | null;
-  type?: "text" | "email";
-}
-
-export function TextField({ name, label, value, hint, problem, type = "text" }: TextFieldProps) {
-  return (
-    <p class="field">
-      <label for={name}>{label}</label>
-      <input id={name} type={type} name={name} value={value} maxlength={500} autocomplete="off" />
-      {problem !== null && <span class="problem">{problem}</span>}
-      <span class="hint">{hint}</span>
-    </p>
   );
 }

@@ -2,20 +2,14 @@
 import type { ApiError, ApiResult } from "../../api.ts";
 import type { Scope } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
+import { TextField } from "../../parts/fields.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Notice } from "../../parts/panels.tsx";
 import { Refused } from "../../parts/states.tsx";
 import { to } from "../../paths.ts";
 import { mayManage } from "../../session.ts";
 import { StepPage, stepAddress } from "./steps.tsx";
-import {
-  EmployerField,
-  type Employers,
-  EnvironmentField,
-  OwnerFact,
-  PlanField,
-  TextField,
-} from "./who-fields.tsx";
+import { EmployerField, type Employers, EnvironmentField, OwnerFact, PlanField } from "./who-fields.tsx";
 import type { WhoValues } from "./who-form.ts";
 import { WhyNot } from "./why-not.tsx";
 

@@ -1,12 +1,13 @@
 /** The dialogs of an API key's page. Each says what its change does, and how to take it back. */
+
 import { PLANS } from "../../../../model.ts";
 import type { ShownApiKey } from "../../../../portal/api-keys/api-key-contract.ts";
 import { usePage } from "../../../page-state.ts";
 import { sentence } from "../../../parts/badge.tsx";
 import { ActionForm } from "../../../parts/dialog.tsx";
 import { Facts, Notice } from "../../../parts/panels.tsx";
+import { PLAN_WORDS } from "../../../parts/plan-words.ts";
 import { Instant, Time } from "../../../parts/values.tsx";
-import { PLAN_RATES } from "../../setup/who-fields.tsx";
 import { ChangeDialog, type RefusedForm } from "../settings-page.tsx";
 
 /** The dialogs' names in the address, and the acts of their forms. */
@@ -68,7 +69,7 @@ export function KeyDialogs({ apiKey, etag, refused }: KeyDialogsProps) {
             <select id="plan" name="plan">
               {PLANS.map((plan) => (
                 <option value={plan} selected={plan === wanted}>
-                  {sentence(plan)}: {PLAN_RATES[plan]}
+                  {PLAN_WORDS[plan]}
                 </option>
               ))}
             </select>

@@ -9,10 +9,10 @@ import { StateBadge, sentence } from "../../../parts/badge.tsx";
 import { Action } from "../../../parts/dialog.tsx";
 import { ButtonLink } from "../../../parts/link.tsx";
 import { Facts, Heading, Notice } from "../../../parts/panels.tsx";
+import { PLAN_WORDS } from "../../../parts/plan-words.ts";
 import { DoneAsNamed, Failed } from "../../../parts/states.tsx";
 import { Id, Instant, Time } from "../../../parts/values.tsx";
 import { changed, to } from "../../../paths.ts";
-import { PLAN_RATES } from "../../setup/who-fields.tsx";
 import { type RefusedForm, settingsPage } from "../settings-page.tsx";
 import { isErased, KEY_ACTS, type KeyAct, KeyDialogs } from "./key-dialogs.tsx";
 import { KeyRequests, keyRequestsOf, type ReadRequests } from "./key-requests.tsx";
@@ -118,7 +118,7 @@ function KeyPage({ found, requests, refused }: KeyPageProps) {
           ["Id", <Id id={apiKey.id} whole />],
           ["Owner", session.owner === null ? `${apiKey.owner_type}/${apiKey.owner_id}` : null],
           ["Environment", sentence(apiKey.environment)],
-          ["Plan", `${sentence(apiKey.plan)}: ${PLAN_RATES[apiKey.plan]}`],
+          ["Plan", PLAN_WORDS[apiKey.plan]],
           ["Last used", <Time at={apiKey.last_used_at} />],
           ["Created", <Instant at={apiKey.created_at} />],
         ]}

@@ -6,7 +6,7 @@ export interface FieldProps {
   value: string;
   /** What the API says of the value. */
   problem: string | null;
-  isDisabled: boolean;
+  isDisabled?: boolean;
 }
 
 interface TextFieldProps extends FieldProps {
@@ -14,7 +14,15 @@ interface TextFieldProps extends FieldProps {
   type?: "text" | "email" | "number";
 }
 
-export function TextField({ name, label, value, problem, isDisabled, hint, type = "text" }: TextFieldProps) {
+export function TextField({
+  name,
+  label,
+  value,
+  problem,
+  isDisabled = false,
+  hint,
+  type = "text",
+}: TextFieldProps) {
   return (
     <p class="field">
       <label for={name}>{label}</label>
@@ -40,7 +48,15 @@ interface ChoiceFieldProps extends FieldProps {
   options: readonly { value: string; label: string }[];
 }
 
-export function ChoiceField({ name, label, value, problem, isDisabled, hint, options }: ChoiceFieldProps) {
+export function ChoiceField({
+  name,
+  label,
+  value,
+  problem,
+  isDisabled = false,
+  hint,
+  options,
+}: ChoiceFieldProps) {
   return (
     <p class="field">
       <label for={name}>{label}</label>
