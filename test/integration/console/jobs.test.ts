@@ -126,6 +126,15 @@ describe("a job", () => {
     expect(text).toContain("/console/deliveries?environment=production&amp;until=");
   });
 
+  it("leads to what it took, whatever was answered since", async () => {
+    await DB.prepare("UPDATE deliveries SET response_code = 503 WHERE webhook_id = ?").bind(hook.id).run();
+    const filters = { ...named(), webhook_id: `wh_${hook.id}`, status: "failed", response_code: 503 };
+    const { json } = await portal("POST", "/deliveries/retry", filters);
+    const { text } = await browser.get(`/console/jobs/${json.job.id}`);
+    const [href] = /\/console\/deliveries\?[^"]*until=/.exec(text) ?? [];
+    expect(href).toBe(`/console/deliveries?webhook_id=${hook.id}&amp;environment=production&amp;until=`);
+  });
+
   it("is cancelled, and stays so", async () => {
     const job = await running();
     const dialog = await browser.get(`/console/jobs/${job.id}?do=cancel`);

@@ -2,86 +2,51 @@
 import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
 import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
-import { page, statusOfRefused } from "../../page.tsx";
-import { StateBadge, sentence } from "../../parts/badge.tsx";
-import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
-import { ButtonLink, Link } from "../../parts/link.tsx";
-import { Facts, Heading, Live, Notice, Panel } from "../../parts/panels.tsx";
+import { sentence } from "../../parts/badge.tsx";
+import { Link } from "../../parts/link.tsx";
+import { Facts, Notice, Panel } from "../../parts/panels.tsx";
 import { Progress } from "../../parts/progress.tsx";
-import { DoneAsNamed, Refused } from "../../parts/states.tsx";
-import { duration, Id, Instant, number, Time } from "../../parts/values.tsx";
+import { duration, Instant, number, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { handled, KINDS, perMinute, progressWords, reasonWords } from "./job-words.ts";
+import { workPage } from "./work-page.tsx";
 
-const REFRESHED_EVERY_S = 2;
 const MINUTE_MS = 60_000;
 
-const DONE: Record<string, string> = {
-  begun: "Begun. This page follows it; its address is enough to come back.",
-  cancelled: "Cancelled. What was queued by then is still sent.",
-};
-
 export function showJob(c: ConsoleContext, job: ShownJob, refused: RefusedCall | null): Response {
-  const title = KINDS[job.kind];
-  const isRunning = job.status === "running";
-  const refresh = isRunning ? REFRESHED_EVERY_S : null;
-  const ofDeliveries = job.kind === "deliveries.retry";
-  return page(
+  const { id, kind, status } = job;
+  const ofDeliveries = kind === "deliveries.retry";
+  const now = c.env.startedAt;
+  return workPage(
     c,
     {
-      title,
+      id,
+      title: KINDS[kind],
       section: ofDeliveries ? "deliveries" : "reports",
-      status: refused === null ? 200 : statusOfRefused(refused),
+      status,
+      list: { href: to.jobs(), label: "All jobs" },
+      cancel: {
+        title: "Cancel this job",
+        consequence: `It queues nothing more. What it has queued by now is still ${ofDeliveries ? "sent" : "handed over"}. To go on later, begin another one: it takes what is left.`,
+        submit: "Cancel the job",
+      },
+      refused,
     },
-    <>
-      <Heading
-        title={title}
-        aside={
-          <>
-            <Live id="state" seconds={refresh}>
-              <StateBadge state={job.status} />
-            </Live>
-            <Id id={job.id} whole />
-          </>
-        }
-        actions={
-          <>
-            <ButtonLink href={to.jobs()}>All jobs</ButtonLink>
-            <Action name="cancel" danger unavailable={isRunning ? null : "It has ended."}>
-              Cancel
-            </Action>
-          </>
-        }
-      />
-      <DoneAsNamed words={DONE} />
-      {refused !== null && <Refused error={refused.error} what="It was not cancelled." />}
-      <Dialog name="cancel" title="Cancel this job">
-        <p>
-          It queues nothing more. What it has queued by now is still {ofDeliveries ? "sent" : "handed over"}.
-          To go on later, begin another one: it takes what is left.
-        </p>
-        <ActionForm hidden={{ do: "cancel" }} submit="Cancel the job" danger busy="Cancelling…" />
-      </Dialog>
-      <Live id="job" quiet seconds={refresh}>
-        <div class="stack wide-gap">
-          <Panel title="Progress">
-            <HowFar job={job} now={c.env.startedAt} />
-            <WaitsFor job={job} />
-            <Rates job={job} now={c.env.startedAt} />
-          </Panel>
-          <Panel
-            title="What it takes"
-            aside={
-              <Link href={resultsOf(job)}>{ofDeliveries ? "Show these deliveries" : "Show reports"}</Link>
-            }
-          >
-            <Facts
-              facts={Object.entries(job.filters).map(([name, value]) => [sentence(name), filterValue(value)])}
-            />
-          </Panel>
-        </div>
-      </Live>
-    </>,
+    <div class="stack wide-gap">
+      <Panel title="Progress">
+        <HowFar job={job} now={now} />
+        <WaitsFor job={job} />
+        <Rates job={job} now={now} />
+      </Panel>
+      <Panel
+        title="What it takes"
+        aside={<Link href={resultsOf(job)}>{ofDeliveries ? "Show these deliveries" : "Show reports"}</Link>}
+      >
+        <Facts
+          facts={Object.entries(job.filters).map(([name, value]) => [sentence(name), filterValue(value)])}
+        />
+      </Panel>
+    </div>,
   );
 }
 
@@ -167,7 +132,7 @@ function Rates({ job, now }: { job: ShownJob; now: number }) {
           "Left",
           !isRunning || left === null || left <= 0
             ? null
-            : `${number(left)}${rate === null || isHeld ? "" : `, about ${duration((left / rate) * MINUTE_MS)} at this rate`}`,
+            : `${number(left)}${!rate || isHeld ? "" : `, about ${duration((left / rate) * MINUTE_MS)} at this rate`}`,
         ],
         ["Began", <Instant at={job.created_at} />],
         [isRunning ? "Last step" : "Ended", <Time at={job.updated_at} />],
@@ -181,7 +146,7 @@ function filterValue(value: unknown) {
   return /^\d{4}-\d{2}-\d{2}T.*Z$/.test(text) ? <Instant at={text} /> : text;
 }
 
-/** Where what it takes is listed. */
+/** Where what it takes is listed. Status, response code and last error change as it is sent again. */
 function resultsOf({ kind, filters }: ShownJob): string {
   const given = (name: string) => (typeof filters[name] === "string" ? minuteOf(filters[name]) : null);
   if (kind === "files.replay")
@@ -191,12 +156,10 @@ function resultsOf({ kind, filters }: ShownJob): string {
       since: given("since"),
       until: given("until"),
     });
-  const code = filters.response_code;
   return to.deliveries({
     webhook_id: given("webhook_id"),
     environment: given("environment"),
     type: given("type"),
-    response_code: typeof code === "number" ? code : null,
     since: given("since"),
     until: given("until"),
   });

@@ -26,7 +26,7 @@ export function handled({ done, skipped }: Pick<ShownJob, "done" | "skipped">): 
   return done + skipped;
 }
 
-/** "37 of 412", or "37 of more than 1,000" where the count stopped there. */
+/** "37 of 412", or "37 of at least 1,000" where the count stopped there. */
 export function progressWords(count: number, of: ShownJob["matched"]): string {
   if (typeof of === "number") return `${number(count)} of ${number(of)}`;
   return `${number(count)} of at least ${number(Number.parseInt(of, 10))}`;

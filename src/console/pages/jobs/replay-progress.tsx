@@ -3,23 +3,14 @@ import type { ShownReplay } from "../../../portal/webhooks/replay-contract.ts";
 import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
 import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
-import { page, statusOfRefused } from "../../page.tsx";
-import { StateBadge } from "../../parts/badge.tsx";
-import { Action, ActionForm, Dialog } from "../../parts/dialog.tsx";
-import { ButtonLink, Link } from "../../parts/link.tsx";
-import { Facts, Heading, Live, Notice, Panel } from "../../parts/panels.tsx";
+import { Link } from "../../parts/link.tsx";
+import { Facts, Notice, Panel } from "../../parts/panels.tsx";
 import { Progress } from "../../parts/progress.tsx";
-import { DoneAsNamed, Refused } from "../../parts/states.tsx";
-import { Id, Instant, number, percent, Time } from "../../parts/values.tsx";
+import { Instant, number, percent, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
+import { nameOf } from "../deliveries/delivery-filters.ts";
 import { perMinute, REPLAY_KINDS } from "./job-words.ts";
-
-const REFRESHED_EVERY_S = 2;
-
-const DONE: Record<string, string> = {
-  begun: "Begun. This page follows it; its address is enough to come back.",
-  cancelled: "Ended. What was queued by then is still sent.",
-};
+import { workPage } from "./work-page.tsx";
 
 export async function showReplay(
   c: ConsoleContext,
@@ -28,59 +19,40 @@ export async function showReplay(
 ): Promise<Response> {
   const found = await c.get("api").get<{ webhook: ListedWebhook }>(`/webhooks/${replay.webhookId}`);
   const webhook = found.ok ? found.body.webhook : null;
-  const title = REPLAY_KINDS[replay.only];
-  const isRunning = replay.status === "running";
-  const refresh = isRunning ? REFRESHED_EVERY_S : null;
-  return page(
+  const { id, only, progress, status } = replay;
+  const title = REPLAY_KINDS[only];
+  return workPage(
     c,
-    { title, section: "deliveries", status: refused === null ? 200 : statusOfRefused(refused) },
-    <>
-      <Heading
-        title={title}
-        aside={
-          <>
-            <Live id="state" seconds={refresh}>
-              <StateBadge state={replay.status} />
-            </Live>
-            <Id id={replay.id} whole />
-          </>
-        }
-        actions={
-          <>
-            <ButtonLink href={to.jobs({ tab: "replays" })}>All replays</ButtonLink>
-            <Action name="cancel" danger unavailable={isRunning ? null : "It has ended."}>
-              Cancel
-            </Action>
-          </>
-        }
-      />
-      <DoneAsNamed words={DONE} />
-      {refused !== null && <Refused error={refused.error} what="It was not ended." />}
-      <Dialog name="cancel" title="End this replay">
-        <p>
-          It queues nothing more. What it has queued by now is still sent. A later replay takes what is left.
-        </p>
-        <ActionForm hidden={{ do: "cancel" }} submit="End the replay" danger busy="Ending…" />
-      </Dialog>
-      <Live id="replay" quiet seconds={refresh}>
-        <Panel title="Progress">
-          {isRunning || replay.status === "done" ? (
-            <Progress label={title} share={replay.progress}>
-              {`${percent(replay.progress)} of the range was read.`}
-            </Progress>
-          ) : (
-            <p>It ended after {percent(replay.progress)} of the range.</p>
-          )}
-          <p class="quiet">{stateWords(replay)}</p>
-          {isRunning && webhook?.status === "paused" && (
-            <Notice meaning="warning">
-              <p>The webhook is paused: the replay waits until it is resumed.</p>
-            </Notice>
-          )}
-          <ReplayFacts replay={replay} webhook={webhook} now={c.env.startedAt} />
-        </Panel>
-      </Live>
-    </>,
+    {
+      id,
+      title,
+      section: "deliveries",
+      status,
+      list: { href: to.jobs({ tab: "replays" }), label: "All replays" },
+      cancel: {
+        title: "Cancel this replay",
+        consequence:
+          "It queues nothing more. What it has queued by now is still sent. A later replay takes what is left.",
+        submit: "Cancel the replay",
+      },
+      refused,
+    },
+    <Panel title="Progress">
+      {status === "ended" ? (
+        <p>It ended after {percent(progress)} of the range.</p>
+      ) : (
+        <Progress label={title} share={progress}>
+          {`${percent(progress)} of the range was read.`}
+        </Progress>
+      )}
+      <p class="quiet">{stateWords(replay)}</p>
+      {status === "running" && webhook?.status === "paused" && (
+        <Notice meaning="warning">
+          <p>The webhook is paused: the replay waits until it is resumed.</p>
+        </Notice>
+      )}
+      <ReplayFacts replay={replay} webhook={webhook} now={c.env.startedAt} />
+    </Panel>,
   );
 }
 
@@ -91,7 +63,7 @@ function stateWords({ status }: ShownReplay): string {
     case "done":
       return "It queued all that it found. Whether each was delivered is in the list of deliveries.";
     case "ended":
-      return "It was ended, or its webhook was disabled or deleted. It queues nothing more.";
+      return "It was cancelled, or its webhook was disabled or deleted. It queues nothing more.";
   }
 }
 
@@ -120,9 +92,7 @@ function ReplayFacts({
         ["Per minute", rate === null ? "–" : number(rate)],
         [
           "Webhook",
-          <Link href={to.webhook(webhookId)}>
-            {webhook?.description || webhook?.url_masked || webhookId}
-          </Link>,
+          <Link href={to.webhook(webhookId)}>{webhook === null ? webhookId : nameOf(webhook)}</Link>,
         ],
         ["Events stored since", <Instant at={since} />],
         ["Until", <Instant at={until} />],
