@@ -5,21 +5,38 @@
 import type { FileFacts, KeptWarning } from "../gate/protocol.ts";
 import { type FieldProblems, firstProblems } from "./field-rules.ts";
 
+/**
+ * Rows stay for 90 days, and paths consist of the body's own names. No report of the two dialects comes near it: a body of nested
+ * names that stand twice would keep twenty times its size.
+ */
+const MOST_KEPT_CHARS = 8_192;
+
+interface Kept {
+  message: string;
+  path: string;
+  employees: number[] | null;
+}
+
 const OF_EMPLOYEE = /^employees\[(\d+)\](.*)$/s;
 
 /** Undefined if there are none, so that most rows hold nothing. */
 export function keptWarnings(problems: FieldProblems): KeptWarning[] | undefined {
-  const kept = new Map<string, { message: string; path: string; employees: number[] | null }>();
+  const kept = new Map<string, Kept>();
+  let chars = 0;
+  const keep = (name: string, warning: Kept) => {
+    chars += warning.path.length + warning.message.length;
+    if (chars <= MOST_KEPT_CHARS) kept.set(name, warning);
+  };
   for (const [path, message] of Object.entries(firstProblems(problems))) {
     const [, index, field] = OF_EMPLOYEE.exec(path) ?? [];
     if (index === undefined || field === undefined || String(Number(index)) !== index) {
-      kept.set(JSON.stringify([path]), { message, path, employees: null });
+      keep(JSON.stringify([path]), { message, path, employees: null });
       continue;
     }
     const name = JSON.stringify([field, message]);
     const known = kept.get(name)?.employees;
     if (known) known.push(Number(index));
-    else kept.set(name, { message, path: field, employees: [Number(index)] });
+    else keep(name, { message, path: field, employees: [Number(index)] });
   }
   if (kept.size === 0) return undefined;
   return [...kept.values()].map(({ message, path, employees }) =>

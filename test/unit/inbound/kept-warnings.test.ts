@@ -20,6 +20,15 @@ describe("warnings that are kept with a file", () => {
     expect(keptWarnings({})).toBeUndefined();
   });
 
+  it("take little room whatever the body's names are", () => {
+    const told = Object.fromEntries(
+      Array.from({ length: 100 }, (_, i) => [`${"deep.".repeat(500)}${i}`, MISSING]),
+    );
+    const kept = keptWarnings(told);
+    expect(JSON.stringify(kept).length).toBeLessThan(9_000);
+    expect(Object.keys(shown(kept))).toEqual(Object.keys(told).slice(0, 3));
+  });
+
   it("come back as they were told", () => {
     const path = fc.oneof(
       fc
