@@ -237,10 +237,12 @@ export class FileLifecycle {
   record(row: FileRow): FileRecord | null {
     const status = publicStatus(row.state);
     if (status === null) return null;
+    const { warnings, ...facts } = row.facts;
     return {
       fileId: fileIdOf(this.#state.gate, row.seq),
       status,
-      facts: row.facts,
+      // They name fields of the report, which is erased.
+      facts: warnings === undefined || this.#state.erased ? facts : { ...facts, warnings },
       generation: row.generation,
       attempts: row.attempts,
       nextAttemptAt: status === "queued" ? row.dueAt : null,

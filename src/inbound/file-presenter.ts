@@ -96,7 +96,7 @@ export const fileDetails = once(() =>
       warnings: like(
         z.record(z.string(), z.string()),
         { "employees[0].class_code": "Required field missing" },
-        "As the sender was told them: field problems, path to message. At most 100, and those that 8 KB hold. Empty also for a file of an earlier version, and for one that was restored from the archive: neither has a record of them.",
+        "As the sender was told them: field problems, path to message. At most 100, and those that 8 KB hold. Empty also for a file of an earlier version, and for one that was restored from the archive, neither of which has a record of them, and once the connection or key is erased.",
       ),
       lifecycle: lifecycle(),
     })

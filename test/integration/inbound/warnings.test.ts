@@ -10,9 +10,10 @@ import {
   createEmployer,
   fileStatus,
   filesCreator,
+  gateOf,
   post,
 } from "../../support/gateway.ts";
-import { expectNothingStored } from "../../support/intake.ts";
+import { expectNothingStored, snapshotOfConnection } from "../../support/intake.ts";
 
 const MISSING = "Required field missing";
 const NOT_POSITIVE = "Must be a positive number";
@@ -295,7 +296,7 @@ describe("over HTTP", () => {
     });
   });
 
-  it("stay with the file as the sender was told them", async () => {
+  it("stay with the file as the sender was told them, until the connection is erased", async () => {
     const connection = await createBoundConnection();
     const key = await createApiKey();
     const { state: _state, ...stateless } = webhookEmployee;
@@ -307,6 +308,9 @@ describe("over HTTP", () => {
     const again = (await post(connection, body, { timestamp: String(Date.now() + 1) })).json;
     expect(again.warnings).toMatchObject({ ...told.warnings, body: expect.stringContaining(told.file_id) });
     expect((await fileStatus(key.token, again.file_id)).json.warnings).toEqual(again.warnings);
+    const snapshot = await snapshotOfConnection(connection);
+    await gateOf(connection).refresh({ ...snapshot, version: snapshot.version + 1, wrappedKey: "" });
+    expect((await fileStatus(key.token, told.file_id)).json.warnings).toEqual({});
   });
 
   it("a connection that drops equal bodies answers them as repeats", async () => {
