@@ -11,7 +11,7 @@ import { PLAN_WORDS } from "../../parts/plan-words.ts";
 import { Failed, NothingYet } from "../../parts/states.tsx";
 import { Id, Instant, Time } from "../../parts/values.tsx";
 import { changed, to } from "../../paths.ts";
-import { countsIn, type Periods, periodsOf, sumOf } from "../metrics/metric-periods.ts";
+import { countsIn, lineOf, periodsOf, sumOf } from "../metrics/metric-periods.ts";
 import { type RequestsBody, RequestTable } from "../requests/request-table.tsx";
 import { LastReport } from "./connection-list.tsx";
 import type { Metrics } from "./connection-usage.ts";
@@ -129,7 +129,6 @@ function Charts({ answers: { accepted, duplicate, refused }, now }: { answers: A
   const { times, step } = periods;
   const byCode = refused.body.series.toSorted((a, b) => b.total - a.total);
   const refusals = byCode.map((series) => countsIn(periods, series));
-  const all = byCode.length === 0 ? countsIn(periods, undefined) : sumOf(refusals, times.length);
   return (
     <>
       <div class="charts">
@@ -141,7 +140,7 @@ function Charts({ answers: { accepted, duplicate, refused }, now }: { answers: A
           lines={[
             { label: "Accepted", meaning: "good", ...lineOf(periods, accepted.body) },
             { label: "Repeated", meaning: "off", ...lineOf(periods, duplicate.body) },
-            { label: "Refused", meaning: "bad", values: all, total: totalOf(byCode) },
+            { label: "Refused", meaning: "bad", ...lineOf(periods, refused.body) },
           ]}
         />
         <Chart
@@ -159,10 +158,6 @@ function Charts({ answers: { accepted, duplicate, refused }, now }: { answers: A
       )}
     </>
   );
-}
-
-function lineOf(periods: Periods, { series: [series] }: Metrics) {
-  return { values: countsIn(periods, series), total: series?.total ?? 0 };
 }
 
 const totalOf = (series: Metrics["series"]) => series.reduce((sum, { total }) => sum + total, 0);

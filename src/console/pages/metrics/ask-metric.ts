@@ -47,11 +47,11 @@ export function failed(title: string, { error }: ApiResult<unknown> & { ok: fals
   return { kind: "failed", title, error };
 }
 
-/** The first answer that could not be had. */
-export function failureIn(
-  answers: readonly ApiResult<unknown>[],
-): (ApiResult<unknown> & { ok: false }) | null {
-  return answers.find((answer) => !answer.ok) ?? null;
+/** Of answers of which one failed at least: the part that says so. */
+export function firstFailure(title: string, answers: readonly ApiResult<unknown>[]): Part {
+  const failure = answers.find((answer) => !answer.ok);
+  if (failure === undefined) throw new Error(`${title}: nothing has failed`);
+  return failed(title, failure);
 }
 
 /** The earliest time up to which everything is counted. */

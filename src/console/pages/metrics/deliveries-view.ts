@@ -1,9 +1,8 @@
 /** Attempts at webhooks: what succeeded, what failed and why. */
-import { type Asked, ask, asOfIn, failed } from "./ask-metric.ts";
+import { type Asked, ask, asOfIn, failed, firstFailure } from "./ask-metric.ts";
 import { breakdownOf } from "./breakdown.ts";
-import { countsIn, periodsOf, sumOf } from "./metric-periods.ts";
+import { lineOf, periodsOf, timesOf } from "./metric-periods.ts";
 import type { Part, View } from "./metrics-view.ts";
-import { firstFailure, lineOf, timesOf } from "./requests-view.ts";
 
 export async function deliveriesView(asked: Asked): Promise<View> {
   const { now } = asked;
@@ -16,7 +15,6 @@ export async function deliveriesView(asked: Asked): Promise<View> {
   const parts: Part[] = [];
   if (delivered.ok && attempts.ok) {
     const periods = periodsOf(delivered.body, now);
-    const failures = attempts.body.series.map((series) => countsIn(periods, series));
     parts.push({
       kind: "chart",
       chart: {
@@ -25,14 +23,8 @@ export async function deliveriesView(asked: Asked): Promise<View> {
         ...timesOf(periods),
         kind: "bars",
         lines: [
-          { label: "Delivered", meaning: "good", ...lineOf(periods, delivered) },
-          {
-            label: "Failed",
-            meaning: "bad",
-            values:
-              failures.length === 0 ? countsIn(periods, undefined) : sumOf(failures, periods.times.length),
-            total: attempts.body.series.reduce((sum, { total }) => sum + total, 0),
-          },
+          { label: "Delivered", meaning: "good", ...lineOf(periods, delivered.body) },
+          { label: "Failed", meaning: "bad", ...lineOf(periods, attempts.body) },
         ],
       },
     });
@@ -45,7 +37,7 @@ export async function deliveriesView(asked: Asked): Promise<View> {
         title: "Deliveries that failed with their last attempt",
         ...timesOf(periods),
         kind: "bars",
-        lines: [{ label: "Failed for good", meaning: "bad", ...lineOf(periods, lost) }],
+        lines: [{ label: "Failed for good", meaning: "bad", ...lineOf(periods, lost.body) }],
       },
     });
   } else parts.push(failed("Deliveries that failed with their last attempt", lost));

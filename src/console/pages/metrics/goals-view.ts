@@ -9,10 +9,9 @@ import { duration } from "../../format.ts";
 import { FRESHNESS_GOAL_MS } from "../../goals.ts";
 import type { Meaning } from "../../parts/badge.tsx";
 import { type Answer, type Asked, ask, asOfIn, failed } from "./ask-metric.ts";
-import { countsIn, periodsOf, valuesIn } from "./metric-periods.ts";
+import { lineOf, periodsOf, timesOf, valuesIn } from "./metric-periods.ts";
 import { DAY_MS } from "./metrics-query.ts";
 import type { Part, View } from "./metrics-view.ts";
-import { timesOf } from "./requests-view.ts";
 
 /** Events, which automation is read from, are kept for this long. */
 const EVENTS_KEPT_MS = 90 * DAY_MS;
@@ -184,13 +183,12 @@ const NO_REQUESTS = { share: null, count: 0, of: 0, budget_left: 1 };
 function premiumPart(answer: Answer<number>, now: number): Part {
   if (!answer.ok) return failed("Premium moved", answer);
   const periods = periodsOf(answer.body, now);
-  const [series] = answer.body.series;
-  const values = countsIn(periods, series);
+  const net = lineOf(periods, answer.body);
   return {
     kind: "goal",
     goal: {
       title: "Premium moved",
-      value: { label: "By adjusted audits", value: series?.total ?? 0, unit: "cents" },
+      value: { label: "By adjusted audits", value: net.total, unit: "cents" },
       meaning: "off",
       goal: "Accuracy has no number here: it needs more than the gateway sees",
       means: "By how much audit.adjusted events moved premiums, up and down together.",
@@ -200,7 +198,7 @@ function premiumPart(answer: Answer<number>, now: number): Part {
         ...timesOf(periods),
         unit: "cents",
         kind: "bars",
-        lines: [{ label: "Net", meaning: "accent", values, total: series?.total ?? 0 }],
+        lines: [{ label: "Net", meaning: "accent", ...net }],
       },
     },
   };

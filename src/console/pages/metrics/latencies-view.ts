@@ -3,9 +3,8 @@ import type { MeasureName } from "../../../portal/metrics/measures.ts";
 import { MEASURES } from "../../../portal/metrics/measures.ts";
 import type { LatencyValue } from "../../../portal/metrics/metric-contract.ts";
 import { type Answer, type Asked, ask, asOfIn, failed } from "./ask-metric.ts";
-import { periodsOf, valuesIn } from "./metric-periods.ts";
+import { periodsOf, timesOf, valuesIn } from "./metric-periods.ts";
 import type { Part, View } from "./metrics-view.ts";
-import { timesOf } from "./requests-view.ts";
 
 const LATENCIES = [
   { measure: "latency_accepted", title: "From a request to its answer", note: "Of accepted requests." },

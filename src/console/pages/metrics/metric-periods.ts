@@ -59,3 +59,18 @@ export function sumOf(lists: readonly (readonly (number | null)[])[], length: nu
     return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0);
   });
 }
+
+/** The line of a chart that has all series of a count, whether or not they are split. */
+export function lineOf(periods: Periods, { series }: Pick<MetricsAnswer<number>, "series">) {
+  const [first, ...others] = series.map((each) => countsIn(periods, each));
+  return {
+    values:
+      first === undefined ? countsIn(periods, undefined) : sumOf([first, ...others], periods.times.length),
+    total: series.reduce((sum, { total }) => sum + total, 0),
+  };
+}
+
+/** What a chart needs of the periods. */
+export function timesOf({ times, step }: Periods) {
+  return { times, step };
+}

@@ -1,9 +1,8 @@
 /** What was received, what was refused and why, and what became of the reports. */
-import { sentence } from "../../parts/badge.tsx";
 import type { Answer, Asked } from "./ask-metric.ts";
-import { ask, asOfIn, failed, failureIn } from "./ask-metric.ts";
+import { ask, asOfIn, failed, firstFailure } from "./ask-metric.ts";
 import { breakdownOf } from "./breakdown.ts";
-import { countsIn, type Periods, periodsOf, sumOf } from "./metric-periods.ts";
+import { lineOf, periodsOf, timesOf } from "./metric-periods.ts";
 import type { Part, View } from "./metrics-view.ts";
 
 type Counted = Answer<number>;
@@ -44,7 +43,6 @@ function requestsPart(accepted: Counted, duplicate: Counted, refused: Counted, n
   if (!accepted.ok || !duplicate.ok || !refused.ok)
     return firstFailure(title, [accepted, duplicate, refused]);
   const periods = periodsOf(accepted.body, now);
-  const refusals = refused.body.series.map((series) => countsIn(periods, series));
   return {
     kind: "chart",
     chart: {
@@ -52,15 +50,9 @@ function requestsPart(accepted: Counted, duplicate: Counted, refused: Counted, n
       ...timesOf(periods),
       kind: "bars",
       lines: [
-        { label: "Accepted", meaning: "good", ...lineOf(periods, accepted) },
-        { label: "Repeated", meaning: "off", ...lineOf(periods, duplicate) },
-        {
-          label: "Refused",
-          meaning: "bad",
-          values:
-            refusals.length === 0 ? countsIn(periods, undefined) : sumOf(refusals, periods.times.length),
-          total: refused.body.series.reduce((sum, { total }) => sum + total, 0),
-        },
+        { label: "Accepted", meaning: "good", ...lineOf(periods, accepted.body) },
+        { label: "Repeated", meaning: "off", ...lineOf(periods, duplicate.body) },
+        { label: "Refused", meaning: "bad", ...lineOf(periods, refused.body) },
       ],
     },
   };
@@ -71,10 +63,11 @@ function outcomesPart(accepted: Counted, completed: Counted, failedFiles: Counte
   if (!accepted.ok || !completed.ok || !failedFiles.ok)
     return firstFailure(title, [accepted, completed, failedFiles]);
   const periods = periodsOf(accepted.body, now);
-  const [all, done, lost] = [accepted, completed, failedFiles].map((each) => lineOf(periods, each));
-  if (all === undefined || done === undefined || lost === undefined) throw new Error("three were asked for");
-  const waits = (of: number | null, ...ended: (number | null)[]) =>
-    of === null ? null : Math.max(0, of - ended.reduce<number>((sum, n) => sum + (n ?? 0), 0));
+  const all = lineOf(periods, accepted.body);
+  const done = lineOf(periods, completed.body);
+  const lost = lineOf(periods, failedFiles.body);
+  const waits = (of: number, ...ended: (number | null)[]) =>
+    Math.max(0, of - ended.reduce<number>((sum, n) => sum + (n ?? 0), 0));
   return {
     kind: "chart",
     chart: {
@@ -87,7 +80,9 @@ function outcomesPart(accepted: Counted, completed: Counted, failedFiles: Counte
         {
           label: "Under way",
           meaning: "waiting",
-          values: all.values.map((of, i) => waits(of, done.values[i] ?? null, lost.values[i] ?? null)),
+          values: all.values.map((of, i) =>
+            of === null ? null : waits(of, done.values[i] ?? null, lost.values[i] ?? null),
+          ),
           total: waits(all.total, done.total, lost.total),
         },
         { label: "Failed", meaning: "bad", ...lost },
@@ -107,22 +102,7 @@ function bytesPart(bytes: Counted, now: number): Part {
       ...timesOf(periods),
       unit: "bytes",
       kind: "bars",
-      lines: [{ label: "In all", meaning: "accent", ...lineOf(periods, bytes) }],
+      lines: [{ label: "In all", meaning: "accent", ...lineOf(periods, bytes.body) }],
     },
   };
-}
-
-export function lineOf(periods: Periods, answer: Counted & { ok: true }) {
-  const [series] = answer.body.series;
-  return { values: countsIn(periods, series), total: series?.total ?? 0 };
-}
-
-export function timesOf({ times, step }: Periods) {
-  return { times, step };
-}
-
-export function firstFailure(title: string, answers: readonly Counted[]): Part {
-  const failure = failureIn(answers);
-  if (failure === null) throw new Error(`${sentence(title)}: nothing has failed`);
-  return failed(title, failure);
 }
