@@ -183,6 +183,7 @@ describe("the comparison", () => {
       [...text.matchAll(/of=([0-9a-f]{24})/g)].map(([, id]) => id),
     );
     expect(new Set(ids)).toEqual(new Set(gates.map(({ id }) => id)));
+    expect(first.text).toContain(`/console/metrics?of=${ids[0]}&amp;tab=requests&amp;range=24h"`);
     // One call for a page, whatever it compares.
     expect(first.text).toContain("This page as an API call");
   });

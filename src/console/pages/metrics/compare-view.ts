@@ -1,10 +1,11 @@
 /** One measure, split by connection, key, webhook, owner or environment. */
 import { MEASURE_NAMES, MEASURES, type MeasureName, type Split } from "../../../portal/metrics/measures.ts";
-import type { MetricsAnswer, MetricValue, SeriesOf } from "../../../portal/metrics/metric-contract.ts";
+import type { MetricValue, SeriesOf } from "../../../portal/metrics/metric-contract.ts";
 import type { Unit } from "../../format.ts";
 import { to } from "../../paths.ts";
 import { type Asked, ask, failed } from "./ask-metric.ts";
-import { countsIn, periodsOf, valuesIn } from "./metric-periods.ts";
+import { countsIn, type Periods, periodsOf, valuesIn } from "./metric-periods.ts";
+import type { MetricsQuery } from "./metrics-query.ts";
 import type { BreakdownRow, Figure, View } from "./metrics-view.ts";
 
 /** A page of the split. More would take longer to draw than to read. */
@@ -83,12 +84,13 @@ export async function compareView(asked: Asked, { measure, by }: Choice): Promis
   const title = `${LABELS[measure] ?? measure} by ${(SPLIT_LABELS[by] ?? by).toLowerCase()}`;
   if (!answer.ok) return { asOf: null, parts: [failed(title, answer)] };
   const { series, next_cursor: next, as_of: asOf } = answer.body;
+  const periods = periodsOf(answer.body, asked.now);
   const rows = series
     .map((each) => ({ each, figures: figuresOf(measure, each.total) }))
     .toSorted((a, b) => (b.figures[0]?.value ?? -1) - (a.figures[0]?.value ?? -1))
-    .map(({ each, figures }) => rowOf(answer.body, each, { measure, by }, figures, asked));
+    .map(({ each, figures }) => rowOf(periods, each, { measure, by }, figures, asked.query.time));
   const empty = "Nothing was counted in this time.";
-  const { times } = periodsOf(answer.body, asked.now);
+  const { times } = periods;
   return {
     asOf,
     parts: [
@@ -127,13 +129,12 @@ function unitOf(measure: MeasureName): Unit {
 }
 
 function rowOf(
-  answer: MetricsAnswer<MetricValue>,
+  periods: Periods,
   series: SeriesOf<MetricValue>,
   { measure, by }: Choice,
   figures: Figure[],
-  { query, now }: Asked,
+  time: MetricsQuery["time"],
 ): BreakdownRow {
-  const periods = periodsOf(answer, now);
   const values =
     typeof series.total === "number"
       ? countsIn(periods, series as SeriesOf<number>)
@@ -142,7 +143,7 @@ function rowOf(
         );
   const first = figures[0]?.unit ?? "count";
   return {
-    ...nameOf(series.key, by, query.step),
+    ...nameOf(series.key, by, time),
     figures,
     spark: { values, unit: first, meaning: BAD.includes(measure) ? "bad" : "accent" },
   };
@@ -152,22 +153,21 @@ function rowOf(
 function nameOf(
   key: SeriesOf<MetricValue>["key"],
   by: Split,
-  step: string,
+  time: MetricsQuery["time"],
 ): Pick<BreakdownRow, "name" | "isId" | "href"> {
-  const granularity = step;
   const { connection_id: connection, api_key_id: apiKey, webhook_id: webhook } = key;
   const id = connection ?? apiKey ?? webhook;
   if (id != null)
     return {
       name: id,
       isId: true,
-      href: to.metrics({ of: id, tab: by === "webhook" ? "deliveries" : "requests", granularity }),
+      href: to.metrics({ of: id, tab: by === "webhook" ? "deliveries" : "requests", ...time }),
     };
   if (by === "owner") {
     const owner = `${key.owner_type}/${key.owner_id}`;
-    return { name: owner, isId: false, href: to.metrics({ owner, tab: "requests" }) };
+    return { name: owner, isId: false, href: to.metrics({ owner, tab: "requests", ...time }) };
   }
   const { environment } = key;
   if (environment == null) return { name: "Unknown connections", isId: false, href: null };
-  return { name: environment, isId: false, href: to.metrics({ environment, tab: "requests" }) };
+  return { name: environment, isId: false, href: to.metrics({ environment, tab: "requests", ...time }) };
 }

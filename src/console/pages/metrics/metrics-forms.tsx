@@ -4,9 +4,9 @@ import { scopeQuery } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { Filters } from "../../parts/filters.tsx";
 import { type Choice, COMPARED, splitsOf } from "./compare-view.ts";
-import { RANGES } from "./metrics-query.ts";
+import { RANGES, TIME_PARAMETERS } from "./metrics-query.ts";
 
-const KEPT = ["range", "granularity", "since", "until", "of"] as const;
+const KEPT = [...TIME_PARAMETERS, "of"] as const;
 
 export function MetricFilters() {
   return (

@@ -27,6 +27,8 @@ export const RANGES = [
 type Range = (typeof RANGES)[number];
 const DEFAULT_RANGE: Range = RANGES[2];
 
+export const TIME_PARAMETERS = ["range", "granularity", "since", "until"] as const;
+
 export type Step = "hour" | "day";
 
 /** One object that the numbers are about. */
@@ -48,6 +50,8 @@ export interface MetricsQuery {
   measure: string;
   by: string;
   cursor: string | null;
+  /** The parameters that say the time, as the address has them. */
+  time: Readonly<Record<(typeof TIME_PARAMETERS)[number], string | null>>;
   /** What of the address could not be used, in sentences. */
   notices: readonly string[];
 }
@@ -64,6 +68,12 @@ export function queryOf(query: URLSearchParams, { environment }: Scope, now: num
     measure: query.get("measure") ?? "",
     by: query.get("by") ?? "",
     cursor: query.get("cursor"),
+    time: {
+      range: query.get("range"),
+      granularity: query.get("granularity"),
+      since: query.get("since"),
+      until: query.get("until"),
+    },
     notices,
   };
 }

@@ -15,7 +15,7 @@ import { latenciesView } from "./latencies-view.ts";
 import { csvOf } from "./metrics-csv.ts";
 import { CompareForm, MetricFilters } from "./metrics-forms.tsx";
 import { Parts } from "./metrics-parts.tsx";
-import { type MetricsQuery, queryOf, type Subject, tabsFor } from "./metrics-query.ts";
+import { type MetricsQuery, queryOf, type Subject, TIME_PARAMETERS, tabsFor } from "./metrics-query.ts";
 import type { View } from "./metrics-view.ts";
 import { requestsView } from "./requests-view.ts";
 
@@ -93,10 +93,7 @@ function shownPage(c: ConsoleContext, query: MetricsQuery, view: View, isOfAll: 
           </>
         )}
       </Heading>
-      <Tabs
-        tabs={tabsFor(subject)}
-        keep={["range", "granularity", "since", "until", "of", "owner", "environment"]}
-      />
+      <Tabs tabs={tabsFor(subject)} keep={[...TIME_PARAMETERS, "of", "owner", "environment"]} />
       <MetricFilters />
       {tab === "senders" && <CompareForm choice={choiceOf(query, isOfAll)} isOfAll={isOfAll} />}
       {notices.map((notice) => (
@@ -124,7 +121,7 @@ function SubjectLink({ subject: { kind, id } }: { subject: Subject }) {
       ? to.connection(id)
       : kind === "webhook"
         ? to.webhook(id)
-        : to.settings({ tab: "keys" });
+        : to.settings({ tab: "keys", key: id });
   return (
     <span>
       of <Link href={href}>{NOUNS[kind]}</Link> <Id id={id} />
