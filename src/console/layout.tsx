@@ -1,12 +1,10 @@
-/** The frame around every page: the rail of pages, the header with Find, owner and environment, and the calls behind the page. */
+/** The frame around every page. */
 import type { Child } from "hono/jsx";
-import { ENVIRONMENTS, OWNER_TYPES } from "../model.ts";
-import type { ApiCall } from "./api.ts";
 import { asset, type Script } from "./assets.ts";
-import { scopeQuery } from "./page-scope.ts";
+import { Calls } from "./calls.tsx";
+import { Header } from "./header.tsx";
 import { usePage } from "./page-state.ts";
 import { Link } from "./parts/link.tsx";
-import { Copy, Id } from "./parts/values.tsx";
 import { to } from "./paths.ts";
 import { themeAddress } from "./theme.ts";
 
@@ -104,95 +102,6 @@ export function Shell({ title, section, scripts = [], charts = false, children }
   );
 }
 
-function Header() {
-  const { session, scope, url } = usePage();
-  return (
-    <header class="banner">
-      <a class="menu" href="#rail">
-        Pages
-      </a>
-      <Link href={to.now()} class="brand">
-        Audit1
-      </Link>
-      <search class="find">
-        <form method="get" action={to.find()}>
-          {Object.entries(scopeQuery(scope)).map(([name, value]) => (
-            <input type="hidden" name={name} value={value} />
-          ))}
-          <label>
-            <span class="unseen">Find by id</span>
-            <input
-              type="search"
-              name="q"
-              placeholder="Find any id"
-              autocomplete="off"
-              spellcheck={false}
-              value={url.pathname === to.find() ? (url.searchParams.get("q") ?? "") : ""}
-              data-find
-            />
-          </label>
-          <kbd>/</kbd>
-        </form>
-      </search>
-      <details class="scope">
-        <summary>
-          {session.owner === null && (
-            <span class="owner">{scope.owner === null ? "All owners" : scope.owner.id}</span>
-          )}
-          {session.owner !== null && <span class="owner">{session.owner.id}</span>}
-          <span class={`environment ${scope.environment ?? "all"}`}>
-            {scope.environment === null ? "Both environments" : scope.environment}
-          </span>
-        </summary>
-        <ScopeForm />
-      </details>
-      <form method="post" action={to.signOut()} class="person">
-        <span title={`Session ${session.id}`}>{session.person}</span>
-        <button type="submit">Sign out</button>
-      </form>
-    </header>
-  );
-}
-
-function ScopeForm() {
-  const { session, scope, url } = usePage();
-  return (
-    <form method="get" action={url.pathname}>
-      {session.owner === null && (
-        <label>
-          <span>Owner</span>
-          <input
-            type="text"
-            name="owner"
-            list="owner-types"
-            value={scope.owner === null ? "" : `${scope.owner.type}/${scope.owner.id}`}
-            placeholder="payroll_company/acme"
-            autocomplete="off"
-            spellcheck={false}
-          />
-          <datalist id="owner-types">
-            {OWNER_TYPES.map((type) => (
-              <option value={`${type}/`} />
-            ))}
-          </datalist>
-        </label>
-      )}
-      <label>
-        <span>Environment</span>
-        <select name="environment">
-          <option value="">Both</option>
-          {ENVIRONMENTS.map((environment) => (
-            <option value={environment} selected={environment === scope.environment}>
-              {environment}
-            </option>
-          ))}
-        </select>
-      </label>
-      <button type="submit">Show</button>
-    </form>
-  );
-}
-
 function Rail({ section }: { section: Section }) {
   return (
     <nav class="rail" id="rail" aria-label="Pages">
@@ -210,48 +119,6 @@ function Rail({ section }: { section: Section }) {
       </a>
     </nav>
   );
-}
-
-/** What the page asked of the API, each as a command that asks the same. */
-function Calls({ calls }: { calls: readonly ApiCall[] }) {
-  const { url, requestId } = usePage();
-  if (calls.length === 0) return null;
-  return (
-    <footer class="calls">
-      <details>
-        <summary>This page as {calls.length === 1 ? "an API call" : `${calls.length} API calls`}</summary>
-        <p class="quiet">
-          Page request <Id id={requestId} />
-        </p>
-        <ol>
-          {calls.map((call) => (
-            <li>
-              <p>
-                <code>
-                  {call.method} {call.path}
-                </code>{" "}
-                <span class="quiet">
-                  {call.status}, {call.ms} ms
-                </span>{" "}
-                <Copy text={curl(call, url.origin)} what="command" label="Copy as curl" />
-              </p>
-            </li>
-          ))}
-        </ol>
-      </details>
-    </footer>
-  );
-}
-
-/** Credentials stay variables. A body may hold a secret, so it is read from standard input. */
-function curl({ method, path, body }: ApiCall, origin: string): string {
-  const lines = [
-    `curl${method === "GET" ? "" : ` -X ${method}`} '${origin}${path.replaceAll("'", "%27")}'`,
-    `-H "X-Client-ID: $AUDIT1_CLIENT_ID"`,
-    `-H "X-Client-Secret: $AUDIT1_CLIENT_SECRET"`,
-  ];
-  if (body !== null) lines.push(`-H 'Content-Type: application/json'`, "--data-binary @-");
-  return lines.join(" \\\n  ");
 }
 
 /** A page of somebody who is not signed in, or one that could not be made. */

@@ -13,7 +13,9 @@ export interface Scope {
   accent: string | null;
 }
 
-const OWNER = new RegExp(`^(${OWNER_TYPES.join("|")})/([A-Za-z0-9_.:-]{1,64})$`);
+/** A regular expression without its ends, which browsers understand too. */
+export const OWNER_FORM = `(${OWNER_TYPES.join("|")})/([A-Za-z0-9_.:\\-]{1,64})`;
+const OWNER = new RegExp(`^${OWNER_FORM}$`);
 const environmentOf = z.enum(ENVIRONMENTS);
 
 /** Reads `owner` (`payroll_company/acme`), `environment` and `accent` of an address. Values of other forms count as missing. */
@@ -27,10 +29,14 @@ export function scopeOf(query: URLSearchParams): Scope {
   };
 }
 
+export function ownerText({ owner }: Pick<Scope, "owner">): string {
+  return owner === null ? "" : `${owner.type}/${owner.id}`;
+}
+
 /** The parameters of {@link scopeOf}. */
 export function scopeQuery({ owner, environment, accent }: Scope): Record<string, string> {
   return {
-    ...(owner !== null && { owner: `${owner.type}/${owner.id}` }),
+    ...(owner !== null && { owner: ownerText({ owner }) }),
     ...(environment !== null && { environment }),
     ...(accent !== null && { accent }),
   };

@@ -6,6 +6,7 @@ import type { Child } from "hono/jsx";
 import { usePage } from "../page-state.ts";
 import { mayManage } from "../session.ts";
 import { ButtonLink, Link, useChanged } from "./link.tsx";
+import { Hidden } from "./scope-fields.tsx";
 
 interface ActionProps {
   /** The dialog's name in the address. */
@@ -77,9 +78,7 @@ export function ActionForm({ hidden = {}, submit, danger = false, busy, children
   const change = useChanged();
   return (
     <form method="post" action={`${url.pathname}${url.search}`} data-busy={busy}>
-      {Object.entries(hidden).map(([name, value]) => (
-        <input type="hidden" name={name} value={value} />
-      ))}
+      <Hidden values={hidden} />
       {children}
       <p class="buttons">
         <button type="submit" class={danger ? "danger primary" : "primary"}>

@@ -1,9 +1,8 @@
 /** The filter bar of a list: a form whose fields are parameters of the address, and a chip for each filter that is set. */
-
-import { scopeQuery } from "../page-scope.ts";
 import { usePage } from "../page-state.ts";
 import { changed } from "../paths.ts";
 import { Link } from "./link.tsx";
+import { Hidden, ScopeInputs } from "./scope-fields.tsx";
 
 export interface Filter {
   /** The parameter of the address. */
@@ -24,22 +23,14 @@ interface FiltersProps {
 }
 
 export function Filters({ filters, keep = [] }: FiltersProps) {
-  const { url, scope } = usePage();
+  const { url } = usePage();
   const query = url.searchParams;
   const set = filters.filter(({ name }) => query.get(name));
-  const kept = [
-    ...Object.entries(scopeQuery(scope)),
-    ...keep.flatMap((name) => {
-      const value = query.get(name);
-      return value ? [[name, value] as const] : [];
-    }),
-  ];
   return (
     <div class="filters">
       <form method="get" action={url.pathname}>
-        {kept.map(([name, value]) => (
-          <input type="hidden" name={name} value={value} />
-        ))}
+        <ScopeInputs />
+        <Hidden values={Object.fromEntries(keep.map((name) => [name, query.get(name)]))} />
         {filters.map((filter) => (
           <p class="field">
             <label for={`filter-${filter.name}`}>{filter.label}</label>

@@ -45,6 +45,24 @@ describe("a page", () => {
     expect(text).toContain('class="sandbox"');
   });
 
+  it("keeps its view and its colour when another owner or environment is chosen", async () => {
+    const { text } = await (await staff()).get("/console/settings?tab=sessions&cursor=x&accent=aa3377");
+    const [form = ""] = /<details class="scope">[\s\S]*?<\/details>/.exec(text) ?? [];
+    const hidden = [...form.matchAll(/<input type="hidden" name="(\w+)" value="(\w+)"/g)];
+    expect(hidden.map(([, name, value]) => [name, value])).toEqual([
+      ["tab", "sessions"],
+      ["accent", "aa3377"],
+    ]);
+  });
+
+  it("keeps its filters when it asks whose objects it lists", async () => {
+    const { text } = await (await staff()).get("/console/deliveries?status=failed&cursor=x");
+    const [form = ""] =
+      /<form method="get" action="\/console\/deliveries" class="fields">[\s\S]*?<\/form>/.exec(text) ?? [];
+    expect(form).toContain('<input type="hidden" name="status" value="failed"');
+    expect(form).not.toContain("cursor");
+  });
+
   it("ignores an owner that the address names in the session of another", async () => {
     const browser = await person(OWNER);
     const { text } = await browser.get("/console?owner=employer/other");

@@ -1,9 +1,9 @@
 /** Every public error with its cause and its fix. */
-import { scopeQuery } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { ButtonLink } from "../../parts/link.tsx";
 import { Panel } from "../../parts/panels.tsx";
 import { Prose } from "../../parts/prose.tsx";
+import { ScopeInputs } from "../../parts/scope-fields.tsx";
 import { to } from "../../paths.ts";
 import { type ErrorRow, errorRows, matchesWords } from "./error-search.ts";
 import { Reference } from "./reference-link.tsx";
@@ -67,14 +67,11 @@ function Row({ row: { status, error, code, cause, fix }, isShown }: { row: Error
 }
 
 function SearchForm({ words }: { words: string }) {
-  const { scope } = usePage();
   return (
     <search class="filters">
       <form method="get" action={to.docs()}>
         <input type="hidden" name="page" value="errors" />
-        {Object.entries(scopeQuery(scope)).map(([name, value]) => (
-          <input type="hidden" name={name} value={value} />
-        ))}
+        <ScopeInputs />
         <p class="field">
           <label for="words">Search by status, code, or words of the message</label>
           <input

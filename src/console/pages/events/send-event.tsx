@@ -4,10 +4,10 @@ import type { ShownEventType } from "../../../portal/events/event-type-contract.
 import type { ApiError, ApiResult } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
 import type { PageStatus } from "../../page.tsx";
-import { scopeQuery } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { ActionForm, Dialog } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
+import { ScopeInputs } from "../../parts/scope-fields.tsx";
 import { Failed, Refused } from "../../parts/states.tsx";
 import { to } from "../../paths.ts";
 import { mayManage } from "../../session.ts";
@@ -60,7 +60,7 @@ interface FieldsProps {
 }
 
 function Fields({ types, form, unsent }: FieldsProps) {
-  const { url, scope } = usePage();
+  const { url } = usePage();
   const reportable = types.filter(({ reported_by }) => reported_by === "services");
   const wanted = unsent?.type ?? form.chosen;
   const chosen = reportable.find(({ type }) => type === wanted) ?? reportable[0];
@@ -79,9 +79,8 @@ function Fields({ types, form, unsent }: FieldsProps) {
       )}
       {unsent?.error != null && <Refused error={unsent.error} what="Nothing was sent." />}
       <form method="get" action={url.pathname} class="inline">
-        {Object.entries({ ...scopeQuery(scope), do: "send" }).map(([name, value]) => (
-          <input type="hidden" name={name} value={value} />
-        ))}
+        <ScopeInputs />
+        <input type="hidden" name="do" value="send" />
         <p class="field">
           <label for="event">Type</label>
           <select id="event" name="event">

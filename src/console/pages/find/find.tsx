@@ -1,6 +1,5 @@
 /** Find: any id leads to its page. What has no page of its own is shown here, with everything related. */
 import { Hono } from "hono";
-import { ENVIRONMENTS } from "../../../model.ts";
 import type { ShownJob } from "../../../portal/jobs/job-contract.ts";
 import { consolePathOf } from "../../../portal/lookup/console-path-of.ts";
 import type { Found } from "../../../portal/lookup/lookup-contract.ts";
@@ -10,6 +9,7 @@ import { page } from "../../page.tsx";
 import { withScope } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { Heading } from "../../parts/panels.tsx";
+import { EnvironmentField, Hidden, OwnerField, ScopeInputs } from "../../parts/scope-fields.tsx";
 import { Failed } from "../../parts/states.tsx";
 import { Instant } from "../../parts/values.tsx";
 import { changed, to } from "../../paths.ts";
@@ -81,13 +81,9 @@ function NoId() {
 }
 
 function FindForm({ text }: { text: string }) {
-  const { scope } = usePage();
   return (
     <form method="get" action={to.find()} class="fields">
-      {scope.owner !== null && (
-        <input type="hidden" name="owner" value={`${scope.owner.type}/${scope.owner.id}`} />
-      )}
-      {scope.environment !== null && <input type="hidden" name="environment" value={scope.environment} />}
+      <ScopeInputs />
       <label class="field">
         <span>Id, or a text that holds it</span>
         <input type="search" name="q" value={text} maxlength={2000} autocomplete="off" spellcheck={false} />
@@ -178,30 +174,9 @@ function OwnerForm({ id }: { id: string }) {
   const { scope } = usePage();
   return (
     <form method="get" action={to.find()} class="fields">
-      <input type="hidden" name="q" value={id} />
-      <label class="field">
-        <span>Owner</span>
-        <input
-          type="text"
-          name="owner"
-          required
-          placeholder="payroll_company/acme"
-          list="owner-types"
-          autocomplete="off"
-          spellcheck={false}
-        />
-      </label>
-      <label class="field">
-        <span>Environment</span>
-        <select name="environment">
-          <option value="">Either</option>
-          {ENVIRONMENTS.map((environment) => (
-            <option value={environment} selected={environment === scope.environment}>
-              {environment}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Hidden values={{ q: id, accent: scope.accent }} />
+      <OwnerField required />
+      <EnvironmentField any="Either" />
       <p>
         <button type="submit" class="primary">
           Find the event

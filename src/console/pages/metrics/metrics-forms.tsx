@@ -1,8 +1,7 @@
 /** What the reader chooses: the time, the steps, the object, and what is compared. All of it is in the address. */
-
-import { scopeQuery } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { Filters } from "../../parts/filters.tsx";
+import { Hidden, ScopeInputs } from "../../parts/scope-fields.tsx";
 import { type Choice, COMPARED, splitsOf } from "./compare-view.ts";
 import { RANGES, TIME_PARAMETERS } from "./metrics-query.ts";
 
@@ -32,20 +31,12 @@ export function MetricFilters() {
 }
 
 export function CompareForm({ choice: { measure, by }, isOfAll }: { choice: Choice; isOfAll: boolean }) {
-  const { url, scope } = usePage();
-  const kept = [
-    ["tab", "senders"] as const,
-    ...Object.entries(scopeQuery(scope)),
-    ...KEPT.flatMap((name) => {
-      const value = url.searchParams.get(name);
-      return value ? [[name, value] as const] : [];
-    }),
-  ];
+  const { url } = usePage();
+  const kept = Object.fromEntries(KEPT.map((name) => [name, url.searchParams.get(name)]));
   return (
     <form method="get" action={url.pathname} class="filters compare">
-      {kept.map(([name, value]) => (
-        <input type="hidden" name={name} value={value} />
-      ))}
+      <ScopeInputs />
+      <Hidden values={{ ...kept, tab: "senders" }} />
       <p class="field">
         <label for="compare-measure">Compare</label>
         <select id="compare-measure" name="measure">

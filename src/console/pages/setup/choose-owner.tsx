@@ -1,18 +1,17 @@
 /** Staff who look at all owners first say whose connection it is. */
 import { OWNER_TYPES } from "../../../model.ts";
-import { usePage } from "../../page-state.ts";
 import { sentence } from "../../parts/badge.tsx";
 import { Link } from "../../parts/link.tsx";
+import { ScopeInputs } from "../../parts/scope-fields.tsx";
 import { StepPage, stepAddress } from "./steps.tsx";
 
 /** `given` was sent with the form and is not the form of an owner. */
 export function ChooseOwner({ given }: { given: { type: string; id: string } | null }) {
-  const { scope } = usePage();
   return (
     <StepPage step="who">
       <form method="get">
         <input type="hidden" name="step" value="who" />
-        {scope.environment !== null && <input type="hidden" name="environment" value={scope.environment} />}
+        <ScopeInputs />
         <div class="fields">
           <p>Whose connection is it?</p>
           <p class="field">

@@ -4,12 +4,12 @@ import type { ShownDeliveryWithHistory } from "../../../portal/webhooks/delivery
 import type { ShownWebhook } from "../../../portal/webhooks/webhook-contract.ts";
 import type { ApiError, ApiResult } from "../../api.ts";
 import { duration } from "../../format.ts";
-import { scopeQuery } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { Badge } from "../../parts/badge.tsx";
 import { ActionForm } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Code, Facts, Panel } from "../../parts/panels.tsx";
+import { ScopeInputs } from "../../parts/scope-fields.tsx";
 import { Failed, Refused } from "../../parts/states.tsx";
 import { Instant } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
@@ -82,12 +82,11 @@ function asks({ events }: ShownWebhook, type: string): boolean {
 }
 
 function ChooseType({ types, chosen }: { types: readonly ShownEventType[]; chosen: string }) {
-  const { url, scope } = usePage();
+  const { url } = usePage();
   return (
     <form method="get" action={url.pathname} class="inline">
-      {Object.entries({ ...scopeQuery(scope), tab: "test" }).map(([name, value]) => (
-        <input type="hidden" name={name} value={value} />
-      ))}
+      <ScopeInputs />
+      <input type="hidden" name="tab" value="test" />
       <p class="field">
         <label for="type">Event type</label>
         <select id="type" name="type">

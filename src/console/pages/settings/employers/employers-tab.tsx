@@ -3,7 +3,7 @@ import type { ShownEmployer } from "../../../../portal/employers/employer-contra
 import type { ApiResult } from "../../../api.ts";
 import type { ConsoleContext } from "../../../console-host.ts";
 import { statusOfRefused } from "../../../page.tsx";
-import { withScope } from "../../../page-scope.ts";
+import { ownerText, withScope } from "../../../page-scope.ts";
 import { usePage } from "../../../page-state.ts";
 import { Action, ActionForm } from "../../../parts/dialog.tsx";
 import { ButtonLink } from "../../../parts/link.tsx";
@@ -89,8 +89,8 @@ async function showEmployers(c: ConsoleContext, refused: RefusedForm | null): Pr
 
 function NewEmployer({ refused }: { refused: RefusedForm | null }) {
   const { scope } = usePage();
-  const owner = scope.owner === null ? "" : `${scope.owner.type}/${scope.owner.id}`;
-  const values = refused === null ? { ...NO_EMPLOYER, owners: owner } : employerValuesOf(refused.form);
+  const values =
+    refused === null ? { ...NO_EMPLOYER, owners: ownerText(scope) } : employerValuesOf(refused.form);
   return (
     <ChangeDialog
       name={CREATE}
