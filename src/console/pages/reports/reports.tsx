@@ -27,6 +27,7 @@ export const reports = new Hono<ConsoleEnv>()
   .get("/console/reports", (c) => showList(c, null))
   .post("/console/reports", async (c) => {
     const form = await formOf(c);
+    if (form.act !== REPLAY) return showList(c, null);
     const begun = await beginReplay(c, reportQueryOf(new URL(c.req.url)), form);
     if (!begun.ok) return showList(c, begun);
     return c.redirect(withScope(to.job(begun.body.job.id), c.get("scope")), 303);
