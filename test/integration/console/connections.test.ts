@@ -47,6 +47,9 @@ describe("the list", () => {
     expect(text).toContain('href="/console/connections/new"');
     const viewer = await person(owner, "view");
     expect((await viewer.get("/console/connections")).text).not.toContain("/console/connections/new");
+    await createConnection(owned({ environment: "sandbox" }));
+    const production = await manager.get("/console/connections?environment=production");
+    expect(readable(production.text)).toContain("No system is connected in production yet");
   });
 
   it("shows each connection with its last report, filtered, page by page, and no text as markup", async () => {

@@ -86,11 +86,14 @@ async function listOf(c: ConsoleContext) {
     );
   const { connections, next_cursor, count } = found.body;
   const isAny = connections.length > 0;
+  const { environment } = c.get("scope");
   if (!isAny && !isFiltered(url, FILTERS) && !query.has("cursor"))
     return (
       <>
         {heading}
-        <NothingYet what="No system is connected yet. Setting one up takes a few minutes: you get an address and a secret, and see the first report arrive.">
+        <NothingYet
+          what={`No system is connected${environment === null ? "" : ` in ${environment}`} yet. Setting one up takes a few minutes: you get an address and a secret, and see the first report arrive.`}
+        >
           {mayManage(c.get("session")) && (
             <ButtonLink href={to.newConnection()} class="primary">
               Set up connection
