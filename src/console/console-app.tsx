@@ -25,6 +25,7 @@ import { metrics } from "./pages/metrics/metrics.tsx";
 import { now } from "./pages/now/now.tsx";
 import { reports } from "./pages/reports/reports.tsx";
 import { oneRequest } from "./pages/requests/one-request.tsx";
+import { unknownRequests } from "./pages/requests/unknown-requests.tsx";
 import { settings } from "./pages/settings/settings.tsx";
 import { setup } from "./pages/setup/setup.tsx";
 import { signIn } from "./pages/sign-in.tsx";
@@ -93,6 +94,7 @@ export const consoleApp = new Hono<ConsoleEnv>({ strict: false })
   .route("/", setup)
   .route("/", connections)
   .route("/", oneRequest)
+  .route("/", unknownRequests)
   .route("/", find)
   .route("/", reports)
   .route("/", webhooks)

@@ -26,6 +26,7 @@ export const to = {
   connections: below("/console/connections"),
   newConnection: below("/console/connections/new"),
   connection: object("/console/connections"),
+  unknownRequests: below("/console/requests"),
   request: object("/console/requests"),
   reports: below("/console/reports"),
   report: object("/console/reports"),

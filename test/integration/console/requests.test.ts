@@ -71,6 +71,30 @@ describe("a request", () => {
     expect((await manager.get(pageOf(json.request_id))).status).toBe(404);
   });
 
+  it("to a connection that does not exist is listed for staff, by code, as nobody's", async () => {
+    const browser = await staff();
+    const { json } = await send(inboundPath({ id: newObjectId() }), {
+      method: "POST",
+      headers: { "X-Webhook-Signature": "0".repeat(64), "X-Webhook-Timestamp": String(Date.now()) },
+      body: "{}",
+    });
+    expect((await browser.get("/console/connections")).text).toContain('href="/console/requests"');
+    for (const query of ["", "?code=CONNECTION_NOT_FOUND"]) {
+      const { text } = await vi.waitFor(async () => {
+        const list = await browser.get(`/console/requests${query}`);
+        expect(list.text).toContain(json.request_id);
+        return list;
+      });
+      expect(readable(text)).toContain("CONNECTION_NOT_FOUND");
+      expect(text).not.toContain('name="outcome"');
+    }
+    const others = await browser.get("/console/requests?code=INVALID_SIGNATURE");
+    expect(readable(others.text)).toContain("No requests match these filters");
+    const ofOwner = await browser.get("/console/requests?owner=payroll_company/acme&since=2026-01-01T00:00");
+    expect([ofOwner.status, ofOwner.location]).toEqual([303, "/console/requests?since=2026-01-01T00%3A00"]);
+    expect((await manager.get("/console/requests")).status).toBe(404);
+  });
+
   it("of the portal shows what it changed", async () => {
     const connection = await connect();
     const changed = await portal("PATCH", `/connections/${connection.id}`, { description: "Acme" });

@@ -6,7 +6,7 @@ import { AskOwner } from "../../parts/ask-owner.tsx";
 import { Badge, StateBadge, sentence } from "../../parts/badge.tsx";
 import { Sparkline } from "../../parts/charts.tsx";
 import { clearedOf, type Filter, Filters, isFiltered } from "../../parts/filters.tsx";
-import { ButtonLink } from "../../parts/link.tsx";
+import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Heading } from "../../parts/panels.tsx";
 import { Failed, NothingMatches, NothingYet } from "../../parts/states.tsx";
 import { type Column, Pager, Table } from "../../parts/table.tsx";
@@ -41,6 +41,9 @@ export async function showList(c: ConsoleContext): Promise<Response> {
       <>
         <ListHeading mayAdd={false} />
         <AskOwner what="connections" />
+        <p>
+          <Link href={to.unknownRequests()}>Requests to connections and keys that do not exist</Link>
+        </p>
       </>,
     );
   return page(c, { title: "Connections", section: "connections" }, await listOf(c));
