@@ -41,7 +41,8 @@ export async function readSendForm(c: ConsoleContext): Promise<SendForm | null> 
 }
 
 export function SendDialog({ form, unsent }: { form: SendForm | null; unsent: Unsent | null }) {
-  if (form === null) return null;
+  if (form === null)
+    return unsent?.error == null ? null : <Refused error={unsent.error} what="Nothing was sent." />;
   return (
     <Dialog name="send" title="Send an event to the sandbox">
       {form.types.ok ? (
