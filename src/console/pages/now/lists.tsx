@@ -2,7 +2,6 @@
 import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
 import { usePage } from "../../page-state.ts";
 import { Badge, StateBadge } from "../../parts/badge.tsx";
-import { failureWords } from "../../parts/failure-words.ts";
 import { Link } from "../../parts/link.tsx";
 import { Panel } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
@@ -10,6 +9,7 @@ import { StuckReason } from "../../parts/stuck-reason.tsx";
 import { type Column, Table } from "../../parts/table.tsx";
 import { duration, Id, Maybe, NextAttempt, number, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
+import { lastFailureOf } from "../webhooks/webhook-words.tsx";
 import { type Readings, ROWS_SHOWN } from "./now-readings.ts";
 import { countOf } from "./owner-tiles.tsx";
 
@@ -77,7 +77,7 @@ export function Failing({ failing }: Readings) {
   if (rows.length === 0) return null;
   const columns: readonly Column<ListedWebhook>[] = [
     { head: "Endpoint", cell: (row) => <span class="target">{row.url_masked}</span> },
-    { head: "Last failure", wide: true, cell: ({ health }) => <LastFailure last={health.last_failure} /> },
+    { head: "Last failure", wide: true, cell: (row) => <Maybe value={lastFailureOf(row)} /> },
     { head: "Since", cell: ({ health }) => <Time at={health.failing_since} /> },
     { head: "Disabled", cell: ({ health }) => <TimeLeft at={health.disables_at} /> },
   ];
@@ -86,12 +86,6 @@ export function Failing({ failing }: Readings) {
       <Table caption="Endpoints that fail" columns={columns} rows={rows} href={({ id }) => to.webhook(id)} />
     </Panel>
   );
-}
-
-function LastFailure({ last }: { last: ListedWebhook["health"]["last_failure"] }) {
-  if (last === null) return <Maybe value={null} />;
-  if (last.bot_wall) return <span>Bot wall{last.status !== null && ` (${last.status})`}</span>;
-  return <span>{last.status === null ? failureWords(last.kind) : `HTTP ${last.status}`}</span>;
 }
 
 /** Time left is short in its last day. */

@@ -20,7 +20,7 @@ export function HealthBadge({ webhook }: { webhook: ListedWebhook }) {
 /** The last failure in a few words; null after a success. */
 export function lastFailureOf({ health: { last_failure: failure } }: ListedWebhook): string | null {
   if (failure === null) return null;
-  if (failure.bot_wall) return "Bot wall";
+  if (failure.bot_wall) return failure.status === null ? "Bot wall" : `Bot wall (${failure.status})`;
   return failure.status === null ? failureWords(failure.kind) : `HTTP ${failure.status}`;
 }
 
