@@ -16,7 +16,8 @@ import { to } from "../../paths.ts";
 import { mayManage } from "../../session.ts";
 import { SecretOnce } from "./secret-once.tsx";
 import { Verify } from "./verify.tsx";
-import { type EventTypesBody, NotSaved, problemsOf, WebhookFields } from "./webhook-fields.tsx";
+import { type EventTypesBody, WebhookFields } from "./webhook-fields.tsx";
+import { NotSaved, problemsOf } from "./webhook-problems.tsx";
 import {
   bodyOf,
   emptyValues,

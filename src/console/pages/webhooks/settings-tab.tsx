@@ -6,7 +6,8 @@ import { sentence } from "../../parts/badge.tsx";
 import { Action, ActionForm } from "../../parts/dialog.tsx";
 import { Facts, Notice, Panel } from "../../parts/panels.tsx";
 import { mayManage } from "../../session.ts";
-import { type EventTypesBody, NotSaved, problemsOf, WebhookFields } from "./webhook-fields.tsx";
+import { type EventTypesBody, WebhookFields } from "./webhook-fields.tsx";
+import { NotSaved, problemsOf } from "./webhook-problems.tsx";
 import type { WebhookReading } from "./webhook-reading.ts";
 import { valuesOfWebhook, type WebhookValues } from "./webhook-values.ts";
 
