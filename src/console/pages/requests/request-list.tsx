@@ -91,6 +91,8 @@ function Listed({ body: { requests, next_cursor, counts }, filters, nothing }: L
       <RequestCounts counts={counts} hrefOf={(code) => change({ code, outcome: null, cursor: null })} />
       {requests.length > 0 ? (
         <RequestTable caption="Requests, newest first" requests={requests} />
+      ) : next_cursor !== null ? (
+        <p class="quiet">No request on this page matches. There may be older ones.</p>
       ) : isFiltered(url, filters) || url.searchParams.has("cursor") ? (
         <NothingMatches clear={clearedOf(url, filters)} what="requests" />
       ) : (
