@@ -8,14 +8,15 @@ import { usePage } from "../../../page-state.ts";
 import { StateBadge, sentence } from "../../../parts/badge.tsx";
 import { Action } from "../../../parts/dialog.tsx";
 import { ButtonLink } from "../../../parts/link.tsx";
-import { Facts, Heading, Notice } from "../../../parts/panels.tsx";
+import { Facts, Heading, Notice, Panel } from "../../../parts/panels.tsx";
 import { PLAN_WORDS } from "../../../parts/plan-words.ts";
 import { DoneAsNamed, Failed } from "../../../parts/states.tsx";
 import { Id, Instant, Time } from "../../../parts/values.tsx";
 import { changed, to } from "../../../paths.ts";
+import { RequestList, readRequests } from "../../requests/request-list.tsx";
+import type { RequestsBody } from "../../requests/request-table.tsx";
 import { type RefusedForm, settingsPage } from "../settings-page.tsx";
 import { isErased, KEY_ACTS, type KeyAct, KeyDialogs } from "./key-dialogs.tsx";
-import { KeyRequests, keyRequestsOf, type ReadRequests } from "./key-requests.tsx";
 
 interface KeyBody {
   apiKey: ShownApiKey;
@@ -23,7 +24,10 @@ interface KeyBody {
 
 export async function showKey(c: ConsoleContext, id: string, refused: RefusedForm | null): Promise<Response> {
   const path = `/api-keys/${encodeURIComponent(id)}`;
-  const [found, requests] = await Promise.all([c.get("api").get<KeyBody>(path), keyRequestsOf(c, path)]);
+  const [found, requests] = await Promise.all([
+    c.get("api").get<KeyBody>(path),
+    readRequests(c, `${path}/requests`),
+  ]);
   if (!found.ok && found.status === 404)
     return noSuch(c, {
       noun: "API key",
@@ -91,7 +95,7 @@ const DONE: Record<KeyAct, string> = {
 
 interface KeyPageProps {
   found: Extract<ApiResult<KeyBody>, { ok: true }>;
-  requests: ReadRequests;
+  requests: ApiResult<RequestsBody>;
   refused: RefusedForm | null;
 }
 
@@ -123,7 +127,13 @@ function KeyPage({ found, requests, refused }: KeyPageProps) {
           ["Created", <Instant at={apiKey.created_at} />],
         ]}
       />
-      <KeyRequests read={requests} />
+      <Panel title="Reports sent with it" aside={<span class="quiet">the last 30 days</span>}>
+        <RequestList
+          read={requests}
+          keep={["tab", "key"]}
+          nothing="No report has been sent with this key. Reads with the key, such as of a file's status, are not listed."
+        />
+      </Panel>
     </>
   );
 }
