@@ -1,4 +1,4 @@
-/** Numbers in words, for pages and for the scripts that draw charts. Pure. */
+/** Numbers in words, for pages and for their scripts. Pure. */
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -13,6 +13,16 @@ export function duration(ms: number): string {
   if (ms < 2 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
   if (ms < 2 * DAY_MS) return `${Math.round(ms / HOUR_MS)} h`;
   return `${Math.round(ms / DAY_MS)} d`;
+}
+
+const JUST_NOW_MS = 5 * SECOND_MS;
+
+/** `ms` before (negative) or after now, in one unit. */
+export function relative(ms: number): string {
+  const size = Math.abs(ms);
+  if (size < JUST_NOW_MS) return "just now";
+  const words = duration(Math.round(size / SECOND_MS) * SECOND_MS);
+  return ms < 0 ? `${words} ago` : `in ${words}`;
 }
 
 export function bytes(size: number): string {

@@ -1,5 +1,5 @@
 /** How single values are shown: ids, times, sizes and numbers. */
-import { duration } from "../format.ts";
+import { relative } from "../format.ts";
 import { usePage } from "../page-state.ts";
 
 export { bytes, duration, number, percent } from "../format.ts";
@@ -8,8 +8,6 @@ export { bytes, duration, number, percent } from "../format.ts";
 const SHORT_ID = 20;
 const KEPT_START = 12;
 const KEPT_END = 6;
-
-const JUST_NOW_MS = 5_000;
 
 interface IdProps {
   id: string;
@@ -63,14 +61,6 @@ export function Instant({ at }: { at: string | number }) {
       {iso.slice(0, 19).replace("T", " ")} UTC
     </time>
   );
-}
-
-/** `ms` before (negative) or after now, in one unit. */
-export function relative(ms: number): string {
-  const size = Math.abs(ms);
-  if (size < JUST_NOW_MS) return "just now";
-  const words = duration(Math.round(size / 1_000) * 1_000);
-  return ms < 0 ? `${words} ago` : `in ${words}`;
 }
 
 /** A time that has passed: the attempt is due, or under way. */

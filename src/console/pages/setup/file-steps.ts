@@ -1,7 +1,7 @@
 /** The way of the first report, as the wizard tells it. Pure. */
 import type { Found } from "../../../portal/lookup/lookup-contract.ts";
+import { number, relative } from "../../format.ts";
 import type { Step } from "../../parts/lifecycle.tsx";
-import { number, relative } from "../../parts/values.tsx";
 
 /** As the look-up finds it. */
 export type FollowedFile = Extract<Found, { kind: "file" }>;
