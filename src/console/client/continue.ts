@@ -6,15 +6,14 @@
 const WAIT_MS = 200;
 const AFTER_FAILURE_MS = 5_000;
 
-const formIn = (root: ParentNode) => root.querySelector<HTMLFormElement>("form[data-continue]");
-
-async function goOn(form: HTMLFormElement): Promise<void> {
-  const part = form.closest<HTMLElement>("[data-steps]");
-  if (part === null) return;
+async function goOn(form: HTMLFormElement, part: HTMLElement): Promise<void> {
   const fields = [...new FormData(form)].map(([name, value]) => [name, String(value)]);
   const response = await fetch(form.action, { method: "POST", body: new URLSearchParams(fields) });
-  // The session has ended: the sign-in page says so.
-  if (new URL(response.url).pathname !== location.pathname) return location.assign(response.url);
+  // The session has ended: the sign-in page says so, and nothing more is posted.
+  if (new URL(response.url).pathname !== location.pathname) {
+    form.remove();
+    return location.assign(response.url);
+  }
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
   const next = fresh.getElementById(part.id);
   if (next === null) throw new Error(`status ${response.status}`);
@@ -23,12 +22,13 @@ async function goOn(form: HTMLFormElement): Promise<void> {
 }
 
 function plan(ms: number): void {
-  const form = formIn(document);
-  if (form === null) return;
+  const form = document.querySelector<HTMLFormElement>("[data-steps] form[data-continue]");
+  const part = form?.closest<HTMLElement>("[data-steps]");
+  if (!form || !part) return;
   setTimeout(() => {
     // The reader may have been quicker.
     if (!form.isConnected) return;
-    goOn(form).then(
+    goOn(form, part).then(
       () => plan(WAIT_MS),
       () => plan(AFTER_FAILURE_MS),
     );

@@ -6,6 +6,8 @@
 
 /** After failures the time between two requests doubles up to this. */
 const SLOWEST_S = 60;
+/** An answer that has not come by then counts as failed: the page must not look fresh while it waits. */
+const ANSWER_MS = 20_000;
 
 /** What the server said last, by the part's id. */
 const shown = new Map<string, string>();
@@ -40,7 +42,11 @@ function liveParts(): HTMLElement[] {
 }
 
 async function refresh(parts: HTMLElement[], upgrade: (root: ParentNode) => void): Promise<void> {
-  const response = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } });
+  const response = await fetch(location.href, {
+    redirect: "manual",
+    headers: { Accept: "text/html" },
+    signal: AbortSignal.timeout(ANSWER_MS),
+  });
   // The session has ended: the sign-in page says so.
   if (response.type === "opaqueredirect") return location.reload();
   if (!response.ok) throw new Error(`status ${response.status}`);
