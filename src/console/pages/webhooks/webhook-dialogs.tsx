@@ -95,7 +95,6 @@ export function WebhookDialogs({ reading, refused }: DialogsProps) {
 
 /** Only if something was missed. */
 function ReplayChoice({ reading: { skipped } }: { reading: WebhookReading }) {
-  const { now } = usePage();
   if (skipped.count === 0 || skipped.first_at === null || skipped.last_at === null) return null;
   return (
     <>
@@ -107,7 +106,6 @@ function ReplayChoice({ reading: { skipped } }: { reading: WebhookReading }) {
         </span>
       </label>
       <input type="hidden" name="since" value={skipped.first_at} />
-      <input type="hidden" name="until" value={new Date(now).toISOString()} />
     </>
   );
 }
