@@ -83,6 +83,9 @@ export const SETTINGS_PARTS = [
 ] as const;
 export type SettingsPart = (typeof SETTINGS_PARTS)[number];
 
+/** How the ids of test events begin, whatever their type. No other event's id may. */
+export const TEST_ID_PREFIX = "evt_test_";
+
 /** The prefix with which ids of API keys are shown. */
 export const API_KEY_PREFIX = "ak_";
 

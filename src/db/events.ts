@@ -1,7 +1,7 @@
 /** Reads events. `src/outbound/fan-out.ts` stores them. */
 
 import * as z from "zod";
-import { ENVIRONMENTS, type Environment } from "../model.ts";
+import { ENVIRONMENTS, type Environment, TEST_ID_PREFIX } from "../model.ts";
 import { type ListCount, listCount, MAX_COUNT } from "./list-count.ts";
 import type { OwnerAddress } from "./owner-keys.ts";
 import type { events } from "./schema.ts";
@@ -56,6 +56,9 @@ export async function findEvents(
 /** The data of one page. It is in memory sealed, unsealed, parsed and serialized at once, which is still far below an isolate's memory. */
 export const MAX_PAGE_BYTES = 4 * 1024 ** 2;
 
+/** Of an event `e`: it is a test, which belongs to the webhook that it was sent to and to nobody else. */
+export const IS_TEST = `e.id GLOB '${TEST_ID_PREFIX}*'`;
+
 /** Which events of an owner and environment a list takes, by position; `after` and `before` are not included. */
 export interface EventRange {
   after: number;
@@ -69,7 +72,7 @@ export interface EventRange {
 const WALKED = 500;
 const OF_OWNER = "e.owner_type = ?1 AND e.owner_id = ?2 AND e.environment = ?3 AND e.seq > ?4 AND e.seq < ?5";
 /** Tests are not news for whoever reads events. Those of the type that says so always were listed. */
-const IS_LISTED = "(e.id NOT GLOB 'evt_test_*' OR e.type = 'webhook.test')";
+const IS_LISTED = `(NOT ${IS_TEST} OR e.type = 'webhook.test')`;
 
 /**
  * At most `limit` events, and at most {@link MAX_PAGE_BYTES} unless a single event is larger. `next` is the position to continue

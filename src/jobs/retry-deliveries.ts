@@ -9,10 +9,10 @@
 import * as z from "zod";
 import { madeDue, SUBSCRIBES } from "../db/deliveries.ts";
 import { type DeliveryFilter, seqRangeOf } from "../db/delivery-list.ts";
+import { IS_TEST } from "../db/events.ts";
 import { WEBHOOK_STATUSES } from "../db/schema.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
 import { deliveryFilterOf } from "../outbound/delivery-filter.ts";
-import { IS_TEST } from "../outbound/event-types.ts";
 import { laneOf } from "../outbound/lanes.ts";
 import { MAX_WAITING } from "../outbound/replay.ts";
 import { finishJob, IS_AT, type Job, moveJob, type Stepped } from "./job-store.ts";

@@ -2,7 +2,7 @@
  * The event types that webhooks subscribe to, the patterns they subscribe with, and the envelope of an event. Names and shapes
  * come from section 7 of the wire contract. Pure.
  */
-import type { Environment } from "../model.ts";
+import { type Environment, TEST_ID_PREFIX } from "../model.ts";
 import { err, ok, type Result } from "../result.ts";
 
 /** The `source` of events that the gateway itself creates. */
@@ -10,11 +10,6 @@ export const GATEWAY_SOURCE = "audit1-gateway";
 
 /** Sent by the portal's test button to one webhook, whether or not it subscribes to the type. */
 export const TEST_EVENT = "webhook.test";
-
-/** How the ids of test events begin, whatever their type. No other event's id may. */
-export const TEST_ID_PREFIX = "evt_test_";
-/** Of an event `e`: it is a test, which belongs to the webhook that it was sent to and to nobody else. */
-export const IS_TEST = `e.id GLOB '${TEST_ID_PREFIX}*'`;
 
 /**
  * Values that receivers get wrong: characters beyond ASCII and beyond 16 bits, characters that JSON escapes, one that some

@@ -8,12 +8,12 @@ import * as z from "zod";
 import { type AuditRow, asStatement, insertAuditIfChanged } from "../db/audit.ts";
 import { SUBSCRIBES } from "../db/deliveries.ts";
 import { endReplaysOfOff, IS_OFF } from "../db/ended-replays.ts";
+import { IS_TEST } from "../db/events.ts";
 import { type ListCount, listCount } from "../db/list-count.ts";
 import type { OwnerAddress } from "../db/owner-keys.ts";
 import { logError } from "../log.ts";
 import { tryWakeEndpoints, type WakeUpQueues } from "../messages.ts";
 import { err, ok, type Result } from "../result.ts";
-import { IS_TEST } from "./event-types.ts";
 
 /**
  * Replays per run of the minute cron: one per webhook, the longest waiting first. Replays of paused webhooks wait; those of disabled
