@@ -13,7 +13,7 @@ import { Id, Instant, Time } from "../../parts/values.tsx";
 import { changed, to } from "../../paths.ts";
 import { countsIn, lineOf, periodsOf, sumOf } from "../metrics/metric-periods.ts";
 import { type RequestsBody, RequestTable } from "../requests/request-table.tsx";
-import { LastReport } from "./connection-list.tsx";
+import { LastReport } from "./connection-columns.tsx";
 import type { Metrics } from "./connection-usage.ts";
 
 const NEWEST = 10;

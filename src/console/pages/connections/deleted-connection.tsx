@@ -12,7 +12,7 @@ import { Id, Instant } from "../../parts/values.tsx";
 import { EraseWords, NotDone } from "./connection-actions.tsx";
 import type { Outcome } from "./post-outcome.ts";
 
-export type FoundConnection = Extract<Found, { kind: "connection" }>;
+type FoundConnection = Extract<Found, { kind: "connection" }>;
 
 const DONE: Record<string, string> = {
   deleted: "Deleted. Its address answers 404.",
