@@ -30,7 +30,8 @@ export interface ApiCall {
   method: string;
   /** With its query. */
   path: string;
-  body: string | null;
+  /** Of its body; null without one. */
+  contentType: string | null;
   status: number;
   ms: number;
 }
@@ -113,7 +114,7 @@ export class Api {
     this.calls.push({
       method,
       path: address,
-      body: text,
+      contentType: text === null ? null : contentType,
       status: response.status,
       ms: Date.now() - startedAt,
     });

@@ -34,12 +34,12 @@ export function Calls({ calls }: { calls: readonly ApiCall[] }) {
 }
 
 /** Credentials stay variables. A body may hold a secret, so it is read from standard input. */
-function curl({ method, path, body }: ApiCall, origin: string): string {
+function curl({ method, path, contentType }: ApiCall, origin: string): string {
   const lines = [
     `curl${method === "GET" ? "" : ` -X ${method}`} '${origin}${path.replaceAll("'", "%27")}'`,
     `-H "X-Client-ID: $AUDIT1_CLIENT_ID"`,
     `-H "X-Client-Secret: $AUDIT1_CLIENT_SECRET"`,
   ];
-  if (body !== null) lines.push(`-H 'Content-Type: application/json'`, "--data-binary @-");
+  if (contentType !== null) lines.push(`-H 'Content-Type: ${contentType}'`, "--data-binary @-");
   return lines.join(" \\\n  ");
 }
