@@ -1,8 +1,9 @@
 /** What a comparison in the calculator may find, in words. In all texts, backticks mark code. */
 import type { Finding } from "../../calculator/compare-signature.ts";
-import type { DIAGNOSES, Explanation } from "../../parts/diagnosis.tsx";
+import { DIAGNOSES, type Explanation } from "../../parts/diagnosis.tsx";
 
-type OwnFinding = Exclude<Finding, keyof typeof DIAGNOSES>;
+type Slip = keyof typeof DIAGNOSES;
+type OwnFinding = Exclude<Finding, Slip>;
 
 export const OWN_FINDINGS: Record<OwnFinding, Explanation> = {
   match: { what: "It matches.", fix: "This is the signature of these values." },
@@ -32,21 +33,18 @@ export const OWN_FINDINGS: Record<OwnFinding, Explanation> = {
   },
 };
 
+/** Those that only the gateway finds: it knows the other secrets, and when the request came. */
+const ELSEWHERE: readonly Slip[] = [
+  "ended_secret",
+  "other_connection",
+  "clock_ahead",
+  "clock_behind",
+  "seconds",
+  "not_a_number",
+];
+
 /** The mistakes in signatures that somebody can find with the right secret at hand. */
-export const SLIPS = [
-  "body_without_timestamp",
-  "timestamp_in_seconds",
-  "newline_after_body",
-  "newline_after_secret",
-  "crlf",
-  "json_printed_anew",
-  "prefixed",
-  "base64",
-  "dashed",
-  "secret_without_prefix",
-  "secret_decoded",
-  "unknown",
-] as const satisfies readonly (keyof typeof DIAGNOSES)[];
+export const SLIPS = (Object.keys(DIAGNOSES) as Slip[]).filter((slip) => !ELSEWHERE.includes(slip));
 
 /** What receivers of webhooks do about a mistake; senders have the advice of {@link DIAGNOSES}. */
 export const RECEIVER_ADVICE =
