@@ -63,7 +63,7 @@ function Send({ connection }: { connection: ShownConnection | null }) {
       <Tabs
         label="Languages"
         name="with"
-        keep={["page", "owner", "environment"]}
+        keep={["page"]}
         tabs={SAMPLE_LANGUAGES.map((each) => ({ value: each, label: SAMPLES[each].label }))}
       />
       <p class="quiet">

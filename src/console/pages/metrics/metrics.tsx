@@ -93,7 +93,7 @@ function shownPage(c: ConsoleContext, query: MetricsQuery, view: View, isOfAll: 
           </>
         )}
       </Heading>
-      <Tabs tabs={tabsFor(subject)} keep={[...TIME_PARAMETERS, "of", "owner", "environment"]} />
+      <Tabs tabs={tabsFor(subject)} keep={[...TIME_PARAMETERS, "of"]} />
       <MetricFilters />
       {tab === "senders" && <CompareForm choice={choiceOf(query, isOfAll)} isOfAll={isOfAll} />}
       {notices.map((notice) => (

@@ -46,7 +46,7 @@ export function SendStep({ connection, employer }: SendStepProps) {
         <Tabs
           label="Languages"
           name="with"
-          keep={["step", "connection", "owner", "environment"]}
+          keep={["step", "connection"]}
           tabs={[
             ...SAMPLE_LANGUAGES.map((each) => ({ value: each, label: SAMPLES[each].label })),
             { value: "other", label: "Another client" },

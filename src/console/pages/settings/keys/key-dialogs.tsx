@@ -32,11 +32,10 @@ export function KeyDialogs({ apiKey, etag, refused }: KeyDialogsProps) {
   const { now } = usePage();
   const hidden = (act: KeyAct) => ({ act, ...(etag !== null && { etag }) });
   const wanted = refused?.form.plan ?? apiKey.plan;
-  const shared = { refused };
   return (
     <>
       <ChangeDialog
-        {...shared}
+        refused={refused}
         name="deactivate"
         title="Deactivate this key"
         overtaken={<Overtaken apiKey={apiKey} wanted="Inactive" />}
@@ -48,7 +47,7 @@ export function KeyDialogs({ apiKey, etag, refused }: KeyDialogsProps) {
         <ActionForm hidden={hidden("deactivate")} submit="Deactivate key" danger busy="Deactivating…" />
       </ChangeDialog>
       <ChangeDialog
-        {...shared}
+        refused={refused}
         name="enable"
         title="Enable this key"
         overtaken={<Overtaken apiKey={apiKey} wanted="Active" />}
@@ -57,7 +56,7 @@ export function KeyDialogs({ apiKey, etag, refused }: KeyDialogsProps) {
         <ActionForm hidden={hidden("enable")} submit="Enable key" busy="Enabling…" />
       </ChangeDialog>
       <ChangeDialog
-        {...shared}
+        refused={refused}
         name="plan"
         title="Change the plan"
         overtaken={<Overtaken apiKey={apiKey} wanted={sentence(wanted)} />}
@@ -77,7 +76,7 @@ export function KeyDialogs({ apiKey, etag, refused }: KeyDialogsProps) {
         </ActionForm>
       </ChangeDialog>
       <ChangeDialog
-        {...shared}
+        refused={refused}
         name="erase"
         title="Erase what was sent with this key"
         overtaken={<Overtaken apiKey={apiKey} wanted="Inactive, and erased" />}
@@ -97,7 +96,7 @@ export function KeyDialogs({ apiKey, etag, refused }: KeyDialogsProps) {
         <ActionForm hidden={hidden("erase")} submit="Erase reports" danger busy="Setting the date…" />
       </ChangeDialog>
       <ChangeDialog
-        {...shared}
+        refused={refused}
         name="keep"
         title="Cancel the erasure"
         overtaken={<Overtaken apiKey={apiKey} wanted="Reports kept" />}
