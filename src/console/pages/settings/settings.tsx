@@ -10,6 +10,7 @@ import { sessionsTab } from "./access/sessions.tsx";
 import { alertsTab } from "./alerts/alerts-tab.tsx";
 import { auditTab } from "./audit/audit.tsx";
 import { employersTab } from "./employers/employers-tab.tsx";
+import { isScript } from "./employers/import-page.tsx";
 import { keysTab } from "./keys/keys.tsx";
 import { type SettingsTab, settingsPage, tabNameOf } from "./settings-page.tsx";
 
@@ -47,12 +48,14 @@ function noTab(c: ConsoleContext): Response {
 }
 
 function tooLarge(c: ConsoleContext): Response {
+  const words = "It may have 8 MB. Nothing was changed: import a long list in parts.";
+  if (isScript(c)) return c.json({ message: `The list is too long. ${words}` }, 400);
   return settingsPage(
     c,
     { title: "Too long", status: 400 },
     <div class="state failed" role="alert">
       <h1>The form is too long</h1>
-      <p>It may have 8 MB. Nothing was changed: import a long list in parts.</p>
+      <p>{words}</p>
     </div>,
   );
 }

@@ -86,6 +86,12 @@ describe("without scripts", () => {
 });
 
 describe("followed by a script", () => {
+  it("says that a list is too long in words that the script shows", async () => {
+    const long = await post(await staff(), { text: "x".repeat(8_100_000) }, { Accept: NDJSON });
+    expect(long.status).toBe(400);
+    expect(JSON.parse(long.text).message).toContain("The list is too long. It may have 8 MB.");
+  });
+
   it("answers line by line, with the numbers of the list", async () => {
     const ids = Array.from({ length: 60 }, newId);
     const list = `id,name\n${ids.map((id) => `${id},Name\n`).join("")}bad\n`;

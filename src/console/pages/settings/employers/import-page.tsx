@@ -71,7 +71,8 @@ function refuse(
   return c.json({ message }, outcome.kind === "unread" ? 400 : statusOfRefused(outcome.call));
 }
 
-function isScript(c: ConsoleContext): boolean {
+/** The script of this page asks, and shows a message. */
+export function isScript(c: ConsoleContext): boolean {
   return c.req.header("Accept") === NDJSON;
 }
 
