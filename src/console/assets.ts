@@ -5,7 +5,7 @@
 import { CLIENT_FILES } from "./client-files.ts";
 import { themeAt } from "./theme.ts";
 
-export type FileName = keyof typeof CLIENT_FILES;
+type FileName = keyof typeof CLIENT_FILES;
 export type Script = Extract<FileName, `${string}.js`>;
 
 const PATH = "/console/assets";

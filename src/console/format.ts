@@ -47,7 +47,7 @@ export function percent(share: number): string {
 const dollars = new Intl.NumberFormat("en-US", { style: "currency", currency: "USD" });
 
 /** Cents as `$1,234.50`. */
-export function money(cents: number): string {
+function money(cents: number): string {
   return dollars.format(cents / 100);
 }
 

@@ -47,7 +47,7 @@ export const SCHEME_RULES: Record<SignatureScheme, SchemeRule> = {
 };
 
 /** Null if the secret cannot be a key of the scheme: it is empty, or should encode bytes in base64 and does not. */
-export function keyBytes(scheme: SignatureScheme, secret: string): Bytes | null {
+function keyBytes(scheme: SignatureScheme, secret: string): Bytes | null {
   if (scheme !== "standard") return secret === "" ? null : utf8(secret);
   const digits = secret.replace(/^whsec_/, "");
   return /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/.test(digits) &&

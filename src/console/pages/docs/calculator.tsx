@@ -7,7 +7,7 @@ import { Copy } from "../../parts/values.tsx";
 import { WORKED_EXAMPLE } from "../../samples/scheme.ts";
 import { OWN_FINDINGS, RECEIVER_ADVICE, SLIPS } from "./findings.ts";
 
-export const SCHEME_LABELS: Record<SignatureScheme, string> = {
+const SCHEME_LABELS: Record<SignatureScheme, string> = {
   inbound: "Report: X-Webhook-Signature",
   timestamped: "Webhook: Audit1-Signature with t= and v1=",
   body_only: "Webhook: Audit1-Signature with sha256=",
