@@ -35,3 +35,6 @@ export function personSession(row: Session): PersonSession {
 export function mayManage({ capability }: PersonSession): boolean {
   return capability === "manage";
 }
+
+/** What a session that may only read is told in place of a form or button. */
+export const VIEW_ONLY = "You may look, but not change anything.";

@@ -4,7 +4,7 @@
  */
 import type { Child } from "hono/jsx";
 import { usePage } from "../page-state.ts";
-import { mayManage } from "../session.ts";
+import { mayManage, VIEW_ONLY } from "../session.ts";
 import { ButtonLink, Link, useChanged } from "./link.tsx";
 import { Hidden } from "./scope-fields.tsx";
 
@@ -22,7 +22,7 @@ interface ActionProps {
 export function Action({ name, children, danger = false, unavailable = null }: ActionProps) {
   const { session } = usePage();
   const change = useChanged();
-  const why = mayManage(session) ? unavailable : "You may look, but not change anything.";
+  const why = mayManage(session) ? unavailable : VIEW_ONLY;
   if (why !== null)
     return (
       <button type="button" class={danger ? "danger" : undefined} aria-disabled="true" title={why}>
@@ -72,10 +72,11 @@ interface FormProps {
   children?: Child;
 }
 
-/** A form that posts to the page's own address and leads back to it. `do` in the body names the action. */
+/** A form that posts to the page's own address and leads back to it. A session that may only read is told so instead. `do` in the body names the action. */
 export function ActionForm({ hidden = {}, submit, danger = false, busy, children }: FormProps) {
-  const { url } = usePage();
+  const { session, url } = usePage();
   const change = useChanged();
+  if (!mayManage(session)) return <p class="quiet">{VIEW_ONLY}</p>;
   return (
     <form method="post" action={`${url.pathname}${url.search}`} data-busy={busy}>
       <Hidden values={hidden} />

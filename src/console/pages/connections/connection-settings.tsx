@@ -9,7 +9,7 @@ import { Notice, Panel } from "../../parts/panels.tsx";
 import { PLAN_WORDS } from "../../parts/plan-words.ts";
 import { Refused } from "../../parts/states.tsx";
 import { Table } from "../../parts/table.tsx";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 import { EmployerField, type Employers } from "../setup/who-fields.tsx";
 import { LABELS, SETTINGS, type Setting, type Settings, settingsOf, type Typed } from "./setting-values.ts";
 
@@ -95,7 +95,7 @@ export function SettingsTab({ connection, etag, employers, typed, refused }: Set
             </button>
           </p>
         ) : (
-          <p class="quiet">You may look, but not change anything.</p>
+          <p class="quiet">{VIEW_ONLY}</p>
         )}
       </form>
     </Panel>

@@ -8,7 +8,7 @@ import { Prose } from "../../parts/prose.tsx";
 import { Id, Instant, number, Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
 import { RUNBOOK } from "../../runbook.ts";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 
 type Kind = AlertAnswer["kind"];
 
@@ -104,7 +104,7 @@ export function Acknowledgement({ alert }: { alert: AlertAnswer }) {
         {personIn(by)} looks after it since <Time at={alert.acknowledged_at} />
       </span>
     );
-  const why = mayManage(session) ? null : "You may look, but not change anything.";
+  const why = mayManage(session) ? null : VIEW_ONLY;
   return (
     <form
       method="post"

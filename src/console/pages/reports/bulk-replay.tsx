@@ -8,7 +8,7 @@ import { Link, useChanged } from "../../parts/link.tsx";
 import { Facts, Notice } from "../../parts/panels.tsx";
 import { Refused } from "../../parts/states.tsx";
 import { Instant, number } from "../../parts/values.tsx";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 import { type ReportQuery, selectionOf } from "./report-filters.ts";
 
 /** The dialogs' names in the address: of failed reports alone, and of completed ones too. */
@@ -76,7 +76,7 @@ interface ReplayDialogProps {
 
 export function ReplayDialog({ query, counted, unavailable, refused }: ReplayDialogProps) {
   const { session, url } = usePage();
-  const why = mayManage(session) ? unavailable : "You may look, but not change anything.";
+  const why = mayManage(session) ? unavailable : VIEW_ONLY;
   const withCompleted = takesCompleted(url, query);
   return (
     <Dialog

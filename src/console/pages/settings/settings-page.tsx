@@ -8,7 +8,7 @@ import { usePage } from "../../page-state.ts";
 import { Dialog } from "../../parts/dialog.tsx";
 import { Tabs } from "../../parts/panels.tsx";
 import { Refused } from "../../parts/states.tsx";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 
 export interface SettingsTab {
   show(c: ConsoleContext): Promise<Response>;
@@ -83,7 +83,7 @@ export function ChangeDialog({ name, title, refused, facts, overtaken, children 
           {children}
         </>
       ) : (
-        <p>You may look, but not change anything.</p>
+        <p>{VIEW_ONLY}</p>
       )}
     </Dialog>
   );

@@ -13,7 +13,7 @@ import { ButtonLink, Link } from "../../parts/link.tsx";
 import { Facts, Heading, Notice, Panel } from "../../parts/panels.tsx";
 import { Done } from "../../parts/states.tsx";
 import { to } from "../../paths.ts";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 import { SecretOnce } from "./secret-once.tsx";
 import { Verify } from "./verify.tsx";
 import { type EventTypesBody, WebhookFields } from "./webhook-fields.tsx";
@@ -73,7 +73,7 @@ async function showForm(
       <>
         <Heading title="Add a webhook" />
         <Notice meaning="warning">
-          <p>You may look, but not change anything. Somebody who may manage them can add one.</p>
+          <p>{VIEW_ONLY} Somebody who may manage them can add one.</p>
         </Notice>
       </>,
     );

@@ -13,7 +13,7 @@ import { ScopeInputs } from "../../parts/scope-fields.tsx";
 import { Failed, Refused } from "../../parts/states.tsx";
 import { Instant } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 import { causeOf, outcomeMeaning, outcomeWords } from "../deliveries/delivery-words.ts";
 import type { EventTypesBody } from "./webhook-fields.tsx";
 
@@ -56,8 +56,8 @@ export function TestTab({ webhook, types, sent, refused }: TestTabProps) {
           />
         ) : (
           <p>
-            <button type="button" aria-disabled="true" title="You may look, but not change anything.">
-              Send test<span class="unseen"> (not available: You may look, but not change anything.)</span>
+            <button type="button" aria-disabled="true" title={VIEW_ONLY}>
+              Send test<span class="unseen"> (not available: {VIEW_ONLY})</span>
             </button>
           </p>
         )}

@@ -12,7 +12,7 @@ import { Done, Failed, NothingMatches, NothingYet } from "../../parts/states.tsx
 import { type Column, Pager, Table } from "../../parts/table.tsx";
 import { Time } from "../../parts/values.tsx";
 import { to } from "../../paths.ts";
-import { mayManage } from "../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../session.ts";
 import { nameOf } from "../deliveries/delivery-filters.ts";
 import { eventsWords, HealthBadge, Trouble } from "./webhook-words.tsx";
 
@@ -72,7 +72,7 @@ export async function showWebhooks(c: ConsoleContext): Promise<Response> {
 
 function AddWebhook() {
   const { session } = usePage();
-  const why = "You may look, but not change anything.";
+  const why = VIEW_ONLY;
   if (mayManage(session))
     return (
       <ButtonLink href={to.newWebhook()} class="primary">

@@ -9,7 +9,7 @@ import { ButtonLink } from "../../../parts/link.tsx";
 import { Code, Heading, Notice, Panel } from "../../../parts/panels.tsx";
 import { Refused } from "../../../parts/states.tsx";
 import { to } from "../../../paths.ts";
-import { mayManage } from "../../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../../session.ts";
 import { settingsPage } from "../settings-page.tsx";
 import { importLinesOf, NO_OWNERS } from "./import-lines.ts";
 import { type ImportOutcome, Outcome } from "./import-outcome.tsx";
@@ -101,7 +101,7 @@ function ImportPage({ outcome }: { outcome: ImportOutcome | null }) {
         <ImportForm outcome={outcome} />
       ) : (
         <Notice meaning="warning">
-          <p>You may look, but not change anything.</p>
+          <p>{VIEW_ONLY}</p>
         </Notice>
       )}
       <Format />

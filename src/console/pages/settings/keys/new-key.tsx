@@ -10,7 +10,7 @@ import { ButtonLink, Link } from "../../../parts/link.tsx";
 import { Code, Facts, Heading, Notice, Panel } from "../../../parts/panels.tsx";
 import { Done, Refused } from "../../../parts/states.tsx";
 import { to } from "../../../paths.ts";
-import { mayManage } from "../../../session.ts";
+import { mayManage, VIEW_ONLY } from "../../../session.ts";
 import { EnvironmentField, PlanField } from "../../setup/who-fields.tsx";
 
 /** The dialog's name in the address, and the act of its form. */
@@ -46,7 +46,7 @@ export function NewKeyDialog({ values, refused }: { values: NewKeyValues; refuse
   const isSecond = refused?.error === "idempotency_key_reused";
   return (
     <Dialog name={CREATE} title="Create an API key">
-      {!mayManage(session) && <p>You may look, but not change anything.</p>}
+      {!mayManage(session) && <p>{VIEW_ONLY}</p>}
       {mayManage(session) && (
         <>
           {refused !== null && !isSecond && <Refused error={refused} what="No key was created." />}
