@@ -2,9 +2,10 @@
 import type { ShownEventOfOwner } from "../../../portal/events/event-contract.ts";
 import type { ShownDelivery } from "../../../portal/webhooks/delivery-contract.ts";
 import type { ListedWebhook } from "../../../portal/webhooks/webhook-contract.ts";
+import { isTransient } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
 import { noSuch } from "../../not-found.tsx";
-import { page } from "../../page.tsx";
+import { page, statusOfRefused } from "../../page.tsx";
 import { usePage } from "../../page-state.ts";
 import { AskOwner } from "../../parts/ask-owner.tsx";
 import { sentence } from "../../parts/badge.tsx";
@@ -54,8 +55,12 @@ export async function showEvent(c: ConsoleContext): Promise<Response> {
       <EventPage event={event} deliveries={deliveries} names={names} />,
     );
   }
-  if (found.status >= 500)
-    return page(c, { ...shell, status: 503 }, <Failed error={found.error} what="The event" />);
+  if (isTransient(found))
+    return page(
+      c,
+      { ...shell, status: statusOfRefused(found) },
+      <Failed error={found.error} what="The event" />,
+    );
   return noSuch(c, {
     noun: "event",
     section: "events",

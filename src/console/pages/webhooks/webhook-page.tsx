@@ -1,9 +1,9 @@
 /** The page of a webhook: its state, its tabs, and the answers to its forms. */
 import type { ShownDeliveryWithHistory } from "../../../portal/webhooks/delivery-contract.ts";
-import type { ApiError } from "../../api.ts";
+import { type ApiError, isTransient } from "../../api.ts";
 import type { ConsoleContext } from "../../console-host.ts";
 import { noSuch } from "../../not-found.tsx";
-import { type PageStatus, page } from "../../page.tsx";
+import { type PageStatus, page, statusOfRefused } from "../../page.tsx";
 import { usePage } from "../../page-state.ts";
 import { sentence } from "../../parts/badge.tsx";
 import { History, readHistory } from "../../parts/history.tsx";
@@ -42,10 +42,10 @@ export interface Outcome {
 
 export async function showWebhook(c: ConsoleContext, outcome: Outcome = {}): Promise<Response> {
   const read = await readWebhook(c, c.req.param("webhook_id") ?? "");
-  if (!read.ok && read.status >= 500)
+  if (!read.ok && isTransient(read))
     return page(
       c,
-      { title: "Webhook", section: "webhooks", status: 503 },
+      { title: "Webhook", section: "webhooks", status: statusOfRefused(read) },
       <Failed error={read.error} what="The webhook" />,
     );
   if (!read.ok)
