@@ -1,7 +1,8 @@
 /** Who may open a page, and what a posted form may do: asked of every route of the console, those to come included. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { consoleApp } from "../../../src/console/console-app.tsx";
 import { newObjectId } from "../../../src/crypto/ids.ts";
+import { clientLimits } from "../../../src/portal/client-limits.ts";
 import { Browser, person, staff } from "../../support/console.ts";
 import { wholeDatabase } from "../../support/database.ts";
 
@@ -76,3 +77,19 @@ describe.each(forms)("%s %s", (_method, path) => {
     expect(await wholeDatabase()).toEqual(before);
   });
 });
+
+it.each(pages.filter(([, path]) => path.includes(":")))(
+  "%s %s does not call its object missing when too much was asked in a minute",
+  async (_method, path) => {
+    vi.spyOn(clientLimits, "exceeded").mockReturnValue({
+      allowed: false,
+      limit: 600,
+      remaining: 0,
+      resetAt: Date.now() + 30_000,
+      window: "1 minute",
+    });
+    const page = await of("manager").get(filled(path));
+    vi.restoreAllMocks();
+    expect(page.status).toBe(429);
+  },
+);

@@ -81,7 +81,7 @@ async function find(c: ConsoleContext): Promise<Found | Response> {
     });
   return page(
     c,
-    { title: "Delivery", section: "deliveries", status: 503 },
+    { title: "Delivery", section: "deliveries", status: statusOfRefused(found) },
     <>
       <Heading title="Delivery" />
       <Failed error={found.error} what="The delivery" />

@@ -5,7 +5,7 @@ import { consolePathOf } from "../../../portal/lookup/console-path-of.ts";
 import type { Found } from "../../../portal/lookup/lookup-contract.ts";
 import type { ApiError } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
-import { page } from "../../page.tsx";
+import { type PageStatus, page, statusOfRefused } from "../../page.tsx";
 import { withScope } from "../../page-scope.ts";
 import { usePage } from "../../page-state.ts";
 import { Heading } from "../../parts/panels.tsx";
@@ -29,24 +29,19 @@ export const find = new Hono<ConsoleEnv>().get("/console/find", async (c) => {
     if (!path.startsWith(to.find())) return c.redirect(withScope(path, c.get("scope")), 303);
     return answer(c, found.body.id, 200, <FoundObject found={found.body} />);
   }
-  const { status, error } = found;
-  if (status === 404) {
+  const { error } = found;
+  if (found.status === 404) {
     const job = await jobPath(c, id);
     return job === null
       ? answer(c, "Not found", 404, <Unknown id={id} error={error} />)
       : c.redirect(job, 303);
   }
-  if (status === 400 && error.error.startsWith("owner_"))
+  if (found.status === 400 && error.error.startsWith("owner_"))
     return answer(c, "Find", 200, <WhoseEvent id={id} />);
-  return answer(c, "Find", status >= 500 ? 503 : 400, <Failed error={error} what={`What ${id} names`} />);
+  return answer(c, "Find", statusOfRefused(found), <Failed error={error} what={`What ${id} names`} />);
 });
 
-function answer(
-  c: ConsoleContext,
-  title: string,
-  status: 200 | 400 | 404 | 503,
-  content: ReturnType<typeof Ask>,
-) {
+function answer(c: ConsoleContext, title: string, status: PageStatus, content: ReturnType<typeof Ask>) {
   return page(c, { title, section: null, status }, content);
 }
 

@@ -9,7 +9,7 @@ import type { RefusedCall } from "../../api.ts";
 import type { ConsoleContext, ConsoleEnv } from "../../console-host.ts";
 import { formOf } from "../../form.ts";
 import { noSuch } from "../../not-found.tsx";
-import { page } from "../../page.tsx";
+import { page, statusOfRefused } from "../../page.tsx";
 import { withScope } from "../../page-scope.ts";
 import { Heading } from "../../parts/panels.tsx";
 import { Failed } from "../../parts/states.tsx";
@@ -61,7 +61,7 @@ async function show(c: ConsoleContext, refused: RefusedCall | null): Promise<Res
     });
   return page(
     c,
-    { title: "Job", section: "deliveries", status: 503 },
+    { title: "Job", section: "deliveries", status: statusOfRefused(found) },
     <>
       <Heading title="Job" />
       <Failed error={found.error} what="The job" />
