@@ -76,10 +76,8 @@ describe.skipIf(executable === null)("in a frame", () => {
       next: "/console/reports?accent=aa3377",
     });
     await expectReports(frame);
-    const colour = await frame.evaluate<string>(
-      `getComputedStyle(document.documentElement).getPropertyValue("--accent")`,
-    );
-    expect(colour).toContain("#aa3377");
+    const accent = `getComputedStyle(document.documentElement).getPropertyValue("--accent")`;
+    await expect.poll(() => frame.evaluate<string>(accent)).toContain("#aa3377");
     await frame.goto(`${gateway.origin}/console/connections`);
     await frame.getByRole("heading", { level: 1, name: "Connections" }).waitFor();
     await page.context().close();
